@@ -1,0 +1,170 @@
+#include <vector>
+
+#include "abi/convert.h"
+#include "base/checked.h"
+#include "codecs/probe.h"
+#include "kernels/kernels.h"
+#include "kernels/pixel_writer.h"
+#include "sched/decode_frames.h"
+#include "sched/scratch.h"
+
+using namespace dcmturbo;
+
+namespace {
+
+Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
+
+FrameStream stream_from(const Codec& codec, const dcmturbo_attributes& attributes, const dcmturbo_format& format, ptrdiff_t row_stride,
+                        ptrdiff_t pixel_stride, ptrdiff_t sample_stride) {
+    FrameStream stream;
+    stream.codec = &codec;
+    stream.attributes = abi::attributes_from(attributes);
+    stream.format = abi::format_from(format);
+    stream.row_stride = row_stride;
+    stream.pixel_stride = pixel_stride;
+    stream.sample_stride = sample_stride;
+    // The codecs trust these; a caller of the C door may not have come through dcmturbo_frame_format.
+    check_attributes(stream.attributes);
+    if (stream.format.rows != stream.attributes.rows || stream.format.columns != stream.attributes.columns ||
+        stream.format.samples_per_pixel != stream.attributes.samples_per_pixel || stream.format.type != cell_type(stream.attributes)) {
+        fail(ErrorCode::argument, no_offset, "the format does not describe an image with these attributes");
+    }
+    return stream;
+}
+
+FrameIn frame_in(const dcmturbo_image& image, const dcmturbo_attributes& attributes) {
+    FrameIn frame;
+    frame.base = static_cast<const std::byte*>(image.base);
+    frame.row_stride = image.row_stride;
+    frame.pixel_stride = image.pixel_stride;
+    frame.sample_stride = image.sample_stride;
+    frame.attributes = abi::attributes_from(attributes);
+    check_attributes(frame.attributes);
+    return frame;
+}
+
+}  // namespace
+
+uint8_t dcmturbo_photometric_from_name(const char* name) { return static_cast<uint8_t>(photometric_from_name(name)); }
+
+const char* dcmturbo_photometric_name(uint8_t photometric) {
+    return photometric <= static_cast<uint8_t>(Photometric::xyb) ? photometric_name(static_cast<Photometric>(photometric)) : "";
+}
+
+int32_t dcmturbo_probe(dcmturbo_bytes data, dcmturbo_header** header, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        auto result = std::make_unique<dcmturbo_header>();
+        probe(bytes_from(data), result->header);
+        *header = result.release();
+    });
+}
+
+int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmturbo_error* error) {
+    return abi::guarded(error, [&] { check(bytes_from(data), header->header); });
+}
+
+void dcmturbo_header_free(dcmturbo_header* header) { delete header; }
+
+int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes, const dcmturbo_header* header, uint32_t flags,
+                              dcmturbo_format* format, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const FormatRequest request{.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0};
+        abi::format_to(frame_format(abi::attributes_from(*attributes), header == nullptr ? nullptr : &header->header,
+                                    abi::required_syntax(transfer_syntax), request),
+                       *format);
+    });
+}
+
+int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
+                              const dcmturbo_attributes* attributes, const dcmturbo_format* format, const dcmturbo_image* image, uint32_t threads,
+                              int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const FrameStream stream = stream_from(abi::required_codec(transfer_syntax), *attributes, *format, image->row_stride,
+                                               image->pixel_stride, image->sample_stride);
+        const Settings current = settings();
+        const DecodePolicy policy{.threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
+        auto* base = static_cast<std::byte*>(image->base);
+        FrameFailure failure;
+        if (fragment_count == 1) {
+            const Bytes only = bytes_from(*fragments);
+            failure = decode_fragments(Fragments(only), stream, base, policy, current);
+        } else {
+            std::vector<Bytes> spans;
+            for (size_t i = 0; i < fragment_count; ++i) spans.push_back(bytes_from(fragments[i]));
+            failure = decode_fragments(Fragments(spans), stream, base, policy, current);
+        }
+        if (status != nullptr) *status = static_cast<uint8_t>(failure.status);
+        if (failure.status != FrameStatus::ok) abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
+    });
+}
+
+int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const Settings current = settings();
+        const FrameOut out{static_cast<std::byte*>(image->base), image->row_stride, image->pixel_stride, image->sample_stride, abi::format_from(*format)};
+        if (out.format.samples_per_pixel == 0 || out.format.samples_per_pixel > 4) fail(ErrorCode::argument, no_offset, "1 to 4 samples a pixel");
+        const ScratchLoan scratch(current.limits.max_scratch);
+        scratch->arena.reset();
+        const PixelWriter writer(out, kernels_for(current.isa));
+        const FrameOut source{static_cast<std::byte*>(from->base), from->row_stride, from->pixel_stride, from->sample_stride, out.format};
+        writer.convert(source, out.format.pixels(), false, scratch->arena);
+    });
+}
+
+uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes) {
+    uint64_t bound = 0;
+    dcmturbo_error ignored{};
+    abi::guarded(&ignored, [&] { bound = abi::required_codec(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
+    return bound;
+}
+
+int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image, const dcmturbo_attributes* attributes, uint8_t* to,
+                              size_t capacity, size_t* written, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const Codec& codec = abi::required_codec(transfer_syntax);
+        const Settings current = settings();
+        const ScratchLoan scratch(current.limits.max_scratch);
+        scratch->arena.reset();
+        Context context{scratch->arena, kernels_for(current.isa), current.limits};
+        *written = codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity}, context);
+    });
+}
+
+int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams, size_t stream_count, uint32_t threads,
+                               int32_t salvage, double fill_value, uint8_t* status, dcmturbo_report report, void* report_context,
+                               dcmturbo_error* error) {
+    std::vector<FrameFailure> failures;
+    const int32_t code = abi::guarded(error, [&] {
+        std::vector<FrameStream> inner_streams;
+        inner_streams.reserve(stream_count);
+        for (size_t i = 0; i < stream_count; ++i) {
+            const dcmturbo_stream& s = streams[i];
+            inner_streams.push_back(stream_from(abi::required_codec(s.transfer_syntax), s.attributes, s.format, s.row_stride, s.pixel_stride, s.sample_stride));
+        }
+        std::vector<FrameJob> inner_jobs;
+        inner_jobs.reserve(job_count);
+        for (size_t i = 0; i < job_count; ++i) {
+            if (jobs[i].stream >= stream_count) fail(ErrorCode::argument, no_offset, "job %zu names stream %u of %zu", i, jobs[i].stream, stream_count);
+            inner_jobs.push_back({jobs[i].index->source, jobs[i].index->index.get(), jobs[i].frame, jobs[i].stream, static_cast<std::byte*>(jobs[i].base)});
+        }
+        // Whatever is not written below has not been decoded.
+        if (status != nullptr) std::fill_n(status, job_count, static_cast<uint8_t>(FrameStatus::failed));
+        const Settings current = settings();
+        const DecodePolicy policy{.threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
+        failures = decode_frames(inner_jobs, inner_streams, policy, current, status);
+    });
+    if (code != DCMTURBO_OK) return code;
+    for (const FrameFailure& failure : failures) {
+        dcmturbo_error told{};
+        abi::fill_error(&told, failure.code, failure.offset, static_cast<int64_t>(failure.job), failure.message.c_str());
+        if (salvage == 0) {
+            if (error != nullptr) {
+                told.size = error->size;
+                *error = told;
+            }
+            return told.code;
+        }
+        if (report != nullptr) report(report_context, failure.job, static_cast<uint8_t>(failure.status), &told);
+    }
+    return DCMTURBO_OK;
+}

@@ -1,0 +1,63 @@
+#include "sched/settings.h"
+
+#include "abi/convert.h"
+#include "sched/thread_pool.h"
+
+using namespace dcmturbo;
+
+uint32_t dcmturbo_abi_version(void) { return DCMTURBO_ABI_VERSION; }
+
+void dcmturbo_get_settings(dcmturbo_settings* to) {
+    Settings current;
+    try {
+        current = settings();
+    } catch (...) {
+        // A bad environment variable: told by dcmturbo_set_settings and by every decode.
+        current.isa = best_isa();
+    }
+    to->threads = current.threads;
+    to->isa = static_cast<uint8_t>(current.isa);
+    to->max_pixels = current.limits.max_pixels;
+    to->max_output = current.limits.max_output;
+    to->max_scratch = current.limits.max_scratch;
+}
+
+int32_t dcmturbo_set_settings(const dcmturbo_settings* from, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        Settings wanted = settings();
+        if (from->isa >= isa_count) fail(ErrorCode::argument, no_offset, "there is no instruction set %u", unsigned{from->isa});
+        wanted.threads = from->threads;
+        wanted.isa = static_cast<Isa>(from->isa);
+        wanted.limits.max_pixels = from->max_pixels;
+        wanted.limits.max_output = from->max_output;
+        wanted.limits.max_scratch = from->max_scratch;
+        set_settings(wanted);
+    });
+}
+
+const char* dcmturbo_isa_name(uint8_t isa) { return isa < isa_count ? isa_name(static_cast<Isa>(isa)) : nullptr; }
+
+int32_t dcmturbo_isa_available(uint8_t isa) { return isa < isa_count && isa_available(static_cast<Isa>(isa)) ? 1 : 0; }
+
+uint32_t dcmturbo_default_threads(void) { return default_threads(); }
+
+void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context) {
+    ThreadPool::instance().run(count, threads, body, context);
+}
+
+size_t dcmturbo_transfer_syntax_count(void) { return transfer_syntaxes().size(); }
+
+int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syntax* to) {
+    static constexpr const char* families[] = {"native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", "deflated_frame", "video", "referenced", "real_time"};
+    if (i >= transfer_syntaxes().size()) return static_cast<int32_t>(ErrorCode::argument);
+    const TransferSyntax& from = transfer_syntaxes()[i];
+    to->uid = from.uid;
+    to->keyword = from.keyword;
+    to->name = from.name;
+    to->family = families[static_cast<size_t>(from.family)];
+    to->encapsulated = from.encapsulated ? 1 : 0;
+    to->lossless_only = from.lossless_only ? 1 : 0;
+    to->own = from.own != nullptr ? 1 : 0;
+    to->library = from.library ? 1 : 0;
+    return DCMTURBO_OK;
+}

@@ -1,0 +1,43 @@
+// A frame as it lies in memory: one span, or several that follow one another.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+#include "base/arena.h"
+
+namespace dcmturbo {
+
+using Bytes = std::span<const std::byte>;
+
+class Fragments {
+  public:
+    Fragments() = default;
+    explicit Fragments(std::span<const Bytes> spans) : spans_(spans) {
+        for (const Bytes& span : spans_) size_ += span.size();
+    }
+    // The fragments must outlive this view; so must the span object passed here.
+    explicit Fragments(const Bytes& only) : spans_(&only, 1), size_(only.size()) {}
+
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::span<const Bytes> spans() const { return spans_; }
+
+    // The whole frame in one piece: the span itself where there is one, else joined into scratch.
+    [[nodiscard]] Bytes contiguous(Arena& arena) const {
+        if (spans_.size() == 1) return spans_[0];
+        std::byte* joined = arena.allocate(size_);
+        std::byte* cursor = joined;
+        for (const Bytes& span : spans_) {
+            if (!span.empty()) std::memcpy(cursor, span.data(), span.size());
+            cursor += span.size();
+        }
+        return {joined, size_};
+    }
+
+  private:
+    std::span<const Bytes> spans_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace dcmturbo

@@ -1,0 +1,87 @@
+// Shared by the binding files: Python's view of errors, buffers and arrays.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+
+#include "dcmturbo.h"
+
+namespace dcmturbo::bindings {
+
+namespace py = pybind11;
+
+inline dcmturbo_error new_error() {
+    dcmturbo_error error{};
+    error.size = sizeof error;
+    error.offset = DCMTURBO_NO_OFFSET;
+    error.frame = -1;
+    return error;
+}
+
+inline py::object offset_or_none(std::uint64_t offset) { return offset == DCMTURBO_NO_OFFSET ? py::object(py::none()) : py::object(py::int_(offset)); }
+
+// Raises the exception of dcmturbo.errors that the code stands for.
+[[noreturn]] void raise(const dcmturbo_error& error);
+
+inline void check(std::int32_t code, const dcmturbo_error& error) {
+    if (code != DCMTURBO_OK) raise(error);
+}
+
+// A contiguous view of any object with the buffer protocol, released with this object.
+class BufferView {
+  public:
+    explicit BufferView(py::handle object) {
+        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+    }
+    ~BufferView() { PyBuffer_Release(&view_); }
+    BufferView(const BufferView&) = delete;
+    BufferView& operator=(const BufferView&) = delete;
+    [[nodiscard]] dcmturbo_bytes bytes() const { return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)}; }
+
+  private:
+    Py_buffer view_{};
+};
+
+// The dataset's side of an image, and what a decoded frame is.
+struct Attributes {
+    dcmturbo_attributes plain{};
+};
+
+struct Format {
+    dcmturbo_format plain{};
+    [[nodiscard]] py::dtype dtype() const;
+};
+
+struct HeaderHandle {
+    std::unique_ptr<dcmturbo_header, void (*)(dcmturbo_header*)> handle{nullptr, dcmturbo_header_free};
+};
+
+// A source keeps alive what it reads from.
+struct SourceHandle {
+    std::unique_ptr<dcmturbo_source, void (*)(dcmturbo_source*)> handle{nullptr, dcmturbo_source_free};
+    py::object reader;                    // called as reader(offset, size) -> bytes
+    std::unique_ptr<BufferView> buffer;
+    // Why the reader failed, for the thread that raises: the core knows only that it did.
+    py::object failure;
+};
+
+struct IndexHandle {
+    std::shared_ptr<SourceHandle> source;  // freed after the index
+    std::unique_ptr<dcmturbo_index, void (*)(dcmturbo_index*)> handle{nullptr, dcmturbo_index_free};
+};
+
+// Strides of an array of one frame: (rows, columns) or (rows, columns, samples).
+dcmturbo_image image_of(const py::array& frame);
+
+// Empty, C-contiguous, its data aligned to 64 bytes.
+py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape);
+
+void bind_images(py::module_& m);
+void bind_datasets(py::module_& m);
+void bind_frames(py::module_& m);
+
+}  // namespace dcmturbo::bindings

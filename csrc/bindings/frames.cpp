@@ -1,0 +1,224 @@
+// Decoding and encoding of frames.
+#include <cstring>
+#include <optional>
+
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+namespace {
+
+// One image of a batch: its index, and what its frames are.
+struct Stream {
+    std::shared_ptr<IndexHandle> index;
+    std::string transfer_syntax;
+    Attributes attributes;
+    Format format;
+};
+
+void check_array(const py::array& array, const dcmturbo_format& format, bool frame_axis) {
+    const py::ssize_t first = frame_axis ? 1 : 0;
+    const py::ssize_t dimensions = first + (format.samples_per_pixel > 1 ? 3 : 2);
+    if (array.ndim() != dimensions || array.shape(first) != static_cast<py::ssize_t>(format.rows) ||
+        array.shape(first + 1) != static_cast<py::ssize_t>(format.columns) ||
+        (format.samples_per_pixel > 1 && array.shape(first + 2) != static_cast<py::ssize_t>(format.samples_per_pixel))) {
+        throw py::value_error("the array does not have the shape of the frames");
+    }
+    if (!array.writeable()) throw py::value_error("the array is read-only");
+}
+
+// Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k]. Returns what went wrong, as tuples
+// (k, status, code, offset, message); without salvage at most one, the first.
+py::list decode_frames(const std::vector<Stream>& streams, const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
+                       const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames, py::array out, std::uint32_t threads,
+                       bool salvage, double fill_value, const py::object& status) {
+    const auto count = static_cast<std::size_t>(frames.size());
+    if (streams.empty()) throw py::value_error("no streams");
+    if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0) throw py::value_error("stream_of and frames differ in length");
+    check_array(out, streams[0].format.plain, true);
+    if (static_cast<std::size_t>(out.shape(0)) != count) throw py::value_error("out does not hold as many frames as asked for");
+
+    std::vector<dcmturbo_stream> plain_streams;
+    for (const Stream& stream : streams) {
+        check_array(out, stream.format.plain, true);
+        if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype())) throw py::value_error("out has another dtype than the frames");
+        dcmturbo_stream plain{};
+        plain.size = sizeof plain;
+        plain.transfer_syntax = stream.transfer_syntax.c_str();
+        plain.attributes = stream.attributes.plain;
+        plain.format = stream.format.plain;
+        plain.row_stride = out.strides(1);
+        plain.pixel_stride = out.strides(2);
+        plain.sample_stride = out.ndim() == 4 ? out.strides(3) : 0;
+        plain_streams.push_back(plain);
+    }
+    auto* base = static_cast<std::uint8_t*>(out.mutable_data());
+    std::vector<dcmturbo_job> jobs(count);
+    for (std::size_t k = 0; k < count; ++k) {
+        const std::uint32_t stream = stream_of.size() == 0 ? 0 : stream_of.data()[k];
+        if (stream >= streams.size()) throw py::value_error("stream_of names a stream that does not exist");
+        jobs[k] = {streams[stream].index->handle.get(), frames.data()[k], stream, base + static_cast<std::ptrdiff_t>(k) * out.strides(0)};
+    }
+    std::optional<py::array_t<std::uint8_t, py::array::c_style>> status_array;
+    std::uint8_t* status_data = nullptr;
+    if (!status.is_none()) {
+        status_array = status.cast<py::array_t<std::uint8_t, py::array::c_style>>();
+        if (static_cast<std::size_t>(status_array->size()) != count) throw py::value_error("status does not hold as many frames as asked for");
+        status_data = status_array->mutable_data();
+    }
+    struct Told {
+        std::size_t job;
+        std::uint8_t status;
+        dcmturbo_error error;
+    };
+    std::vector<Told> told;
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_decode_frames(
+            jobs.data(), count, plain_streams.data(), plain_streams.size(), threads, salvage ? 1 : 0, fill_value, status_data,
+            [](void* context, std::size_t job, std::uint8_t frame_status, const dcmturbo_error* what) {
+                static_cast<std::vector<Told>*>(context)->push_back({job, frame_status, *what});
+            },
+            &told, &error);
+    }
+    if (code != DCMTURBO_OK && error.frame < 0) raise(error);
+    py::list result;
+    const auto add = [&result](std::size_t job, std::uint8_t frame_status, const dcmturbo_error& what) {
+        result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), std::string(what.message)));
+    };
+    if (code != DCMTURBO_OK) add(static_cast<std::size_t>(error.frame), DCMTURBO_FRAME_FAILED, error);
+    for (const Told& one : told) add(one.job, one.status, one.error);
+    return result;
+}
+
+// The fragments of one frame, from one buffer or a sequence of them.
+class FragmentList {
+  public:
+    explicit FragmentList(py::handle data) {
+        if (PyObject_CheckBuffer(data.ptr()) != 0) {
+            add(data);
+            return;
+        }
+        for (const py::handle fragment : data) add(fragment);
+    }
+    [[nodiscard]] const dcmturbo_bytes* data() const { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+
+  private:
+    void add(py::handle fragment) {
+        views_.push_back(std::make_unique<BufferView>(fragment));
+        bytes_.push_back(views_.back()->bytes());
+    }
+    std::vector<std::unique_ptr<BufferView>> views_;
+    std::vector<dcmturbo_bytes> bytes_;
+};
+
+// Returns (array, status, error): error is None or (code, offset, message).
+py::tuple decode_frame(const std::string& transfer_syntax, const py::object& data, const Attributes& attributes, const Format& format,
+                       const py::object& out, std::uint32_t threads, bool salvage, double fill_value) {
+    const FragmentList fragments(data);
+    py::array array;
+    if (out.is_none()) {
+        std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format.plain.rows), static_cast<py::ssize_t>(format.plain.columns)};
+        if (format.plain.samples_per_pixel > 1) shape.push_back(format.plain.samples_per_pixel);
+        array = aligned_empty(format.dtype(), shape);
+    } else {
+        array = out.cast<py::array>();
+        check_array(array, format.plain, false);
+    }
+    const dcmturbo_image image = image_of(array);
+    dcmturbo_error error = new_error();
+    std::uint8_t status = DCMTURBO_FRAME_OK;
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_decode_frame(transfer_syntax.c_str(), fragments.data(), fragments.size(), &attributes.plain, &format.plain, &image, threads,
+                                     salvage ? 1 : 0, fill_value, &status, &error);
+    }
+    check(code, error);
+    if (status == DCMTURBO_FRAME_OK) return py::make_tuple(array, status, py::none());
+    return py::make_tuple(array, status, py::make_tuple(error.code, offset_or_none(error.offset), std::string(error.message)));
+}
+
+void finish_frame(const py::array& from, const Format& format, py::array out) {
+    check_array(out, format.plain, false);
+    py::array same_shape = from;
+    const dcmturbo_image source = image_of(same_shape);
+    if (from.ndim() != out.ndim() || from.itemsize() != out.itemsize()) throw py::value_error("the samples have another shape or size than the frame");
+    for (py::ssize_t i = 0; i < from.ndim(); ++i) {
+        if (from.shape(i) != out.shape(i)) throw py::value_error("the samples have another shape than the frame");
+    }
+    const dcmturbo_image image = image_of(out);
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_finish_frame(&source, &format.plain, &image, &error);
+    }
+    check(code, error);
+}
+
+py::bytes encode_frame(const std::string& transfer_syntax, const py::array& frame, const Attributes& attributes) {
+    if (frame.ndim() < 2 || frame.shape(0) != static_cast<py::ssize_t>(attributes.plain.rows) ||
+        frame.shape(1) != static_cast<py::ssize_t>(attributes.plain.columns) ||
+        (attributes.plain.samples_per_pixel > 1) != (frame.ndim() == 3) ||
+        (frame.ndim() == 3 && frame.shape(2) != static_cast<py::ssize_t>(attributes.plain.samples_per_pixel))) {
+        throw py::value_error("the array does not have the shape that the attributes say");
+    }
+    const std::size_t cell = attributes.plain.bits_allocated == 1 ? 1 : attributes.plain.bits_allocated / 8u;
+    if (static_cast<std::size_t>(frame.itemsize()) != cell) throw py::value_error("the array's items do not have the size of Bits Allocated");
+    dcmturbo_image image = image_of(frame);
+    const std::uint64_t bound = dcmturbo_encode_bound(transfer_syntax.c_str(), &attributes.plain);
+    // Uninitialised, unlike std::vector.
+    const std::unique_ptr<std::uint8_t[]> buffer(new std::uint8_t[bound]);
+    std::size_t written = 0;
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, buffer.get(), bound, &written, &error);
+    }
+    check(code, error);
+    return py::bytes(reinterpret_cast<const char*>(buffer.get()), written);
+}
+
+}  // namespace
+
+dcmturbo_image image_of(const py::array& frame) {
+    dcmturbo_image image{};
+    image.base = const_cast<void*>(frame.data());
+    image.row_stride = frame.strides(0);
+    image.pixel_stride = frame.strides(1);
+    image.sample_stride = frame.ndim() == 3 ? frame.strides(2) : 0;
+    return image;
+}
+
+py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape) {
+    constexpr py::ssize_t alignment = 64;
+    py::ssize_t size = dtype.itemsize();
+    for (const py::ssize_t extent : shape) size *= extent;
+    // numpy allocates: it caches small blocks and asks for huge pages on large ones.
+    const py::array_t<std::uint8_t> block(size + alignment);
+    auto* data = const_cast<std::uint8_t*>(block.data());
+    data += (alignment - reinterpret_cast<std::intptr_t>(data) % alignment) % alignment;
+    return py::array(dtype, shape, data, block);
+}
+
+void bind_frames(py::module_& m) {
+    py::class_<Stream>(m, "Stream")
+        .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes, const Format& format) {
+                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format};
+             }),
+             py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"));
+    m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"), py::kw_only(), py::arg("threads"),
+          py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
+    m.def("decode_frame", decode_frame, py::arg("transfer_syntax"), py::arg("data"), py::arg("attributes"), py::arg("format"), py::arg("out"),
+          py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"));
+    m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
+    m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"));
+    m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) { return aligned_empty(py::dtype::from_args(dtype), shape); });
+}
+
+}  // namespace dcmturbo::bindings

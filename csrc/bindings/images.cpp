@@ -1,0 +1,139 @@
+// Attributes, formats and codestream headers.
+#include <array>
+
+#include "abi/convert.h"
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+namespace {
+
+constexpr const char* type_names[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"};
+constexpr const char* format_names[] = {"unknown", "native", "rle", "jpeg", "jpeg_lossless", "jpegls", "jpeg2000", "htj2k", "jpegxl", "deflated"};
+constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
+constexpr const char* note_names[] = {"photometric_overridden", "sign_differs",   "precision_differs",
+                                      "container",              "format_differs", "lossy_under_lossless"};
+
+Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel, std::uint16_t bits_allocated,
+                           std::uint16_t bits_stored, std::uint8_t pixel_representation, std::uint8_t planar_configuration,
+                           const std::string& photometric_interpretation, const std::string& keyword, bool big_endian, bool words_swapped) {
+    Attributes result;
+    dcmturbo_attributes& plain = result.plain;
+    plain.size = sizeof plain;
+    plain.rows = rows;
+    plain.columns = columns;
+    plain.samples_per_pixel = samples_per_pixel;
+    plain.bits_allocated = bits_allocated;
+    plain.bits_stored = bits_stored;
+    plain.pixel_representation = pixel_representation;
+    plain.planar_configuration = planar_configuration;
+    plain.photometric = dcmturbo_photometric_from_name(photometric_interpretation.c_str());
+    plain.keyword = keyword == "FloatPixelData" ? 1 : keyword == "DoubleFloatPixelData" ? 2 : 0;
+    plain.big_endian = big_endian ? 1 : 0;
+    plain.words_swapped = words_swapped ? 1 : 0;
+    return result;
+}
+
+Format frame_format(const std::string& transfer_syntax, const Attributes& attributes, const HeaderHandle* header, bool raw, bool keep_unused_bits) {
+    Format result;
+    result.plain.size = sizeof result.plain;
+    dcmturbo_error error = new_error();
+    check(dcmturbo_frame_format(transfer_syntax.c_str(), &attributes.plain, header == nullptr ? nullptr : header->handle.get(),
+                                (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &result.plain, &error),
+          error);
+    return result;
+}
+
+HeaderHandle probe(const py::object& data) {
+    const BufferView view(data);
+    HeaderHandle result;
+    dcmturbo_header* header = nullptr;
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_probe(view.bytes(), &header, &error);
+    }
+    check(code, error);
+    result.handle.reset(header);
+    return result;
+}
+
+void check_codestream(const py::object& data, const HeaderHandle& header) {
+    const BufferView view(data);
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_check(view.bytes(), header.handle.get(), &error);
+    }
+    check(code, error);
+}
+
+}  // namespace
+
+py::dtype Format::dtype() const { return py::dtype(type_names[plain.type]); }
+
+void bind_images(py::module_& m) {
+    py::class_<Attributes>(m, "Attributes")
+        .def(py::init(&make_attributes), py::kw_only(), py::arg("rows"), py::arg("columns"), py::arg("samples_per_pixel"), py::arg("bits_allocated"),
+             py::arg("bits_stored"), py::arg("pixel_representation"), py::arg("planar_configuration"), py::arg("photometric_interpretation"),
+             py::arg("keyword") = "PixelData", py::arg("big_endian") = false, py::arg("words_swapped") = false)
+        .def_property_readonly("native_frame_bits", [](const Attributes& a) {
+            std::uint64_t bits = 0;
+            dcmturbo_error error = new_error();
+            check(abi::guarded(&error, [&] { bits = native_frame_bits(abi::attributes_from(a.plain)); }), error);
+            return bits;
+        });
+
+    py::class_<Format>(m, "Format")
+        .def_property_readonly("rows", [](const Format& f) { return f.plain.rows; })
+        .def_property_readonly("columns", [](const Format& f) { return f.plain.columns; })
+        .def_property_readonly("samples_per_pixel", [](const Format& f) { return f.plain.samples_per_pixel; })
+        .def_property_readonly("dtype", &Format::dtype)
+        .def_property_readonly("significant_bits", [](const Format& f) { return f.plain.significant_bits; })
+        .def_property_readonly("converts_colour", [](const Format& f) { return f.plain.colour != 0; })
+        .def_property_readonly("photometric_interpretation", [](const Format& f) { return dcmturbo_photometric_name(f.plain.photometric); })
+        .def_property_readonly("notes", [](const Format& f) {
+            py::list notes;
+            for (std::size_t i = 0; i < std::size(note_names); ++i) {
+                if ((f.plain.notes >> i & 1) != 0) notes.append(note_names[i]);
+            }
+            return notes;
+        });
+
+    py::class_<ComponentHeader>(m, "Component")
+        .def_readonly("width", &ComponentHeader::width)
+        .def_readonly("height", &ComponentHeader::height)
+        .def_readonly("horizontal_step", &ComponentHeader::horizontal_step)
+        .def_readonly("vertical_step", &ComponentHeader::vertical_step)
+        .def_readonly("precision", &ComponentHeader::precision)
+        .def_readonly("is_signed", &ComponentHeader::is_signed)
+        .def_readonly("identifier", &ComponentHeader::identifier);
+
+    const auto field = [](auto member) { return [member](const HeaderHandle& h) { return h.handle->header.*member; }; };
+    py::class_<HeaderHandle>(m, "Header")
+        .def_property_readonly("format", [](const HeaderHandle& h) { return format_names[static_cast<std::size_t>(h.handle->header.format)]; })
+        .def_property_readonly("width", field(&Header::width))
+        .def_property_readonly("height", field(&Header::height))
+        .def_property_readonly("components", [](const HeaderHandle& h) { return h.handle->header.components; })
+        .def_property_readonly("lossless", field(&Header::lossless))
+        .def_property_readonly("subsampled", field(&Header::subsampled))
+        .def_property_readonly("interleaved", field(&Header::interleaved))
+        .def_property_readonly("in_container", field(&Header::in_container))
+        .def_property_readonly("colour", [](const HeaderHandle& h) { return colour_names[static_cast<std::size_t>(h.handle->header.colour)]; })
+        .def_property_readonly("codestream_offset", field(&Header::codestream_offset))
+        .def_property_readonly("codestream_size", field(&Header::codestream_size))
+        .def_property_readonly("parameters", [](const HeaderHandle& h) {
+            py::dict parameters;
+            for (const HeaderParameter& parameter : h.handle->header.parameters) parameters[py::str(parameter.name)] = parameter.value;
+            return parameters;
+        });
+
+    m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"), py::kw_only(), py::arg("raw"),
+          py::arg("keep_unused_bits"));
+    m.def("probe", probe, py::arg("data"));
+    m.def("check", check_codestream, py::arg("data"), py::arg("header"));
+}
+
+}  // namespace dcmturbo::bindings

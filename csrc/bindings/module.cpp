@@ -1,0 +1,116 @@
+// dcmturbo._core: thin classes over the C ABI. Shapes and defaults are Python's business, in src/dcmturbo.
+#include <optional>
+
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+void raise(const dcmturbo_error& error) {
+    const py::object make = py::module_::import("dcmturbo.errors").attr("make_error");
+    const py::object exception = make(error.code, std::string(error.message), py::arg("frame") = error.frame < 0 ? py::object(py::none()) : py::object(py::int_(error.frame)),
+                                      py::arg("offset") = offset_or_none(error.offset));
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+    throw py::error_already_set();
+}
+
+namespace {
+
+py::dict get_settings() {
+    dcmturbo_settings settings{};
+    settings.size = sizeof settings;
+    dcmturbo_get_settings(&settings);
+    py::dict result;
+    result["threads"] = settings.threads;
+    result["isa"] = dcmturbo_isa_name(settings.isa);
+    result["max_pixels"] = settings.max_pixels;
+    result["max_output"] = settings.max_output;
+    result["max_scratch"] = settings.max_scratch;
+    return result;
+}
+
+void set_settings(std::optional<std::uint32_t> threads, const std::optional<std::string>& isa, std::optional<std::uint64_t> max_pixels,
+                  std::optional<std::uint64_t> max_output, std::optional<std::uint64_t> max_scratch) {
+    dcmturbo_settings settings{};
+    settings.size = sizeof settings;
+    dcmturbo_get_settings(&settings);
+    settings.threads = threads.value_or(settings.threads);
+    settings.max_pixels = max_pixels.value_or(settings.max_pixels);
+    settings.max_output = max_output.value_or(settings.max_output);
+    settings.max_scratch = max_scratch.value_or(settings.max_scratch);
+    if (isa) {
+        std::uint8_t i = 0;
+        while (dcmturbo_isa_name(i) != nullptr && *isa != dcmturbo_isa_name(i)) ++i;
+        settings.isa = i;
+    }
+    dcmturbo_error error = new_error();
+    check(dcmturbo_set_settings(&settings, &error), error);
+}
+
+py::list available_isas() {
+    py::list result;
+    for (std::uint8_t i = 0; dcmturbo_isa_name(i) != nullptr; ++i) {
+        if (dcmturbo_isa_available(i) != 0) result.append(dcmturbo_isa_name(i));
+    }
+    return result;
+}
+
+py::list transfer_syntaxes() {
+    py::list result;
+    for (std::size_t i = 0; i < dcmturbo_transfer_syntax_count(); ++i) {
+        dcmturbo_transfer_syntax syntax{};
+        syntax.size = sizeof syntax;
+        dcmturbo_transfer_syntax_at(i, &syntax);
+        result.append(py::make_tuple(syntax.uid, syntax.keyword, syntax.name, syntax.family, syntax.encapsulated != 0, syntax.lossless_only != 0,
+                                     syntax.own != 0, syntax.library != 0));
+    }
+    return result;
+}
+
+// Calls body(i) for every i, for the tests of the pool. An exception ends nothing early; the last is raised.
+void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
+    struct State {
+        const py::function& body;
+        PyObject* type = nullptr;
+        PyObject* value = nullptr;
+        PyObject* trace = nullptr;
+    } state{body};
+    {
+        const py::gil_scoped_release release;
+        dcmturbo_parallel_for(
+            count, threads,
+            [](void* context, std::size_t i) {
+                const py::gil_scoped_acquire acquire;
+                auto& inner = *static_cast<State*>(context);
+                try {
+                    inner.body(i);
+                } catch (py::error_already_set& error) {
+                    error.restore();
+                    PyErr_Fetch(&inner.type, &inner.value, &inner.trace);
+                }
+            },
+            &state);
+    }
+    if (state.type != nullptr) {
+        PyErr_Restore(state.type, state.value, state.trace);
+        throw py::error_already_set();
+    }
+}
+
+}  // namespace
+
+}  // namespace dcmturbo::bindings
+
+PYBIND11_MODULE(_core, m) {
+    using namespace dcmturbo::bindings;
+    m.doc() = "The compiled core of dcmturbo.";
+    m.def("get_settings", get_settings);
+    m.def("set_settings", set_settings, py::kw_only(), py::arg("threads") = py::none(), py::arg("isa") = py::none(),
+          py::arg("max_pixels") = py::none(), py::arg("max_output") = py::none(), py::arg("max_scratch") = py::none());
+    m.def("available_isas", available_isas);
+    m.def("default_threads", dcmturbo_default_threads);
+    m.def("transfer_syntaxes", transfer_syntaxes);
+    m.def("parallel_for", parallel_for);
+    bind_images(m);
+    bind_datasets(m);
+    bind_frames(m);
+}

@@ -1,0 +1,60 @@
+// The contract of every codec in the core.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/component.h"
+#include "base/context.h"
+#include "base/error.h"
+#include "base/fragments.h"
+#include "base/pixel_attributes.h"
+
+namespace dcmturbo {
+
+struct Options {
+    std::uint8_t reduce = 0;      // resolution levels to discard
+    std::uint32_t first_bit = 0;  // native frames: where in the first byte the frame starts
+    bool salvage = false;         // decode what is there instead of throwing
+};
+
+// How a frame went. Pixels from `valid_pixels` on, in the order of the frame, hold nothing.
+struct Outcome {
+    std::uint64_t valid_pixels = 0;
+    bool complete = true;
+    ErrorCode code = ErrorCode::ok;   // why it is not complete (salvage only; otherwise it is thrown)
+    std::uint64_t offset = no_offset;
+    std::string message;
+};
+
+// One frame to encode: where its pixels are, and what they are.
+struct FrameIn {
+    const std::byte* base = nullptr;
+    std::ptrdiff_t row_stride = 0;
+    std::ptrdiff_t pixel_stride = 0;
+    std::ptrdiff_t sample_stride = 0;
+    PixelAttributes attributes;       // bits_allocated is also the size of a cell, 1 bit apart (8)
+};
+
+struct Codec {
+    const char* name;
+
+    // Reads what the frame says of itself, without pixel work. Formats that say nothing of the image
+    // (native, RLE) take it from the dataset.
+    void (*probe)(const Fragments& frame, const PixelAttributes& attributes, Context& context, Header& header);
+
+    // Decodes one frame into the caller's memory in its final form. Throws DecodeError; with
+    // options.salvage it returns an incomplete outcome where some pixels are right.
+    Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header, const FrameOut& out,
+                      const Options& options, Context& context);
+
+    // The most bytes that encode() can need.
+    std::uint64_t (*encode_bound)(const FrameIn& frame);
+
+    // Encodes one frame and returns how many bytes it took, even padding included.
+    std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, Context& context);
+};
+
+}  // namespace dcmturbo

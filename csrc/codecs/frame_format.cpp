@@ -1,0 +1,186 @@
+#include "codecs/frame_format.h"
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace dcmturbo {
+
+namespace {
+
+bool is_ybr_full(Photometric photometric) {
+    return photometric == Photometric::ybr_full || photometric == Photometric::ybr_full_422;
+}
+
+bool is_monochrome(Photometric photometric) {
+    return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
+}
+
+Format expected_format(Family family, Format actual) {
+    switch (family) {
+        case Family::jpeg: return actual == Format::jpeg_lossless ? Format::jpeg_lossless : Format::jpeg;
+        case Family::jpegls: return Format::jpegls;
+        case Family::jpeg2000: return actual == Format::htj2k ? Format::htj2k : Format::jpeg2000;
+        case Family::jpegxl: return Format::jpegxl;
+        case Family::rle: return Format::rle;
+        default: return actual;
+    }
+}
+
+// The colour space of the decoded samples: the codestream where it says one, the dataset otherwise.
+Photometric decoded_photometric(const PixelAttributes& attributes, const Header* header, Family family) {
+    const Photometric stated = attributes.photometric;
+    if (attributes.samples_per_pixel != 3) return stated;
+    if (header != nullptr) {
+        switch (header->colour) {
+            case ColourTransform::none_rgb: return Photometric::rgb;
+            case ColourTransform::ycbcr: return is_ybr_full(stated) ? stated : Photometric::ybr_full;
+            // The decoder has undone the transform (ISO/IEC 15444-1, G.2 and G.3), whatever the label says.
+            case ColourTransform::reversible:
+            case ColourTransform::irreversible: return Photometric::rgb;
+            case ColourTransform::unstated: break;
+        }
+    }
+    // PS3.5, 8.2.4: YBR_RCT and YBR_ICT describe the codestream; what comes out is RGB.
+    if (family == Family::jpeg2000 && (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict)) return Photometric::rgb;
+    // libjxl converts XYB to RGB itself (PS3.5, 8.2.15).
+    if (family == Family::jpegxl && stated == Photometric::xyb) return Photometric::rgb;
+    return stated;
+}
+
+void correct_bits(const PixelAttributes& attributes, const Header* header, Family family, bool keep, SettledFormat& result) {
+    FrameFormat& format = result.format;
+    if (attributes.keyword != PixelKeyword::pixel_data || attributes.bits_allocated == 1) return;
+    const bool is_signed = attributes.pixel_representation == 1;
+    const auto cell_bits = static_cast<unsigned>(8 * sample_size(format.type));
+    unsigned significant = 0;
+    if (header != nullptr && (family == Family::jpeg2000 || family == Family::jpegxl)) {
+        // The codestream knows its sign; where the dataset disagrees, the bits are right and the
+        // reading is the dataset's (pydicom#1149, #2012).
+        if (header->is_signed() != is_signed) {
+            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color) significant = header->precision();
+            result.notes |= note_sign_differs;
+        }
+    } else if (header != nullptr && family == Family::jpegls) {
+        // JPEG-LS has no sign (ISO/IEC 14495-1): two's complement cells arrive as unsigned.
+        if (is_signed) significant = header->precision();
+    } else if (!keep && attributes.bits_stored < attributes.bits_allocated) {
+        significant = attributes.bits_stored;
+    }
+    if (significant != 0 && significant < cell_bits) {
+        format.significant_bits = static_cast<std::uint8_t>(significant);
+        format.sign_extend = is_signed;
+    }
+}
+
+void check_against_codestream(const PixelAttributes& attributes, const Header& header, const TransferSyntax& syntax, SettledFormat& result) {
+    if (header.width != attributes.columns || header.height != attributes.rows) {
+        fail(ErrorCode::mismatch, no_offset, "the dataset says %u rows and %u columns, the codestream %u and %u", attributes.rows,
+             attributes.columns, header.height, header.width);
+    }
+    if (header.components.size() != attributes.samples_per_pixel) {
+        fail(ErrorCode::mismatch, no_offset, "the dataset says %u samples a pixel, the codestream has %zu components",
+             unsigned{attributes.samples_per_pixel}, header.components.size());
+    }
+    for (const ComponentHeader& component : header.components) {
+        if (component.precision > 8 * sample_size(result.format.type)) {
+            fail(ErrorCode::mismatch, no_offset, "a component has %u bits, which do not fit in the %u bits that the dataset allocates",
+                 unsigned{component.precision}, unsigned{attributes.bits_allocated});
+        }
+        if (component.precision != header.precision() || component.is_signed != header.is_signed()) {
+            fail(ErrorCode::unsupported, no_offset,
+                 "the components differ in precision or sign, which no DICOM image can hold: use decode_components");
+        }
+    }
+    if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
+    if (header.in_container && syntax.family == Family::jpeg2000) result.notes |= note_container;
+    if (header.format != expected_format(syntax.family, header.format)) result.notes |= note_format_differs;
+    if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
+}
+
+}  // namespace
+
+void check_attributes(const PixelAttributes& a) {
+    if (a.rows == 0 || a.columns == 0) fail(ErrorCode::argument, no_offset, "an image of %u rows and %u columns does not exist", a.rows, a.columns);
+    if (a.samples_per_pixel == 0 || a.samples_per_pixel > 4) {
+        fail(ErrorCode::argument, no_offset, "Samples per Pixel is %u; 1, 3 and 4 exist", unsigned{a.samples_per_pixel});
+    }
+    const bool whole = a.bits_allocated == 8 || a.bits_allocated == 16 || a.bits_allocated == 32 || a.bits_allocated == 64;
+    if (!whole && a.bits_allocated != 1) {
+        fail(ErrorCode::unsupported, no_offset, "Bits Allocated is %u; 1, 8, 16, 32 and 64 are supported", unsigned{a.bits_allocated});
+    }
+    if (a.keyword == PixelKeyword::float_pixel_data && a.bits_allocated != 32) {
+        fail(ErrorCode::argument, no_offset, "Float Pixel Data with Bits Allocated %u; it has 32", unsigned{a.bits_allocated});
+    }
+    if (a.keyword == PixelKeyword::double_float_pixel_data && a.bits_allocated != 64) {
+        fail(ErrorCode::argument, no_offset, "Double Float Pixel Data with Bits Allocated %u; it has 64", unsigned{a.bits_allocated});
+    }
+    if (a.keyword == PixelKeyword::pixel_data && (a.bits_stored == 0 || a.bits_stored > a.bits_allocated)) {
+        fail(ErrorCode::argument, no_offset, "Bits Stored is %u with Bits Allocated %u; it is at least 1 and not more than that",
+             unsigned{a.bits_stored}, unsigned{a.bits_allocated});
+    }
+    if (a.pixel_representation > 1) fail(ErrorCode::argument, no_offset, "Pixel Representation is %u; it is 0 or 1", unsigned{a.pixel_representation});
+    if (a.planar_configuration > 1) fail(ErrorCode::argument, no_offset, "Planar Configuration is %u; it is 0 or 1", unsigned{a.planar_configuration});
+    if (a.bits_allocated == 1 && a.samples_per_pixel != 1) {
+        fail(ErrorCode::unsupported, no_offset, "one bit a sample with %u samples a pixel", unsigned{a.samples_per_pixel});
+    }
+}
+
+SampleType cell_type(const PixelAttributes& attributes) {
+    if (attributes.keyword == PixelKeyword::float_pixel_data) return SampleType::f32;
+    if (attributes.keyword == PixelKeyword::double_float_pixel_data) return SampleType::f64;
+    const bool is_signed = attributes.pixel_representation == 1;
+    switch (attributes.bits_allocated) {
+        case 1: return SampleType::u8;
+        case 8: return is_signed ? SampleType::i8 : SampleType::u8;
+        case 16: return is_signed ? SampleType::i16 : SampleType::u16;
+        case 32: return is_signed ? SampleType::i32 : SampleType::u32;
+        default: return is_signed ? SampleType::i64 : SampleType::u64;
+    }
+}
+
+std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
+    const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
+    // Two chroma samples for every two pixels of a row.
+    const std::uint64_t samples = attributes.samples_per_pixel == 3 && attributes.photometric == Photometric::ybr_full_422
+                                      ? pixels * 2
+                                      : checked_multiply(pixels, std::uint64_t{attributes.samples_per_pixel});
+    return checked_multiply(samples, std::uint64_t{attributes.bits_allocated});
+}
+
+SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax, const FormatRequest& request) {
+    check_attributes(attributes);
+    SettledFormat result;
+    FrameFormat& format = result.format;
+    format.rows = attributes.rows;
+    format.columns = attributes.columns;
+    format.samples_per_pixel = attributes.samples_per_pixel;
+    format.type = cell_type(attributes);
+    if (header != nullptr && (syntax.family == Family::native || syntax.family == Family::rle || syntax.family == Family::deflated_frame)) {
+        header = nullptr;
+    }
+    if (header != nullptr) check_against_codestream(attributes, *header, syntax, result);
+    correct_bits(attributes, header, syntax.family, request.keep_unused_bits, result);
+
+    format.photometric = decoded_photometric(attributes, header, syntax.family);
+    if (format.samples_per_pixel == 3 && attributes.photometric != Photometric::unknown &&
+        format.photometric != attributes.photometric && attributes.photometric != Photometric::ybr_rct &&
+        attributes.photometric != Photometric::ybr_ict && attributes.photometric != Photometric::xyb) {
+        result.notes |= note_photometric_overridden;
+    }
+    if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
+        if (request.raw) {
+            // The samples come out one for each pixel, so the subsampling is gone.
+            if (syntax.family == Family::native || syntax.family == Family::deflated_frame) format.photometric = Photometric::ybr_full;
+        } else if (format.type == SampleType::u8) {
+            format.colour = ColourConversion::ybr_full_to_rgb;
+            format.photometric = Photometric::rgb;
+        } else {
+            fail(ErrorCode::unsupported, no_offset,
+                 "YBR_FULL is defined for unsigned 8-bit samples (PS3.3, C.7.6.3.1.2), this image has %u bits: decode it with raw=True",
+                 unsigned{attributes.bits_allocated});
+        }
+    }
+    return result;
+}
+
+}  // namespace dcmturbo

@@ -1,0 +1,48 @@
+// Dataset against codestream: what a decoded frame is, settled in one place for the core, the library
+// codecs, decode_frame and pydicom alike.
+#pragma once
+
+#include <cstdint>
+
+#include "base/component.h"
+#include "base/pixel_attributes.h"
+#include "codecs/registry.h"
+
+namespace dcmturbo {
+
+struct FormatRequest {
+    bool raw = false;               // no colour conversion
+    bool keep_unused_bits = false;  // cells as they are stored
+};
+
+// What to tell the user once, as bits of `notes`.
+enum FormatNote : std::uint32_t {
+    note_photometric_overridden = 1,   // the codestream states another colour space than the dataset
+    note_sign_differs = 2,             // the codestream's sign is not Pixel Representation's
+    note_precision_differs = 4,        // the codestream's precision is not Bits Stored
+    note_container = 8,                // a JP2 or JPH file inside DICOM (PS3.5, A.4.4 forbids it)
+    note_format_differs = 16,          // the codestream is of another format than the label says
+    note_lossy_under_lossless = 32,    // a lossy codestream under a lossless-only label
+};
+
+struct SettledFormat {
+    FrameFormat format;
+    std::uint32_t notes = 0;
+};
+
+// The shape, type, bit correction and colour of the result. `header` may be null: then the dataset alone
+// decides, which is right for native and RLE, and gives everything but the colour for the rest.
+// Throws DecodeError: argument for an impossible dataset, mismatch where no reading of the two agrees.
+SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax,
+                           const FormatRequest& request);
+
+// Bits of one frame in native form (PS3.5, 8.1.1; YBR_FULL_422: PS3.3, C.7.6.3.1.2).
+std::uint64_t native_frame_bits(const PixelAttributes& attributes);
+
+// The type of a cell: Bits Allocated and Pixel Representation, or the float keywords.
+SampleType cell_type(const PixelAttributes& attributes);
+
+// Throws DecodeError(argument) unless the attributes describe an image that exists.
+void check_attributes(const PixelAttributes& attributes);
+
+}  // namespace dcmturbo

@@ -1,0 +1,445 @@
+#include "codecs/jpeg2000/syntax.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/endian.h"
+#include "base/error.h"
+#include "codecs/jpeg/markers.h"
+
+namespace dcmturbo {
+
+namespace {
+
+using jpeg::Segment;
+
+// 15444-1 Table A.2, 15444-2 Table A.2, 15444-15 Table A.1.
+enum Code : std::uint8_t {
+    SOC = 0x4F, CAP = 0x50, SIZ = 0x51, COD = 0x52, COC = 0x53, TLM = 0x55, QCD = 0x5C, QCC = 0x5D, RGN = 0x5E, POC = 0x5F,
+    PPM = 0x60, MCT = 0x74, MCC = 0x75, MCO = 0x77, SOT = 0x90, SOP = 0x91, EPH = 0x92, SOD = 0x93, EOC = 0xD9,
+};
+
+constexpr std::size_t longest_component_count = 16384;
+
+// 15444-1 A.1.1: markers FF30 to FF3F, SOC, SOD, EOC and EPH have no segment. Here, unlike in JPEG,
+// nothing may pad before a marker.
+Segment next_segment(Bytes data, std::size_t& at) {
+    const std::size_t left = data.size() - at;
+    if (left < 2) fail(ErrorCode::truncated, data.size(), "expected a marker, found the end of the data");
+    Segment segment;
+    segment.offset = at;
+    segment.code = std::to_integer<std::uint8_t>(data[at + 1]);
+    const auto code = static_cast<unsigned>(segment.code);
+    if (data[at] != std::byte{0xFF} || segment.code < 0x30) {
+        fail(ErrorCode::malformed, at, "expected a marker, found bytes %02X%02X", std::to_integer<unsigned>(data[at]), code);
+    }
+    at += 2;
+    segment.parameters_offset = at;
+    if (segment.code < 0x40 || segment.code == SOC || segment.code == SOD || segment.code == EOC || segment.code == EPH) return segment;
+    if (left < 4) fail(ErrorCode::truncated, data.size(), "the data end in the length of marker FF%02X", code);
+    const std::size_t length = load_be<std::uint16_t>(data.data() + at);
+    if (length < 2) fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
+    if (length > left - 2) {
+        fail(ErrorCode::truncated, data.size(), "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code,
+             segment.offset, length, left - 2);
+    }
+    segment.parameters = data.subspan(at + 2, length - 2);
+    segment.parameters_offset = at + 2;
+    at += length;
+    return segment;
+}
+
+// --- boxes: 15444-1 Annex I -----------------------------------------------------------------
+
+constexpr std::uint32_t box_type(const char (&name)[5]) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(name[0])) << 24 |
+           static_cast<std::uint32_t>(static_cast<unsigned char>(name[1])) << 16 |
+           static_cast<std::uint32_t>(static_cast<unsigned char>(name[2])) << 8 | static_cast<unsigned char>(name[3]);
+}
+
+bool starts_codestream(Bytes data) {
+    constexpr unsigned char start[4] = {0xFF, SOC, 0xFF, SIZ};
+    return data.size() >= 4 && std::memcmp(data.data(), start, 4) == 0;
+}
+
+// The length of a contiguous codestream box is a claim, believed where EOC stands before its end
+// (perhaps with a padding byte); otherwise everything up to the end of the frame is taken.
+std::uint64_t believed_size(Bytes data, std::uint64_t offset, std::uint64_t stated) {
+    const std::uint64_t left = data.size() - offset;
+    if (stated < 4 || stated > left) return left;
+    const std::byte* end = data.data() + offset + stated;
+    const bool ends = (end[-2] == std::byte{0xFF} && end[-1] == std::byte{EOC}) ||
+                      (end[-3] == std::byte{0xFF} && end[-2] == std::byte{EOC} && end[-1] == std::byte{0});
+    return ends ? stated : left;
+}
+
+void find_codestream(Bytes data, Header& header) {
+    if (starts_codestream(data)) {
+        header.codestream_offset = 0;
+        header.codestream_size = data.size();
+        return;
+    }
+    header.in_container = true;
+    // Boxes follow one another; a length that cannot be right ends the walk.
+    std::uint64_t at = 0;
+    while (data.size() - at >= 8) {
+        const std::byte* box = data.data() + at;
+        std::uint64_t length = load_be<std::uint32_t>(box);
+        const std::uint32_t type = load_be<std::uint32_t>(box + 4);
+        std::uint64_t head = 8;
+        const std::uint64_t left = data.size() - at;
+        if (length == 1 && left >= 16) {
+            length = load_be<std::uint64_t>(box + 8);
+            head = 16;
+        } else if (length == 0) {
+            length = left;
+        }
+        if (type == box_type("jp2c") && left > head && starts_codestream(data.subspan(at + head))) {
+            header.codestream_offset = at + head;
+            header.codestream_size = believed_size(data, at + head, length < head ? 0 : length - head);
+            return;
+        }
+        if (length < head || length > left) break;
+        at += length;
+    }
+    // The walk went astray: the codestream's own first bytes are unmistakable (SIZ follows SOC at once).
+    for (std::size_t from = 0; from + 4 <= data.size();) {
+        const void* found = std::memchr(data.data() + from, 0xFF, data.size() - from);
+        if (found == nullptr) break;
+        from = static_cast<std::size_t>(static_cast<const std::byte*>(found) - data.data());
+        if (starts_codestream(data.subspan(from))) {
+            header.codestream_offset = from;
+            header.codestream_size = data.size() - from;
+            return;
+        }
+        ++from;
+    }
+    fail(ErrorCode::truncated, data.size(), "expected a codestream (FF4FFF51) in the JP2 boxes, found none");
+}
+
+// --- main header ----------------------------------------------------------------------------
+
+std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+// 15444-1 A.5.1
+struct Size {
+    std::uint16_t capabilities = 0;
+    std::uint32_t x_end = 0, y_end = 0, x_origin = 0, y_origin = 0;
+    std::uint32_t tile_width = 0, tile_height = 0, tile_x = 0, tile_y = 0;
+    std::size_t components = 0;
+
+    [[nodiscard]] std::uint64_t tiles() const {
+        return std::uint64_t{ceil_divide(x_end - tile_x, tile_width)} * ceil_divide(y_end - tile_y, tile_height);
+    }
+};
+
+Size read_size(const Segment& segment) {
+    Size size;
+    size.capabilities = segment.u16(0);
+    size.x_end = segment.u32(2);
+    size.y_end = segment.u32(6);
+    size.x_origin = segment.u32(10);
+    size.y_origin = segment.u32(14);
+    size.tile_width = segment.u32(18);
+    size.tile_height = segment.u32(22);
+    size.tile_x = segment.u32(26);
+    size.tile_y = segment.u32(30);
+    size.components = segment.u16(34);
+    if (size.x_origin >= size.x_end || size.y_origin >= size.y_end) {
+        fail(ErrorCode::malformed, segment.offset, "SIZ: the image area is empty");
+    }
+    // A.5.1: the first tile holds the image's origin.
+    const bool first_tile_right = size.tile_width != 0 && size.tile_height != 0 && size.tile_x <= size.x_origin &&
+                                  size.tile_y <= size.y_origin && size.x_origin - size.tile_x < size.tile_width &&
+                                  size.y_origin - size.tile_y < size.tile_height;
+    if (!first_tile_right) fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not hold the image's origin");
+    if (size.tiles() > 65535) {
+        fail(ErrorCode::malformed, segment.offset, "SIZ: 65535 tiles are allowed, found %llu",
+             static_cast<unsigned long long>(size.tiles()));
+    }
+    if (size.components < 1 || size.components > longest_component_count) {
+        fail(ErrorCode::malformed, segment.offset, "SIZ: 1 to 16384 components are allowed, found %zu", size.components);
+    }
+    segment.require(36 + 3 * size.components);
+    return size;
+}
+
+void fill_components(const Segment& segment, const Size& size, Header& header) {
+    header.width = size.x_end - size.x_origin;
+    header.height = size.y_end - size.y_origin;
+    header.components.resize(size.components);
+    for (std::size_t i = 0; i < size.components; ++i) {
+        const std::size_t at = 36 + 3 * i;
+        const std::uint8_t depth = segment.u8(at);
+        ComponentHeader& component = header.components[i];
+        component = ComponentHeader{};
+        component.precision = static_cast<std::uint8_t>((depth & 0x7F) + 1);
+        component.is_signed = (depth & 0x80) != 0;
+        component.horizontal_step = segment.u8(at + 1);
+        component.vertical_step = segment.u8(at + 2);
+        if (component.precision > 38) {
+            fail(ErrorCode::malformed, segment.parameters_offset + at, "SIZ: 1 to 38 bits are allowed, component %zu has %u", i,
+                 static_cast<unsigned>(component.precision));
+        }
+        if (component.horizontal_step == 0 || component.vertical_step == 0) {
+            fail(ErrorCode::malformed, segment.parameters_offset + at, "SIZ: component %zu is sampled every 0 grid points", i);
+        }
+        // 15444-1 B.2
+        component.width = ceil_divide(size.x_end, component.horizontal_step) - ceil_divide(size.x_origin, component.horizontal_step);
+        component.height = ceil_divide(size.y_end, component.vertical_step) - ceil_divide(size.y_origin, component.vertical_step);
+        if (component.horizontal_step != 1 || component.vertical_step != 1) header.subsampled = true;
+        // JPEG 2000 has no identifiers: the index serves.
+        component.identifier = static_cast<std::uint8_t>(i);
+    }
+}
+
+// 15444-1 A.6.1 and A.6.2, the part that COD and COC share.
+struct CodingStyle {
+    std::uint8_t levels, width_exponent, height_exponent, style, transformation;
+};
+
+CodingStyle read_style(const Segment& segment, std::size_t at) {
+    return {segment.u8(at), segment.u8(at + 1), segment.u8(at + 2), segment.u8(at + 3), segment.u8(at + 4)};
+}
+
+void add(Header& header, const char* name, std::int64_t value) { header.parameters.push_back({name, value}); }
+
+// What the main header says, gathered over its segments.
+struct MainHeader {
+    bool coding = false, quantisation = false;
+    bool reversible = true;       // 5/3 in all components
+    bool quantised = false;       // in some component
+    bool high_throughput = false; // HT code-blocks may occur
+    bool part_2 = false;
+    std::uint8_t multiple_component_transform = 0;
+    std::uint8_t transformation = 0;
+};
+
+void read_coding(const Segment& segment, MainHeader& main, Header& header) {
+    const std::uint8_t progression = segment.u8(1);
+    const std::uint16_t layers = segment.u16(2);
+    main.multiple_component_transform = segment.u8(4);
+    const CodingStyle style = read_style(segment, 5);
+    main.coding = true;
+    main.transformation = style.transformation;
+    main.reversible = main.reversible && style.transformation == 1;
+    main.high_throughput = main.high_throughput || (style.style & 0x40) != 0;
+    add(header, "progression_order", progression);
+    add(header, "layers", layers);
+    add(header, "multiple_component_transform", main.multiple_component_transform);
+    add(header, "decomposition_levels", style.levels);
+    add(header, "code_block_width", std::int64_t{1} << ((style.width_exponent & 15) + 2));
+    add(header, "code_block_height", std::int64_t{1} << ((style.height_exponent & 15) + 2));
+    add(header, "code_block_style", style.style);
+    add(header, "wavelet_transformation", style.transformation);
+}
+
+void read_main_segment(const Segment& segment, MainHeader& main, Header& header) {
+    const std::size_t index_size = header.components.size() < 257 ? 1 : 2;  // 15444-1 A.6.2
+    switch (segment.code) {
+        case COD:
+            if (main.coding) fail(ErrorCode::malformed, segment.offset, "found a second COD in the main header");
+            read_coding(segment, main, header);
+            break;
+        case COC: {
+            const CodingStyle style = read_style(segment, index_size + 1);
+            main.reversible = main.reversible && style.transformation == 1;
+            main.high_throughput = main.high_throughput || (style.style & 0x40) != 0;
+            break;
+        }
+        case QCD: {
+            const std::uint8_t style = segment.u8(0);
+            main.quantisation = true;
+            main.quantised = main.quantised || (style & 31) != 0;
+            add(header, "quantisation_style", style & 31);
+            add(header, "guard_bits", style >> 5);
+            break;
+        }
+        case QCC: main.quantised = main.quantised || (segment.u8(index_size) & 31) != 0; break;
+        // 15444-1 A.5.2: bit i of Pcap, counted from the most significant one, is Part i; 15 is HTJ2K.
+        case CAP: main.high_throughput = main.high_throughput || (segment.u32(0) & (1U << 17)) != 0; break;
+        case MCT:
+        case MCC:
+        case MCO: main.part_2 = true; break;
+        default: break;
+    }
+}
+
+// Reads up to the first SOT, whose offset it returns. `header` null: passes over the segments only.
+std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
+    std::size_t at = 2;
+    Segment segment = next_segment(codestream, at);
+    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "expected SIZ behind SOC");
+    size = read_size(segment);
+    MainHeader main;
+    bool tile_lengths = false;
+    if (header != nullptr) {
+        fill_components(segment, size, *header);
+        add(*header, "capabilities", size.capabilities);
+        add(*header, "tile_width", size.tile_width);
+        add(*header, "tile_height", size.tile_height);
+        add(*header, "tiles", static_cast<std::int64_t>(size.tiles()));
+        add(*header, "image_offset_x", size.x_origin);
+        add(*header, "image_offset_y", size.y_origin);
+    }
+    for (;;) {
+        segment = next_segment(codestream, at);
+        if (segment.code == SOT) break;
+        if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
+            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header", static_cast<unsigned>(segment.code));
+        }
+        if (segment.code == TLM) tile_lengths = true;
+        if (header != nullptr) read_main_segment(segment, main, *header);
+    }
+    if (header == nullptr) return segment.offset;
+    if (!main.coding) fail(ErrorCode::malformed, segment.offset, "the main header holds no COD");
+    if (!main.quantisation) fail(ErrorCode::malformed, segment.offset, "the main header holds no QCD");
+    header->format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
+    header->lossless = main.reversible && !main.quantised;
+    if (main.multiple_component_transform == 1) {
+        // 15444-1 Annex G: RCT goes with 5/3, ICT with 9/7.
+        header->colour = main.transformation == 1 ? ColourTransform::reversible : ColourTransform::irreversible;
+    }
+    if (tile_lengths) add(*header, "tile_part_lengths", 1);
+    if (main.part_2 || (size.capabilities & 0x8000) != 0) add(*header, "part_2_extensions", 1);
+    return segment.offset;
+}
+
+Bytes codestream_of(Bytes data, const Header& header) {
+    const std::uint64_t offset = std::min<std::uint64_t>(header.codestream_offset, data.size());
+    return data.subspan(offset, std::min<std::uint64_t>(header.codestream_size, data.size() - offset));
+}
+
+// --- tile-parts: 15444-1 A.4.2 --------------------------------------------------------------
+
+struct TilePart {
+    std::size_t offset;
+    std::uint16_t tile;
+    std::uint32_t length;   // Psot
+    std::uint8_t index;     // TPsot
+    std::uint8_t count;     // TNsot, 0: not stated here
+};
+
+TilePart read_tile_part(const Segment& segment) {
+    TilePart part{segment.offset, segment.u16(0), segment.u32(2), segment.u8(6), segment.u8(7)};
+    // 12 is an SOT alone, without SOD: files hold it.
+    if (part.length != 0 && part.length < 12) {
+        fail(ErrorCode::malformed, segment.offset, "SOT states a tile-part of %u bytes", part.length);
+    }
+    return part;
+}
+
+bool ends_with_eoc(Bytes data) {
+    return data.size() >= 2 && data[data.size() - 2] == std::byte{0xFF} && data[data.size() - 1] == std::byte{EOC};
+}
+
+// Psot 0: the tile-part lasts until EOC. Packet data hold no marker but SOP and EPH (A.8), since
+// neither coder lets a byte above 8F follow an FF.
+void find_end_of_codestream(Bytes data, std::size_t at) {
+    Segment segment = next_segment(data, at);
+    while (segment.code != SOD) segment = next_segment(data, at);
+    while (at < data.size()) {
+        const void* found = std::memchr(data.data() + at, 0xFF, data.size() - at);
+        if (found == nullptr) break;
+        at = static_cast<std::size_t>(static_cast<const std::byte*>(found) - data.data()) + 1;
+        if (at >= data.size()) break;
+        const auto code = std::to_integer<std::uint8_t>(data[at]);
+        if (code == EOC) return;
+        if (code == SOP) at += 5;        // its segment holds a number that may look like a marker
+        else if (code == EPH) at += 1;
+        else if (code >= 0x90) {
+            fail(ErrorCode::malformed, at - 1, "found marker FF%02X in a tile-part of unstated length", static_cast<unsigned>(code));
+        }
+    }
+    fail(ErrorCode::truncated, data.size(), "the last tile-part states no length, and the data end before EOC");
+}
+
+// Which tile-parts have been seen, and whether that is all that were announced.
+class TileCount {
+  public:
+    explicit TileCount(std::size_t tiles) : seen_(tiles), announced_(tiles) {}
+
+    void add(const TilePart& part) {
+        if (part.tile >= seen_.size()) {
+            fail(ErrorCode::malformed, part.offset, "SOT names tile %u, there are %zu", static_cast<unsigned>(part.tile), seen_.size());
+        }
+        if (seen_[part.tile]++ == 0) ++tiles_;
+        announced_[part.tile] = std::max(announced_[part.tile], part.count);
+    }
+    void require_all_tiles(std::size_t offset) const {
+        if (tiles_ == seen_.size()) return;
+        fail(ErrorCode::truncated, offset, "tile %zu of %zu has no tile-part", first_below(1), seen_.size());
+    }
+    // Each tile has exactly as many as it announces. Some encoders announce too few (Kakadu by one):
+    // then TNsot is no proof, and EOC has to be.
+    [[nodiscard]] bool proves_complete() const {
+        for (std::size_t i = 0; i < seen_.size(); ++i) {
+            if (announced_[i] == 0 || seen_[i] != announced_[i]) return false;
+        }
+        return true;
+    }
+
+  private:
+    [[nodiscard]] std::size_t first_below(std::uint32_t parts) const {
+        std::size_t i = 0;
+        while (seen_[i] >= parts) ++i;
+        return i;
+    }
+    std::vector<std::uint32_t> seen_;
+    std::vector<std::uint8_t> announced_;
+    std::size_t tiles_ = 0;
+};
+
+void check_tile_parts(Bytes data, std::size_t at, std::size_t tiles, bool eoc_required) {
+    TileCount count(tiles);
+    for (;;) {
+        const std::size_t start = at;
+        const bool marker = data.size() - at >= 2 && data[at] == std::byte{0xFF};
+        if (marker && data[at + 1] == std::byte{EOC}) return count.require_all_tiles(at);
+        if (!marker || data[at + 1] != std::byte{SOT}) {
+            const bool ends = data.size() - at < 2;
+            count.require_all_tiles(at);
+            if (!eoc_required && count.proves_complete()) return;
+            fail(ends ? ErrorCode::truncated : ErrorCode::malformed, at,
+                 ends ? "expected another tile-part or EOC, found the end of the data"
+                      : "expected another tile-part or EOC where the last tile-part's length ends");
+        }
+        const Segment segment = next_segment(data, at);
+        const TilePart part = read_tile_part(segment);
+        count.add(part);
+        if (part.length == 0) {
+            find_end_of_codestream(data, at);
+            return count.require_all_tiles(data.size());
+        }
+        if (part.length > data.size() - start) {
+            fail(ErrorCode::truncated, data.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start, part.length,
+                 data.size() - start);
+        }
+        at = start + part.length;
+        // Some encoders count EOC as part of the last tile-part.
+        if (at == data.size() && ends_with_eoc(data.subspan(start, part.length))) return count.require_all_tiles(at);
+    }
+}
+
+}  // namespace
+
+void probe_jpeg2000(Bytes data, Header& header) {
+    header.clear();
+    find_codestream(data, header);
+    Size size;
+    const Bytes codestream = codestream_of(data, header);
+    read_main_header(codestream, size, &header);
+}
+
+void check_jpeg2000(Bytes data, const Header& header) {
+    const Bytes codestream = codestream_of(data, header);
+    if (!starts_codestream(codestream)) fail(ErrorCode::malformed, header.codestream_offset, "expected SOC and SIZ (FF4FFF51)");
+    Size size;
+    const std::size_t first = read_main_header(codestream, size, nullptr);
+    // In boxes, a codestream without EOC also breaks the box's own length: that is a cut, not a habit.
+    const bool eoc_required = header.format == Format::htj2k || header.in_container;
+    check_tile_parts(codestream, first, size.tiles(), eoc_required);
+}
+
+}  // namespace dcmturbo

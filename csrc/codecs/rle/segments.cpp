@@ -1,0 +1,40 @@
+#include "codecs/rle/segments.h"
+
+#include <algorithm>
+
+#include "base/endian.h"
+#include "base/error.h"
+
+namespace dcmturbo::rle {
+
+Segments read_segments(Bytes frame, unsigned expected) {
+    if (frame.size() < header_size) {
+        fail(ErrorCode::truncated, frame.size(), "an RLE frame begins with a header of 64 bytes (PS3.5, G.5), this one has %zu", frame.size());
+    }
+    Segments segments;
+    const auto count = load_le<std::uint32_t>(frame.data());
+    if (count != expected) {
+        fail(count >= 1 && count <= max_segments ? ErrorCode::mismatch : ErrorCode::malformed, 0,
+             "the RLE header announces %u segments, the image needs %u", count, expected);
+    }
+    segments.count = count;
+    std::array<std::uint32_t, max_segments> offsets{};
+    for (unsigned i = 0; i < count; ++i) {
+        offsets[i] = load_le<std::uint32_t>(frame.data() + 4 + 4 * std::size_t{i});
+        if (offsets[i] < header_size || offsets[i] > frame.size()) {
+            fail(offsets[i] > frame.size() ? ErrorCode::truncated : ErrorCode::malformed, 4 + 4 * std::uint64_t{i},
+                 "RLE segment %u begins at byte %u, the frame has %zu", i, offsets[i], frame.size());
+        }
+    }
+    // A segment ends where the next one in the file begins: writers exist that store them out of order.
+    for (unsigned i = 0; i < count; ++i) {
+        std::size_t end = frame.size();
+        for (unsigned other = 0; other < count; ++other) {
+            if (offsets[other] > offsets[i]) end = std::min<std::size_t>(end, offsets[other]);
+        }
+        segments.bytes[i] = frame.subspan(offsets[i], end - offsets[i]);
+    }
+    return segments;
+}
+
+}  // namespace dcmturbo::rle

@@ -1,0 +1,22 @@
+// Which instruction sets this process may use, and the one that it does use.
+#pragma once
+
+#include <cstdint>
+
+namespace dcmturbo {
+
+// In ascending order on x86-64. `scalar` is the compiler's baseline for the platform.
+enum class Isa : std::uint8_t { scalar = 0, avx2 = 1, avx512 = 2, neon = 3 };
+
+inline constexpr int isa_count = 4;
+
+const char* isa_name(Isa isa);
+bool isa_from_name(const char* name, Isa& isa);
+
+// Compiled in, and the CPU has it.
+bool isa_available(Isa isa);
+
+// The best available one.
+Isa best_isa();
+
+}  // namespace dcmturbo

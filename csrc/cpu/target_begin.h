@@ -1,0 +1,21 @@
+// Compiles what follows, up to cpu/target_end.h, for one instruction set. No include guard: used once a
+// region. Define DCMTURBO_TARGET_AVX2 or DCMTURBO_TARGET_AVX512 before; with neither, the region is the
+// platform's baseline. Include every header before the region: an inline function that is first
+// compiled inside it would carry the region's instructions to callers on other CPUs.
+#if defined(__x86_64__)
+#if defined(DCMTURBO_TARGET_AVX512)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,prefer-vector-width=512")
+#endif
+#elif defined(DCMTURBO_TARGET_AVX2)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt")
+#endif
+#endif
+#endif

@@ -1,0 +1,46 @@
+// Small reads of a source, in order, served from one larger read.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dicom/source.h"
+
+namespace dcmturbo {
+
+class ReadAhead {
+  public:
+    explicit ReadAhead(const Source& source) : source_(source), memory_(source.span()), size_(source.size()) {}
+    ReadAhead(const ReadAhead&) = delete;
+    ReadAhead& operator=(const ReadAhead&) = delete;
+
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+
+    // The `size` bytes at `offset`, fewer only at the end of the source. Where they must be read, `ahead`
+    // bytes are. Valid until the next call.
+    std::span<const std::byte> view(std::uint64_t offset, std::size_t size, std::size_t ahead);
+
+  private:
+    std::span<const std::byte> fill(std::uint64_t offset, std::size_t size, std::size_t ahead);
+
+    const Source& source_;
+    std::span<const std::byte> memory_;
+    std::uint64_t size_;
+    std::uint64_t start_ = 0;  // of what the buffer holds
+    std::size_t held_ = 0;
+    std::byte* buffer_ = nullptr;
+    std::array<std::byte, 64> small_;  // most reads are one item header: no allocation for them
+    std::vector<std::byte> large_;
+};
+
+inline std::span<const std::byte> ReadAhead::view(std::uint64_t offset, std::size_t size, std::size_t ahead) {
+    if (offset >= start_ && offset - start_ <= held_ && size <= held_ - (offset - start_)) {
+        return {buffer_ + (offset - start_), size};
+    }
+    return fill(offset, size, ahead);
+}
+
+}  // namespace dcmturbo

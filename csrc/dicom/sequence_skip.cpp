@@ -1,0 +1,87 @@
+#include "dicom/sequence_skip.h"
+
+#include <array>
+#include <cstddef>
+
+namespace dcmturbo {
+
+namespace {
+
+constexpr std::uint32_t item_tag = 0xFFFEE000;
+constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
+constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
+constexpr std::size_t deepest = 128;
+
+// What has a defined length is skipped whole, so that every level here is of undefined length.
+struct Level {
+    bool is_item = false;
+    Encoding encoding;
+};
+
+class Levels {
+  public:
+    [[nodiscard]] bool empty() const { return count_ == 0; }
+    [[nodiscard]] bool full() const { return count_ == levels_.size(); }
+    [[nodiscard]] const Level& top() const { return levels_[count_ - 1]; }
+    void push(Level level) { levels_[count_++] = level; }
+    void pop() { --count_; }
+
+  private:
+    std::array<Level, deepest> levels_;
+    std::size_t count_ = 0;
+};
+
+// A value of undefined length and VR UN is encoded as implicit VR little endian: PS3.5 6.2.2, note 2.
+Encoding inside(const ElementHeader& header, Encoding around) {
+    return header.has_vr("UN") ? Encoding{false, false} : around;
+}
+
+}  // namespace
+
+Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding encoding) {
+    const bool mixed = encoding.explicit_vr;
+    Levels levels;
+    levels.push({header.tag == item_tag, inside(header, encoding)});
+    std::uint64_t offset = header.value;
+    ElementHeader element;
+    while (!levels.empty()) {
+        const Level level = levels.top();
+        if (!reader.read_header(offset, level.encoding, element)) return {SkipEnd::cut, reader.size()};
+
+        if (element.tag == sequence_delimiter_tag) {
+            if (level.is_item) levels.pop();  // its delimiter was left out
+            if (!levels.empty()) levels.pop();
+            offset = element.value;
+        } else if (element.tag == item_delimiter_tag) {
+            if (level.is_item) levels.pop();
+            offset = element.value;
+        } else if (element.tag == item_tag) {
+            if (level.is_item) {  // its delimiter was left out
+                levels.pop();
+            } else if (element.is_undefined()) {
+                if (levels.full()) return {SkipEnd::too_deep, offset};
+                Encoding content = level.encoding;
+                // Writers put items of either kind into explicit VR: what stands there decides.
+                if (mixed) content.explicit_vr = reader.shows_vr(element.value);
+                levels.push({true, content});
+                offset = element.value;
+            } else {
+                offset = element.end();
+            }
+        } else if (!level.is_item) {
+            levels.pop();  // the sequence ends without a delimiter: the element belongs around it
+            if (levels.empty()) return {SkipEnd::broken, offset};
+        } else if (element.is_undefined()) {
+            if (levels.full()) return {SkipEnd::too_deep, offset};
+            levels.push({false, inside(element, level.encoding)});
+            offset = element.value;
+        } else if (element.tag == 0 && element.length == 0) {
+            return {SkipEnd::broken, offset};  // a run of zeros
+        } else {
+            offset = element.end();
+        }
+    }
+    return {SkipEnd::delimited, offset};
+}
+
+}  // namespace dcmturbo

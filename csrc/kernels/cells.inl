@@ -1,0 +1,104 @@
+// Loops over cells of 8 to 64 bits. Included once per instruction set; see kernels/isa_scalar.cpp.
+
+static void merge16(const std::uint8_t* __restrict high, const std::uint8_t* __restrict low, std::uint16_t* __restrict to,
+                    std::size_t count, unsigned unused_bits, bool sign_extend) {
+    if (unused_bits == 0) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(high[i] << 8 | low[i]);
+    } else if (sign_extend) {
+        const int shift = static_cast<int>(unused_bits);
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto cell = static_cast<std::uint16_t>(high[i] << 8 | low[i]);
+            to[i] = static_cast<std::uint16_t>(static_cast<std::int16_t>(static_cast<std::uint16_t>(cell << shift)) >> shift);
+        }
+    } else {
+        const auto mask = static_cast<std::uint16_t>(0xffffu >> unused_bits);
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>((high[i] << 8 | low[i]) & mask);
+    }
+}
+
+static void merge32(const std::uint8_t* const planes[4], std::uint32_t* __restrict to, std::size_t count) {
+    const std::uint8_t* __restrict a = planes[0];
+    const std::uint8_t* __restrict b = planes[1];
+    const std::uint8_t* __restrict c = planes[2];
+    const std::uint8_t* __restrict d = planes[3];
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = static_cast<std::uint32_t>(a[i]) << 24 | static_cast<std::uint32_t>(b[i]) << 16 |
+                static_cast<std::uint32_t>(c[i]) << 8 | d[i];
+    }
+}
+
+static void merge64(const std::uint8_t* const planes[8], std::uint64_t* __restrict to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint64_t cell = 0;
+        for (int plane = 0; plane < 8; ++plane) cell = cell << 8 | planes[plane][i];
+        to[i] = cell;
+    }
+}
+
+static void split16(const std::uint16_t* __restrict from, std::uint8_t* __restrict high, std::uint8_t* __restrict low, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        high[i] = static_cast<std::uint8_t>(from[i] >> 8);
+        low[i] = static_cast<std::uint8_t>(from[i]);
+    }
+}
+
+template <typename Cell, typename SignedCell>
+static inline __attribute__((always_inline)) void correct(const Cell* from, Cell* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+    if (sign_extend) {
+        const int shift = static_cast<int>(unused_bits);
+        for (std::size_t i = 0; i < count; ++i) {
+            to[i] = static_cast<Cell>(static_cast<SignedCell>(static_cast<Cell>(from[i] << shift)) >> shift);
+        }
+    } else {
+        const auto mask = static_cast<Cell>(static_cast<Cell>(~Cell{0}) >> unused_bits);
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Cell>(from[i] & mask);
+    }
+}
+
+static void correct8(const std::uint8_t* from, std::uint8_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+    correct<std::uint8_t, std::int8_t>(from, to, count, unused_bits, sign_extend);
+}
+static void correct16(const std::uint16_t* from, std::uint16_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+    correct<std::uint16_t, std::int16_t>(from, to, count, unused_bits, sign_extend);
+}
+static void correct32(const std::uint32_t* from, std::uint32_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+    correct<std::uint32_t, std::int32_t>(from, to, count, unused_bits, sign_extend);
+}
+static void correct64(const std::uint64_t* from, std::uint64_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+    correct<std::uint64_t, std::int64_t>(from, to, count, unused_bits, sign_extend);
+}
+
+static void swap16(const std::uint16_t* from, std::uint16_t* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(from[i] << 8 | from[i] >> 8);
+}
+static void swap32(const std::uint32_t* from, std::uint32_t* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = __builtin_bswap32(from[i]);
+}
+static void swap64(const std::uint64_t* from, std::uint64_t* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = __builtin_bswap64(from[i]);
+}
+
+static void unpack_bits(const std::uint8_t* from, unsigned first_bit, std::uint8_t* to, std::size_t count) {
+    std::size_t i = 0;
+    // A multiplication spreads the eight bits over eight bytes; only 0 and 1 survive the mask.
+    if (first_bit % 8 == 0) {
+        const std::uint8_t* bytes = from + first_bit / 8;
+        for (; i + 8 <= count; i += 8) {
+            const std::uint64_t spread = ((bytes[i / 8] * 0x0101010101010101u) & 0x8040201008040201u);
+            const std::uint64_t ones = ((spread + 0x7f7f7f7f7f7f7f7fu) | spread) >> 7 & 0x0101010101010101u;
+            __builtin_memcpy(to + i, &ones, 8);
+        }
+    }
+    for (; i < count; ++i) {
+        const std::size_t bit = first_bit + i;
+        to[i] = from[bit / 8] >> (bit % 8) & 1;
+    }
+}
+
+static void pack_bits(const std::uint8_t* from, std::uint8_t* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += 8) {
+        unsigned byte = 0;
+        for (std::size_t bit = 0; bit < 8 && i + bit < count; ++bit) byte |= static_cast<unsigned>(from[i + bit] != 0) << bit;
+        to[i / 8] = static_cast<std::uint8_t>(byte);
+    }
+}

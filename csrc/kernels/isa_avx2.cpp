@@ -1,0 +1,32 @@
+// The kernels for AVX2 with BMI and LZCNT.
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/features.h"
+#include "entropy/packbits.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+#if defined(__x86_64__)
+namespace dcmturbo {
+namespace isa_avx2 {
+
+#define DCMTURBO_TARGET_AVX2
+#include "cpu/target_begin.h"
+
+typedef std::uint8_t Block __attribute__((vector_size(32)));
+constexpr bool shuffles_bytes = true;
+
+#include "entropy/packbits.inl"
+#include "kernels/cells.inl"
+#include "kernels/colour.inl"
+#include "kernels/table.inl"
+
+#include "cpu/target_end.h"
+
+}  // namespace isa_avx2
+
+const Kernels kernels_avx2 = isa_avx2::make_table(Isa::avx2);
+
+}  // namespace dcmturbo
+#endif

@@ -1,0 +1,32 @@
+// The kernels for AVX-512 (F, BW, DQ, VL, VBMI).
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/features.h"
+#include "entropy/packbits.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+#if defined(__x86_64__)
+namespace dcmturbo {
+namespace isa_avx512 {
+
+#define DCMTURBO_TARGET_AVX512
+#include "cpu/target_begin.h"
+
+typedef std::uint8_t Block __attribute__((vector_size(64)));
+constexpr bool shuffles_bytes = true;
+
+#include "entropy/packbits.inl"
+#include "kernels/cells.inl"
+#include "kernels/colour.inl"
+#include "kernels/table.inl"
+
+#include "cpu/target_end.h"
+
+}  // namespace isa_avx512
+
+const Kernels kernels_avx512 = isa_avx512::make_table(Isa::avx512);
+
+}  // namespace dcmturbo
+#endif

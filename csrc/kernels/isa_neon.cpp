@@ -1,0 +1,33 @@
+// The kernels for NEON, which every 64-bit ARM has.
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/features.h"
+#include "entropy/packbits.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+#if defined(__aarch64__)
+namespace dcmturbo {
+namespace isa_neon {
+
+
+#include "cpu/target_begin.h"
+
+typedef std::uint8_t Block __attribute__((vector_size(16)));
+constexpr bool shuffles_bytes = true;
+
+#include "entropy/packbits.inl"
+#include "kernels/cells.inl"
+#include "kernels/colour.inl"
+#include "kernels/table.inl"
+
+#include "cpu/target_end.h"
+
+}  // namespace isa_neon
+
+const Kernels kernels_neon = isa_neon::make_table(Isa::neon);
+
+}  // namespace dcmturbo
+
+#endif

@@ -1,0 +1,31 @@
+// The kernels for the platform's baseline (SSE2 on x86-64).
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/features.h"
+#include "entropy/packbits.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+namespace dcmturbo {
+namespace isa_scalar {
+
+
+#include "cpu/target_begin.h"
+
+typedef std::uint8_t Block __attribute__((vector_size(16)));
+constexpr bool shuffles_bytes = false;
+
+#include "entropy/packbits.inl"
+#include "kernels/cells.inl"
+#include "kernels/colour.inl"
+#include "kernels/table.inl"
+
+#include "cpu/target_end.h"
+
+}  // namespace isa_scalar
+
+const Kernels kernels_scalar = isa_scalar::make_table(Isa::scalar);
+
+}  // namespace dcmturbo
+

@@ -1,0 +1,201 @@
+#include "kernels/pixel_writer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace dcmturbo {
+
+namespace {
+
+bool is_aligned(const void* pointer, std::size_t size) { return reinterpret_cast<std::uintptr_t>(pointer) % size == 0; }
+
+template <std::size_t size>
+void scatter_cells(const std::byte* from, std::byte* to, std::ptrdiff_t stride, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i, from += size, to += stride) std::memcpy(to, from, size);
+}
+
+template <std::size_t size>
+void gather_cells(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i, from += stride, to += size) std::memcpy(to, from, size);
+}
+
+// A number as a cell of the type, clamped to what the type holds.
+template <typename T>
+void store_clamped(double value, std::byte* cell) {
+    T result;
+    if constexpr (std::numeric_limits<T>::is_integer) {
+        if (std::isnan(value)) result = 0;
+        else if (value <= static_cast<double>(std::numeric_limits<T>::min())) result = std::numeric_limits<T>::min();
+        else if (value >= static_cast<double>(std::numeric_limits<T>::max())) result = std::numeric_limits<T>::max();
+        else result = static_cast<T>(value);
+    } else {
+        result = static_cast<T>(value);
+    }
+    std::memcpy(cell, &result, sizeof result);
+}
+
+void store_value(SampleType type, double value, std::byte* cell) {
+    switch (type) {
+        case SampleType::u8: return store_clamped<std::uint8_t>(value, cell);
+        case SampleType::i8: return store_clamped<std::int8_t>(value, cell);
+        case SampleType::u16: return store_clamped<std::uint16_t>(value, cell);
+        case SampleType::i16: return store_clamped<std::int16_t>(value, cell);
+        case SampleType::u32: return store_clamped<std::uint32_t>(value, cell);
+        case SampleType::i32: return store_clamped<std::int32_t>(value, cell);
+        case SampleType::u64: return store_clamped<std::uint64_t>(value, cell);
+        case SampleType::i64: return store_clamped<std::int64_t>(value, cell);
+        case SampleType::f32: return store_clamped<float>(value, cell);
+        case SampleType::f64: return store_clamped<double>(value, cell);
+    }
+}
+
+}  // namespace
+
+PixelWriter::PixelWriter(const FrameOut& out, const Kernels& kernels)
+    : out_(out),
+      kernels_(kernels),
+      cell_(sample_size(out.format.type)),
+      unused_bits_(out.format.significant_bits == 0 ? 0 : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),
+      contiguous_(out.is_contiguous()),
+      direct_(contiguous_ && out.format.samples_per_pixel == 1 && is_aligned(out.base, cell_)) {}
+
+void PixelWriter::correct(const std::byte* from, std::byte* to, std::size_t count) const {
+    const bool sign = out_.format.sign_extend;
+    switch (cell_) {
+        case 1:
+            return kernels_.correct8(reinterpret_cast<const std::uint8_t*>(from), reinterpret_cast<std::uint8_t*>(to), count, unused_bits_, sign);
+        case 2:
+            return kernels_.correct16(reinterpret_cast<const std::uint16_t*>(from), reinterpret_cast<std::uint16_t*>(to), count, unused_bits_, sign);
+        case 4:
+            return kernels_.correct32(reinterpret_cast<const std::uint32_t*>(from), reinterpret_cast<std::uint32_t*>(to), count, unused_bits_, sign);
+        default:
+            return kernels_.correct64(reinterpret_cast<const std::uint64_t*>(from), reinterpret_cast<std::uint64_t*>(to), count, unused_bits_, sign);
+    }
+}
+
+void PixelWriter::scatter(std::uint64_t first, std::size_t count, const std::byte* plane, unsigned sample) const {
+    std::uint64_t row = first / out_.format.columns;
+    std::uint64_t column = first % out_.format.columns;
+    while (count > 0) {
+        const std::size_t now = std::min<std::uint64_t>(count, out_.format.columns - column);
+        std::byte* to = out_.base + static_cast<std::ptrdiff_t>(row) * out_.row_stride +
+                        static_cast<std::ptrdiff_t>(column) * out_.pixel_stride + static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
+        if (out_.pixel_stride == static_cast<std::ptrdiff_t>(cell_)) {
+            std::memcpy(to, plane, now * cell_);
+        } else {
+            switch (cell_) {
+                case 1: scatter_cells<1>(plane, to, out_.pixel_stride, now); break;
+                case 2: scatter_cells<2>(plane, to, out_.pixel_stride, now); break;
+                case 4: scatter_cells<4>(plane, to, out_.pixel_stride, now); break;
+                default: scatter_cells<8>(plane, to, out_.pixel_stride, now); break;
+            }
+        }
+        plane += now * cell_;
+        count -= now;
+        column = 0;
+        ++row;
+    }
+}
+
+void PixelWriter::gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample, std::byte* plane) const {
+    const std::uint64_t columns = out_.format.columns;
+    std::uint64_t row = first / columns;
+    std::uint64_t column = first % columns;
+    while (count > 0) {
+        const std::size_t now = std::min<std::uint64_t>(count, columns - column);
+        const std::byte* cells = from.base + static_cast<std::ptrdiff_t>(row) * from.row_stride +
+                                 static_cast<std::ptrdiff_t>(column) * from.pixel_stride + static_cast<std::ptrdiff_t>(sample) * from.sample_stride;
+        if (from.pixel_stride == static_cast<std::ptrdiff_t>(cell_)) {
+            std::memcpy(plane, cells, now * cell_);
+        } else {
+            switch (cell_) {
+                case 1: gather_cells<1>(cells, from.pixel_stride, plane, now); break;
+                case 2: gather_cells<2>(cells, from.pixel_stride, plane, now); break;
+                case 4: gather_cells<4>(cells, from.pixel_stride, plane, now); break;
+                default: gather_cells<8>(cells, from.pixel_stride, plane, now); break;
+            }
+        }
+        plane += now * cell_;
+        count -= now;
+        column = 0;
+        ++row;
+    }
+}
+
+void PixelWriter::swap(std::byte* cells, std::size_t count) const {
+    switch (cell_) {
+        case 2: return kernels_.swap16(reinterpret_cast<std::uint16_t*>(cells), reinterpret_cast<std::uint16_t*>(cells), count);
+        case 4: return kernels_.swap32(reinterpret_cast<std::uint32_t*>(cells), reinterpret_cast<std::uint32_t*>(cells), count);
+        case 8: return kernels_.swap64(reinterpret_cast<std::uint64_t*>(cells), reinterpret_cast<std::uint64_t*>(cells), count);
+        default: return;
+    }
+}
+
+void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const {
+    const unsigned samples = out_.format.samples_per_pixel;
+    const bool plain = !corrects() && !swap_bytes && out_.format.colour == ColourConversion::none;
+    const bool same_layout = contiguous_ && from.is_contiguous();
+    if (plain && same_layout) {
+        if (from.base != out_.base) std::memcpy(out_.base, from.base, static_cast<std::size_t>(pixels) * cell_ * samples);
+        return;
+    }
+    std::byte* planes[4] = {};
+    for (unsigned sample = 0; sample < samples; ++sample) planes[sample] = arena.allocate(block * cell_);
+    const bool in_order = direct_ && from.is_contiguous() && is_aligned(from.base, cell_);
+    const bool three_bytes = samples == 3 && cell_ == 1 && from.is_contiguous();
+    for (std::uint64_t first = 0; first < pixels; first += block) {
+        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
+        std::byte* to = direct(first);
+        if (in_order && !swap_bytes && corrects()) {
+            correct(from.base + first * cell_, to, count);
+            continue;
+        }
+        if (three_bytes) {
+            kernels_.deinterleave3(reinterpret_cast<const std::uint8_t*>(from.base) + 3 * first, reinterpret_cast<std::uint8_t*>(planes[0]),
+                                   reinterpret_cast<std::uint8_t*>(planes[1]), reinterpret_cast<std::uint8_t*>(planes[2]), count);
+        }
+        for (unsigned sample = 0; sample < samples; ++sample) {
+            std::byte* cells = to != nullptr ? to : planes[sample];
+            if (!three_bytes) gather(from, first, count, sample, cells);
+            if (swap_bytes) swap(cells, count);
+            if (corrects()) correct(cells, cells, count);
+        }
+        if (to == nullptr) write(first, count, planes);
+    }
+}
+
+void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
+    const unsigned samples = out_.format.samples_per_pixel;
+    if (out_.format.colour == ColourConversion::ybr_full_to_rgb) {
+        kernels_.ybr_full_to_rgb(reinterpret_cast<std::uint8_t*>(planes[0]), reinterpret_cast<std::uint8_t*>(planes[1]),
+                                 reinterpret_cast<std::uint8_t*>(planes[2]), count);
+    }
+    if (samples == 3 && cell_ == 1 && contiguous_) {
+        kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0]), reinterpret_cast<const std::uint8_t*>(planes[1]),
+                             reinterpret_cast<const std::uint8_t*>(planes[2]), reinterpret_cast<std::uint8_t*>(out_.base) + 3 * first, count);
+        return;
+    }
+    if (samples == 1 && contiguous_) {
+        std::memcpy(out_.base + first * cell_, planes[0], count * cell_);
+        return;
+    }
+    for (unsigned sample = 0; sample < samples; ++sample) scatter(first, count, planes[sample], sample);
+}
+
+void PixelWriter::fill(const FrameOut& out, std::uint64_t first, double value) {
+    std::byte cell[8] = {};
+    store_value(out.format.type, value, cell);
+    const std::size_t size = sample_size(out.format.type);
+    const std::uint64_t pixels = out.format.pixels();
+    for (std::uint64_t pixel = first; pixel < pixels; ++pixel) {
+        std::byte* to = out.base + static_cast<std::ptrdiff_t>(pixel / out.format.columns) * out.row_stride +
+                        static_cast<std::ptrdiff_t>(pixel % out.format.columns) * out.pixel_stride;
+        for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample) {
+            std::memcpy(to + static_cast<std::ptrdiff_t>(sample) * out.sample_stride, cell, size);
+        }
+    }
+}
+
+}  // namespace dcmturbo

@@ -1,0 +1,65 @@
+// Many frames on many workers: what is decoded where, and what becomes of those that fail.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codecs/codec.h"
+#include "dicom/frame_index.h"
+#include "dicom/source.h"
+#include "sched/settings.h"
+
+namespace dcmturbo {
+
+enum class FrameStatus : std::uint8_t { ok = 0, partial = 1, missing = 2, failed = 3 };
+
+// Frames that share a dataset: the same codec, attributes and result.
+struct FrameStream {
+    const Codec* codec = nullptr;
+    PixelAttributes attributes;
+    FrameFormat format;
+    std::ptrdiff_t row_stride = 0;
+    std::ptrdiff_t pixel_stride = 0;
+    std::ptrdiff_t sample_stride = 0;
+
+    [[nodiscard]] FrameOut out(std::byte* base) const { return {base, row_stride, pixel_stride, sample_stride, format}; }
+};
+
+struct FrameJob {
+    const Source* source = nullptr;
+    const FrameIndex* index = nullptr;
+    std::uint64_t frame = 0;
+    std::uint32_t stream = 0;
+    std::byte* base = nullptr;
+};
+
+struct FrameFailure {
+    std::size_t job = 0;
+    FrameStatus status = FrameStatus::failed;
+    ErrorCode code = ErrorCode::internal;
+    std::uint64_t offset = no_offset;
+    std::string message;
+};
+
+struct DecodePolicy {
+    unsigned threads = 1;
+    bool salvage = false;
+    double fill_value = 0;
+};
+
+// Decodes all jobs. Returns what went wrong, in the order of the jobs. Without salvage only the first
+// entry is certain to be there, and it is the lowest job that fails, whatever the number of threads.
+std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
+                                        const Settings& settings, std::uint8_t* status);
+
+// One frame that is in memory already. Throws what the codec throws, unless salvage.
+FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base, const DecodePolicy& policy,
+                              const Settings& settings);
+
+// Throws DecodeError(limit) where the settings do not allow `frames` such frames.
+void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);
+
+}  // namespace dcmturbo

@@ -1,0 +1,36 @@
+// What a worker keeps from frame to frame, lent from a capped free list.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/component.h"
+#include "base/fragments.h"
+#include "dicom/fragment_grouping.h"
+
+namespace dcmturbo {
+
+struct Scratch {
+    Arena arena;
+    Header header;
+    std::vector<FragmentRange> ranges;
+    std::vector<Bytes> spans;
+};
+
+// Lends a Scratch for its own lifetime.
+class ScratchLoan {
+  public:
+    explicit ScratchLoan(std::uint64_t cap);
+    ~ScratchLoan();
+    ScratchLoan(const ScratchLoan&) = delete;
+    ScratchLoan& operator=(const ScratchLoan&) = delete;
+    Scratch& operator*() const { return *scratch_; }
+    Scratch* operator->() const { return scratch_.get(); }
+
+  private:
+    std::unique_ptr<Scratch> scratch_;
+};
+
+}  // namespace dcmturbo

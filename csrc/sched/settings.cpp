@@ -1,0 +1,82 @@
+#include "sched/settings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+
+#include "base/error.h"
+#include "sched/thread_pool.h"
+
+namespace dcmturbo {
+
+namespace {
+
+// 0 where the variable is not set; anything but a positive whole number is an error, not a guess.
+std::uint64_t positive_from_environment(const char* name) {
+    const char* text = std::getenv(name);
+    if (text == nullptr || *text == '\0') return 0;
+    char* end = nullptr;
+    errno = 0;
+    const unsigned long long value = std::strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value == 0 || *text == '-') {
+        fail(ErrorCode::argument, no_offset, "%s is '%s'; it must be a positive whole number", name, text);
+    }
+    return value;
+}
+
+Settings from_environment() {
+    Settings result;
+    result.threads = static_cast<unsigned>(std::min<std::uint64_t>(positive_from_environment("DCMTURBO_NUM_THREADS"), 1024));
+    if (const std::uint64_t pixels = positive_from_environment("DCMTURBO_MAX_PIXELS"); pixels != 0) result.limits.max_pixels = pixels;
+    const auto pages = sysconf(_SC_PHYS_PAGES);
+    const auto page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) result.limits.max_output = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+    result.isa = best_isa();
+    if (const char* name = std::getenv("DCMTURBO_ISA"); name != nullptr && *name != '\0') {
+        if (!isa_from_name(name, result.isa)) fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s'; it is scalar, avx2, avx512 or neon", name);
+        if (!isa_available(result.isa)) fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s', which this CPU does not have", name);
+    }
+    return result;
+}
+
+struct Store {
+    std::mutex mutex;
+    Settings settings = from_environment();
+};
+
+// Never destroyed. The lock is held for a copy only, and never across a fork of another thread's making
+// that matters: a child that inherits it locked would need a fork in the middle of that copy.
+Store& store() {
+    static auto* const result = new Store();
+    return *result;
+}
+
+}  // namespace
+
+Settings settings() {
+    Store& current = store();
+    const std::lock_guard lock(current.mutex);
+    return current.settings;
+}
+
+void set_settings(const Settings& wanted) {
+    if (!isa_available(wanted.isa)) fail(ErrorCode::argument, no_offset, "this CPU has no '%s'", isa_name(wanted.isa));
+    Store& current = store();
+    const std::lock_guard lock(current.mutex);
+    current.settings = wanted;
+}
+
+unsigned resolve_threads(unsigned asked, const Settings& settings) {
+    if (asked != 0) return asked;
+    if (settings.threads != 0) return settings.threads;
+    // Affinity can change while the process runs, but reading control group files on every call costs more
+    // than decoding a small frame.
+    static const unsigned automatic = default_threads();
+    return automatic;
+}
+
+}  // namespace dcmturbo

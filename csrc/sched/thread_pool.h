@@ -1,0 +1,53 @@
+// The core's one pool: made at first use, never destroyed, replaced after a fork.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+
+namespace dcmturbo {
+
+class ThreadPool {
+  public:
+    using Body = void (*)(void* context, std::size_t i);
+
+    // The pool of this process. A child of fork() gets a new one: the parent's threads do not exist there.
+    static ThreadPool& instance();
+
+    // Runs body(context, i) once for every i below count, on the caller and up to threads - 1 workers.
+    // Returns when all are done. The body must not throw. May be called from several threads at once;
+    // a body that calls it again runs on its own thread alone.
+    void run(std::size_t count, unsigned threads, Body body, void* context);
+
+  private:
+    struct Task {
+        Body body;
+        void* context;
+        std::size_t count;
+        std::atomic<std::size_t> next{0};
+        unsigned helpers_wanted = 0;
+        unsigned helpers_active = 0;
+        std::condition_variable done{};
+
+        void work();
+    };
+
+    explicit ThreadPool(pid_t owner) : owner_(owner) {}
+    void start_workers(unsigned wanted);
+    void worker_loop();
+
+    const pid_t owner_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<Task*> tasks_;
+    unsigned workers_ = 0;
+};
+
+// The smaller of CPU affinity and cgroup quota, at least 1.
+unsigned default_threads();
+
+}  // namespace dcmturbo

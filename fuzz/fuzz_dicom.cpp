@@ -1,0 +1,125 @@
+// Fuzzes csrc/dicom: scan, then the index over whatever pixel data the scan found, then every frame.
+//
+//   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Icsrc fuzz/fuzz_dicom.cpp csrc/dicom/*.cpp
+//   csrc/base/*.cpp
+//
+// The last byte of the input chooses among what the caller knows and the data do not say.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "dicom/element_scan.h"
+#include "dicom/encapsulation.h"
+#include "dicom/file_source.h"
+#include "dicom/frame_index.h"
+
+namespace {
+
+using namespace dcmturbo;
+
+constexpr std::uint64_t most_frames = 4096;
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+void read_frames(const Source& source, const FrameIndex& index) {
+    std::vector<FragmentRange> ranges;
+    for (std::uint64_t i = 0; i < index.frame_count() && i < most_frames; ++i) {
+        try {
+            index.frame(i, ranges);
+        } catch (const DecodeError& error) {
+            // Only a table that has just been dropped may take a frame away.
+            require(error.code == ErrorCode::malformed ||
+                    (error.code == ErrorCode::missing_frame && i >= index.frame_count()));
+            continue;
+        }
+        for (const FragmentRange& range : ranges)
+            require(range.offset <= source.size() && range.size <= source.size() - range.offset);
+        (void)index.first_bit(i);
+    }
+    try {
+        index.frame(index.frame_count(), ranges);
+        require(false);
+    } catch (const DecodeError& error) {
+        require(error.code == ErrorCode::missing_frame || error.code == ErrorCode::malformed);
+    }
+    (void)index.warnings();
+}
+
+// What the encapsulator writes of these frames, the index reads back.
+void round_trip(std::span<const std::byte> bytes, OffsetTable table) {
+    std::vector<Bytes> frames;
+    for (std::size_t at = 0; at < bytes.size() && frames.size() < 64;) {
+        const std::size_t size = std::min<std::size_t>(std::to_integer<std::size_t>(bytes[at]), bytes.size() - at);
+        frames.push_back(bytes.subspan(at, size));
+        at += size + 1;
+    }
+    const std::vector<std::byte> value = encapsulate(frames, table);
+    const BufferSource source(value);
+    EncapsulatedLayout layout;
+    layout.length = value.size();
+    layout.number_of_frames = frames.size();
+    layout.grouping = Grouping::one_fragment;
+    const auto index = FrameIndex::encapsulated(source, layout);
+    require(index->frame_count() == frames.size());
+    require(index->warnings().empty());
+    std::vector<FragmentRange> ranges;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        require(index->frame(i, ranges));
+        require(ranges.size() == 1 && ranges[0].size == frames[i].size() + frames[i].size() % 2);
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const auto choice = data[size - 1];
+    const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size - 1);
+    const BufferSource source(bytes);
+    if (choice >= 0xF0) {
+        round_trip(bytes, choice % 2 == 0 ? OffsetTable::basic : OffsetTable::none);
+        return 0;
+    }
+    try {
+        ScanOptions options;
+        options.bare_dataset = (choice & 1) != 0;
+        options.explicit_vr = (choice & 2) != 0;
+        options.big_endian = (choice & 4) != 0;
+        const Dataset dataset = scan(source, options);
+        if (!dataset.pixel_data) return 0;
+        const PixelDataElement& element = *dataset.pixel_data;
+        require(element.offset <= source.size() + 12);
+        const std::uint64_t frames = dataset.number_of_frames && *dataset.number_of_frames > 0
+                                         ? static_cast<std::uint64_t>(*dataset.number_of_frames)
+                                         : 0;
+        if (element.undefined_length || (choice & 8) != 0) {
+            EncapsulatedLayout layout;
+            layout.offset = element.offset;
+            layout.length = element.length;
+            layout.undefined_length = element.undefined_length;
+            layout.number_of_frames = frames;
+            layout.grouping = static_cast<Grouping>((choice >> 4) % 3);
+            layout.extended_offsets = dataset.extended_offset_table;
+            layout.extended_lengths = dataset.extended_offset_table_lengths;
+            read_frames(source, *FrameIndex::encapsulated(source, layout));
+        } else {
+            NativeLayout layout;
+            layout.offset = element.offset;
+            layout.length = element.length;
+            layout.number_of_frames = frames;
+            layout.frame_bits = std::uint64_t{dataset.rows.value_or(1)} * dataset.columns.value_or(1) *
+                                dataset.samples_per_pixel.value_or(1) * dataset.bits_allocated.value_or(8);
+            layout.word_bytes = dataset.big_endian ? 2 : 1;
+            read_frames(source, *FrameIndex::native(source, layout));
+        }
+    } catch (const DecodeError&) {
+    }
+    return 0;
+}

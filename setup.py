@@ -1,0 +1,44 @@
+"""Build of the compiled core; everything else is in pyproject.toml.
+
+Environment, for developers:
+
+- ``DCMTURBO_WERROR=1``: warnings are errors (``.ci/run`` only).
+- ``DCMTURBO_SANITIZE=address,undefined`` or ``thread``: an instrumented build.
+- ``DCMTURBO_DEBUG=1``: no optimisation, all assertions.
+- ``DCMTURBO_COVERAGE=1``: for gcov.
+"""
+
+import os
+from glob import glob
+
+from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
+from setuptools import setup
+
+compile_args = ["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-psabi", "-Wno-missing-field-initializers"]
+link_args = []
+if os.environ.get("DCMTURBO_WERROR"):
+    compile_args.append("-Werror")
+if os.environ.get("DCMTURBO_DEBUG"):
+    compile_args += ["-O0", "-g", "-D_GLIBCXX_ASSERTIONS"]
+if sanitizers := os.environ.get("DCMTURBO_SANITIZE"):
+    compile_args += [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+    link_args.append(f"-fsanitize={sanitizers}")
+if os.environ.get("DCMTURBO_COVERAGE"):
+    compile_args.append("--coverage")
+    link_args.append("--coverage")
+
+ParallelCompile("DCMTURBO_BUILD_JOBS", default=0).install()
+
+setup(
+    ext_modules=[
+        Pybind11Extension(
+            "dcmturbo._core",
+            sorted(glob("csrc/**/*.cpp", recursive=True)),
+            include_dirs=["csrc"],
+            cxx_std=20,
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
+        )
+    ],
+    cmdclass={"build_ext": build_ext},
+)

@@ -1,0 +1,50 @@
+"""dcmturbo: DICOM pixels in and out of Python, fast and without a wrong pixel.
+
+>>> import dcmturbo as dt
+>>> array = dt.decode("ct.dcm")                                         # doctest: +SKIP
+
+A compiled core finds, decodes and encodes the frames of DICOM objects on many threads, straight into
+numpy arrays. `register` makes pydicom use it. The names below are the whole public interface.
+"""
+
+from dcmturbo.configuration import config
+from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
+from dcmturbo.encoding import encode_frame
+from dcmturbo.errors import (
+    DecodeError,
+    DecodeWarning,
+    EncodeError,
+    Error,
+    LimitExceeded,
+    NoPixelData,
+    NotDicom,
+    UnsupportedTransferSyntax,
+)
+from dcmturbo.image import FrameStatus, Image, open  # noqa: A004 (as in PIL: always used as dt.open)
+from dcmturbo.integrations import prefill, register, unregister
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DecodeError",
+    "DecodeWarning",
+    "EncodeError",
+    "Error",
+    "FrameStatus",
+    "Image",
+    "LimitExceeded",
+    "NoPixelData",
+    "NotDicom",
+    "UnsupportedTransferSyntax",
+    "config",
+    "decode",
+    "decode_components",
+    "decode_frame",
+    "decode_series",
+    "encode_frame",
+    "open",
+    "prefill",
+    "probe",
+    "register",
+    "unregister",
+]

@@ -1,0 +1,221 @@
+"""`dcmturbo.config`: what holds for the whole process."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dcmturbo import _core
+
+__all__ = ["Configuration", "Limits", "config", "resolve_threads"]
+
+PREFERENCES = ("own", "library")
+
+
+def _positive(name: str, value: Any) -> int:
+    number = operator.index(value)
+    if number < 1:
+        raise ValueError(f"{name} is {number}; it is at least 1")
+    return number
+
+
+class Limits:
+    """What a file may make dcmturbo allocate. Sizes are checked before memory is.
+
+    Attributes
+    ----------
+    max_pixels : int
+        Rows x columns of one frame; from ``DCMTURBO_MAX_PIXELS``, else 2**30.
+    max_output : int
+        Bytes of one result; by default as many as the machine has memory.
+    max_scratch : int
+        Bytes of scratch memory of one worker.
+    max_inflated : int
+        Bytes of one inflated dataset (Deflated Explicit VR Little Endian).
+    """
+
+    def __init__(self) -> None:
+        self._max_inflated = 4 << 30
+
+    @property
+    def max_pixels(self) -> int:
+        """Rows x columns of one frame."""
+        return int(_core.get_settings()["max_pixels"])
+
+    @max_pixels.setter
+    def max_pixels(self, value: int) -> None:
+        _core.set_settings(max_pixels=_positive("max_pixels", value))
+
+    @property
+    def max_output(self) -> int:
+        """Bytes of one result."""
+        return int(_core.get_settings()["max_output"])
+
+    @max_output.setter
+    def max_output(self, value: int) -> None:
+        _core.set_settings(max_output=_positive("max_output", value))
+
+    @property
+    def max_scratch(self) -> int:
+        """Bytes of scratch memory of one worker."""
+        return int(_core.get_settings()["max_scratch"])
+
+    @max_scratch.setter
+    def max_scratch(self, value: int) -> None:
+        _core.set_settings(max_scratch=_positive("max_scratch", value))
+
+    @property
+    def max_inflated(self) -> int:
+        """Bytes of one inflated dataset."""
+        return self._max_inflated
+
+    @max_inflated.setter
+    def max_inflated(self, value: int) -> None:
+        self._max_inflated = _positive("max_inflated", value)
+
+    def __repr__(self) -> str:
+        fields = ("max_pixels", "max_output", "max_scratch", "max_inflated")
+        return f"Limits({', '.join(f'{field}={getattr(self, field)}' for field in fields)})"
+
+
+class Configuration:
+    """Settings of the process, read by every call. Child processes of a fork inherit them.
+
+    Attributes
+    ----------
+    threads : int
+        Workers of a call that does not say ``threads=``; from ``DCMTURBO_NUM_THREADS``, else the smaller of
+        CPU affinity and control group quota. Set it to None to return to that.
+    isa : str
+        Instruction set of the core's kernels: one of `available_isas`; from ``DCMTURBO_ISA``, else the best.
+        All give the same bits.
+    limits : Limits
+        What a file may make dcmturbo allocate.
+    prefer : {"own", "library"}
+        Which codec decodes and encodes where there are both.
+    memory_map : bool
+        Whether uncompressed pixel data from a path come as a view of a private memory map. A map of a file
+        that another process cuts short ends the process (SIGBUS); False reads the bytes instead.
+    """
+
+    def __init__(self) -> None:
+        self._limits = Limits()
+        self._prefer = "own"
+        self._memory_map = True
+
+    @property
+    def threads(self) -> int:
+        """Workers of a call that does not say."""
+        return int(_core.get_settings()["threads"]) or int(_core.default_threads())
+
+    @threads.setter
+    def threads(self, value: int | None) -> None:
+        _core.set_settings(threads=0 if value is None else _positive("threads", value))
+
+    @property
+    def isa(self) -> str:
+        """Instruction set of the kernels."""
+        return str(_core.get_settings()["isa"])
+
+    @isa.setter
+    def isa(self, value: str) -> None:
+        if value not in self.available_isas:
+            raise ValueError(f"isa is {value!r}; this CPU has {', '.join(self.available_isas)}")
+        _core.set_settings(isa=value)
+
+    @property
+    def available_isas(self) -> tuple[str, ...]:
+        """The instruction sets that this CPU and build have, ``"scalar"`` first."""
+        return tuple(_core.available_isas())
+
+    @property
+    def limits(self) -> Limits:
+        """What a file may make dcmturbo allocate."""
+        return self._limits
+
+    @property
+    def prefer(self) -> str:
+        """``"own"`` or ``"library"``."""
+        return self._prefer
+
+    @prefer.setter
+    def prefer(self, value: str) -> None:
+        if value not in PREFERENCES:
+            raise ValueError(f"prefer is {value!r}; it is 'own' or 'library'")
+        self._prefer = value
+
+    @property
+    def memory_map(self) -> bool:
+        """Whether uncompressed pixel data from a path come as a view of a memory map."""
+        return self._memory_map
+
+    @memory_map.setter
+    def memory_map(self, value: bool) -> None:
+        self._memory_map = bool(value)
+
+    @contextmanager
+    def override(self, **settings: Any) -> Iterator[Configuration]:
+        """Change settings for the length of a ``with`` block, for the whole process.
+
+        Parameters
+        ----------
+        **settings
+            ``threads``, ``isa``, ``prefer``, ``memory_map`` or a name of `Limits`.
+
+        Yields
+        ------
+        Configuration
+            This object.
+        """
+        previous: list[tuple[object, str, Any]] = []
+        try:
+            for name, value in settings.items():
+                owner: object = self if name in ("threads", "isa", "prefer", "memory_map") else self._limits
+                if owner is self._limits and not isinstance(getattr(Limits, name, None), property):
+                    raise TypeError(f"there is no setting {name!r}")
+                before = _core.get_settings()["threads"] or None if name == "threads" else getattr(owner, name)
+                setattr(owner, name, value)
+                previous.append((owner, name, before))
+            yield self
+        finally:
+            for owner, name, before in reversed(previous):
+                setattr(owner, name, before)
+
+    def __repr__(self) -> str:
+        return (
+            f"<dcmturbo.config threads={self.threads} isa={self.isa!r} prefer={self.prefer!r} "
+            f"memory_map={self.memory_map} limits={self.limits!r}>"
+        )
+
+
+config = Configuration()
+
+
+def _inside_data_loader() -> bool:
+    """Whether this is a worker process of torch's DataLoader, which has its own parallelism."""
+    data = sys.modules.get("torch.utils.data")
+    return data is not None and data.get_worker_info() is not None
+
+
+def resolve_threads(threads: int | None) -> int:
+    """Return how many workers a call uses.
+
+    Parameters
+    ----------
+    threads : int or None
+        What the call asked for.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    if threads is not None:
+        return min(_positive("threads", threads), 1024)
+    if _inside_data_loader() and "DCMTURBO_NUM_THREADS" not in os.environ:
+        return 1
+    return config.threads

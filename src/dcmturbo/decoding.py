@@ -1,0 +1,383 @@
+"""Decoding in one call: `decode`, `decode_series`, `decode_frame`, `decode_components`, `probe`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from dcmturbo import _core, library
+from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.errors import DecodeError, Error, make_error
+from dcmturbo.image import (
+    Frames,
+    FrameStatus,
+    Image,
+    OnError,
+    UnusedBits,
+    check_on_error,
+    check_out,
+    check_status,
+    conclude,
+    decode_batch,
+    decode_library_frame,
+    new_array,
+    open,  # noqa: A004
+)
+from dcmturbo.syntaxes import find_transfer_syntax
+
+__all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
+
+Data = Any  # one buffer, or a sequence of fragments
+
+
+def decode(
+    source: Any,
+    frames: Frames = None,
+    *,
+    out: np.ndarray | None = None,
+    threads: int | None = None,
+    raw: bool = False,
+    unused_bits: UnusedBits = "correct",
+    on_error: OnError = "raise",
+    fill_value: float = 0,
+    status: np.ndarray | None = None,
+) -> np.ndarray:
+    """Decode the frames of a DICOM object into one array.
+
+    Parameters
+    ----------
+    source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
+        Where the object is. Files are never written to.
+    frames : int, slice or sequence of int, optional
+        All frames by default, without a frame axis if the object has one frame. An int gives that frame, without
+        a frame axis; a slice or a sequence gives those, in that order, always with the frame axis. Negative
+        numbers count from the end.
+    out : numpy.ndarray, optional
+        Decode into this array, of exactly the result's shape and dtype and of any strides, and return it.
+    threads : int, optional
+        Workers; by default as `dcmturbo.config` says, and 1 within a worker of torch's DataLoader. 1 makes no thread.
+    raw : bool
+        False (the default) turns YBR_FULL and YBR_FULL_422 into RGB (PS3.3, C.7.6.3.1.2) and nothing else: PALETTE
+        COLOR stays indices. True leaves the colour space as it is.
+    unused_bits : {"correct", "keep"}
+        What to do with the bits of a cell above BitsStored: overwrite them with zeros or the sign, or keep them.
+    on_error : {"raise", "salvage"}
+        Raise on the first frame that cannot be decoded, or decode what can be and warn.
+    fill_value : float
+        With salvage, what stands where nothing could be decoded, clamped to the dtype.
+    status : numpy.ndarray of uint8, optional
+        One a frame of the result; receives `FrameStatus`: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ([frames,] rows, columns[, samples]). The dtype follows BitsAllocated and PixelRepresentation (PS3.5,
+        8.1.1): uint8 to uint64, int8 to int64, float32 and float64 for the float keywords, uint8 for single bits;
+        in native byte order. Uncompressed little endian data from a path that need no change are a writeable
+        copy-on-write view of the file; everything else is a new array, or `out`.
+
+    Raises
+    ------
+    NotDicom, NoPixelData, UnsupportedTransferSyntax
+        As their names say.
+    DecodeError
+        A frame is damaged, missing, or contradicts the dataset: with ``.frame``, ``.offset`` (bytes within the encoded
+        frame) and ``.code``. Of several, the lowest.
+    LimitExceeded
+        The result is larger than ``dcmturbo.config.limits`` allows. Nothing has been allocated.
+    IndexError
+        `frames` names one that does not exist.
+
+    Warns
+    -----
+    DecodeWarning
+        With salvage, if a frame is not complete (``.status``, ``.errors``); if the data hold more frames than
+        NumberOfFrames; if codestream and dataset contradict each other harmlessly.
+
+    Examples
+    --------
+    >>> array = dt.decode("ct.dcm")                                     # doctest: +SKIP
+    >>> middle = dt.decode("cine.dcm", 30)                              # doctest: +SKIP
+    """
+    with open(source, raw=raw, unused_bits=unused_bits) as image:
+        return image.read(frames, out=out, threads=threads, on_error=on_error, fill_value=fill_value, status=status)
+
+
+def decode_series(
+    paths: Iterable[Any],
+    *,
+    out: np.ndarray | None = None,
+    threads: int | None = None,
+    raw: bool = False,
+    on_error: OnError = "raise",
+    status: np.ndarray | None = None,
+) -> np.ndarray:
+    """Decode a series of objects into one array, in parallel over all frames of all objects.
+
+    Parameters
+    ----------
+    paths : iterable of paths, or of anything that `decode` takes
+        In the order of the result: nothing is sorted.
+    out, threads, raw, on_error, status
+        As in `decode`. `status` has one element for each frame of the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (frames, rows, columns[, samples]): each object's frames after those of the object before. All objects
+        have frames of one shape and dtype.
+
+    Raises
+    ------
+    ValueError
+        If there are no objects, or they differ in the shape or dtype of their frames.
+    DecodeError
+        As in `decode`; a note names the object.
+    """
+    sources = list(paths)
+    if not sources:
+        raise ValueError("there are no objects to decode")
+    salvage = check_on_error(on_error)
+    images: list[Image] = []
+    try:
+        for source in sources:
+            try:
+                images.append(open(source, raw=raw))
+            except (Error, OSError) as error:
+                error.add_note(f"in {_describe(source)}")
+                raise
+            if images[-1].frame_shape != images[0].frame_shape or images[-1].dtype != images[0].dtype:
+                raise ValueError(
+                    f"{_describe(source)} has frames of shape {images[-1].frame_shape} and dtype {images[-1].dtype}, "
+                    f"{_describe(sources[0])} of {images[0].frame_shape} and {images[0].dtype}"
+                )
+        counts = [len(image) for image in images]
+        image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
+        frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
+        shape = (len(frames), *images[0].frame_shape)
+        check_status(status, len(frames))
+        if out is not None:
+            check_out(out, shape, images[0].dtype)
+        target = new_array(shape, images[0].dtype) if out is None else out
+        failures = decode_batch(
+            images, image_of, frames, target, threads=resolve_threads(threads), salvage=salvage, fill_value=0, status=status
+        )
+        for k, _, error in failures:
+            error.add_note(f"in {_describe(sources[image_of[k]])}")
+        conclude(failures, frames, status, salvage=salvage, count=len(frames))
+        return target
+    finally:
+        for image in images:
+            image.close()
+
+
+def _describe(source: Any) -> str:
+    return str(source) if isinstance(source, (str, os.PathLike)) else f"a {type(source).__name__}"
+
+
+def decode_frame(
+    data: Data,
+    transfer_syntax: str,
+    *,
+    rows: int,
+    columns: int,
+    samples_per_pixel: int = 1,
+    bits_allocated: int,
+    bits_stored: int | None = None,
+    pixel_representation: int = 0,
+    photometric_interpretation: str | None = None,
+    planar_configuration: int = 0,
+    raw: bool = False,
+    unused_bits: UnusedBits = "correct",
+    reduce: int = 0,
+    out: np.ndarray | None = None,
+    threads: int | None = 1,
+    on_error: OnError = "raise",
+    status: np.ndarray | None = None,
+) -> np.ndarray:
+    """Decode one encoded frame that is in memory.
+
+    Parameters
+    ----------
+    data : bytes-like, or sequence of bytes-like
+        The frame, or its fragments in order.
+    transfer_syntax : str
+        UID, or keyword as in ``pydicom.uid``.
+    rows, columns, samples_per_pixel, bits_allocated, bits_stored, pixel_representation, photometric_interpretation, \
+planar_configuration
+        The attributes of the Image Pixel module (PS3.3, C.7.6.3). `bits_stored` is `bits_allocated` by default;
+        `photometric_interpretation` MONOCHROME2 or RGB.
+    raw, unused_bits, out, on_error, status
+        As in `decode`, for the one frame; `status` has one element.
+    reduce : int
+        Resolution levels to discard (JPEG 2000 and HTJ2K): the result has ceil(rows / 2**reduce) rows.
+    threads : int, optional
+        Workers; 1 by default, which makes no thread.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rows, columns) or (rows, columns, samples).
+
+    Raises
+    ------
+    DecodeError, LimitExceeded, UnsupportedTransferSyntax
+        As in `decode`.
+    """
+    syntax = find_transfer_syntax(transfer_syntax)
+    attributes = _core.Attributes(
+        rows=rows,
+        columns=columns,
+        samples_per_pixel=samples_per_pixel,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_allocated if bits_stored is None else bits_stored,
+        pixel_representation=pixel_representation,
+        planar_configuration=planar_configuration,
+        photometric_interpretation=photometric_interpretation or ("MONOCHROME2" if samples_per_pixel == 1 else "RGB"),
+        big_endian=syntax.keyword == "ExplicitVRBigEndian",
+    )
+    if not syntax.decodable:
+        find = f"{syntax.name} ({syntax.uid}) is not decoded here"
+        raise make_error("unknown_transfer_syntax", find)
+    salvage = check_on_error(on_error)
+    if unused_bits not in ("correct", "keep"):
+        raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
+    keep = unused_bits == "keep"
+    check_status(status, 1)
+    if reduce:
+        _refuse_reduce(reduce)
+    form = _core.frame_format(syntax.uid, attributes, None, raw=raw or syntax.library, keep_unused_bits=keep)
+    shape: tuple[int, ...] = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
+    if out is not None:
+        check_out(out, shape, form.dtype)
+    workers = resolve_threads(threads)
+    if syntax.own and config.prefer == "own" or not syntax.library:
+        array, frame_status, complaint = _core.decode_frame(
+            syntax.uid, data, attributes, form, out, threads=workers, salvage=salvage, fill_value=0
+        )
+        if status is not None:
+            status[0] = frame_status
+        if complaint is not None:
+            code, offset, message = complaint
+            _conclude_one(make_error(code, message, offset=offset), frame_status)
+        return array
+    target = new_array(shape, form.dtype) if out is None else out
+    frame_status = FrameStatus.OK
+    error: Error | None
+    try:
+        error, _ = decode_library_frame(
+            _joined(data), syntax, attributes, target, raw=raw, keep_unused_bits=keep, salvage=salvage
+        )
+        if error is not None:
+            frame_status = FrameStatus.PARTIAL
+    except Error as caught:
+        if not salvage:
+            raise
+        error, frame_status = caught, FrameStatus.FAILED
+        target[...] = 0
+    if status is not None:
+        status[0] = frame_status
+    if error is not None:
+        _conclude_one(error, frame_status)
+    return target
+
+
+def _conclude_one(error: Error, frame_status: int) -> None:
+    conclude([(0, frame_status, error)], np.zeros(1, np.uint64), None, salvage=True, count=1)
+
+
+def _joined(data: Data) -> memoryview:
+    try:
+        view = memoryview(data)
+    except TypeError:
+        return memoryview(b"".join(data))
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+
+
+def _refuse_reduce(reduce: int) -> None:
+    if reduce < 0:
+        raise ValueError(f"reduce is {reduce}; it is at least 0")
+    raise DecodeError("reduce= needs a JPEG 2000 decoder that discards resolution levels, which no codec here does yet", code="unsupported")
+
+
+def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise") -> list[np.ndarray]:
+    """Decode a bare codestream into its components, each as it is coded.
+
+    Parameters
+    ----------
+    data : bytes-like, or sequence of bytes-like
+        JPEG 2000 or HTJ2K (bare, or in a JP2 or JPH file), JPEG-LS, JPEG Lossless or JPEG.
+    reduce : int
+        Resolution levels to discard (JPEG 2000 and HTJ2K).
+    on_error : {"raise", "salvage"}
+        With salvage, a damaged codestream gives what its decoder makes of it.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        One array a component, of shape (height, width) as the component has them, of the smallest integer dtype
+        that holds its precision and sign. The inverse RCT or ICT is applied; nothing is upsampled, no palette is
+        applied and no colour is converted.
+
+    Raises
+    ------
+    DecodeError
+        If the codestream is damaged, or the library behind it cannot return its components as they are
+        (``.code == "unsupported"``): subsampled ones, and `reduce`.
+    """
+    salvage = check_on_error(on_error)
+    if reduce:
+        _refuse_reduce(reduce)
+    joined = _joined(data)
+    header = _core.probe(joined)
+    if header.format == "jpegxl":
+        raise DecodeError("decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported")
+    first = header.components[0]
+    if header.subsampled:
+        raise DecodeError(
+            "the components differ in size, and the library that decodes this format upsamples them: nothing here "
+            "returns them as they are coded yet",
+            code="unsupported",
+        )
+    if any(c.precision != first.precision or c.is_signed != first.is_signed for c in header.components):
+        raise DecodeError(
+            "the components differ in precision or sign, and the library that decodes this format makes them alike: "
+            "nothing here returns them as they are coded yet",
+            code="unsupported",
+        )
+    try:
+        _core.check(joined, header)
+    except DecodeError as error:
+        if not salvage or error.code == "unsupported":
+            raise
+    samples = library.decode(joined, header, out=None)
+    if samples.ndim == 2:
+        return [samples]
+    return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
+
+
+def probe(data: Data) -> _core.Header:
+    """Read the header of a codestream, without decoding it.
+
+    Parameters
+    ----------
+    data : bytes-like, or sequence of bytes-like
+        A JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, HTJ2K or JPEG XL codestream, bare or in its file format.
+
+    Returns
+    -------
+    Header
+        ``format``, ``width``, ``height``, ``components`` (``width``, ``height``, ``precision``, ``is_signed``,
+        ``horizontal_step``, ``vertical_step``, ``identifier`` each), ``lossless``, ``subsampled``, ``interleaved``,
+        ``in_container``, ``colour``, ``codestream_offset``, ``codestream_size`` and ``parameters``, a dict of the
+        format's own parameters under the standard's names.
+
+    Raises
+    ------
+    DecodeError
+        If the data are of no such format, or end within the header.
+    """
+    return _core.probe(_joined(data))

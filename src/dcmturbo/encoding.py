@@ -1,0 +1,124 @@
+"""Encoding of frames: `encode_frame`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dcmturbo import _core, library
+from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
+from dcmturbo.syntaxes import find_transfer_syntax
+
+__all__ = ["encode_frame"]
+
+
+def encode_frame(
+    array: np.ndarray,
+    transfer_syntax: str,
+    *,
+    bits_allocated: int | None = None,
+    bits_stored: int | None = None,
+    photometric_interpretation: str | None = None,
+    planar_configuration: int = 0,
+    threads: int | None = 1,
+    **options: Any,
+) -> bytes:
+    """Encode one frame.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Shape (rows, columns) or (rows, columns, samples), of any strides; integers of 8 to 64 bits, bool, or (native
+        only) float32 and float64. The dtype's sign is PixelRepresentation.
+    transfer_syntax : str
+        UID, or keyword as in ``pydicom.uid``: ``"RLELossless"``, ``"JPEGLosslessSV1"``, ``"HTJ2KLossless"``.
+    bits_allocated : int, optional
+        The size of the array's items by default; 1 for bool, and to pack an array of 0 and 1.
+    bits_stored : int, optional
+        `bits_allocated` by default. What lies above is kept by native and RLE; other formats refuse values that do not
+        fit.
+    photometric_interpretation : str, optional
+        The value that will stand in the dataset; MONOCHROME2 or RGB by default. YBR_RCT and YBR_ICT make JPEG 2000
+        and HTJ2K apply that transform to RGB input, RGB does not.
+    planar_configuration : int
+        1 writes native frames a plane a sample. Other formats have their own layout.
+    threads : int, optional
+        Workers; 1 by default.
+    **options
+        Of the format: ``quality`` (JPEG), ``near_lossless`` (JPEG-LS), ``ratio`` or ``quality`` (JPEG 2000, HTJ2K,
+        JPEG XL), ``level``. See ``docs/encoding.md``.
+
+    Returns
+    -------
+    bytes
+        The frame as it stands in an item, or in native Pixel Data; of even length.
+
+    Raises
+    ------
+    EncodeError
+        If the format cannot hold the array.
+    UnsupportedTransferSyntax
+        If nothing here encodes the syntax.
+    TypeError
+        For an option that the format does not have.
+    """
+    syntax = find_transfer_syntax(transfer_syntax)
+    frame = np.asarray(array)
+    if frame.ndim not in (2, 3):
+        raise EncodeError(f"a frame has shape (rows, columns) or (rows, columns, samples), not {frame.shape}")
+    if frame.ndim == 3 and frame.shape[2] == 1:
+        frame = frame[..., 0]
+    if 0 in frame.shape:
+        raise EncodeError(f"a frame of shape {frame.shape} is empty")
+    if frame.dtype == bool:
+        frame = frame.view(np.uint8)
+        bits_allocated = 1 if bits_allocated is None else bits_allocated
+    if frame.dtype.kind not in "iuf" or frame.dtype == np.float16:
+        raise EncodeError(f"samples of dtype {frame.dtype} cannot stand in DICOM pixel data")
+    frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
+    resolve_threads(threads)
+    samples = 1 if frame.ndim == 2 else frame.shape[2]
+    allocated = frame.dtype.itemsize * 8 if bits_allocated is None else bits_allocated
+    if allocated != 1 and allocated != frame.dtype.itemsize * 8:
+        raise EncodeError(f"BitsAllocated {allocated} does not hold samples of dtype {frame.dtype}: convert the array first")
+    if allocated == 1 and frame.dtype != np.uint8:
+        raise EncodeError(f"BitsAllocated 1 takes an array of bool or uint8, not {frame.dtype}")
+    stored = allocated if bits_stored is None else bits_stored
+    photometric = photometric_interpretation or ("MONOCHROME2" if samples == 1 else "RGB")
+    keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
+    if keyword != "PixelData" and syntax.family != "native":
+        raise EncodeError(f"{syntax.name} does not hold floating point samples")
+    attributes = _core.Attributes(
+        rows=frame.shape[0],
+        columns=frame.shape[1],
+        samples_per_pixel=samples,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        pixel_representation=int(frame.dtype.kind == "i"),
+        planar_configuration=planar_configuration if samples > 1 else 0,
+        photometric_interpretation=photometric,
+        keyword=keyword,
+    )
+    if syntax.keyword == "ExplicitVRBigEndian":
+        raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
+    if syntax.own and (config.prefer == "own" or not syntax.library):
+        if options:
+            raise TypeError(f"{syntax.name} has no option {next(iter(options))!r}")
+        try:
+            return _core.encode_frame(syntax.uid, frame, attributes)
+        except Error as error:
+            raise EncodeError(error.message, code=error.code) from None
+    if not syntax.library:
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
+    if syntax.family == "deflated_frame":
+        options["bits_allocated"] = allocated
+    return library.encode(
+        frame,
+        syntax.uid,
+        bits_stored=stored,
+        pixel_representation=int(frame.dtype.kind == "i"),
+        photometric_interpretation=photometric,
+        **options,
+    )

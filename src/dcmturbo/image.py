@@ -1,0 +1,669 @@
+"""`open` and `Image`: a DICOM object of which only headers and the frame index are in memory."""
+
+from __future__ import annotations
+
+import enum
+import mmap
+import operator
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+
+from dcmturbo import _core, library
+from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.sources import OpenedSource, open_source
+
+__all__ = ["FrameStatus", "Image", "open"]
+
+Frames = int | slice | Sequence[int] | np.ndarray | None
+OnError = Literal["raise", "salvage"]
+UnusedBits = Literal["correct", "keep"]
+
+
+class FrameStatus(enum.IntEnum):
+    """What became of a frame: the values of a ``status`` array."""
+
+    OK = 0
+    PARTIAL = 1
+    MISSING = 2
+    FAILED = 3
+
+
+# What the codestream says against the dataset, in words for people. Differences of sign and precision are
+# settled without loss and common, so nothing is said of them.
+_NOTES = {
+    "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
+    "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
+    "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
+    "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
+}
+
+
+def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:  # noqa: A001
+    """Open a DICOM object: headers and frame index only, whatever its size.
+
+    Parameters
+    ----------
+    source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
+        Where the object is.
+    raw : bool
+        As in `dcmturbo.decode`.
+    unused_bits : {"correct", "keep"}
+        As in `dcmturbo.decode`.
+
+    Returns
+    -------
+    Image
+        A context manager.
+
+    Raises
+    ------
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, OSError
+        As their names say.
+
+    Examples
+    --------
+    >>> with dt.open("ct.dcm") as image:                                # doctest: +SKIP
+    ...     first = image[0]
+    """
+    return Image(open_source(source), raw=raw, unused_bits=unused_bits)
+
+
+class Image:
+    """A DICOM object whose frames can be decoded. Made by `open`; not by its constructor.
+
+    Frames are independent: any can be read first, from any thread, and reading one never reads the others.
+    """
+
+    def __init__(self, opened: OpenedSource, *, raw: bool, unused_bits: str) -> None:
+        if unused_bits not in ("correct", "keep"):
+            raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
+        self._opened: OpenedSource | None = opened
+        self._raw = bool(raw)
+        self._keep = unused_bits == "keep"
+        # By the dataset alone: right for the shape and the type of every syntax, and for the colour of
+        # those whose codestream says nothing of it.
+        self._format = _core.frame_format(
+            opened.syntax.uid, opened.attributes, None, raw=self._raw or opened.syntax.library, keep_unused_bits=self._keep
+        )
+        self._first_header_format: _core.Format | None = None
+        self._warned: set[str] = set()
+        for text in opened.warnings:
+            self._warn(text)
+
+    # ---- what it is -------------------------------------------------------------------------------
+
+    @property
+    def _open(self) -> OpenedSource:
+        if self._opened is None:
+            raise ValueError("the image is closed")
+        return self._opened
+
+    def __len__(self) -> int:
+        """Return the number of frames: NumberOfFrames, or what the data hold if that is more or not stated."""
+        opened = self._open
+        found = int(opened.index.frame_count)
+        promised = opened.promised_frames
+        return found if promised is None else max(found, promised)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all frames decoded: (rows, columns) or (rows, columns, samples), after the number of frames
+        unless that is 1.
+        """  # noqa: D205
+        count = len(self)
+        return self.frame_shape if count == 1 else (count, *self.frame_shape)
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one frame: (rows, columns) or (rows, columns, samples)."""
+        form = self._format
+        return (form.rows, form.columns) if form.samples_per_pixel == 1 else (form.rows, form.columns, form.samples_per_pixel)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a decoded sample, in native byte order."""
+        dtype: np.dtype[Any] = self._format.dtype
+        return dtype
+
+    @property
+    def photometric_interpretation(self) -> str:
+        """PhotometricInterpretation of what decoding returns."""
+        opened = self._open
+        form = self._format
+        if opened.syntax.library and form.samples_per_pixel == 3:
+            form = self._format_of_first_frame()
+        return str(form.photometric_interpretation) or opened.photometric_interpretation
+
+    @property
+    def source_photometric_interpretation(self) -> str:
+        """PhotometricInterpretation as the object states it."""
+        return self._open.photometric_interpretation
+
+    @property
+    def transfer_syntax(self) -> str:
+        """UID of the transfer syntax of the pixel data."""
+        return self._open.syntax.uid
+
+    def __repr__(self) -> str:
+        if self._opened is None:
+            return "<dcmturbo.Image closed>"
+        return f"<dcmturbo.Image shape={self.shape} dtype={self.dtype} {self._open.syntax.keyword}>"
+
+    # ---- reading ----------------------------------------------------------------------------------
+
+    def __getitem__(self, frames: int | slice | Sequence[int]) -> np.ndarray:
+        """Decode one frame (an int) or several (a slice or a sequence), as `read` does."""
+        return self.read(frames)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Iterate over the frames, decoding ahead on other threads."""
+        return self.frames()
+
+    def read(
+        self,
+        frames: Frames = None,
+        *,
+        out: np.ndarray | None = None,
+        threads: int | None = None,
+        on_error: OnError = "raise",
+        fill_value: float = 0,
+        status: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
+        opened = self._open
+        selected, has_axis = self._select(frames)
+        shape = (len(selected), *self.frame_shape)
+        salvage = check_on_error(on_error)
+        check_status(status, len(selected))
+        target = None
+        if out is not None:
+            check_out(out, shape if has_axis else self.frame_shape, self.dtype)
+            target = out if has_axis else out[np.newaxis]
+        if not salvage:
+            self._refuse_missing(selected)
+        self._warn_of_excess()
+        if target is None:
+            view = self._memory_map(selected, has_axis)
+            if view is not None:
+                if status is not None:
+                    status[...] = FrameStatus.OK
+                return view
+            target = new_array(shape, self.dtype)
+        failures = decode_batch(
+            [self], None, selected, target, threads=resolve_threads(threads), salvage=salvage, fill_value=fill_value, status=status
+        )
+        conclude(failures, selected, status, salvage=salvage, count=len(selected))
+        if out is not None:
+            return out
+        return target if has_axis else target[0]
+
+    def frames(self, prefetch: int = 4, *, threads: int | None = None) -> Iterator[np.ndarray]:
+        """Iterate over all frames, decoding up to `prefetch` of them ahead.
+
+        Parameters
+        ----------
+        prefetch : int
+            Frames decoded before they are asked for: what bounds the memory. 0 decodes each when it is asked for.
+        threads : int, optional
+            Workers; by default as `dcmturbo.config` says.
+
+        Yields
+        ------
+        numpy.ndarray
+            Each frame, an array of its own, in order.
+
+        Raises
+        ------
+        DecodeError
+            At the frame that cannot be decoded.
+        """
+        ahead = operator.index(prefetch)
+        if ahead < 0:
+            raise ValueError(f"prefetch is {ahead}; it is at least 0")
+        return self._iterate(ahead, resolve_threads(threads))
+
+    def _iterate(self, ahead: int, workers: int) -> Iterator[np.ndarray]:
+        count = len(self)
+        if ahead == 0:
+            for i in range(count):
+                yield self.read(i, threads=workers)
+            return
+        # Threads of its own: waiting for the consumer must not occupy the decoding pools.
+        with ThreadPoolExecutor(min(workers, ahead), thread_name_prefix="dcmturbo-prefetch") as pool:
+            pending = [pool.submit(self.read, i, threads=1) for i in range(min(ahead, count))]
+            try:
+                for i in range(count):
+                    frame = pending.pop(0).result()
+                    if i + ahead < count:
+                        pending.append(pool.submit(self.read, i + ahead, threads=1))
+                    yield frame
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def encoded_frame(self, frame: int) -> memoryview:
+        """Return the bytes of one frame as they stand in the object.
+
+        Parameters
+        ----------
+        frame : int
+            Negative counts from the end.
+
+        Returns
+        -------
+        memoryview
+            The codestream, its fragments joined. No copy where it is one fragment and the object is in memory.
+            Native frames that do not begin at a byte are returned with the bits of their neighbours.
+
+        Raises
+        ------
+        IndexError
+            If there is no such frame.
+        DecodeError
+            If the data do not hold it.
+        """
+        opened = self._open
+        return encoded_frame(opened, self._position(frame))
+
+    def probe(self, frame: int = 0) -> _core.Header:
+        """Return the codestream header of a frame, as `dcmturbo.probe` does.
+
+        Parameters
+        ----------
+        frame : int
+            Negative counts from the end.
+
+        Returns
+        -------
+        Header
+
+        Raises
+        ------
+        DecodeError
+            If the frame has no header of its own (native, RLE, deflated) or a damaged one.
+        """
+        return _core.probe(self.encoded_frame(frame))
+
+    # ---- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the source. Arrays that were read stay valid."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def __enter__(self) -> Image:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- inside -----------------------------------------------------------------------------------
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            warnings.warn(text, DecodeWarning, stacklevel=_stack_level())
+
+    def _position(self, frame: Any) -> int:
+        count = len(self)
+        position = operator.index(frame)
+        if not -count <= position < count:
+            raise IndexError(f"frame {position} of {count}")
+        return position + count if position < 0 else position
+
+    def _select(self, frames: Frames) -> tuple[np.ndarray, bool]:
+        """Return the frames' positions, and whether the result has a frame axis."""
+        count = len(self)
+        if frames is None:
+            return np.arange(count, dtype=np.uint64), count != 1
+        if isinstance(frames, slice):
+            return np.arange(count, dtype=np.int64)[frames].astype(np.uint64), True
+        if isinstance(frames, (str, bytes)) or isinstance(frames, np.ndarray) and frames.dtype == bool:
+            raise TypeError("frames is None, an int, a slice or a sequence of ints")
+        try:
+            position = operator.index(frames)  # type: ignore[arg-type]
+        except TypeError:
+            return np.array([self._position(frame) for frame in frames], dtype=np.uint64), True  # type: ignore[union-attr]
+        return np.array([self._position(position)], dtype=np.uint64), False
+
+    def _refuse_missing(self, selected: np.ndarray) -> None:
+        found = self._open.index.frame_count
+        missing = selected[selected >= found]
+        if missing.size:
+            raise DecodeError(
+                f"NumberOfFrames is {self._open.promised_frames}, the data hold {found} frames",
+                code="missing_frame",
+                frame=int(missing[0]),
+            )
+
+    def _warn_of_excess(self) -> None:
+        for text in self._open.index.warnings:
+            self._warn(text)
+
+    def _format_of_first_frame(self) -> _core.Format:
+        if self._first_header_format is None:
+            if self._open.syntax.family == "deflated_frame":
+                header = None
+            else:
+                header = _core.probe(self.encoded_frame(0))
+            self._first_header_format = self._settle(header)
+        return self._first_header_format
+
+    def _settle(self, header: _core.Header | None) -> _core.Format:
+        opened = self._open
+        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=self._raw, keep_unused_bits=self._keep)
+
+    def _is_plain(self) -> bool:
+        """Whether decoded frames are the object's own bytes."""
+        opened = self._open
+        form = self._format
+        return (
+            opened.syntax.family == "native"
+            and not opened.encapsulated
+            and not opened.big_endian
+            and opened.bits_allocated >= 8
+            and form.significant_bits == 0
+            and not form.converts_colour
+            and (form.samples_per_pixel == 1 or opened.planar_configuration == 0)
+            and (form.samples_per_pixel == 1 or opened.photometric_interpretation != "YBR_FULL_422")
+        )
+
+    def _memory_map(self, selected: np.ndarray, has_axis: bool) -> np.ndarray | None:
+        """Return the frames as a view of a private map of the file, if that is what decoding would give."""
+        opened = self._open
+        if opened.path is None or not config.memory_map or not len(selected) or not self._is_plain():
+            return None
+        first = int(selected[0])
+        if not np.array_equal(selected, np.arange(first, first + len(selected), dtype=np.uint64)):
+            return None
+        if first + len(selected) > opened.index.frame_count:
+            return None
+        frame_bytes = int(np.prod(self.frame_shape, dtype=np.int64)) * self.dtype.itemsize
+        offset = opened.pixel_data_offset + first * frame_bytes
+        size = frame_bytes * len(selected)
+        start = offset - offset % mmap.ALLOCATIONGRANULARITY
+        try:
+            with io_open(opened.path) as descriptor:
+                if os.fstat(descriptor).st_size < offset + size:
+                    return None  # cut short since it was opened, or its last frame is: the reading path says so
+                # Copy-on-write: the array is writeable and the file stays as it is. The array owns the map.
+                mapped = mmap.mmap(descriptor, offset - start + size, access=mmap.ACCESS_COPY, offset=start)
+        except OSError:
+            return None
+        shape = (len(selected), *self.frame_shape) if has_axis else self.frame_shape
+        return np.ndarray(shape, self.dtype, buffer=mapped, offset=offset - start)
+
+
+class io_open:  # noqa: N801 (reads as a function)
+    """A file descriptor for the length of a ``with`` block."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> int:
+        self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def _stack_level() -> int:
+    """Return the stack level of the first frame outside this package, for warnings."""
+    import sys
+
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "dcmturbo":
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+def check_on_error(on_error: str) -> bool:
+    """Return whether to salvage; refuse anything but the two words."""
+    if on_error not in ("raise", "salvage"):
+        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'salvage'")
+    return on_error == "salvage"
+
+
+def check_status(status: np.ndarray | None, count: int) -> None:
+    """Refuse a status array that cannot take a byte for each of `count` frames."""
+    if status is None:
+        return
+    if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
+        raise ValueError(f"status must be an array of {count} uint8, one a frame")
+    if not status.flags.writeable:
+        raise ValueError("status is read-only")
+
+
+def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse an output that is not exactly of this shape and type, or cannot be written."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise ValueError(f"out has dtype {out.dtype}, the frames have {dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, the frames have {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+
+
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an empty array aligned to 64 bytes, unless it would be larger than the limits allow."""
+    size = dtype.itemsize
+    for extent in shape:
+        size *= extent
+    limit = config.limits.max_output
+    if size > limit:
+        raise LimitExceeded(f"an array of shape {shape} needs {size} bytes; dt.config.limits.max_output allows {limit}")
+    try:
+        return _core.aligned_empty(dtype, list(shape))
+    except MemoryError:
+        raise LimitExceeded(f"there is no memory for an array of shape {shape} ({size} bytes)", code="out_of_memory") from None
+
+
+def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
+    """Return the bytes of a frame, without a copy where they are in memory in one piece."""
+    if opened.buffer is not None:
+        ranges = opened.index.ranges(position)
+        if len(ranges) == 1:
+            offset, size = ranges[0]
+            return opened.buffer[offset : offset + size]
+    return memoryview(opened.index.read_frame(position))
+
+
+Failure = tuple[int, int, Error]
+
+
+def decode_batch(
+    images: Sequence[Image],
+    image_of: np.ndarray | None,
+    frames: np.ndarray,
+    out: np.ndarray,
+    *,
+    threads: int,
+    salvage: bool,
+    fill_value: float,
+    status: np.ndarray | None,
+) -> list[Failure]:
+    """Decode ``frames[k]`` of ``images[image_of[k]]`` into ``out[k]``.
+
+    The core's pool does it where the core has the codec, the library's where it has not: one pool a call.
+
+    Returns
+    -------
+    list of (k, status, error)
+        What is not OK, in the order of k. Without salvage at most the first.
+    """
+    if len(frames) == 0:
+        return []
+    if any(uses_library(image._open.syntax) for image in images):
+        return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
+    streams = [_core.Stream(i._open.index, i._open.syntax.uid, i._open.attributes, i._format) for i in images]
+    told = _core.decode_frames(
+        streams,
+        np.empty(0, np.uint32) if image_of is None else image_of,
+        frames,
+        out,
+        threads=threads,
+        salvage=salvage,
+        fill_value=fill_value,
+        status=status if status is not None and status.flags.c_contiguous else None,
+    )
+    failures = []
+    for k, frame_status, code, offset, message in told:
+        error = make_error(code, message, frame=int(frames[k]), offset=offset)
+        failure = images[0 if image_of is None else image_of[k]]._open.source.take_failure()
+        if failure is not None:
+            error.__cause__ = failure
+        failures.append((k, frame_status, error))
+    if status is not None and not status.flags.c_contiguous:
+        status[...] = FrameStatus.OK
+        for k, frame_status, _ in failures:
+            status[k] = frame_status
+    return failures
+
+
+def uses_library(syntax: Any) -> bool:
+    """Whether a library codec decodes a syntax, as things are configured."""
+    return syntax.library and (not syntax.own or config.prefer == "library")
+
+
+def _decode_batch_library(
+    images: Sequence[Image],
+    image_of: np.ndarray | None,
+    frames: np.ndarray,
+    out: np.ndarray,
+    threads: int,
+    salvage: bool,
+    fill_value: float,
+    status: np.ndarray | None,
+) -> list[Failure]:
+    notes: set[tuple[int, str]] = set()
+
+    def decode_one(k: int) -> Failure | None:
+        which = 0 if image_of is None else int(image_of[k])
+        image = images[which]
+        opened = image._open
+        frame = int(frames[k])
+        try:
+            if not uses_library(opened.syntax):
+                own = decode_batch([image], None, frames[k : k + 1], out[k : k + 1], threads=1, salvage=salvage, fill_value=fill_value, status=None)
+                if own:
+                    if not salvage:
+                        raise own[0][2]
+                    return k, own[0][1], own[0][2]
+                return None
+            complaint, found = decode_library_frame(
+                encoded_frame(opened, frame),
+                opened.syntax,
+                opened.attributes,
+                out[k],
+                raw=image._raw,
+                keep_unused_bits=image._keep,
+                salvage=salvage,
+            )
+            notes.update((which, note) for note in found)
+            if complaint is None:
+                return None
+            complaint.frame = frame
+            return k, FrameStatus.PARTIAL, complaint
+        except Error as error:
+            error.frame = frame
+            if not salvage:
+                raise
+            out[k] = clamp_fill(fill_value, out.dtype)
+            return k, FrameStatus.MISSING if error.code == "missing_frame" else FrameStatus.FAILED, error
+
+    results = library.map_frames(decode_one, range(len(frames)), threads)
+    failures = [result for result in results if result is not None]
+    if status is not None:
+        status[...] = FrameStatus.OK
+        for k, frame_status, _ in failures:
+            status[k] = frame_status
+    for which, note in sorted(notes):
+        if note in _NOTES:
+            images[which]._warn(_NOTES[note])
+    return failures
+
+
+def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as the type holds it: clamped, never wrapped."""
+    if dtype.kind not in "iu":
+        return fill_value
+    if fill_value != fill_value:
+        return 0
+    info = np.iinfo(dtype)
+    return int(min(max(fill_value, info.min), info.max))
+
+
+def decode_library_frame(
+    data: memoryview,
+    syntax: Any,
+    attributes: _core.Attributes,
+    out: np.ndarray,
+    *,
+    raw: bool,
+    keep_unused_bits: bool,
+    salvage: bool,
+) -> tuple[Error | None, list[str]]:
+    """Decode one frame through a library into `out`, in its final form.
+
+    Returns
+    -------
+    (Error or None, list of str)
+        What is wrong with a frame that was salvaged; and the notes of `frame_format`.
+    """
+    complaint: Error | None = None
+    if syntax.family in ("deflated_frame", "rle"):
+        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
+        if syntax.family == "rle":
+            raise DecodeError("no library codec decodes RLE here", code="unsupported")
+        else:
+            native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
+            _core.decode_frame("1.2.840.10008.1.2.1", native, attributes, form, out, threads=1, salvage=False, fill_value=0)
+            return None, []
+    else:
+        header = _core.probe(data)
+        form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
+        try:
+            _core.check(data, header)
+        except DecodeError as error:
+            if not salvage or error.code == "unsupported":
+                raise
+            complaint = error
+        finished = form.significant_bits == 0 and not form.converts_colour
+        samples = library.decode(data, header, out=out if finished else None)
+        if samples is out:
+            return complaint, form.notes
+    if samples.shape != out.shape:
+        raise DecodeError(f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal")
+    if samples.dtype.itemsize != out.dtype.itemsize:
+        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
+    _core.finish_frame(samples.view(out.dtype), form, out)
+    return complaint, form.notes
+
+
+def conclude(failures: list[Failure], frames: np.ndarray, status: np.ndarray | None, *, salvage: bool, count: int) -> None:
+    """Raise the first failure, or warn of all that salvage left out."""
+    if not failures:
+        return
+    if not salvage:
+        raise failures[0][2]
+    summary = np.zeros(count, np.uint8)
+    for k, frame_status, _ in failures:
+        summary[k] = frame_status
+    errors = {k: error for k, _, error in failures}
+    first = failures[0][2]
+    warnings.warn(
+        DecodeWarning(f"{len(failures)} of {count} frames are not complete; the first: {first}", status=summary, errors=errors),
+        stacklevel=_stack_level(),
+    )

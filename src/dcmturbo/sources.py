@@ -1,0 +1,463 @@
+"""From whatever the caller has (path, bytes, file object, URL, Dataset) to attributes and a frame index."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dcmturbo import _core
+from dcmturbo.configuration import config
+from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydicom.dataset import Dataset
+
+__all__ = ["OpenedSource", "open_source"]
+
+_KEYWORDS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
+_ITEM_TAG = b"\xfe\xff\x00\xe0"
+
+
+@dataclass
+class OpenedSource:
+    """A DICOM object as far as decoding needs it."""
+
+    source: _core.Source
+    syntax: TransferSyntax
+    attributes: _core.Attributes
+    photometric_interpretation: str
+    bits_allocated: int
+    bits_stored: int
+    index: _core.Index
+    promised_frames: int | None
+    encapsulated: bool
+    big_endian: bool
+    planar_configuration: int
+    pixel_data_offset: int
+    path: str | None = None  # of a regular file, for a memory map
+    dataset: _core.Dataset | None = None  # what the scan found; None for a pydicom Dataset
+    buffer: memoryview | None = None  # all bytes of the source, where they are in memory
+    warnings: list[str] = field(default_factory=list)
+    close: Callable[[], None] = lambda: None
+
+
+class _FileReader:
+    """``read_at`` on a binary file object, from any thread; the object's position is left as it was."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        position = file.tell()
+        self.size = file.seek(0, os.SEEK_END)
+        file.seek(position)
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        with self._lock:
+            position = self._file.tell()
+            try:
+                self._file.seek(offset)
+                parts = []
+                while size > 0 and (part := self._file.read(size)):
+                    parts.append(part)
+                    size -= len(part)
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+            finally:
+                self._file.seek(position)
+
+
+def open_source(source: Any) -> OpenedSource:
+    """Find the image in a source.
+
+    Parameters
+    ----------
+    source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
+        Where the DICOM object is. A file object is read from its beginning, whatever its position.
+
+    Returns
+    -------
+    OpenedSource
+
+    Raises
+    ------
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError
+        As their names say.
+    OSError
+        If the file cannot be opened or read.
+    TypeError
+        For a source of another kind.
+    """
+    if isinstance(source, str) and "://" in source:
+        source = _fsspec().open(source, mode="rb")
+    if isinstance(source, (str, os.PathLike)):
+        return _open_path(os.fsdecode(source))
+    if hasattr(source, "open") and hasattr(source, "fs"):  # fsspec.core.OpenFile
+        file = source.open()
+        try:
+            opened = _open_file(file)
+        except BaseException:
+            file.close()
+            raise
+        opened.close = file.close
+        return opened
+    if hasattr(source, "group_dataset") and hasattr(source, "get_item"):  # pydicom.Dataset, without importing it
+        return _open_pydicom(source)
+    if type(source) is io.BytesIO:
+        return _open_buffer(source.getvalue())
+    if hasattr(source, "read") and hasattr(source, "seek"):
+        return _open_file(source)
+    try:
+        view = memoryview(source)
+    except TypeError:
+        raise TypeError(
+            "source must be a path, a bytes-like object, a binary file object, an fsspec URL or OpenFile, "
+            f"or a pydicom Dataset, not {type(source).__name__}"
+        ) from None
+    return _open_buffer(view)
+
+
+def _fsspec() -> Any:
+    try:
+        import fsspec
+    except ImportError:
+        raise ImportError("URLs need fsspec: pip install 'dcmturbo[cloud]'") from None
+    return fsspec
+
+
+def _open_path(path: str) -> OpenedSource:
+    try:
+        source = _core.Source.file(path)
+    except Error as error:
+        # Python's own exception for a missing file, a folder or a missing permission.
+        with open(path, "rb"):
+            pass
+        raise OSError(error.message) from None
+    opened = _open_scanned(source)
+    if opened.source is source:  # not inflated
+        opened.path = path
+    return opened
+
+
+def _open_file(file: Any) -> OpenedSource:
+    if isinstance(file, io.TextIOBase):
+        raise TypeError("the file object must be opened in binary mode")
+    reader = _FileReader(file)
+    source = _core.Source.reader(reader, reader.size)
+    try:
+        return _open_scanned(source)
+    except Error as error:
+        failure = source.take_failure()
+        if failure is not None:
+            raise failure from error
+        raise
+
+
+def _open_buffer(buffer: Any) -> OpenedSource:
+    view = memoryview(buffer)
+    if not view.contiguous:
+        view = memoryview(view.tobytes())
+    view = view.cast("B")
+    return _open_scanned(_core.Source.buffer(view), view)
+
+
+def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> OpenedSource:
+    dataset = _core.scan(source)
+    warnings = list(dataset.warnings)
+    transfer_syntax = dataset.transfer_syntax
+    if dataset.deflated:
+        # PS3.5, A.5: the dataset is one raw deflate stream. Only after inflating is there anything to scan.
+        deflate_stream = bytearray(max(source.size - dataset.dataset_offset, 0))
+        _read_into(source, buffer, dataset.dataset_offset, deflate_stream)
+        inflated = _inflate(deflate_stream, warnings)
+        buffer = memoryview(inflated)
+        source = _core.Source.buffer(buffer)
+        dataset = _core.scan(source, bare_dataset=True)
+        warnings += dataset.warnings
+
+    element = dataset.pixel_data
+    if element is None:
+        _refuse_without_pixel_data(transfer_syntax, dataset.pixel_data_provider_url)
+    encapsulated = bool(element["undefined_length"])
+    if transfer_syntax and not encapsulated:
+        encapsulated = _explicit_length_is_encapsulated(transfer_syntax, source, buffer, element)
+    syntax = _resolve_syntax(transfer_syntax, dataset, encapsulated, source, buffer, element, warnings)
+    if syntax.encapsulated and not encapsulated and syntax.family != "native":
+        encapsulated = True
+    if element["cut_short"]:
+        warnings.append(
+            f"the pixel data announce {element['declared_length']} bytes, of which {element['length']} are there"
+        )
+    extended = {
+        "extended_offset_table": dataset.extended_offset_table,
+        "extended_offset_table_lengths": dataset.extended_offset_table_lengths,
+    }
+    return _make(
+        source,
+        syntax,
+        values=dataset,
+        keyword=element["keyword"],
+        vr=element["vr"],
+        encapsulated=encapsulated,
+        offset=element["offset"],
+        length=element["length"],
+        undefined_length=bool(element["undefined_length"]),
+        extended=extended,
+        big_endian=dataset.big_endian,
+        warnings=warnings,
+        dataset=dataset,
+        buffer=buffer,
+    )
+
+
+def _read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: bytearray) -> None:
+    if buffer is not None:
+        to[:] = buffer[offset : offset + len(to)]
+    elif to:
+        source.read_into(offset, to)
+
+
+def _inflate(stream: bytearray, warnings: list[str]) -> bytes:
+    limit = config.limits.max_inflated
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(stream, limit + 1)
+    except zlib.error as error:
+        raise DecodeError(f"the deflated dataset is damaged: {error}", code="malformed") from None
+    if len(inflated) > limit:
+        raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
+    if not inflater.eof:
+        warnings.append("the deflated dataset is cut short")
+    return inflated
+
+
+def _refuse_without_pixel_data(transfer_syntax: str, url: str) -> None:
+    if url:
+        raise UnsupportedTransferSyntax(
+            f"the pixel data are elsewhere: PixelDataProviderURL (0028,7FE0) is {url!r} ({_name(transfer_syntax)})"
+        )
+    raise NoPixelData("the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data")
+
+
+def _name(uid: str) -> str:
+    try:
+        return f"{find_transfer_syntax(uid).name}, {uid}"
+    except UnsupportedTransferSyntax:
+        return uid or "no transfer syntax"
+
+
+def _explicit_length_is_encapsulated(
+    transfer_syntax: str, source: _core.Source, buffer: memoryview | None, element: dict[str, Any]
+) -> bool:
+    """Whether pixel data of explicit length hold items all the same (some Konica files)."""
+    start = bytearray(min(4, element["length"]))
+    _read_into(source, buffer, element["offset"], start)
+    try:
+        expected = find_transfer_syntax(transfer_syntax).encapsulated
+    except UnsupportedTransferSyntax:
+        return False
+    return expected and bytes(start) == _ITEM_TAG
+
+
+# One syntax of each family, for data whose own label is missing or contradicts them.
+_SYNTAX_OF_FORMAT = {
+    "jpeg": "JPEGExtended12Bit",
+    "jpeg_lossless": "JPEGLossless",
+    "jpegls": "JPEGLSNearLossless",
+    "jpeg2000": "JPEG2000",
+    "htj2k": "HTJ2K",
+    "jpegxl": "JPEGXL",
+}
+
+
+def _resolve_syntax(
+    transfer_syntax: str,
+    dataset: _core.Dataset,
+    encapsulated: bool,
+    source: _core.Source,
+    buffer: memoryview | None,
+    element: dict[str, Any],
+    warnings: list[str],
+) -> TransferSyntax:
+    """Return the transfer syntax of the pixel data: the stated one, unless it is missing or impossible."""
+    stated = find_transfer_syntax(transfer_syntax) if transfer_syntax else None
+    if stated is not None and (stated.encapsulated or not encapsulated):
+        if not stated.decodable:
+            raise UnsupportedTransferSyntax(f"{stated.name} ({stated.uid}) is not decoded here")
+        return stated
+    if not encapsulated:
+        if dataset.big_endian:
+            return find_transfer_syntax("ExplicitVRBigEndian")
+        return find_transfer_syntax("ExplicitVRLittleEndian" if dataset.explicit_vr else "ImplicitVRLittleEndian")
+    # Encapsulated without a label, or under a native one: the first frame says what it is.
+    index = _core.Index(source, encapsulated=True, offset=element["offset"], length=element["length"], undefined_length=True)
+    frame = index.read_frame(0) if index.frame_count else b""
+    try:
+        found = _SYNTAX_OF_FORMAT.get(_core.probe(frame).format)
+    except DecodeError:
+        # PS3.5, G.5: an RLE header names 1 to 15 segments, the first right behind it.
+        segments = int.from_bytes(frame[:4], "little")
+        found = "RLELossless" if 1 <= segments <= 15 and int.from_bytes(frame[4:8], "little") == 64 else None
+    label = f"the transfer syntax is {_name(transfer_syntax)}"
+    if found is None:
+        raise UnsupportedTransferSyntax(f"{label}, but the pixel data are encapsulated, and of no format that is known")
+    syntax = find_transfer_syntax(found)
+    warnings.append(f"{label}, but the pixel data are encapsulated: decoded as {syntax.name}")
+    return syntax
+
+
+def _open_pydicom(ds: Dataset) -> OpenedSource:
+    """Take attributes and pixel data from a pydicom Dataset, without copying the pixel data."""
+    present = [keyword for keyword in _KEYWORDS if keyword in ds]
+    meta = getattr(ds, "file_meta", None)
+    transfer_syntax = str(meta.TransferSyntaxUID) if meta is not None and "TransferSyntaxUID" in meta else ""
+    if not present:
+        _refuse_without_pixel_data(transfer_syntax, str(ds.get("PixelDataProviderURL", "") or ""))
+    keyword = present[0]
+    element = ds[keyword]
+    value = element.value
+    if value is None:
+        raise NoPixelData(f"{keyword} has no value")
+    if transfer_syntax:
+        syntax = find_transfer_syntax(transfer_syntax)
+    else:
+        implicit, little = ds.original_encoding
+        if element.is_undefined_length or little is None:
+            raise UnsupportedTransferSyntax("the Dataset has no TransferSyntaxUID in its file_meta")
+        names = {(True, True): "ImplicitVRLittleEndian", (False, True): "ExplicitVRLittleEndian"}
+        syntax = find_transfer_syntax(names.get((bool(implicit), bool(little)), "ExplicitVRBigEndian"))
+    if not syntax.decodable:
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
+    buffer: memoryview | None = None
+    if hasattr(value, "read"):
+        reader = _FileReader(value)
+        source, length = _core.Source.reader(reader, reader.size), reader.size
+    else:
+        buffer = memoryview(value)
+        source, length = _core.Source.buffer(buffer), len(buffer)
+    extended: dict[str, Any] = {}
+    if "ExtendedOffsetTable" in ds and "ExtendedOffsetTableLengths" in ds:
+        extended["extended_bytes"] = (ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths)
+    return _make(
+        source,
+        syntax,
+        values=_PydicomValues(ds),
+        keyword=keyword,
+        vr=str(element.VR),
+        encapsulated=syntax.encapsulated,
+        offset=0,
+        length=length,
+        undefined_length=True,
+        extended=extended,
+        big_endian=syntax.keyword == "ExplicitVRBigEndian",
+        warnings=[],
+        dataset=None,
+        buffer=buffer,
+    )
+
+
+class _PydicomValues:
+    """The Image Pixel attributes of a Dataset under the names that the scanner uses."""
+
+    def __init__(self, ds: Dataset) -> None:
+        def integer(keyword: str) -> int | None:
+            value = ds.get(keyword)
+            with contextlib.suppress(TypeError, ValueError):
+                return int(value)
+            return None
+
+        self.rows = integer("Rows")
+        self.columns = integer("Columns")
+        self.samples_per_pixel = integer("SamplesPerPixel")
+        self.bits_allocated = integer("BitsAllocated")
+        self.bits_stored = integer("BitsStored")
+        self.pixel_representation = integer("PixelRepresentation")
+        self.planar_configuration = integer("PlanarConfiguration")
+        self.number_of_frames = integer("NumberOfFrames")
+        self.photometric_interpretation = str(ds.get("PhotometricInterpretation") or "")
+
+
+def _make(
+    source: _core.Source,
+    syntax: TransferSyntax,
+    *,
+    values: Any,
+    keyword: str,
+    vr: str,
+    encapsulated: bool,
+    offset: int,
+    length: int,
+    undefined_length: bool,
+    extended: dict[str, Any],
+    big_endian: bool,
+    warnings: list[str],
+    dataset: _core.Dataset | None,
+    buffer: memoryview | None,
+) -> OpenedSource:
+    for name, value in (("Rows", values.rows), ("Columns", values.columns)):
+        if value is None:
+            raise DecodeError(f"the object has pixel data but no {name}", code="argument")
+    photometric = values.photometric_interpretation.strip(" \0")
+    bits_allocated = values.bits_allocated or _KEYWORDS[keyword]
+    if bits_allocated is None:
+        raise DecodeError("the object has pixel data but no BitsAllocated", code="argument")
+    bits_stored = bits_allocated if keyword != "PixelData" else values.bits_stored or bits_allocated
+    samples = values.samples_per_pixel
+    if samples is None:
+        samples = 1 if photometric in ("", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") else 3
+    planar_configuration = values.planar_configuration or 0
+    # PS3.5, A.4.11: frames of Encapsulated Uncompressed are native frames. What is not a plane each in the
+    # codestream (RLE, and the others' own layouts) does not follow PlanarConfiguration.
+    attributes = _core.Attributes(
+        rows=values.rows,
+        columns=values.columns,
+        samples_per_pixel=samples,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        pixel_representation=(values.pixel_representation or 0) if keyword == "PixelData" else 0,
+        planar_configuration=planar_configuration,
+        photometric_interpretation=photometric,
+        keyword=keyword,
+        big_endian=big_endian,
+        # PS3.5, 8.1.2 and annex D: 8-bit cells in big endian words.
+        words_swapped=big_endian and bits_allocated == 8 and vr == "OW" and keyword == "PixelData",
+    )
+    promised = values.number_of_frames
+    if promised is not None and promised < 1:
+        warnings.append(f"NumberOfFrames is {promised}")
+        promised = None
+    index = _core.Index(
+        source,
+        encapsulated=encapsulated,
+        offset=offset,
+        length=length,
+        undefined_length=undefined_length,
+        number_of_frames=promised or 0,
+        fragment_per_frame=syntax.family in ("rle", "native", "deflated_frame"),
+        frame_bits=attributes.native_frame_bits,
+        word_bytes=2 if big_endian and bits_allocated == 8 and vr == "OW" else 1,
+        **(extended if encapsulated else {}),
+    )
+    return OpenedSource(
+        source=source,
+        syntax=syntax,
+        attributes=attributes,
+        photometric_interpretation=photometric,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        index=index,
+        promised_frames=promised,
+        encapsulated=encapsulated,
+        big_endian=big_endian,
+        planar_configuration=planar_configuration,
+        pixel_data_offset=offset,
+        dataset=dataset,
+        buffer=buffer,
+        warnings=warnings,
+    )

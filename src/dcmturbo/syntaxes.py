@@ -1,0 +1,60 @@
+"""The transfer syntaxes that dcmturbo knows: one table, the core's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dcmturbo import _core
+from dcmturbo.errors import UnsupportedTransferSyntax
+
+__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax"]
+
+
+class TransferSyntax(NamedTuple):
+    """A transfer syntax (PS3.6, annex A)."""
+
+    uid: str
+    keyword: str
+    name: str
+    family: str
+    encapsulated: bool
+    lossless_only: bool
+    own: bool
+    library: bool
+
+    @property
+    def decodable(self) -> bool:
+        """Whether anything here decodes it."""
+        return self.own or self.library
+
+
+TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
+
+_BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES}
+
+
+def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:
+    """Return a transfer syntax by its UID or its keyword in ``pydicom.uid``.
+
+    Parameters
+    ----------
+    uid_or_keyword : str
+        ``"1.2.840.10008.1.2.5"`` or ``"RLELossless"``.
+
+    Returns
+    -------
+    TransferSyntax
+
+    Raises
+    ------
+    UnsupportedTransferSyntax
+        For one that is not in the table.
+    """
+    try:
+        return _BY_NAME[uid_or_keyword]
+    except KeyError:
+        pass
+    text = str(uid_or_keyword).rstrip(" \0")
+    if text in _BY_NAME:
+        return _BY_NAME[text]
+    raise UnsupportedTransferSyntax(f"{text!r} is not a transfer syntax that dcmturbo knows")
