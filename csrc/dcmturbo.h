@@ -60,6 +60,13 @@ DCMTURBO_API const char* dcmturbo_isa_name(uint8_t isa);         /* null past th
 DCMTURBO_API int32_t dcmturbo_isa_available(uint8_t isa);
 DCMTURBO_API uint32_t dcmturbo_default_threads(void);            /* min of CPU affinity and cgroup quota */
 
+/* Memory for results of a mebibyte and more: kept for the next result when it is given back, up to a cap in
+ * bytes. NULL where there is none. Free it with the size that it was asked for with. */
+DCMTURBO_API void* dcmturbo_output_allocate(size_t size);
+DCMTURBO_API void dcmturbo_output_free(void* block, size_t size);
+DCMTURBO_API void dcmturbo_set_output_cache(uint64_t bytes);
+DCMTURBO_API uint64_t dcmturbo_output_cache(void);
+
 /* ---- transfer syntaxes ------------------------------------------------------------------------ */
 
 typedef struct dcmturbo_transfer_syntax {
@@ -115,6 +122,9 @@ DCMTURBO_API void dcmturbo_header_free(dcmturbo_header* header);
 DCMTURBO_API int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes,
                                            const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
                                            dcmturbo_error* error);
+
+/* Whether the settings allow `frames` such frames. */
+DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
 
 /* ---- one frame --------------------------------------------------------------------------------- */
 

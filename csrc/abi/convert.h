@@ -115,7 +115,7 @@ inline const TransferSyntax& required_syntax(const char* uid) {
 // The core's codec of a syntax, or an error that says who decodes it.
 inline const Codec& required_codec(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own == nullptr) fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)", syntax.name, syntax.uid);
+    if (syntax.own == nullptr) fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)", syntax.name.data(), syntax.uid.data());
     return *syntax.own;
 }
 

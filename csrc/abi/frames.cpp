@@ -75,6 +75,10 @@ int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attrib
     });
 }
 
+int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error) {
+    return abi::guarded(error, [&] { check_limits(abi::format_from(*format), frames, settings().limits); });
+}
+
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
                               const dcmturbo_attributes* attributes, const dcmturbo_format* format, const dcmturbo_image* image, uint32_t threads,
                               int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error) {

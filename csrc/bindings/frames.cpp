@@ -98,49 +98,116 @@ class FragmentList {
   public:
     explicit FragmentList(py::handle data) {
         if (PyObject_CheckBuffer(data.ptr()) != 0) {
-            add(data);
+            only_.emplace(data);
+            only_bytes_ = only_->bytes();
             return;
         }
-        for (const py::handle fragment : data) add(fragment);
+        for (const py::handle fragment : data) {
+            views_.push_back(std::make_unique<BufferView>(fragment));
+            bytes_.push_back(views_.back()->bytes());
+        }
     }
-    [[nodiscard]] const dcmturbo_bytes* data() const { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+    [[nodiscard]] const dcmturbo_bytes* data() const { return only_ ? &only_bytes_ : bytes_.data(); }
+    [[nodiscard]] std::size_t size() const { return only_ ? 1 : bytes_.size(); }
 
   private:
-    void add(py::handle fragment) {
-        views_.push_back(std::make_unique<BufferView>(fragment));
-        bytes_.push_back(views_.back()->bytes());
-    }
+    std::optional<BufferView> only_;
+    dcmturbo_bytes only_bytes_{};
     std::vector<std::unique_ptr<BufferView>> views_;
     std::vector<dcmturbo_bytes> bytes_;
 };
 
-// Returns (array, status, error): error is None or (code, offset, message).
-py::tuple decode_frame(const std::string& transfer_syntax, const py::object& data, const Attributes& attributes, const Format& format,
-                       const py::object& out, std::uint32_t threads, bool salvage, double fill_value) {
-    const FragmentList fragments(data);
+std::vector<py::ssize_t> shape_of(const dcmturbo_format& format) {
+    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format.rows), static_cast<py::ssize_t>(format.columns)};
+    if (format.samples_per_pixel > 1) shape.push_back(format.samples_per_pixel);
+    return shape;
+}
+
+py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes, std::uint32_t flags, py::handle out,
+                        std::uint32_t threads, bool salvage, double fill_value) {
+    dcmturbo_error error = new_error();
+    dcmturbo_format format{};
+    format.size = sizeof format;
+    check(dcmturbo_frame_format(transfer_syntax, &attributes, nullptr, flags, &format, &error), error);
     py::array array;
     if (out.is_none()) {
-        std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format.plain.rows), static_cast<py::ssize_t>(format.plain.columns)};
-        if (format.plain.samples_per_pixel > 1) shape.push_back(format.plain.samples_per_pixel);
-        array = aligned_empty(format.dtype(), shape);
+        // Before the array is made: its size comes from the caller, who may have it from a file.
+        check(dcmturbo_check_limits(&format, 1, &error), error);
+        array = aligned_empty(Format{format}.dtype(), shape_of(format));
     } else {
-        array = out.cast<py::array>();
-        check_array(array, format.plain, false);
+        array = py::reinterpret_borrow<py::array>(out);
     }
+    const FragmentList fragments(data);
     const dcmturbo_image image = image_of(array);
-    dcmturbo_error error = new_error();
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_decode_frame(transfer_syntax.c_str(), fragments.data(), fragments.size(), &attributes.plain, &format.plain, &image, threads,
-                                     salvage ? 1 : 0, fill_value, &status, &error);
+        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, &image, threads, salvage ? 1 : 0,
+                                     fill_value, &status, &error);
     }
     check(code, error);
-    if (status == DCMTURBO_FRAME_OK) return py::make_tuple(array, status, py::none());
+    if (status == DCMTURBO_FRAME_OK) return array;
     return py::make_tuple(array, status, py::make_tuple(error.code, offset_or_none(error.offset), std::string(error.message)));
 }
+
+// _core.decode_frame(transfer_syntax, data, rows, columns, samples_per_pixel, bits_allocated, bits_stored,
+//     pixel_representation, planar_configuration, photometric_interpretation, raw, keep_unused_bits, out, threads,
+//     salvage, fill_value) -> array, or (array, status, (code, offset, message)) for a salvaged frame.
+// The bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
+PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+    constexpr Py_ssize_t expected = 16;
+    if (count != expected) return PyErr_Format(PyExc_TypeError, "decode_frame takes %zd arguments, %zd were given", expected, count);
+    bool bad = false;
+    const auto number = [&](Py_ssize_t i, unsigned long most, const char* name) -> unsigned long {
+        const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(arguments[i]));
+        if (!index) {
+            bad = true;
+            return 0;
+        }
+        int overflow = 0;
+        const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+        if (overflow != 0 || value < 0 || static_cast<unsigned long long>(value) > most) {
+            if (!bad) PyErr_Format(PyExc_ValueError, "%s is %R; it is at least 0 and at most %lu", name, index.ptr(), most);
+            bad = true;
+            return 0;
+        }
+        return static_cast<unsigned long>(value);
+    };
+    try {
+        const char* transfer_syntax = PyUnicode_AsUTF8(arguments[0]);
+        const char* photometric = PyUnicode_AsUTF8(arguments[9]);
+        if (transfer_syntax == nullptr || photometric == nullptr) return nullptr;
+        dcmturbo_attributes attributes{};
+        attributes.size = sizeof attributes;
+        attributes.rows = static_cast<std::uint32_t>(number(2, 0xffffffff, "rows"));
+        attributes.columns = static_cast<std::uint32_t>(number(3, 0xffffffff, "columns"));
+        attributes.samples_per_pixel = static_cast<std::uint16_t>(number(4, 0xffff, "samples_per_pixel"));
+        attributes.bits_allocated = static_cast<std::uint16_t>(number(5, 0xffff, "bits_allocated"));
+        attributes.bits_stored = static_cast<std::uint16_t>(number(6, 0xffff, "bits_stored"));
+        attributes.pixel_representation = static_cast<std::uint8_t>(number(7, 1, "pixel_representation"));
+        attributes.planar_configuration = static_cast<std::uint8_t>(number(8, 1, "planar_configuration"));
+        attributes.photometric = dcmturbo_photometric_from_name(photometric);
+        attributes.big_endian = std::strcmp(transfer_syntax, "1.2.840.10008.1.2.2") == 0 ? 1 : 0;
+        const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
+        const double fill_value = PyFloat_AsDouble(arguments[15]);
+        if (bad || PyErr_Occurred() != nullptr) return nullptr;
+        const std::uint32_t flags = (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) | (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u);
+        return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads, PyObject_IsTrue(arguments[14]) == 1, fill_value)
+            .release()
+            .ptr();
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
+}
+
+PyMethodDef decode_frame_method = {
+    "decode_frame", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)), METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {
     check_array(out, format.plain, false);
@@ -199,7 +266,23 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
     constexpr py::ssize_t alignment = 64;
     py::ssize_t size = dtype.itemsize();
     for (const py::ssize_t extent : shape) size *= extent;
-    // numpy allocates: it caches small blocks and asks for huge pages on large ones.
+    constexpr py::ssize_t smallest_block = py::ssize_t{1} << 20;
+    if (size >= smallest_block) {
+        struct Owned {
+            void* block;
+            std::size_t size;
+        };
+        auto owned = std::make_unique<Owned>(Owned{dcmturbo_output_allocate(static_cast<std::size_t>(size)), static_cast<std::size_t>(size)});
+        if (owned->block == nullptr) throw std::bad_alloc();
+        void* block = owned->block;
+        const py::capsule owner(owned.get(), [](void* pointer) {
+            const std::unique_ptr<Owned> last(static_cast<Owned*>(pointer));
+            dcmturbo_output_free(last->block, last->size);
+        });
+        owned.release();
+        return py::array(dtype, shape, block, owner);
+    }
+    // numpy's own allocator caches small blocks.
     const py::array_t<std::uint8_t> block(size + alignment);
     auto* data = const_cast<std::uint8_t*>(block.data());
     data += (alignment - reinterpret_cast<std::intptr_t>(data) % alignment) % alignment;
@@ -214,10 +297,11 @@ void bind_frames(py::module_& m) {
              py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"));
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"), py::kw_only(), py::arg("threads"),
           py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
-    m.def("decode_frame", decode_frame, py::arg("transfer_syntax"), py::arg("data"), py::arg("attributes"), py::arg("format"), py::arg("out"),
-          py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"));
+    m.attr("decode_frame") = py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
     m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"));
+    m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));
+    m.def("output_cache", dcmturbo_output_cache);
     m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) { return aligned_empty(py::dtype::from_args(dtype), shape); });
 }
 

@@ -132,6 +132,10 @@ void bind_images(py::module_& m) {
 
     m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"), py::kw_only(), py::arg("raw"),
           py::arg("keep_unused_bits"));
+    m.def("check_limits", [](const Format& format, std::uint64_t frames) {
+        dcmturbo_error error = new_error();
+        check(dcmturbo_check_limits(&format.plain, frames, &error), error);
+    }, py::arg("format"), py::arg("frames"));
     m.def("probe", probe, py::arg("data"));
     m.def("check", check_codestream, py::arg("data"), py::arg("header"));
 }

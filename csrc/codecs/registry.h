@@ -16,9 +16,9 @@ enum class Family : std::uint8_t {
 };
 
 struct TransferSyntax {
-    const char* uid;
-    const char* keyword;       // as pydicom.uid spells it
-    const char* name;          // PS3.6
+    std::string_view uid;      // these three end in a NUL: they are literals
+    std::string_view keyword;  // as pydicom.uid spells it
+    std::string_view name;     // PS3.6
     Family family;
     bool encapsulated;
     bool lossless_only;        // the label promises that nothing was lost

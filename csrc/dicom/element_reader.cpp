@@ -168,11 +168,13 @@ unsigned ElementReader::plausibility(std::uint64_t offset, Encoding encoding) {
 }
 
 Encoding ElementReader::settle_encoding(std::uint64_t offset, Encoding declared) {
-    constexpr std::array<Encoding, 3> known{{{true, false}, {false, false}, {true, true}}};
+    // Two VRs of the standard in a row are no chance; two lengths of implicit VR that lead somewhere may be.
+    const std::array<Encoding, 4> candidates{{declared, {true, false}, {true, true}, {false, false}}};
     Encoding best = declared;
-    unsigned most = plausibility(offset, declared);
-    for (const Encoding candidate : known) {
+    unsigned most = 0;
+    for (const Encoding candidate : candidates) {
         const unsigned count = plausibility(offset, candidate);
+        if (candidate.explicit_vr && count >= 2) return candidate;
         if (count > most) {
             most = count;
             best = candidate;

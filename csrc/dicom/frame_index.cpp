@@ -97,6 +97,8 @@ class EncapsulatedIndex final : public FrameIndex {
     enum class Claim : std::uint8_t { whole, cut, wrong };
 
     void raw_codestream();
+    bool accept_extended(const Source& offset_source, const ByteRange& offsets, const Source& length_source,
+                         const ByteRange& lengths);
     bool accept(FrameTable kind, OffsetClaims&& claims, std::vector<std::uint64_t>&& lengths);
     bool settle_end();
     bool group_by_claims();
@@ -138,20 +140,13 @@ EncapsulatedIndex::EncapsulatedIndex(const Source& source, const EncapsulatedLay
     if (basic.is_fragment) warn("the pixel data begin without a Basic Offset Table");
     begin_ = basic.after;
 
-    if (layout.extended_offset_bytes.empty()) {
-        OffsetClaims claims = read_offsets(source, layout.extended_offsets, 8);
-        const bool paired = layout.extended_lengths.length == layout.extended_offsets.length;
-        if (accept(FrameTable::extended, std::move(claims),
-                   paired ? read_lengths(source, layout.extended_lengths) : std::vector<std::uint64_t>{}))
-            return;
-    } else {
-        const BufferSource offsets(layout.extended_offset_bytes);
-        const BufferSource lengths(layout.extended_length_bytes);
-        const bool paired = lengths.size() == offsets.size();
-        if (accept(FrameTable::extended, read_offsets(offsets, {0, offsets.size(), true}, 8),
-                   paired ? read_lengths(lengths, {0, lengths.size(), true}) : std::vector<std::uint64_t>{}))
-            return;
-    }
+    const BufferSource offset_bytes(layout.extended_offset_bytes);
+    const BufferSource length_bytes(layout.extended_length_bytes);
+    const bool in_memory = !layout.extended_offset_bytes.empty();
+    const bool extended = in_memory ? accept_extended(offset_bytes, {0, offset_bytes.size(), true}, length_bytes,
+                                                      {0, length_bytes.size(), true})
+                                    : accept_extended(source, layout.extended_offsets, source, layout.extended_lengths);
+    if (extended) return;
     if (accept(FrameTable::basic, read_offsets(source, basic.table, 4, basic.big_endian), {})) return;
 
     store_map(group_fragments(source_, scan_items(source_, begin_, end_, layout_.undefined_length), promised(),
@@ -173,6 +168,14 @@ void EncapsulatedIndex::raw_codestream() {
     store_map(std::move(map));
 }
 
+bool EncapsulatedIndex::accept_extended(const Source& offset_source, const ByteRange& offsets,
+                                        const Source& length_source, const ByteRange& lengths) {
+    OffsetClaims claims = read_offsets(offset_source, offsets, 8);
+    const bool paired = lengths.length == offsets.length && !claims.offsets.empty();
+    return accept(FrameTable::extended, std::move(claims),
+                  paired ? read_lengths(length_source, lengths) : std::vector<std::uint64_t>{});
+}
+
 bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vector<std::uint64_t>&& lengths) {
     if (!claims.problem.empty()) {
         warn(std::string("the ") + name_of(kind) + " is not used: " + claims.problem);
@@ -183,7 +186,8 @@ bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vect
     offsets_ = std::move(claims.offsets);
     lengths_ = std::move(lengths);
     const std::uint64_t entries = offsets_.size();
-    if (kind == FrameTable::extended && lengths_.empty()) {
+    if (kind == FrameTable::extended && lengths_.size() != entries) {
+        lengths_.clear();
         warn("the Extended Offset Table Lengths are missing or not as many as the offsets");
     }
     if (promised() != 0 && promised() != entries ? group_by_claims() : settle_end()) return true;

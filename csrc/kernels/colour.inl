@@ -20,29 +20,40 @@ static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict
     }
 }
 
-// Pixels from planes: sixteen at a time where the target shuffles bytes within a vector.
+// Byte `byte` of the `part`-th output vector when three planes of `width` bytes are interleaved: which plane
+// it comes from, and from where in it.
+constexpr int source_plane(int width, int part, int byte) { return (width * part + byte) % 3; }
+constexpr int source_byte(int width, int part, int byte) { return (width * part + byte) / 3; }
+
+// One output vector of three: the bytes of the first two planes in their places, then the third's into the gaps.
+template <int part, int... byte>
+static inline __attribute__((always_inline)) void interleave_part(const ShuffleBlock& a, const ShuffleBlock& b, const ShuffleBlock& c,
+                                                                  std::uint8_t* to, std::integer_sequence<int, byte...>) {
+    constexpr int width = sizeof(ShuffleBlock);
+    const ShuffleBlock two = __builtin_shufflevector(
+        a, b, (source_plane(width, part, byte) == 1 ? width + source_byte(width, part, byte)
+               : source_plane(width, part, byte) == 0 ? source_byte(width, part, byte) : 0)...);
+    const ShuffleBlock three =
+        __builtin_shufflevector(two, c, (source_plane(width, part, byte) == 2 ? width + source_byte(width, part, byte) : byte)...);
+    __builtin_memcpy(to + width * part, &three, sizeof three);
+}
+
 static void interleave3(const std::uint8_t* __restrict a, const std::uint8_t* __restrict b, const std::uint8_t* __restrict c,
                         std::uint8_t* __restrict to, std::size_t pixels) {
     std::size_t i = 0;
     if constexpr (shuffles_bytes) {
-        typedef std::uint8_t Sixteen __attribute__((vector_size(16)));
-        for (; i + 16 <= pixels; i += 16) {
-            Sixteen first;
-            Sixteen second;
-            Sixteen third;
-            __builtin_memcpy(&first, a + i, 16);
-            __builtin_memcpy(&second, b + i, 16);
-            __builtin_memcpy(&third, c + i, 16);
-            // Pairs of the first two components with a gap for the third, then the third into the gaps.
-            const Sixteen low = __builtin_shufflevector(first, second, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
-            const Sixteen middle = __builtin_shufflevector(first, second, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
-            const Sixteen high = __builtin_shufflevector(first, second, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
-            const Sixteen out0 = __builtin_shufflevector(low, third, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
-            const Sixteen out1 = __builtin_shufflevector(middle, third, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
-            const Sixteen out2 = __builtin_shufflevector(high, third, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
-            __builtin_memcpy(to + 3 * i, &out0, 16);
-            __builtin_memcpy(to + 3 * i + 16, &out1, 16);
-            __builtin_memcpy(to + 3 * i + 32, &out2, 16);
+        constexpr std::size_t width = sizeof(ShuffleBlock);
+        constexpr auto bytes = std::make_integer_sequence<int, static_cast<int>(width)>{};
+        for (; i + width <= pixels; i += width) {
+            ShuffleBlock first;
+            ShuffleBlock second;
+            ShuffleBlock third;
+            __builtin_memcpy(&first, a + i, width);
+            __builtin_memcpy(&second, b + i, width);
+            __builtin_memcpy(&third, c + i, width);
+            interleave_part<0>(first, second, third, to + 3 * i, bytes);
+            interleave_part<1>(first, second, third, to + 3 * i, bytes);
+            interleave_part<2>(first, second, third, to + 3 * i, bytes);
         }
     }
     for (; i < pixels; ++i) {

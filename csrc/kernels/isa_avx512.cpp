@@ -1,6 +1,7 @@
 // The kernels for AVX-512 (F, BW, DQ, VL, VBMI).
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "cpu/features.h"
 #include "entropy/packbits.h"
@@ -15,6 +16,7 @@ namespace isa_avx512 {
 #include "cpu/target_begin.h"
 
 typedef std::uint8_t Block __attribute__((vector_size(64)));
+typedef std::uint8_t ShuffleBlock __attribute__((vector_size(64)));  // what one instruction shuffles across
 constexpr bool shuffles_bytes = true;
 
 #include "entropy/packbits.inl"

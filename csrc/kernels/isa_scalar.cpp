@@ -1,6 +1,7 @@
 // The kernels for the platform's baseline (SSE2 on x86-64).
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "cpu/features.h"
 #include "entropy/packbits.h"
@@ -14,6 +15,7 @@ namespace isa_scalar {
 #include "cpu/target_begin.h"
 
 typedef std::uint8_t Block __attribute__((vector_size(16)));
+typedef std::uint8_t ShuffleBlock __attribute__((vector_size(16)));  // what one instruction shuffles across
 constexpr bool shuffles_bytes = false;
 
 #include "entropy/packbits.inl"

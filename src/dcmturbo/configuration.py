@@ -36,6 +36,9 @@ class Limits:
         Bytes of scratch memory of one worker.
     max_inflated : int
         Bytes of one inflated dataset (Deflated Explicit VR Little Endian).
+    max_cached : int
+        Bytes of large results, no longer used, that are kept for the next results: fresh memory costs as much as
+        decoding RLE into it. The system takes them back when it runs short. 0 keeps none; by default 256 MiB.
     """
 
     def __init__(self) -> None:
@@ -77,8 +80,20 @@ class Limits:
     def max_inflated(self, value: int) -> None:
         self._max_inflated = _positive("max_inflated", value)
 
+    @property
+    def max_cached(self) -> int:
+        """Bytes of large results that are kept for the next ones."""
+        return int(_core.output_cache())
+
+    @max_cached.setter
+    def max_cached(self, value: int) -> None:
+        number = operator.index(value)
+        if number < 0:
+            raise ValueError(f"max_cached is {number}; it is at least 0")
+        _core.set_output_cache(number)
+
     def __repr__(self) -> str:
-        fields = ("max_pixels", "max_output", "max_scratch", "max_inflated")
+        fields = ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached")
         return f"Limits({', '.join(f'{field}={getattr(self, field)}' for field in fields)})"
 
 

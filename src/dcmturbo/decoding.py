@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dcmturbo import _core, library
-from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.errors import DecodeError, Error, make_error
+from dcmturbo.configuration import resolve_threads
+from dcmturbo.errors import DecodeError, Error, UnsupportedTransferSyntax, make_error
 from dcmturbo.image import (
     Frames,
     FrameStatus,
@@ -25,6 +25,8 @@ from dcmturbo.image import (
     decode_library_frame,
     new_array,
     open,  # noqa: A004
+    sample_dtype,
+    uses_library,
 )
 from dcmturbo.syntaxes import find_transfer_syntax
 
@@ -228,61 +230,78 @@ planar_configuration
         As in `decode`.
     """
     syntax = find_transfer_syntax(transfer_syntax)
-    attributes = _core.Attributes(
-        rows=rows,
-        columns=columns,
-        samples_per_pixel=samples_per_pixel,
-        bits_allocated=bits_allocated,
-        bits_stored=bits_allocated if bits_stored is None else bits_stored,
-        pixel_representation=pixel_representation,
-        planar_configuration=planar_configuration,
-        photometric_interpretation=photometric_interpretation or ("MONOCHROME2" if samples_per_pixel == 1 else "RGB"),
-        big_endian=syntax.keyword == "ExplicitVRBigEndian",
-    )
     if not syntax.decodable:
-        find = f"{syntax.name} ({syntax.uid}) is not decoded here"
-        raise make_error("unknown_transfer_syntax", find)
-    salvage = check_on_error(on_error)
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
     if unused_bits not in ("correct", "keep"):
         raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
-    keep = unused_bits == "keep"
-    check_status(status, 1)
     if reduce:
         _refuse_reduce(reduce)
-    form = _core.frame_format(syntax.uid, attributes, None, raw=raw or syntax.library, keep_unused_bits=keep)
-    shape: tuple[int, ...] = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
+    if bits_stored is None:
+        bits_stored = bits_allocated
+    if photometric_interpretation is None:
+        photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
     if out is not None:
-        check_out(out, shape, form.dtype)
-    workers = resolve_threads(threads)
-    if syntax.own and config.prefer == "own" or not syntax.library:
-        array, frame_status, complaint = _core.decode_frame(
-            syntax.uid, data, attributes, form, out, threads=workers, salvage=salvage, fill_value=0
+        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
+        check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
+    if status is not None:
+        check_status(status, 1)
+    salvage = check_on_error(on_error)
+    workers = threads if threads == 1 else resolve_threads(threads)
+    error: Error | None = None
+    frame_status: int = FrameStatus.OK
+    if not uses_library(syntax):
+        # Straight through: for a small frame every object made here would cost as much as the decoding.
+        result = _core.decode_frame(
+            syntax.uid,
+            data,
+            rows,
+            columns,
+            samples_per_pixel,
+            bits_allocated,
+            bits_stored,
+            pixel_representation,
+            planar_configuration,
+            photometric_interpretation,
+            raw,
+            unused_bits == "keep",
+            out,
+            workers,
+            salvage,
+            0.0,
         )
-        if status is not None:
-            status[0] = frame_status
-        if complaint is not None:
-            code, offset, message = complaint
-            _conclude_one(make_error(code, message, offset=offset), frame_status)
-        return array
-    target = new_array(shape, form.dtype) if out is None else out
-    frame_status = FrameStatus.OK
-    error: Error | None
-    try:
-        error, _ = decode_library_frame(
-            _joined(data), syntax, attributes, target, raw=raw, keep_unused_bits=keep, salvage=salvage
+        if isinstance(result, tuple):
+            result, frame_status, (code, offset, message) = result
+            error = make_error(code, message, offset=offset)
+    else:
+        attributes = _core.Attributes(
+            rows=rows,
+            columns=columns,
+            samples_per_pixel=samples_per_pixel,
+            bits_allocated=bits_allocated,
+            bits_stored=bits_stored,
+            pixel_representation=pixel_representation,
+            planar_configuration=planar_configuration,
+            photometric_interpretation=photometric_interpretation,
         )
-        if error is not None:
-            frame_status = FrameStatus.PARTIAL
-    except Error as caught:
-        if not salvage:
-            raise
-        error, frame_status = caught, FrameStatus.FAILED
-        target[...] = 0
+        form = _core.frame_format(syntax.uid, attributes, None, raw=True, keep_unused_bits=False)
+        _core.check_limits(form, 1)
+        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
+        result = new_array(shape, form.dtype) if out is None else out
+        try:
+            error, _ = decode_library_frame(
+                _joined(data), syntax, attributes, result, raw=raw, keep_unused_bits=unused_bits == "keep", salvage=salvage
+            )
+            frame_status = FrameStatus.OK if error is None else FrameStatus.PARTIAL
+        except Error as caught:
+            if not salvage:
+                raise
+            error, frame_status = caught, FrameStatus.FAILED
+            result[...] = 0
     if status is not None:
         status[0] = frame_status
     if error is not None:
         _conclude_one(error, frame_status)
-    return target
+    return out if out is not None else result
 
 
 def _conclude_one(error: Error, frame_status: int) -> None:

@@ -94,7 +94,7 @@ class DecodeError(Error, ValueError):
     default_code = "malformed"
 
 
-class LimitExceeded(DecodeError):
+class LimitExceeded(DecodeError):  # noqa: N818
     """Decoding would take more than `dcmturbo.config` allows: nothing has been allocated."""
 
     default_code = "limit"
@@ -106,19 +106,19 @@ class EncodeError(Error, ValueError):
     default_code = "argument"
 
 
-class UnsupportedTransferSyntax(Error, NotImplementedError):
+class UnsupportedTransferSyntax(Error, NotImplementedError):  # noqa: N818
     """No codec for a transfer syntax, which the message names."""
 
     default_code = "unknown_transfer_syntax"
 
 
-class NotDicom(Error):
+class NotDicom(Error):  # noqa: N818
     """A source is not a DICOM file."""
 
     default_code = "not_dicom"
 
 
-class NoPixelData(Error, AttributeError):
+class NoPixelData(Error, AttributeError):  # noqa: N818
     """A DICOM object holds no pixel data."""
 
     default_code = "no_pixel_data"

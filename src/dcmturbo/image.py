@@ -456,6 +456,11 @@ def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
         raise ValueError("out is read-only")
 
 
+def sample_dtype(bits_allocated: int, pixel_representation: int) -> np.dtype[Any]:
+    """Return the type of a decoded sample of Pixel Data."""
+    return np.dtype(f"{'ui'[pixel_representation]}{max(bits_allocated // 8, 1)}" if bits_allocated > 1 else "u1")
+
+
 def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     """Return an empty array aligned to 64 bytes, unless it would be larger than the limits allow."""
     size = dtype.itemsize

@@ -104,15 +104,15 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
         deflated frames (PS3.5 A.4.13), which have no header of their own, the caller makes one, with
         ``parameters["bits_allocated"]``.
     out : numpy.ndarray, optional
-        Memory for the result. Used where it is C-contiguous and has the number of samples and the
-        item size that the codestream asks for, whatever its sign; otherwise ignored.
+        Memory for the result, used where it is C-contiguous and of the shape and item size that the
+        codestream asks for; its sign does not matter (the bits are the same). Otherwise ignored.
 
     Returns
     -------
     numpy.ndarray
-        Shape ``(rows, columns)``, or ``(rows, columns, components)`` where there are several; C-contiguous.
-        The smallest integer type for the precision, signed as the codestream says. A view of `out` where
-        that was used (``np.shares_memory`` tells).
+        `out` itself where it was used, else a new array: shape ``(rows, columns)``, or ``(rows, columns,
+        components)`` where there are several; C-contiguous; the smallest integer type for the precision,
+        signed as the codestream says.
 
     Raises
     ------
@@ -134,10 +134,11 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
             f"the header promises {shape} samples of {dtype}, the library returned {samples.shape} of {samples.dtype}",
             code="mismatch",
         )
-    if target is None or samples is target:
+    if out is None or target is None:
         return np.ascontiguousarray(samples)
-    target[...] = samples
-    return target
+    if not np.may_share_memory(samples, target):
+        target[...] = samples
+    return out
 
 
 def reconstruct_jpeg(data: Buffer) -> bytes:
@@ -212,9 +213,9 @@ def _integer(precision: int, is_signed: bool) -> np.dtype[Any]:
 def _target(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
     if out is None or not out.flags.c_contiguous or not out.flags.writeable or not out.dtype.isnative:
         return None
-    if out.dtype.itemsize != dtype.itemsize or out.size != int(np.prod(shape, dtype=np.int64)):
+    if out.dtype.itemsize != dtype.itemsize or out.shape != shape:
         return None
-    return out.view(dtype).reshape(shape)
+    return out.view(dtype)
 
 
 def _codestream(data: Buffer, header: Header) -> Buffer:

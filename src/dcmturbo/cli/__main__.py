@@ -1,0 +1,5 @@
+"""``python -m dcmturbo.cli``."""
+
+from dcmturbo.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,140 @@
+"""The files that a command works on: paths and folders, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dcmturbo.cli.output import Output
+from dcmturbo.errors import NoPixelData, NotDicom
+
+__all__ = ["Input", "Skipped", "add_common", "for_each", "skipped_document", "thread_count"]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to work on."""
+
+    path: str
+    relative: str  # below the folder that was named, or the file's own name
+    explicit: bool  # whether it was named itself
+
+    @property
+    def is_url(self) -> bool:
+        """Whether fsspec opens it."""
+        return "://" in self.path
+
+
+@dataclass
+class Skipped:
+    """Files of folders that a command had nothing to do with."""
+
+    not_dicom: int = 0
+    no_pixel_data: int = 0
+
+    def describe(self) -> str:
+        """Return a sentence for people, empty if nothing was skipped."""
+        parts = []
+        if self.not_dicom:
+            parts.append(f"{self.not_dicom} that {'is' if self.not_dicom == 1 else 'are'} not DICOM")
+        if self.no_pixel_data:
+            parts.append(f"{self.no_pixel_data} without pixel data")
+        return f"skipped in folders: {', '.join(parts)}" if parts else ""
+
+
+def thread_count(text: str) -> int:
+    """Return the value of ``--threads`` or ``--rounds``: at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return number
+
+
+def add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Output], int], *, paths: bool = True) -> None:
+    """Add what all commands have: paths and ``--json``."""
+    if paths:
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH", help="a DICOM file, an fsspec URL, or a folder (with all folders in it)"
+        )
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
+    parser.set_defaults(run=run)
+
+
+def _expand(paths: Sequence[str], output: Output) -> list[Input]:
+    """Return the files of the paths of a command line, in order; a path that is not there is a failure."""
+    found: list[Input] = []
+    seen: set[str] = set()
+
+    def add(path: str, relative: str, explicit: bool) -> None:
+        key = path if "://" in path else os.path.realpath(path)
+        if key not in seen:
+            seen.add(key)
+            found.append(Input(path, relative, explicit))
+
+    for path in paths:
+        if "://" in path:
+            add(path, path.rstrip("/").rsplit("/", 1)[-1], True)
+        elif os.path.isdir(path):
+            for folder, folders, names in os.walk(path, onerror=lambda error: output.fail(str(error.filename), error)):
+                folders.sort()
+                for name in sorted(names):
+                    inside = os.path.join(folder, name)
+                    if os.path.isfile(inside):
+                        add(inside, os.path.relpath(inside, path), False)
+        elif os.path.isfile(path):
+            add(path, os.path.basename(path), True)
+        else:
+            output.fail(path, "it is no regular file" if os.path.exists(path) else "there is no such file or folder")
+    return found
+
+
+def for_each(
+    paths: Sequence[str], output: Output, what: str, work: Callable[[Input], Result], *, skip_without_pixels: bool = True
+) -> tuple[list[Result], Skipped]:
+    """Do the work on each file; what fails is told and counted, and does not end the rest.
+
+    Returns
+    -------
+    (list, Skipped)
+        The results of the files that did not fail; how many files of folders were skipped.
+    """
+    inputs = _expand(paths, output)
+    results: list[Result] = []
+    skipped = Skipped()
+    with output.progress(what, len(inputs)) as advance:
+        for item in inputs:
+            try:
+                results.append(work(item))
+            except NotDicom as error:
+                if item.explicit:
+                    output.fail(item.path, error)
+                else:
+                    skipped.not_dicom += 1
+            except NoPixelData as error:
+                if item.explicit or not skip_without_pixels:
+                    output.fail(item.path, error)
+                else:
+                    skipped.no_pixel_data += 1
+            except (KeyboardInterrupt, BrokenPipeError):
+                raise
+            except Exception as error:
+                # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
+                output.fail(item.path, error)
+            advance()
+    if not results and not output.failures:
+        named = next((path for path in paths if os.path.isdir(path)), paths[0])
+        output.fail(named, f"there is nothing to do in this folder ({skipped.describe() or 'it is empty'})")
+    return results, skipped
+
+
+def skipped_document(skipped: Skipped) -> dict[str, Any]:
+    """Return what was skipped, for JSON."""
+    return {"not_dicom": skipped.not_dicom, "no_pixel_data": skipped.no_pixel_data}

@@ -1,0 +1,217 @@
+"""How the commands speak: tables, JSON, progress, errors and warnings, one way for all."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dcmturbo
+from dcmturbo.errors import DecodeWarning, Error
+
+__all__ = ["Output", "describe_error", "human_bytes", "printable"]
+
+# Tables that do not go to a terminal are as wide as they need to be.
+_WIDTH_OF_FILES = 1000
+_PROGRESS_AFTER = 1.0  # seconds: what is shorter needs no bar
+
+
+def printable(value: Any) -> str:
+    """Return text of one line that no terminal acts on: names and values from files may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def human_bytes(size: float) -> str:
+    """Return a size for people: ``"12.5 MB"``."""
+    if size < 1000:
+        return f"{size:g} bytes"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            break
+    else:
+        size, unit = size / 1000, "TB"
+    return f"{size:.3g} {unit}"
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an exception as one sentence."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, (Error, ValueError, IndexError, ImportError)):
+        return str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+class Output:
+    """What a command says: results on stdout, complaints on stderr.
+
+    Parameters
+    ----------
+    json : bool
+        Whether stdout gets one JSON document, and nothing else.
+
+    Attributes
+    ----------
+    failures : list of dict
+        What went wrong so far: ``path``, ``error`` (a sentence) and ``type`` (an exception's name).
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self.failures: list[dict[str, str]] = []
+        self._consoles: dict[str, Any] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """1 if something failed, else 0."""
+        return 1 if self.failures else 0
+
+    # ---- results ----------------------------------------------------------------------------------
+
+    def _console(self, name: str) -> Any:
+        from rich.console import Console
+
+        if name not in self._consoles:
+            stream = getattr(sys, name)
+            width = None if stream.isatty() else _WIDTH_OF_FILES
+            self._consoles[name] = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+        return self._consoles[name]
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        """Print a line for people, in any length; nothing with ``--json``."""
+        if not self.json:
+            self._console("stdout").print(printable(text), style=style, soft_wrap=True)
+
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, styles: Callable[[Any], str | None] | None = None
+    ) -> None:
+        """Print a table for people; nothing with ``--json``.
+
+        Parameters
+        ----------
+        title : str
+            The line above it.
+        columns : sequence of str
+            Their headings; those that begin with ``>`` are set to the right.
+        rows : sequence of sequences
+            The cells; None is an empty one.
+        styles : callable, optional
+            Returns the style of a cell.
+        """
+        if self.json:
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            right = column.startswith(">")
+            table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            cells = ["" if cell is None else printable(cell) for cell in row]
+            table.add_row(*(Text(cell, style=(styles(cell) if styles else None) or "") for cell in cells))
+        self._console("stdout").print(table)
+
+    def facts(self, rows: Sequence[tuple[str, Any]]) -> None:
+        """Print names and values, one pair a line; nothing with ``--json``."""
+        if self.json:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in rows:
+            grid.add_row(Text(f"  {name}", style="dim"), Text(printable(value)))
+        self._console("stdout").print(grid)
+
+    def result(self, document: dict[str, Any]) -> None:
+        """Print the JSON document of a command, with its version and what failed; nothing without ``--json``."""
+        if self.json:
+            whole = {"dcmturbo": dcmturbo.__version__, **document, "failed": self.failures}
+            sys.stdout.write(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+
+    # ---- complaints -------------------------------------------------------------------------------
+
+    def _complain(self, kind: str, path: str, message: str) -> None:
+        sys.stdout.flush()
+        where = f"{printable(path)}: " if path else ""
+        one_line = printable(re.sub(r"\s+", " ", message))
+        sys.stderr.write(f"dcmturbo: {kind}: {where}{one_line}\n")
+        sys.stderr.flush()
+
+    def fail(self, path: str, error: BaseException | str) -> None:
+        """Say on stderr that something failed, and remember it for the exit code."""
+        message = error if isinstance(error, str) else describe_error(error)
+        kind = "Error" if isinstance(error, str) else type(error).__name__
+        self.failures.append({"path": path, "error": message, "type": kind})
+        self._complain("error", path, message)
+
+    def warn(self, path: str, message: str) -> None:
+        """Say on stderr what a reader should know."""
+        self._complain("warning", path, message)
+
+    @contextmanager
+    def warnings_of(self, path: str) -> Iterator[list[str]]:
+        """Print each DecodeWarning of a block as one line, once; other packages' warnings are left out.
+
+        Yields
+        ------
+        list of str
+            Receives the messages at the end of the block.
+        """
+        messages: list[str] = []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", DecodeWarning)
+            try:
+                yield messages
+            finally:
+                messages += dict.fromkeys(str(warning.message) for warning in caught)
+                for message in messages:
+                    self.warn(path, message)
+
+    # ---- progress ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show a bar on stderr if that is a terminal and the block takes more than a second.
+
+        Yields
+        ------
+        callable
+            To be called when one of `total` things is done.
+        """
+        if not sys.stderr.isatty() or total < 2:
+            yield lambda: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        bar = Progress(*columns, console=self._console("stderr"), transient=True)
+        task = bar.add_task(what, total=total)
+        begin = time.monotonic()
+        running = False
+
+        def advance() -> None:
+            nonlocal running
+            bar.advance(task)
+            if not running and time.monotonic() - begin > _PROGRESS_AFTER:
+                running = True
+                bar.start()
+
+        try:
+            yield advance
+        finally:
+            if running:
+                bar.stop()
