@@ -31,9 +31,9 @@ enum { DCMTURBO_FRAME_OK = 0, DCMTURBO_FRAME_PARTIAL = 1, DCMTURBO_FRAME_MISSING
 
 typedef struct dcmturbo_error {
     uint32_t size;
-    int32_t code;          /* base/error.h, ErrorCode */
-    uint64_t offset;       /* byte within the frame or file; DCMTURBO_NO_OFFSET if none */
-    int64_t frame;         /* position in the batch; -1 if none */
+    int32_t code;    /* base/error.h, ErrorCode */
+    uint64_t offset; /* byte within the frame or file; DCMTURBO_NO_OFFSET if none */
+    int64_t frame;   /* position in the batch; -1 if none */
     char message[480];
 } dcmturbo_error;
 
@@ -46,19 +46,19 @@ typedef struct dcmturbo_bytes {
 
 typedef struct dcmturbo_settings {
     uint32_t size;
-    uint32_t threads;      /* of a call that does not say; 0: as many as this process may use */
-    uint8_t isa;           /* cpu/features.h, Isa */
-    uint64_t max_pixels;   /* rows x columns of a frame */
-    uint64_t max_output;   /* bytes of a result */
-    uint64_t max_scratch;  /* bytes of one worker's scratch memory */
+    uint32_t threads;     /* of a call that does not say; 0: as many as this process may use */
+    uint8_t isa;          /* cpu/features.h, Isa */
+    uint64_t max_pixels;  /* rows x columns of a frame */
+    uint64_t max_output;  /* bytes of a result */
+    uint64_t max_scratch; /* bytes of one worker's scratch memory */
 } dcmturbo_settings;
 
 DCMTURBO_API uint32_t dcmturbo_abi_version(void);
 DCMTURBO_API void dcmturbo_get_settings(dcmturbo_settings* settings);
 DCMTURBO_API int32_t dcmturbo_set_settings(const dcmturbo_settings* settings, dcmturbo_error* error);
-DCMTURBO_API const char* dcmturbo_isa_name(uint8_t isa);         /* null past the last */
+DCMTURBO_API const char* dcmturbo_isa_name(uint8_t isa); /* null past the last */
 DCMTURBO_API int32_t dcmturbo_isa_available(uint8_t isa);
-DCMTURBO_API uint32_t dcmturbo_default_threads(void);            /* min of CPU affinity and cgroup quota */
+DCMTURBO_API uint32_t dcmturbo_default_threads(void); /* min of CPU affinity and cgroup quota */
 
 /* Memory for results of a mebibyte and more: kept for the next result when it is given back, up to a cap in
  * bytes. NULL where there is none. Free it with the size that it was asked for with. */
@@ -74,11 +74,11 @@ typedef struct dcmturbo_transfer_syntax {
     const char* uid;
     const char* keyword;
     const char* name;
-    const char* family;    /* "native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", ... */
+    const char* family; /* "native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", ... */
     uint8_t encapsulated;
     uint8_t lossless_only;
-    uint8_t own;           /* the core decodes it */
-    uint8_t library;       /* a library codec decodes it */
+    uint8_t own;     /* the core decodes it */
+    uint8_t library; /* a library codec decodes it */
 } dcmturbo_transfer_syntax;
 
 DCMTURBO_API size_t dcmturbo_transfer_syntax_count(void);
@@ -100,7 +100,7 @@ typedef struct dcmturbo_format {
     uint32_t rows, columns;
     uint16_t samples_per_pixel;
     uint8_t type, significant_bits, sign_extend, colour, photometric;
-    uint32_t notes;        /* codecs/frame_format.h, FormatNote */
+    uint32_t notes; /* codecs/frame_format.h, FormatNote */
 } dcmturbo_format;
 
 /* Pixel (r, c), sample s of frame 0 lies at base + r * row_stride + c * pixel_stride + s * sample_stride. */
@@ -130,19 +130,20 @@ DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64
 
 /* Decodes one frame of a syntax that the core decodes itself. With salvage, status says how much of the
  * frame is valid and fill_value stands in the rest. */
-DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                                           const dcmturbo_attributes* attributes, const dcmturbo_format* format,
-                                           const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
-                                           uint8_t* status, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
+                                           size_t fragment_count, const dcmturbo_attributes* attributes,
+                                           const dcmturbo_format* format, const dcmturbo_image* image, uint32_t threads,
+                                           int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error);
 
 /* The last step for a decoder outside the core: samples of the format's type at `from` become the
  * image, with bit correction and colour conversion. from and image may be the same memory. */
-DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
-                                           dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format,
+                                           const dcmturbo_image* image, dcmturbo_error* error);
 
 DCMTURBO_API uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes);
-DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image, const dcmturbo_attributes* attributes,
-                                           uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
+                                           const dcmturbo_attributes* attributes, uint8_t* to, size_t capacity,
+                                           size_t* written, dcmturbo_error* error);
 
 /* ---- sources, datasets, frame indexes ---------------------------------------------------------- */
 
@@ -151,13 +152,15 @@ typedef struct dcmturbo_source dcmturbo_source;
 typedef int64_t (*dcmturbo_read)(void* context, uint64_t offset, void* to, size_t size);
 DCMTURBO_API int32_t dcmturbo_source_file(const char* path, dcmturbo_source** source, dcmturbo_error* error);
 DCMTURBO_API int32_t dcmturbo_source_buffer(dcmturbo_bytes bytes, dcmturbo_source** source, dcmturbo_error* error);
-DCMTURBO_API int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t size,
+                                              dcmturbo_source** source, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_source_free(dcmturbo_source* source);
 
 /* The fields of dicom/dataset.h, behind a handle. */
 typedef struct dcmturbo_dataset dcmturbo_dataset;
 /* flags: 1 bare dataset, 2 implicit VR, 4 big endian (the last two for a bare dataset). */
-DCMTURBO_API int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset,
+                                   dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_dataset_free(dcmturbo_dataset* dataset);
 
 typedef struct dcmturbo_layout {
@@ -165,18 +168,19 @@ typedef struct dcmturbo_layout {
     uint8_t encapsulated;
     uint8_t fragment_per_frame; /* encapsulated: RLE, Encapsulated Uncompressed, Deflated Image Frame */
     uint8_t undefined_length;
-    uint8_t word_bytes;         /* native: 2 for 8-bit cells in big endian words */
-    uint64_t offset, length;    /* of the pixel data's value */
-    uint64_t frame_bits;        /* native */
-    uint64_t number_of_frames;  /* as given; 0: unknown */
-    uint64_t extended_offset, extended_offset_length;    /* Extended Offset Table: in the source, */
+    uint8_t word_bytes;                               /* native: 2 for 8-bit cells in big endian words */
+    uint64_t offset, length;                          /* of the pixel data's value */
+    uint64_t frame_bits;                              /* native */
+    uint64_t number_of_frames;                        /* as given; 0: unknown */
+    uint64_t extended_offset, extended_offset_length; /* Extended Offset Table: in the source, */
     uint64_t extended_lengths, extended_lengths_length;
-    dcmturbo_bytes extended_offset_bytes, extended_length_bytes;  /* or in memory */
+    dcmturbo_bytes extended_offset_bytes, extended_length_bytes; /* or in memory */
 } dcmturbo_layout;
 
 typedef struct dcmturbo_index dcmturbo_index;
 /* The source must outlive the index. */
-DCMTURBO_API int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout,
+                                           dcmturbo_index** index, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_index_free(dcmturbo_index* index);
 DCMTURBO_API uint64_t dcmturbo_index_frame_count(const dcmturbo_index* index);
 /* Where the frame lies in the source, in order. *count is how many ranges there are; at most `capacity` are
@@ -184,18 +188,19 @@ DCMTURBO_API uint64_t dcmturbo_index_frame_count(const dcmturbo_index* index);
 typedef struct dcmturbo_range {
     uint64_t offset, size;
 } dcmturbo_range;
-DCMTURBO_API int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity, size_t* count,
-                                          uint32_t* first_bit, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges,
+                                          size_t capacity, size_t* count, uint32_t* first_bit, dcmturbo_error* error);
 /* Reads the bytes of those ranges into `to`. */
-DCMTURBO_API int32_t dcmturbo_index_read_frame(const dcmturbo_index* index, uint64_t frame, uint8_t* to, size_t capacity, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_index_read_frame(const dcmturbo_index* index, uint64_t frame, uint8_t* to,
+                                               size_t capacity, dcmturbo_error* error);
 
 /* ---- many frames ------------------------------------------------------------------------------- */
 
 typedef struct dcmturbo_job {
     const dcmturbo_index* index;
     uint64_t frame;
-    uint32_t stream;            /* which of the streams below this frame belongs to */
-    void* base;                 /* where its pixel (0, 0) goes */
+    uint32_t stream; /* which of the streams below this frame belongs to */
+    void* base;      /* where its pixel (0, 0) goes */
 } dcmturbo_job;
 
 typedef struct dcmturbo_stream {
@@ -212,12 +217,14 @@ typedef void (*dcmturbo_report)(void* context, size_t job, uint8_t status, const
 /* Decodes all jobs on up to `threads` workers (0: the default), the caller one of them. Without salvage it
  * stops at a failure and returns the error of the lowest job that fails, whatever the number of threads.
  * status has a byte a job, or is null. */
-DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams, size_t stream_count,
-                                            uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
-                                            dcmturbo_report report, void* report_context, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,
+                                            size_t stream_count, uint32_t threads, int32_t salvage, double fill_value,
+                                            uint8_t* status, dcmturbo_report report, void* report_context,
+                                            dcmturbo_error* error);
 
 /* Runs body(context, i) for every i below count on up to `threads` workers: for tests of the pool. */
-DCMTURBO_API void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context);
+DCMTURBO_API void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i),
+                                        void* context);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,8 @@ namespace {
 
 // What any caller may take for granted of a header.
 void require_sane(const Header& header, std::size_t size) {
-    bool sane = header.width != 0 && header.height != 0 && !header.components.empty() && header.components.size() <= 16384;
+    bool sane =
+        header.width != 0 && header.height != 0 && !header.components.empty() && header.components.size() <= 16384;
     sane = sane && header.codestream_offset <= size && header.codestream_size <= size - header.codestream_offset;
     for (const ComponentHeader& component : header.components) {
         sane = sane && component.precision >= 1 && component.precision <= 38 && component.horizontal_step >= 1 &&

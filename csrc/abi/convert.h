@@ -34,7 +34,8 @@ struct dcmturbo_index {
 
 namespace dcmturbo::abi {
 
-inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offset, std::int64_t frame, const char* message) {
+inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offset, std::int64_t frame,
+                       const char* message) {
     if (error == nullptr) return;
     error->code = static_cast<std::int32_t>(code);
     error->offset = offset;
@@ -115,7 +116,9 @@ inline const TransferSyntax& required_syntax(const char* uid) {
 // The core's codec of a syntax, or an error that says who decodes it.
 inline const Codec& required_codec(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own == nullptr) fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)", syntax.name.data(), syntax.uid.data());
+    if (syntax.own == nullptr)
+        fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)",
+             syntax.name.data(), syntax.uid.data());
     return *syntax.own;
 }
 

@@ -17,15 +17,16 @@ int32_t dcmturbo_source_buffer(dcmturbo_bytes bytes, dcmturbo_source** source, d
     });
 }
 
-int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source, dcmturbo_error* error) {
-    return abi::guarded(error, [&] {
-        *source = new dcmturbo_source{std::make_unique<CallbackSource>(read, context, size)};
-    });
+int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source,
+                                 dcmturbo_error* error) {
+    return abi::guarded(error,
+                        [&] { *source = new dcmturbo_source{std::make_unique<CallbackSource>(read, context, size)}; });
 }
 
 void dcmturbo_source_free(dcmturbo_source* source) { delete source; }
 
-int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset, dcmturbo_error* error) {
+int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset,
+                      dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         ScanOptions options;
         options.bare_dataset = (flags & 1) != 0;
@@ -37,7 +38,8 @@ int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_da
 
 void dcmturbo_dataset_free(dcmturbo_dataset* dataset) { delete dataset; }
 
-int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index, dcmturbo_error* error) {
+int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index,
+                              dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         std::unique_ptr<FrameIndex> result;
         if (layout->encapsulated != 0) {
@@ -47,10 +49,14 @@ int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layo
             inner.undefined_length = layout->undefined_length != 0;
             inner.number_of_frames = layout->number_of_frames;
             inner.grouping = layout->fragment_per_frame != 0 ? Grouping::one_fragment : Grouping::codestream;
-            inner.extended_offsets = {layout->extended_offset, layout->extended_offset_length, layout->extended_offset_length != 0};
-            inner.extended_lengths = {layout->extended_lengths, layout->extended_lengths_length, layout->extended_lengths_length != 0};
-            inner.extended_offset_bytes = {reinterpret_cast<const std::byte*>(layout->extended_offset_bytes.data), layout->extended_offset_bytes.size};
-            inner.extended_length_bytes = {reinterpret_cast<const std::byte*>(layout->extended_length_bytes.data), layout->extended_length_bytes.size};
+            inner.extended_offsets = {layout->extended_offset, layout->extended_offset_length,
+                                      layout->extended_offset_length != 0};
+            inner.extended_lengths = {layout->extended_lengths, layout->extended_lengths_length,
+                                      layout->extended_lengths_length != 0};
+            inner.extended_offset_bytes = {reinterpret_cast<const std::byte*>(layout->extended_offset_bytes.data),
+                                           layout->extended_offset_bytes.size};
+            inner.extended_length_bytes = {reinterpret_cast<const std::byte*>(layout->extended_length_bytes.data),
+                                           layout->extended_length_bytes.size};
             result = FrameIndex::encapsulated(*source->source, inner);
         } else {
             NativeLayout inner;
@@ -69,8 +75,8 @@ void dcmturbo_index_free(dcmturbo_index* index) { delete index; }
 
 uint64_t dcmturbo_index_frame_count(const dcmturbo_index* index) { return index->index->frame_count(); }
 
-int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity, size_t* count, uint32_t* first_bit,
-                             dcmturbo_error* error) {
+int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity,
+                             size_t* count, uint32_t* first_bit, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         std::vector<FragmentRange> found;
         index->index->frame(frame, found);
@@ -80,15 +86,20 @@ int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmtur
     });
 }
 
-int32_t dcmturbo_index_read_frame(const dcmturbo_index* index, uint64_t frame, uint8_t* to, size_t capacity, dcmturbo_error* error) {
+int32_t dcmturbo_index_read_frame(const dcmturbo_index* index, uint64_t frame, uint8_t* to, size_t capacity,
+                                  dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         std::vector<FragmentRange> ranges;
         index->index->frame(frame, ranges);
         size_t filled = 0;
         for (const FragmentRange& range : ranges) {
-            if (range.size > capacity - filled) fail(ErrorCode::argument, no_offset, "the buffer for the frame is too small");
-            const size_t read = index->source->read_at(range.offset, reinterpret_cast<std::byte*>(to) + filled, static_cast<size_t>(range.size));
-            if (read < range.size) fail(ErrorCode::truncated, range.offset + read, "the source ends within frame %llu", static_cast<unsigned long long>(frame));
+            if (range.size > capacity - filled)
+                fail(ErrorCode::argument, no_offset, "the buffer for the frame is too small");
+            const size_t read = index->source->read_at(range.offset, reinterpret_cast<std::byte*>(to) + filled,
+                                                       static_cast<size_t>(range.size));
+            if (read < range.size)
+                fail(ErrorCode::truncated, range.offset + read, "the source ends within frame %llu",
+                     static_cast<unsigned long long>(frame));
             filled += read;
         }
     });

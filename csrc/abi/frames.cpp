@@ -14,8 +14,8 @@ namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
 
-FrameStream stream_from(const Codec& codec, const dcmturbo_attributes& attributes, const dcmturbo_format& format, ptrdiff_t row_stride,
-                        ptrdiff_t pixel_stride, ptrdiff_t sample_stride) {
+FrameStream stream_from(const Codec& codec, const dcmturbo_attributes& attributes, const dcmturbo_format& format,
+                        ptrdiff_t row_stride, ptrdiff_t pixel_stride, ptrdiff_t sample_stride) {
     FrameStream stream;
     stream.codec = &codec;
     stream.attributes = abi::attributes_from(attributes);
@@ -26,7 +26,8 @@ FrameStream stream_from(const Codec& codec, const dcmturbo_attributes& attribute
     // The codecs trust these; a caller of the C door may not have come through dcmturbo_frame_format.
     check_attributes(stream.attributes);
     if (stream.format.rows != stream.attributes.rows || stream.format.columns != stream.attributes.columns ||
-        stream.format.samples_per_pixel != stream.attributes.samples_per_pixel || stream.format.type != cell_type(stream.attributes)) {
+        stream.format.samples_per_pixel != stream.attributes.samples_per_pixel ||
+        stream.format.type != cell_type(stream.attributes)) {
         fail(ErrorCode::argument, no_offset, "the format does not describe an image with these attributes");
     }
     return stream;
@@ -48,7 +49,9 @@ FrameIn frame_in(const dcmturbo_image& image, const dcmturbo_attributes& attribu
 uint8_t dcmturbo_photometric_from_name(const char* name) { return static_cast<uint8_t>(photometric_from_name(name)); }
 
 const char* dcmturbo_photometric_name(uint8_t photometric) {
-    return photometric <= static_cast<uint8_t>(Photometric::xyb) ? photometric_name(static_cast<Photometric>(photometric)) : "";
+    return photometric <= static_cast<uint8_t>(Photometric::xyb)
+               ? photometric_name(static_cast<Photometric>(photometric))
+               : "";
 }
 
 int32_t dcmturbo_probe(dcmturbo_bytes data, dcmturbo_header** header, dcmturbo_error* error) {
@@ -65,8 +68,9 @@ int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmtu
 
 void dcmturbo_header_free(dcmturbo_header* header) { delete header; }
 
-int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes, const dcmturbo_header* header, uint32_t flags,
-                              dcmturbo_format* format, dcmturbo_error* error) {
+int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes,
+                              const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
+                              dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const FormatRequest request{.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0};
         abi::format_to(frame_format(abi::attributes_from(*attributes), header == nullptr ? nullptr : &header->header,
@@ -80,13 +84,15 @@ int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dc
 }
 
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                              const dcmturbo_attributes* attributes, const dcmturbo_format* format, const dcmturbo_image* image, uint32_t threads,
-                              int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error) {
+                              const dcmturbo_attributes* attributes, const dcmturbo_format* format,
+                              const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
+                              uint8_t* status, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        const FrameStream stream = stream_from(abi::required_codec(transfer_syntax), *attributes, *format, image->row_stride,
-                                               image->pixel_stride, image->sample_stride);
+        const FrameStream stream = stream_from(abi::required_codec(transfer_syntax), *attributes, *format,
+                                               image->row_stride, image->pixel_stride, image->sample_stride);
         const Settings current = settings();
-        const DecodePolicy policy{.threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
+        const DecodePolicy policy{
+            .threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
         auto* base = static_cast<std::byte*>(image->base);
         FrameFailure failure;
         if (fragment_count == 1) {
@@ -98,19 +104,24 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
             failure = decode_fragments(Fragments(spans), stream, base, policy, current);
         }
         if (status != nullptr) *status = static_cast<uint8_t>(failure.status);
-        if (failure.status != FrameStatus::ok) abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
+        if (failure.status != FrameStatus::ok)
+            abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
     });
 }
 
-int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image, dcmturbo_error* error) {
+int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
+                              dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Settings current = settings();
-        const FrameOut out{static_cast<std::byte*>(image->base), image->row_stride, image->pixel_stride, image->sample_stride, abi::format_from(*format)};
-        if (out.format.samples_per_pixel == 0 || out.format.samples_per_pixel > 4) fail(ErrorCode::argument, no_offset, "1 to 4 samples a pixel");
+        const FrameOut out{static_cast<std::byte*>(image->base), image->row_stride, image->pixel_stride,
+                           image->sample_stride, abi::format_from(*format)};
+        if (out.format.samples_per_pixel == 0 || out.format.samples_per_pixel > 4)
+            fail(ErrorCode::argument, no_offset, "1 to 4 samples a pixel");
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         const PixelWriter writer(out, kernels_for(current.isa));
-        const FrameOut source{static_cast<std::byte*>(from->base), from->row_stride, from->pixel_stride, from->sample_stride, out.format};
+        const FrameOut source{static_cast<std::byte*>(from->base), from->row_stride, from->pixel_stride,
+                              from->sample_stride, out.format};
         writer.convert(source, out.format.pixels(), false, scratch->arena);
     });
 }
@@ -118,12 +129,14 @@ int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format*
 uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes) {
     uint64_t bound = 0;
     dcmturbo_error ignored{};
-    abi::guarded(&ignored, [&] { bound = abi::required_codec(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
+    abi::guarded(&ignored,
+                 [&] { bound = abi::required_codec(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
     return bound;
 }
 
-int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image, const dcmturbo_attributes* attributes, uint8_t* to,
-                              size_t capacity, size_t* written, dcmturbo_error* error) {
+int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
+                              const dcmturbo_attributes* attributes, uint8_t* to, size_t capacity, size_t* written,
+                              dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Codec& codec = abi::required_codec(transfer_syntax);
         const Settings current = settings();
@@ -134,33 +147,38 @@ int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image*
     });
 }
 
-int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams, size_t stream_count, uint32_t threads,
-                               int32_t salvage, double fill_value, uint8_t* status, dcmturbo_report report, void* report_context,
-                               dcmturbo_error* error) {
+int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,
+                               size_t stream_count, uint32_t threads, int32_t salvage, double fill_value,
+                               uint8_t* status, dcmturbo_report report, void* report_context, dcmturbo_error* error) {
     std::vector<FrameFailure> failures;
     const int32_t code = abi::guarded(error, [&] {
         std::vector<FrameStream> inner_streams;
         inner_streams.reserve(stream_count);
         for (size_t i = 0; i < stream_count; ++i) {
             const dcmturbo_stream& s = streams[i];
-            inner_streams.push_back(stream_from(abi::required_codec(s.transfer_syntax), s.attributes, s.format, s.row_stride, s.pixel_stride, s.sample_stride));
+            inner_streams.push_back(stream_from(abi::required_codec(s.transfer_syntax), s.attributes, s.format,
+                                                s.row_stride, s.pixel_stride, s.sample_stride));
         }
         std::vector<FrameJob> inner_jobs;
         inner_jobs.reserve(job_count);
         for (size_t i = 0; i < job_count; ++i) {
-            if (jobs[i].stream >= stream_count) fail(ErrorCode::argument, no_offset, "job %zu names stream %u of %zu", i, jobs[i].stream, stream_count);
-            inner_jobs.push_back({jobs[i].index->source, jobs[i].index->index.get(), jobs[i].frame, jobs[i].stream, static_cast<std::byte*>(jobs[i].base)});
+            if (jobs[i].stream >= stream_count)
+                fail(ErrorCode::argument, no_offset, "job %zu names stream %u of %zu", i, jobs[i].stream, stream_count);
+            inner_jobs.push_back({jobs[i].index->source, jobs[i].index->index.get(), jobs[i].frame, jobs[i].stream,
+                                  static_cast<std::byte*>(jobs[i].base)});
         }
         // Whatever is not written below has not been decoded.
         if (status != nullptr) std::fill_n(status, job_count, static_cast<uint8_t>(FrameStatus::failed));
         const Settings current = settings();
-        const DecodePolicy policy{.threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
+        const DecodePolicy policy{
+            .threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
         failures = decode_frames(inner_jobs, inner_streams, policy, current, status);
     });
     if (code != DCMTURBO_OK) return code;
     for (const FrameFailure& failure : failures) {
         dcmturbo_error told{};
-        abi::fill_error(&told, failure.code, failure.offset, static_cast<int64_t>(failure.job), failure.message.c_str());
+        abi::fill_error(&told, failure.code, failure.offset, static_cast<int64_t>(failure.job),
+                        failure.message.c_str());
         if (salvage == 0) {
             if (error != nullptr) {
                 told.size = error->size;

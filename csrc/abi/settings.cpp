@@ -26,7 +26,8 @@ void dcmturbo_get_settings(dcmturbo_settings* to) {
 int32_t dcmturbo_set_settings(const dcmturbo_settings* from, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         Settings wanted = settings();
-        if (from->isa >= isa_count) fail(ErrorCode::argument, no_offset, "there is no instruction set %u", unsigned{from->isa});
+        if (from->isa >= isa_count)
+            fail(ErrorCode::argument, no_offset, "there is no instruction set %u", unsigned{from->isa});
         wanted.threads = from->threads;
         wanted.isa = static_cast<Isa>(from->isa);
         wanted.limits.max_pixels = from->max_pixels;
@@ -57,7 +58,8 @@ uint64_t dcmturbo_output_cache(void) { return output_cache(); }
 size_t dcmturbo_transfer_syntax_count(void) { return transfer_syntaxes().size(); }
 
 int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syntax* to) {
-    static constexpr const char* families[] = {"native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", "deflated_frame", "video", "referenced", "real_time"};
+    static constexpr const char* families[] = {
+        "native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", "deflated_frame", "video", "referenced", "real_time"};
     if (i >= transfer_syntaxes().size()) return static_cast<int32_t>(ErrorCode::argument);
     const TransferSyntax& from = transfer_syntaxes()[i];
     to->uid = from.uid.data();

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t smallest_chunk = std::size_t{64} << 10;
 
 std::byte* new_block(std::size_t size) {
-    return static_cast<std::byte*>(::operator new(size, std::align_val_t{Arena::alignment}));
+    return static_cast<std::byte*>(::operator new (size, std::align_val_t{Arena::alignment}));
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ std::byte* new_block(std::size_t size) {
 Arena::~Arena() { release_chunks(); }
 
 void Arena::release_chunks() {
-    for (const Chunk& chunk : chunks_) ::operator delete(chunk.base, std::align_val_t{alignment});
+    for (const Chunk& chunk : chunks_) ::operator delete (chunk.base, std::align_val_t{alignment});
     chunks_.clear();
 }
 
@@ -38,7 +38,8 @@ std::byte* Arena::allocate(std::size_t size) {
 
 std::byte* Arena::grow(std::size_t padded) {
     if (checked_add(total_, padded) > cap_) {
-        fail(ErrorCode::limit, no_offset, "decoding needs more than the %llu bytes of scratch memory that the limits allow",
+        fail(ErrorCode::limit, no_offset,
+             "decoding needs more than the %llu bytes of scratch memory that the limits allow",
              static_cast<unsigned long long>(cap_));
     }
     const std::size_t size = std::max({padded, smallest_chunk, total_});

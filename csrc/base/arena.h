@@ -47,8 +47,8 @@ class Arena {
     void release_chunks();
 
     std::vector<Chunk> chunks_;
-    std::size_t used_ = 0;       // within the last chunk
-    std::size_t total_ = 0;      // of all allocations since the last reset
+    std::size_t used_ = 0;   // within the last chunk
+    std::size_t total_ = 0;  // of all allocations since the last reset
     std::uint64_t cap_ = ~std::uint64_t{0};
 };
 

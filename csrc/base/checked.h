@@ -2,9 +2,9 @@
 #pragma once
 
 #include <concepts>
-#include <type_traits>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "base/error.h"
 

@@ -13,9 +13,13 @@ enum class SampleType : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f32
 
 constexpr std::size_t sample_size(SampleType type) {
     switch (type) {
-        case SampleType::u8: case SampleType::i8: return 1;
-        case SampleType::u16: case SampleType::i16: return 2;
-        case SampleType::u32: case SampleType::i32: case SampleType::f32: return 4;
+        case SampleType::u8:
+        case SampleType::i8: return 1;
+        case SampleType::u16:
+        case SampleType::i16: return 2;
+        case SampleType::u32:
+        case SampleType::i32:
+        case SampleType::f32: return 4;
         default: return 8;
     }
 }
@@ -26,27 +30,40 @@ constexpr bool sample_is_signed(SampleType type) {
 
 // Formats of one encoded frame, whatever the transfer syntax calls them.
 enum class Format : std::uint8_t {
-    unknown, native, rle, jpeg, jpeg_lossless, jpegls, jpeg2000, htj2k, jpegxl, deflated,
+    unknown,
+    native,
+    rle,
+    jpeg,
+    jpeg_lossless,
+    jpegls,
+    jpeg2000,
+    htj2k,
+    jpegxl,
+    deflated,
 };
 
 struct ComponentHeader {
-    std::uint32_t width = 0;           // samples
+    std::uint32_t width = 0;  // samples
     std::uint32_t height = 0;
-    std::uint32_t horizontal_step = 1; // grid points a sample: XRsiz; for JPEG Hmax/H where that divides
+    std::uint32_t horizontal_step = 1;  // grid points a sample: XRsiz; for JPEG Hmax/H where that divides
     std::uint32_t vertical_step = 1;
-    std::uint8_t precision = 0;        // bits
+    std::uint8_t precision = 0;  // bits
     bool is_signed = false;
-    std::uint8_t identifier = 0;       // JPEG and JPEG-LS component identifier
+    std::uint8_t identifier = 0;  // JPEG and JPEG-LS component identifier
 };
 
 // How the codestream says that its components relate to colour. `unstated` leaves it to the dataset.
 enum class ColourTransform : std::uint8_t {
-    unstated, none_rgb, ycbcr, reversible, irreversible,
+    unstated,
+    none_rgb,
+    ycbcr,
+    reversible,
+    irreversible,
 };
 
-// One parameter of a codestream for people to read (dt.probe, dcmturbo info): never steers decoding.
+// One parameter of a codestream for people to read (dt.probe, dcmturbo info): never steers the core.
 struct HeaderParameter {
-    std::string name;    // the standard's term in snake case: "selection_value", "decomposition_levels"
+    std::string name;  // the standard's term in snake case: "selection_value", "decomposition_levels"
     std::int64_t value;
 };
 
@@ -55,17 +72,19 @@ struct Header {
     std::uint32_t width = 0;
     std::uint32_t height = 0;
     std::vector<ComponentHeader> components;
-    bool lossless = false;             // the coding process is reversible (near-lossless counts as not)
-    bool subsampled = false;           // some component is smaller than the image
-    bool interleaved = true;           // all components in one scan
-    bool in_container = false;         // JP2, JPH or JPEG XL boxes around the codestream
+    bool lossless = false;      // the coding process is reversible (near-lossless counts as not)
+    bool subsampled = false;    // some component is smaller than the image
+    bool interleaved = true;    // all components in one scan
+    bool in_container = false;  // JP2, JPH or JPEG XL boxes around the codestream
     ColourTransform colour = ColourTransform::unstated;
     std::uint64_t codestream_offset = 0;  // of the bare codestream within the frame
     std::uint64_t codestream_size = 0;    // bytes, up to the end of the container box or of the frame
     std::vector<HeaderParameter> parameters;
 
     void clear();
-    [[nodiscard]] std::uint8_t precision() const { return components.empty() ? std::uint8_t{0} : components[0].precision; }
+    [[nodiscard]] std::uint8_t precision() const {
+        return components.empty() ? std::uint8_t{0} : components[0].precision;
+    }
     [[nodiscard]] bool is_signed() const { return !components.empty() && components[0].is_signed; }
 };
 

@@ -24,8 +24,9 @@ struct Context {
             for (std::size_t i = 0; i < count; ++i) body(i);
             return;
         }
-        team_run(team, count, [](void* context, std::size_t i) { (*static_cast<std::remove_reference_t<Body>*>(context))(i); },
-                 &body);
+        team_run(
+            team, count,
+            [](void* context, std::size_t i) { (*static_cast<std::remove_reference_t<Body>*>(context))(i); }, &body);
     }
     [[nodiscard]] bool has_team() const { return team_run != nullptr; }
 

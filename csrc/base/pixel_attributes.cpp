@@ -8,8 +8,21 @@ namespace dcmturbo {
 namespace {
 
 constexpr const char* names[] = {
-    "", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420",
-    "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT", "HSV", "ARGB", "CMYK", "XYB",
+    "",
+    "MONOCHROME1",
+    "MONOCHROME2",
+    "PALETTE COLOR",
+    "RGB",
+    "YBR_FULL",
+    "YBR_FULL_422",
+    "YBR_PARTIAL_420",
+    "YBR_PARTIAL_422",
+    "YBR_ICT",
+    "YBR_RCT",
+    "HSV",
+    "ARGB",
+    "CMYK",
+    "XYB",
 };
 
 }  // namespace
@@ -22,7 +35,8 @@ Photometric photometric_from_name(const char* name) {
     // pydicom's enumeration spells the value with an underscore; so do some writers.
     if (length == 13 && std::strncmp(name, "PALETTE_COLOR", 13) == 0) return Photometric::palette_color;
     for (std::size_t i = 1; i < std::size(names); ++i) {
-        if (std::strlen(names[i]) == length && std::strncmp(names[i], name, length) == 0) return static_cast<Photometric>(i);
+        if (std::strlen(names[i]) == length && std::strncmp(names[i], name, length) == 0)
+            return static_cast<Photometric>(i);
     }
     return Photometric::unknown;
 }

@@ -8,8 +8,21 @@
 namespace dcmturbo {
 
 enum class Photometric : std::uint8_t {
-    unknown, monochrome1, monochrome2, palette_color, rgb, ybr_full, ybr_full_422, ybr_partial_420,
-    ybr_partial_422, ybr_ict, ybr_rct, hsv, argb, cmyk, xyb,
+    unknown,
+    monochrome1,
+    monochrome2,
+    palette_color,
+    rgb,
+    ybr_full,
+    ybr_full_422,
+    ybr_partial_420,
+    ybr_partial_422,
+    ybr_ict,
+    ybr_rct,
+    hsv,
+    argb,
+    cmyk,
+    xyb,
 };
 
 const char* photometric_name(Photometric photometric);  // the attribute's value; "" for unknown
@@ -23,12 +36,12 @@ struct PixelAttributes {
     std::uint16_t samples_per_pixel = 1;
     std::uint16_t bits_allocated = 0;
     std::uint16_t bits_stored = 0;
-    std::uint8_t pixel_representation = 0;   // 1: two's complement
+    std::uint8_t pixel_representation = 0;  // 1: two's complement
     std::uint8_t planar_configuration = 0;
     Photometric photometric = Photometric::unknown;
     PixelKeyword keyword = PixelKeyword::pixel_data;
     bool big_endian = false;
-    bool words_swapped = false;              // 8-bit cells in OW of a big endian dataset (PS3.5, 8.1.2)
+    bool words_swapped = false;  // 8-bit cells in OW of a big endian dataset (PS3.5, 8.1.2)
 };
 
 enum class ColourConversion : std::uint8_t { none, ybr_full_to_rgb };
@@ -59,8 +72,12 @@ struct FrameOut {
     FrameFormat format;
 
     [[nodiscard]] ComponentOut component(unsigned sample) const {
-        return {base + static_cast<std::ptrdiff_t>(sample) * sample_stride, row_stride, pixel_stride,
-                format.columns, format.rows, format.type};
+        return {base + static_cast<std::ptrdiff_t>(sample) * sample_stride,
+                row_stride,
+                pixel_stride,
+                format.columns,
+                format.rows,
+                format.type};
     }
     // All samples of a pixel, then the next pixel, row after row, without a gap.
     [[nodiscard]] bool is_contiguous() const {

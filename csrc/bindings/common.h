@@ -22,7 +22,9 @@ inline dcmturbo_error new_error() {
     return error;
 }
 
-inline py::object offset_or_none(std::uint64_t offset) { return offset == DCMTURBO_NO_OFFSET ? py::object(py::none()) : py::object(py::int_(offset)); }
+inline py::object offset_or_none(std::uint64_t offset) {
+    return offset == DCMTURBO_NO_OFFSET ? py::object(py::none()) : py::object(py::int_(offset));
+}
 
 // Raises the exception of dcmturbo.errors that the code stands for.
 [[noreturn]] void raise(const dcmturbo_error& error);
@@ -40,7 +42,9 @@ class BufferView {
     ~BufferView() { PyBuffer_Release(&view_); }
     BufferView(const BufferView&) = delete;
     BufferView& operator=(const BufferView&) = delete;
-    [[nodiscard]] dcmturbo_bytes bytes() const { return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)}; }
+    [[nodiscard]] dcmturbo_bytes bytes() const {
+        return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
+    }
 
   private:
     Py_buffer view_{};
@@ -63,7 +67,7 @@ struct HeaderHandle {
 // A source keeps alive what it reads from.
 struct SourceHandle {
     std::unique_ptr<dcmturbo_source, void (*)(dcmturbo_source*)> handle{nullptr, dcmturbo_source_free};
-    py::object reader;                    // called as reader(offset, size) -> bytes
+    py::object reader;  // called as reader(offset, size) -> bytes
     std::unique_ptr<BufferView> buffer;
     // Why the reader failed, for the thread that raises: the core knows only that it did.
     py::object failure;

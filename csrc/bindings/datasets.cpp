@@ -70,17 +70,22 @@ DatasetHandle scan(const std::shared_ptr<SourceHandle>& source, bool bare_datase
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_scan(source->handle.get(), (bare_dataset ? 1u : 0u) | (explicit_vr ? 0u : 2u) | (big_endian ? 4u : 0u), &dataset, &error);
+        code = dcmturbo_scan(source->handle.get(),
+                             (bare_dataset ? 1u : 0u) | (explicit_vr ? 0u : 2u) | (big_endian ? 4u : 0u), &dataset,
+                             &error);
     }
     check(code, error);
     result.handle.reset(dataset);
     return result;
 }
 
-std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated, std::uint64_t offset, std::uint64_t length,
-                                        bool undefined_length, std::uint64_t number_of_frames, bool fragment_per_frame, std::uint64_t frame_bits,
-                                        unsigned word_bytes, std::pair<std::uint64_t, std::uint64_t> extended_offset_table,
-                                        std::pair<std::uint64_t, std::uint64_t> extended_offset_table_lengths, const py::object& extended_bytes) {
+std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated,
+                                        std::uint64_t offset, std::uint64_t length, bool undefined_length,
+                                        std::uint64_t number_of_frames, bool fragment_per_frame,
+                                        std::uint64_t frame_bits, unsigned word_bytes,
+                                        std::pair<std::uint64_t, std::uint64_t> extended_offset_table,
+                                        std::pair<std::uint64_t, std::uint64_t> extended_offset_table_lengths,
+                                        const py::object& extended_bytes) {
     dcmturbo_layout layout{};
     layout.size = sizeof layout;
     layout.encapsulated = encapsulated ? 1 : 0;
@@ -126,7 +131,8 @@ std::vector<dcmturbo_range> ranges_of(const IndexHandle& index, std::uint64_t fr
         std::int32_t code = 0;
         {
             const py::gil_scoped_release release;
-            code = dcmturbo_index_frame(index.handle.get(), frame, ranges.data(), ranges.size(), &count, first_bit, &error);
+            code = dcmturbo_index_frame(index.handle.get(), frame, ranges.data(), ranges.size(), &count, first_bit,
+                                        &error);
         }
         check(code, error);
         const bool fits = count <= ranges.size();
@@ -180,20 +186,24 @@ void bind_datasets(py::module_& m) {
         .def_static("buffer", open_buffer, py::arg("buffer"))
         .def_static("reader", open_reader, py::arg("read"), py::arg("size"))
         .def_property_readonly("size", [](const SourceHandle& s) { return s.handle->source->size(); })
-        .def("read_into", [](const SourceHandle& s, std::uint64_t offset, const py::buffer& to) {
-            const py::buffer_info info = to.request(true);
-            std::size_t read = 0;
-            dcmturbo_error error = new_error();
-            std::int32_t code = 0;
-            {
-                const py::gil_scoped_release release;
-                code = abi::guarded(&error, [&] {
-                    read = s.handle->source->read_at(offset, static_cast<std::byte*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize));
-                });
-            }
-            check(code, error);
-            return read;
-        }, py::arg("offset"), py::arg("to"))
+        .def(
+            "read_into",
+            [](const SourceHandle& s, std::uint64_t offset, const py::buffer& to) {
+                const py::buffer_info info = to.request(true);
+                std::size_t read = 0;
+                dcmturbo_error error = new_error();
+                std::int32_t code = 0;
+                {
+                    const py::gil_scoped_release release;
+                    code = abi::guarded(&error, [&] {
+                        read = s.handle->source->read_at(offset, static_cast<std::byte*>(info.ptr),
+                                                         static_cast<std::size_t>(info.size * info.itemsize));
+                    });
+                }
+                check(code, error);
+                return read;
+            },
+            py::arg("offset"), py::arg("to"))
         // The exception that the reader raised last, if any: forgotten once it is asked for.
         .def("take_failure", [](SourceHandle& s) {
             py::object failure = s.failure ? s.failure : py::object(py::none());
@@ -201,7 +211,9 @@ void bind_datasets(py::module_& m) {
             return failure;
         });
 
-    const auto text = [](auto member) { return [member](const DatasetHandle& d) { return py::bytes(d.get().*member).attr("decode")("latin-1"); }; };
+    const auto text = [](auto member) {
+        return [member](const DatasetHandle& d) { return py::bytes(d.get().*member).attr("decode")("latin-1"); };
+    };
     const auto field = [](auto member) { return [member](const DatasetHandle& d) { return d.get().*member; }; };
     py::class_<DatasetHandle>(m, "Dataset")
         .def_property_readonly("transfer_syntax", text(&Dataset::transfer_syntax))
@@ -232,32 +244,42 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly("lossy_image_compression_ratio", text(&Dataset::lossy_image_compression_ratio))
         .def_property_readonly("lossy_image_compression_method", text(&Dataset::lossy_image_compression_method))
         .def_property_readonly("has_icon", field(&Dataset::has_icon))
-        .def_property_readonly("extended_offset_table", [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table); })
-        .def_property_readonly("extended_offset_table_lengths", [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table_lengths); })
+        .def_property_readonly("extended_offset_table",
+                               [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table); })
+        .def_property_readonly("extended_offset_table_lengths",
+                               [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table_lengths); })
         .def_property_readonly("pixel_data", pixel_data)
         .def_property_readonly("warnings", field(&Dataset::warnings));
 
-    m.def("scan", scan, py::arg("source"), py::kw_only(), py::arg("bare_dataset") = false, py::arg("explicit_vr") = true,
-          py::arg("big_endian") = false);
+    m.def("scan", scan, py::arg("source"), py::kw_only(), py::arg("bare_dataset") = false,
+          py::arg("explicit_vr") = true, py::arg("big_endian") = false);
 
     py::class_<IndexHandle, std::shared_ptr<IndexHandle>>(m, "Index")
-        .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"), py::arg("length"),
-             py::arg("undefined_length") = false, py::arg("number_of_frames") = 0, py::arg("fragment_per_frame") = false, py::arg("frame_bits") = 0,
-             py::arg("word_bytes") = 1, py::arg("extended_offset_table") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
-             py::arg("extended_offset_table_lengths") = std::pair<std::uint64_t, std::uint64_t>{0, 0}, py::arg("extended_bytes") = py::none())
-        .def_property_readonly("frame_count", [](const IndexHandle& i) { return dcmturbo_index_frame_count(i.handle.get()); })
-        .def_property_readonly("table", [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
+        .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"),
+             py::arg("length"), py::arg("undefined_length") = false, py::arg("number_of_frames") = 0,
+             py::arg("fragment_per_frame") = false, py::arg("frame_bits") = 0, py::arg("word_bytes") = 1,
+             py::arg("extended_offset_table") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
+             py::arg("extended_offset_table_lengths") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
+             py::arg("extended_bytes") = py::none())
+        .def_property_readonly("frame_count",
+                               [](const IndexHandle& i) { return dcmturbo_index_frame_count(i.handle.get()); })
+        .def_property_readonly(
+            "table",
+            [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
         .def_property_readonly("warnings", [](const IndexHandle& i) { return i.handle->index->warnings(); })
-        .def("ranges", [](const IndexHandle& index, std::uint64_t frame) {
-            py::list result;
-            for (const dcmturbo_range& range : ranges_of(index, frame, nullptr)) result.append(py::make_tuple(range.offset, range.size));
-            return result;
-        })
-        .def("first_bit", [](const IndexHandle& index, std::uint64_t frame) {
-            std::uint32_t first_bit = 0;
-            ranges_of(index, frame, &first_bit);
-            return first_bit;
-        })
+        .def("ranges",
+             [](const IndexHandle& index, std::uint64_t frame) {
+                 py::list result;
+                 for (const dcmturbo_range& range : ranges_of(index, frame, nullptr))
+                     result.append(py::make_tuple(range.offset, range.size));
+                 return result;
+             })
+        .def("first_bit",
+             [](const IndexHandle& index, std::uint64_t frame) {
+                 std::uint32_t first_bit = 0;
+                 ranges_of(index, frame, &first_bit);
+                 return first_bit;
+             })
         .def("read_frame", read_frame);
 }
 

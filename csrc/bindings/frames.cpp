@@ -21,7 +21,8 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
     const py::ssize_t dimensions = first + (format.samples_per_pixel > 1 ? 3 : 2);
     if (array.ndim() != dimensions || array.shape(first) != static_cast<py::ssize_t>(format.rows) ||
         array.shape(first + 1) != static_cast<py::ssize_t>(format.columns) ||
-        (format.samples_per_pixel > 1 && array.shape(first + 2) != static_cast<py::ssize_t>(format.samples_per_pixel))) {
+        (format.samples_per_pixel > 1 &&
+         array.shape(first + 2) != static_cast<py::ssize_t>(format.samples_per_pixel))) {
         throw py::value_error("the array does not have the shape of the frames");
     }
     if (!array.writeable()) throw py::value_error("the array is read-only");
@@ -29,19 +30,24 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
 
 // Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k]. Returns what went wrong, as tuples
 // (k, status, code, offset, message); without salvage at most one, the first.
-py::list decode_frames(const std::vector<Stream>& streams, const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
-                       const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames, py::array out, std::uint32_t threads,
-                       bool salvage, double fill_value, const py::object& status) {
+py::list decode_frames(const std::vector<Stream>& streams,
+                       const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
+                       const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames,
+                       py::array out, std::uint32_t threads, bool salvage, double fill_value,
+                       const py::object& status) {
     const auto count = static_cast<std::size_t>(frames.size());
     if (streams.empty()) throw py::value_error("no streams");
-    if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0) throw py::value_error("stream_of and frames differ in length");
+    if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0)
+        throw py::value_error("stream_of and frames differ in length");
     check_array(out, streams[0].format.plain, true);
-    if (static_cast<std::size_t>(out.shape(0)) != count) throw py::value_error("out does not hold as many frames as asked for");
+    if (static_cast<std::size_t>(out.shape(0)) != count)
+        throw py::value_error("out does not hold as many frames as asked for");
 
     std::vector<dcmturbo_stream> plain_streams;
     for (const Stream& stream : streams) {
         check_array(out, stream.format.plain, true);
-        if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype())) throw py::value_error("out has another dtype than the frames");
+        if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype()))
+            throw py::value_error("out has another dtype than the frames");
         dcmturbo_stream plain{};
         plain.size = sizeof plain;
         plain.transfer_syntax = stream.transfer_syntax.c_str();
@@ -57,13 +63,15 @@ py::list decode_frames(const std::vector<Stream>& streams, const py::array_t<std
     for (std::size_t k = 0; k < count; ++k) {
         const std::uint32_t stream = stream_of.size() == 0 ? 0 : stream_of.data()[k];
         if (stream >= streams.size()) throw py::value_error("stream_of names a stream that does not exist");
-        jobs[k] = {streams[stream].index->handle.get(), frames.data()[k], stream, base + static_cast<std::ptrdiff_t>(k) * out.strides(0)};
+        jobs[k] = {streams[stream].index->handle.get(), frames.data()[k], stream,
+                   base + static_cast<std::ptrdiff_t>(k) * out.strides(0)};
     }
     std::optional<py::array_t<std::uint8_t, py::array::c_style>> status_array;
     std::uint8_t* status_data = nullptr;
     if (!status.is_none()) {
         status_array = status.cast<py::array_t<std::uint8_t, py::array::c_style>>();
-        if (static_cast<std::size_t>(status_array->size()) != count) throw py::value_error("status does not hold as many frames as asked for");
+        if (static_cast<std::size_t>(status_array->size()) != count)
+            throw py::value_error("status does not hold as many frames as asked for");
         status_data = status_array->mutable_data();
     }
     struct Told {
@@ -77,7 +85,8 @@ py::list decode_frames(const std::vector<Stream>& streams, const py::array_t<std
     {
         const py::gil_scoped_release release;
         code = dcmturbo_decode_frames(
-            jobs.data(), count, plain_streams.data(), plain_streams.size(), threads, salvage ? 1 : 0, fill_value, status_data,
+            jobs.data(), count, plain_streams.data(), plain_streams.size(), threads, salvage ? 1 : 0, fill_value,
+            status_data,
             [](void* context, std::size_t job, std::uint8_t frame_status, const dcmturbo_error* what) {
                 static_cast<std::vector<Told>*>(context)->push_back({job, frame_status, *what});
             },
@@ -86,7 +95,8 @@ py::list decode_frames(const std::vector<Stream>& streams, const py::array_t<std
     if (code != DCMTURBO_OK && error.frame < 0) raise(error);
     py::list result;
     const auto add = [&result](std::size_t job, std::uint8_t frame_status, const dcmturbo_error& what) {
-        result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), std::string(what.message)));
+        result.append(
+            py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), std::string(what.message)));
     };
     if (code != DCMTURBO_OK) add(static_cast<std::size_t>(error.frame), DCMTURBO_FRAME_FAILED, error);
     for (const Told& one : told) add(one.job, one.status, one.error);
@@ -123,8 +133,8 @@ std::vector<py::ssize_t> shape_of(const dcmturbo_format& format) {
     return shape;
 }
 
-py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes, std::uint32_t flags, py::handle out,
-                        std::uint32_t threads, bool salvage, double fill_value) {
+py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes,
+                        std::uint32_t flags, py::handle out, std::uint32_t threads, bool salvage, double fill_value) {
     dcmturbo_error error = new_error();
     dcmturbo_format format{};
     format.size = sizeof format;
@@ -143,12 +153,13 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, &image, threads, salvage ? 1 : 0,
-                                     fill_value, &status, &error);
+        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, &image,
+                                     threads, salvage ? 1 : 0, fill_value, &status, &error);
     }
     check(code, error);
     if (status == DCMTURBO_FRAME_OK) return array;
-    return py::make_tuple(array, status, py::make_tuple(error.code, offset_or_none(error.offset), std::string(error.message)));
+    return py::make_tuple(array, status,
+                          py::make_tuple(error.code, offset_or_none(error.offset), std::string(error.message)));
 }
 
 // _core.decode_frame(transfer_syntax, data, rows, columns, samples_per_pixel, bits_allocated, bits_stored,
@@ -157,7 +168,8 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
 // The bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
 PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
     constexpr Py_ssize_t expected = 16;
-    if (count != expected) return PyErr_Format(PyExc_TypeError, "decode_frame takes %zd arguments, %zd were given", expected, count);
+    if (count != expected)
+        return PyErr_Format(PyExc_TypeError, "decode_frame takes %zd arguments, %zd were given", expected, count);
     bool bad = false;
     const auto number = [&](Py_ssize_t i, unsigned long most, const char* name) -> unsigned long {
         const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(arguments[i]));
@@ -168,7 +180,8 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         int overflow = 0;
         const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
         if (overflow != 0 || value < 0 || static_cast<unsigned long long>(value) > most) {
-            if (!bad) PyErr_Format(PyExc_ValueError, "%s is %R; it is at least 0 and at most %lu", name, index.ptr(), most);
+            if (!bad)
+                PyErr_Format(PyExc_ValueError, "%s is %R; it is at least 0 and at most %lu", name, index.ptr(), most);
             bad = true;
             return 0;
         }
@@ -192,8 +205,10 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
         const double fill_value = PyFloat_AsDouble(arguments[15]);
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
-        const std::uint32_t flags = (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) | (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u);
-        return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads, PyObject_IsTrue(arguments[14]) == 1, fill_value)
+        const std::uint32_t flags =
+            (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) | (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u);
+        return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads,
+                            PyObject_IsTrue(arguments[14]) == 1, fill_value)
             .release()
             .ptr();
     } catch (py::error_already_set& error) {
@@ -206,14 +221,33 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
     return nullptr;
 }
 
-PyMethodDef decode_frame_method = {
-    "decode_frame", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)), METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
+PyMethodDef decode_frame_method = {"decode_frame",
+                                   reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
+                                   METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
+
+// A frame in native form that a library gave: what is inside a Deflated Image Frame.
+void decode_native_frame(const py::object& data, const Attributes& attributes, const Format& format,
+                         const py::array& out) {
+    check_array(out, format.plain, false);
+    const BufferView view(data);
+    const dcmturbo_bytes bytes = view.bytes();
+    const dcmturbo_image image = image_of(out);
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_decode_frame("1.2.840.10008.1.2.1", &bytes, 1, &attributes.plain, &format.plain, &image, 1, 0,
+                                     0, nullptr, &error);
+    }
+    check(code, error);
+}
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {
     check_array(out, format.plain, false);
     py::array same_shape = from;
     const dcmturbo_image source = image_of(same_shape);
-    if (from.ndim() != out.ndim() || from.itemsize() != out.itemsize()) throw py::value_error("the samples have another shape or size than the frame");
+    if (from.ndim() != out.ndim() || from.itemsize() != out.itemsize())
+        throw py::value_error("the samples have another shape or size than the frame");
     for (py::ssize_t i = 0; i < from.ndim(); ++i) {
         if (from.shape(i) != out.shape(i)) throw py::value_error("the samples have another shape than the frame");
     }
@@ -235,7 +269,8 @@ py::bytes encode_frame(const std::string& transfer_syntax, const py::array& fram
         throw py::value_error("the array does not have the shape that the attributes say");
     }
     const std::size_t cell = attributes.plain.bits_allocated == 1 ? 1 : attributes.plain.bits_allocated / 8u;
-    if (static_cast<std::size_t>(frame.itemsize()) != cell) throw py::value_error("the array's items do not have the size of Bits Allocated");
+    if (static_cast<std::size_t>(frame.itemsize()) != cell)
+        throw py::value_error("the array's items do not have the size of Bits Allocated");
     dcmturbo_image image = image_of(frame);
     const std::uint64_t bound = dcmturbo_encode_bound(transfer_syntax.c_str(), &attributes.plain);
     // Uninitialised, unlike std::vector.
@@ -245,7 +280,8 @@ py::bytes encode_frame(const std::string& transfer_syntax, const py::array& fram
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, buffer.get(), bound, &written, &error);
+        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, buffer.get(), bound, &written,
+                                     &error);
     }
     check(code, error);
     return py::bytes(reinterpret_cast<const char*>(buffer.get()), written);
@@ -272,7 +308,8 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
             void* block;
             std::size_t size;
         };
-        auto owned = std::make_unique<Owned>(Owned{dcmturbo_output_allocate(static_cast<std::size_t>(size)), static_cast<std::size_t>(size)});
+        auto owned = std::make_unique<Owned>(
+            Owned{dcmturbo_output_allocate(static_cast<std::size_t>(size)), static_cast<std::size_t>(size)});
         if (owned->block == nullptr) throw std::bad_alloc();
         void* block = owned->block;
         const py::capsule owner(owned.get(), [](void* pointer) {
@@ -291,18 +328,24 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
 
 void bind_frames(py::module_& m) {
     py::class_<Stream>(m, "Stream")
-        .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes, const Format& format) {
+        .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes,
+                         const Format& format) {
                  return Stream{std::move(index), std::move(transfer_syntax), attributes, format};
              }),
              py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"));
-    m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"), py::kw_only(), py::arg("threads"),
-          py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
-    m.attr("decode_frame") = py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
+    m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
+          py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
+    m.attr("decode_frame") =
+        py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
+    m.def("decode_native_frame", decode_native_frame, py::arg("data"), py::arg("attributes"), py::arg("format"),
+          py::arg("out"));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
     m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"));
     m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));
     m.def("output_cache", dcmturbo_output_cache);
-    m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) { return aligned_empty(py::dtype::from_args(dtype), shape); });
+    m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) {
+        return aligned_empty(py::dtype::from_args(dtype), shape);
+    });
 }
 
 }  // namespace dcmturbo::bindings

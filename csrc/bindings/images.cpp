@@ -9,14 +9,16 @@ namespace dcmturbo::bindings {
 namespace {
 
 constexpr const char* type_names[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"};
-constexpr const char* format_names[] = {"unknown", "native", "rle", "jpeg", "jpeg_lossless", "jpegls", "jpeg2000", "htj2k", "jpegxl", "deflated"};
+constexpr const char* format_names[] = {"unknown", "native",   "rle",   "jpeg",   "jpeg_lossless",
+                                        "jpegls",  "jpeg2000", "htj2k", "jpegxl", "deflated"};
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
-constexpr const char* note_names[] = {"photometric_overridden", "sign_differs",   "precision_differs",
-                                      "container",              "format_differs", "lossy_under_lossless"};
+constexpr const char* note_names[] = {"photometric_overridden", "sign_differs",        "precision_differs", "container",
+                                      "format_differs",         "lossy_under_lossless"};
 
-Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel, std::uint16_t bits_allocated,
-                           std::uint16_t bits_stored, std::uint8_t pixel_representation, std::uint8_t planar_configuration,
-                           const std::string& photometric_interpretation, const std::string& keyword, bool big_endian, bool words_swapped) {
+Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
+                           std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,
+                           std::uint8_t planar_configuration, const std::string& photometric_interpretation,
+                           const std::string& keyword, bool big_endian, bool words_swapped) {
     Attributes result;
     dcmturbo_attributes& plain = result.plain;
     plain.size = sizeof plain;
@@ -34,11 +36,13 @@ Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint1
     return result;
 }
 
-Format frame_format(const std::string& transfer_syntax, const Attributes& attributes, const HeaderHandle* header, bool raw, bool keep_unused_bits) {
+Format frame_format(const std::string& transfer_syntax, const Attributes& attributes, const HeaderHandle* header,
+                    bool raw, bool keep_unused_bits) {
     Format result;
     result.plain.size = sizeof result.plain;
     dcmturbo_error error = new_error();
-    check(dcmturbo_frame_format(transfer_syntax.c_str(), &attributes.plain, header == nullptr ? nullptr : header->handle.get(),
+    check(dcmturbo_frame_format(transfer_syntax.c_str(), &attributes.plain,
+                                header == nullptr ? nullptr : header->handle.get(),
                                 (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &result.plain, &error),
           error);
     return result;
@@ -76,8 +80,9 @@ py::dtype Format::dtype() const { return py::dtype(type_names[plain.type]); }
 
 void bind_images(py::module_& m) {
     py::class_<Attributes>(m, "Attributes")
-        .def(py::init(&make_attributes), py::kw_only(), py::arg("rows"), py::arg("columns"), py::arg("samples_per_pixel"), py::arg("bits_allocated"),
-             py::arg("bits_stored"), py::arg("pixel_representation"), py::arg("planar_configuration"), py::arg("photometric_interpretation"),
+        .def(py::init(&make_attributes), py::kw_only(), py::arg("rows"), py::arg("columns"),
+             py::arg("samples_per_pixel"), py::arg("bits_allocated"), py::arg("bits_stored"),
+             py::arg("pixel_representation"), py::arg("planar_configuration"), py::arg("photometric_interpretation"),
              py::arg("keyword") = "PixelData", py::arg("big_endian") = false, py::arg("words_swapped") = false)
         .def_property_readonly("native_frame_bits", [](const Attributes& a) {
             std::uint64_t bits = 0;
@@ -93,7 +98,8 @@ void bind_images(py::module_& m) {
         .def_property_readonly("dtype", &Format::dtype)
         .def_property_readonly("significant_bits", [](const Format& f) { return f.plain.significant_bits; })
         .def_property_readonly("converts_colour", [](const Format& f) { return f.plain.colour != 0; })
-        .def_property_readonly("photometric_interpretation", [](const Format& f) { return dcmturbo_photometric_name(f.plain.photometric); })
+        .def_property_readonly("photometric_interpretation",
+                               [](const Format& f) { return dcmturbo_photometric_name(f.plain.photometric); })
         .def_property_readonly("notes", [](const Format& f) {
             py::list notes;
             for (std::size_t i = 0; i < std::size(note_names); ++i) {
@@ -113,7 +119,9 @@ void bind_images(py::module_& m) {
 
     const auto field = [](auto member) { return [member](const HeaderHandle& h) { return h.handle->header.*member; }; };
     py::class_<HeaderHandle>(m, "Header")
-        .def_property_readonly("format", [](const HeaderHandle& h) { return format_names[static_cast<std::size_t>(h.handle->header.format)]; })
+        .def_property_readonly(
+            "format",
+            [](const HeaderHandle& h) { return format_names[static_cast<std::size_t>(h.handle->header.format)]; })
         .def_property_readonly("width", field(&Header::width))
         .def_property_readonly("height", field(&Header::height))
         .def_property_readonly("components", [](const HeaderHandle& h) { return h.handle->header.components; })
@@ -121,21 +129,27 @@ void bind_images(py::module_& m) {
         .def_property_readonly("subsampled", field(&Header::subsampled))
         .def_property_readonly("interleaved", field(&Header::interleaved))
         .def_property_readonly("in_container", field(&Header::in_container))
-        .def_property_readonly("colour", [](const HeaderHandle& h) { return colour_names[static_cast<std::size_t>(h.handle->header.colour)]; })
+        .def_property_readonly(
+            "colour",
+            [](const HeaderHandle& h) { return colour_names[static_cast<std::size_t>(h.handle->header.colour)]; })
         .def_property_readonly("codestream_offset", field(&Header::codestream_offset))
         .def_property_readonly("codestream_size", field(&Header::codestream_size))
         .def_property_readonly("parameters", [](const HeaderHandle& h) {
             py::dict parameters;
-            for (const HeaderParameter& parameter : h.handle->header.parameters) parameters[py::str(parameter.name)] = parameter.value;
+            for (const HeaderParameter& parameter : h.handle->header.parameters)
+                parameters[py::str(parameter.name)] = parameter.value;
             return parameters;
         });
 
-    m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"), py::kw_only(), py::arg("raw"),
-          py::arg("keep_unused_bits"));
-    m.def("check_limits", [](const Format& format, std::uint64_t frames) {
-        dcmturbo_error error = new_error();
-        check(dcmturbo_check_limits(&format.plain, frames, &error), error);
-    }, py::arg("format"), py::arg("frames"));
+    m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"),
+          py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"));
+    m.def(
+        "check_limits",
+        [](const Format& format, std::uint64_t frames) {
+            dcmturbo_error error = new_error();
+            check(dcmturbo_check_limits(&format.plain, frames, &error), error);
+        },
+        py::arg("format"), py::arg("frames"));
     m.def("probe", probe, py::arg("data"));
     m.def("check", check_codestream, py::arg("data"), py::arg("header"));
 }

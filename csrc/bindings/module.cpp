@@ -7,8 +7,10 @@ namespace dcmturbo::bindings {
 
 void raise(const dcmturbo_error& error) {
     const py::object make = py::module_::import("dcmturbo.errors").attr("make_error");
-    const py::object exception = make(error.code, std::string(error.message), py::arg("frame") = error.frame < 0 ? py::object(py::none()) : py::object(py::int_(error.frame)),
-                                      py::arg("offset") = offset_or_none(error.offset));
+    const py::object exception =
+        make(error.code, std::string(error.message),
+             py::arg("frame") = error.frame < 0 ? py::object(py::none()) : py::object(py::int_(error.frame)),
+             py::arg("offset") = offset_or_none(error.offset));
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
     throw py::error_already_set();
 }
@@ -28,8 +30,9 @@ py::dict get_settings() {
     return result;
 }
 
-void set_settings(std::optional<std::uint32_t> threads, const std::optional<std::string>& isa, std::optional<std::uint64_t> max_pixels,
-                  std::optional<std::uint64_t> max_output, std::optional<std::uint64_t> max_scratch) {
+void set_settings(std::optional<std::uint32_t> threads, const std::optional<std::string>& isa,
+                  std::optional<std::uint64_t> max_pixels, std::optional<std::uint64_t> max_output,
+                  std::optional<std::uint64_t> max_scratch) {
     dcmturbo_settings settings{};
     settings.size = sizeof settings;
     dcmturbo_get_settings(&settings);
@@ -60,8 +63,8 @@ py::list transfer_syntaxes() {
         dcmturbo_transfer_syntax syntax{};
         syntax.size = sizeof syntax;
         dcmturbo_transfer_syntax_at(i, &syntax);
-        result.append(py::make_tuple(syntax.uid, syntax.keyword, syntax.name, syntax.family, syntax.encapsulated != 0, syntax.lossless_only != 0,
-                                     syntax.own != 0, syntax.library != 0));
+        result.append(py::make_tuple(syntax.uid, syntax.keyword, syntax.name, syntax.family, syntax.encapsulated != 0,
+                                     syntax.lossless_only != 0, syntax.own != 0, syntax.library != 0));
     }
     return result;
 }

@@ -24,7 +24,7 @@ struct Options {
 struct Outcome {
     std::uint64_t valid_pixels = 0;
     bool complete = true;
-    ErrorCode code = ErrorCode::ok;   // why it is not complete (salvage only; otherwise it is thrown)
+    ErrorCode code = ErrorCode::ok;  // why it is not complete (salvage only; otherwise it is thrown)
     std::uint64_t offset = no_offset;
     std::string message;
 };
@@ -35,7 +35,7 @@ struct FrameIn {
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
-    PixelAttributes attributes;       // bits_allocated is also the size of a cell, 1 bit apart (8)
+    PixelAttributes attributes;  // bits_allocated is also the size of a cell, 1 bit apart (8)
 };
 
 struct Codec {
@@ -47,8 +47,8 @@ struct Codec {
 
     // Decodes one frame into the caller's memory in its final form. Throws DecodeError; with
     // options.salvage it returns an incomplete outcome where some pixels are right.
-    Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header, const FrameOut& out,
-                      const Options& options, Context& context);
+    Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header,
+                      const FrameOut& out, const Options& options, Context& context);
 
     // The most bytes that encode() can need.
     std::uint64_t (*encode_bound)(const FrameIn& frame);

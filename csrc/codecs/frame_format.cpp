@@ -41,13 +41,15 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
         }
     }
     // PS3.5, 8.2.4: YBR_RCT and YBR_ICT describe the codestream; what comes out is RGB.
-    if (family == Family::jpeg2000 && (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict)) return Photometric::rgb;
+    if (family == Family::jpeg2000 && (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict))
+        return Photometric::rgb;
     // libjxl converts XYB to RGB itself (PS3.5, 8.2.15).
     if (family == Family::jpegxl && stated == Photometric::xyb) return Photometric::rgb;
     return stated;
 }
 
-void correct_bits(const PixelAttributes& attributes, const Header* header, Family family, bool keep, SettledFormat& result) {
+void correct_bits(const PixelAttributes& attributes, const Header* header, Family family, bool keep,
+                  SettledFormat& result) {
     FrameFormat& format = result.format;
     if (attributes.keyword != PixelKeyword::pixel_data || attributes.bits_allocated == 1) return;
     const bool is_signed = attributes.pixel_representation == 1;
@@ -57,7 +59,8 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
         // The codestream knows its sign; where the dataset disagrees, the bits are right and the
         // reading is the dataset's (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
-            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color) significant = header->precision();
+            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color)
+                significant = header->precision();
             result.notes |= note_sign_differs;
         }
     } else if (header != nullptr && family == Family::jpegls) {
@@ -72,10 +75,11 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
     }
 }
 
-void check_against_codestream(const PixelAttributes& attributes, const Header& header, const TransferSyntax& syntax, SettledFormat& result) {
+void check_against_codestream(const PixelAttributes& attributes, const Header& header, const TransferSyntax& syntax,
+                              SettledFormat& result) {
     if (header.width != attributes.columns || header.height != attributes.rows) {
-        fail(ErrorCode::mismatch, no_offset, "the dataset says %u rows and %u columns, the codestream %u and %u", attributes.rows,
-             attributes.columns, header.height, header.width);
+        fail(ErrorCode::mismatch, no_offset, "the dataset says %u rows and %u columns, the codestream %u and %u",
+             attributes.rows, attributes.columns, header.height, header.width);
     }
     if (header.components.size() != attributes.samples_per_pixel) {
         fail(ErrorCode::mismatch, no_offset, "the dataset says %u samples a pixel, the codestream has %zu components",
@@ -83,7 +87,8 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     }
     for (const ComponentHeader& component : header.components) {
         if (component.precision > 8 * sample_size(result.format.type)) {
-            fail(ErrorCode::mismatch, no_offset, "a component has %u bits, which do not fit in the %u bits that the dataset allocates",
+            fail(ErrorCode::mismatch, no_offset,
+                 "a component has %u bits, which do not fit in the %u bits that the dataset allocates",
                  unsigned{component.precision}, unsigned{attributes.bits_allocated});
         }
         if (component.precision != header.precision() || component.is_signed != header.is_signed()) {
@@ -100,28 +105,40 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
 }  // namespace
 
 void check_attributes(const PixelAttributes& a) {
-    if (a.rows == 0 || a.columns == 0) fail(ErrorCode::argument, no_offset, "an image of %u rows and %u columns does not exist", a.rows, a.columns);
+    if (a.rows == 0 || a.columns == 0)
+        fail(ErrorCode::argument, no_offset, "an image of %u rows and %u columns does not exist", a.rows, a.columns);
     if (a.samples_per_pixel == 0 || a.samples_per_pixel > 4) {
-        fail(ErrorCode::argument, no_offset, "Samples per Pixel is %u; 1, 3 and 4 exist", unsigned{a.samples_per_pixel});
+        fail(ErrorCode::argument, no_offset, "Samples per Pixel is %u; 1, 3 and 4 exist",
+             unsigned{a.samples_per_pixel});
     }
-    const bool whole = a.bits_allocated == 8 || a.bits_allocated == 16 || a.bits_allocated == 32 || a.bits_allocated == 64;
+    const bool whole =
+        a.bits_allocated == 8 || a.bits_allocated == 16 || a.bits_allocated == 32 || a.bits_allocated == 64;
     if (!whole && a.bits_allocated != 1) {
-        fail(ErrorCode::unsupported, no_offset, "Bits Allocated is %u; 1, 8, 16, 32 and 64 are supported", unsigned{a.bits_allocated});
+        fail(ErrorCode::unsupported, no_offset, "Bits Allocated is %u; 1, 8, 16, 32 and 64 are supported",
+             unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::float_pixel_data && a.bits_allocated != 32) {
-        fail(ErrorCode::argument, no_offset, "Float Pixel Data with Bits Allocated %u; it has 32", unsigned{a.bits_allocated});
+        fail(ErrorCode::argument, no_offset, "Float Pixel Data with Bits Allocated %u; it has 32",
+             unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::double_float_pixel_data && a.bits_allocated != 64) {
-        fail(ErrorCode::argument, no_offset, "Double Float Pixel Data with Bits Allocated %u; it has 64", unsigned{a.bits_allocated});
+        fail(ErrorCode::argument, no_offset, "Double Float Pixel Data with Bits Allocated %u; it has 64",
+             unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::pixel_data && (a.bits_stored == 0 || a.bits_stored > a.bits_allocated)) {
-        fail(ErrorCode::argument, no_offset, "Bits Stored is %u with Bits Allocated %u; it is at least 1 and not more than that",
+        fail(ErrorCode::argument, no_offset,
+             "Bits Stored is %u with Bits Allocated %u; it is at least 1 and not more than that",
              unsigned{a.bits_stored}, unsigned{a.bits_allocated});
     }
-    if (a.pixel_representation > 1) fail(ErrorCode::argument, no_offset, "Pixel Representation is %u; it is 0 or 1", unsigned{a.pixel_representation});
-    if (a.planar_configuration > 1) fail(ErrorCode::argument, no_offset, "Planar Configuration is %u; it is 0 or 1", unsigned{a.planar_configuration});
+    if (a.pixel_representation > 1)
+        fail(ErrorCode::argument, no_offset, "Pixel Representation is %u; it is 0 or 1",
+             unsigned{a.pixel_representation});
+    if (a.planar_configuration > 1)
+        fail(ErrorCode::argument, no_offset, "Planar Configuration is %u; it is 0 or 1",
+             unsigned{a.planar_configuration});
     if (a.bits_allocated == 1 && a.samples_per_pixel != 1) {
-        fail(ErrorCode::unsupported, no_offset, "one bit a sample with %u samples a pixel", unsigned{a.samples_per_pixel});
+        fail(ErrorCode::unsupported, no_offset, "one bit a sample with %u samples a pixel",
+             unsigned{a.samples_per_pixel});
     }
 }
 
@@ -141,13 +158,15 @@ SampleType cell_type(const PixelAttributes& attributes) {
 std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
     const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
     // Two chroma samples for every two pixels of a row.
-    const std::uint64_t samples = attributes.samples_per_pixel == 3 && attributes.photometric == Photometric::ybr_full_422
-                                      ? pixels * 2
-                                      : checked_multiply(pixels, std::uint64_t{attributes.samples_per_pixel});
+    const std::uint64_t samples =
+        attributes.samples_per_pixel == 3 && attributes.photometric == Photometric::ybr_full_422
+            ? pixels * 2
+            : checked_multiply(pixels, std::uint64_t{attributes.samples_per_pixel});
     return checked_multiply(samples, std::uint64_t{attributes.bits_allocated});
 }
 
-SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax, const FormatRequest& request) {
+SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax,
+                           const FormatRequest& request) {
     check_attributes(attributes);
     SettledFormat result;
     FrameFormat& format = result.format;
@@ -155,7 +174,8 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     format.columns = attributes.columns;
     format.samples_per_pixel = attributes.samples_per_pixel;
     format.type = cell_type(attributes);
-    if (header != nullptr && (syntax.family == Family::native || syntax.family == Family::rle || syntax.family == Family::deflated_frame)) {
+    if (header != nullptr &&
+        (syntax.family == Family::native || syntax.family == Family::rle || syntax.family == Family::deflated_frame)) {
         header = nullptr;
     }
     if (header != nullptr) check_against_codestream(attributes, *header, syntax, result);
@@ -170,13 +190,15 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
         if (request.raw) {
             // The samples come out one for each pixel, so the subsampling is gone.
-            if (syntax.family == Family::native || syntax.family == Family::deflated_frame) format.photometric = Photometric::ybr_full;
+            if (syntax.family == Family::native || syntax.family == Family::deflated_frame)
+                format.photometric = Photometric::ybr_full;
         } else if (format.type == SampleType::u8) {
             format.colour = ColourConversion::ybr_full_to_rgb;
             format.photometric = Photometric::rgb;
         } else {
             fail(ErrorCode::unsupported, no_offset,
-                 "YBR_FULL is defined for unsigned 8-bit samples (PS3.3, C.7.6.3.1.2), this image has %u bits: decode it with raw=True",
+                 "YBR_FULL is defined for unsigned 8-bit samples (PS3.3, C.7.6.3.1.2), this image has %u bits: decode "
+                 "it with raw=True",
                  unsigned{attributes.bits_allocated});
         }
     }

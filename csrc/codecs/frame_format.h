@@ -17,12 +17,12 @@ struct FormatRequest {
 
 // What to tell the user once, as bits of `notes`.
 enum FormatNote : std::uint32_t {
-    note_photometric_overridden = 1,   // the codestream states another colour space than the dataset
-    note_sign_differs = 2,             // the codestream's sign is not Pixel Representation's
-    note_precision_differs = 4,        // the codestream's precision is not Bits Stored
-    note_container = 8,                // a JP2 or JPH file inside DICOM (PS3.5, A.4.4 forbids it)
-    note_format_differs = 16,          // the codestream is of another format than the label says
-    note_lossy_under_lossless = 32,    // a lossy codestream under a lossless-only label
+    note_photometric_overridden = 1,  // the codestream states another colour space than the dataset
+    note_sign_differs = 2,            // the codestream's sign is not Pixel Representation's
+    note_precision_differs = 4,       // the codestream's precision is not Bits Stored
+    note_container = 8,               // a JP2 or JPH file inside DICOM (PS3.5, A.4.4 forbids it)
+    note_format_differs = 16,         // the codestream is of another format than the label says
+    note_lossy_under_lossless = 32,   // a lossy codestream under a lossless-only label
 };
 
 struct SettledFormat {

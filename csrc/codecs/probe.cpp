@@ -48,9 +48,11 @@ void probe(Bytes data, Header& header) {
     }
     header.clear();
     if (data.size() < signatures[0].bytes.size()) {
-        fail(ErrorCode::truncated, data.size(), "the frame is %zu bytes long, too short for any compressed image", data.size());
+        fail(ErrorCode::truncated, data.size(), "the frame is %zu bytes long, too short for any compressed image",
+             data.size());
     }
-    fail(ErrorCode::unsupported, 0, "expected the start of a JPEG, JPEG-LS, JPEG 2000 or JPEG XL stream, found bytes %08X",
+    fail(ErrorCode::unsupported, 0,
+         "expected the start of a JPEG, JPEG-LS, JPEG 2000 or JPEG XL stream, found bytes %08X",
          static_cast<unsigned>(load_be<std::uint32_t>(data.data())));
 }
 

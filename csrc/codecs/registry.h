@@ -12,7 +12,16 @@ namespace dcmturbo {
 // What stands in the frames of a transfer syntax. The codestream decides over the label between the
 // formats of one family (a .50 file may hold a lossless JPEG); never across families.
 enum class Family : std::uint8_t {
-    native, rle, jpeg, jpegls, jpeg2000, jpegxl, deflated_frame, video, referenced, real_time,
+    native,
+    rle,
+    jpeg,
+    jpegls,
+    jpeg2000,
+    jpegxl,
+    deflated_frame,
+    video,
+    referenced,
+    real_time,
 };
 
 struct TransferSyntax {
@@ -21,9 +30,9 @@ struct TransferSyntax {
     std::string_view name;     // PS3.6
     Family family;
     bool encapsulated;
-    bool lossless_only;        // the label promises that nothing was lost
-    const Codec* own;          // the core's own codec; null where a library does it, or nothing
-    bool library;              // a library codec (dcmturbo.library) decodes it
+    bool lossless_only;  // the label promises that nothing was lost
+    const Codec* own;    // the core's own codec; null where a library does it, or nothing
+    bool library;        // a library codec (dcmturbo.library) decodes it
 };
 
 std::span<const TransferSyntax> transfer_syntaxes();

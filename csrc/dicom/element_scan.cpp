@@ -203,22 +203,15 @@ void Scanner::read_elements(std::uint64_t offset) {
 // Stores where the next element begins. False where nothing more is to be read.
 bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
     switch (header.tag) {
-        case 0x7FE00008:
-            take_pixel_data(header, PixelKeyword::float_pixel_data);
-            return false;
-        case 0x7FE00009:
-            take_pixel_data(header, PixelKeyword::double_float_pixel_data);
-            return false;
-        case 0x7FE00010:
-            take_pixel_data(header, PixelKeyword::pixel_data);
-            return false;
+        case 0x7FE00008: take_pixel_data(header, PixelKeyword::float_pixel_data); return false;
+        case 0x7FE00009: take_pixel_data(header, PixelKeyword::double_float_pixel_data); return false;
+        case 0x7FE00010: take_pixel_data(header, PixelKeyword::pixel_data); return false;
         case 0xFFFEE00D:
         case 0xFFFEE0DD:
             // Left over from a sequence that did not end where it should have.
             next = header.value;
             return true;
-        default:
-            break;
+        default: break;
     }
     take(header);
     if (header.is_undefined()) {
@@ -242,55 +235,30 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
 // Where an element is there twice, the last one counts, as in pydicom.
 void Scanner::take(const ElementHeader& header) {
     switch (header.tag) {
-        case 0x00080008:
-            return take_text(header, dataset_.image_type);
-        case 0x00080016:
-            return take_text(header, dataset_.sop_class_uid);
-        case 0x00080018:
-            return take_text(header, dataset_.sop_instance_uid);
-        case 0x00080060:
-            return take_text(header, dataset_.modality);
-        case 0x00080070:
-            return take_text(header, dataset_.manufacturer);
-        case 0x00081090:
-            return take_text(header, dataset_.manufacturer_model_name);
-        case 0x00280002:
-            return take_number(header, dataset_.samples_per_pixel);
-        case 0x00280004:
-            return take_text(header, dataset_.photometric_interpretation);
-        case 0x00280006:
-            return take_number(header, dataset_.planar_configuration);
-        case 0x00280008:
-            return take_frames(header);
-        case 0x00280010:
-            return take_number(header, dataset_.rows);
-        case 0x00280011:
-            return take_number(header, dataset_.columns);
-        case 0x00280100:
-            return take_number(header, dataset_.bits_allocated);
-        case 0x00280101:
-            return take_number(header, dataset_.bits_stored);
-        case 0x00280102:
-            return take_number(header, dataset_.high_bit);
-        case 0x00280103:
-            return take_number(header, dataset_.pixel_representation);
-        case 0x00282110:
-            return take_text(header, dataset_.lossy_image_compression);
-        case 0x00282112:
-            return take_text(header, dataset_.lossy_image_compression_ratio);
-        case 0x00282114:
-            return take_text(header, dataset_.lossy_image_compression_method);
-        case 0x00287FE0:
-            return take_text(header, dataset_.pixel_data_provider_url);
-        case 0x00880200:
-            dataset_.has_icon = true;
-            return;
-        case 0x7FE00001:
-            return take_range(header, dataset_.extended_offset_table);
-        case 0x7FE00002:
-            return take_range(header, dataset_.extended_offset_table_lengths);
-        default:
-            return;
+        case 0x00080008: return take_text(header, dataset_.image_type);
+        case 0x00080016: return take_text(header, dataset_.sop_class_uid);
+        case 0x00080018: return take_text(header, dataset_.sop_instance_uid);
+        case 0x00080060: return take_text(header, dataset_.modality);
+        case 0x00080070: return take_text(header, dataset_.manufacturer);
+        case 0x00081090: return take_text(header, dataset_.manufacturer_model_name);
+        case 0x00280002: return take_number(header, dataset_.samples_per_pixel);
+        case 0x00280004: return take_text(header, dataset_.photometric_interpretation);
+        case 0x00280006: return take_number(header, dataset_.planar_configuration);
+        case 0x00280008: return take_frames(header);
+        case 0x00280010: return take_number(header, dataset_.rows);
+        case 0x00280011: return take_number(header, dataset_.columns);
+        case 0x00280100: return take_number(header, dataset_.bits_allocated);
+        case 0x00280101: return take_number(header, dataset_.bits_stored);
+        case 0x00280102: return take_number(header, dataset_.high_bit);
+        case 0x00280103: return take_number(header, dataset_.pixel_representation);
+        case 0x00282110: return take_text(header, dataset_.lossy_image_compression);
+        case 0x00282112: return take_text(header, dataset_.lossy_image_compression_ratio);
+        case 0x00282114: return take_text(header, dataset_.lossy_image_compression_method);
+        case 0x00287FE0: return take_text(header, dataset_.pixel_data_provider_url);
+        case 0x00880200: dataset_.has_icon = true; return;
+        case 0x7FE00001: return take_range(header, dataset_.extended_offset_table);
+        case 0x7FE00002: return take_range(header, dataset_.extended_offset_table_lengths);
+        default: return;
     }
 }
 

@@ -87,9 +87,7 @@ FragmentList scan_items(const Source& source, std::uint64_t begin, std::uint64_t
     for (;;) {
         FragmentRange fragment;
         switch (walk.next(fragment)) {
-            case ItemWalk::Step::item:
-                list.fragments.push_back(fragment);
-                continue;
+            case ItemWalk::Step::item: list.fragments.push_back(fragment); continue;
             case ItemWalk::Step::cut:
                 // An item header with nothing behind it holds no part of a frame.
                 if (fragment.size != 0) list.fragments.push_back(fragment);

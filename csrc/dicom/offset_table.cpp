@@ -25,10 +25,8 @@ void for_each_number(const Source& source, const ByteRange& location, unsigned w
         for (std::size_t i = 0; i < whole; i += width) {
             const std::byte* at = bytes.data() + i;
             std::uint64_t value;
-            if (width == 8)
-                value = big_endian ? load_be<std::uint64_t>(at) : load_le<std::uint64_t>(at);
-            else
-                value = big_endian ? load_be<std::uint32_t>(at) : load_le<std::uint32_t>(at);
+            if (width == 8) value = big_endian ? load_be<std::uint64_t>(at) : load_le<std::uint64_t>(at);
+            else value = big_endian ? load_be<std::uint32_t>(at) : load_le<std::uint32_t>(at);
             if (!take(value)) return;
         }
         if (bytes.size() < wanted) return;

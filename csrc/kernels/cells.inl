@@ -1,14 +1,15 @@
 // Loops over cells of 8 to 64 bits. Included once per instruction set; see kernels/isa_scalar.cpp.
 
-static void merge16(const std::uint8_t* __restrict high, const std::uint8_t* __restrict low, std::uint16_t* __restrict to,
-                    std::size_t count, unsigned unused_bits, bool sign_extend) {
+static void merge16(const std::uint8_t* __restrict high, const std::uint8_t* __restrict low,
+                    std::uint16_t* __restrict to, std::size_t count, unsigned unused_bits, bool sign_extend) {
     if (unused_bits == 0) {
         for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(high[i] << 8 | low[i]);
     } else if (sign_extend) {
         const int shift = static_cast<int>(unused_bits);
         for (std::size_t i = 0; i < count; ++i) {
             const auto cell = static_cast<std::uint16_t>(high[i] << 8 | low[i]);
-            to[i] = static_cast<std::uint16_t>(static_cast<std::int16_t>(static_cast<std::uint16_t>(cell << shift)) >> shift);
+            to[i] = static_cast<std::uint16_t>(static_cast<std::int16_t>(static_cast<std::uint16_t>(cell << shift)) >>
+                                               shift);
         }
     } else {
         const auto mask = static_cast<std::uint16_t>(0xffffu >> unused_bits);
@@ -35,7 +36,8 @@ static void merge64(const std::uint8_t* const planes[8], std::uint64_t* __restri
     }
 }
 
-static void split16(const std::uint16_t* __restrict from, std::uint8_t* __restrict high, std::uint8_t* __restrict low, std::size_t count) {
+static void split16(const std::uint16_t* __restrict from, std::uint8_t* __restrict high, std::uint8_t* __restrict low,
+                    std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         high[i] = static_cast<std::uint8_t>(from[i] >> 8);
         low[i] = static_cast<std::uint8_t>(from[i]);
@@ -43,7 +45,8 @@ static void split16(const std::uint16_t* __restrict from, std::uint8_t* __restri
 }
 
 template <typename Cell, typename SignedCell>
-static inline __attribute__((always_inline)) void correct(const Cell* from, Cell* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+static inline __attribute__((always_inline)) void correct(const Cell* from, Cell* to, std::size_t count,
+                                                          unsigned unused_bits, bool sign_extend) {
     if (sign_extend) {
         const int shift = static_cast<int>(unused_bits);
         for (std::size_t i = 0; i < count; ++i) {
@@ -55,16 +58,20 @@ static inline __attribute__((always_inline)) void correct(const Cell* from, Cell
     }
 }
 
-static void correct8(const std::uint8_t* from, std::uint8_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+static void correct8(const std::uint8_t* from, std::uint8_t* to, std::size_t count, unsigned unused_bits,
+                     bool sign_extend) {
     correct<std::uint8_t, std::int8_t>(from, to, count, unused_bits, sign_extend);
 }
-static void correct16(const std::uint16_t* from, std::uint16_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+static void correct16(const std::uint16_t* from, std::uint16_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend) {
     correct<std::uint16_t, std::int16_t>(from, to, count, unused_bits, sign_extend);
 }
-static void correct32(const std::uint32_t* from, std::uint32_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+static void correct32(const std::uint32_t* from, std::uint32_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend) {
     correct<std::uint32_t, std::int32_t>(from, to, count, unused_bits, sign_extend);
 }
-static void correct64(const std::uint64_t* from, std::uint64_t* to, std::size_t count, unsigned unused_bits, bool sign_extend) {
+static void correct64(const std::uint64_t* from, std::uint64_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend) {
     correct<std::uint64_t, std::int64_t>(from, to, count, unused_bits, sign_extend);
 }
 
@@ -98,7 +105,8 @@ static void unpack_bits(const std::uint8_t* from, unsigned first_bit, std::uint8
 static void pack_bits(const std::uint8_t* from, std::uint8_t* to, std::size_t count) {
     for (std::size_t i = 0; i < count; i += 8) {
         unsigned byte = 0;
-        for (std::size_t bit = 0; bit < 8 && i + bit < count; ++bit) byte |= static_cast<unsigned>(from[i + bit] != 0) << bit;
+        for (std::size_t bit = 0; bit < 8 && i + bit < count; ++bit)
+            byte |= static_cast<unsigned>(from[i + bit] != 0) << bit;
         to[i / 8] = static_cast<std::uint8_t>(byte);
     }
 }

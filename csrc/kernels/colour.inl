@@ -8,7 +8,8 @@ static inline __attribute__((always_inline)) std::uint8_t clamp8(int value) {
 // 0.114 B, each rounded half up and clamped. With 20 fractional bits and these biases every one of the
 // 2^24 triplets is exact (tests/unit/test_colour.py walks them all); fewer bits are not, and
 // floating point (pydicom's) is off by one in 42.
-static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict cb, std::uint8_t* __restrict cr, std::size_t pixels) {
+static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict cb, std::uint8_t* __restrict cr,
+                            std::size_t pixels) {
     constexpr int half = 1 << 19;
     for (std::size_t i = 0; i < pixels; ++i) {
         const int luma = y[i];
@@ -27,19 +28,22 @@ constexpr int source_byte(int width, int part, int byte) { return (width * part 
 
 // One output vector of three: the bytes of the first two planes in their places, then the third's into the gaps.
 template <int part, int... byte>
-static inline __attribute__((always_inline)) void interleave_part(const ShuffleBlock& a, const ShuffleBlock& b, const ShuffleBlock& c,
-                                                                  std::uint8_t* to, std::integer_sequence<int, byte...>) {
+static inline __attribute__((always_inline)) void interleave_part(const ShuffleBlock& a, const ShuffleBlock& b,
+                                                                  const ShuffleBlock& c, std::uint8_t* to,
+                                                                  std::integer_sequence<int, byte...>) {
     constexpr int width = sizeof(ShuffleBlock);
-    const ShuffleBlock two = __builtin_shufflevector(
-        a, b, (source_plane(width, part, byte) == 1 ? width + source_byte(width, part, byte)
-               : source_plane(width, part, byte) == 0 ? source_byte(width, part, byte) : 0)...);
-    const ShuffleBlock three =
-        __builtin_shufflevector(two, c, (source_plane(width, part, byte) == 2 ? width + source_byte(width, part, byte) : byte)...);
+    const ShuffleBlock two =
+        __builtin_shufflevector(a, b,
+                                (source_plane(width, part, byte) == 1   ? width + source_byte(width, part, byte)
+                                 : source_plane(width, part, byte) == 0 ? source_byte(width, part, byte)
+                                                                        : 0)...);
+    const ShuffleBlock three = __builtin_shufflevector(
+        two, c, (source_plane(width, part, byte) == 2 ? width + source_byte(width, part, byte) : byte)...);
     __builtin_memcpy(to + width * part, &three, sizeof three);
 }
 
-static void interleave3(const std::uint8_t* __restrict a, const std::uint8_t* __restrict b, const std::uint8_t* __restrict c,
-                        std::uint8_t* __restrict to, std::size_t pixels) {
+static void interleave3(const std::uint8_t* __restrict a, const std::uint8_t* __restrict b,
+                        const std::uint8_t* __restrict c, std::uint8_t* __restrict to, std::size_t pixels) {
     std::size_t i = 0;
     if constexpr (shuffles_bytes) {
         constexpr std::size_t width = sizeof(ShuffleBlock);

@@ -12,7 +12,6 @@
 namespace dcmturbo {
 namespace isa_neon {
 
-
 #include "cpu/target_begin.h"
 
 typedef std::uint8_t Block __attribute__((vector_size(16)));

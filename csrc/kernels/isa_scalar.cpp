@@ -11,7 +11,6 @@
 namespace dcmturbo {
 namespace isa_scalar {
 
-
 #include "cpu/target_begin.h"
 
 typedef std::uint8_t Block __attribute__((vector_size(16)));
@@ -30,4 +29,3 @@ constexpr bool shuffles_bytes = false;
 const Kernels kernels_scalar = isa_scalar::make_table(Isa::scalar);
 
 }  // namespace dcmturbo
-

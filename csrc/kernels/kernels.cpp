@@ -6,7 +6,8 @@
 namespace dcmturbo {
 
 const Kernels& kernels_for(Isa isa) {
-    if (!isa_available(isa)) fail(ErrorCode::argument, no_offset, "this CPU or build has no '%s' code path", isa_name(isa));
+    if (!isa_available(isa))
+        fail(ErrorCode::argument, no_offset, "this CPU or build has no '%s' code path", isa_name(isa));
     switch (isa) {
 #if defined(__x86_64__)
         case Isa::avx2: return kernels_avx2;

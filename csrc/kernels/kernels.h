@@ -14,7 +14,8 @@ struct Kernels {
 
     // Entropy coding.
     void (*packbits_decode)(PackBitsLane* lanes, int count);
-    std::uint8_t* (*packbits_encode_row)(const std::uint8_t* from, std::size_t size, std::uint8_t* to, std::uint64_t* equal);
+    std::uint8_t* (*packbits_encode_row)(const std::uint8_t* from, std::size_t size, std::uint8_t* to,
+                                         std::uint64_t* equal);
 
     // Byte planes, the most significant first, to cells and back. The merged 16-bit cell may be corrected
     // on the way (see correct16).
@@ -25,10 +26,14 @@ struct Kernels {
     void (*split16)(const std::uint16_t* from, std::uint8_t* high, std::uint8_t* low, std::size_t count);
 
     // Overwrites the top `unused_bits` of each cell with zeros or with the sign of the rest. from may be to.
-    void (*correct8)(const std::uint8_t* from, std::uint8_t* to, std::size_t count, unsigned unused_bits, bool sign_extend);
-    void (*correct16)(const std::uint16_t* from, std::uint16_t* to, std::size_t count, unsigned unused_bits, bool sign_extend);
-    void (*correct32)(const std::uint32_t* from, std::uint32_t* to, std::size_t count, unsigned unused_bits, bool sign_extend);
-    void (*correct64)(const std::uint64_t* from, std::uint64_t* to, std::size_t count, unsigned unused_bits, bool sign_extend);
+    void (*correct8)(const std::uint8_t* from, std::uint8_t* to, std::size_t count, unsigned unused_bits,
+                     bool sign_extend);
+    void (*correct16)(const std::uint16_t* from, std::uint16_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend);
+    void (*correct32)(const std::uint32_t* from, std::uint32_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend);
+    void (*correct64)(const std::uint64_t* from, std::uint64_t* to, std::size_t count, unsigned unused_bits,
+                      bool sign_extend);
 
     // Reverses the bytes of each cell. from may be to.
     void (*swap16)(const std::uint16_t* from, std::uint16_t* to, std::size_t count);
@@ -36,12 +41,15 @@ struct Kernels {
     void (*swap64)(const std::uint64_t* from, std::uint64_t* to, std::size_t count);
 
     // Three 8-bit components: planes to pixels, pixels to planes, YBR_FULL to RGB in place.
-    void (*interleave3)(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* to, std::size_t pixels);
-    void (*deinterleave3)(const std::uint8_t* from, std::uint8_t* a, std::uint8_t* b, std::uint8_t* c, std::size_t pixels);
+    void (*interleave3)(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* to,
+                        std::size_t pixels);
+    void (*deinterleave3)(const std::uint8_t* from, std::uint8_t* a, std::uint8_t* b, std::uint8_t* c,
+                          std::size_t pixels);
     void (*ybr_full_to_rgb)(std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr, std::size_t pixels);
 
     // Y1 Y2 Cb Cr (PS3.3, C.7.6.3.1.2) to three planes; `pixels` is even.
-    void (*expand_422)(const std::uint8_t* from, std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr, std::size_t pixels);
+    void (*expand_422)(const std::uint8_t* from, std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr,
+                       std::size_t pixels);
 
     // Bits, the least significant first (PS3.5, D), to bytes of 0 and 1, and back.
     void (*unpack_bits)(const std::uint8_t* from, unsigned first_bit, std::uint8_t* to, std::size_t count);

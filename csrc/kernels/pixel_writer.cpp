@@ -57,7 +57,8 @@ PixelWriter::PixelWriter(const FrameOut& out, const Kernels& kernels)
     : out_(out),
       kernels_(kernels),
       cell_(sample_size(out.format.type)),
-      unused_bits_(out.format.significant_bits == 0 ? 0 : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),
+      unused_bits_(out.format.significant_bits == 0 ? 0
+                                                    : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),
       contiguous_(out.is_contiguous()),
       direct_(contiguous_ && out.format.samples_per_pixel == 1 && is_aligned(out.base, cell_)) {}
 
@@ -65,13 +66,17 @@ void PixelWriter::correct(const std::byte* from, std::byte* to, std::size_t coun
     const bool sign = out_.format.sign_extend;
     switch (cell_) {
         case 1:
-            return kernels_.correct8(reinterpret_cast<const std::uint8_t*>(from), reinterpret_cast<std::uint8_t*>(to), count, unused_bits_, sign);
+            return kernels_.correct8(reinterpret_cast<const std::uint8_t*>(from), reinterpret_cast<std::uint8_t*>(to),
+                                     count, unused_bits_, sign);
         case 2:
-            return kernels_.correct16(reinterpret_cast<const std::uint16_t*>(from), reinterpret_cast<std::uint16_t*>(to), count, unused_bits_, sign);
+            return kernels_.correct16(reinterpret_cast<const std::uint16_t*>(from),
+                                      reinterpret_cast<std::uint16_t*>(to), count, unused_bits_, sign);
         case 4:
-            return kernels_.correct32(reinterpret_cast<const std::uint32_t*>(from), reinterpret_cast<std::uint32_t*>(to), count, unused_bits_, sign);
+            return kernels_.correct32(reinterpret_cast<const std::uint32_t*>(from),
+                                      reinterpret_cast<std::uint32_t*>(to), count, unused_bits_, sign);
         default:
-            return kernels_.correct64(reinterpret_cast<const std::uint64_t*>(from), reinterpret_cast<std::uint64_t*>(to), count, unused_bits_, sign);
+            return kernels_.correct64(reinterpret_cast<const std::uint64_t*>(from),
+                                      reinterpret_cast<std::uint64_t*>(to), count, unused_bits_, sign);
     }
 }
 
@@ -81,7 +86,8 @@ void PixelWriter::scatter(std::uint64_t first, std::size_t count, const std::byt
     while (count > 0) {
         const std::size_t now = std::min<std::uint64_t>(count, out_.format.columns - column);
         std::byte* to = out_.base + static_cast<std::ptrdiff_t>(row) * out_.row_stride +
-                        static_cast<std::ptrdiff_t>(column) * out_.pixel_stride + static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
+                        static_cast<std::ptrdiff_t>(column) * out_.pixel_stride +
+                        static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
         if (out_.pixel_stride == static_cast<std::ptrdiff_t>(cell_)) {
             std::memcpy(to, plane, now * cell_);
         } else {
@@ -99,14 +105,16 @@ void PixelWriter::scatter(std::uint64_t first, std::size_t count, const std::byt
     }
 }
 
-void PixelWriter::gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample, std::byte* plane) const {
+void PixelWriter::gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample,
+                         std::byte* plane) const {
     const std::uint64_t columns = out_.format.columns;
     std::uint64_t row = first / columns;
     std::uint64_t column = first % columns;
     while (count > 0) {
         const std::size_t now = std::min<std::uint64_t>(count, columns - column);
         const std::byte* cells = from.base + static_cast<std::ptrdiff_t>(row) * from.row_stride +
-                                 static_cast<std::ptrdiff_t>(column) * from.pixel_stride + static_cast<std::ptrdiff_t>(sample) * from.sample_stride;
+                                 static_cast<std::ptrdiff_t>(column) * from.pixel_stride +
+                                 static_cast<std::ptrdiff_t>(sample) * from.sample_stride;
         if (from.pixel_stride == static_cast<std::ptrdiff_t>(cell_)) {
             std::memcpy(plane, cells, now * cell_);
         } else {
@@ -126,9 +134,15 @@ void PixelWriter::gather(const FrameOut& from, std::uint64_t first, std::size_t 
 
 void PixelWriter::swap(std::byte* cells, std::size_t count) const {
     switch (cell_) {
-        case 2: return kernels_.swap16(reinterpret_cast<std::uint16_t*>(cells), reinterpret_cast<std::uint16_t*>(cells), count);
-        case 4: return kernels_.swap32(reinterpret_cast<std::uint32_t*>(cells), reinterpret_cast<std::uint32_t*>(cells), count);
-        case 8: return kernels_.swap64(reinterpret_cast<std::uint64_t*>(cells), reinterpret_cast<std::uint64_t*>(cells), count);
+        case 2:
+            return kernels_.swap16(reinterpret_cast<std::uint16_t*>(cells), reinterpret_cast<std::uint16_t*>(cells),
+                                   count);
+        case 4:
+            return kernels_.swap32(reinterpret_cast<std::uint32_t*>(cells), reinterpret_cast<std::uint32_t*>(cells),
+                                   count);
+        case 8:
+            return kernels_.swap64(reinterpret_cast<std::uint64_t*>(cells), reinterpret_cast<std::uint64_t*>(cells),
+                                   count);
         default: return;
     }
 }
@@ -138,7 +152,8 @@ void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_
     const bool plain = !corrects() && !swap_bytes && out_.format.colour == ColourConversion::none;
     const bool same_layout = contiguous_ && from.is_contiguous();
     if (plain && same_layout) {
-        if (from.base != out_.base) std::memcpy(out_.base, from.base, static_cast<std::size_t>(pixels) * cell_ * samples);
+        if (from.base != out_.base)
+            std::memcpy(out_.base, from.base, static_cast<std::size_t>(pixels) * cell_ * samples);
         return;
     }
     std::byte* planes[4] = {};
@@ -153,8 +168,10 @@ void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_
             continue;
         }
         if (three_bytes) {
-            kernels_.deinterleave3(reinterpret_cast<const std::uint8_t*>(from.base) + 3 * first, reinterpret_cast<std::uint8_t*>(planes[0]),
-                                   reinterpret_cast<std::uint8_t*>(planes[1]), reinterpret_cast<std::uint8_t*>(planes[2]), count);
+            kernels_.deinterleave3(reinterpret_cast<const std::uint8_t*>(from.base) + 3 * first,
+                                   reinterpret_cast<std::uint8_t*>(planes[0]),
+                                   reinterpret_cast<std::uint8_t*>(planes[1]),
+                                   reinterpret_cast<std::uint8_t*>(planes[2]), count);
         }
         for (unsigned sample = 0; sample < samples; ++sample) {
             std::byte* cells = to != nullptr ? to : planes[sample];
@@ -173,8 +190,10 @@ void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const
                                  reinterpret_cast<std::uint8_t*>(planes[2]), count);
     }
     if (samples == 3 && cell_ == 1 && contiguous_) {
-        kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0]), reinterpret_cast<const std::uint8_t*>(planes[1]),
-                             reinterpret_cast<const std::uint8_t*>(planes[2]), reinterpret_cast<std::uint8_t*>(out_.base) + 3 * first, count);
+        kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0]),
+                             reinterpret_cast<const std::uint8_t*>(planes[1]),
+                             reinterpret_cast<const std::uint8_t*>(planes[2]),
+                             reinterpret_cast<std::uint8_t*>(out_.base) + 3 * first, count);
         return;
     }
     if (samples == 1 && contiguous_) {

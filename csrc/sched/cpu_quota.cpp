@@ -52,7 +52,8 @@ unsigned cgroup_cpu_quota() {
         const bool v2 = controllers.empty();
         if (!v2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
         while (path.size() > 1) {
-            result = smaller(result, v2 ? quota_of_v2("/sys/fs/cgroup" + path) : quota_of_v1("/sys/fs/cgroup/cpu" + path));
+            result =
+                smaller(result, v2 ? quota_of_v2("/sys/fs/cgroup" + path) : quota_of_v1("/sys/fs/cgroup/cpu" + path));
             path.erase(path.rfind('/'));
         }
     }

@@ -24,7 +24,9 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
     job.index->frame(job.frame, scratch.ranges);
     scratch.spans.clear();
     if (const Bytes all = job.source->span(); !all.empty()) {
-        for (const FragmentRange& range : scratch.ranges) scratch.spans.push_back(all.subspan(static_cast<std::size_t>(range.offset), static_cast<std::size_t>(range.size)));
+        for (const FragmentRange& range : scratch.ranges)
+            scratch.spans.push_back(
+                all.subspan(static_cast<std::size_t>(range.offset), static_cast<std::size_t>(range.size)));
         return Fragments(scratch.spans);
     }
     std::uint64_t total = 0;
@@ -40,8 +42,8 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
     return Fragments(scratch.spans);
 }
 
-FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream, std::byte* base, std::uint32_t first_bit,
-                           const DecodePolicy& policy, Scratch& scratch, Context& context) {
+FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream, std::byte* base,
+                           std::uint32_t first_bit, const DecodePolicy& policy, Scratch& scratch, Context& context) {
     const FrameOut out = stream.out(base);
     Options options;
     options.first_bit = first_bit;
@@ -49,7 +51,11 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
     const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};
     PixelWriter::fill(out, outcome.valid_pixels, policy.fill_value);
-    return {.job = 0, .status = FrameStatus::partial, .code = outcome.code, .offset = outcome.offset, .message = outcome.message};
+    return {.job = 0,
+            .status = FrameStatus::partial,
+            .code = outcome.code,
+            .offset = outcome.offset,
+            .message = outcome.message};
 }
 
 FrameFailure failure_of(const DecodeError& error) {
@@ -72,23 +78,32 @@ FrameFailure guarded(const Work& work) noexcept {
     } catch (const std::exception& error) {
         return {.job = 0, .status = FrameStatus::failed, .code = ErrorCode::internal, .message = error.what()};
     } catch (...) {
-        return {.job = 0, .status = FrameStatus::failed, .code = ErrorCode::internal, .message = "an unknown exception"};
+        return {
+            .job = 0, .status = FrameStatus::failed, .code = ErrorCode::internal, .message = "an unknown exception"};
     }
 }
 
 class Batch {
   public:
-    Batch(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy, const Settings& settings,
-          std::uint8_t* status)
-        : jobs_(jobs), streams_(streams), policy_(policy), settings_(settings), kernels_(kernels_for(settings.isa)), status_(status) {}
+    Batch(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
+          const Settings& settings, std::uint8_t* status)
+        : jobs_(jobs),
+          streams_(streams),
+          policy_(policy),
+          settings_(settings),
+          kernels_(kernels_for(settings.isa)),
+          status_(status) {}
 
     std::vector<FrameFailure> run() {
         const auto workers = static_cast<unsigned>(std::min<std::size_t>(policy_.threads, jobs_.size()));
         // A single frame runs outside the pool, so that its codec may use the pool as its team.
         // Otherwise each worker takes job after job: a frame is small against how far threads drift apart.
         if (workers <= 1) work();
-        else ThreadPool::instance().run(workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work(); }, this);
-        std::sort(failures_.begin(), failures_.end(), [](const FrameFailure& a, const FrameFailure& b) { return a.job < b.job; });
+        else
+            ThreadPool::instance().run(
+                workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work(); }, this);
+        std::sort(failures_.begin(), failures_.end(),
+                  [](const FrameFailure& a, const FrameFailure& b) { return a.job < b.job; });
         return std::move(failures_);
     }
 
@@ -106,7 +121,11 @@ class Batch {
         } catch (...) {
             // No scratch: this worker takes no jobs; if no worker can, every job is reported below.
             const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
-            if (job < jobs_.size()) record(job, {.job = job, .status = FrameStatus::failed, .code = ErrorCode::out_of_memory, .message = "out of memory"});
+            if (job < jobs_.size())
+                record(job, {.job = job,
+                             .status = FrameStatus::failed,
+                             .code = ErrorCode::out_of_memory,
+                             .message = "out of memory"});
         }
     }
 
@@ -123,11 +142,13 @@ class Batch {
             }
             check_limits(stream.format, 1, settings_.limits);
             const Fragments fragments = load(job, scratch);
-            return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame), policy_, scratch, context);
+            return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame), policy_, scratch,
+                                 context);
         });
         if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(failure.status);
         if (failure.status == FrameStatus::ok) return;
-        if (policy_.salvage && failure.status != FrameStatus::partial) PixelWriter::fill(stream.out(job.base), 0, policy_.fill_value);
+        if (policy_.salvage && failure.status != FrameStatus::partial)
+            PixelWriter::fill(stream.out(job.base), 0, policy_.fill_value);
         record(i, std::move(failure));
     }
 
@@ -135,7 +156,8 @@ class Batch {
         failure.job = job;
         const std::lock_guard lock(mutex_);
         failures_.push_back(std::move(failure));
-        if (job < lowest_failure_.load(std::memory_order_relaxed)) lowest_failure_.store(job, std::memory_order_relaxed);
+        if (job < lowest_failure_.load(std::memory_order_relaxed))
+            lowest_failure_.store(job, std::memory_order_relaxed);
     }
 
     std::span<const FrameJob> jobs_;
@@ -154,22 +176,24 @@ class Batch {
 
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits) {
     if (format.pixels() > limits.max_pixels) {
-        fail(ErrorCode::limit, no_offset, "a frame of %u x %u pixels; dt.config.limits.max_pixels (DCMTURBO_MAX_PIXELS) allows %llu", format.rows,
+        fail(ErrorCode::limit, no_offset,
+             "a frame of %u x %u pixels; dt.config.limits.max_pixels (DCMTURBO_MAX_PIXELS) allows %llu", format.rows,
              format.columns, static_cast<unsigned long long>(limits.max_pixels));
     }
     if (checked_multiply(format.frame_bytes(), frames) > limits.max_output) {
-        fail(ErrorCode::limit, no_offset, "%llu frames need %llu bytes; dt.config.limits.max_output allows %llu", static_cast<unsigned long long>(frames),
-             static_cast<unsigned long long>(format.frame_bytes() * frames), static_cast<unsigned long long>(limits.max_output));
+        fail(ErrorCode::limit, no_offset, "%llu frames need %llu bytes; dt.config.limits.max_output allows %llu",
+             static_cast<unsigned long long>(frames), static_cast<unsigned long long>(format.frame_bytes() * frames),
+             static_cast<unsigned long long>(limits.max_output));
     }
 }
 
-std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
-                                        const Settings& settings, std::uint8_t* status) {
+std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
+                                        const DecodePolicy& policy, const Settings& settings, std::uint8_t* status) {
     return Batch(jobs, streams, policy, settings, status).run();
 }
 
-FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base, const DecodePolicy& policy,
-                              const Settings& settings) {
+FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
+                              const DecodePolicy& policy, const Settings& settings) {
     check_limits(stream.format, 1, settings.limits);
     const ScratchLoan scratch(settings.limits.max_scratch);
     scratch->arena.reset();
@@ -180,8 +204,10 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
         context.team_run = run_team;
     }
     if (!policy.salvage) return decode_loaded(fragments, stream, base, 0, policy, *scratch, context);
-    FrameFailure failure = guarded([&] { return decode_loaded(fragments, stream, base, 0, policy, *scratch, context); });
-    if (failure.status != FrameStatus::ok && failure.status != FrameStatus::partial) PixelWriter::fill(stream.out(base), 0, policy.fill_value);
+    FrameFailure failure =
+        guarded([&] { return decode_loaded(fragments, stream, base, 0, policy, *scratch, context); });
+    if (failure.status != FrameStatus::ok && failure.status != FrameStatus::partial)
+        PixelWriter::fill(stream.out(base), 0, policy.fill_value);
     return failure;
 }
 

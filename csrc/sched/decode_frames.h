@@ -25,7 +25,9 @@ struct FrameStream {
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
 
-    [[nodiscard]] FrameOut out(std::byte* base) const { return {base, row_stride, pixel_stride, sample_stride, format}; }
+    [[nodiscard]] FrameOut out(std::byte* base) const {
+        return {base, row_stride, pixel_stride, sample_stride, format};
+    }
 };
 
 struct FrameJob {
@@ -52,12 +54,12 @@ struct DecodePolicy {
 
 // Decodes all jobs. Returns what went wrong, in the order of the jobs. Without salvage only the first
 // entry is certain to be there, and it is the lowest job that fails, whatever the number of threads.
-std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
-                                        const Settings& settings, std::uint8_t* status);
+std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
+                                        const DecodePolicy& policy, const Settings& settings, std::uint8_t* status);
 
 // One frame that is in memory already. Throws what the codec throws, unless salvage.
-FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base, const DecodePolicy& policy,
-                              const Settings& settings);
+FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
+                              const DecodePolicy& policy, const Settings& settings);
 
 // Throws DecodeError(limit) where the settings do not allow `frames` such frames.
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);

@@ -44,12 +44,14 @@ std::size_t mapped_size(std::size_t size) { return (size + huge_page - 1) / huge
 
 void* map_block(std::size_t size) {
     // More than asked for, trimmed to a huge page's alignment.
-    void* mapped = mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* mapped =
+        mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) return nullptr;
     const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
     const std::uintptr_t aligned = (begin + huge_page - 1) / huge_page * huge_page;
     if (aligned != begin) munmap(mapped, aligned - begin);
-    if (const std::size_t tail = begin + huge_page - aligned; tail != 0) munmap(reinterpret_cast<void*>(aligned + size), tail);
+    if (const std::size_t tail = begin + huge_page - aligned; tail != 0)
+        munmap(reinterpret_cast<void*>(aligned + size), tail);
     auto* block = reinterpret_cast<void*>(aligned);
 #ifdef MADV_HUGEPAGE
     madvise(block, size, MADV_HUGEPAGE);

@@ -9,8 +9,8 @@ namespace dcmturbo {
 
 namespace {
 
-constexpr std::size_t most_kept = 64;                        // scratches
-constexpr std::size_t keep_each = std::size_t{64} << 20;     // bytes
+constexpr std::size_t most_kept = 64;                     // scratches
+constexpr std::size_t keep_each = std::size_t{64} << 20;  // bytes
 
 struct FreeList {
     const pid_t owner;

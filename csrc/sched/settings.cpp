@@ -30,15 +30,20 @@ std::uint64_t positive_from_environment(const char* name) {
 
 Settings from_environment() {
     Settings result;
-    result.threads = static_cast<unsigned>(std::min<std::uint64_t>(positive_from_environment("DCMTURBO_NUM_THREADS"), 1024));
-    if (const std::uint64_t pixels = positive_from_environment("DCMTURBO_MAX_PIXELS"); pixels != 0) result.limits.max_pixels = pixels;
+    result.threads =
+        static_cast<unsigned>(std::min<std::uint64_t>(positive_from_environment("DCMTURBO_NUM_THREADS"), 1024));
+    if (const std::uint64_t pixels = positive_from_environment("DCMTURBO_MAX_PIXELS"); pixels != 0)
+        result.limits.max_pixels = pixels;
     const auto pages = sysconf(_SC_PHYS_PAGES);
     const auto page = sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page > 0) result.limits.max_output = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+    if (pages > 0 && page > 0)
+        result.limits.max_output = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
     result.isa = best_isa();
     if (const char* name = std::getenv("DCMTURBO_ISA"); name != nullptr && *name != '\0') {
-        if (!isa_from_name(name, result.isa)) fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s'; it is scalar, avx2, avx512 or neon", name);
-        if (!isa_available(result.isa)) fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s', which this CPU does not have", name);
+        if (!isa_from_name(name, result.isa))
+            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s'; it is scalar, avx2, avx512 or neon", name);
+        if (!isa_available(result.isa))
+            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s', which this CPU does not have", name);
     }
     return result;
 }

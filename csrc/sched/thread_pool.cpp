@@ -97,7 +97,8 @@ void ThreadPool::worker_loop() {
 unsigned default_threads() {
     cpu_set_t set;
     CPU_ZERO(&set);
-    unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
+    unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
+                                                                   : std::thread::hardware_concurrency();
     const unsigned quota = cgroup_cpu_quota();
     if (quota > 0) allowed = std::min(allowed, quota);
     return std::max(allowed, 1u);

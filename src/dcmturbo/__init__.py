@@ -7,6 +7,7 @@ A compiled core finds, decodes and encodes the frames of DICOM objects on many t
 numpy arrays. `register` makes pydicom use it. The names below are the whole public interface.
 """
 
+from dcmturbo.batch import FrameStatus
 from dcmturbo.configuration import config
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
 from dcmturbo.encoding import encode_frame
@@ -20,7 +21,7 @@ from dcmturbo.errors import (
     NotDicom,
     UnsupportedTransferSyntax,
 )
-from dcmturbo.image import FrameStatus, Image, open  # noqa: A004 (as in PIL: always used as dt.open)
+from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
 
 __version__ = "0.1.0"

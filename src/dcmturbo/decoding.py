@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 
 from dcmturbo import _core, library
-from dcmturbo.configuration import resolve_threads
-from dcmturbo.errors import DecodeError, Error, UnsupportedTransferSyntax, make_error
-from dcmturbo.image import (
-    Frames,
+from dcmturbo.batch import (
     FrameStatus,
-    Image,
     OnError,
-    UnusedBits,
     check_on_error,
     check_out,
     check_status,
@@ -24,10 +19,12 @@ from dcmturbo.image import (
     decode_batch,
     decode_library_frame,
     new_array,
-    open,  # noqa: A004
     sample_dtype,
     uses_library,
 )
+from dcmturbo.configuration import resolve_threads
+from dcmturbo.errors import DecodeError, Error, UnsupportedTransferSyntax, make_error
+from dcmturbo.image import Frames, Image, UnusedBits, open
 from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
@@ -165,10 +162,17 @@ def decode_series(
             check_out(out, shape, images[0].dtype)
         target = new_array(shape, images[0].dtype) if out is None else out
         failures = decode_batch(
-            images, image_of, frames, target, threads=resolve_threads(threads), salvage=salvage, fill_value=0, status=status
+            images,
+            image_of,
+            frames,
+            target,
+            threads=resolve_threads(threads),
+            salvage=salvage,
+            fill_value=0,
+            status=status,
         )
-        for k, _, error in failures:
-            error.add_note(f"in {_describe(sources[image_of[k]])}")
+        for k, _, failure in failures:
+            failure.add_note(f"in {_describe(sources[image_of[k]])}")
         conclude(failures, frames, status, salvage=salvage, count=len(frames))
         return target
     finally:
@@ -289,13 +293,19 @@ planar_configuration
         result = new_array(shape, form.dtype) if out is None else out
         try:
             error, _ = decode_library_frame(
-                _joined(data), syntax, attributes, result, raw=raw, keep_unused_bits=unused_bits == "keep", salvage=salvage
+                _joined(data),
+                syntax,
+                attributes,
+                result,
+                raw=raw,
+                keep_unused_bits=unused_bits == "keep",
+                salvage=salvage,
             )
             frame_status = FrameStatus.OK if error is None else FrameStatus.PARTIAL
-        except Error as caught:
+        except Error as failure:
             if not salvage:
                 raise
-            error, frame_status = caught, FrameStatus.FAILED
+            error, frame_status = failure, FrameStatus.FAILED
             result[...] = 0
     if status is not None:
         status[0] = frame_status
@@ -319,7 +329,10 @@ def _joined(data: Data) -> memoryview:
 def _refuse_reduce(reduce: int) -> None:
     if reduce < 0:
         raise ValueError(f"reduce is {reduce}; it is at least 0")
-    raise DecodeError("reduce= needs a JPEG 2000 decoder that discards resolution levels, which no codec here does yet", code="unsupported")
+    raise DecodeError(
+        "reduce= needs a JPEG 2000 decoder that discards resolution levels, which no codec here does yet",
+        code="unsupported",
+    )
 
 
 def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise") -> list[np.ndarray]:
@@ -353,7 +366,9 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     joined = _joined(data)
     header = _core.probe(joined)
     if header.format == "jpegxl":
-        raise DecodeError("decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported")
+        raise DecodeError(
+            "decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported"
+        )
     first = header.components[0]
     if header.subsampled:
         raise DecodeError(

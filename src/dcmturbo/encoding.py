@@ -47,8 +47,10 @@ def encode_frame(
     threads : int, optional
         Workers; 1 by default.
     **options
-        Of the format: ``quality`` (JPEG), ``near_lossless`` (JPEG-LS), ``ratio`` or ``quality`` (JPEG 2000, HTJ2K,
-        JPEG XL), ``level``. See ``docs/encoding.md``.
+        Of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
+        ``near_lossless`` (JPEG-LS); ``psnr`` or ``ratio`` (JPEG 2000); ``quantisation_step`` or ``ratio`` (HTJ2K);
+        ``distance`` or ``ratio``, ``effort`` (JPEG XL); ``level`` (Deflated Image Frame). Without one that loses
+        something, nothing is lost, 8- and 12-bit JPEG apart. ``docs/encoding.md`` has a table.
 
     Returns
     -------
@@ -82,7 +84,9 @@ def encode_frame(
     samples = 1 if frame.ndim == 2 else frame.shape[2]
     allocated = frame.dtype.itemsize * 8 if bits_allocated is None else bits_allocated
     if allocated != 1 and allocated != frame.dtype.itemsize * 8:
-        raise EncodeError(f"BitsAllocated {allocated} does not hold samples of dtype {frame.dtype}: convert the array first")
+        raise EncodeError(
+            f"BitsAllocated {allocated} does not hold samples of dtype {frame.dtype}: convert the array first"
+        )
     if allocated == 1 and frame.dtype != np.uint8:
         raise EncodeError(f"BitsAllocated 1 takes an array of bool or uint8, not {frame.dtype}")
     stored = allocated if bits_stored is None else bits_stored
@@ -113,8 +117,11 @@ def encode_frame(
     if not syntax.library:
         raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
     if syntax.family == "deflated_frame":
-        options["bits_allocated"] = allocated
-    return library.encode(
+        unknown = set(options) - {"level"}
+        if unknown:
+            raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
+        return library.deflate(_core.encode_frame("1.2.840.10008.1.2.1", frame, attributes), **options)
+    encoded = library.encode(
         frame,
         syntax.uid,
         bits_stored=stored,
@@ -122,3 +129,4 @@ def encode_frame(
         photometric_interpretation=photometric,
         **options,
     )
+    return encoded + b"\0" * (len(encoded) & 1)  # PS3.5, A.4: items have even length

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import mmap
 import operator
 import os
@@ -13,38 +12,30 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dcmturbo import _core, library
+from dcmturbo import _core
+from dcmturbo.batch import (
+    FrameStatus,
+    OnError,
+    check_on_error,
+    check_out,
+    check_status,
+    conclude,
+    decode_batch,
+    encoded_frame,
+    new_array,
+    stack_level,
+)
 from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.errors import DecodeError, DecodeWarning
 from dcmturbo.sources import OpenedSource, open_source
 
-__all__ = ["FrameStatus", "Image", "open"]
+__all__ = ["Image", "open"]
 
 Frames = int | slice | Sequence[int] | np.ndarray | None
-OnError = Literal["raise", "salvage"]
 UnusedBits = Literal["correct", "keep"]
 
 
-class FrameStatus(enum.IntEnum):
-    """What became of a frame: the values of a ``status`` array."""
-
-    OK = 0
-    PARTIAL = 1
-    MISSING = 2
-    FAILED = 3
-
-
-# What the codestream says against the dataset, in words for people. Differences of sign and precision are
-# settled without loss and common, so nothing is said of them.
-_NOTES = {
-    "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
-    "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
-    "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
-    "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
-}
-
-
-def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:  # noqa: A001
+def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
     """Open a DICOM object: headers and frame index only, whatever its size.
 
     Parameters
@@ -89,7 +80,11 @@ class Image:
         # By the dataset alone: right for the shape and the type of every syntax, and for the colour of
         # those whose codestream says nothing of it.
         self._format = _core.frame_format(
-            opened.syntax.uid, opened.attributes, None, raw=self._raw or opened.syntax.library, keep_unused_bits=self._keep
+            opened.syntax.uid,
+            opened.attributes,
+            None,
+            raw=self._raw or opened.syntax.library,
+            keep_unused_bits=self._keep,
         )
         self._first_header_format: _core.Format | None = None
         self._warned: set[str] = set()
@@ -123,7 +118,11 @@ class Image:
     def frame_shape(self) -> tuple[int, ...]:
         """Shape of one frame: (rows, columns) or (rows, columns, samples)."""
         form = self._format
-        return (form.rows, form.columns) if form.samples_per_pixel == 1 else (form.rows, form.columns, form.samples_per_pixel)
+        return (
+            (form.rows, form.columns)
+            if form.samples_per_pixel == 1
+            else (form.rows, form.columns, form.samples_per_pixel)
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -196,7 +195,14 @@ class Image:
                 return view
             target = new_array(shape, self.dtype)
         failures = decode_batch(
-            [self], None, selected, target, threads=resolve_threads(threads), salvage=salvage, fill_value=fill_value, status=status
+            [self],
+            None,
+            selected,
+            target,
+            threads=resolve_threads(threads),
+            salvage=salvage,
+            fill_value=fill_value,
+            status=status,
         )
         conclude(failures, selected, status, salvage=salvage, count=len(selected))
         if out is not None:
@@ -309,7 +315,7 @@ class Image:
     def _warn(self, text: str) -> None:
         if text not in self._warned:
             self._warned.add(text)
-            warnings.warn(text, DecodeWarning, stacklevel=_stack_level())
+            warnings.warn(text, DecodeWarning, stacklevel=stack_level())
 
     def _position(self, frame: Any) -> int:
         count = len(self)
@@ -325,7 +331,7 @@ class Image:
             return np.arange(count, dtype=np.uint64), count != 1
         if isinstance(frames, slice):
             return np.arange(count, dtype=np.int64)[frames].astype(np.uint64), True
-        if isinstance(frames, (str, bytes)) or isinstance(frames, np.ndarray) and frames.dtype == bool:
+        if isinstance(frames, (str, bytes)) or (isinstance(frames, np.ndarray) and frames.dtype == bool):
             raise TypeError("frames is None, an int, a slice or a sequence of ints")
         try:
             position = operator.index(frames)  # type: ignore[arg-type]
@@ -358,7 +364,9 @@ class Image:
 
     def _settle(self, header: _core.Header | None) -> _core.Format:
         opened = self._open
-        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=self._raw, keep_unused_bits=self._keep)
+        return _core.frame_format(
+            opened.syntax.uid, opened.attributes, header, raw=self._raw, keep_unused_bits=self._keep
+        )
 
     def _is_plain(self) -> bool:
         """Whether decoded frames are the object's own bytes."""
@@ -413,262 +421,3 @@ class io_open:  # noqa: N801 (reads as a function)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
-
-
-def _stack_level() -> int:
-    """Return the stack level of the first frame outside this package, for warnings."""
-    import sys
-
-    frame = sys._getframe(1)
-    level = 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "dcmturbo":
-        frame = frame.f_back
-        level += 1
-    return level
-
-
-def check_on_error(on_error: str) -> bool:
-    """Return whether to salvage; refuse anything but the two words."""
-    if on_error not in ("raise", "salvage"):
-        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'salvage'")
-    return on_error == "salvage"
-
-
-def check_status(status: np.ndarray | None, count: int) -> None:
-    """Refuse a status array that cannot take a byte for each of `count` frames."""
-    if status is None:
-        return
-    if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
-        raise ValueError(f"status must be an array of {count} uint8, one a frame")
-    if not status.flags.writeable:
-        raise ValueError("status is read-only")
-
-
-def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse an output that is not exactly of this shape and type, or cannot be written."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.dtype != dtype or not out.dtype.isnative:
-        raise ValueError(f"out has dtype {out.dtype}, the frames have {dtype}")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, the frames have {shape}")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
-
-
-def sample_dtype(bits_allocated: int, pixel_representation: int) -> np.dtype[Any]:
-    """Return the type of a decoded sample of Pixel Data."""
-    return np.dtype(f"{'ui'[pixel_representation]}{max(bits_allocated // 8, 1)}" if bits_allocated > 1 else "u1")
-
-
-def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Return an empty array aligned to 64 bytes, unless it would be larger than the limits allow."""
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
-    limit = config.limits.max_output
-    if size > limit:
-        raise LimitExceeded(f"an array of shape {shape} needs {size} bytes; dt.config.limits.max_output allows {limit}")
-    try:
-        return _core.aligned_empty(dtype, list(shape))
-    except MemoryError:
-        raise LimitExceeded(f"there is no memory for an array of shape {shape} ({size} bytes)", code="out_of_memory") from None
-
-
-def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
-    """Return the bytes of a frame, without a copy where they are in memory in one piece."""
-    if opened.buffer is not None:
-        ranges = opened.index.ranges(position)
-        if len(ranges) == 1:
-            offset, size = ranges[0]
-            return opened.buffer[offset : offset + size]
-    return memoryview(opened.index.read_frame(position))
-
-
-Failure = tuple[int, int, Error]
-
-
-def decode_batch(
-    images: Sequence[Image],
-    image_of: np.ndarray | None,
-    frames: np.ndarray,
-    out: np.ndarray,
-    *,
-    threads: int,
-    salvage: bool,
-    fill_value: float,
-    status: np.ndarray | None,
-) -> list[Failure]:
-    """Decode ``frames[k]`` of ``images[image_of[k]]`` into ``out[k]``.
-
-    The core's pool does it where the core has the codec, the library's where it has not: one pool a call.
-
-    Returns
-    -------
-    list of (k, status, error)
-        What is not OK, in the order of k. Without salvage at most the first.
-    """
-    if len(frames) == 0:
-        return []
-    if any(uses_library(image._open.syntax) for image in images):
-        return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
-    streams = [_core.Stream(i._open.index, i._open.syntax.uid, i._open.attributes, i._format) for i in images]
-    told = _core.decode_frames(
-        streams,
-        np.empty(0, np.uint32) if image_of is None else image_of,
-        frames,
-        out,
-        threads=threads,
-        salvage=salvage,
-        fill_value=fill_value,
-        status=status if status is not None and status.flags.c_contiguous else None,
-    )
-    failures = []
-    for k, frame_status, code, offset, message in told:
-        error = make_error(code, message, frame=int(frames[k]), offset=offset)
-        failure = images[0 if image_of is None else image_of[k]]._open.source.take_failure()
-        if failure is not None:
-            error.__cause__ = failure
-        failures.append((k, frame_status, error))
-    if status is not None and not status.flags.c_contiguous:
-        status[...] = FrameStatus.OK
-        for k, frame_status, _ in failures:
-            status[k] = frame_status
-    return failures
-
-
-def uses_library(syntax: Any) -> bool:
-    """Whether a library codec decodes a syntax, as things are configured."""
-    return syntax.library and (not syntax.own or config.prefer == "library")
-
-
-def _decode_batch_library(
-    images: Sequence[Image],
-    image_of: np.ndarray | None,
-    frames: np.ndarray,
-    out: np.ndarray,
-    threads: int,
-    salvage: bool,
-    fill_value: float,
-    status: np.ndarray | None,
-) -> list[Failure]:
-    notes: set[tuple[int, str]] = set()
-
-    def decode_one(k: int) -> Failure | None:
-        which = 0 if image_of is None else int(image_of[k])
-        image = images[which]
-        opened = image._open
-        frame = int(frames[k])
-        try:
-            if not uses_library(opened.syntax):
-                own = decode_batch([image], None, frames[k : k + 1], out[k : k + 1], threads=1, salvage=salvage, fill_value=fill_value, status=None)
-                if own:
-                    if not salvage:
-                        raise own[0][2]
-                    return k, own[0][1], own[0][2]
-                return None
-            complaint, found = decode_library_frame(
-                encoded_frame(opened, frame),
-                opened.syntax,
-                opened.attributes,
-                out[k],
-                raw=image._raw,
-                keep_unused_bits=image._keep,
-                salvage=salvage,
-            )
-            notes.update((which, note) for note in found)
-            if complaint is None:
-                return None
-            complaint.frame = frame
-            return k, FrameStatus.PARTIAL, complaint
-        except Error as error:
-            error.frame = frame
-            if not salvage:
-                raise
-            out[k] = clamp_fill(fill_value, out.dtype)
-            return k, FrameStatus.MISSING if error.code == "missing_frame" else FrameStatus.FAILED, error
-
-    results = library.map_frames(decode_one, range(len(frames)), threads)
-    failures = [result for result in results if result is not None]
-    if status is not None:
-        status[...] = FrameStatus.OK
-        for k, frame_status, _ in failures:
-            status[k] = frame_status
-    for which, note in sorted(notes):
-        if note in _NOTES:
-            images[which]._warn(_NOTES[note])
-    return failures
-
-
-def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as the type holds it: clamped, never wrapped."""
-    if dtype.kind not in "iu":
-        return fill_value
-    if fill_value != fill_value:
-        return 0
-    info = np.iinfo(dtype)
-    return int(min(max(fill_value, info.min), info.max))
-
-
-def decode_library_frame(
-    data: memoryview,
-    syntax: Any,
-    attributes: _core.Attributes,
-    out: np.ndarray,
-    *,
-    raw: bool,
-    keep_unused_bits: bool,
-    salvage: bool,
-) -> tuple[Error | None, list[str]]:
-    """Decode one frame through a library into `out`, in its final form.
-
-    Returns
-    -------
-    (Error or None, list of str)
-        What is wrong with a frame that was salvaged; and the notes of `frame_format`.
-    """
-    complaint: Error | None = None
-    if syntax.family in ("deflated_frame", "rle"):
-        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
-        if syntax.family == "rle":
-            raise DecodeError("no library codec decodes RLE here", code="unsupported")
-        else:
-            native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
-            _core.decode_frame("1.2.840.10008.1.2.1", native, attributes, form, out, threads=1, salvage=False, fill_value=0)
-            return None, []
-    else:
-        header = _core.probe(data)
-        form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
-        try:
-            _core.check(data, header)
-        except DecodeError as error:
-            if not salvage or error.code == "unsupported":
-                raise
-            complaint = error
-        finished = form.significant_bits == 0 and not form.converts_colour
-        samples = library.decode(data, header, out=out if finished else None)
-        if samples is out:
-            return complaint, form.notes
-    if samples.shape != out.shape:
-        raise DecodeError(f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal")
-    if samples.dtype.itemsize != out.dtype.itemsize:
-        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
-    _core.finish_frame(samples.view(out.dtype), form, out)
-    return complaint, form.notes
-
-
-def conclude(failures: list[Failure], frames: np.ndarray, status: np.ndarray | None, *, salvage: bool, count: int) -> None:
-    """Raise the first failure, or warn of all that salvage left out."""
-    if not failures:
-        return
-    if not salvage:
-        raise failures[0][2]
-    summary = np.zeros(count, np.uint8)
-    for k, frame_status, _ in failures:
-        summary[k] = frame_status
-    errors = {k: error for k, _, error in failures}
-    first = failures[0][2]
-    warnings.warn(
-        DecodeWarning(f"{len(failures)} of {count} frames are not complete; the first: {first}", status=summary, errors=errors),
-        stacklevel=_stack_level(),
-    )

@@ -8,7 +8,7 @@ import os
 import threading
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dcmturbo import _core
 from dcmturbo.configuration import config
@@ -237,7 +237,7 @@ def _inflate(stream: bytearray, warnings: list[str]) -> bytes:
     return inflated
 
 
-def _refuse_without_pixel_data(transfer_syntax: str, url: str) -> None:
+def _refuse_without_pixel_data(transfer_syntax: str, url: str) -> NoReturn:
     if url:
         raise UnsupportedTransferSyntax(
             f"the pixel data are elsewhere: PixelDataProviderURL (0028,7FE0) is {url!r} ({_name(transfer_syntax)})"
@@ -296,7 +296,9 @@ def _resolve_syntax(
             return find_transfer_syntax("ExplicitVRBigEndian")
         return find_transfer_syntax("ExplicitVRLittleEndian" if dataset.explicit_vr else "ImplicitVRLittleEndian")
     # Encapsulated without a label, or under a native one: the first frame says what it is.
-    index = _core.Index(source, encapsulated=True, offset=element["offset"], length=element["length"], undefined_length=True)
+    index = _core.Index(
+        source, encapsulated=True, offset=element["offset"], length=element["length"], undefined_length=True
+    )
     frame = index.read_frame(0) if index.frame_count else b""
     try:
         found = _SYNTAX_OF_FORMAT.get(_core.probe(frame).format)

@@ -30,7 +30,9 @@ class TransferSyntax(NamedTuple):
 
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
 
-_BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES}
+_BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
+    syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES
+}
 
 
 def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:

@@ -75,7 +75,8 @@ Segment MarkerReader::next() {
         const auto code = static_cast<unsigned>(segment.code);
         if (size - at < 2) fail(ErrorCode::truncated, size, "the data end in the length of marker FF%02X", code);
         const std::size_t length = load_be<std::uint16_t>(data_.data() + at);
-        if (length < 2) fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
+        if (length < 2)
+            fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
         if (length > size - at) {
             fail(ErrorCode::truncated, size, "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left",
                  code, segment.offset, length, size - at);

@@ -13,10 +13,38 @@ namespace dcmturbo::jpeg {
 // Second byte of a marker; 10918-1 Table B.1, 14495-1 Table C.1.
 enum Marker : std::uint8_t {
     TEM = 0x01,
-    SOF0 = 0xC0, SOF1 = 0xC1, SOF2 = 0xC2, SOF3 = 0xC3, DHT = 0xC4, SOF5 = 0xC5, SOF6 = 0xC6, SOF7 = 0xC7,
-    JPG = 0xC8, SOF9 = 0xC9, SOF10 = 0xCA, SOF11 = 0xCB, DAC = 0xCC, SOF13 = 0xCD, SOF14 = 0xCE, SOF15 = 0xCF,
-    RST0 = 0xD0, RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DQT = 0xDB, DNL = 0xDC, DRI = 0xDD, DHP = 0xDE,
-    EXP = 0xDF, APP0 = 0xE0, APP14 = 0xEE, APP15 = 0xEF, SOF55 = 0xF7, LSE = 0xF8, COM = 0xFE,
+    SOF0 = 0xC0,
+    SOF1 = 0xC1,
+    SOF2 = 0xC2,
+    SOF3 = 0xC3,
+    DHT = 0xC4,
+    SOF5 = 0xC5,
+    SOF6 = 0xC6,
+    SOF7 = 0xC7,
+    JPG = 0xC8,
+    SOF9 = 0xC9,
+    SOF10 = 0xCA,
+    SOF11 = 0xCB,
+    DAC = 0xCC,
+    SOF13 = 0xCD,
+    SOF14 = 0xCE,
+    SOF15 = 0xCF,
+    RST0 = 0xD0,
+    RST7 = 0xD7,
+    SOI = 0xD8,
+    EOI = 0xD9,
+    SOS = 0xDA,
+    DQT = 0xDB,
+    DNL = 0xDC,
+    DRI = 0xDD,
+    DHP = 0xDE,
+    EXP = 0xDF,
+    APP0 = 0xE0,
+    APP14 = 0xEE,
+    APP15 = 0xEF,
+    SOF55 = 0xF7,
+    LSE = 0xF8,
+    COM = 0xFE,
 };
 
 constexpr bool is_restart(std::uint8_t code) { return code >= RST0 && code <= RST7; }
@@ -36,7 +64,7 @@ const char* process_name(std::uint8_t frame_header);
 // One marker, and the parameters of its segment (without the two length bytes).
 struct Segment {
     std::uint8_t code = 0;
-    std::size_t offset = 0;             // of the FF that belongs to the code
+    std::size_t offset = 0;  // of the FF that belongs to the code
     Bytes parameters;
     std::size_t parameters_offset = 0;
 
@@ -55,8 +83,8 @@ enum class Stuffing : std::uint8_t { zero_byte, zero_bit };
 
 // The marker that ended a run of entropy-coded data.
 struct ScanEnd {
-    std::uint8_t code = 0;     // 0: the data end without a marker
-    std::size_t offset = 0;    // of the FF before the code, or the end of the data
+    std::uint8_t code = 0;   // 0: the data end without a marker
+    std::size_t offset = 0;  // of the FF before the code, or the end of the data
 };
 
 class MarkerReader {

@@ -21,9 +21,9 @@ struct FrameComponent {
 
 // 10918-1 B.2.2
 struct FrameHeader {
-    std::uint8_t code = 0;       // SOFn
+    std::uint8_t code = 0;  // SOFn
     std::uint8_t precision = 0;
-    std::uint32_t lines = 0;     // 0: DNL states it
+    std::uint32_t lines = 0;  // 0: DNL states it
     std::uint32_t samples_per_line = 0;
     std::size_t count = 0;
     std::array<FrameComponent, 255> components;
@@ -51,10 +51,10 @@ struct FrameHeader {
 struct ScanHeader {
     std::size_t count = 0;
     std::array<std::uint8_t, 4> identifiers{};
-    std::array<std::uint8_t, 4> tables{};   // JPEG-LS: mapping table
-    std::uint8_t first = 0;                 // Ss: selection value; NEAR
-    std::uint8_t second = 0;                // Se; interleave mode
-    std::uint8_t low = 0;                   // Al: point transform
+    std::array<std::uint8_t, 4> tables{};  // JPEG-LS: mapping table
+    std::uint8_t first = 0;                // Ss: selection value; NEAR
+    std::uint8_t second = 0;               // Se; interleave mode
+    std::uint8_t low = 0;                  // Al: point transform
 };
 
 std::uint64_t ceil_divide(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
@@ -89,8 +89,8 @@ FrameHeader read_frame_header(const Segment& segment) {
         const unsigned h = component.horizontal_factor;
         const unsigned v = component.vertical_factor;
         if (h < 1 || h > 4 || v < 1 || v > 4) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at + 1, "sampling factors are 1 to 4, component %zu has %u x %u",
-                 i, h, v);
+            fail(ErrorCode::malformed, segment.parameters_offset + at + 1,
+                 "sampling factors are 1 to 4, component %zu has %u x %u", i, h, v);
         }
         frame.horizontal_max = std::max(frame.horizontal_max, component.horizontal_factor);
         frame.vertical_max = std::max(frame.vertical_max, component.vertical_factor);
@@ -102,7 +102,8 @@ ScanHeader read_scan_header(const Segment& segment) {
     ScanHeader scan;
     scan.count = segment.u8(0);
     if (scan.count < 1 || scan.count > 4) {
-        fail(ErrorCode::malformed, segment.parameters_offset, "a scan holds 1 to 4 components, this one names %zu", scan.count);
+        fail(ErrorCode::malformed, segment.parameters_offset, "a scan holds 1 to 4 components, this one names %zu",
+             scan.count);
     }
     segment.require(4 + 2 * scan.count);
     for (std::size_t i = 0; i < scan.count; ++i) {
@@ -165,7 +166,7 @@ struct Miscellany {
     std::uint32_t restart_interval = 0;
     std::uint32_t mapping_tables = 0;
     bool presets = false;
-    std::array<std::uint16_t, 5> preset{};       // MAXVAL, T1, T2, T3, RESET
+    std::array<std::uint16_t, 5> preset{};  // MAXVAL, T1, T2, T3, RESET
 };
 
 // 14495-1 C.2.4.1
@@ -175,20 +176,18 @@ void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
             misc.presets = true;
             for (std::size_t i = 0; i < 5; ++i) misc.preset[i] = segment.u16(1 + 2 * i);
             break;
-        case 2:
-            ++misc.mapping_tables;
-            break;
+        case 2: ++misc.mapping_tables; break;
         case 4: {
             const std::size_t width = segment.u8(1);
             if (width < 2 || width > 4) {
-                fail(ErrorCode::malformed, segment.parameters_offset + 1, "oversize dimensions take 2 to 4 bytes, not %zu", width);
+                fail(ErrorCode::malformed, segment.parameters_offset + 1,
+                     "oversize dimensions take 2 to 4 bytes, not %zu", width);
             }
             frame.lines = segment.number(2, width);
             frame.samples_per_line = segment.number(2 + width, width);
             break;
         }
-        default:
-            break;
+        default: break;
     }
 }
 
@@ -203,7 +202,8 @@ void read_miscellaneous(const Segment& segment, Miscellany& misc, FrameHeader& f
             break;
         // Adobe TN 5116: "Adobe", version, two flags of two bytes each, transform.
         case APP14:
-            if (starts_with(segment, "Adobe", 5) && segment.parameters.size() >= 12) misc.adobe_transform = segment.u8(11);
+            if (starts_with(segment, "Adobe", 5) && segment.parameters.size() >= 12)
+                misc.adobe_transform = segment.u8(11);
             break;
         default: break;
     }
@@ -236,10 +236,12 @@ void find_number_of_lines(MarkerReader reader, FrameHeader& frame) {
         end = reader.skip_entropy_coded(frame.stuffing());
     }
     if (end.code == 0) {
-        fail(ErrorCode::truncated, end.offset, "the frame header has no height, and the data end before the DNL that states it");
+        fail(ErrorCode::truncated, end.offset,
+             "the frame header has no height, and the data end before the DNL that states it");
     }
     if (end.code != DNL) {
-        fail(ErrorCode::malformed, end.offset, "the frame header has no height: expected DNL after the first scan, found FF%02X",
+        fail(ErrorCode::malformed, end.offset,
+             "the frame header has no height: expected DNL after the first scan, found FF%02X",
              static_cast<unsigned>(end.code));
     }
     const Segment segment = reader.next();
@@ -264,7 +266,8 @@ LaterScans skim_later_scans(MarkerReader reader, Bytes data, const FrameHeader& 
             // next() would throw on a segment that the data do not hold.
             const std::size_t at = end.offset + 2;
             if (data.size() - at < 2) break;
-            const std::size_t length = std::to_integer<std::size_t>(data[at]) << 8 | std::to_integer<std::size_t>(data[at + 1]);
+            const std::size_t length =
+                std::to_integer<std::size_t>(data[at]) << 8 | std::to_integer<std::size_t>(data[at + 1]);
             if (length < 2 || length > data.size() - at) break;
         }
         const Segment segment = reader.next();
@@ -275,7 +278,8 @@ LaterScans skim_later_scans(MarkerReader reader, Bytes data, const FrameHeader& 
         covered.add(frame, scan, segment.offset);
         if (frame.is_jpegls()) result.near_lossless = std::max(result.near_lossless, scan.first);
         result.point_transform = std::max(result.point_transform, scan.low);
-        for (std::size_t k = 0; k < scan.count; ++k) result.mapping_table = std::max(result.mapping_table, scan.tables[k]);
+        for (std::size_t k = 0; k < scan.count; ++k)
+            result.mapping_table = std::max(result.mapping_table, scan.tables[k]);
     }
     return result;
 }
@@ -284,7 +288,8 @@ void add(Header& header, const char* name, std::int64_t value) { header.paramete
 
 void require_start(Bytes data) {
     if (data.size() < 2 || data[0] != std::byte{0xFF} || data[1] != std::byte{SOI}) {
-        fail(data.size() < 2 ? ErrorCode::truncated : ErrorCode::malformed, 0, "expected SOI (FFD8) at the start of a JPEG stream");
+        fail(data.size() < 2 ? ErrorCode::truncated : ErrorCode::malformed, 0,
+             "expected SOI (FFD8) at the start of a JPEG stream");
     }
 }
 
@@ -298,11 +303,14 @@ void fill_components(const FrameHeader& frame, Header& header) {
         to = ComponentHeader{};
         to.width = frame.width(i);
         to.height = frame.height(i);
-        if (frame.horizontal_max % from.horizontal_factor == 0) to.horizontal_step = frame.horizontal_max / from.horizontal_factor;
-        if (frame.vertical_max % from.vertical_factor == 0) to.vertical_step = frame.vertical_max / from.vertical_factor;
+        if (frame.horizontal_max % from.horizontal_factor == 0)
+            to.horizontal_step = frame.horizontal_max / from.horizontal_factor;
+        if (frame.vertical_max % from.vertical_factor == 0)
+            to.vertical_step = frame.vertical_max / from.vertical_factor;
         to.precision = frame.precision;
         to.identifier = from.identifier;
-        if (from.horizontal_factor != frame.horizontal_max || from.vertical_factor != frame.vertical_max) header.subsampled = true;
+        if (from.horizontal_factor != frame.horizontal_max || from.vertical_factor != frame.vertical_max)
+            header.subsampled = true;
     }
 }
 
@@ -348,7 +356,8 @@ void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t re
         const ScanEnd end = reader.skip_entropy_coded(frame.stuffing());
         if (end.code == 0) fail(ErrorCode::truncated, end.offset, "the data end within a scan (no EOI)");
         if (end.offset == start) {
-            fail(ErrorCode::truncated, start, "expected entropy-coded data, found marker FF%02X", static_cast<unsigned>(end.code));
+            fail(ErrorCode::truncated, start, "expected entropy-coded data, found marker FF%02X",
+                 static_cast<unsigned>(end.code));
         }
         if (!is_restart(end.code)) break;
         if (restart_interval == 0) {
@@ -375,14 +384,16 @@ void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t re
 
 void refuse_unsupported(const Segment& segment) {
     const std::uint8_t code = segment.code;
-    const bool hierarchical = code == DHP || code == EXP || (code >= SOF5 && code <= SOF7) || (code >= SOF13 && code <= SOF15);
+    const bool hierarchical =
+        code == DHP || code == EXP || (code >= SOF5 && code <= SOF7) || (code >= SOF13 && code <= SOF15);
     if (hierarchical) {
-        fail(ErrorCode::unsupported, segment.offset, "hierarchical JPEG (marker FF%02X%s%s) is not supported", static_cast<unsigned>(code),
-             is_frame_header(code) ? ", " : "", is_frame_header(code) ? process_name(code) : "");
+        fail(ErrorCode::unsupported, segment.offset, "hierarchical JPEG (marker FF%02X%s%s) is not supported",
+             static_cast<unsigned>(code), is_frame_header(code) ? ", " : "",
+             is_frame_header(code) ? process_name(code) : "");
     }
     if (code >= SOF9 && code <= SOF11) {
-        fail(ErrorCode::unsupported, segment.offset, "JPEG process \"%s\" (marker FF%02X) is not supported", process_name(code),
-             static_cast<unsigned>(code));
+        fail(ErrorCode::unsupported, segment.offset, "JPEG process \"%s\" (marker FF%02X) is not supported",
+             process_name(code), static_cast<unsigned>(code));
     }
 }
 
@@ -464,13 +475,13 @@ void check_jpeg(Bytes data, const Header& header) {
         refuse_unsupported(segment);
         if (segment.code == EOI) {
             if (frame_found && covered.count() == frame.count) return;
-            fail(ErrorCode::truncated, segment.offset, "found EOI after the scans of %zu of %zu components", covered.count(),
-                 frame.count);
+            fail(ErrorCode::truncated, segment.offset, "found EOI after the scans of %zu of %zu components",
+                 covered.count(), frame.count);
         }
         if (is_frame_header(segment.code)) {
             if (frame_found) fail(ErrorCode::malformed, segment.offset, "found a second frame header");
             frame = read_frame_header(segment);
-            frame.lines = header.height;   // DNL or LSE may have stated them
+            frame.lines = header.height;  // DNL or LSE may have stated them
             frame.samples_per_line = header.width;
             frame_found = true;
         } else if (segment.code == SOS) {

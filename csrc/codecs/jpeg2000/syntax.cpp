@@ -16,8 +16,25 @@ using jpeg::Segment;
 
 // 15444-1 Table A.2, 15444-2 Table A.2, 15444-15 Table A.1.
 enum Code : std::uint8_t {
-    SOC = 0x4F, CAP = 0x50, SIZ = 0x51, COD = 0x52, COC = 0x53, TLM = 0x55, QCD = 0x5C, QCC = 0x5D, RGN = 0x5E, POC = 0x5F,
-    PPM = 0x60, MCT = 0x74, MCC = 0x75, MCO = 0x77, SOT = 0x90, SOP = 0x91, EPH = 0x92, SOD = 0x93, EOC = 0xD9,
+    SOC = 0x4F,
+    CAP = 0x50,
+    SIZ = 0x51,
+    COD = 0x52,
+    COC = 0x53,
+    TLM = 0x55,
+    QCD = 0x5C,
+    QCC = 0x5D,
+    RGN = 0x5E,
+    POC = 0x5F,
+    PPM = 0x60,
+    MCT = 0x74,
+    MCC = 0x75,
+    MCO = 0x77,
+    SOT = 0x90,
+    SOP = 0x91,
+    EPH = 0x92,
+    SOD = 0x93,
+    EOC = 0xD9,
 };
 
 constexpr std::size_t longest_component_count = 16384;
@@ -32,17 +49,21 @@ Segment next_segment(Bytes data, std::size_t& at) {
     segment.code = std::to_integer<std::uint8_t>(data[at + 1]);
     const auto code = static_cast<unsigned>(segment.code);
     if (data[at] != std::byte{0xFF} || segment.code < 0x30) {
-        fail(ErrorCode::malformed, at, "expected a marker, found bytes %02X%02X", std::to_integer<unsigned>(data[at]), code);
+        fail(ErrorCode::malformed, at, "expected a marker, found bytes %02X%02X", std::to_integer<unsigned>(data[at]),
+             code);
     }
     at += 2;
     segment.parameters_offset = at;
-    if (segment.code < 0x40 || segment.code == SOC || segment.code == SOD || segment.code == EOC || segment.code == EPH) return segment;
+    if (segment.code < 0x40 || segment.code == SOC || segment.code == SOD || segment.code == EOC || segment.code == EPH)
+        return segment;
     if (left < 4) fail(ErrorCode::truncated, data.size(), "the data end in the length of marker FF%02X", code);
     const std::size_t length = load_be<std::uint16_t>(data.data() + at);
-    if (length < 2) fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
+    if (length < 2)
+        fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
     if (length > left - 2) {
-        fail(ErrorCode::truncated, data.size(), "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code,
-             segment.offset, length, left - 2);
+        fail(ErrorCode::truncated, data.size(),
+             "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code, segment.offset, length,
+             left - 2);
     }
     segment.parameters = data.subspan(at + 2, length - 2);
     segment.parameters_offset = at + 2;
@@ -153,13 +174,15 @@ Size read_size(const Segment& segment) {
     const bool first_tile_right = size.tile_width != 0 && size.tile_height != 0 && size.tile_x <= size.x_origin &&
                                   size.tile_y <= size.y_origin && size.x_origin - size.tile_x < size.tile_width &&
                                   size.y_origin - size.tile_y < size.tile_height;
-    if (!first_tile_right) fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not hold the image's origin");
+    if (!first_tile_right)
+        fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not hold the image's origin");
     if (size.tiles() > 65535) {
         fail(ErrorCode::malformed, segment.offset, "SIZ: 65535 tiles are allowed, found %llu",
              static_cast<unsigned long long>(size.tiles()));
     }
     if (size.components < 1 || size.components > longest_component_count) {
-        fail(ErrorCode::malformed, segment.offset, "SIZ: 1 to 16384 components are allowed, found %zu", size.components);
+        fail(ErrorCode::malformed, segment.offset, "SIZ: 1 to 16384 components are allowed, found %zu",
+             size.components);
     }
     segment.require(36 + 3 * size.components);
     return size;
@@ -179,15 +202,18 @@ void fill_components(const Segment& segment, const Size& size, Header& header) {
         component.horizontal_step = segment.u8(at + 1);
         component.vertical_step = segment.u8(at + 2);
         if (component.precision > 38) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at, "SIZ: 1 to 38 bits are allowed, component %zu has %u", i,
-                 static_cast<unsigned>(component.precision));
+            fail(ErrorCode::malformed, segment.parameters_offset + at,
+                 "SIZ: 1 to 38 bits are allowed, component %zu has %u", i, static_cast<unsigned>(component.precision));
         }
         if (component.horizontal_step == 0 || component.vertical_step == 0) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at, "SIZ: component %zu is sampled every 0 grid points", i);
+            fail(ErrorCode::malformed, segment.parameters_offset + at,
+                 "SIZ: component %zu is sampled every 0 grid points", i);
         }
         // 15444-1 B.2
-        component.width = ceil_divide(size.x_end, component.horizontal_step) - ceil_divide(size.x_origin, component.horizontal_step);
-        component.height = ceil_divide(size.y_end, component.vertical_step) - ceil_divide(size.y_origin, component.vertical_step);
+        component.width =
+            ceil_divide(size.x_end, component.horizontal_step) - ceil_divide(size.x_origin, component.horizontal_step);
+        component.height =
+            ceil_divide(size.y_end, component.vertical_step) - ceil_divide(size.y_origin, component.vertical_step);
         if (component.horizontal_step != 1 || component.vertical_step != 1) header.subsampled = true;
         // JPEG 2000 has no identifiers: the index serves.
         component.identifier = static_cast<std::uint8_t>(i);
@@ -208,9 +234,9 @@ void add(Header& header, const char* name, std::int64_t value) { header.paramete
 // What the main header says, gathered over its segments.
 struct MainHeader {
     bool coding = false, quantisation = false;
-    bool reversible = true;       // 5/3 in all components
-    bool quantised = false;       // in some component
-    bool high_throughput = false; // HT code-blocks may occur
+    bool reversible = true;        // 5/3 in all components
+    bool quantised = false;        // in some component
+    bool high_throughput = false;  // HT code-blocks may occur
     bool part_2 = false;
     std::uint8_t multiple_component_transform = 0;
     std::uint8_t transformation = 0;
@@ -287,7 +313,8 @@ std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
         segment = next_segment(codestream, at);
         if (segment.code == SOT) break;
         if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
-            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header", static_cast<unsigned>(segment.code));
+            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
+                 static_cast<unsigned>(segment.code));
         }
         if (segment.code == TLM) tile_lengths = true;
         if (header != nullptr) read_main_segment(segment, main, *header);
@@ -316,9 +343,9 @@ Bytes codestream_of(Bytes data, const Header& header) {
 struct TilePart {
     std::size_t offset;
     std::uint16_t tile;
-    std::uint32_t length;   // Psot
-    std::uint8_t index;     // TPsot
-    std::uint8_t count;     // TNsot, 0: not stated here
+    std::uint32_t length;  // Psot
+    std::uint8_t index;    // TPsot
+    std::uint8_t count;    // TNsot, 0: not stated here
 };
 
 TilePart read_tile_part(const Segment& segment) {
@@ -346,10 +373,11 @@ void find_end_of_codestream(Bytes data, std::size_t at) {
         if (at >= data.size()) break;
         const auto code = std::to_integer<std::uint8_t>(data[at]);
         if (code == EOC) return;
-        if (code == SOP) at += 5;        // its segment holds a number that may look like a marker
+        if (code == SOP) at += 5;  // its segment holds a number that may look like a marker
         else if (code == EPH) at += 1;
         else if (code >= 0x90) {
-            fail(ErrorCode::malformed, at - 1, "found marker FF%02X in a tile-part of unstated length", static_cast<unsigned>(code));
+            fail(ErrorCode::malformed, at - 1, "found marker FF%02X in a tile-part of unstated length",
+                 static_cast<unsigned>(code));
         }
     }
     fail(ErrorCode::truncated, data.size(), "the last tile-part states no length, and the data end before EOC");
@@ -362,7 +390,8 @@ class TileCount {
 
     void add(const TilePart& part) {
         if (part.tile >= seen_.size()) {
-            fail(ErrorCode::malformed, part.offset, "SOT names tile %u, there are %zu", static_cast<unsigned>(part.tile), seen_.size());
+            fail(ErrorCode::malformed, part.offset, "SOT names tile %u, there are %zu",
+                 static_cast<unsigned>(part.tile), seen_.size());
         }
         if (seen_[part.tile]++ == 0) ++tiles_;
         announced_[part.tile] = std::max(announced_[part.tile], part.count);
@@ -413,8 +442,8 @@ void check_tile_parts(Bytes data, std::size_t at, std::size_t tiles, bool eoc_re
             return count.require_all_tiles(data.size());
         }
         if (part.length > data.size() - start) {
-            fail(ErrorCode::truncated, data.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start, part.length,
-                 data.size() - start);
+            fail(ErrorCode::truncated, data.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start,
+                 part.length, data.size() - start);
         }
         at = start + part.length;
         // Some encoders count EOC as part of the last tile-part.
@@ -434,7 +463,8 @@ void probe_jpeg2000(Bytes data, Header& header) {
 
 void check_jpeg2000(Bytes data, const Header& header) {
     const Bytes codestream = codestream_of(data, header);
-    if (!starts_codestream(codestream)) fail(ErrorCode::malformed, header.codestream_offset, "expected SOC and SIZ (FF4FFF51)");
+    if (!starts_codestream(codestream))
+        fail(ErrorCode::malformed, header.codestream_offset, "expected SOC and SIZ (FF4FFF51)");
     Size size;
     const std::size_t first = read_main_header(codestream, size, nullptr);
     // In boxes, a codestream without EOC also breaks the box's own length: that is a cut, not a habit.

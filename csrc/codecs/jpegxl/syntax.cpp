@@ -18,13 +18,15 @@ constexpr std::uint32_t box_type(const char (&name)[5]) {
            static_cast<std::uint32_t>(static_cast<unsigned char>(name[2])) << 8 | static_cast<unsigned char>(name[3]);
 }
 
-bool starts_codestream(Bytes data) { return data.size() >= 2 && data[0] == std::byte{0xFF} && data[1] == std::byte{0x0A}; }
+bool starts_codestream(Bytes data) {
+    return data.size() >= 2 && data[0] == std::byte{0xFF} && data[1] == std::byte{0x0A};
+}
 
 // --- boxes: 18181-2 -------------------------------------------------------------------------
 
 struct Box {
     std::uint32_t type = 0;
-    std::uint64_t offset = 0;          // of the box
+    std::uint64_t offset = 0;  // of the box
     std::uint64_t content_offset = 0;
     std::uint64_t stated_end = 0;
     bool complete = true;
@@ -49,12 +51,13 @@ bool next_box(Bytes data, std::uint64_t& at, Box& box) {
         length = load_be<std::uint64_t>(data.data() + at + 8);
         head = 16;
     } else if (length == 0) {
-        length = left;   // to the end
+        length = left;  // to the end
     }
-    if (length < head) fail(ErrorCode::malformed, at, "the length of a box is %llu", static_cast<unsigned long long>(length));
+    if (length < head)
+        fail(ErrorCode::malformed, at, "the length of a box is %llu", static_cast<unsigned long long>(length));
     box.complete = length <= left;
     box.content_offset = at + head;
-    box.stated_end = at + length;   // a length of up to 2^64 - 1 wraps only where the box is not complete
+    box.stated_end = at + length;  // a length of up to 2^64 - 1 wraps only where the box is not complete
     at += std::min(length, left);
     return true;
 }
@@ -178,7 +181,8 @@ void read_size(BitReader& reader, std::uint32_t& width, std::uint32_t& height) {
 void skip_preview(BitReader& reader) {
     const bool multiple_of_8 = reader.flag();
     const auto side = [&reader, multiple_of_8] {
-        return multiple_of_8 ? u32(reader, {16, 0}, {32, 0}, {1, 5}, {33, 9}) : u32(reader, {1, 6}, {65, 8}, {321, 10}, {1345, 12});
+        return multiple_of_8 ? u32(reader, {16, 0}, {32, 0}, {1, 5}, {33, 9})
+                             : u32(reader, {1, 6}, {65, 8}, {321, 10}, {1345, 12});
     };
     side();
     if (reader.bits(3) == 0) side();
@@ -215,19 +219,19 @@ struct ExtraChannel {
 
 ExtraChannel read_extra_channel(BitReader& reader) {
     ExtraChannel channel;
-    if (reader.flag()) return channel;   // the default: 8-bit alpha
+    if (reader.flag()) return channel;  // the default: 8-bit alpha
     const std::uint32_t type = enumeration(reader);
     channel.depth = read_bit_depth(reader);
     channel.dimension_shift = u32(reader, {0, 0}, {3, 0}, {4, 0}, {1, 3});
     reader.skip(std::uint64_t{8} * u32(reader, {0, 0}, {0, 4}, {16, 5}, {48, 10}));
-    if (type == 0) reader.flag();                                        // alpha: premultiplied
-    if (type == 2) reader.skip(std::uint64_t{4} * 16);                   // spot colour
-    if (type == 5) u32(reader, {1, 0}, {0, 2}, {3, 4}, {19, 8});         // colour filter array
+    if (type == 0) reader.flag();                                 // alpha: premultiplied
+    if (type == 2) reader.skip(std::uint64_t{4} * 16);            // spot colour
+    if (type == 5) u32(reader, {1, 0}, {0, 2}, {3, 4}, {19, 8});  // colour filter array
     return channel;
 }
 
 struct ColourEncoding {
-    std::uint32_t space = 0;   // 0 RGB, 1 grey, 2 XYB, 3 unknown
+    std::uint32_t space = 0;  // 0 RGB, 1 grey, 2 XYB, 3 unknown
     bool icc = false;
 };
 
@@ -243,14 +247,14 @@ ColourEncoding read_colour_encoding(BitReader& reader) {
     if (colour.icc) return colour;
     constexpr std::uint32_t custom = 2;
     if (colour.space != 2) {
-        if (enumeration(reader) == custom) skip_custom_xy(reader);       // white point
-        if (colour.space != 1 && enumeration(reader) == custom) {        // primaries
+        if (enumeration(reader) == custom) skip_custom_xy(reader);  // white point
+        if (colour.space != 1 && enumeration(reader) == custom) {   // primaries
             for (int i = 0; i < 3; ++i) skip_custom_xy(reader);
         }
-        if (reader.flag()) reader.bits(24);                              // gamma
-        else enumeration(reader);                                        // transfer function
+        if (reader.flag()) reader.bits(24);  // gamma
+        else enumeration(reader);            // transfer function
     }
-    enumeration(reader);                                                 // rendering intent
+    enumeration(reader);  // rendering intent
     return colour;
 }
 
@@ -281,7 +285,7 @@ struct Metadata {
     bool animation = false;
     bool preview = false;
     ColourEncoding colour;
-    bool known_coding = false;   // the first frame's header could be reached
+    bool known_coding = false;  // the first frame's header could be reached
     bool modular = false;
 };
 
@@ -320,12 +324,13 @@ Metadata read_metadata(BitReader& reader, Header& header, std::size_t offset) {
             if (metadata.animation) skip_animation(reader);
         }
         metadata.depth = read_bit_depth(reader);
-        reader.flag();   // modular_16bit_buffers
+        reader.flag();  // modular_16bit_buffers
         metadata.extra_channels = u32(reader, {0, 0}, {1, 0}, {2, 4}, {1, 12});
-        for (std::uint32_t i = 0; i < metadata.extra_channels && !reader.overrun(); ++i) extra.push_back(read_extra_channel(reader));
+        for (std::uint32_t i = 0; i < metadata.extra_channels && !reader.overrun(); ++i)
+            extra.push_back(read_extra_channel(reader));
         metadata.xyb = reader.flag();
         metadata.colour = read_colour_encoding(reader);
-        if (extra_fields && !reader.flag()) reader.skip(16 + 16 + 1 + 16);   // tone mapping
+        if (extra_fields && !reader.flag()) reader.skip(16 + 16 + 1 + 16);  // tone mapping
         skip_extensions(reader);
     }
     if (reader.overrun()) return metadata;
@@ -335,7 +340,7 @@ Metadata read_metadata(BitReader& reader, Header& header, std::size_t offset) {
     skip_transform_data(reader, metadata.xyb);
     if (!metadata.colour.icc && !metadata.preview) {
         reader.align();
-        const bool default_frame = reader.flag();   // VarDCT
+        const bool default_frame = reader.flag();  // VarDCT
         if (!default_frame) {
             reader.bits(2);
             metadata.modular = reader.bits(1) == 1;
@@ -359,7 +364,8 @@ void probe_jpegxl(Bytes data, Header& header) {
         header.codestream_size = data.size();
     } else {
         read_boxes(data, header, codestream, reconstruction);
-        if (header.codestream_size == 0) fail(ErrorCode::truncated, data.size(), "expected a codestream box (jxlc or jxlp), found none");
+        if (header.codestream_size == 0)
+            fail(ErrorCode::truncated, data.size(), "expected a codestream box (jxlc or jxlp), found none");
         if (!starts_codestream(codestream.start)) {
             fail(ErrorCode::malformed, header.codestream_offset, "expected the start of a JPEG XL codestream (FF0A)");
         }
@@ -369,7 +375,8 @@ void probe_jpegxl(Bytes data, Header& header) {
     read_size(reader, header.width, header.height);
     if (reader.overrun()) fail(ErrorCode::truncated, data.size(), "the data end in the JPEG XL size header");
     const Metadata metadata = read_metadata(reader, header, header.codestream_offset);
-    if (header.components.empty()) fail(ErrorCode::truncated, data.size(), "the data end in the JPEG XL image metadata");
+    if (header.components.empty())
+        fail(ErrorCode::truncated, data.size(), "the data end in the JPEG XL image metadata");
 
     // Reversible: modular coding without XYB, and no JPEG behind it whose DCT was not. Where an ICC
     // profile or a preview hides the frame header, that stays unproven, hence false.
@@ -399,16 +406,19 @@ void check_jpegxl(Bytes data, const Header& header) {
         }
         if (box.type == box_type("jxlc")) whole = true;
         if (box.type != box_type("jxlp")) continue;
-        if (at - box.content_offset < 4) fail(ErrorCode::malformed, box.offset, "a jxlp box needs 4 bytes for its index");
+        if (at - box.content_offset < 4)
+            fail(ErrorCode::malformed, box.offset, "a jxlp box needs 4 bytes for its index");
         // 18181-2: an index that counts from 0; its top bit marks the last part.
         const std::uint32_t index = load_be<std::uint32_t>(data.data() + box.content_offset);
         if ((index & 0x7FFFFFFFU) != parts || last_part) {
-            fail(ErrorCode::malformed, box.content_offset, "expected part %u of the codestream, found index %08X", parts, index);
+            fail(ErrorCode::malformed, box.content_offset, "expected part %u of the codestream, found index %08X",
+                 parts, index);
         }
         ++parts;
         last_part = (index & 0x80000000U) != 0;
     }
-    if (!whole && !last_part) fail(ErrorCode::truncated, data.size(), "the data end before the last part of the codestream (jxlp)");
+    if (!whole && !last_part)
+        fail(ErrorCode::truncated, data.size(), "the data end before the last part of the codestream (jxlp)");
 }
 
 }  // namespace dcmturbo

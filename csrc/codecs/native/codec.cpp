@@ -14,7 +14,11 @@ void probe(const Fragments& frame, const PixelAttributes& attributes, Context&, 
 }  // namespace
 
 const Codec native_codec = {
-    .name = "native", .probe = probe, .decode = native::decode, .encode_bound = native::encode_bound, .encode = native::encode,
+    .name = "native",
+    .probe = probe,
+    .decode = native::decode,
+    .encode_bound = native::encode_bound,
+    .encode = native::encode,
 };
 
 }  // namespace dcmturbo

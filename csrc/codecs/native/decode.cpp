@@ -15,7 +15,8 @@ constexpr std::size_t block = PixelWriter::block;
 
 class FrameDecoder {
   public:
-    FrameDecoder(Bytes frame, const PixelAttributes& attributes, const FrameOut& out, const Options& options, Context& context)
+    FrameDecoder(Bytes frame, const PixelAttributes& attributes, const FrameOut& out, const Options& options,
+                 Context& context)
         : frame_(frame),
           attributes_(attributes),
           out_(out),
@@ -52,7 +53,8 @@ class FrameDecoder {
         const bool planar = samples_ > 1 && attributes_.planar_configuration == 1;
         stored.pixel_stride = static_cast<std::ptrdiff_t>(planar ? cell_ : cell_ * samples_);
         stored.row_stride = stored.pixel_stride * static_cast<std::ptrdiff_t>(out_.format.columns);
-        stored.sample_stride = planar ? stored.row_stride * static_cast<std::ptrdiff_t>(out_.format.rows) : static_cast<std::ptrdiff_t>(cell_);
+        stored.sample_stride = planar ? stored.row_stride * static_cast<std::ptrdiff_t>(out_.format.rows)
+                                      : static_cast<std::ptrdiff_t>(cell_);
         writer_.convert(stored, pixels, attributes_.big_endian && cell_ > 1, context_.arena);
     }
 
@@ -78,7 +80,8 @@ class FrameDecoder {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
             const std::uint64_t bit = first_bit_ + first;
             std::byte* to = writer_.direct(first) != nullptr ? writer_.direct(first) : plane;
-            context_.kernels.unpack_bits(from + bit / 8, static_cast<unsigned>(bit % 8), reinterpret_cast<std::uint8_t*>(to), count);
+            context_.kernels.unpack_bits(from + bit / 8, static_cast<unsigned>(bit % 8),
+                                         reinterpret_cast<std::uint8_t*>(to), count);
             if (to == plane) writer_.write(first, count, &plane);
         }
     }
@@ -88,8 +91,9 @@ class FrameDecoder {
         for (std::byte*& plane : planes) plane = context_.arena.allocate(block);
         for (std::uint64_t first = 0; first < pixels; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
-            context_.kernels.expand_422(reinterpret_cast<const std::uint8_t*>(bytes_ + first * 2), reinterpret_cast<std::uint8_t*>(planes[0]),
-                                        reinterpret_cast<std::uint8_t*>(planes[1]), reinterpret_cast<std::uint8_t*>(planes[2]), count);
+            context_.kernels.expand_422(
+                reinterpret_cast<const std::uint8_t*>(bytes_ + first * 2), reinterpret_cast<std::uint8_t*>(planes[0]),
+                reinterpret_cast<std::uint8_t*>(planes[1]), reinterpret_cast<std::uint8_t*>(planes[2]), count);
             if (writer_.corrects()) {
                 for (std::byte* plane : planes) writer_.correct(plane, plane, count);
             }
@@ -111,12 +115,13 @@ class FrameDecoder {
 
 }  // namespace
 
-Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header&, const FrameOut& out, const Options& options,
-               Context& context) {
+Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header&, const FrameOut& out,
+               const Options& options, Context& context) {
     const std::uint64_t pixels = out.format.pixels();
     if (attributes.photometric == Photometric::ybr_full_422 && attributes.samples_per_pixel == 3 &&
         (attributes.bits_allocated != 8 || attributes.columns % 2 != 0)) {
-        fail(ErrorCode::unsupported, no_offset, "native YBR_FULL_422 has 8-bit samples and an even number of columns, not %u bits and %u columns",
+        fail(ErrorCode::unsupported, no_offset,
+             "native YBR_FULL_422 has 8-bit samples and an even number of columns, not %u bits and %u columns",
              unsigned{attributes.bits_allocated}, attributes.columns);
     }
     FrameDecoder decoder(frame.contiguous(context.arena), attributes, out, options, context);
@@ -131,7 +136,11 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
     } catch (DecodeError& error) {
         if (!options.salvage || present == 0) throw;
         decoder.decode(present);
-        return {.valid_pixels = present, .complete = false, .code = error.code, .offset = error.offset, .message = error.message};
+        return {.valid_pixels = present,
+                .complete = false,
+                .code = error.code,
+                .offset = error.offset,
+                .message = error.message};
     }
 }
 

@@ -13,9 +13,11 @@ std::uint64_t encode_bound(const FrameIn& frame) {
 
 std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& context) {
     const PixelAttributes& a = frame.attributes;
-    if (out.size() < encode_bound(frame)) fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
+    if (out.size() < encode_bound(frame))
+        fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
     if (a.photometric == Photometric::ybr_full_422 && a.samples_per_pixel == 3) {
-        fail(ErrorCode::unsupported, no_offset, "encoding to YBR_FULL_422 discards chroma: convert the frame to YBR_FULL or RGB instead");
+        fail(ErrorCode::unsupported, no_offset,
+             "encoding to YBR_FULL_422 discards chroma: convert the frame to YBR_FULL or RGB instead");
     }
     const std::size_t cell = a.bits_allocated == 1 ? 1 : a.bits_allocated / 8u;
     const std::uint64_t pixels = std::uint64_t{a.rows} * a.columns;
@@ -23,8 +25,11 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& cont
     if (a.bits_allocated == 1) begin = context.arena.allocate(static_cast<std::size_t>(pixels));
     std::byte* to = begin;
     const auto put = [&](std::uint32_t row, std::uint32_t column, unsigned sample) {
-        std::memcpy(to, frame.base + static_cast<std::ptrdiff_t>(row) * frame.row_stride + static_cast<std::ptrdiff_t>(column) * frame.pixel_stride +
-                            static_cast<std::ptrdiff_t>(sample) * frame.sample_stride, cell);
+        std::memcpy(to,
+                    frame.base + static_cast<std::ptrdiff_t>(row) * frame.row_stride +
+                        static_cast<std::ptrdiff_t>(column) * frame.pixel_stride +
+                        static_cast<std::ptrdiff_t>(sample) * frame.sample_stride,
+                    cell);
         to += cell;
     };
     const unsigned planes = a.planar_configuration == 1 ? a.samples_per_pixel : 1u;
@@ -47,7 +52,8 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& cont
     auto size = static_cast<std::size_t>(to - begin);
     if (a.bits_allocated == 1) {
         size = static_cast<std::size_t>((pixels + 7) / 8);
-        context.kernels.pack_bits(reinterpret_cast<const std::uint8_t*>(begin), reinterpret_cast<std::uint8_t*>(out.data()), static_cast<std::size_t>(pixels));
+        context.kernels.pack_bits(reinterpret_cast<const std::uint8_t*>(begin),
+                                  reinterpret_cast<std::uint8_t*>(out.data()), static_cast<std::size_t>(pixels));
     }
     if (size % 2 != 0) out[size++] = std::byte{0};  // PS3.5, 7.1.1: values have even length
     return size;

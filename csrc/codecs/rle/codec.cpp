@@ -18,7 +18,11 @@ void probe(const Fragments& frame, const PixelAttributes& attributes, Context& c
 }  // namespace
 
 const Codec rle_codec = {
-    .name = "rle", .probe = probe, .decode = rle::decode, .encode_bound = rle::encode_bound, .encode = rle::encode,
+    .name = "rle",
+    .probe = probe,
+    .decode = rle::decode,
+    .encode_bound = rle::encode_bound,
+    .encode = rle::encode,
 };
 
 }  // namespace dcmturbo

@@ -23,7 +23,8 @@ PackBitsLane lane_of(Bytes segment) {
 
 class FrameDecoder {
   public:
-    FrameDecoder(Bytes frame, const PixelAttributes& attributes, const FrameOut& out, const Options& options, Context& context)
+    FrameDecoder(Bytes frame, const PixelAttributes& attributes, const FrameOut& out, const Options& options,
+                 Context& context)
         : frame_(frame),
           segments_(read_segments(frame, segment_count(attributes))),
           cell_(sample_size(out.format.type)),
@@ -65,13 +66,18 @@ class FrameDecoder {
     Outcome complete() const { return {.valid_pixels = pixels_, .complete = true, .message = {}}; }
 
     Outcome cut_short(unsigned segment, std::uint64_t decoded, std::uint64_t expected, std::uint64_t valid) const {
-        const auto end = static_cast<std::uint64_t>(segments_.bytes[segment].data() + segments_.bytes[segment].size() - frame_.data());
+        const auto end = static_cast<std::uint64_t>(segments_.bytes[segment].data() + segments_.bytes[segment].size() -
+                                                    frame_.data());
         try {
             fail(ErrorCode::truncated, end, "RLE segment %u decodes to %llu bytes, the image needs %llu", segment,
                  static_cast<unsigned long long>(decoded), static_cast<unsigned long long>(expected));
         } catch (DecodeError& error) {
             if (!salvage_ || valid == 0) throw;
-            return {.valid_pixels = valid, .complete = false, .code = error.code, .offset = error.offset, .message = error.message};
+            return {.valid_pixels = valid,
+                    .complete = false,
+                    .code = error.code,
+                    .offset = error.offset,
+                    .message = error.message};
         }
     }
 
@@ -89,7 +95,8 @@ class FrameDecoder {
         lane.wanted = end;
         packbits_decode_bounded(lane, end);
         const auto decoded = static_cast<std::uint64_t>(lane.to - begin);
-        if (writer_.corrects()) writer_.correct(writer_.direct(0), writer_.direct(0), static_cast<std::size_t>(decoded));
+        if (writer_.corrects())
+            writer_.correct(writer_.direct(0), writer_.direct(0), static_cast<std::size_t>(decoded));
         return decoded == pixels_ ? complete() : cut_short(0, decoded, pixels_, decoded);
     }
 
@@ -103,7 +110,8 @@ class FrameDecoder {
         }
         std::array<std::byte*, 4> cells{};
         for (unsigned sample = 0; sample < samples_; ++sample) {
-            cells[sample] = cell_ == 1 ? reinterpret_cast<std::byte*>(planes[sample]) : context_.arena.allocate(block * cell_);
+            cells[sample] =
+                cell_ == 1 ? reinterpret_cast<std::byte*>(planes[sample]) : context_.arena.allocate(block * cell_);
         }
         for (std::uint64_t first = 0; first < pixels_; first += block) {
             auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels_ - first));
@@ -142,7 +150,8 @@ class FrameDecoder {
                     if (writer_.corrects()) writer_.correct(cells[sample], cells[sample], count);
                     break;
                 case 2:
-                    kernels.merge16(bytes[0], bytes[1], reinterpret_cast<std::uint16_t*>(to), count, writer_.unused_bits(), writer_.sign_extends());
+                    kernels.merge16(bytes[0], bytes[1], reinterpret_cast<std::uint16_t*>(to), count,
+                                    writer_.unused_bits(), writer_.sign_extends());
                     break;
                 case 4:
                     kernels.merge32(bytes, reinterpret_cast<std::uint32_t*>(to), count);
@@ -171,11 +180,12 @@ class FrameDecoder {
 }  // namespace
 
 unsigned segment_count(const PixelAttributes& attributes) {
-    return attributes.bits_allocated == 1 ? 1u : unsigned{attributes.samples_per_pixel} * (attributes.bits_allocated / 8u);
+    return attributes.bits_allocated == 1 ? 1u
+                                          : unsigned{attributes.samples_per_pixel} * (attributes.bits_allocated / 8u);
 }
 
-Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header&, const FrameOut& out, const Options& options,
-               Context& context) {
+Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header&, const FrameOut& out,
+               const Options& options, Context& context) {
     FrameDecoder decoder(frame.contiguous(context.arena), attributes, out, options, context);
     return attributes.bits_allocated == 1 ? decoder.decode_bits() : decoder.decode();
 }

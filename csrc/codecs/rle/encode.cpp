@@ -35,10 +35,12 @@ void extract_plane(const FrameIn& frame, unsigned sample, std::size_t significan
     }
 }
 
-std::uint8_t* encode_segment(const std::uint8_t* plane, const Planes& planes, std::uint8_t* to, std::uint64_t* equal, const Kernels& kernels) {
+std::uint8_t* encode_segment(const std::uint8_t* plane, const Planes& planes, std::uint8_t* to, std::uint64_t* equal,
+                             const Kernels& kernels) {
     const std::uint8_t* begin = to;
     const auto row_size = static_cast<std::size_t>(planes.row_size);
-    for (std::uint64_t row = 0; row < planes.rows; ++row, plane += row_size) to = kernels.packbits_encode_row(plane, row_size, to, equal);
+    for (std::uint64_t row = 0; row < planes.rows; ++row, plane += row_size)
+        to = kernels.packbits_encode_row(plane, row_size, to, equal);
     if ((to - begin) % 2 != 0) *to++ = 0;  // PS3.5, G.3.1: segments have even length
     return to;
 }
@@ -48,7 +50,8 @@ std::uint8_t* encode_segment(const std::uint8_t* plane, const Planes& planes, st
 std::uint64_t encode_bound(const FrameIn& frame) {
     const Planes planes = planes_of(frame.attributes);
     const std::uint64_t row = checked_add(planes.row_size, (planes.row_size + 127) / 128);
-    return checked_add(checked_multiply(checked_add(checked_multiply(row, planes.rows), 1), std::uint64_t{segment_count(frame.attributes)}),
+    return checked_add(checked_multiply(checked_add(checked_multiply(row, planes.rows), 1),
+                                        std::uint64_t{segment_count(frame.attributes)}),
                        header_size + row_slack);
 }
 
@@ -56,11 +59,14 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& cont
     const PixelAttributes& a = frame.attributes;
     const unsigned count = segment_count(a);
     if (count > max_segments) {
-        fail(ErrorCode::unsupported, no_offset, "an RLE frame has at most 15 segments (PS3.5, G.2), %u samples of %u bits need %u",
+        fail(ErrorCode::unsupported, no_offset,
+             "an RLE frame has at most 15 segments (PS3.5, G.2), %u samples of %u bits need %u",
              unsigned{a.samples_per_pixel}, unsigned{a.bits_allocated}, count);
     }
-    if (out.size() < encode_bound(frame)) fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
-    if (encode_bound(frame) > 0xffffffffu) fail(ErrorCode::unsupported, no_offset, "an RLE frame of more than 4 GiB: its offsets have 32 bits");
+    if (out.size() < encode_bound(frame))
+        fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
+    if (encode_bound(frame) > 0xffffffffu)
+        fail(ErrorCode::unsupported, no_offset, "an RLE frame of more than 4 GiB: its offsets have 32 bits");
     const Planes planes = planes_of(a);
     const Kernels& kernels = context.kernels;
     auto* equal = context.arena.allocate_array<std::uint64_t>(static_cast<std::size_t>(planes.row_size / 64 + 2));

@@ -9,7 +9,8 @@ namespace dcmturbo::rle {
 
 Segments read_segments(Bytes frame, unsigned expected) {
     if (frame.size() < header_size) {
-        fail(ErrorCode::truncated, frame.size(), "an RLE frame begins with a header of 64 bytes (PS3.5, G.5), this one has %zu", frame.size());
+        fail(ErrorCode::truncated, frame.size(),
+             "an RLE frame begins with a header of 64 bytes (PS3.5, G.5), this one has %zu", frame.size());
     }
     Segments segments;
     const auto count = load_le<std::uint32_t>(frame.data());

@@ -1,0 +1,329 @@
+"""A batch of frames: checked arguments in, the core's pool or the library's in the middle, errors out."""
+
+from __future__ import annotations
+
+import enum
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from dcmturbo import _core, library
+from dcmturbo.configuration import config
+from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+
+if TYPE_CHECKING:
+    from dcmturbo.image import Image
+    from dcmturbo.sources import OpenedSource
+    from dcmturbo.syntaxes import TransferSyntax
+
+__all__ = ["FrameStatus", "decode_batch", "decode_library_frame"]
+
+OnError = Literal["raise", "salvage"]
+
+
+class FrameStatus(enum.IntEnum):
+    """What became of a frame: the values of a ``status`` array."""
+
+    OK = 0
+    PARTIAL = 1
+    MISSING = 2
+    FAILED = 3
+
+
+# What the codestream says against the dataset, in words for people. Differences of sign and precision are
+# settled without loss and common, so nothing is said of them.
+_NOTES = {
+    "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
+    "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
+    "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
+    "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
+}
+
+
+def stack_level() -> int:
+    """Return the stack level of the first frame outside this package, for warnings."""
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "dcmturbo":
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+def check_on_error(on_error: str) -> bool:
+    """Return whether to salvage; refuse anything but the two words."""
+    if on_error not in ("raise", "salvage"):
+        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'salvage'")
+    return on_error == "salvage"
+
+
+def check_status(status: np.ndarray | None, count: int) -> None:
+    """Refuse a status array that cannot take a byte for each of `count` frames."""
+    if status is None:
+        return
+    if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
+        raise ValueError(f"status must be an array of {count} uint8, one a frame")
+    if not status.flags.writeable:
+        raise ValueError("status is read-only")
+
+
+def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse an output that is not exactly of this shape and type, or cannot be written."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise ValueError(f"out has dtype {out.dtype}, the frames have {dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, the frames have {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+
+
+# PS3.5, 8.1.1: by Bits Allocated and Pixel Representation; single bits come out as bytes.
+_SAMPLE_DTYPES = {(8 * size, sign): np.dtype(f"{'ui'[sign]}{size}") for size in (1, 2, 4, 8) for sign in (0, 1)} | {
+    (1, sign): np.dtype(np.uint8) for sign in (0, 1)
+}
+
+
+def sample_dtype(bits_allocated: int, pixel_representation: int) -> np.dtype[Any]:
+    """Return the type of a decoded sample of Pixel Data."""
+    try:
+        return _SAMPLE_DTYPES[bits_allocated, pixel_representation]
+    except KeyError:
+        raise DecodeError(
+            f"Bits Allocated {bits_allocated} with Pixel Representation {pixel_representation}: "
+            "the one is 1, 8, 16, 32 or 64, the other 0 or 1",
+            code="argument",
+        ) from None
+
+
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an empty array aligned to 64 bytes, unless it would be larger than the limits allow."""
+    size = dtype.itemsize
+    for extent in shape:
+        size *= extent
+    limit = config.limits.max_output
+    if size > limit:
+        raise LimitExceeded(f"an array of shape {shape} needs {size} bytes; dt.config.limits.max_output allows {limit}")
+    try:
+        return _core.aligned_empty(dtype, list(shape))
+    except MemoryError:
+        raise LimitExceeded(
+            f"there is no memory for an array of shape {shape} ({size} bytes)", code="out_of_memory"
+        ) from None
+
+
+def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
+    """Return the bytes of a frame, without a copy where they are in memory in one piece."""
+    if opened.buffer is not None:
+        ranges = opened.index.ranges(position)
+        if len(ranges) == 1:
+            offset, size = ranges[0]
+            return opened.buffer[offset : offset + size]
+    return memoryview(opened.index.read_frame(position))
+
+
+Failure = tuple[int, int, Error]
+
+
+def decode_batch(
+    images: Sequence[Image],
+    image_of: np.ndarray | None,
+    frames: np.ndarray,
+    out: np.ndarray,
+    *,
+    threads: int,
+    salvage: bool,
+    fill_value: float,
+    status: np.ndarray | None,
+) -> list[Failure]:
+    """Decode ``frames[k]`` of ``images[image_of[k]]`` into ``out[k]``.
+
+    The core's pool does it where the core has the codec, the library's where it has not: one pool a call.
+
+    Returns
+    -------
+    list of (k, status, error)
+        What is not OK, in the order of k. Without salvage at most the first.
+    """
+    if len(frames) == 0:
+        return []
+    if any(uses_library(image._open.syntax) for image in images):
+        return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
+    streams = [_core.Stream(i._open.index, i._open.syntax.uid, i._open.attributes, i._format) for i in images]
+    told = _core.decode_frames(
+        streams,
+        np.empty(0, np.uint32) if image_of is None else image_of,
+        frames,
+        out,
+        threads=threads,
+        salvage=salvage,
+        fill_value=fill_value,
+        status=status if status is not None and status.flags.c_contiguous else None,
+    )
+    failures = []
+    for k, frame_status, code, offset, message in told:
+        error = make_error(code, message, frame=int(frames[k]), offset=offset)
+        failure = images[0 if image_of is None else image_of[k]]._open.source.take_failure()
+        if failure is not None:
+            error.__cause__ = failure
+        failures.append((k, frame_status, error))
+    if status is not None and not status.flags.c_contiguous:
+        status[...] = FrameStatus.OK
+        for k, frame_status, _ in failures:
+            status[k] = frame_status
+    return failures
+
+
+def uses_library(syntax: TransferSyntax) -> bool:
+    """Whether a library codec decodes a syntax, as things are configured."""
+    return syntax.library and (not syntax.own or config.prefer == "library")
+
+
+def _decode_batch_library(
+    images: Sequence[Image],
+    image_of: np.ndarray | None,
+    frames: np.ndarray,
+    out: np.ndarray,
+    threads: int,
+    salvage: bool,
+    fill_value: float,
+    status: np.ndarray | None,
+) -> list[Failure]:
+    notes: set[tuple[int, str]] = set()
+
+    def decode_one(k: int) -> Failure | None:
+        which = 0 if image_of is None else int(image_of[k])
+        image = images[which]
+        opened = image._open
+        frame = int(frames[k])
+        try:
+            if not uses_library(opened.syntax):
+                own = decode_batch(
+                    [image],
+                    None,
+                    frames[k : k + 1],
+                    out[k : k + 1],
+                    threads=1,
+                    salvage=salvage,
+                    fill_value=fill_value,
+                    status=None,
+                )
+                if own:
+                    if not salvage:
+                        raise own[0][2]
+                    return k, own[0][1], own[0][2]
+                return None
+            complaint, found = decode_library_frame(
+                encoded_frame(opened, frame),
+                opened.syntax,
+                opened.attributes,
+                out[k],
+                raw=image._raw,
+                keep_unused_bits=image._keep,
+                salvage=salvage,
+            )
+            notes.update((which, note) for note in found)
+            if complaint is None:
+                return None
+            complaint.frame = frame
+            return k, FrameStatus.PARTIAL, complaint
+        except Error as error:
+            error.frame = frame
+            if not salvage:
+                raise
+            out[k] = clamp_fill(fill_value, out.dtype)
+            return k, FrameStatus.MISSING if error.code == "missing_frame" else FrameStatus.FAILED, error
+
+    results = library.map_frames(decode_one, range(len(frames)), threads)
+    failures = [result for result in results if result is not None]
+    if status is not None:
+        status[...] = FrameStatus.OK
+        for k, frame_status, _ in failures:
+            status[k] = frame_status
+    for which, note in sorted(notes):
+        if note in _NOTES:
+            images[which]._warn(_NOTES[note])
+    return failures
+
+
+def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as the type holds it: clamped, never wrapped."""
+    if dtype.kind not in "iu":
+        return fill_value
+    if fill_value != fill_value:
+        return 0
+    info = np.iinfo(dtype)
+    return int(min(max(fill_value, info.min), info.max))
+
+
+def decode_library_frame(
+    data: memoryview,
+    syntax: TransferSyntax,
+    attributes: _core.Attributes,
+    out: np.ndarray,
+    *,
+    raw: bool,
+    keep_unused_bits: bool,
+    salvage: bool,
+) -> tuple[Error | None, list[str]]:
+    """Decode one frame through a library into `out`, in its final form.
+
+    Returns
+    -------
+    (Error or None, list of str)
+        What is wrong with a frame that was salvaged; and the notes of `frame_format`.
+    """
+    complaint: Error | None = None
+    if syntax.family == "deflated_frame":
+        # Native frames inside (PS3.5, A.4.13).
+        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
+        _core.check_limits(form, 1)
+        native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
+        _core.decode_native_frame(native, attributes, form, out)
+        return None, []
+    header = _core.probe(data)
+    form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
+    _core.check_limits(form, 1)
+    try:
+        _core.check(data, header)
+    except DecodeError as error:
+        if not salvage or error.code == "unsupported":
+            raise
+        complaint = error
+    finished = form.significant_bits == 0 and not form.converts_colour
+    samples = library.decode(data, header, out=out if finished else None)
+    if np.may_share_memory(samples, out):
+        return complaint, form.notes
+    if samples.shape != out.shape:
+        raise DecodeError(
+            f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
+        )
+    if samples.dtype.itemsize != out.dtype.itemsize:
+        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
+    _core.finish_frame(samples.view(out.dtype), form, out)
+    return complaint, form.notes
+
+
+def conclude(
+    failures: list[Failure], frames: np.ndarray, status: np.ndarray | None, *, salvage: bool, count: int
+) -> None:
+    """Raise the first failure, or warn of all that salvage left out."""
+    if not failures:
+        return
+    if not salvage:
+        raise failures[0][2]
+    summary = np.zeros(count, np.uint8)
+    for k, frame_status, _ in failures:
+        summary[k] = frame_status
+    errors = {k: error for k, _, error in failures}
+    first = failures[0][2]
+    warnings.warn(
+        DecodeWarning(
+            f"{len(failures)} of {count} frames are not complete; the first: {first}", status=summary, errors=errors
+        ),
+        stacklevel=stack_level(),
+    )

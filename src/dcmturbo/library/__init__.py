@@ -1,0 +1,17 @@
+"""The codecs that a library does: JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL, deflate.
+
+Plain functions on one frame, behind the same contract as the core's own codecs. Decoding takes the
+header that ``_core.probe`` made and expects that ``_core.check`` has walked the markers: most of these
+libraries return wrong pixels for a frame that is cut short, without an error. Damage inside a scan stays
+unseen even so.
+
+Samples are returned as they are coded: no colour conversion except the inverse RCT or ICT of JPEG 2000,
+which is part of that format; no sign extension. `imagecodecs` is imported at first use, because that
+takes longer than decoding most files.
+"""
+
+from dcmturbo.library.decoding import decode, inflate, reconstruct_jpeg
+from dcmturbo.library.encoding import deflate, encode
+from dcmturbo.library.pool import map_frames
+
+__all__ = ["decode", "deflate", "encode", "inflate", "map_frames", "reconstruct_jpeg"]

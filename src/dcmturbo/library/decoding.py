@@ -1,0 +1,221 @@
+"""Decoding one frame with a library: samples as they are coded."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.errors import DecodeError
+from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
+from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
+
+__all__ = ["decode", "inflate", "reconstruct_jpeg"]
+
+
+def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
+    """Return the samples of one frame as its codestream holds them.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The whole frame, with its container boxes if it has any.
+    header : Header
+        What ``_core.probe(data)`` returned; ``_core.check(data, header)`` should have passed.
+    out : numpy.ndarray, optional
+        Memory for the result, used where it is C-contiguous and of the shape and item size that the
+        codestream asks for; its sign does not matter (the bits are the same). Otherwise ignored.
+
+    Returns
+    -------
+    numpy.ndarray
+        `out` itself where it was used, else a new array: shape ``(rows, columns)``, or ``(rows, columns,
+        components)`` where there are several; C-contiguous; the smallest integer type for the precision,
+        signed as the codestream says.
+
+    Raises
+    ------
+    DecodeError
+        With ``code`` "unsupported" for what the library cannot return: subsampled components of JPEG 2000,
+        JPEG-LS and JPEG Lossless, components of different precision, more than 26 bits. Otherwise for
+        damage that the library finds.
+    """
+    decoder = _DECODERS.get(header.format)
+    if decoder is None:
+        raise DecodeError(f"no library decodes format {header.format!r}", code="unsupported")
+    dtype = _sample_type(header)
+    count = len(header.components)
+    shape = (header.height, header.width) if count == 1 else (header.height, header.width, count)
+    target = _target(out, shape, dtype)
+    samples = decoder(data, header, target)
+    if samples.shape != shape or samples.dtype != dtype:
+        raise DecodeError(
+            f"the header promises {shape} samples of {dtype}, the library returned {samples.shape} of {samples.dtype}",
+            code="mismatch",
+        )
+    if out is None or target is None:
+        return np.ascontiguousarray(samples)
+    if not np.may_share_memory(samples, target):
+        target[...] = samples
+    return out
+
+
+def reconstruct_jpeg(data: Buffer) -> bytes:
+    """Return the JPEG file that a JPEG XL stream was made from, bit for bit (ISO/IEC 18181-2, box ``jbrd``).
+
+    Parameters
+    ----------
+    data : bytes-like
+        A JPEG XL container whose header has the parameter ``jpeg_reconstruction``.
+
+    Returns
+    -------
+    bytes
+    """
+    with translated("JPEG XL (libjxl)", DecodeError):
+        return bytes(load_imagecodecs().jpegxl_decode_jpeg(data, numthreads=1))
+
+
+def inflate(data: Buffer, size: int) -> bytes:
+    """Return the content of a raw deflate stream (RFC 1951) of known size.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The stream; what follows its end (padding) is ignored.
+    size : int
+        Bytes expected. Inflating stops behind them: a bomb costs no more.
+
+    Returns
+    -------
+    bytes
+        Exactly `size` bytes.
+
+    Raises
+    ------
+    DecodeError
+        Fewer bytes come out ("truncated"), or more than `size` and a padding byte ("mismatch").
+    """
+    stream = zlib.decompressobj(wbits=-15)
+    with translated("deflate (zlib)", DecodeError):
+        # One more than even padding may add: enough to see that there is too much, and to reach the
+        # end of a stream that is right.
+        content = stream.decompress(data, size + 2)
+    if len(content) < size or (not stream.eof and len(content) <= size + 1):
+        raise DecodeError(
+            f"the deflate stream ends after {len(content)} of {size} bytes", code="truncated", offset=len(data)
+        )
+    if len(content) > size + (size & 1):
+        raise DecodeError(f"the deflate stream holds more than the {size} bytes expected", code="mismatch")
+    return content[:size]
+
+
+def _sample_type(header: Header) -> np.dtype[Any]:
+    components = header.components
+    if not components:
+        raise DecodeError("the header names no components")
+    first = components[0]
+    precision, is_signed = first.precision, first.is_signed
+    for component in components:
+        if component.precision != precision or component.is_signed != is_signed:
+            raise DecodeError(
+                "components of different precision or sign are not supported by the library codecs", code="unsupported"
+            )
+    return integer_type(precision, is_signed)
+
+
+def _target(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+    if out is None or not out.flags.c_contiguous or not out.flags.writeable or not out.dtype.isnative:
+        return None
+    if out.dtype.itemsize != dtype.itemsize or out.shape != shape:
+        return None
+    return out.view(dtype)
+
+
+def _codestream(data: Buffer, header: Header) -> Buffer:
+    """Return the bare codestream: libraries act on the boxes around it, DICOM does not (PS3.5 A.4.4)."""
+    start, end = header.codestream_offset, header.codestream_offset + header.codestream_size
+    if start == 0 and end == len(data):
+        return data
+    return memoryview(data)[start:end]
+
+
+def _refuse_subsampled(header: Header, name: str) -> None:
+    if header.subsampled:
+        raise DecodeError(f"subsampled components of {name} are not supported by the library codec", code="unsupported")
+
+
+# libjpeg's colour spaces, by number of components. Naming the same one on both sides turns its
+# conversion off; with none named it guesses and converts.
+_JPEG_SPACES = {1: "GRAYSCALE", 3: "YCBCR", 4: "CMYK"}
+
+
+def _decode_jpeg(data: Buffer, header: Header, out: Array | None) -> Array:
+    if header.format == "jpeg_lossless":
+        _refuse_subsampled(header, "JPEG Lossless")
+    space = _JPEG_SPACES.get(len(header.components), "UNKNOWN")
+    with translated("JPEG (libjpeg-turbo)", DecodeError):
+        samples: Array = load_imagecodecs().jpeg8_decode(data, colorspace=space, outcolorspace=space, out=out)
+    return samples
+
+
+def _decode_jpegls(data: Buffer, header: Header, out: Array | None) -> Array:
+    _refuse_subsampled(header, "JPEG-LS")
+    if header.parameters.get("mapping_table", 0):
+        # CharLS returns the indices without a word.
+        raise DecodeError(
+            "mapping tables (ISO/IEC 14495-1 C.2.4.1.2) are not supported by the library codec", code="unsupported"
+        )
+    # Without interleaving CharLS writes plane after plane, which is not how `out` lies.
+    planar = len(header.components) > 1 and header.parameters.get("interleave_mode", 0) == 0
+    with translated("JPEG-LS (CharLS)", DecodeError):
+        samples: Array = load_imagecodecs().jpegls_decode(data, out=None if planar else out)
+    return samples
+
+
+def _decode_jpeg2000(data: Buffer, header: Header, out: Array | None) -> Array:
+    _refuse_subsampled(header, "JPEG 2000")
+    if header.components[0].precision > 26:
+        # imagecodecs caps the precision at 26 bits in silence.
+        raise DecodeError(
+            f"the library codec decodes JPEG 2000 of up to 26 bits, these are {header.components[0].precision}",
+            code="unsupported",
+        )
+    with translated("JPEG 2000 (OpenJPEG)", DecodeError):
+        samples: Array = load_imagecodecs().jpeg2k_decode(
+            _codestream(data, header), planar=False, verbose=0, numthreads=1, out=out
+        )
+    return samples
+
+
+def _decode_htj2k(data: Buffer, header: Header, out: Array | None) -> Array:
+    _refuse_subsampled(header, "HTJ2K")
+    with translated("HTJ2K (OpenJPH)", DecodeError), FORGOTTEN_ERRORS.raised():
+        samples: Array = load_imagecodecs().htj2k_decode(_codestream(data, header), planar=False, out=out)
+    return samples
+
+
+def _decode_jpegxl(data: Buffer, header: Header, out: Array | None) -> Array:
+    parameters = header.parameters
+    if parameters.get("jpeg_reconstruction", 0):
+        # The pixels are those of the original JPEG, not of libjxl's more exact inverse DCT.
+        return _decode_jpeg(reconstruct_jpeg(data), header, out)
+    if parameters.get("floating_point", 0):
+        raise DecodeError("floating-point samples of JPEG XL are not supported", code="unsupported")
+    if parameters.get("animation", 0):
+        raise DecodeError("animations of JPEG XL are not supported: a DICOM frame is one image", code="unsupported")
+    with translated("JPEG XL (libjxl)", DecodeError):
+        samples: Array = load_imagecodecs().jpegxl_decode(data, keeporientation=True, numthreads=1, out=out)
+    return samples
+
+
+_DECODERS: dict[str, Callable[[Buffer, Header, Array | None], Array]] = {
+    "jpeg": _decode_jpeg,
+    "jpeg_lossless": _decode_jpeg,
+    "jpegls": _decode_jpegls,
+    "jpeg2000": _decode_jpeg2000,
+    "htj2k": _decode_htj2k,
+    "jpegxl": _decode_jpegxl,
+}

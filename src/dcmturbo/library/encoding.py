@@ -1,0 +1,422 @@
+"""Encoding one frame with a library, and putting right what it would write wrongly."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dcmturbo.errors import EncodeError
+from dcmturbo.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
+from dcmturbo.library.decoding import reconstruct_jpeg
+
+__all__ = ["deflate", "encode"]
+
+
+def encode(
+    array: Array | Buffer,
+    transfer_syntax_uid: str,
+    *,
+    bits_stored: int = 0,
+    pixel_representation: int = 0,
+    photometric_interpretation: str = "MONOCHROME2",
+    **options: Any,
+) -> bytes:
+    """Return one frame encoded in a transfer syntax that a library encodes.
+
+    Parameters
+    ----------
+    array : numpy.ndarray of integers, shape (rows, columns) or (rows, columns, 3)
+        Signed where `pixel_representation` is 1, else unsigned. For 1.2.840.10008.1.2.4.111, the bytes
+        of a JPEG file instead.
+    transfer_syntax_uid : str
+        In full.
+    bits_stored : int
+        Bits a sample: the precision that the codestream will state. All values must fit.
+    pixel_representation : int
+        0 unsigned, 1 signed.
+    photometric_interpretation : str
+        What will stand in the dataset. YBR_RCT and YBR_ICT transform RGB input; the samples of all
+        others are encoded as they are (but see `from_rgb`).
+    **options
+        Those of the transfer syntax (suffixes of 1.2.840.10008.1.2):
+
+        - .4.50, .4.51: ``quality`` (1 to 100, default 90) or ``ratio``; ``from_rgb=True`` takes RGB
+          samples and stores YBR_FULL or YBR_FULL_422.
+        - .4.57: ``selection_value`` (1 to 7, default 1).
+        - .4.81: ``near_lossless`` (0 to 255, default 0: lossless).
+        - .4.91: ``psnr`` (decibel) or ``ratio``; without either, lossless.
+        - .4.203: ``quantisation_step`` (relative to the range of values) or ``ratio``; without, lossless.
+        - .4.110: ``effort`` (1 to 10). .4.112: ``effort``; ``distance`` (Butteraugli, above 0) or
+          ``ratio``; without, lossless.
+
+        ``ratio`` is the wanted size of the array over the encoded size; it takes about seven encodings.
+
+    Returns
+    -------
+    bytes
+        The codestream, bare, without padding; a deflated frame is padded to an even length (A.4.13).
+
+    Raises
+    ------
+    EncodeError
+        The syntax, or the library, does not hold such an image.
+    TypeError
+        An option that the transfer syntax does not have.
+    """
+    suffix = transfer_syntax_uid.removeprefix("1.2.840.10008.1.2")
+    entry = _ENCODERS.get(suffix)
+    if entry is None:
+        raise EncodeError(f"no library encodes transfer syntax {transfer_syntax_uid}", code="unsupported")
+    encoder, names = entry
+    for name in options:
+        if name not in names:
+            known = f"it takes {', '.join(names)}" if names else "it takes none"
+            raise TypeError(f"encode() has no option {name!r} for transfer syntax {transfer_syntax_uid}: {known}")
+    for name in names[1:]:
+        if name == "ratio" and "ratio" in options and names[0] in options:
+            raise TypeError(f"encode() takes {names[0]!r} or 'ratio', not both")
+    if suffix == ".4.111":
+        return _recompress_jpeg(array)
+    frame = _Frame(np.asarray(array), suffix, bits_stored, pixel_representation, photometric_interpretation)
+    with translated(f"encoding {transfer_syntax_uid}", EncodeError):
+        return encoder(frame, options)
+
+
+class _Frame:
+    """What is to be encoded: checked, contiguous, in the smallest type."""
+
+    def __init__(
+        self, array: Array, suffix: str, bits_stored: int, pixel_representation: int, photometric: str
+    ) -> None:
+        if array.ndim == 3 and array.shape[2] == 1:
+            array = array[..., 0]
+        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
+            raise EncodeError(f"expected an array of shape (rows, columns) or (rows, columns, 3), found {array.shape}")
+        if array.dtype.kind == "b":
+            array = array.view(np.uint8)
+        if array.dtype.kind not in "iu":
+            raise EncodeError(f"expected an array of integers, found {array.dtype}")
+        self.signed = bool(pixel_representation)
+        if (array.dtype.kind == "i") != self.signed:
+            raise EncodeError(f"PixelRepresentation {pixel_representation} contradicts an array of {array.dtype}")
+        if not 1 <= bits_stored <= array.dtype.itemsize * 8:
+            raise EncodeError(f"BitsStored {bits_stored} is not 1 to the {array.dtype.itemsize * 8} bits of the array")
+        self.raw_size = array.nbytes
+        self.allocated = array.dtype.itemsize * 8
+        self.suffix = suffix
+        self.bits = bits_stored
+        self.photometric = photometric
+        self.colour = array.ndim == 3
+        if photometric.startswith(("YBR", "RGB", "XYB")) != self.colour:
+            raise EncodeError(f"{photometric} contradicts an array of shape {array.shape}")
+        lowest = -(1 << (bits_stored - 1)) if self.signed else 0
+        highest = lowest + (1 << bits_stored) - 1
+        self.minimum, self.maximum = int(array.min()), int(array.max())
+        if self.minimum < lowest or self.maximum > highest:
+            raise EncodeError(
+                f"values from {self.minimum} to {self.maximum} do not fit BitsStored {bits_stored}, "
+                f"which holds {lowest} to {highest}"
+            )
+        self.samples = np.ascontiguousarray(array, integer_type(bits_stored, self.signed))
+
+    def require_bits(self, lowest: int, highest: int) -> None:
+        if not lowest <= self.bits <= highest:
+            raise EncodeError(f"{lowest} to {highest} bits are encoded, BitsStored is {self.bits}", code="unsupported")
+
+    def require_photometric(self, *allowed: str) -> None:
+        if self.photometric not in allowed:
+            raise EncodeError(f"expected PhotometricInterpretation {' or '.join(allowed)}, found {self.photometric}")
+
+    def as_unsigned(self) -> Array:
+        """Two's complement, cut to BitsStored: the formats without a sign hold signed data so (PS3.5 8.2.1)."""
+        cells: Array = self.samples.view(integer_type(self.bits, False))
+        if not self.signed or self.bits == cells.dtype.itemsize * 8:
+            return cells
+        masked: Array = cells & cells.dtype.type((1 << self.bits) - 1)
+        return masked
+
+
+Options: TypeAlias = Mapping[str, Any]
+_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+
+
+def _number(options: Options, name: str, default: float | None, lowest: float, highest: float) -> float | None:
+    """Return an option that is a number within bounds."""
+    value = options.get(name)
+    if value is None:
+        return default
+    if not lowest <= value <= highest:
+        raise EncodeError(f"{name} is {lowest:g} to {highest:g}, not {value!r}")
+    return float(value)
+
+
+def _integer_option(options: Options, name: str, default: int, lowest: int, highest: int) -> int:
+    value = _number(options, name, default, lowest, highest)
+    if value is None or value != int(value):
+        raise EncodeError(f"{name} is a whole number, not {options.get(name)!r}")
+    return int(value)
+
+
+def _encode_to_ratio(
+    frame: _Frame, ratio: float, settings: Sequence[float], encode_at: Callable[[float], bytes]
+) -> bytes:
+    """Encode with the best of `settings`, from worst to best, that still reaches `ratio`."""
+    if not ratio >= 1:
+        raise EncodeError(f"ratio is at least 1, not {ratio!r}")
+    best: bytes | None = None
+    low, high = 0, len(settings)
+    while low < high:
+        middle = (low + high) // 2
+        encoded = encode_at(settings[middle])
+        if len(encoded) * ratio <= frame.raw_size:
+            best, low = encoded, middle + 1
+        else:
+            high = middle
+    if best is None:
+        raise EncodeError(f"a ratio of {ratio:g} cannot be reached, even at the lowest quality")
+    return best
+
+
+def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
+    if frame.suffix == ".4.50" and frame.bits != 8:
+        raise EncodeError(f"JPEG Baseline holds 8 bits, BitsStored is {frame.bits}", code="unsupported")
+    if frame.bits not in (8, 12):
+        # PS3.5 8.2.1: the DCT processes know 8 and 12; a decoder may overshoot any other BitsStored.
+        raise EncodeError(f"JPEG Extended holds 8 or 12 bits, BitsStored is {frame.bits}", code="unsupported")
+    if frame.signed:
+        raise EncodeError("lossy JPEG holds unsigned values only (PS3.5 8.2.1)", code="unsupported")
+    frame.require_photometric(*_MONOCHROME, "YBR_FULL", "YBR_FULL_422", "RGB")
+    space = "GRAYSCALE" if not frame.colour else "RGB" if frame.photometric == "RGB" else "YCBCR"
+    source = space
+    if options.get("from_rgb"):
+        frame.require_photometric("YBR_FULL", "YBR_FULL_422")
+        source = "RGB"
+    subsampling = "422" if frame.photometric == "YBR_FULL_422" else "444"
+
+    def encode_at(quality: float) -> bytes:
+        return bytes(
+            load_imagecodecs().jpeg8_encode(
+                frame.samples,
+                int(quality),
+                colorspace=source,
+                outcolorspace=space,
+                subsampling=subsampling if frame.colour else None,
+                bitspersample=frame.bits,
+            )
+        )
+
+    if options.get("ratio") is not None:
+        return _encode_to_ratio(frame, options["ratio"], range(1, 101), encode_at)
+    return encode_at(_integer_option(options, "quality", 90, 1, 100))
+
+
+def _encode_jpeg_lossless(frame: _Frame, options: Options) -> bytes:
+    frame.require_bits(2, 16)
+    # Measured on libjpeg-turbo 3.1.3: named YCBCR, lossless streams hold wrong samples, with no error.
+    space = "GRAYSCALE" if not frame.colour else "RGB" if frame.photometric == "RGB" else "UNKNOWN"
+    return bytes(
+        load_imagecodecs().jpeg8_encode(
+            frame.as_unsigned(),
+            lossless=True,
+            predictor=_integer_option(options, "selection_value", 1, 1, 7),
+            bitspersample=frame.bits,
+            colorspace=space,
+            outcolorspace=space,
+        )
+    )
+
+
+def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
+    frame.require_bits(2, 16)
+    near = _integer_option(options, "near_lossless", 0, 0, min(255, ((1 << frame.bits) - 1) // 2))
+    half = 1 << (frame.bits - 1)
+    if frame.signed and near and (frame.minimum < near - half or frame.maximum > half - 1 - near):
+        # Two's complement: an error across the middle of the range turns the largest value into the smallest.
+        raise EncodeError(
+            f"near-lossless JPEG-LS of signed values needs a distance of {near} from the ends of BitsStored "
+            f"{frame.bits}; found {frame.minimum} to {frame.maximum}",
+            code="unsupported",
+        )
+    samples = frame.as_unsigned()
+    if frame.bits in (8, 16):
+        return bytes(load_imagecodecs().jpegls_encode(samples, near))
+    # imagecodecs would state a precision of 8 or 16, which has to be BitsStored (PS3.5 8.2.3).
+    try:
+        jpeg_ls = import_module("jpeg_ls")
+    except ImportError:
+        raise EncodeError(
+            f"JPEG-LS of {frame.bits} bits needs the package pyjpegls: imagecodecs states the precision as 8 or 16",
+            code="unsupported",
+        ) from None
+    rows, columns = samples.shape[:2]
+    little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
+    interleave_mode = 2 if frame.colour else 0
+    return bytes(
+        jpeg_ls.encode_buffer(
+            little.tobytes(), rows, columns, 3 if frame.colour else 1, frame.bits, near, interleave_mode
+        )
+    )
+
+
+def _transform_of(frame: _Frame, lossy: bool) -> bool:
+    """Return whether the multiple component transform is to be applied; check that it fits."""
+    if frame.photometric == "YBR_ICT" and not lossy:
+        raise EncodeError("YBR_ICT is the transform of lossy coding: expected YBR_RCT or RGB for lossless")
+    if lossy and frame.photometric.startswith("PALETTE"):
+        raise EncodeError("indices into a palette cannot be coded with loss")
+    return frame.photometric in ("YBR_RCT", "YBR_ICT")
+
+
+def _encode_jpeg2000(frame: _Frame, options: Options) -> bytes:
+    # Measured on OpenJPEG 2.5.4: from 24 bits on, its lossless coding is not.
+    frame.require_bits(1, 20)
+    lossy = options.get("psnr") is not None or options.get("ratio") is not None
+    transform = _transform_of(frame, lossy)
+    # With loss, RCT means 5/3 cut short; everything else 9/7.
+    reversible = not lossy or frame.photometric == "YBR_RCT"
+
+    def encode_at(psnr: float) -> bytes:
+        return bytes(
+            load_imagecodecs().jpeg2k_encode(
+                frame.samples,
+                psnr,
+                codecformat="j2k",
+                planar=False,
+                bitspersample=frame.bits,
+                reversible=reversible,
+                mct=transform,
+                verbose=0,
+                numthreads=1,
+            )
+        )
+
+    if options.get("ratio") is not None:
+        return _encode_to_ratio(frame, options["ratio"], range(10, 110), encode_at)
+    return encode_at(_number(options, "psnr", 0.0, 1, 200) or 0.0)
+
+
+def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
+    frame.require_bits(1, 16)
+    lossy = options.get("quantisation_step") is not None or options.get("ratio") is not None
+    transform = _transform_of(frame, lossy)
+    if lossy and frame.photometric == "YBR_RCT":
+        # JPEG 2000 can cut reversible coding short, a HT block cannot be.
+        raise EncodeError("YBR_RCT is the transform of lossless coding: expected YBR_ICT or RGB for lossy HTJ2K")
+    samples, width = frame.samples, frame.samples.dtype.itemsize * 8
+    if frame.bits < width:
+        # imagecodecs states the precision as that of the array; SIZ is corrected afterwards.
+        if lossy:
+            # The quantisation is relative to the range (ISO/IEC 15444-1 E.1.1): a decoder scales what
+            # fills the array's range back to that of the precision which SIZ states.
+            samples = samples << (width - frame.bits)
+        elif not frame.signed:
+            # What the level shift (G.1.2) would subtract depends on the precision, so subtract it here and
+            # encode as signed: that has no level shift.
+            signed = integer_type(frame.bits, True)
+            samples = samples.view(signed) - signed.type(1 << (frame.bits - 1))
+
+    def encode_at(step: float) -> bytes:
+        encoded = bytearray(
+            load_imagecodecs().htj2k_encode(
+                samples,
+                step if lossy else None,
+                rgb=transform,
+                planar=False,
+                reversible=not lossy,
+                tlm=True,
+            )
+        )
+        return _state_precision(encoded, frame)
+
+    if options.get("ratio") is not None:
+        return _encode_to_ratio(frame, options["ratio"], [2.0 ** (-i / 6) for i in range(6, 106)], encode_at)
+    return encode_at(_number(options, "quantisation_step", None, 1e-6, 0.5) or 0.0)
+
+
+def _state_precision(codestream: bytearray, frame: _Frame) -> bytes:
+    """Write precision and sign into SIZ, which follows SOC (ISO/IEC 15444-1 A.5.1)."""
+    if codestream[2:4] != b"\xff\x51":
+        raise EncodeError("expected SIZ behind SOC", code="internal")
+    for component in range(3 if frame.colour else 1):
+        codestream[42 + 3 * component] = (frame.bits - 1) | (0x80 if frame.signed else 0)
+    return bytes(codestream)
+
+
+def _encode_jpegxl(frame: _Frame, options: Options) -> bytes:
+    frame.require_bits(1, 16)
+    lossy = options.get("distance") is not None or options.get("ratio") is not None
+    if lossy and frame.signed:
+        raise EncodeError("JPEG XL has no signed values: with loss, they would wrap around", code="unsupported")
+    if lossy:
+        frame.require_photometric(*_MONOCHROME, "RGB", "XYB")
+    effort = _integer_option(options, "effort", 7, 1, 10)
+
+    def encode_at(distance: float) -> bytes:
+        return bytes(
+            load_imagecodecs().jpegxl_encode(
+                frame.as_unsigned(),
+                effort=effort,
+                distance=distance if lossy else None,
+                lossless=not lossy,
+                photometric="RGB" if frame.colour else "GRAY",
+                bitspersample=frame.bits,
+                usecontainer=False,
+                numthreads=1,
+            )
+        )
+
+    if options.get("ratio") is not None:
+        return _encode_to_ratio(frame, options["ratio"], [25 * 2.0 ** (-i / 10) for i in range(100)], encode_at)
+    return encode_at(_number(options, "distance", None, 0.01, 25) or 0.0)
+
+
+def _recompress_jpeg(data: Any) -> bytes:
+    if isinstance(data, np.ndarray):
+        raise EncodeError("JPEG XL recompression (.4.111) takes the bytes of a JPEG file, not an array")
+    with translated("JPEG XL recompression (libjxl)", EncodeError):
+        encoded = bytes(load_imagecodecs().jpegxl_encode_jpeg(data, numthreads=1))
+    if reconstruct_jpeg(encoded) != bytes(data):
+        raise EncodeError("JPEG XL recompression does not give the original JPEG back", code="unsupported")
+    return encoded
+
+
+def deflate(content: Buffer, *, level: int = 6) -> bytes:
+    """Return bytes as a raw deflate stream (RFC 1951), padded to an even length (PS3.5 A.4.13).
+
+    Parameters
+    ----------
+    content : bytes-like
+        A frame in native form.
+    level : int
+        0 (stored) to 9 (smallest).
+
+    Returns
+    -------
+    bytes
+    """
+    stream = zlib.compressobj(_integer_option({"level": level}, "level", 6, 0, 9), wbits=-zlib.MAX_WBITS)
+    encoded = stream.compress(content) + stream.flush()
+    return encoded + b"\0" * (len(encoded) & 1)
+
+
+# By suffix of the UID: encoder, and the options it takes, the alternative to `ratio` first.
+_ENCODERS: dict[str, tuple[Callable[[_Frame, Options], bytes], tuple[str, ...]]] = {
+    ".4.50": (_encode_jpeg, ("quality", "ratio", "from_rgb")),
+    ".4.51": (_encode_jpeg, ("quality", "ratio", "from_rgb")),
+    ".4.57": (_encode_jpeg_lossless, ("selection_value",)),
+    ".4.70": (_encode_jpeg_lossless, ()),
+    ".4.80": (_encode_jpegls, ()),
+    ".4.81": (_encode_jpegls, ("near_lossless",)),
+    ".4.90": (_encode_jpeg2000, ()),
+    ".4.91": (_encode_jpeg2000, ("psnr", "ratio")),
+    ".4.201": (_encode_htj2k, ()),
+    ".4.202": (_encode_htj2k, ()),
+    ".4.203": (_encode_htj2k, ("quantisation_step", "ratio")),
+    ".4.110": (_encode_jpegxl, ("effort",)),
+    ".4.111": (_encode_jpegxl, ()),
+    ".4.112": (_encode_jpegxl, ("distance", "ratio", "effort")),
+}
