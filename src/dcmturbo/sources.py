@@ -132,13 +132,18 @@ def _fsspec() -> Any:
 
 
 def _open_path(path: str) -> OpenedSource:
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("embedded null byte in the path")
     try:
-        source = _core.Source.file(path)
-    except Error as error:
-        # Python's own exception for a missing file, a folder or a missing permission.
-        with open(path, "rb"):
-            pass
-        raise OSError(error.message) from None
+        source = _core.Source.file(name)
+    except (Error, UnicodeDecodeError) as error:  # the second for a message with a path that is no UTF-8
+        # Python's own exception for a missing file, a folder or a missing permission. Not for a pipe:
+        # opening one waits for somebody to write to it.
+        if os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path):
+            with open(path, "rb"):
+                pass
+        raise OSError(error.message if isinstance(error, Error) else f"{path!r} is not a regular file") from None
     opened = _open_scanned(source)
     if opened.source is source:  # not inflated
         opened.path = path

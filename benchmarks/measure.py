@@ -1,0 +1,84 @@
+"""How everything here is measured: in one process, in turn, ratios of medians, answers compared first."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Work = Callable[[], Any]
+
+# What a second core must give before a two-thread figure counts (the machine's second core comes and goes).
+CONTROL_FLOOR = 1.85
+
+
+def seconds(work: Work) -> float:
+    """Return how long one call takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def control() -> float:
+    """Return how much faster two threads hash two buffers than one thread does: what scaling can be had now."""
+    buffer = bytes(4 << 20)
+
+    def hash_it() -> None:
+        hashlib.sha256(buffer).digest()
+
+    def two_threads() -> None:
+        other = threading.Thread(target=hash_it)
+        other.start()
+        hash_it()
+        other.join()
+
+    return 2 * seconds(hash_it) / seconds(two_threads)
+
+
+def interleaved(
+    works: Mapping[str, Work], rounds: int, *, two_threads: bool = False, most_rounds: int | None = None
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Time every work once a round, in turn.
+
+    With `two_threads`, a round counts only if the control scaled before and after it; up to `most_rounds` are tried.
+
+    Returns
+    -------
+    (dict of name to seconds, dict)
+        The times; and the rounds that counted, those that did not, and the control's median.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    controls: list[float] = []
+    dropped = 0
+    for work in works.values():
+        work()
+    while len(next(iter(times.values()))) < rounds:
+        before = control() if two_threads else 0.0
+        one = {name: seconds(work) for name, work in works.items()}
+        after = control() if two_threads else 0.0
+        if two_threads and min(before, after) < CONTROL_FLOOR:
+            dropped += 1
+            if dropped + len(controls) // 2 >= (most_rounds or 10 * rounds):
+                break
+            continue
+        controls += [before, after]
+        for name, taken in one.items():
+            times[name].append(taken)
+    facts: dict[str, Any] = {"rounds": len(next(iter(times.values()))), "dropped": dropped}
+    if two_threads and controls:
+        facts["control"] = statistics.median(controls)
+    return times, facts
+
+
+def median(times: Sequence[float]) -> float:
+    """Return the median, or nan of nothing."""
+    return statistics.median(times) if times else math.nan
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Return the geometric mean."""
+    return math.exp(statistics.fmean(math.log(value) for value in values))

@@ -1,0 +1,53 @@
+"""Renders the table of transfer syntaxes in README.md from the core's own table.
+
+``python scripts/render_syntaxes.py`` rewrites it; with ``--check`` it fails if it is not current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from dcmturbo.syntaxes import TRANSFER_SYNTAXES
+
+README = Path(__file__).parent.parent / "README.md"
+PREFIX = "1.2.840.10008.1.2"
+# Big endian is retired; JPEG 2000 Part 2 and the retired JPEG processes have no writers left to serve.
+NOT_ENCODED = {".2", ".4.92", ".4.93"} | {f".4.{n}" for n in (*range(52, 57), *range(58, 67))}
+
+
+def table() -> str:
+    """Return the Markdown table."""
+    lines = ["| UID 1.2.840.10008.1.2… | keyword | decode | encode | by |", "|---|---|---|---|---|"]
+    for syntax in TRANSFER_SYNTAXES:
+        if not syntax.decodable:
+            continue
+        suffix = syntax.uid.removeprefix(PREFIX)
+        encodes = "–" if suffix in NOT_ENCODED else "yes"
+        lines.append(
+            f"| {suffix or '(none)'} | `{syntax.keyword}` | yes | {encodes} | {'own' if syntax.own else 'library'} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Rewrite or check the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the table is not current")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = re.sub(
+        r"(<!-- syntaxes -->\n).*?(\n<!-- /syntaxes -->)", lambda m: m[1] + table() + m[2], before, flags=re.DOTALL
+    )
+    if check:
+        if before != after:
+            print("README.md: the table of transfer syntaxes is not current: python scripts/render_syntaxes.py")
+        return int(before != after)
+    README.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
