@@ -113,6 +113,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("default_threads", dcmturbo_default_threads);
     m.def("transfer_syntaxes", transfer_syntaxes);
     m.def("parallel_for", parallel_for);
+    m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);
     bind_images(m);
     bind_datasets(m);
     bind_frames(m);

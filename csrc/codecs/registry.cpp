@@ -117,7 +117,7 @@ const TransferSyntax table[] = {
      nullptr, false},
     {"1.2.840.10008.1.2.4.205", "JPIPHTJ2KReferencedDeflate", "JPIP HTJ2K Referenced Deflate", Family::referenced,
      false, false, nullptr, false},
-    {"1.2.840.10008.1.2.5", "RLELossless", "RLE Lossless", Family::rle, true, true, &rle_codec, false},
+    {"1.2.840.10008.1.2.5", "RLELossless", "RLE Lossless", Family::rle, true, true, &rle_codec, true},
     {"1.2.840.10008.1.2.7.1", "SMPTEST211020UncompressedProgressiveActiveVideo",
      "SMPTE ST 2110-20 Uncompressed Progressive Active Video", Family::real_time, false, false, nullptr, false},
     {"1.2.840.10008.1.2.7.2", "SMPTEST211020UncompressedInterlacedActiveVideo",

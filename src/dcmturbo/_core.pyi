@@ -8,6 +8,8 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Failure = tuple[int, int, int, int | None, str]
 
+_C_API: object  # a capsule: csrc/dcmturbo.h, dcmturbo_api
+
 class Attributes:
     """The dataset's side of an image: the Image Pixel module (PS3.3, C.7.6.3)."""
 
@@ -99,7 +101,7 @@ class Source:
     """Where bytes come from."""
 
     @staticmethod
-    def file(path: str) -> Source: ...
+    def file(path: str | bytes) -> Source: ...
     @staticmethod
     def buffer(buffer: Any) -> Source: ...
     @staticmethod

@@ -285,6 +285,11 @@ def decode_library_frame(
         native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
         _core.decode_native_frame(native, attributes, form, out)
         return None, []
+    if syntax.family == "rle":
+        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
+        _core.check_limits(form, 1)
+        _core.finish_frame(library.decode_rle(data, out.shape, out.dtype), form, out)
+        return None, []
     header = _core.probe(data)
     form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
     _core.check_limits(form, 1)

@@ -154,6 +154,13 @@ def decode_series(
                     f"{_describe(sources[0])} of {images[0].frame_shape} and {images[0].dtype}"
                 )
         counts = [len(image) for image in images]
+        for source, image in zip(sources, images, strict=True):
+            try:
+                image.check_span(range(len(image)), salvage=salvage)
+            except Error as error:
+                error.add_note(f"in {_describe(source)}")
+                raise
+            image.warn_of_excess()
         image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         shape = (len(frames), *images[0].frame_shape)

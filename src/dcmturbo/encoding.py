@@ -107,14 +107,14 @@ def encode_frame(
     )
     if syntax.keyword == "ExplicitVRBigEndian":
         raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
-    if syntax.own and (config.prefer == "own" or not syntax.library):
+    if syntax.own and not (config.prefer == "library" and library.encodes(syntax.uid)):
         if options:
             raise TypeError(f"{syntax.name} has no option {next(iter(options))!r}")
         try:
             return _core.encode_frame(syntax.uid, frame, attributes)
         except Error as error:
             raise EncodeError(error.message, code=error.code) from None
-    if not syntax.library:
+    if not library.encodes(syntax.uid) and syntax.family != "deflated_frame":
         raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
     if syntax.family == "deflated_frame":
         unknown = set(options) - {"level"}

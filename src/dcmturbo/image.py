@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
 import mmap
 import operator
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -26,13 +27,17 @@ from dcmturbo.batch import (
     stack_level,
 )
 from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.errors import DecodeError, DecodeWarning
+from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.sources import OpenedSource, open_source
 
 __all__ = ["Image", "open"]
 
 Frames = int | slice | Sequence[int] | np.ndarray | None
 UnusedBits = Literal["correct", "keep"]
+
+# What is kept for a frame while a batch is decoded, in bytes, and from how many frames on it is worth a check.
+_BYTES_A_FRAME = 64
+_FEW_FRAMES = 1 << 20
 
 
 def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
@@ -62,7 +67,12 @@ def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct")
     >>> with dt.open("ct.dcm") as image:                                # doctest: +SKIP
     ...     first = image[0]
     """
-    return Image(open_source(source), raw=raw, unused_bits=unused_bits)
+    opened = open_source(source)
+    try:
+        return Image(opened, raw=raw, unused_bits=unused_bits)
+    except BaseException:
+        opened.close()
+        raise
 
 
 class Image:
@@ -83,7 +93,7 @@ class Image:
             opened.syntax.uid,
             opened.attributes,
             None,
-            raw=self._raw or opened.syntax.library,
+            raw=self._raw or opened.syntax.has_codestream_header,
             keep_unused_bits=self._keep,
         )
         self._first_header_format: _core.Format | None = None
@@ -135,7 +145,7 @@ class Image:
         """PhotometricInterpretation of what decoding returns."""
         opened = self._open
         form = self._format
-        if opened.syntax.library and form.samples_per_pixel == 3:
+        if opened.syntax.has_codestream_header and form.samples_per_pixel == 3:
             form = self._format_of_first_frame()
         return str(form.photometric_interpretation) or opened.photometric_interpretation
 
@@ -175,18 +185,15 @@ class Image:
         status: np.ndarray | None = None,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
-        opened = self._open
-        selected, has_axis = self._select(frames)
-        shape = (len(selected), *self.frame_shape)
         salvage = check_on_error(on_error)
+        selected, has_axis = self._select(frames, salvage=salvage)
+        shape = (len(selected), *self.frame_shape)
         check_status(status, len(selected))
         target = None
         if out is not None:
             check_out(out, shape if has_axis else self.frame_shape, self.dtype)
             target = out if has_axis else out[np.newaxis]
-        if not salvage:
-            self._refuse_missing(selected)
-        self._warn_of_excess()
+        self.warn_of_excess()
         if target is None:
             view = self._memory_map(selected, has_axis)
             if view is not None:
@@ -324,42 +331,50 @@ class Image:
             raise IndexError(f"frame {position} of {count}")
         return position + count if position < 0 else position
 
-    def _select(self, frames: Frames) -> tuple[np.ndarray, bool]:
+    def _select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
         """Return the frames' positions, and whether the result has a frame axis."""
         count = len(self)
-        if frames is None:
-            return np.arange(count, dtype=np.uint64), count != 1
-        if isinstance(frames, slice):
-            return np.arange(count, dtype=np.int64)[frames].astype(np.uint64), True
+        if frames is None or isinstance(frames, slice):
+            span = range(count) if frames is None else range(count)[frames]
+            self.check_span(span, salvage=salvage)
+            # Signed, for a slice that goes backwards may end at -1.
+            selected = np.arange(span.start, span.stop, span.step, np.int64).astype(np.uint64)
+            return selected, frames is not None or count != 1
         if isinstance(frames, (str, bytes)) or (isinstance(frames, np.ndarray) and frames.dtype == bool):
             raise TypeError("frames is None, an int, a slice or a sequence of ints")
         try:
-            position = operator.index(frames)  # type: ignore[arg-type]
+            positions, has_axis = [self._position(operator.index(frames))], False  # type: ignore[arg-type]
         except TypeError:
-            return np.array([self._position(frame) for frame in frames], dtype=np.uint64), True  # type: ignore[union-attr]
-        return np.array([self._position(position)], dtype=np.uint64), False
+            positions, has_axis = [self._position(frame) for frame in frames], True  # type: ignore[union-attr]
+        if not salvage:
+            found = self._open.index.frame_count
+            for position in positions:
+                if position >= found:
+                    self._refuse_missing(position)
+        return np.array(positions, dtype=np.uint64), has_axis
 
-    def _refuse_missing(self, selected: np.ndarray) -> None:
+    def check_span(self, span: range, *, salvage: bool) -> None:
+        """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
         found = self._open.index.frame_count
-        missing = selected[selected >= found]
-        if missing.size:
-            raise DecodeError(
-                f"NumberOfFrames is {self._open.promised_frames}, the data hold {found} frames",
-                code="missing_frame",
-                frame=int(missing[0]),
-            )
+        if span and not salvage and max(span[0], span[-1]) >= found:
+            self._refuse_missing(span[0] if span.step < 0 else span[bisect.bisect_left(span, found)])
+        if len(span) > _FEW_FRAMES and len(span) * _BYTES_A_FRAME > config.limits.max_output:
+            raise LimitExceeded(f"{len(span)} frames are more than dt.config.limits.max_output allows")
 
-    def _warn_of_excess(self) -> None:
+    def _refuse_missing(self, frame: int) -> NoReturn:
+        raise DecodeError(
+            f"NumberOfFrames is {self._open.promised_frames}, the data hold {self._open.index.frame_count} frames",
+            code="missing_frame",
+            frame=frame,
+        )
+
+    def warn_of_excess(self) -> None:
         for text in self._open.index.warnings:
             self._warn(text)
 
     def _format_of_first_frame(self) -> _core.Format:
         if self._first_header_format is None:
-            if self._open.syntax.family == "deflated_frame":
-                header = None
-            else:
-                header = _core.probe(self.encoded_frame(0))
-            self._first_header_format = self._settle(header)
+            self._first_header_format = self._settle(_core.probe(self.encoded_frame(0)))
         return self._first_header_format
 
     def _settle(self, header: _core.Header | None) -> _core.Format:
@@ -394,13 +409,17 @@ class Image:
         if first + len(selected) > opened.index.frame_count:
             return None
         frame_bytes = int(np.prod(self.frame_shape, dtype=np.int64)) * self.dtype.itemsize
+        # What follows the pixel data is not part of them, even where the last frame is cut short.
+        if opened.index.ranges(first + len(selected) - 1)[-1][1] < frame_bytes:
+            return None
         offset = opened.pixel_data_offset + first * frame_bytes
         size = frame_bytes * len(selected)
         start = offset - offset % mmap.ALLOCATIONGRANULARITY
         try:
             with io_open(opened.path) as descriptor:
-                if os.fstat(descriptor).st_size < offset + size:
-                    return None  # cut short since it was opened, or its last frame is: the reading path says so
+                found = os.fstat(descriptor)
+                if found.st_size < offset + size or (found.st_dev, found.st_ino) != opened.file_identity:
+                    return None  # cut short since it was opened, or another file: what is open is read instead
                 # Copy-on-write: the array is writeable and the file stays as it is. The array owns the map.
                 mapped = mmap.mmap(descriptor, offset - start + size, access=mmap.ACCESS_COPY, offset=start)
         except OSError:

@@ -43,6 +43,7 @@ class OpenedSource:
     planar_configuration: int
     pixel_data_offset: int
     path: str | None = None  # of a regular file, for a memory map
+    file_identity: tuple[int, int] = (0, 0)  # its device and inode: the path may come to name another file
     dataset: _core.Dataset | None = None  # what the scan found; None for a pydicom Dataset
     buffer: memoryview | None = None  # all bytes of the source, where they are in memory
     warnings: list[str] = field(default_factory=list)
@@ -146,7 +147,8 @@ def _open_path(path: str) -> OpenedSource:
         raise OSError(error.message if isinstance(error, Error) else f"{path!r} is not a regular file") from None
     opened = _open_scanned(source)
     if opened.source is source:  # not inflated
-        opened.path = path
+        found = os.stat(path)
+        opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened
 
 
@@ -421,13 +423,26 @@ def _make(
     planar_configuration = values.planar_configuration or 0
     # PS3.5, A.4.11: frames of Encapsulated Uncompressed are native frames. What is not a plane each in the
     # codestream (RLE, and the others' own layouts) does not follow PlanarConfiguration.
+    pixel_representation = values.pixel_representation or 0
+    # VR US: only a Dataset in memory can hold anything else. What the core makes of these is its business.
+    for name, value, most in (
+        ("Rows", values.rows, 0xFFFF),
+        ("Columns", values.columns, 0xFFFF),
+        ("SamplesPerPixel", samples, 0xFFFF),
+        ("BitsAllocated", bits_allocated, 0xFFFF),
+        ("BitsStored", bits_stored, 0xFFFF),
+        ("PixelRepresentation", pixel_representation, 1),
+        ("PlanarConfiguration", planar_configuration, 1),
+    ):
+        if not 0 <= value <= most:
+            raise DecodeError(f"{name} is {value}", code="argument")
     attributes = _core.Attributes(
         rows=values.rows,
         columns=values.columns,
         samples_per_pixel=samples,
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
-        pixel_representation=(values.pixel_representation or 0) if keyword == "PixelData" else 0,
+        pixel_representation=pixel_representation if keyword == "PixelData" else 0,
         planar_configuration=planar_configuration,
         photometric_interpretation=photometric,
         keyword=keyword,

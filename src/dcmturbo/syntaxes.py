@@ -27,6 +27,11 @@ class TransferSyntax(NamedTuple):
         """Whether anything here decodes it."""
         return self.own or self.library
 
+    @property
+    def has_codestream_header(self) -> bool:
+        """Whether a frame says of itself what it is: size, precision, colour."""
+        return self.family in ("jpeg", "jpegls", "jpeg2000", "jpegxl")
+
 
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
 

@@ -40,7 +40,10 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& cont
         for (std::uint32_t row = 0; row < a.rows; ++row) {
             if (dense_rows) {
                 const std::size_t size = std::size_t{a.columns} * cell * samples;
-                std::memcpy(to, frame.base + static_cast<std::ptrdiff_t>(row) * frame.row_stride, size);
+                std::memcpy(to,
+                            frame.base + static_cast<std::ptrdiff_t>(row) * frame.row_stride +
+                                static_cast<std::ptrdiff_t>(plane) * frame.sample_stride,
+                            size);
                 to += size;
                 continue;
             }

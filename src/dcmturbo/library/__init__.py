@@ -10,8 +10,8 @@ which is part of that format; no sign extension. `imagecodecs` is imported at fi
 takes longer than decoding most files.
 """
 
-from dcmturbo.library.decoding import decode, inflate, reconstruct_jpeg
-from dcmturbo.library.encoding import deflate, encode
+from dcmturbo.library.decoding import decode, decode_rle, inflate, reconstruct_jpeg
+from dcmturbo.library.encoding import deflate, encode, encodes
 from dcmturbo.library.pool import map_frames
 
-__all__ = ["decode", "deflate", "encode", "inflate", "map_frames", "reconstruct_jpeg"]
+__all__ = ["decode", "decode_rle", "deflate", "encode", "encodes", "inflate", "map_frames", "reconstruct_jpeg"]

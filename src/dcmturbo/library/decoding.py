@@ -12,7 +12,7 @@ from dcmturbo.errors import DecodeError
 from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
 from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
 
-__all__ = ["decode", "inflate", "reconstruct_jpeg"]
+__all__ = ["decode", "decode_rle", "inflate", "reconstruct_jpeg"]
 
 
 def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
@@ -60,6 +60,35 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     if not np.may_share_memory(samples, target):
         target[...] = samples
     return out
+
+
+def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return the cells of an RLE frame: for comparison with the core's own codec (``config.prefer = "library"``).
+
+    Parameters
+    ----------
+    data : bytes-like
+        The frame.
+    shape : tuple of int
+        (rows, columns) or (rows, columns, samples).
+    dtype : numpy.dtype
+        Of the cells; 8 bits or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of that shape and dtype; a view whose samples are planes.
+
+    Raises
+    ------
+    DecodeError
+        If the segments do not hold exactly such an image.
+    """
+    with translated("RLE (imagecodecs)", DecodeError):
+        cells = np.frombuffer(load_imagecodecs().dicomrle_decode(data, dtype), dtype)
+    if cells.size != int(np.prod(shape)):
+        raise DecodeError(f"the RLE segments hold {cells.size} samples, the image has shape {shape}", code="mismatch")
+    return cells.reshape(shape) if len(shape) == 2 else cells.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
 
 
 def reconstruct_jpeg(data: Buffer) -> bytes:

@@ -13,7 +13,7 @@ from dcmturbo.errors import EncodeError
 from dcmturbo.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
 from dcmturbo.library.decoding import reconstruct_jpeg
 
-__all__ = ["deflate", "encode"]
+__all__ = ["deflate", "encode", "encodes"]
 
 
 def encode(
@@ -382,6 +382,11 @@ def _recompress_jpeg(data: Any) -> bytes:
     if reconstruct_jpeg(encoded) != bytes(data):
         raise EncodeError("JPEG XL recompression does not give the original JPEG back", code="unsupported")
     return encoded
+
+
+def encodes(transfer_syntax_uid: str) -> bool:
+    """Whether a library encodes a transfer syntax."""
+    return transfer_syntax_uid.removeprefix("1.2.840.10008.1.2") in _ENCODERS
 
 
 def deflate(content: Buffer, *, level: int = 6) -> bytes:

@@ -1,0 +1,46 @@
+// The table of functions behind the capsule.
+#include "dcmturbo.h"
+
+const dcmturbo_api* dcmturbo_get_api(void) {
+    static const dcmturbo_api api = {
+        .size = sizeof(dcmturbo_api),
+        .version = DCMTURBO_ABI_VERSION,
+        .abi_version = dcmturbo_abi_version,
+        .get_settings = dcmturbo_get_settings,
+        .set_settings = dcmturbo_set_settings,
+        .isa_name = dcmturbo_isa_name,
+        .isa_available = dcmturbo_isa_available,
+        .default_threads = dcmturbo_default_threads,
+        .output_allocate = dcmturbo_output_allocate,
+        .output_free = dcmturbo_output_free,
+        .set_output_cache = dcmturbo_set_output_cache,
+        .output_cache = dcmturbo_output_cache,
+        .transfer_syntax_count = dcmturbo_transfer_syntax_count,
+        .transfer_syntax_at = dcmturbo_transfer_syntax_at,
+        .photometric_from_name = dcmturbo_photometric_from_name,
+        .photometric_name = dcmturbo_photometric_name,
+        .probe = dcmturbo_probe,
+        .check = dcmturbo_check,
+        .header_free = dcmturbo_header_free,
+        .frame_format = dcmturbo_frame_format,
+        .check_limits = dcmturbo_check_limits,
+        .decode_frame = dcmturbo_decode_frame,
+        .finish_frame = dcmturbo_finish_frame,
+        .encode_bound = dcmturbo_encode_bound,
+        .encode_frame = dcmturbo_encode_frame,
+        .source_file = dcmturbo_source_file,
+        .source_buffer = dcmturbo_source_buffer,
+        .source_callback = dcmturbo_source_callback,
+        .source_free = dcmturbo_source_free,
+        .scan = dcmturbo_scan,
+        .dataset_free = dcmturbo_dataset_free,
+        .index_create = dcmturbo_index_create,
+        .index_free = dcmturbo_index_free,
+        .index_frame_count = dcmturbo_index_frame_count,
+        .index_frame = dcmturbo_index_frame,
+        .index_read_frame = dcmturbo_index_read_frame,
+        .decode_frames = dcmturbo_decode_frames,
+        .parallel_for = dcmturbo_parallel_for,
+    };
+    return &api;
+}
