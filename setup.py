@@ -34,6 +34,7 @@ setup(
         Pybind11Extension(
             "dcmturbo._core",
             sorted(glob("csrc/**/*.cpp", recursive=True)),
+            depends=sorted(glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.inl", recursive=True)),
             include_dirs=["csrc"],
             cxx_std=20,
             extra_compile_args=compile_args,

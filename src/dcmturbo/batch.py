@@ -260,6 +260,15 @@ def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
     return int(min(max(fill_value, info.min), info.max))
 
 
+def close_codestream(data: memoryview, header: _core.Header) -> memoryview:
+    """Return a damaged codestream in the form in which its library fails fast.
+
+    Measured on CharLS 2.4: the decoder takes four to seven seconds over a 6 x 8 image that is cut short, and
+    microseconds over the same with an EOI behind it.
+    """
+    return memoryview(bytes(data) + b"\xff\xd9") if header.format == "jpegls" else data
+
+
 def decode_library_frame(
     data: memoryview,
     syntax: TransferSyntax,
@@ -299,6 +308,7 @@ def decode_library_frame(
         if not salvage or error.code == "unsupported":
             raise
         complaint = error
+        data = close_codestream(data, header)
     finished = form.significant_bits == 0 and not form.converts_colour
     samples = library.decode(data, header, out=out if finished else None)
     if np.may_share_memory(samples, out):

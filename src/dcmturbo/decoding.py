@@ -15,6 +15,7 @@ from dcmturbo.batch import (
     check_on_error,
     check_out,
     check_status,
+    close_codestream,
     conclude,
     decode_batch,
     decode_library_frame,
@@ -156,11 +157,11 @@ def decode_series(
         counts = [len(image) for image in images]
         for source, image in zip(sources, images, strict=True):
             try:
-                image.check_span(range(len(image)), salvage=salvage)
+                image._check_span(range(len(image)), salvage=salvage)
             except Error as error:
                 error.add_note(f"in {_describe(source)}")
                 raise
-            image.warn_of_excess()
+            image._warn_of_excess()
         image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         shape = (len(frames), *images[0].frame_shape)
@@ -394,6 +395,7 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     except DecodeError as error:
         if not salvage or error.code == "unsupported":
             raise
+        joined = close_codestream(joined, header)
     samples = library.decode(joined, header, out=None)
     if samples.ndim == 2:
         return [samples]

@@ -15,7 +15,7 @@ __all__ = ["encode_frame"]
 
 
 def encode_frame(
-    array: np.ndarray,
+    array: np.ndarray | bytes,
     transfer_syntax: str,
     *,
     bits_allocated: int | None = None,
@@ -67,6 +67,9 @@ def encode_frame(
         For an option that the format does not have.
     """
     syntax = find_transfer_syntax(transfer_syntax)
+    if syntax.keyword == "JPEGXLJPEGRecompression" and isinstance(array, (bytes, bytearray, memoryview)):
+        recompressed = library.encode(array, syntax.uid, **options)
+        return recompressed + b"\0" * (len(recompressed) & 1)
     frame = np.asarray(array)
     if frame.ndim not in (2, 3):
         raise EncodeError(f"a frame has shape (rows, columns) or (rows, columns, samples), not {frame.shape}")

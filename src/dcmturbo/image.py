@@ -193,7 +193,7 @@ class Image:
         if out is not None:
             check_out(out, shape if has_axis else self.frame_shape, self.dtype)
             target = out if has_axis else out[np.newaxis]
-        self.warn_of_excess()
+        self._warn_of_excess()
         if target is None:
             view = self._memory_map(selected, has_axis)
             if view is not None:
@@ -336,7 +336,7 @@ class Image:
         count = len(self)
         if frames is None or isinstance(frames, slice):
             span = range(count) if frames is None else range(count)[frames]
-            self.check_span(span, salvage=salvage)
+            self._check_span(span, salvage=salvage)
             # Signed, for a slice that goes backwards may end at -1.
             selected = np.arange(span.start, span.stop, span.step, np.int64).astype(np.uint64)
             return selected, frames is not None or count != 1
@@ -353,7 +353,7 @@ class Image:
                     self._refuse_missing(position)
         return np.array(positions, dtype=np.uint64), has_axis
 
-    def check_span(self, span: range, *, salvage: bool) -> None:
+    def _check_span(self, span: range, *, salvage: bool) -> None:
         """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
         found = self._open.index.frame_count
         if span and not salvage and max(span[0], span[-1]) >= found:
@@ -368,7 +368,7 @@ class Image:
             frame=frame,
         )
 
-    def warn_of_excess(self) -> None:
+    def _warn_of_excess(self) -> None:
         for text in self._open.index.warnings:
             self._warn(text)
 

@@ -197,10 +197,6 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
     syntax = _resolve_syntax(transfer_syntax, dataset, encapsulated, source, buffer, element, warnings)
     if syntax.encapsulated and not encapsulated and syntax.family != "native":
         encapsulated = True
-    if element["cut_short"]:
-        warnings.append(
-            f"the pixel data announce {element['declared_length']} bytes, of which {element['length']} are there"
-        )
     extended = {
         "extended_offset_table": dataset.extended_offset_table,
         "extended_offset_table_lengths": dataset.extended_offset_table_lengths,

@@ -1,2 +1,341 @@
-def add_parser(c):
-    pass
+"""``dcmturbo demo``: decode the files that pydicom ships, check every pixel, and show it."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli import demo_encode, peers
+from dcmturbo.cli.inputs import add_common
+from dcmturbo.cli.output import Output, short, significant
+from dcmturbo.cli.picture import apply_palette
+from dcmturbo.cli.sheet import Thumbnail, contact_sheet, grey_levels
+from dcmturbo.cli.writing import encode_png, write_whole
+from dcmturbo.errors import Error, NoPixelData, NotDicom
+from dcmturbo.syntaxes import find_transfer_syntax
+
+__all__ = ["add_parser", "run"]
+
+_SECONDS_A_FILE = 0.25  # of timing: the whole takes seconds, not minutes
+_ROUNDS = 15
+
+_EPILOG = """\
+The files are those in the pydicom package: nothing is downloaded. Their pixels are compared with digests that other
+decoders made (pydicom's plugins and GDCM; see scripts/make_demo_digests.py), and with pydicom itself wherever one of
+its plugins is installed, which is then timed in turn with dcmturbo: path in, array out, medians of a few rounds. For
+a measurement on files of your own there is dcmturbo bench.
+
+The second table encodes an image in every transfer syntax that dcmturbo encodes, decodes it again, and compares.
+
+A contact sheet of all pictures is written to DIR/contact-sheet.png. The exit code is 1 if any pixel is wrong.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``demo`` to the commands."""
+    parser = commands.add_parser(
+        "demo",
+        help="try it: decode and check the files that pydicom ships",
+        description="Decode the files that pydicom ships, check every pixel, time it, and make a contact sheet.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--output", default="dcmturbo-demo", metavar="DIR", help="folder of the contact sheet (default: dcmturbo-demo)"
+    )
+    add_common(parser, run, paths=False)
+
+
+@dataclass
+class Decoded:
+    """A file of the demo, and what came of it."""
+
+    name: str
+    keyword: str
+    array: np.ndarray
+    photometric: str
+    digest: str  # "match", "mismatch", or why there was nothing to compare with
+    samples: int
+    milliseconds: float | None = None
+    peer: str | None = None
+    ratio: float | None = None
+    complaint: str = ""  # how a plugin of pydicom differs
+
+    @property
+    def checked(self) -> bool:
+        """Whether there was a digest to compare with."""
+        return self.digest in ("match", "mismatch")
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing speaks against its pixels."""
+        return self.digest != "mismatch"
+
+    @property
+    def speed(self) -> float | None:
+        """Million samples a second."""
+        return None if not self.milliseconds else self.samples / self.milliseconds / 1000
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "file": self.name,
+            "transfer_syntax": self.keyword,
+            "shape": list(self.array.shape),
+            "dtype": self.array.dtype.name,
+            "digest": self.digest,
+            "milliseconds": significant(self.milliseconds),
+            "msamples_per_second": significant(self.speed),
+            "fastest_peer": self.peer,
+            "times_as_fast": significant(self.ratio),
+            "peers_that_differ": self.complaint or None,
+        }
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo demo``."""
+    begin = time.perf_counter()
+    folder = Path(str(resources.files("pydicom"))) / "data" / "test_files"
+    committed = json.loads((resources.files("dcmturbo.cli") / "demo.json").read_text(encoding="utf-8"))
+    found = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    paths = sorted(found, key=lambda path: (path.parent != folder, path))  # small ones in folders last
+    decoded: list[Decoded] = []
+    refused: list[tuple[str, str]] = []
+    without = 0
+    with output.progress("decoding", len(paths)) as advance, peers.quiet():
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            try:
+                decoded.append(_decode(path, name, committed))
+            except (NoPixelData, NotDicom):
+                without += 1
+            except Error as error:
+                refused.append((name, str(error)))
+            advance()
+        encodings = demo_encode.round_trips(folder)
+    # Damaged on purpose: no decoder has pixels of them. One that others decode counts as wrong here.
+    wrongly_refused = [(name, why) for name, why in refused if name in committed["files"]]
+    for name, why in wrongly_refused:
+        output.fail(name, why, kind="DecodeError")
+    for file in decoded:
+        if not file.good:
+            output.fail(file.name, "the pixels are not those of the other decoders", kind="Mismatch")
+    for trip in encodings:
+        if not trip.good:
+            output.fail(trip.keyword, f"encoded and decoded again: {trip.result}", kind="Mismatch")
+    if not decoded:
+        output.fail(str(folder), "pydicom's files are not there")
+    sheet = Path(arguments.output) / "contact-sheet.png"
+    summary = _summary(decoded, encodings, wrongly_refused)
+    try:
+        _write_sheet(sheet, folder, decoded, summary)
+    except OSError as error:
+        output.fail(str(sheet), error)
+    seconds = time.perf_counter() - begin
+    _show(output, decoded, encodings, refused, without, summary, sheet, seconds)
+    output.result(
+        {
+            "command": "demo",
+            "files": [file.document() for file in decoded],
+            "encodings": [trip.document() for trip in encodings],
+            "refused": [{"file": name, "error": why} for name, why in refused],
+            "without_pixel_data": without,
+            "summary": summary,
+            "contact_sheet": str(sheet),
+            "versions": peers.versions(),
+            "machine": peers.machine(),
+            "seconds": significant(seconds),
+        }
+    )
+    return output.exit_code
+
+
+# ---- decoding -------------------------------------------------------------------------------------
+
+
+def _decode(path: Path, name: str, committed: dict[str, Any]) -> Decoded:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stored = dt.decode(path, raw=True)
+        with dt.open(path) as image:
+            syntax = find_transfer_syntax(image.transfer_syntax)
+            photometric = image.source_photometric_interpretation
+        array = dt.decode(path)
+    digest = _compare_digest(path, stored, committed["files"].get(name), committed["unsettled"].get(name))
+    file = Decoded(name, syntax.keyword, array, photometric, digest, array.size)
+    _against_pydicom(path, syntax.uid, peers.is_lossless(syntax), file)
+    return file
+
+
+def _compare_digest(path: Path, stored: np.ndarray, entry: dict[str, Any] | None, unsettled: str | None) -> str:
+    if entry is None:
+        return unsettled or "this file has no digest"
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry["file_sha256"]:
+        return "this pydicom ships another file of that name"
+    little = np.ascontiguousarray(stored, stored.dtype.newbyteorder("<"))
+    same = list(little.shape) == entry["shape"] and little.dtype.str == entry["dtype"]
+    digest = hashlib.sha256(little.tobytes()).hexdigest()
+    return "match" if same and digest in (entry["sha256"], *entry.get("also", ())) else "mismatch"
+
+
+def _against_pydicom(path: Path, transfer_syntax: str, lossless: bool, file: Decoded) -> None:
+    """Compare with each plugin of pydicom, and time those that agree."""
+    available, _ = peers.pydicom_peers(str(path), transfer_syntax)
+    agreeing: dict[str, peers.Decode] = {"dcmturbo": partial(dt.decode, path)}
+    complaints = []
+    for peer in available:
+        try:
+            difference = peers.compare(file.array, peer.first(), lossless=lossless)
+        except Exception:
+            continue  # a plugin that says it can, and cannot
+        if difference:
+            complaints.append(f"{peer.name}: {difference}")
+        else:
+            agreeing[peer.name] = peer.decode
+    file.complaint = "; ".join(complaints)
+    medians, _ = peers.time_in_turn(agreeing, rounds=_ROUNDS, seconds=_SECONDS_A_FILE)
+    ours = medians.pop("dcmturbo")
+    file.milliseconds = ours * 1000
+    if medians:
+        file.peer = min(medians, key=lambda name: medians[name])
+        file.ratio = medians[file.peer] / ours
+
+
+# ---- showing it -------------------------------------------------------------------------------------
+
+
+def _summary(
+    decoded: list[Decoded], encodings: list[demo_encode.RoundTrip], refused: list[tuple[str, str]]
+) -> dict[str, Any]:
+    checked = [file for file in decoded if file.checked]
+    ratios = [file.ratio for file in decoded if file.ratio]
+    return {
+        "files_checked": len(checked) + len(refused),
+        "files_match": sum(file.good for file in checked),
+        "encodings_checked": len(encodings),
+        "encodings_good": sum(trip.good for trip in encodings),
+        "files_timed_against_pydicom": len(ratios),
+        "times_as_fast_as_pydicom": significant(peers.geometric_mean(ratios)),
+        "threads": dt.config.threads,
+    }
+
+
+def _rows(decoded: list[Decoded]) -> list[tuple[Any, ...]]:
+    """Return a row a file; the many small ones of a DICOMDIR as one row."""
+    groups: dict[str, list[Decoded]] = {}
+    for file in decoded:
+        name, slash, _ = file.name.partition("/")
+        groups.setdefault(name + slash, []).append(file)
+    return [_row(name, files) for name, files in groups.items()]
+
+
+def _row(name: str, files: list[Decoded]) -> tuple[Any, ...]:
+    results = {file.digest if file.checked else "not checked" for file in files}
+    milliseconds = sum(file.milliseconds or 0 for file in files)
+    ratio = peers.geometric_mean([file.ratio for file in files if file.ratio])
+    return (
+        f"{name} ({len(files)} files)" if name.endswith("/") else name,
+        _each(file.keyword for file in files),
+        _each(" x ".join(map(str, file.array.shape)) for file in files),
+        _each(file.array.dtype.name for file in files),
+        min(results, key=("mismatch", "not checked", "match").index),
+        short(milliseconds),
+        short(sum(file.samples for file in files) / milliseconds / 1000),
+        f"{short(ratio)} x" if ratio else "",
+        _each(file.peer for file in files if file.peer),
+    )
+
+
+def _each(texts: Iterable[str]) -> str:
+    return ", ".join(sorted(set(texts)))
+
+
+def _show(
+    output: Output,
+    decoded: list[Decoded],
+    encodings: list[demo_encode.RoundTrip],
+    refused: list[tuple[str, str]],
+    without: int,
+    summary: dict[str, Any],
+    sheet: Path,
+    seconds: float,
+) -> None:
+    styles = {"match": "green", "equal": "green", "mismatch": "bold red", "not checked": "yellow"}
+    columns = ("file", "transfer syntax", ">shape", "dtype", "pixels", ">ms", ">Msamples/s", ">speed", "against")
+    drop = ("dtype", "against", ">Msamples/s", ">shape")
+    output.table("Decoded", columns, _rows(decoded), drop=drop, styles=styles.get)
+    output.say()
+    headings = ("image", "transfer syntax", ">bytes", ">ratio", "decoded again", ">encode ms", ">decode ms")
+    output.table(
+        "Encoded, and decoded again",
+        headings,
+        [trip.row() for trip in encodings],
+        drop=(">bytes", ">ratio"),
+        styles=styles.get,
+    )
+    output.say()
+    for name, why in refused:
+        output.say(f"refused, as it is damaged: {name}: {why}", style="dim")
+    for file in decoded:
+        if not file.checked:
+            output.say(f"not checked: {file.name}: {file.digest}", style="dim")
+        if file.complaint:
+            output.say(f"differs from dcmturbo, and is not ranked: {file.name}: {file.complaint}", style="dim")
+    output.say(f"{without} other files hold no pixels", style="dim")
+    output.say(
+        "pixels: against the digests that other decoders made; ms: path to array, with colour conversion, median"
+    )
+    threads = f"{summary['threads']} thread{'' if summary['threads'] == 1 else 's'}"
+    output.say(
+        f"speed: how many times as fast as the fastest installed plugin of pydicom that agrees; dcmturbo: {threads}"
+    )
+    output.say()
+    mean = summary["times_as_fast_as_pydicom"]
+    output.say(
+        f"{summary['files_match']} of {summary['files_checked']} files match, "
+        f"{summary['encodings_good']} of {summary['encodings_checked']} encodings come back as they should"
+        + (
+            f", {mean:.1f} times as fast as pydicom (geometric mean of {summary['files_timed_against_pydicom']} files)"
+            if mean
+            else ""
+        ),
+        style="bold",
+    )
+    output.say(f"contact sheet: {sheet} ({seconds:.1f} s in all)")
+
+
+def _picture(folder: Path, file: Decoded) -> np.ndarray:
+    """Return a frame as it would be looked at: the middle one of several."""
+    colour = file.array.ndim > 2 and file.array.shape[-1] == 3
+    frames = file.array if file.array.ndim == (4 if colour else 3) else file.array[np.newaxis]
+    frame = frames[len(frames) // 2]
+    if file.photometric == "PALETTE COLOR":
+        coloured = apply_palette(frame, str(folder / file.name))
+        return (coloured >> 8).astype(np.uint8) if coloured.dtype == np.uint16 else coloured
+    return grey_levels(frame, inverted=file.photometric == "MONOCHROME1")
+
+
+def _write_sheet(sheet: Path, folder: Path, decoded: list[Decoded], summary: dict[str, Any]) -> None:
+    thumbnails = []
+    for file in decoded:
+        shape = "x".join(map(str, file.array.shape))
+        name = file.name.rsplit("/", 1)[-1].removesuffix(".dcm")
+        lines = (name, file.keyword, f"{shape} {file.array.dtype.name}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            thumbnails.append(Thumbnail(_picture(folder, file), lines, file.good if file.checked else None))
+    subtitle = f"{summary['files_match']} of {summary['files_checked']} files have the pixels that other decoders give"
+    picture = contact_sheet(f"dcmturbo {dt.__version__}", subtitle, thumbnails)
+    write_whole(sheet, lambda opened: opened.write(encode_png(picture)))

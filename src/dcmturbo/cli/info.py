@@ -41,6 +41,7 @@ _SHAPE_FIELDS = (
     "photometric_interpretation",
     "planar_configuration",
 )
+_WITH_HEADERS = ("jpeg", "jpegls", "jpeg2000", "jpegxl")  # families of codestreams that say what they are
 _TABLES = {
     "native": "their size (uncompressed)",
     "extended": "the Extended Offset Table",
@@ -59,7 +60,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     many = parser.add_mutually_exclusive_group()
-    many.add_argument("--frames", type=thread_count, default=8, metavar="N", help="rows of the frame table (default: 8)")
+    many.add_argument(
+        "--frames", type=thread_count, default=8, metavar="N", help="rows of the frame table (default: 8)"
+    )
     many.add_argument("--all", action="store_true", help="the whole frame table")
     parser.add_argument("--full", action="store_true", help="describe each of several files in full")
     add_common(parser, run)
@@ -74,7 +77,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             found = describe(item.path, limit)
         found["warnings"] = list(dict.fromkeys(found["warnings"] + warnings))
         if found["problem"]:
-            output.fail(item.path, found["problem"])
+            output.fail(item.path, found["problem"], kind="DecodeError")
         return found
 
     files, skipped = for_each(arguments.paths, output, "reading", work, skip_without_pixels=False)
@@ -130,7 +133,9 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
         "path": path,
         "size": None if "://" in path else os.path.getsize(path),
         "file": None,
-        "transfer_syntax": _syntax(image.transfer_syntax if image is not None else getattr(outer, "transfer_syntax", "")),
+        "transfer_syntax": _syntax(
+            image.transfer_syntax if image is not None else getattr(outer, "transfer_syntax", "")
+        ),
         "pixel_data": None,
         "image": None,
         "decoded": None,
@@ -154,7 +159,7 @@ def _scan(path: str) -> tuple[Any, Any, list[str]]:
         return None, None, []
     with open(path, "rb"):  # Python's own exception for what cannot be read
         pass
-    source = _core.Source.file(path)
+    source = _core.Source.file(os.fsencode(path))
     outer = _core.scan(source)
     if not outer.deflated:
         return outer, outer, list(outer.warnings)
@@ -216,7 +221,11 @@ def _of_image(image: Image, found: dict[str, Any], frame_limit: int | None) -> N
         photometric: str | None = image.photometric_interpretation
     except Error:
         photometric = None
-    found["decoded"] = {"shape": list(image.shape), "dtype": image.dtype.name, "photometric_interpretation": photometric}
+    found["decoded"] = {
+        "shape": list(image.shape),
+        "dtype": image.dtype.name,
+        "photometric_interpretation": photometric,
+    }
     there = int(opened.index.frame_count)
     shown = there if frame_limit is None else min(frame_limit, there)
     uncompressed = opened.attributes.native_frame_bits / 8
@@ -235,7 +244,7 @@ def _of_image(image: Image, found: dict[str, Any], frame_limit: int | None) -> N
         )
     found["frames"] = {"stated": opened.promised_frames, "found": there, "index": opened.index.table, "table": rows}
     found["warnings"] += [text for text in opened.index.warnings if text not in found["warnings"]]
-    if opened.syntax.library and opened.syntax.family != "deflated_frame" and there:
+    if opened.syntax.family in _WITH_HEADERS and there:
         try:
             found["codestream"] = _header(dt.probe(image.encoded_frame(0)))
         except Error as error:
@@ -300,8 +309,8 @@ def _show_lines(files: list[dict[str, Any]], output: Output) -> None:
                 human_bytes(found["pixel_data"]["length"]) if found["pixel_data"] else "no pixel data",
             )
         )
-    columns = ("file", "", "transfer syntax", ">shape", "dtype", ">bits", "photometric", ">pixel data")
-    output.table(f"{len(files)} DICOM files", columns, rows)
+    columns = ("file", "modality", "transfer syntax", ">shape", "dtype", ">bits", "photometric", ">pixel data")
+    output.table(f"{len(files)} DICOM files", columns, rows, drop=("modality", "photometric", ">bits", ">pixel data"))
 
 
 def _show(found: dict[str, Any], output: Output) -> None:
@@ -329,10 +338,10 @@ def _show(found: dict[str, Any], output: Output) -> None:
         )
         facts.append(("encoding", ", ".join(with_or_without)))
     facts += _image_facts(found)
+    facts += _codestream_facts(found["codestream"])
     if found["remark"]:
         facts.append(("remark", found["remark"]))
     output.facts(facts)
-    _show_codestream(found["codestream"], output)
     _show_frames(found, output)
     output.say()
 
@@ -344,13 +353,18 @@ def _image_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         frames = "" if image["number_of_frames"] is None else f", {image['number_of_frames']} frames"
         facts.append(("image", f"{image['rows']} rows x {image['columns']} columns{frames}"))
         samples = image["samples_per_pixel"]
-        planar = "" if image["planar_configuration"] is None else f", planar configuration {image['planar_configuration']}"
+        planar = (
+            "" if image["planar_configuration"] is None else f", planar configuration {image['planar_configuration']}"
+        )
         sign = {0: ", unsigned", 1: ", signed"}.get(image["pixel_representation"], "")
-        facts.append(("colour", f"{image['photometric_interpretation'] or 'not stated'}, {samples or '?'} samples a pixel{planar}"))
+        colour = image["photometric_interpretation"] or "not stated"
+        facts.append(("colour", f"{colour}, {samples or '?'} sample{'' if samples == 1 else 's'} a pixel{planar}"))
         high_bit = "" if image["high_bit"] is None else f", high bit {image['high_bit']}"
         facts.append(("bits", f"{image['bits_stored']} stored of {image['bits_allocated']} allocated{high_bit}{sign}"))
     if decoded:
-        facts.append(("decodes to", f"{_shape(found)} {decoded['dtype']} {decoded['photometric_interpretation'] or ''}"))
+        facts.append(
+            ("decodes to", f"{_shape(found)} {decoded['dtype']} {decoded['photometric_interpretation'] or ''}")
+        )
     if lossy and any(lossy.values()):
         facts.append(("lossy before", ", ".join(f"{name} {value}" for name, value in lossy.items() if value)))
     if found.get("icon"):
@@ -361,25 +375,30 @@ def _image_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
             length += " in items, of undefined length"
         elif element["cut_short"]:
             length += f" of {human_bytes(element['declared_length'])}: cut short"
-        facts.append(("pixel data", f"{element['keyword']} ({element['vr'] or 'no VR'}) at byte {element['offset']}, {length}"))
+        facts.append(
+            ("pixel data", f"{element['keyword']} ({element['vr'] or 'no VR'}) at byte {element['offset']}, {length}")
+        )
     return facts
 
 
-def _show_codestream(header: dict[str, Any] | None, output: Output) -> None:
+def _codestream_facts(header: dict[str, Any] | None) -> list[tuple[str, Any]]:
     if header is None:
-        return
+        return []
     components = {
         f"{c['precision']} bits {'signed' if c['is_signed'] else 'unsigned'}"
         + (f" at 1/{c['horizontal_step']} x 1/{c['vertical_step']}" if header["subsampled"] else "")
         for c in header["components"]
     }
     loss = "unknown whether lossless" if header["lossless"] is None else "lossless" if header["lossless"] else "lossy"
-    facts = [
-        ("codestream", f"{header['format']}, {header['height']} x {header['width']}, {loss}" + (", in a container file" if header["in_container"] else "")),
-        ("components", f"{len(header['components'])}: {', '.join(sorted(components))}; colour transform: {header['colour']}"),
+    container = ", in a container file" if header["in_container"] else ""
+    return [
+        ("codestream", f"{header['format']}, {header['height']} x {header['width']}, {loss}{container}"),
+        (
+            "components",
+            f"{len(header['components'])}: {', '.join(sorted(components))}; colour transform: {header['colour']}",
+        ),
         ("parameters", ", ".join(f"{name} {value}" for name, value in header["parameters"].items()) or "none"),
     ]
-    output.facts(facts)
 
 
 def _show_frames(found: dict[str, Any], output: Output) -> None:
@@ -388,6 +407,12 @@ def _show_frames(found: dict[str, Any], output: Output) -> None:
         return
     rows = [(row["frame"], row["offset"], row["bytes"], row["fragments"], row["ratio"]) for row in frames["table"]]
     there, shown = frames["found"], len(rows)
-    which = f"{there} frame{'' if there == 1 else 's'}" if shown == there else f"the first {shown} of {there} frames (--all shows all)"
+    which = (
+        f"{there} frame{'' if there == 1 else 's'}"
+        if shown == there
+        else f"the first {shown} of {there} frames (--all shows all)"
+    )
     output.say()
-    output.table(f"  {which}, found by {_TABLES[frames['index']]}", (">frame", ">offset", ">bytes", ">fragments", ">ratio"), rows)
+    output.table(
+        f"  {which}, found by {_TABLES[frames['index']]}", (">frame", ">offset", ">bytes", ">fragments", ">ratio"), rows
+    )

@@ -58,7 +58,9 @@ def thread_count(text: str) -> int:
     return number
 
 
-def add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Output], int], *, paths: bool = True) -> None:
+def add_common(
+    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Output], int], *, paths: bool = True
+) -> None:
     """Add what all commands have: paths and ``--json``."""
     if paths:
         parser.add_argument(
@@ -97,7 +99,12 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
 
 
 def for_each(
-    paths: Sequence[str], output: Output, what: str, work: Callable[[Input], Result], *, skip_without_pixels: bool = True
+    paths: Sequence[str],
+    output: Output,
+    what: str,
+    work: Callable[[Input], Result],
+    *,
+    skip_without_pixels: bool = True,
 ) -> tuple[list[Result], Skipped]:
     """Do the work on each file; what fails is told and counted, and does not end the rest.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import dcmturbo
 from dcmturbo.errors import DecodeWarning, Error
 
-__all__ = ["Output", "describe_error", "human_bytes", "printable"]
+__all__ = ["Output", "describe_error", "human_bytes", "printable", "short", "significant"]
 
 # Tables that do not go to a terminal are as wide as they need to be.
 _WIDTH_OF_FILES = 1000
@@ -30,20 +31,29 @@ def human_bytes(size: float) -> str:
     """Return a size for people: ``"12.5 MB"``."""
     if size < 1000:
         return f"{size:g} bytes"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            break
-    else:
-        size, unit = size / 1000, "TB"
-    return f"{size:.3g} {unit}"
+    power = 1
+    while size >= 999.5 * 1000**power and power < 4:
+        power += 1
+    return f"{size / 1000**power:.3g} {'_kMGT'[power]}B"
+
+
+def short(value: float | None) -> str:
+    """Return a number for people, of about three digits; nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def significant(value: float | None) -> float | None:
+    """Return a number of four digits, for JSON."""
+    return None if value is None else float(f"{value:.4g}")
 
 
 def describe_error(error: BaseException) -> str:
     """Return an exception as one sentence."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, (Error, ValueError, IndexError, ImportError)):
+    if isinstance(error, (Error, OSError, ValueError, IndexError, ImportError)):
         return str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         return "out of memory"
@@ -79,10 +89,14 @@ class Output:
     def _console(self, name: str) -> Any:
         from rich.console import Console
 
+        class Screen(Console):
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError  # for `main`, where rich would exit with 1
+
         if name not in self._consoles:
             stream = getattr(sys, name)
             width = None if stream.isatty() else _WIDTH_OF_FILES
-            self._consoles[name] = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+            self._consoles[name] = Screen(file=stream, width=width, highlight=False, markup=False, emoji=False)
         return self._consoles[name]
 
     def say(self, text: str = "", style: str | None = None) -> None:
@@ -91,7 +105,13 @@ class Output:
             self._console("stdout").print(printable(text), style=style, soft_wrap=True)
 
     def table(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, styles: Callable[[Any], str | None] | None = None
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        drop: Sequence[str] = (),
+        styles: Callable[[Any], str | None] | None = None,
     ) -> None:
         """Print a table for people; nothing with ``--json``.
 
@@ -103,6 +123,8 @@ class Output:
             Their headings; those that begin with ``>`` are set to the right.
         rows : sequence of sequences
             The cells; None is an empty one.
+        drop : sequence of str
+            Headings of columns that a narrow terminal does without, the least important first.
         styles : callable, optional
             Returns the style of a cell.
         """
@@ -112,14 +134,23 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            right = column.startswith(">")
-            table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-        for row in rows:
-            cells = ["" if cell is None else printable(cell) for cell in row]
-            table.add_row(*(Text(cell, style=(styles(cell) if styles else None) or "") for cell in cells))
-        self._console("stdout").print(table)
+        console = self._console("stdout")
+        cells = [["" if cell is None else printable(cell) for cell in row] for row in rows]
+        widths = [
+            max(len(text) for text in column) for column in zip([c.lstrip(">") for c in columns], *cells, strict=True)
+        ]
+        shown = list(range(len(columns)))
+        for heading in drop:
+            if sum(widths[i] + 2 for i in shown) - 2 > console.width:
+                shown.remove(columns.index(heading))
+        self.say(title, style="bold")
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for i in shown:
+            right = columns[i].startswith(">")
+            table.add_column(columns[i].lstrip(">"), justify="right" if right else "left", overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(row[i], style=(styles(row[i]) if styles else None) or "") for i in shown))
+        console.print(table)
 
     def facts(self, rows: Sequence[tuple[str, Any]]) -> None:
         """Print names and values, one pair a line; nothing with ``--json``."""
@@ -150,12 +181,17 @@ class Output:
         sys.stderr.write(f"dcmturbo: {kind}: {where}{one_line}\n")
         sys.stderr.flush()
 
-    def fail(self, path: str, error: BaseException | str) -> None:
-        """Say on stderr that something failed, and remember it for the exit code."""
+    def fail(self, path: str, error: BaseException | str, kind: str = "OSError") -> None:
+        """Say on stderr that something failed, and remember it for the exit code; `kind` is for a bare message."""
         message = error if isinstance(error, str) else describe_error(error)
-        kind = "Error" if isinstance(error, str) else type(error).__name__
+        kind = kind if isinstance(error, str) else type(error).__name__
         self.failures.append({"path": path, "error": message, "type": kind})
         self._complain("error", path, message)
+
+    def usage(self, command: str, message: str) -> int:
+        """Say on stderr that options contradict each other; return the exit code of wrong usage."""
+        sys.stderr.write(f"dcmturbo {command}: error: {printable(message)} (dcmturbo {command} --help)\n")
+        return 2
 
     def warn(self, path: str, message: str) -> None:
         """Say on stderr what a reader should know."""
@@ -195,10 +231,18 @@ class Output:
         if not sys.stderr.isatty() or total < 2:
             yield lambda: None
             return
+        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        bar = Progress(*columns, console=self._console("stderr"), transient=True)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        # A descriptor of its own: what is quietened meanwhile must not take the bar with it.
+        screen = open(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
+        bar = Progress(*columns, console=Console(file=screen), transient=True)
         task = bar.add_task(what, total=total)
         begin = time.monotonic()
         running = False
@@ -215,3 +259,4 @@ class Output:
         finally:
             if running:
                 bar.stop()
+            screen.close()

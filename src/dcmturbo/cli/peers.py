@@ -1,0 +1,248 @@
+"""pydicom and its plugins beside dcmturbo: the same files, compared, and timed in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import os
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.syntaxes import TransferSyntax
+
+__all__ = [
+    "Peer",
+    "compare",
+    "geometric_mean",
+    "is_lossless",
+    "machine",
+    "pydicom_peers",
+    "quiet",
+    "reason",
+    "time_in_turn",
+    "versions",
+]
+
+Decode = Callable[[], np.ndarray]
+
+# What stands behind the plugins of pydicom, for the list of versions.
+_PACKAGES = (
+    "numpy",
+    "pydicom",
+    "imagecodecs",
+    "pylibjpeg",
+    "pylibjpeg-libjpeg",
+    "pylibjpeg-openjpeg",
+    "pylibjpeg-rle",
+    "pyjpegls",
+    "python-gdcm",
+    "pillow",
+)
+
+
+@dataclass
+class Peer:
+    """A way to decode a file with pydicom.
+
+    Attributes
+    ----------
+    name : str
+        For people: ``"pydicom+gdcm"``.
+    path : str
+    plugin : str
+        As ``pydicom.pixels`` takes it; empty for what pydicom does by itself.
+    whole : bool
+        Whether all of the file is read into a Dataset first. From the path is quicker, and fails for deflated
+        datasets, and for some that contradict their file meta information.
+    """
+
+    name: str
+    path: str
+    plugin: str
+    whole: bool = False
+
+    def decode(self) -> np.ndarray:
+        """Return all frames, colour converted to RGB."""
+        import pydicom
+        from pydicom.pixels import pixel_array
+
+        source: Any = pydicom.dcmread(self.path) if self.whole else self.path
+        decoded: np.ndarray = pixel_array(source, decoding_plugin=self.plugin)
+        return decoded
+
+    def first(self) -> np.ndarray:
+        """Decode for the first time, and find out whether it works from the path."""
+        try:
+            return self.decode()
+        except Exception:
+            if self.whole:
+                raise
+        self.whole = True
+        return self.decode()
+
+
+def pydicom_peers(path: str, transfer_syntax: str) -> tuple[list[Peer], str]:
+    """Return how the installed plugins of pydicom decode a file, and why none does if none does.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    transfer_syntax : str
+        UID, as the file states it.
+
+    Returns
+    -------
+    (list of Peer, str)
+        One for each plugin that says it can: that is no promise. The reason is empty if there is any.
+    """
+    if "://" in path:
+        return [], "it is a URL, which pydicom does not open"
+    from pydicom.pixels import get_decoder
+
+    try:
+        decoder = get_decoder(transfer_syntax)
+    except NotImplementedError:
+        return [], "pydicom does not know the transfer syntax"
+    if not decoder.is_encapsulated:
+        return [Peer("pydicom", path, "")], ""
+    names = [name for name in decoder.available_plugins if name != "dcmturbo"]
+    if not names:
+        return [], "no plugin of pydicom that decodes the transfer syntax is installed"
+    return [Peer("pydicom" if name == "pydicom" else f"pydicom+{name}", path, name) for name in names], ""
+
+
+def reason(error: Exception) -> str:
+    """Return why a plugin failed: the last line is the plugin's own, where pydicom says that all have failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what pydicom warns of, and what libraries print to stderr, from the user's screen."""
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray, *, lossless: bool) -> str:
+    """Return how another decoder's array differs, empty if it counts as equal.
+
+    Lossless data are equal in each sample. Of lossy ones, decoders that are right differ by 1: the standards
+    leave them that in the inverse transforms.
+    """
+    if ours.shape != theirs.shape:
+        return f"shape {theirs.shape} instead of {ours.shape}"
+    if ours.dtype != theirs.dtype.newbyteorder("="):
+        return f"dtype {theirs.dtype} instead of {ours.dtype}"
+    if np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
+        return ""
+    differing = int(np.count_nonzero(ours != theirs))
+    low, high = np.minimum(ours, theirs), np.maximum(ours, theirs)
+    largest = (high.astype(np.float64) - low.astype(np.float64)).max()
+    if not lossless and largest <= 1:
+        return ""
+    return f"{differing} of {ours.size} samples differ, by up to {largest:g}"
+
+
+def is_lossless(syntax: TransferSyntax) -> bool:
+    """Return whether all decoders of a transfer syntax owe the same samples."""
+    return syntax.lossless_only or syntax.family in ("native", "jpegls")
+
+
+def _read_every_page(array: np.ndarray) -> None:
+    """Touch the memory of an array: a memory map has read nothing yet."""
+    if array.flags.c_contiguous and array.size:
+        array.reshape(-1).view(np.uint8)[::4096].max()
+
+
+def time_in_turn(
+    functions: Mapping[str, Decode], *, rounds: int, seconds: float | None = None, at_least: int = 3
+) -> tuple[dict[str, float], int]:
+    """Time functions in turn, so that whatever else the machine does meets them all.
+
+    Parameters
+    ----------
+    functions : mapping of str to callable
+        Each returns an array, of which every page is read before the clock stops.
+    rounds : int
+        How often each is called.
+    seconds : float, optional
+        Stop earlier than that many rounds once this has passed, and `at_least` rounds are done.
+
+    Returns
+    -------
+    (dict of str to float, int)
+        The median seconds of each function, and the rounds done.
+    """
+    names = list(functions)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    begin = time.perf_counter()
+    done = 0
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        while done < rounds and (seconds is None or done < at_least or time.perf_counter() - begin < seconds):
+            first = done % len(names)
+            for name in names[first:] + names[:first]:
+                start = time.perf_counter()
+                array = functions[name]()
+                _read_every_page(array)
+                times[name].append(time.perf_counter() - start)
+                del array
+            done += 1
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: statistics.median(of) for name, of in times.items()}, done
+
+
+def geometric_mean(values: list[float]) -> float | None:
+    """Return the geometric mean, None of nothing."""
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part: dcmturbo, Python, and the packages that are installed."""
+    import dcmturbo
+
+    found = {"dcmturbo": dcmturbo.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return what the machine is: processor, system and the instruction set in use."""
+    import dcmturbo
+
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": name, "cpus": usable, "isa": dcmturbo.config.isa, "system": platform.system()}

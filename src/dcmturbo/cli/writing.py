@@ -1,0 +1,108 @@
+"""Arrays into files: .npy, .png, .tiff, raw. A file is there when it is whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from dcmturbo.cli.inputs import Input
+
+__all__ = ["SUFFIXES", "encode_png", "refuse_existing", "write", "write_whole"]
+
+# By format, the suffix that outputs get first.
+SUFFIXES = {"npy": (".npy",), "png": (".png",), "tiff": (".tiff", ".tif"), "raw": (".raw", ".bin")}
+
+_CLASSIC_TIFF = (1 << 32) - (1 << 20)  # offsets are of 32 bits; a little is left for the headers
+
+
+def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str], *, force: bool) -> None:
+    """Raise FileExistsError if an output is there already, was written for another input, or is the input itself."""
+    for place in places:
+        if place in written:
+            raise FileExistsError(f"its output {place} has been written for {written[place]} already")
+        if not place.exists():
+            continue
+        if not item.is_url and place.samefile(item.path):
+            raise FileExistsError(f"the output {place} is the input itself")
+        if not force:
+            raise FileExistsError(f"the output {place} exists: --force overwrites it")
+
+
+def write_whole(place: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under another name, and give it its own when all is in it."""
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            fill(file)
+        beside.replace(place)
+    except OSError as error:
+        # Named by its output: that is what cannot be written.
+        raise OSError(f"cannot write {place}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def _write_bytes(place: Path, content: bytes | memoryview) -> None:
+    write_whole(place, lambda file: file.write(content))
+
+
+def write(array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, document: dict[str, Any]) -> list[Path]:
+    """Write an array in a format; `document` says of raw bytes what they are.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    if form == "png":
+        if not has_axis:
+            _write_bytes(places[0], encode_png(array))
+            return [places[0]]
+        # A frame may be selected twice, and is written once.
+        first = {number: position for position, number in reversed(list(enumerate(document["frames"])))}
+        for place, position in zip(
+            places, (first[number] for number in dict.fromkeys(document["frames"])), strict=True
+        ):
+            _write_bytes(place, encode_png(array[position]))
+        return list(places)
+    place = places[0]
+    if form == "npy":
+        write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+    elif form == "tiff":
+        _write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3))
+    else:
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        _write_bytes(place, little.reshape(-1).data.cast("B"))
+        beside = place.with_name(place.name + ".json")
+        described = document | {"dtype": little.dtype.str, "order": "C"}
+        _write_bytes(beside, json.dumps(described, indent=2).encode() + b"\n")
+        return [place, beside]
+    return [place]
+
+
+def encode_png(array: np.ndarray) -> bytes:
+    """Return a PNG of 8 or 16 bits, grey or RGB."""
+    import imagecodecs
+
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array)))
+
+
+def _encode_tiff(array: np.ndarray, *, is_colour: bool) -> bytes:
+    import imagecodecs
+
+    # Without the photometric interpretation the library would take a last axis of 3 for samples.
+    encoded = imagecodecs.tiff_encode(
+        np.ascontiguousarray(array),
+        photometric="rgb" if is_colour else "minisblack",
+        planarconfig="contig",
+        bigtiff=array.nbytes > _CLASSIC_TIFF,
+    )
+    return bytes(encoded)

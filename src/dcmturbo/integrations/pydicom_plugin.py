@@ -1,0 +1,472 @@
+"""The plugin that pydicom calls frame by frame: the floor under everything else here.
+
+pydicom takes a plugin as a function of the encoded frame and the *runner* that carries all options, and does
+the rest itself: sign and bit correction, colour, shape. So a frame is returned here as it is coded, and the
+runner is told what it is. From the second frame of a sequence on, the frames to come are coded ahead.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from pydicom.uid import UID
+
+from dcmturbo import _core, library
+from dcmturbo.batch import _NOTES, stack_level, uses_library
+from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.decoding import decode_frame as decode_one_frame
+from dcmturbo.encoding import encode_frame as encode_one_frame
+from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
+from dcmturbo.sources import _FileReader
+from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
+
+__all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
+
+# .4.111 is made from JPEG files only, .4.92 and .4.93 are only read.
+_ENCODABLE = frozenset(
+    f"1.2.840.10008.1.2.{suffix}"
+    for suffix in (
+        *("1.98", "5", "8.1", "4.50", "4.51", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91"),
+        *("4.110", "4.112", "4.201", "4.202", "4.203"),
+    )
+)
+
+# The contract of pydicom.pixels asks for these three names. Nothing is ever missing: what dcmturbo needs
+# was installed with it.
+DECODER_DEPENDENCIES = {
+    UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.decodable and syntax.encapsulated
+}
+ENCODER_DEPENDENCIES = {UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.uid in _ENCODABLE}
+
+
+def is_available(uid: str) -> bool:
+    """Return whether a transfer syntax is coded here.
+
+    Parameters
+    ----------
+    uid : str
+        Of an encapsulated transfer syntax: pydicom asks no plugin for native ones.
+
+    Returns
+    -------
+    bool
+    """
+    return uid in DECODER_DEPENDENCIES
+
+
+# --- what a runner says -----------------------------------------------------------------------
+
+# Formats whose frames have no header: the dataset alone says what they are.
+_HEADERLESS = ("native", "rle", "deflated_frame")
+
+
+class Description(NamedTuple):
+    """The Image Pixel attributes of a runner, by the names of ``_core.Attributes``."""
+
+    rows: int
+    columns: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    pixel_representation: int
+    planar_configuration: int
+    photometric_interpretation: str
+    keyword: str
+
+    def attributes(self) -> _core.Attributes:
+        """Return them as the core takes them."""
+        return _core.Attributes(**self._asdict())
+
+
+class RunnerState:
+    """What is kept with one runner, and goes with it.
+
+    A runner outlives a frame, and what a plugin tells it of one frame stands there when the next comes. `told`
+    knows which of its options are ours, and what the source had said instead.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[str, tuple[Any, Any]] = {}
+        self.notes: set[str] = set()
+        self.calls = 0
+        self.ahead: Ahead[Any] | None = None
+        self.cache: dict[Any, Any] = {}
+
+
+def state_of(runner: Any) -> RunnerState:
+    """Return the state kept with a runner."""
+    state: RunnerState | None = runner.__dict__.get("_dcmturbo")
+    if state is None:
+        state = runner.__dict__["_dcmturbo"] = RunnerState()
+    return state
+
+
+def source_option(runner: Any, name: str) -> Any:
+    """Return an option as the source gave it, whatever has been told to the runner since."""
+    value = runner.get_option(name)
+    before, ours = state_of(runner).told.get(name, (None, None))
+    return before if ours is not None and value == ours else value
+
+
+def tell(runner: Any, name: str, value: Any) -> None:
+    """Tell the runner what a decoded frame is."""
+    if hasattr(runner, "set_frame_option"):  # pydicom 3.1: options of one frame
+        runner.set_frame_option(runner.index, name, value)
+    elif runner.get_option(name) != value:
+        state_of(runner).told[name] = (source_option(runner, name), value)
+        runner.set_option(name, value)
+
+
+def describe(runner: Any) -> Description:
+    """Return what the source of a runner says of its frames.
+
+    Raises
+    ------
+    DecodeError
+        If it does not say enough.
+    """
+
+    def number(name: str, default: int | None = None) -> int:
+        value = source_option(runner, name)
+        if value is None:
+            value = default
+        if value is None:
+            raise DecodeError(f"the option {name!r} is missing", code="argument")
+        return int(value)
+
+    keyword = str(runner.get_option("pixel_keyword", "PixelData"))
+    allocated = number("bits_allocated")
+    is_integer = keyword == "PixelData"
+    return Description(
+        rows=number("rows"),
+        columns=number("columns"),
+        samples_per_pixel=number("samples_per_pixel", 1),
+        bits_allocated=allocated,
+        bits_stored=number("bits_stored", allocated) if is_integer else allocated,
+        pixel_representation=number("pixel_representation", 0) if is_integer else 0,
+        planar_configuration=number("planar_configuration", 0),
+        photometric_interpretation=str(source_option(runner, "photometric_interpretation") or ""),
+        keyword=keyword,
+    )
+
+
+def frame_source(runner: Any) -> tuple[_core.Source, int, int, memoryview | None]:
+    """Return where a runner's pixel data are: the source, the first byte, how many, and the bytes if in memory."""
+    if runner.is_binary:
+        reader = _FileReader(runner.src)
+        offset = runner.src.tell()
+        return _core.Source.reader(reader, reader.size), offset, reader.size - offset, None
+    buffer = memoryview(runner.src).cast("B")
+    return _core.Source.buffer(buffer), 0, len(buffer), buffer
+
+
+def encapsulated_index(
+    runner: Any, syntax: TransferSyntax, source: _core.Source, offset: int, size: int
+) -> _core.Index:
+    """Return where each encapsulated frame lies."""
+    extended = runner.extended_offsets
+    if extended:
+        extended = tuple(part if isinstance(part, bytes) else np.asarray(part, "<u8").tobytes() for part in extended)
+    return _core.Index(
+        source,
+        encapsulated=True,
+        offset=offset,
+        length=size,
+        undefined_length=True,
+        number_of_frames=runner.number_of_frames,
+        fragment_per_frame=syntax.family in _HEADERLESS,
+        extended_bytes=extended or None,
+    )
+
+
+def warn_of_notes(runner: Any, notes: list[str]) -> None:
+    """Warn, once a runner, of what codestream and dataset contradict each other in."""
+    state = state_of(runner)
+    for note in notes:
+        if note in _NOTES and note not in state.notes:
+            state.notes.add(note)
+            warnings.warn(_NOTES[note], DecodeWarning, stacklevel=stack_level())
+
+
+# --- ahead of the caller ----------------------------------------------------------------------
+
+Result = TypeVar("Result")
+
+# Bytes of finished frames that may wait for their turn.
+_MOST_AHEAD = 256 << 20
+# The threads, and the process they belong to: a forked child has none of them.
+_pool: tuple[int, ThreadPoolExecutor] | None = None
+
+
+def _submit(function: Callable[[int], Any], number: int) -> Future[Any]:
+    global _pool
+    pool = _pool
+    if pool is None or pool[0] != os.getpid():
+        workers = ThreadPoolExecutor(max(config.threads, 2), thread_name_prefix="dcmturbo-ahead")
+        pool = _pool = (os.getpid(), workers)
+    return pool[1].submit(function, number)
+
+
+class Ahead(Generic[Result]):
+    """Frames that are being coded before they are asked for.
+
+    Parameters
+    ----------
+    code : callable
+        Takes the number of a frame; returns what the plugin will be given for it, and the result.
+    first, end : int
+        The frames.
+    frame_bytes : int
+        Of one result: bounds how far ahead.
+    """
+
+    def __init__(self, code: Callable[[int], tuple[Any, Result]], first: int, end: int, frame_bytes: int) -> None:
+        self._code: Callable[[int], tuple[Any, Result]] | None = code
+        self._next, self._end = first, end
+        self._depth = max(1, min(2 * resolve_threads(None), _MOST_AHEAD // max(frame_bytes, 1)))
+        self._pending: deque[Future[tuple[Any, Result]]] = deque()
+        self._process = os.getpid()
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._code is not None and self._next < self._end and len(self._pending) < self._depth:
+            self._pending.append(_submit(self._code, self._next))
+            self._next += 1
+        if self._next >= self._end:
+            self._code = None  # which may hold the runner, which holds this
+
+    def take(self, src: Any) -> Result | None:
+        """Return the next frame's result if it was made from `src`, else None: then nothing is predicted any more."""
+        if self._process != os.getpid():
+            # Forked while the frames were being coded: nobody in this process does.
+            self._pending.clear()
+        if not self._pending:
+            self.stop()
+            return None
+        predicted, result = self._pending.popleft().result()
+        if predicted != src:
+            self.stop()
+            return None
+        self._fill()
+        return result
+
+    def stop(self) -> None:
+        """Predict nothing any more."""
+        self._code = None
+        for future in self._pending:
+            future.cancel()
+        self._pending.clear()
+
+
+# --- decoding ---------------------------------------------------------------------------------
+
+
+class _Coded(NamedTuple):
+    """A decoded frame, before any correction."""
+
+    samples: bytearray
+    photometric_interpretation: str
+    notes: list[str]
+
+
+def decode_frame(src: bytes, runner: Any) -> bytearray:
+    """Decode one frame, as pydicom asks its plugins to.
+
+    Parameters
+    ----------
+    src : bytes
+        The encoded frame.
+    runner : pydicom.pixels.decoders.base.DecodeRunner
+        Its options say what the frame is; ``photometric_interpretation``, ``planar_configuration`` and
+        ``bits_allocated`` are set to what is returned.
+
+    Returns
+    -------
+    bytearray
+        The samples as they are coded, interleaved, in cells of the dataset's BitsAllocated (8 for single bits):
+        no colour conversion except the inverse RCT and ICT, no correction of sign or of unused bits.
+
+    Raises
+    ------
+    DecodeError
+        If the frame is damaged or contradicts the options.
+    """
+    syntax = find_transfer_syntax(str(runner.transfer_syntax))
+    description = describe(runner)
+    state = state_of(runner)
+    number, state.calls = state.calls, state.calls + 1
+    if number == 1:
+        state.ahead = _decode_ahead(runner, syntax, description)
+    coded = state.ahead.take((description, src)) if state.ahead is not None else None
+    if coded is None:
+        coded = _decode_coded(src, syntax, description)
+    elif isinstance(coded, Exception):
+        raise coded
+    if syntax.family == "rle" and "<" in (runner.get_option("rle_segment_order"), runner.get_option("byteorder")):
+        # Segments the wrong way round, which pydicom's and pylibjpeg's plugins take when they are told so.
+        np.frombuffer(coded.samples, f"u{max(description.bits_allocated // 8, 1)}").byteswap(inplace=True)
+    if coded.photometric_interpretation:
+        tell(runner, "photometric_interpretation", coded.photometric_interpretation)
+    if description.samples_per_pixel > 1:
+        tell(runner, "planar_configuration", 0)
+    if description.bits_allocated == 1:
+        tell(runner, "bits_allocated", 8)
+    warn_of_notes(runner, coded.notes)
+    return coded.samples
+
+
+def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) -> _Coded:
+    attributes = description.attributes()
+    header = None if syntax.family in _HEADERLESS else _core.probe(src)
+    form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
+    _core.check_limits(form, 1)
+    shape = (form.rows, form.columns, form.samples_per_pixel)[: 2 if form.samples_per_pixel == 1 else 3]
+    samples = bytearray(math.prod(shape) * form.dtype.itemsize)
+    out = np.frombuffer(samples, form.dtype).reshape(shape)
+    if header is not None and uses_library(syntax):
+        _core.check(src, header)
+        decoded = library.decode(src, header, out=out)
+        if not np.may_share_memory(decoded, out):
+            if syntax.family in ("jpeg2000", "jpegls"):
+                # pydicom corrects the sign on its side, and expects cells of the codestream's precision that are
+                # read with the dataset's sign.
+                decoded = decoded.view(f"{out.dtype.kind}{decoded.dtype.itemsize}")
+            out[...] = decoded
+        if syntax.family == "jpegxl" and form.significant_bits:
+            _core.finish_frame(out, form, out)  # pydicom knows nothing of JPEG XL, and corrects nothing
+    else:
+        given = description._asdict()
+        del given["keyword"]
+        decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
+    return _Coded(samples, form.photometric_interpretation, form.notes)
+
+
+def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description) -> Ahead[Any] | None:
+    """Begin to decode what follows the second frame, the one at hand included."""
+    count = runner.get_option("number_of_frames") or 1
+    # A file object cannot be read from several places at once: pydicom is reading it.
+    if runner.is_binary or count < 3 or resolve_threads(None) == 1:
+        return None
+    try:
+        source, offset, size, _ = frame_source(runner)
+        index = encapsulated_index(runner, syntax, source, offset, size)
+    except Exception:
+        return None  # pydicom found the frames, and hands them out
+
+    def code(number: int) -> tuple[Any, _Coded | Exception]:
+        src = None
+        try:
+            src = index.read_frame(number)
+            return (description, src), _decode_coded(src, syntax, description)
+        except Exception as error:
+            return (description, src), error
+
+    samples = description.rows * description.columns * description.samples_per_pixel
+    frame_bytes = samples * max(description.bits_allocated // 8, 1)
+    return Ahead(code, 1, min(count, index.frame_count), frame_bytes)
+
+
+# --- encoding ---------------------------------------------------------------------------------
+
+# Our own names, which `Dataset.compress` passes on; see `dcmturbo.encode_frame`.
+_OPTIONS = (
+    *("quality", "ratio", "from_rgb", "selection_value", "near_lossless"),
+    *("psnr", "quantisation_step", "distance", "effort", "level"),
+)
+
+
+def encode_frame(src: bytes, runner: Any) -> bytes:
+    """Encode one frame, as pydicom asks its plugins to.
+
+    Parameters
+    ----------
+    src : bytes
+        The samples, little endian, in the smallest cells that hold BitsStored.
+    runner : pydicom.pixels.encoders.base.EncodeRunner
+        Its options say what the frame is. ``jls_error``, ``j2k_cr`` and ``j2k_psnr`` (of one quality layer) are
+        those of pydicom; those of `dcmturbo.encode_frame` are taken as well.
+
+    Returns
+    -------
+    bytes
+        The frame as it stands in an item.
+
+    Raises
+    ------
+    EncodeError
+        If the format, or the library behind it, does not hold such a frame.
+    """
+    state = state_of(runner)
+    number, state.calls = state.calls, state.calls + 1
+    count = runner.number_of_frames
+    if number == 1 and count > 2 and resolve_threads(None) > 1:
+
+        def code(index: int) -> tuple[bytes, bytes | Exception]:
+            frame = runner.get_frame(index)
+            try:
+                return frame, _encode(frame, runner)
+            except Exception as error:
+                return frame, error
+
+        state.ahead = Ahead(code, 1, count, len(src))
+    encoded = state.ahead.take(src) if state.ahead is not None else None
+    if isinstance(encoded, Exception):
+        raise encoded
+    return encoded if encoded is not None else _encode(src, runner)
+
+
+def _encode(src: bytes, runner: Any) -> bytes:
+    syntax = find_transfer_syntax(str(runner.transfer_syntax))
+    if runner.get_option("byteorder", "<") == ">":
+        raise EncodeError("big endian samples (byteorder='>') are not encoded")
+    rows, columns, samples = int(runner.rows), int(runner.columns), int(runner.samples_per_pixel)
+    planar = int(runner.planar_configuration) if samples > 1 else 0
+    allocated, signed = int(runner.bits_allocated), runner.pixel_representation == 1
+    size, rest = divmod(len(src), rows * columns * samples)
+    if rest or size not in (1, 2, 4, 8):
+        raise EncodeError(f"a frame of {rows} x {columns} x {samples} samples has not {len(src)} bytes")
+    frame: np.ndarray[Any, Any] = np.frombuffer(src, f"<{'i' if signed else 'u'}{size}")
+    # pydicom keeps arrays interleaved whatever PlanarConfiguration says, JPEG-LS alone excepted.
+    if samples == 1:
+        frame = frame.reshape(rows, columns)
+    elif planar == 1 and (not runner.is_array or syntax.family == "jpegls"):
+        frame = frame.reshape(samples, rows, columns).transpose(1, 2, 0)
+    else:
+        frame = frame.reshape(rows, columns, samples)
+    if syntax.family in _HEADERLESS and allocated > 8 * size:
+        # Nothing in such a frame says how wide its cells are, and the dataset will say BitsAllocated.
+        frame = frame.astype(f"{frame.dtype.kind}{allocated // 8}")
+    return encode_one_frame(
+        frame,
+        syntax.uid,
+        bits_allocated=1 if allocated == 1 and syntax.family in _HEADERLESS else None,
+        bits_stored=int(runner.bits_stored),
+        photometric_interpretation=str(runner.photometric_interpretation),
+        planar_configuration=planar,
+        **_encoding_options(runner, syntax),
+    )
+
+
+def _encoding_options(runner: Any, syntax: TransferSyntax) -> dict[str, Any]:
+    """Return the options of `dcmturbo.encode_frame` for what pydicom's users pass."""
+    options = {name: value for name in _OPTIONS if (value := runner.get_option(name)) is not None}
+    if syntax.family == "jpegls" and (near := runner.get_option("jls_error")):
+        options["near_lossless"] = near
+    if syntax.family != "jpeg2000":
+        return options
+    for name, aliases in (("ratio", ("j2k_cr", "compression_ratios")), ("psnr", ("j2k_psnr", "signal_noise_ratios"))):
+        layers = next((value for alias in aliases if (value := runner.get_option(alias))), None)
+        if layers is None:
+            continue
+        layers = list(np.atleast_1d(layers))
+        if len(layers) > 1:
+            raise EncodeError(f"{len(layers)} quality layers were asked for, one is written", code="unsupported")
+        options[name] = float(layers[0])
+    return options
