@@ -1,0 +1,66 @@
+"""README and docs say what is true: commands, tables, links, and examples that run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dcmturbo as dt
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
+
+
+def test_the_table_of_transfer_syntaxes_is_current():
+    subprocess.run([sys.executable, "scripts/render_syntaxes.py", "--check"], cwd=REPOSITORY, check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#][^)]*)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        assert (page.parent / path).exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", (page.parent / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in {
+                re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+            }
+
+
+def test_the_readme_has_its_two_commands():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    demo, test = re.findall(r"^python3 -m venv .*$", text, flags=re.MULTILINE)
+    assert demo.endswith("dcmturbo demo")
+    assert "pytest" in test
+    assert test in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_documented():
+    for name in dt.__all__:
+        assert (getattr(dt, name).__doc__ or "").strip(), name
+
+
+@pytest.mark.parametrize(
+    "name", ["decode", "decode_series", "decode_frame", "decode_components", "probe", "encode_frame", "open"]
+)
+def test_public_functions_document_results_and_errors(name):
+    text = getattr(dt, name).__doc__
+    assert "Parameters\n" in text
+    assert "Returns\n" in text
+    assert "Raises\n" in text
+
+
+def test_the_version_is_the_packages():
+    from importlib.metadata import version
+
+    assert dt.__version__ == version("dcmturbo")
+
+
+@pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_examples_run(example, tmp_path):
+    subprocess.run([sys.executable, str(example)], cwd=tmp_path, check=True, capture_output=True, timeout=120)
