@@ -40,11 +40,17 @@ def control() -> float:
 
 
 def interleaved(
-    works: Mapping[str, Work], rounds: int, *, two_threads: bool = False, most_rounds: int | None = None
+    works: Mapping[str, Work],
+    rounds: int,
+    *,
+    two_threads: bool = False,
+    most_rounds: int | None = None,
+    control_floor: float = CONTROL_FLOOR,
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Time every work once a round, in turn.
 
-    With `two_threads`, a round counts only if the control scaled before and after it; up to `most_rounds` are tried.
+    With `two_threads`, a round counts only if the control scaled by `control_floor` before and after it; up to
+    `most_rounds` are tried.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def interleaved(
         before = control() if two_threads else 0.0
         one = {name: seconds(work) for name, work in works.items()}
         after = control() if two_threads else 0.0
-        if two_threads and min(before, after) < CONTROL_FLOOR:
+        if two_threads and min(before, after) < control_floor:
             dropped += 1
             if dropped + len(controls) // 2 >= (most_rounds or 10 * rounds):
                 break

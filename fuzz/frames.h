@@ -37,14 +37,16 @@ inline dcmturbo_attributes attributes_from(const std::uint8_t* data) {
     attributes.bits_stored = static_cast<std::uint16_t>(data[3] % attributes.bits_allocated + 1);
     attributes.pixel_representation = data[4] & 1;
     attributes.planar_configuration = data[4] >> 1 & 1;
-    attributes.photometric = dcmturbo_photometric_from_name(
-        attributes.samples_per_pixel != 3 ? "MONOCHROME2" : (data[4] & 4) != 0 ? "YBR_FULL" : (data[4] & 8) != 0 ? "YBR_FULL_422" : "RGB");
+    attributes.photometric = dcmturbo_photometric_from_name(attributes.samples_per_pixel != 3 ? "MONOCHROME2"
+                                                            : (data[4] & 4) != 0              ? "YBR_FULL"
+                                                            : (data[4] & 8) != 0              ? "YBR_FULL_422"
+                                                                                              : "RGB");
     attributes.big_endian = data[4] >> 4 & 1;
     return attributes;
 }
 
-inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& fragments, const dcmturbo_attributes& attributes,
-                     std::uint32_t flags, bool salvage, bool strided) {
+inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& fragments,
+                     const dcmturbo_attributes& attributes, std::uint32_t flags, bool salvage, bool strided) {
     Result result;
     dcmturbo_error error{};
     error.size = sizeof error;
@@ -59,8 +61,8 @@ inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& frag
     const std::size_t pixel_stride = strided ? pixel + cell : pixel;
     const std::size_t row_stride = pixel_stride * format.columns + (strided ? 3 * cell : 0);
     result.pixels.assign(row_stride * format.rows, 0xA5);
-    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(row_stride), static_cast<ptrdiff_t>(pixel_stride),
-                               static_cast<ptrdiff_t>(cell)};
+    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(row_stride),
+                               static_cast<ptrdiff_t>(pixel_stride), static_cast<ptrdiff_t>(cell)};
     result.code = dcmturbo_decode_frame(syntax, fragments.data(), fragments.size(), &attributes, &format, &image, 1,
                                         salvage ? 1 : 0, 7, &result.status, &error);
     if (strided && result.code == DCMTURBO_OK) {
@@ -93,7 +95,8 @@ inline void decode_everywhere(const char* syntax, const std::uint8_t* data, std:
     const std::vector<std::uint8_t> frame(data + 6, data + size);
     const std::size_t cut = frame.empty() ? 0 : data[5] * frame.size() / 256;
     const std::vector<dcmturbo_bytes> whole{{frame.data(), frame.size()}};
-    const std::vector<dcmturbo_bytes> parts{{frame.data(), cut}, {frame.data(), 0}, {frame.data() + cut, frame.size() - cut}};
+    const std::vector<dcmturbo_bytes> parts{
+        {frame.data(), cut}, {frame.data(), 0}, {frame.data() + cut, frame.size() - cut}};
     use_isa(0);
     const Result expected = decode(syntax, whole, attributes, flags, salvage, strided);
     for (std::uint8_t isa = 0; dcmturbo_isa_name(isa) != nullptr; ++isa) {
@@ -102,7 +105,8 @@ inline void decode_everywhere(const char* syntax, const std::uint8_t* data, std:
         for (const auto& fragments : {whole, parts}) {
             const Result result = decode(syntax, fragments, attributes, flags, salvage, strided);
             require(result.code == expected.code && result.status == expected.status, "every path ends alike");
-            if (result.code == DCMTURBO_OK) require(result.pixels == expected.pixels, "every path gives the same pixels");
+            if (result.code == DCMTURBO_OK)
+                require(result.pixels == expected.pixels, "every path gives the same pixels");
         }
     }
 }

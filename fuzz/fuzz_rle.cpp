@@ -17,8 +17,8 @@ void round_trip(const std::uint8_t* data, std::size_t size) {
     if (attributes.bits_allocated == 1) {
         for (std::uint8_t& value : pixels) value &= 1;
     }
-    const dcmturbo_image image{pixels.data(), static_cast<ptrdiff_t>(pixel * attributes.columns), static_cast<ptrdiff_t>(pixel),
-                               static_cast<ptrdiff_t>(cell)};
+    const dcmturbo_image image{pixels.data(), static_cast<ptrdiff_t>(pixel * attributes.columns),
+                               static_cast<ptrdiff_t>(pixel), static_cast<ptrdiff_t>(cell)};
     std::vector<std::uint8_t> first;
     for (std::uint8_t isa = 0; dcmturbo_isa_name(isa) != nullptr; ++isa) {
         if (dcmturbo_isa_available(isa) == 0) continue;
@@ -27,7 +27,8 @@ void round_trip(const std::uint8_t* data, std::size_t size) {
         std::size_t written = 0;
         dcmturbo_error error{};
         error.size = sizeof error;
-        const auto code = dcmturbo_encode_frame("RLELossless", &image, &attributes, encoded.data(), encoded.size(), &written, &error);
+        const auto code =
+            dcmturbo_encode_frame("RLELossless", &image, &attributes, encoded.data(), encoded.size(), &written, &error);
         require(code == DCMTURBO_OK, "every image can be encoded");
         require(written <= encoded.size() && written % 2 == 0, "the bound holds and the size is even");
         encoded.resize(written);

@@ -26,6 +26,13 @@ inline py::object offset_or_none(std::uint64_t offset) {
     return offset == DCMTURBO_NO_OFFSET ? py::object(py::none()) : py::object(py::int_(offset));
 }
 
+// Text that may hold bytes of a file or of its name: what is not UTF-8 is replaced, never an exception.
+inline py::str text_of(const std::string& text) {
+    PyObject* decoded = PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "backslashreplace");
+    if (decoded == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::str>(decoded);
+}
+
 // Raises the exception of dcmturbo.errors that the code stands for.
 [[noreturn]] void raise(const dcmturbo_error& error);
 
@@ -33,11 +40,16 @@ inline void check(std::int32_t code, const dcmturbo_error& error) {
     if (code != DCMTURBO_OK) raise(error);
 }
 
-// A contiguous view of any object with the buffer protocol, released with this object.
+// A contiguous view of any object with the buffer protocol, released with this object; of a copy where the
+// object's own bytes have gaps.
 class BufferView {
   public:
     explicit BufferView(py::handle object) {
-        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) == 0) return;
+        PyErr_Clear();
+        contiguous_ = py::reinterpret_steal<py::object>(PyMemoryView_GetContiguous(object.ptr(), PyBUF_READ, 'C'));
+        if (!contiguous_ || PyObject_GetBuffer(contiguous_.ptr(), &view_, PyBUF_SIMPLE) != 0)
+            throw py::error_already_set();
     }
     ~BufferView() { PyBuffer_Release(&view_); }
     BufferView(const BufferView&) = delete;
@@ -47,6 +59,7 @@ class BufferView {
     }
 
   private:
+    py::object contiguous_;
     Py_buffer view_{};
 };
 

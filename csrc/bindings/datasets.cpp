@@ -169,13 +169,19 @@ py::object pixel_data(const DatasetHandle& d) {
     result["declared_length"] = element.declared_length;
     result["undefined_length"] = element.undefined_length;
     result["cut_short"] = element.cut_short;
-    result["vr"] = std::string(element.vr);
+    result["vr"] = text_of(element.vr);
     result["keyword"] = keywords[static_cast<std::size_t>(element.keyword)];
     return result;
 }
 
 std::pair<std::uint64_t, std::uint64_t> range_of(const ByteRange& range) {
     return range.present ? std::pair{range.offset, range.length} : std::pair{std::uint64_t{0}, std::uint64_t{0}};
+}
+
+py::list texts_of(const std::vector<std::string>& texts) {
+    py::list result;
+    for (const std::string& text : texts) result.append(text_of(text));
+    return result;
 }
 
 }  // namespace
@@ -249,7 +255,7 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly("extended_offset_table_lengths",
                                [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table_lengths); })
         .def_property_readonly("pixel_data", pixel_data)
-        .def_property_readonly("warnings", field(&Dataset::warnings));
+        .def_property_readonly("warnings", [](const DatasetHandle& d) { return texts_of(d.get().warnings); });
 
     m.def("scan", scan, py::arg("source"), py::kw_only(), py::arg("bare_dataset") = false,
           py::arg("explicit_vr") = true, py::arg("big_endian") = false);
@@ -266,7 +272,7 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly(
             "table",
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
-        .def_property_readonly("warnings", [](const IndexHandle& i) { return i.handle->index->warnings(); })
+        .def_property_readonly("warnings", [](const IndexHandle& i) { return texts_of(i.handle->index->warnings()); })
         .def("ranges",
              [](const IndexHandle& index, std::uint64_t frame) {
                  py::list result;

@@ -95,8 +95,7 @@ py::list decode_frames(const std::vector<Stream>& streams,
     if (code != DCMTURBO_OK && error.frame < 0) raise(error);
     py::list result;
     const auto add = [&result](std::size_t job, std::uint8_t frame_status, const dcmturbo_error& what) {
-        result.append(
-            py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), std::string(what.message)));
+        result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), text_of(what.message)));
     };
     if (code != DCMTURBO_OK) add(static_cast<std::size_t>(error.frame), DCMTURBO_FRAME_FAILED, error);
     for (const Told& one : told) add(one.job, one.status, one.error);
@@ -159,7 +158,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     check(code, error);
     if (status == DCMTURBO_FRAME_OK) return array;
     return py::make_tuple(array, status,
-                          py::make_tuple(error.code, offset_or_none(error.offset), std::string(error.message)));
+                          py::make_tuple(error.code, offset_or_none(error.offset), text_of(error.message)));
 }
 
 // _core.decode_frame(transfer_syntax, data, rows, columns, samples_per_pixel, bits_allocated, bits_stored,

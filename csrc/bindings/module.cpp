@@ -8,7 +8,7 @@ namespace dcmturbo::bindings {
 void raise(const dcmturbo_error& error) {
     const py::object make = py::module_::import("dcmturbo.errors").attr("make_error");
     const py::object exception =
-        make(error.code, std::string(error.message),
+        make(error.code, text_of(error.message),
              py::arg("frame") = error.frame < 0 ? py::object(py::none()) : py::object(py::int_(error.frame)),
              py::arg("offset") = offset_or_none(error.offset));
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());

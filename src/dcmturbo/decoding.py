@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -23,8 +24,8 @@ from dcmturbo.batch import (
     sample_dtype,
     uses_library,
 )
-from dcmturbo.configuration import resolve_threads
-from dcmturbo.errors import DecodeError, Error, UnsupportedTransferSyntax, make_error
+from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.errors import DecodeError, Error, LimitExceeded, UnsupportedTransferSyntax, make_error
 from dcmturbo.image import Frames, Image, UnusedBits, open
 from dcmturbo.syntaxes import find_transfer_syntax
 
@@ -285,6 +286,9 @@ planar_configuration
             result, frame_status, (code, offset, message) = result
             error = make_error(code, message, offset=offset)
     else:
+        for name, value in (("rows", rows), ("columns", columns), ("samples_per_pixel", samples_per_pixel)):
+            if operator.index(value) < 0:
+                raise ValueError(f"{name} is {value}; it is at least 0")
         attributes = _core.Attributes(
             rows=rows,
             columns=columns,
@@ -331,7 +335,7 @@ def _joined(data: Data) -> memoryview:
         view = memoryview(data)
     except TypeError:
         return memoryview(b"".join(data))
-    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
 def _refuse_reduce(reduce: int) -> None:
@@ -390,6 +394,7 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
             "nothing here returns them as they are coded yet",
             code="unsupported",
         )
+    _check_component_limits(header)
     try:
         _core.check(joined, header)
     except DecodeError as error:
@@ -400,6 +405,20 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     if samples.ndim == 2:
         return [samples]
     return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
+
+
+def _check_component_limits(header: _core.Header) -> None:
+    pixels = header.width * header.height
+    if pixels > config.limits.max_pixels:
+        raise LimitExceeded(
+            f"a codestream of {header.height} x {header.width} pixels; dt.config.limits.max_pixels "
+            f"(DCMTURBO_MAX_PIXELS) allows {config.limits.max_pixels}"
+        )
+    size = pixels * sum((component.precision + 7) // 8 for component in header.components)
+    if size > config.limits.max_output:
+        raise LimitExceeded(
+            f"the components need {size} bytes; dt.config.limits.max_output allows {config.limits.max_output}"
+        )
 
 
 def probe(data: Data) -> _core.Header:

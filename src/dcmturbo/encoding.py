@@ -92,6 +92,8 @@ def encode_frame(
         )
     if allocated == 1 and frame.dtype != np.uint8:
         raise EncodeError(f"BitsAllocated 1 takes an array of bool or uint8, not {frame.dtype}")
+    if allocated == 1 and frame.max() > 1:
+        raise EncodeError(f"BitsAllocated 1 holds 0 and 1, found {frame.max()}")
     stored = allocated if bits_stored is None else bits_stored
     photometric = photometric_interpretation or ("MONOCHROME2" if samples == 1 else "RGB")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")

@@ -110,11 +110,11 @@ class Image:
         return self._opened
 
     def __len__(self) -> int:
-        """Return the number of frames: NumberOfFrames, or what the data hold if that is more or not stated."""
+        """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1."""
         opened = self._open
         found = int(opened.index.frame_count)
         promised = opened.promised_frames
-        return found if promised is None else max(found, promised)
+        return max(found, promised or 1)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -338,7 +338,7 @@ class Image:
             span = range(count) if frames is None else range(count)[frames]
             self._check_span(span, salvage=salvage)
             # Signed, for a slice that goes backwards may end at -1.
-            selected = np.arange(span.start, span.stop, span.step, np.int64).astype(np.uint64)
+            selected = np.arange(span.start, span.stop, span.step, dtype=np.int64).astype(np.uint64)
             return selected, frames is not None or count != 1
         if isinstance(frames, (str, bytes)) or (isinstance(frames, np.ndarray) and frames.dtype == bool):
             raise TypeError("frames is None, an int, a slice or a sequence of ints")

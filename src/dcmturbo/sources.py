@@ -138,13 +138,13 @@ def _open_path(path: str) -> OpenedSource:
         raise ValueError("embedded null byte in the path")
     try:
         source = _core.Source.file(name)
-    except (Error, UnicodeDecodeError) as error:  # the second for a message with a path that is no UTF-8
+    except Error as error:
         # Python's own exception for a missing file, a folder or a missing permission. Not for a pipe:
         # opening one waits for somebody to write to it.
         if os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path):
             with open(path, "rb"):
                 pass
-        raise OSError(error.message if isinstance(error, Error) else f"{path!r} is not a regular file") from None
+        raise OSError(error.message) from None
     opened = _open_scanned(source)
     if opened.source is source:  # not inflated
         found = os.stat(path)
@@ -168,7 +168,7 @@ def _open_file(file: Any) -> OpenedSource:
 
 def _open_buffer(buffer: Any) -> OpenedSource:
     view = memoryview(buffer)
-    if not view.contiguous:
+    if not view.c_contiguous or not view.nbytes:
         view = memoryview(view.tobytes())
     view = view.cast("B")
     return _open_scanned(_core.Source.buffer(view), view)
@@ -432,6 +432,8 @@ def _make(
     ):
         if not 0 <= value <= most:
             raise DecodeError(f"{name} is {value}", code="argument")
+    # PS3.5, 8.1.2 and annex D: cells smaller than the big endian words that they are in.
+    words_swapped = big_endian and bits_allocated <= 8 and vr == "OW" and keyword == "PixelData"
     attributes = _core.Attributes(
         rows=values.rows,
         columns=values.columns,
@@ -443,8 +445,7 @@ def _make(
         photometric_interpretation=photometric,
         keyword=keyword,
         big_endian=big_endian,
-        # PS3.5, 8.1.2 and annex D: 8-bit cells in big endian words.
-        words_swapped=big_endian and bits_allocated == 8 and vr == "OW" and keyword == "PixelData",
+        words_swapped=words_swapped,
     )
     promised = values.number_of_frames
     if promised is not None and promised < 1:
@@ -459,7 +460,7 @@ def _make(
         number_of_frames=promised or 0,
         fragment_per_frame=syntax.family in ("rle", "native", "deflated_frame"),
         frame_bits=attributes.native_frame_bits,
-        word_bytes=2 if big_endian and bits_allocated == 8 and vr == "OW" else 1,
+        word_bytes=2 if words_swapped else 1,
         **(extended if encapsulated else {}),
     )
     return OpenedSource(

@@ -59,7 +59,8 @@ def test_every_triplet_is_exact(isa):
             np.testing.assert_array_equal(convert(triplets(y)), exact(y), err_msg=f"Y = {y}")
 
 
-# (y, cb, cr, sample): where pydicom's single precision and exact arithmetic disagree, all by one.
+# pydicom multiplies in single precision, and how that rounds depends on the BLAS behind numpy: 42 samples were
+# counted on one machine, on another the 28 with Cb 78 and Cr 178, all green, at every Y from 19 to 46.
 MOST_DIFFERENCES = 50
 
 
@@ -72,9 +73,9 @@ def test_pydicom_differs_in_few_samples_and_by_one():
         wrong = ours != theirs
         if wrong.any():
             assert np.abs(ours.astype(int) - theirs)[wrong].max() == 1
-            differences += [(y, *map(int, where)) for where in np.argwhere(wrong)]
+            differences += [(y, *where) for where in np.argwhere(wrong).tolist()]
     assert len(differences) <= MOST_DIFFERENCES, differences
-    # They are on a rounding edge in exact arithmetic, or pydicom would be wrong by more than its precision.
+    # On an edge of rounding, so that it is pydicom's precision that decides them and nothing else.
     for y, cb, cr, sample in differences:
         value = exact_value(y, cb, cr, sample)
         assert abs(value - value // 1 - Fraction(1, 2)) < Fraction(1, 1000), (y, cb, cr, sample)

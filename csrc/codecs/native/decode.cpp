@@ -29,7 +29,8 @@ class FrameDecoder {
 
     // How many pixels, from the first, the frame holds completely.
     [[nodiscard]] std::uint64_t pixels_present() const {
-        const std::uint64_t bits = frame_.size() * 8;
+        // Of a word, both bytes or none.
+        const std::uint64_t bits = (attributes_.words_swapped ? frame_.size() / 2 * 2 : frame_.size()) * 8;
         const std::uint64_t available = bits > first_bit_ ? bits - first_bit_ : 0;
         if (available >= native_frame_bits(attributes_)) return pixels_;
         if (attributes_.bits_allocated == 1) return available;
@@ -44,9 +45,9 @@ class FrameDecoder {
     }
 
     void decode(std::uint64_t pixels) {
+        bytes_ = attributes_.words_swapped ? unswapped_words() : frame_.data();
         if (attributes_.bits_allocated == 1) return decode_bits(pixels);
-        bytes_ = frame_.data() + first_bit_ / 8;
-        if (attributes_.words_swapped) unswap_words();
+        bytes_ += first_bit_ / 8;
         if (is_422()) return decode_422(pixels);
         // The frame as an image of its own: samples side by side, or a plane each (PS3.3, C.7.6.3.1.3).
         FrameOut stored{const_cast<std::byte*>(bytes_), 0, 0, 0, out_.format};
@@ -61,21 +62,21 @@ class FrameDecoder {
   private:
     [[nodiscard]] bool is_422() const { return samples_ == 3 && attributes_.photometric == Photometric::ybr_full_422; }
 
-    // 8-bit cells as words of a big endian dataset: every pair of bytes is exchanged (PS3.5, 8.1.2).
-    // The frame's range begins at a whole word; first_bit says whether it owns the first byte.
-    void unswap_words() {
+    // Cells of 1 or 8 bits as words of a big endian dataset: every pair of bytes is exchanged (PS3.5, 8.1.2).
+    // The frame's range begins at a whole word; first_bit says where in it the frame does.
+    const std::byte* unswapped_words() {
         const std::size_t size = frame_.size() / 2 * 2;
         std::byte* words = context_.arena.allocate(size);
         for (std::size_t i = 0; i < size; i += 2) {
             words[i] = frame_[i + 1];
             words[i + 1] = frame_[i];
         }
-        bytes_ = words + first_bit_ / 8;
+        return words;
     }
 
     void decode_bits(std::uint64_t pixels) {
         std::byte* plane = context_.arena.allocate(block);
-        const auto* from = reinterpret_cast<const std::uint8_t*>(frame_.data());
+        const auto* from = reinterpret_cast<const std::uint8_t*>(bytes_);
         for (std::uint64_t first = 0; first < pixels; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
             const std::uint64_t bit = first_bit_ + first;

@@ -44,8 +44,9 @@ class FrameDecoder {
     // Bits Allocated 1: one segment of packed bits, the frame padded to whole bytes (PS3.5, 8.1.1).
     Outcome decode_bits() {
         const std::size_t bytes = static_cast<std::size_t>((pixels_ + 7) / 8);
-        // Some writers give every pixel a byte. Packed bits never decode to that many.
-        if (pixels_ > bytes + 1 && packbits_decoded_size(lanes_[0], pixels_) >= pixels_) return decode();
+        // Some writers give every pixel a byte: then there are exactly as many. More are packed bits that are
+        // followed by padding.
+        if (pixels_ > bytes + 1 && packbits_decoded_size(lanes_[0], pixels_ + 1) == pixels_) return decode();
         auto* packed = reinterpret_cast<std::uint8_t*>(context_.arena.allocate(bytes + packbits_slack));
         PackBitsLane lane = lanes_[0];
         lane.to = packed;
