@@ -160,7 +160,8 @@ def reference(uid):
     """The plugin to be equal to; see ARCHITECTURE.md."""
     if not UID(uid).is_encapsulated:
         return ""
-    return "pillow" if uid == JPEG else "pylibjpeg"
+    # pylibjpeg decodes these only with a GPL package, which the tests do not install.
+    return {JPEG: "pillow", JPEG_LOSSLESS: "gdcm", JPEG_LS: "pyjpegls"}.get(uid, "pylibjpeg")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(WHEEL)))
@@ -250,6 +251,8 @@ def test_generated_datasets_are_as_with_the_other_plugins(uid, frames, options, 
     theirs = quietly(get_decoder(uid).as_buffer, ds, decoding_plugin=reference(uid))
     if uid == RLE and len(frames[0].shape) == 3:
         return  # theirs is by planes
+    if reference(uid) == "gdcm" and frames[0].dtype.kind == "i":
+        return  # it extends the sign in the buffer; as an array the two are equal, above
     assert bytes(buffer[0]) == bytes(theirs[0])
     assert buffer[1] == theirs[1]
 
@@ -375,7 +378,7 @@ def test_sign_correction_can_be_switched_off(uid):
         dt.register()
         ours = as_array(ds, **option)
         dt.unregister()
-        assert_same(ours, as_array(ds, "pylibjpeg", **option))
+        assert_same(ours, as_array(ds, reference(uid), **option))
         assert (ours[0] == np.stack(SIGNED_TWELVE)).all() == on
 
 
