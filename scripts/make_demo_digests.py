@@ -4,7 +4,7 @@
     python scripts/make_demo_digests.py            writes the file
     python scripts/make_demo_digests.py --check    fails if it is not what would be written
 
-Needs what the extra ``test`` installs, and pylibjpeg-libjpeg (GPL, hence in no extra). A digest is the SHA-256 of
+Needs what the extra ``test`` installs. A digest is the SHA-256 of
 the stored values (``raw=True``): all frames, C order, little endian. The decoders are the plugins of pydicom, by
 name, and GDCM's own reader ("gdcm-reader"), which takes files that pydicom's plugin for it does not. What most of
 them agree on is taken; for lossy JPEG what libjpeg says: Pillow (libjpeg-turbo), and GDCM where that cannot. Where
@@ -35,7 +35,6 @@ PACKAGES = (
     "pydicom",
     "numpy",
     "pillow",
-    "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
     "pyjpegls",
