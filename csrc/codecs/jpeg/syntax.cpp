@@ -5,154 +5,13 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "codecs/jpeg/markers.h"
+#include "codecs/jpeg/headers.h"
 
 namespace dcmturbo {
 
 namespace {
 
 using namespace jpeg;
-
-struct FrameComponent {
-    std::uint8_t identifier;
-    std::uint8_t horizontal_factor;
-    std::uint8_t vertical_factor;
-};
-
-// 10918-1 B.2.2
-struct FrameHeader {
-    std::uint8_t code = 0;  // SOFn
-    std::uint8_t precision = 0;
-    std::uint32_t lines = 0;  // 0: DNL states it
-    std::uint32_t samples_per_line = 0;
-    std::size_t count = 0;
-    std::array<FrameComponent, 255> components;
-    std::uint8_t horizontal_max = 1;
-    std::uint8_t vertical_max = 1;
-
-    [[nodiscard]] bool is_jpegls() const { return code == SOF55; }
-    [[nodiscard]] bool is_lossless() const { return code == SOF3 || code == SOF7 || code == SOF11 || code == SOF15; }
-    [[nodiscard]] Stuffing stuffing() const { return is_jpegls() ? Stuffing::zero_bit : Stuffing::zero_byte; }
-    // 10918-1 A.1.1: x_i = ceil(X * H_i / H_max)
-    [[nodiscard]] std::uint32_t width(std::size_t i) const {
-        return scaled(samples_per_line, components[i].horizontal_factor, horizontal_max);
-    }
-    [[nodiscard]] std::uint32_t height(std::size_t i) const {
-        return scaled(lines, components[i].vertical_factor, vertical_max);
-    }
-
-  private:
-    static std::uint32_t scaled(std::uint32_t size, std::uint32_t factor, std::uint32_t maximum) {
-        return static_cast<std::uint32_t>((std::uint64_t{size} * factor + maximum - 1) / maximum);
-    }
-};
-
-// 10918-1 B.2.3; the last three bytes mean NEAR, interleave mode and point transform in 14495-1 C.2.3.
-struct ScanHeader {
-    std::size_t count = 0;
-    std::array<std::uint8_t, 4> identifiers{};
-    std::array<std::uint8_t, 4> tables{};  // JPEG-LS: mapping table
-    std::uint8_t first = 0;                // Ss: selection value; NEAR
-    std::uint8_t second = 0;               // Se; interleave mode
-    std::uint8_t low = 0;                  // Al: point transform
-};
-
-std::uint64_t ceil_divide(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
-
-void require_precision(const Segment& segment, const FrameHeader& frame) {
-    const unsigned p = frame.precision;
-    const bool right = frame.is_jpegls() || frame.is_lossless() ? p >= 2 && p <= 16
-                       : frame.code == SOF0                     ? p == 8
-                                                                : p == 8 || p == 12;
-    if (!right) {
-        fail(ErrorCode::malformed, segment.parameters_offset, "a precision of %u bits is not one of %s", p,
-             process_name(frame.code));
-    }
-}
-
-FrameHeader read_frame_header(const Segment& segment) {
-    FrameHeader frame;
-    frame.code = segment.code;
-    frame.precision = segment.u8(0);
-    frame.lines = segment.u16(1);
-    frame.samples_per_line = segment.u16(3);
-    frame.count = segment.u8(5);
-    require_precision(segment, frame);
-    if (frame.count == 0) fail(ErrorCode::malformed, segment.offset, "the frame header names no components");
-    segment.require(6 + 3 * frame.count);
-    for (std::size_t i = 0; i < frame.count; ++i) {
-        const std::size_t at = 6 + 3 * i;
-        FrameComponent& component = frame.components[i];
-        component.identifier = segment.u8(at);
-        component.horizontal_factor = segment.u8(at + 1) >> 4;
-        component.vertical_factor = segment.u8(at + 1) & 15;
-        const unsigned h = component.horizontal_factor;
-        const unsigned v = component.vertical_factor;
-        if (h < 1 || h > 4 || v < 1 || v > 4) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at + 1,
-                 "sampling factors are 1 to 4, component %zu has %u x %u", i, h, v);
-        }
-        frame.horizontal_max = std::max(frame.horizontal_max, component.horizontal_factor);
-        frame.vertical_max = std::max(frame.vertical_max, component.vertical_factor);
-    }
-    return frame;
-}
-
-ScanHeader read_scan_header(const Segment& segment) {
-    ScanHeader scan;
-    scan.count = segment.u8(0);
-    if (scan.count < 1 || scan.count > 4) {
-        fail(ErrorCode::malformed, segment.parameters_offset, "a scan holds 1 to 4 components, this one names %zu",
-             scan.count);
-    }
-    segment.require(4 + 2 * scan.count);
-    for (std::size_t i = 0; i < scan.count; ++i) {
-        scan.identifiers[i] = segment.u8(1 + 2 * i);
-        scan.tables[i] = segment.u8(2 + 2 * i);
-    }
-    scan.first = segment.u8(1 + 2 * scan.count);
-    scan.second = segment.u8(2 + 2 * scan.count);
-    scan.low = segment.u8(3 + 2 * scan.count) & 15;
-    return scan;
-}
-
-// Which components of the frame have been in a scan. Files exist that give all components one
-// identifier: within a scan, equal identifiers mean one component after another.
-class Coverage {
-  public:
-    // The component's index within the frame, for the k-th of the scan.
-    void add(const FrameHeader& frame, const ScanHeader& scan, std::size_t offset) {
-        std::array<bool, 255> taken{};
-        for (std::size_t k = 0; k < scan.count; ++k) {
-            std::size_t i = 0;
-            while (i < frame.count && (taken[i] || frame.components[i].identifier != scan.identifiers[k])) ++i;
-            if (i == frame.count) {
-                fail(ErrorCode::malformed, offset, "the scan names component %u, which the frame header does not",
-                     static_cast<unsigned>(scan.identifiers[k]));
-            }
-            taken[i] = true;
-            indices_[k] = i;
-            if (!seen_[i]) {
-                seen_[i] = true;
-                ++count_;
-            }
-        }
-    }
-    [[nodiscard]] std::size_t count() const { return count_; }
-    // Index within the frame of the last scan's k-th component.
-    [[nodiscard]] std::size_t index(std::size_t k) const { return indices_[k]; }
-
-  private:
-    std::array<bool, 255> seen_{};
-    std::array<std::size_t, 4> indices_{};
-    std::size_t count_ = 0;
-};
-
-// 14495-1 C.2.5 lets the restart interval take up to four bytes.
-std::uint32_t read_restart_interval(const Segment& segment) {
-    segment.require(2);
-    return segment.number(0, std::min<std::size_t>(segment.parameters.size(), 4));
-}
 
 bool starts_with(const Segment& segment, const char* text, std::size_t size) {
     return segment.parameters.size() >= size && std::memcmp(segment.parameters.data(), text, size) == 0;
@@ -286,13 +145,6 @@ LaterScans skim_later_scans(MarkerReader reader, Bytes data, const FrameHeader& 
 
 void add(Header& header, const char* name, std::int64_t value) { header.parameters.push_back({name, value}); }
 
-void require_start(Bytes data) {
-    if (data.size() < 2 || data[0] != std::byte{0xFF} || data[1] != std::byte{SOI}) {
-        fail(data.size() < 2 ? ErrorCode::truncated : ErrorCode::malformed, 0,
-             "expected SOI (FFD8) at the start of a JPEG stream");
-    }
-}
-
 void fill_components(const FrameHeader& frame, Header& header) {
     header.width = frame.samples_per_line;
     header.height = frame.lines;
@@ -336,18 +188,6 @@ void fill_jpegls(const ScanHeader& scan, const LaterScans& later, const Miscella
     if (misc.colour_transform_hp != 0) add(header, "hp_colour_transform", misc.colour_transform_hp);
 }
 
-// The number of MCUs of a scan: 10918-1 A.2. A lone component's MCU is one data unit, whatever its
-// sampling factors.
-std::uint64_t count_units(const FrameHeader& frame, const ScanHeader& scan, const Coverage& covered) {
-    const std::uint64_t unit = frame.is_lossless() ? 1 : 8;
-    if (scan.count == 1) {
-        const std::size_t i = covered.index(0);
-        return ceil_divide(frame.width(i), unit) * ceil_divide(frame.height(i), unit);
-    }
-    return ceil_divide(frame.samples_per_line, unit * frame.horizontal_max) *
-           ceil_divide(frame.lines, unit * frame.vertical_max);
-}
-
 // Passes over one scan's data, its restart markers included.
 void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t restart_interval, std::uint64_t units) {
     std::size_t start = reader.position();
@@ -380,28 +220,6 @@ void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t re
         fail(ErrorCode::truncated, reader.position(), "the scan needs %llu restart markers, found %llu",
              static_cast<unsigned long long>(wanted), static_cast<unsigned long long>(restarts));
     }
-}
-
-void refuse_unsupported(const Segment& segment) {
-    const std::uint8_t code = segment.code;
-    const bool hierarchical =
-        code == DHP || code == EXP || (code >= SOF5 && code <= SOF7) || (code >= SOF13 && code <= SOF15);
-    if (hierarchical) {
-        fail(ErrorCode::unsupported, segment.offset, "hierarchical JPEG (marker FF%02X%s%s) is not supported",
-             static_cast<unsigned>(code), is_frame_header(code) ? ", " : "",
-             is_frame_header(code) ? process_name(code) : "");
-    }
-    if (code >= SOF9 && code <= SOF11) {
-        fail(ErrorCode::unsupported, segment.offset, "JPEG process \"%s\" (marker FF%02X) is not supported",
-             process_name(code), static_cast<unsigned>(code));
-    }
-}
-
-bool is_miscellaneous(std::uint8_t code, const FrameHeader& frame) {
-    return code == DQT || code == DHT || code == DAC || code == DRI || code == DNL || code == COM ||
-           (code >= APP0 && code <= APP15) || (code == LSE && (frame.code == 0 || frame.is_jpegls())) ||
-           // JPEG extensions (10918-3) that carry no coding: JPG0 to JPG13, but for the two that JPEG-LS took.
-           (code >= 0xF0 && code <= 0xFD && code != SOF55 && code != LSE);
 }
 
 }  // namespace
