@@ -132,17 +132,31 @@ DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64
  * frame is valid and fill_value stands in the rest. */
 DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
                                            size_t fragment_count, const dcmturbo_attributes* attributes,
-                                           const dcmturbo_format* format, const dcmturbo_image* image, uint32_t threads,
-                                           int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error);
+                                           const dcmturbo_format* format, uint32_t flags, const dcmturbo_image* image,
+                                           uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
+                                           dcmturbo_error* error);
 
 /* The last step for a decoder outside the core: samples of the format's type at `from` become the
  * image, with bit correction and colour conversion. from and image may be the same memory. */
 DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format,
                                            const dcmturbo_image* image, dcmturbo_error* error);
 
+/* The components of a codestream that dcmturbo_probe has read, each at its own size. Component i, of the header's
+ * width and height, goes to images[i]: bytes up to a precision of 8 bits, else 16-bit cells. */
+DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
+                                                const dcmturbo_image* images, size_t count, dcmturbo_error* error);
+
+/* Zero: as the transfer syntax has it. */
+typedef struct dcmturbo_encode_options {
+    uint32_t size;
+    uint32_t selection_value; /* JPEG Lossless: 1 to 7; 255: the best, by an estimate */
+    uint32_t restart_rows;    /* JPEG Lossless: rows between restart markers */
+} dcmturbo_encode_options;
+
 DCMTURBO_API uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes);
 DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
-                                           const dcmturbo_attributes* attributes, uint8_t* to, size_t capacity,
+                                           const dcmturbo_attributes* attributes,
+                                           const dcmturbo_encode_options* options, uint8_t* to, size_t capacity,
                                            size_t* written, dcmturbo_error* error);
 
 /* ---- sources, datasets, frame indexes ---------------------------------------------------------- */
@@ -207,7 +221,9 @@ typedef struct dcmturbo_stream {
     uint32_t size;
     const char* transfer_syntax;
     dcmturbo_attributes attributes;
-    dcmturbo_format format;
+    dcmturbo_format format; /* of every frame; colour and correction may differ where a frame has a header */
+    uint32_t flags;         /* as dcmturbo_frame_format takes them */
+    uint32_t* notes;        /* receives those of all frames, or-ed; may be null */
     ptrdiff_t row_stride, pixel_stride, sample_stride;
 } dcmturbo_stream;
 
@@ -255,15 +271,17 @@ typedef struct dcmturbo_api {
                             dcmturbo_error* error);
     int32_t (*check_limits)(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
     int32_t (*decode_frame)(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                            const dcmturbo_attributes* attributes, const dcmturbo_format* format,
+                            const dcmturbo_attributes* attributes, const dcmturbo_format* format, uint32_t flags,
                             const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                             uint8_t* status, dcmturbo_error* error);
+    int32_t (*decode_components)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
+                                 size_t count, dcmturbo_error* error);
     int32_t (*finish_frame)(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
                             dcmturbo_error* error);
     uint64_t (*encode_bound)(const char* transfer_syntax, const dcmturbo_attributes* attributes);
     int32_t (*encode_frame)(const char* transfer_syntax, const dcmturbo_image* image,
-                            const dcmturbo_attributes* attributes, uint8_t* to, size_t capacity, size_t* written,
-                            dcmturbo_error* error);
+                            const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options, uint8_t* to,
+                            size_t capacity, size_t* written, dcmturbo_error* error);
     int32_t (*source_file)(const char* path, dcmturbo_source** source, dcmturbo_error* error);
     int32_t (*source_buffer)(dcmturbo_bytes bytes, dcmturbo_source** source, dcmturbo_error* error);
     int32_t (*source_callback)(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source,

@@ -116,10 +116,11 @@ inline const TransferSyntax& required_syntax(const char* uid) {
 // The core's codec of a syntax, or an error that says who decodes it.
 inline const Codec& required_codec(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own == nullptr)
-        fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)",
-             syntax.name.data(), syntax.uid.data());
-    return *syntax.own;
+    if (syntax.own != nullptr) return *syntax.own;
+    // A label of this family may be wrong about the process; the codec says so where it cannot help.
+    if (syntax.family == Family::jpeg) return *codec_for(Format::jpeg_lossless);
+    fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)",
+         syntax.name.data(), syntax.uid.data());
 }
 
 }  // namespace dcmturbo::abi

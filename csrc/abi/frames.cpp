@@ -14,10 +14,15 @@ namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
 
-FrameStream stream_from(const Codec& codec, const dcmturbo_attributes& attributes, const dcmturbo_format& format,
-                        ptrdiff_t row_stride, ptrdiff_t pixel_stride, ptrdiff_t sample_stride) {
+FormatRequest request_from(uint32_t flags) { return {.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0}; }
+
+FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& attributes,
+                        const dcmturbo_format& format, uint32_t flags, ptrdiff_t row_stride, ptrdiff_t pixel_stride,
+                        ptrdiff_t sample_stride) {
     FrameStream stream;
-    stream.codec = &codec;
+    stream.codec = &abi::required_codec(transfer_syntax);
+    stream.syntax = &abi::required_syntax(transfer_syntax);
+    stream.request = request_from(flags);
     stream.attributes = abi::attributes_from(attributes);
     stream.format = abi::format_from(format);
     stream.row_stride = row_stride;
@@ -72,9 +77,8 @@ int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attrib
                               const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
                               dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        const FormatRequest request{.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0};
         abi::format_to(frame_format(abi::attributes_from(*attributes), header == nullptr ? nullptr : &header->header,
-                                    abi::required_syntax(transfer_syntax), request),
+                                    abi::required_syntax(transfer_syntax), request_from(flags)),
                        *format);
     });
 }
@@ -84,12 +88,12 @@ int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dc
 }
 
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                              const dcmturbo_attributes* attributes, const dcmturbo_format* format,
+                              const dcmturbo_attributes* attributes, const dcmturbo_format* format, uint32_t flags,
                               const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                               uint8_t* status, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        const FrameStream stream = stream_from(abi::required_codec(transfer_syntax), *attributes, *format,
-                                               image->row_stride, image->pixel_stride, image->sample_stride);
+        const FrameStream stream = stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
+                                               image->pixel_stride, image->sample_stride);
         const Settings current = settings();
         const DecodePolicy policy{
             .threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
@@ -106,6 +110,31 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
         if (status != nullptr) *status = static_cast<uint8_t>(failure.status);
         if (failure.status != FrameStatus::ok)
             abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
+    });
+}
+
+int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
+                                   size_t count, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const Header& of = header->header;
+        const Codec* codec = codec_for(of.format);
+        if (codec == nullptr || codec->decode_components == nullptr)
+            fail(ErrorCode::unsupported, no_offset, "the core has no decoder of components for this format");
+        if (count != of.components.size())
+            fail(ErrorCode::argument, no_offset, "%zu images for %zu components", count, of.components.size());
+        std::vector<ComponentOut> out;
+        for (size_t i = 0; i < count; ++i) {
+            const ComponentHeader& component = of.components[i];
+            out.push_back({static_cast<std::byte*>(images[i].base), images[i].row_stride, images[i].pixel_stride,
+                           component.width, component.height,
+                           component.precision > 8 ? SampleType::u16 : SampleType::u8});
+        }
+        const Settings current = settings();
+        const ScratchLoan scratch(current.limits.max_scratch);
+        scratch->arena.reset();
+        Context context{scratch->arena, kernels_for(current.isa), current.limits};
+        const Bytes bytes = bytes_from(data);
+        codec->decode_components(Fragments(bytes), of, out, Options{}, context);
     });
 }
 
@@ -135,15 +164,21 @@ uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attri
 }
 
 int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
-                              const dcmturbo_attributes* attributes, uint8_t* to, size_t capacity, size_t* written,
-                              dcmturbo_error* error) {
+                              const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
+                              uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Codec& codec = abi::required_codec(transfer_syntax);
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context context{scratch->arena, kernels_for(current.isa), current.limits};
-        *written = codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity}, context);
+        EncodeOptions chosen;
+        if (options != nullptr) {
+            chosen.selection_value = options->selection_value;
+            chosen.restart_rows = options->restart_rows;
+        }
+        *written =
+            codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity}, chosen, context);
     });
 }
 
@@ -156,8 +191,9 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
         inner_streams.reserve(stream_count);
         for (size_t i = 0; i < stream_count; ++i) {
             const dcmturbo_stream& s = streams[i];
-            inner_streams.push_back(stream_from(abi::required_codec(s.transfer_syntax), s.attributes, s.format,
-                                                s.row_stride, s.pixel_stride, s.sample_stride));
+            inner_streams.push_back(stream_from(s.transfer_syntax, s.attributes, s.format, s.flags, s.row_stride,
+                                                s.pixel_stride, s.sample_stride));
+            inner_streams.back().notes = s.notes;
         }
         std::vector<FrameJob> inner_jobs;
         inner_jobs.reserve(job_count);

@@ -24,7 +24,8 @@ enum class ErrorCode : std::int32_t {
     not_dicom = 10,
     no_pixel_data = 11,
     unknown_transfer_syntax = 12,
-    internal = 13,  // a defect of ours
+    internal = 13,     // a defect of ours
+    other_codec = 14,  // a frame of another coding process than this codec's
 };
 
 inline constexpr std::uint64_t no_offset = ~std::uint64_t{0};

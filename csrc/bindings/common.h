@@ -73,6 +73,9 @@ struct Format {
     [[nodiscard]] py::dtype dtype() const;
 };
 
+// The names of a set of FormatNotes.
+py::list names_of_notes(std::uint32_t notes);
+
 struct HeaderHandle {
     std::unique_ptr<dcmturbo_header, void (*)(dcmturbo_header*)> handle{nullptr, dcmturbo_header_free};
 };

@@ -14,6 +14,8 @@ struct Stream {
     std::string transfer_syntax;
     Attributes attributes;
     Format format;
+    std::uint32_t flags = 0;
+    std::uint32_t notes = 0;  // of the frames that have been decoded
 };
 
 void check_array(const py::array& array, const dcmturbo_format& format, bool frame_axis) {
@@ -30,7 +32,7 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
 
 // Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k]. Returns what went wrong, as tuples
 // (k, status, code, offset, message); without salvage at most one, the first.
-py::list decode_frames(const std::vector<Stream>& streams,
+py::list decode_frames(const std::vector<Stream*>& streams,
                        const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
                        const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames,
                        py::array out, std::uint32_t threads, bool salvage, double fill_value,
@@ -39,12 +41,13 @@ py::list decode_frames(const std::vector<Stream>& streams,
     if (streams.empty()) throw py::value_error("no streams");
     if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0)
         throw py::value_error("stream_of and frames differ in length");
-    check_array(out, streams[0].format.plain, true);
+    check_array(out, streams[0]->format.plain, true);
     if (static_cast<std::size_t>(out.shape(0)) != count)
         throw py::value_error("out does not hold as many frames as asked for");
 
     std::vector<dcmturbo_stream> plain_streams;
-    for (const Stream& stream : streams) {
+    for (Stream* const each : streams) {
+        Stream& stream = *each;
         check_array(out, stream.format.plain, true);
         if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype()))
             throw py::value_error("out has another dtype than the frames");
@@ -53,6 +56,8 @@ py::list decode_frames(const std::vector<Stream>& streams,
         plain.transfer_syntax = stream.transfer_syntax.c_str();
         plain.attributes = stream.attributes.plain;
         plain.format = stream.format.plain;
+        plain.flags = stream.flags;
+        plain.notes = &stream.notes;
         plain.row_stride = out.strides(1);
         plain.pixel_stride = out.strides(2);
         plain.sample_stride = out.ndim() == 4 ? out.strides(3) : 0;
@@ -63,7 +68,7 @@ py::list decode_frames(const std::vector<Stream>& streams,
     for (std::size_t k = 0; k < count; ++k) {
         const std::uint32_t stream = stream_of.size() == 0 ? 0 : stream_of.data()[k];
         if (stream >= streams.size()) throw py::value_error("stream_of names a stream that does not exist");
-        jobs[k] = {streams[stream].index->handle.get(), frames.data()[k], stream,
+        jobs[k] = {streams[stream]->index->handle.get(), frames.data()[k], stream,
                    base + static_cast<std::ptrdiff_t>(k) * out.strides(0)};
     }
     std::optional<py::array_t<std::uint8_t, py::array::c_style>> status_array;
@@ -152,8 +157,8 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, &image,
-                                     threads, salvage ? 1 : 0, fill_value, &status, &error);
+        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, flags,
+                                     &image, threads, salvage ? 1 : 0, fill_value, &status, &error);
     }
     check(code, error);
     if (status == DCMTURBO_FRAME_OK) return array;
@@ -224,21 +229,41 @@ PyMethodDef decode_frame_method = {"decode_frame",
                                    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
                                    METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
 
-// A frame in native form that a library gave: what is inside a Deflated Image Frame.
-void decode_native_frame(const py::object& data, const Attributes& attributes, const Format& format,
-                         const py::array& out) {
+// Decodes one frame with the core's codec, into `out`: native data out of a Deflated Image Frame, and JPEG Lossless
+// under the label of another process. Returns None, or (status, code, offset, message) of a frame that was salvaged.
+py::object decode_frame_into(const std::string& transfer_syntax, const py::object& data, const Attributes& attributes,
+                             const Format& format, const py::array& out, bool raw, bool keep_unused_bits,
+                             bool salvage) {
     check_array(out, format.plain, false);
     const BufferView view(data);
     const dcmturbo_bytes bytes = view.bytes();
     const dcmturbo_image image = image_of(out);
     dcmturbo_error error = new_error();
+    std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_decode_frame("1.2.840.10008.1.2.1", &bytes, 1, &attributes.plain, &format.plain, &image, 1, 0,
-                                     0, nullptr, &error);
+        code = dcmturbo_decode_frame(transfer_syntax.c_str(), &bytes, 1, &attributes.plain, &format.plain,
+                                     (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &image, 1, salvage ? 1 : 0, 0,
+                                     &status, &error);
     }
     check(code, error);
+    if (status == DCMTURBO_FRAME_OK) return py::none();
+    return py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
+}
+
+py::list decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays) {
+    const BufferView view(data);
+    std::vector<dcmturbo_image> images;
+    for (const py::handle array : arrays) images.push_back(image_of(py::reinterpret_borrow<py::array>(array)));
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const py::gil_scoped_release release;
+        code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), &error);
+    }
+    check(code, error);
+    return arrays;
 }
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {
@@ -260,7 +285,8 @@ void finish_frame(const py::array& from, const Format& format, py::array out) {
     check(code, error);
 }
 
-py::bytes encode_frame(const std::string& transfer_syntax, const py::array& frame, const Attributes& attributes) {
+py::bytes encode_frame(const std::string& transfer_syntax, const py::array& frame, const Attributes& attributes,
+                       std::uint32_t selection_value, std::uint32_t restart_rows) {
     if (frame.ndim() < 2 || frame.shape(0) != static_cast<py::ssize_t>(attributes.plain.rows) ||
         frame.shape(1) != static_cast<py::ssize_t>(attributes.plain.columns) ||
         (attributes.plain.samples_per_pixel > 1) != (frame.ndim() == 3) ||
@@ -274,13 +300,14 @@ py::bytes encode_frame(const std::string& transfer_syntax, const py::array& fram
     const std::uint64_t bound = dcmturbo_encode_bound(transfer_syntax.c_str(), &attributes.plain);
     // Uninitialised, unlike std::vector.
     const std::unique_ptr<std::uint8_t[]> buffer(new std::uint8_t[bound]);
+    dcmturbo_encode_options options{sizeof options, selection_value, restart_rows};
     std::size_t written = 0;
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
         const py::gil_scoped_release release;
-        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, buffer.get(), bound, &written,
-                                     &error);
+        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, &options, buffer.get(), bound,
+                                     &written, &error);
     }
     check(code, error);
     return py::bytes(reinterpret_cast<const char*>(buffer.get()), written);
@@ -328,18 +355,24 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
 void bind_frames(py::module_& m) {
     py::class_<Stream>(m, "Stream")
         .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes,
-                         const Format& format) {
-                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format};
+                         const Format& format, bool raw, bool keep_unused_bits) {
+                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format,
+                               (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u)};
              }),
-             py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"));
+             py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"), py::kw_only(),
+             py::arg("raw"), py::arg("keep_unused_bits"))
+        .def_property_readonly("notes", [](const Stream& stream) { return names_of_notes(stream.notes); });
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
           py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
     m.attr("decode_frame") =
         py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
-    m.def("decode_native_frame", decode_native_frame, py::arg("data"), py::arg("attributes"), py::arg("format"),
-          py::arg("out"));
+    m.def("decode_frame_into", decode_frame_into, py::arg("transfer_syntax"), py::arg("data"), py::arg("attributes"),
+          py::arg("format"), py::arg("out"), py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"),
+          py::arg("salvage"));
+    m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
-    m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"));
+    m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"),
+          py::kw_only(), py::arg("selection_value") = 0, py::arg("restart_rows") = 0);
     m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));
     m.def("output_cache", dcmturbo_output_cache);
     m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) {

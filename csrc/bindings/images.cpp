@@ -78,6 +78,14 @@ void check_codestream(const py::object& data, const HeaderHandle& header) {
 
 py::dtype Format::dtype() const { return py::dtype(type_names[plain.type]); }
 
+py::list names_of_notes(std::uint32_t notes) {
+    py::list names;
+    for (std::size_t i = 0; i < std::size(note_names); ++i) {
+        if ((notes >> i & 1) != 0) names.append(note_names[i]);
+    }
+    return names;
+}
+
 void bind_images(py::module_& m) {
     py::class_<Attributes>(m, "Attributes")
         .def(py::init(&make_attributes), py::kw_only(), py::arg("rows"), py::arg("columns"),
@@ -100,13 +108,7 @@ void bind_images(py::module_& m) {
         .def_property_readonly("converts_colour", [](const Format& f) { return f.plain.colour != 0; })
         .def_property_readonly("photometric_interpretation",
                                [](const Format& f) { return dcmturbo_photometric_name(f.plain.photometric); })
-        .def_property_readonly("notes", [](const Format& f) {
-            py::list notes;
-            for (std::size_t i = 0; i < std::size(note_names); ++i) {
-                if ((f.plain.notes >> i & 1) != 0) notes.append(note_names[i]);
-            }
-            return notes;
-        });
+        .def_property_readonly("notes", [](const Format& f) { return names_of_notes(f.plain.notes); });
 
     py::class_<ComponentHeader>(m, "Component")
         .def_readonly("width", &ComponentHeader::width)

@@ -38,8 +38,17 @@ struct FrameIn {
     PixelAttributes attributes;  // bits_allocated is also the size of a cell, 1 bit apart (8)
 };
 
+struct EncodeOptions {
+    static constexpr unsigned best = 255;
+    unsigned selection_value = 0;    // JPEG Lossless: 1 to 7, or `best`; 0: as the transfer syntax has it
+    std::uint32_t restart_rows = 0;  // JPEG family: rows between restart markers; 0: none
+};
+
 struct Codec {
     const char* name;
+
+    // Whether a frame says of itself what it is, so that each is settled against the dataset (frame_format) anew.
+    bool reads_header = false;
 
     // Reads what the frame says of itself, without pixel work. Formats that say nothing of the image
     // (native, RLE) take it from the dataset.
@@ -50,11 +59,17 @@ struct Codec {
     Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header,
                       const FrameOut& out, const Options& options, Context& context);
 
+    // Decodes the components of a frame that reads_header, each at its own size: for formats that can hold them
+    // so; null for the others. The headers' types: u8 up to 8 bits, u16 above.
+    Outcome (*decode_components)(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                                 const Options& options, Context& context) = nullptr;
+
     // The most bytes that encode() can need.
     std::uint64_t (*encode_bound)(const FrameIn& frame);
 
     // Encodes one frame and returns how many bytes it took, even padding included.
-    std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, Context& context);
+    std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
+                          Context& context);
 };
 
 }  // namespace dcmturbo

@@ -15,9 +15,13 @@ bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
 }
 
-Format expected_format(Family family, Format actual) {
-    switch (family) {
-        case Family::jpeg: return actual == Format::jpeg_lossless ? Format::jpeg_lossless : Format::jpeg;
+bool has_codestream_header(Family family) {
+    return family == Family::jpeg || family == Family::jpegls || family == Family::jpeg2000 || family == Family::jpegxl;
+}
+
+Format expected_format(const TransferSyntax& syntax, Format actual) {
+    switch (syntax.family) {
+        case Family::jpeg: return syntax.lossless_only ? Format::jpeg_lossless : Format::jpeg;
         case Family::jpegls: return Format::jpegls;
         case Family::jpeg2000: return actual == Format::htj2k ? Format::htj2k : Format::jpeg2000;
         case Family::jpegxl: return Format::jpegxl;
@@ -98,8 +102,9 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     }
     if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
     if (header.in_container && syntax.family == Family::jpeg2000) result.notes |= note_container;
-    if (header.format != expected_format(syntax.family, header.format)) result.notes |= note_format_differs;
-    if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
+    if (header.format != expected_format(syntax, header.format)) result.notes |= note_format_differs;
+    // One note a frame is enough: another format says it already.
+    else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
 }
 
 }  // namespace
@@ -178,6 +183,8 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
         (syntax.family == Family::native || syntax.family == Family::rle || syntax.family == Family::deflated_frame)) {
         header = nullptr;
     }
+    // Only the header tells the colour space of such a frame, so without it no conversion is promised.
+    const bool converts = !request.raw && (header != nullptr || !has_codestream_header(syntax.family));
     if (header != nullptr) check_against_codestream(attributes, *header, syntax, result);
     correct_bits(attributes, header, syntax.family, request.keep_unused_bits, result);
 
@@ -188,7 +195,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
         result.notes |= note_photometric_overridden;
     }
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
-        if (request.raw) {
+        if (!converts) {
             // The samples come out one for each pixel, so the subsampling is gone.
             if (syntax.family == Family::native || syntax.family == Family::deflated_frame)
                 format.photometric = Photometric::ybr_full;

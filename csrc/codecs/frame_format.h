@@ -31,7 +31,7 @@ struct SettledFormat {
 };
 
 // The shape, type, bit correction and colour of the result. `header` may be null: then the dataset alone
-// decides, which is right for native and RLE, and gives everything but the colour for the rest.
+// decides, which is right for native and RLE, and gives everything but the colour for the rest (as if raw).
 // Throws DecodeError: argument for an impossible dataset, mismatch where no reading of the two agrees.
 SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax,
                            const FormatRequest& request);

@@ -1,5 +1,6 @@
 #include "codecs/registry.h"
 
+#include "codecs/jpeg_lossless/codec.h"
 #include "codecs/native/codec.h"
 #include "codecs/rle/codec.h"
 
@@ -34,7 +35,7 @@ const TransferSyntax table[] = {
     {"1.2.840.10008.1.2.4.56", "JPEGFullProgressionNonHierarchical1113",
      "JPEG Full Progression, Non-Hierarchical (Process 11 and 13)", Family::jpeg, true, false, nullptr, true},
     {"1.2.840.10008.1.2.4.57", "JPEGLossless", "JPEG Lossless, Non-Hierarchical (Process 14)", Family::jpeg, true, true,
-     nullptr, true},
+     &jpeg_lossless_codec, true},
     {"1.2.840.10008.1.2.4.58", "JPEGLosslessNonHierarchical15", "JPEG Lossless, Non-Hierarchical (Process 15)",
      Family::jpeg, true, true, nullptr, true},
     {"1.2.840.10008.1.2.4.59", "JPEGExtendedHierarchical1618", "JPEG Extended, Hierarchical (Process 16 and 18)",
@@ -55,7 +56,7 @@ const TransferSyntax table[] = {
      true, true, nullptr, true},
     {"1.2.840.10008.1.2.4.70", "JPEGLosslessSV1",
      "JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection Value 1])", Family::jpeg, true,
-     true, nullptr, true},
+     true, &jpeg_lossless_codec, true},
     {"1.2.840.10008.1.2.4.80", "JPEGLSLossless", "JPEG-LS Lossless Image Compression", Family::jpegls, true, true,
      nullptr, true},
     {"1.2.840.10008.1.2.4.81", "JPEGLSNearLossless", "JPEG-LS Lossy (Near-Lossless) Image Compression", Family::jpegls,
@@ -137,6 +138,15 @@ std::string_view without_padding(std::string_view text) {
 }  // namespace
 
 std::span<const TransferSyntax> transfer_syntaxes() { return table; }
+
+const Codec* codec_for(Format format) {
+    switch (format) {
+        case Format::native: return &native_codec;
+        case Format::rle: return &rle_codec;
+        case Format::jpeg_lossless: return &jpeg_lossless_codec;
+        default: return nullptr;
+    }
+}
 
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword) {
     const std::string_view wanted = without_padding(uid_or_keyword);

@@ -37,6 +37,9 @@ struct TransferSyntax {
 
 std::span<const TransferSyntax> transfer_syntaxes();
 
+// The core's codec for frames of a format, whatever the label says; null where a library decodes them.
+const Codec* codec_for(Format format);
+
 // Null for an unknown one. Accepts a UID (trailing NUL or space tolerated) or a keyword.
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cpu/features.h"
+#include "entropy/differences.h"
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
@@ -18,9 +19,11 @@ typedef std::uint8_t Block __attribute__((vector_size(16)));
 typedef std::uint8_t ShuffleBlock __attribute__((vector_size(16)));  // what one instruction shuffles across
 constexpr bool shuffles_bytes = true;
 
+#include "entropy/differences.inl"
 #include "entropy/packbits.inl"
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"
+#include "kernels/prediction.inl"
 #include "kernels/table.inl"
 
 #include "cpu/target_end.h"

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cpu/features.h"
+#include "entropy/differences.h"
 #include "entropy/packbits.h"
 
 namespace dcmturbo {
@@ -16,6 +17,23 @@ struct Kernels {
     void (*packbits_decode)(PackBitsLane* lanes, int count);
     std::uint8_t* (*packbits_encode_row)(const std::uint8_t* from, std::size_t size, std::uint8_t* to,
                                          std::uint64_t* equal);
+
+    void (*decode_differences)(const std::uint8_t* data, const DifferenceTable& table, DifferenceLane* lanes, int count,
+                               bool is_long);
+
+    void (*count_categories)(const std::uint16_t* differences, std::size_t count, std::uint64_t* frequencies);
+    std::uint8_t* (*encode_differences)(const std::uint16_t* differences, std::size_t count,
+                                        const DifferenceCode* codes, PendingBits* pending, std::uint8_t* to);
+
+    // JPEG Lossless: differences out of their entries (returns all entries' bits, or-ed); rows of differences to
+    // samples and back; samples of 16 bits, shifted up, to cells of 8 or 16.
+    std::uint32_t (*extract_differences)(const DifferenceEntry* entries, std::uint16_t* to, std::size_t count);
+    void (*restore_row)(unsigned selection_value, const std::uint16_t* above, std::uint16_t* row, std::size_t count,
+                        std::uint16_t start);
+    void (*difference_row)(unsigned selection_value, const std::uint16_t* above, const std::uint16_t* row,
+                           std::uint16_t* to, std::size_t count, std::uint16_t start);
+    void (*narrow_row)(const std::uint16_t* row, std::uint8_t* to, std::size_t count, unsigned shift);
+    void (*shift_row)(const std::uint16_t* row, std::uint16_t* to, std::size_t count, unsigned shift);
 
     // Byte planes, the most significant first, to cells and back. The merged 16-bit cell may be corrected
     // on the way (see correct16).

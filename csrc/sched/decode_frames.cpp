@@ -44,7 +44,14 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
 
 FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream, std::byte* base,
                            std::uint32_t first_bit, const DecodePolicy& policy, Scratch& scratch, Context& context) {
-    const FrameOut out = stream.out(base);
+    FrameOut out = stream.out(base);
+    if (stream.codec->reads_header) {
+        stream.codec->probe(fragments, stream.attributes, context, scratch.header);
+        const SettledFormat settled = frame_format(stream.attributes, &scratch.header, *stream.syntax, stream.request);
+        out.format = settled.format;
+        if (stream.notes != nullptr && settled.notes != 0)
+            std::atomic_ref(*stream.notes).fetch_or(settled.notes, std::memory_order_relaxed);
+    }
     Options options;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "codecs/codec.h"
+#include "codecs/frame_format.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
 #include "sched/settings.h"
@@ -20,7 +21,12 @@ enum class FrameStatus : std::uint8_t { ok = 0, partial = 1, missing = 2, failed
 struct FrameStream {
     const Codec* codec = nullptr;
     PixelAttributes attributes;
+    // As frame_format() settles it without a header. Where the codec reads one, each frame is settled again: the
+    // same shape and type, but perhaps another colour space or correction.
     FrameFormat format;
+    const TransferSyntax* syntax = nullptr;
+    FormatRequest request;
+    std::uint32_t* notes = nullptr;  // receives the FormatNotes of all frames, or-ed; may be null
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;

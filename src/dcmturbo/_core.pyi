@@ -211,7 +211,18 @@ class Index:
 class Stream:
     """One image of a batch: its index, and what its frames are."""
 
-    def __init__(self, index: Index, transfer_syntax: str, attributes: Attributes, format: Format) -> None: ...
+    def __init__(
+        self,
+        index: Index,
+        transfer_syntax: str,
+        attributes: Attributes,
+        format: Format,
+        *,
+        raw: bool,
+        keep_unused_bits: bool,
+    ) -> None: ...
+    @property
+    def notes(self) -> list[str]: ...
 
 def get_settings() -> dict[str, Any]: ...
 def set_settings(
@@ -267,7 +278,20 @@ def decode_frame(
     fill_value: float,
     /,
 ) -> Any: ...
-def decode_native_frame(data: Any, attributes: Attributes, format: Format, out: Array) -> None: ...
+def decode_frame_into(
+    transfer_syntax: str,
+    data: Any,
+    attributes: Attributes,
+    format: Format,
+    out: Array,
+    *,
+    raw: bool,
+    keep_unused_bits: bool,
+    salvage: bool,
+) -> tuple[int, int, int | None, str] | None: ...
+def decode_components(data: Any, header: Header, arrays: list[Array]) -> list[Array]: ...
 def finish_frame(samples: Array, format: Format, out: Array) -> None: ...
-def encode_frame(transfer_syntax: str, frame: Array, attributes: Attributes) -> bytes: ...
+def encode_frame(
+    transfer_syntax: str, frame: Array, attributes: Attributes, *, selection_value: int = 0, restart_rows: int = 0
+) -> bytes: ...
 def aligned_empty(dtype: Any, shape: Iterable[int]) -> Array: ...

@@ -12,7 +12,8 @@ import numpy as np
 
 from dcmturbo import _core, library
 from dcmturbo.configuration import config
-from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.errors import CODES, DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.syntaxes import OWN_FORMATS
 
 if TYPE_CHECKING:
     from dcmturbo.image import Image
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameStatus", "decode_batch", "decode_library_frame"]
 
 OnError = Literal["raise", "salvage"]
+_NATIVE = "1.2.840.10008.1.2.1"  # Explicit VR Little Endian
 
 
 class FrameStatus(enum.IntEnum):
@@ -35,7 +37,7 @@ class FrameStatus(enum.IntEnum):
 
 # What the codestream says against the dataset, in words for people. Differences of sign and precision are
 # settled without loss and common, so nothing is said of them.
-_NOTES = {
+NOTES = {
     "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
     "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
     "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
@@ -151,9 +153,38 @@ def decode_batch(
     """
     if len(frames) == 0:
         return []
-    if any(uses_library(image._open.syntax) for image in images):
-        return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
-    streams = [_core.Stream(i._open.index, i._open.syntax.uid, i._open.attributes, i._format) for i in images]
+    if not any(uses_library(image._open.syntax) for image in images):
+        failures = _decode_batch_core(
+            images, image_of, frames, out, threads=threads, salvage=salvage, fill_value=fill_value, status=status
+        )
+        if failures is not None:
+            return failures
+    return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
+
+
+def _decode_batch_core(
+    images: Sequence[Image],
+    image_of: np.ndarray | None,
+    frames: np.ndarray,
+    out: np.ndarray,
+    *,
+    threads: int,
+    salvage: bool,
+    fill_value: float,
+    status: np.ndarray | None,
+) -> list[Failure] | None:
+    """Decode as `decode_batch` does; None if a frame is of another process than its label says, not the core's."""
+    streams = [
+        _core.Stream(
+            i._open.index,
+            i._open.syntax.uid,
+            i._open.attributes,
+            i._format,
+            raw=i._raw,
+            keep_unused_bits=i._keep,
+        )
+        for i in images
+    ]
     told = _core.decode_frames(
         streams,
         np.empty(0, np.uint32) if image_of is None else image_of,
@@ -166,6 +197,8 @@ def decode_batch(
     )
     failures = []
     for k, frame_status, code, offset, message in told:
+        if CODES[code] == "other_codec":
+            return None
         error = make_error(code, message, frame=int(frames[k]), offset=offset)
         failure = images[0 if image_of is None else image_of[k]]._open.source.take_failure()
         if failure is not None:
@@ -175,6 +208,8 @@ def decode_batch(
         status[...] = FrameStatus.OK
         for k, frame_status, _ in failures:
             status[k] = frame_status
+    for image, stream in zip(images, streams, strict=True):
+        image._warn_of_notes(stream.notes)
     return failures
 
 
@@ -202,7 +237,7 @@ def _decode_batch_library(
         frame = int(frames[k])
         try:
             if not uses_library(opened.syntax):
-                own = decode_batch(
+                own = _decode_batch_core(
                     [image],
                     None,
                     frames[k : k + 1],
@@ -212,11 +247,12 @@ def _decode_batch_library(
                     fill_value=fill_value,
                     status=None,
                 )
-                if own:
+                if own == []:
+                    return None
+                if own is not None:
                     if not salvage:
                         raise own[0][2]
                     return k, own[0][1], own[0][2]
-                return None
             complaint, found = decode_library_frame(
                 encoded_frame(opened, frame),
                 opened.syntax,
@@ -245,8 +281,7 @@ def _decode_batch_library(
         for k, frame_status, _ in failures:
             status[k] = frame_status
     for which, note in sorted(notes):
-        if note in _NOTES:
-            images[which]._warn(_NOTES[note])
+        images[which]._warn_of_notes([note])
     return failures
 
 
@@ -292,7 +327,9 @@ def decode_library_frame(
         form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
         _core.check_limits(form, 1)
         native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
-        _core.decode_native_frame(native, attributes, form, out)
+        _core.decode_frame_into(
+            _NATIVE, native, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=False
+        )
         return None, []
     if syntax.family == "rle":
         form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
@@ -302,6 +339,16 @@ def decode_library_frame(
     header = _core.probe(data)
     form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
     _core.check_limits(form, 1)
+    if header.format in OWN_FORMATS and config.prefer == "own":
+        # Labelled as another process of its family.
+        told = _core.decode_frame_into(
+            syntax.uid, data, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=salvage
+        )
+        if told is not None:
+            complaint = make_error(told[1], told[3], offset=told[2])
+            if told[0] == FrameStatus.FAILED:
+                raise complaint
+        return complaint, form.notes
     try:
         _core.check(data, header)
     except DecodeError as error:

@@ -27,7 +27,7 @@ from dcmturbo.batch import (
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, UnsupportedTransferSyntax, make_error
 from dcmturbo.image import Frames, Image, UnusedBits, open
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.syntaxes import OWN_FORMATS, find_transfer_syntax
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
 
@@ -262,30 +262,37 @@ planar_configuration
     workers = threads if threads == 1 else resolve_threads(threads)
     error: Error | None = None
     frame_status: int = FrameStatus.OK
+    result: Any = None
     if not uses_library(syntax):
         # Straight through: for a small frame every object made here would cost as much as the decoding.
-        result = _core.decode_frame(
-            syntax.uid,
-            data,
-            rows,
-            columns,
-            samples_per_pixel,
-            bits_allocated,
-            bits_stored,
-            pixel_representation,
-            planar_configuration,
-            photometric_interpretation,
-            raw,
-            unused_bits == "keep",
-            out,
-            workers,
-            salvage,
-            0.0,
-        )
+        try:
+            result = _core.decode_frame(
+                syntax.uid,
+                data,
+                rows,
+                columns,
+                samples_per_pixel,
+                bits_allocated,
+                bits_stored,
+                pixel_representation,
+                planar_configuration,
+                photometric_interpretation,
+                raw,
+                unused_bits == "keep",
+                out,
+                workers,
+                salvage,
+                0.0,
+            )
+        except DecodeError as failure:
+            if failure.code != "other_codec":
+                raise
         if isinstance(result, tuple):
             result, frame_status, (code, offset, message) = result
             error = make_error(code, message, offset=offset)
-    else:
+            if error.code == "other_codec":
+                result, error, frame_status = None, None, FrameStatus.OK
+    if result is None:
         for name, value in (("rows", rows), ("columns", columns), ("samples_per_pixel", samples_per_pixel)):
             if operator.index(value) < 0:
                 raise ValueError(f"{name} is {value}; it is at least 0")
@@ -381,6 +388,8 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
         raise DecodeError(
             "decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported"
         )
+    if header.format in OWN_FORMATS and config.prefer == "own":
+        return _own_components(joined, header)
     first = header.components[0]
     if header.subsampled:
         raise DecodeError(
@@ -405,6 +414,15 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     if samples.ndim == 2:
         return [samples]
     return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
+
+
+def _own_components(data: memoryview, header: _core.Header) -> list[np.ndarray]:
+    _check_component_limits(header)
+    arrays = [
+        new_array((component.height, component.width), np.dtype(np.uint8 if component.precision <= 8 else np.uint16))
+        for component in header.components
+    ]
+    return _core.decode_components(data, header, arrays)
 
 
 def _check_component_limits(header: _core.Header) -> None:

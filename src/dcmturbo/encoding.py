@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from dcmturbo import _core, library
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["encode_frame"]
 
@@ -113,10 +114,9 @@ def encode_frame(
     if syntax.keyword == "ExplicitVRBigEndian":
         raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
     if syntax.own and not (config.prefer == "library" and library.encodes(syntax.uid)):
-        if options:
-            raise TypeError(f"{syntax.name} has no option {next(iter(options))!r}")
+        chosen = _own_options(syntax, options)
         try:
-            return _core.encode_frame(syntax.uid, frame, attributes)
+            return _core.encode_frame(syntax.uid, frame, attributes, **chosen)
         except Error as error:
             raise EncodeError(error.message, code=error.code) from None
     if not library.encodes(syntax.uid) and syntax.family != "deflated_frame":
@@ -135,3 +135,29 @@ def encode_frame(
         **options,
     )
     return encoded + b"\0" * (len(encoded) & 1)  # PS3.5, A.4: items have even length
+
+
+_BEST_SELECTION_VALUE = 255
+
+
+def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, int]:
+    """Return the options of a syntax that the core encodes, as the core takes them."""
+    known = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLosslessSV1": ("restart_rows",)}
+    names = known.get(syntax.keyword, ())
+    for name in options:
+        if name not in names:
+            takes = f"it takes {' and '.join(names)}" if names else "it takes none"
+            raise TypeError(f"{syntax.name} has no option {name!r}: {takes}")
+    chosen: dict[str, int] = {}
+    value = options.get("selection_value")
+    if value == "best":
+        chosen["selection_value"] = _BEST_SELECTION_VALUE
+    elif value is not None:
+        chosen["selection_value"] = operator.index(value)
+        if not 1 <= chosen["selection_value"] <= 7:
+            raise EncodeError(f"selection_value is {value}; it is 1 to 7, or 'best'")
+    if (rows := options.get("restart_rows")) is not None:
+        chosen["restart_rows"] = operator.index(rows)
+        if not 0 <= chosen["restart_rows"] <= 65535:
+            raise EncodeError(f"restart_rows is {rows}; it is 0 (none) to 65535")
+    return chosen

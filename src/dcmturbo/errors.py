@@ -37,6 +37,7 @@ CODES: tuple[str, ...] = (
     "no_pixel_data",
     "unknown_transfer_syntax",
     "internal",
+    "other_codec",
 )
 
 

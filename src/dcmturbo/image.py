@@ -15,6 +15,7 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.batch import (
+    NOTES,
     FrameStatus,
     OnError,
     check_on_error,
@@ -93,7 +94,7 @@ class Image:
             opened.syntax.uid,
             opened.attributes,
             None,
-            raw=self._raw or opened.syntax.has_codestream_header,
+            raw=self._raw,
             keep_unused_bits=self._keep,
         )
         self._first_header_format: _core.Format | None = None
@@ -323,6 +324,12 @@ class Image:
         if text not in self._warned:
             self._warned.add(text)
             warnings.warn(text, DecodeWarning, stacklevel=stack_level())
+
+    def _warn_of_notes(self, notes: list[str]) -> None:
+        """Say, once an object, where its codestreams contradict it."""
+        for note in notes:
+            if note in NOTES:
+                self._warn(NOTES[note])
 
     def _position(self, frame: Any) -> int:
         count = len(self)

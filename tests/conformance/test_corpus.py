@@ -77,7 +77,6 @@ NOT_YET = {
     "htj2k/ds0_ht_03_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
     "htj2k/ds0_ht_05_b11.j2k": "subsampled components",
     "htj2k/ds0_ht_15_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
-    "jpeg_lossless/O1.JPG": "subsampled components",
 }
 
 

@@ -59,7 +59,7 @@ def test_limits_hold(case):
         dt.decode_components(data)
     with dt.config.override(max_pixels=pixels - 1), pytest.raises(dt.LimitExceeded, match="max_pixels"):
         dt.decode_components(data)
-    with dt.config.override(max_output=100), pytest.raises(dt.LimitExceeded, match="max_output"):
+    with dt.config.override(max_output=10), pytest.raises(dt.LimitExceeded, match="max_output"):
         dt.decode_components(data)
 
 

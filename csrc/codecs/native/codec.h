@@ -13,7 +13,7 @@ namespace native {
 Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header& header, const FrameOut& out,
                const Options& options, Context& context);
 std::uint64_t encode_bound(const FrameIn& frame);
-std::size_t encode(const FrameIn& frame, std::span<std::byte> to, Context& context);
+std::size_t encode(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options, Context& context);
 
 }  // namespace native
 

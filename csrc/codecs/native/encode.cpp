@@ -11,7 +11,7 @@ std::uint64_t encode_bound(const FrameIn& frame) {
     return checked_add((native_frame_bits(frame.attributes) + 7) / 8, 1);
 }
 
-std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& context) {
+std::size_t encode(const FrameIn& frame, std::span<std::byte> out, const EncodeOptions&, Context& context) {
     const PixelAttributes& a = frame.attributes;
     if (out.size() < encode_bound(frame))
         fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");

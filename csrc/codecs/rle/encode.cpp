@@ -55,7 +55,7 @@ std::uint64_t encode_bound(const FrameIn& frame) {
                        header_size + row_slack);
 }
 
-std::size_t encode(const FrameIn& frame, std::span<std::byte> out, Context& context) {
+std::size_t encode(const FrameIn& frame, std::span<std::byte> out, const EncodeOptions&, Context& context) {
     const PixelAttributes& a = frame.attributes;
     const unsigned count = segment_count(a);
     if (count > max_segments) {

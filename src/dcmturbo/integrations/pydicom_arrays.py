@@ -19,7 +19,7 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders import base
 
 from dcmturbo import _core, library
-from dcmturbo.batch import _NOTES, decode_batch, new_array
+from dcmturbo.batch import NOTES, decode_batch, new_array
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.image import Image
 from dcmturbo.integrations import pydicom_plugin as plugin
@@ -175,7 +175,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
             buffer=buffer,
         )
         image = Image(opened, raw=not key[1], unused_bits="correct" if corrects else "keep")
-        image._warned.update(_NOTES.values())  # `finish` warns, where a warning that is an error does no harm
+        image._warned.update(NOTES.values())  # `finish` warns, where a warning that is an error does no harm
         cache[key] = image
     form = image._settle(header)
     frames = np.arange(promised + excess, dtype=np.uint64) if index is None else np.array([index], np.uint64)

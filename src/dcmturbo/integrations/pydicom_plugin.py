@@ -19,7 +19,7 @@ import numpy as np
 from pydicom.uid import UID
 
 from dcmturbo import _core, library
-from dcmturbo.batch import _NOTES, stack_level, uses_library
+from dcmturbo.batch import NOTES, stack_level, uses_library
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import encode_frame as encode_one_frame
@@ -190,9 +190,9 @@ def warn_of_notes(runner: Any, notes: list[str]) -> None:
     """Warn, once a runner, of what codestream and dataset contradict each other in."""
     state = state_of(runner)
     for note in notes:
-        if note in _NOTES and note not in state.notes:
+        if note in NOTES and note not in state.notes:
             state.notes.add(note)
-            warnings.warn(_NOTES[note], DecodeWarning, stacklevel=stack_level())
+            warnings.warn(NOTES[note], DecodeWarning, stacklevel=stack_level())
 
 
 # --- ahead of the caller ----------------------------------------------------------------------

@@ -1,0 +1,34 @@
+// Entropy-coded data of JPEG: a zero byte is stuffed after every FF, so that FF and anything else is a
+// marker (ISO/IEC 10918-1, B.1.1.5).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/fragments.h"
+
+namespace dcmturbo {
+
+// What ended a run of entropy-coded data.
+struct StuffedRun {
+    std::size_t bytes = 0;    // written, without the stuffed zeros
+    std::size_t end = 0;      // position in the frame of the FF before the marker, or the frame's size
+    std::uint8_t marker = 0;  // the marker's second byte; 0: the frame ends here
+};
+
+// Copies entropy-coded data from byte `position` of the frame to `to`, without stuffed zeros, up to the next
+// marker, RSTn included; fill bytes (B.1.1.2) before it are dropped. Walks the fragments as they lie. `to`
+// takes as many bytes as the frame has from `position` on, and 8 more.
+StuffedRun unstuff(const Fragments& frame, std::size_t position, std::uint8_t* to);
+
+// Where in the frame byte `index` of the data stands that begin at `position`, restart markers passed over: for
+// error messages. The frame's size, if the data have fewer bytes.
+std::size_t stuffed_position(const Fragments& frame, std::size_t position, std::size_t index);
+
+// The most bytes that stuff() writes for `size` bytes.
+constexpr std::size_t stuffed_bound(std::size_t size) { return 2 * size + 8; }
+
+// Copies `size` bytes and stuffs a zero after each FF; returns where it ended. `from` may be read 8 bytes past its end.
+std::uint8_t* stuff(const std::uint8_t* from, std::size_t size, std::uint8_t* to);
+
+}  // namespace dcmturbo

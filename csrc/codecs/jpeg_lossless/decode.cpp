@@ -1,0 +1,311 @@
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "bits/zero_byte_stuffing.h"
+#include "codecs/jpeg/headers.h"
+#include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpeg_lossless/scan.h"
+
+namespace dcmturbo::jpeg_lossless {
+
+namespace {
+
+using namespace jpeg;
+
+// Walks the markers of one frame, and decodes its scans as they come.
+class FrameDecoder {
+  public:
+    FrameDecoder(const Fragments& frame, const Header& header, Context& context)
+        : frame_(frame), bytes_(frame.contiguous(context.arena)), whole_(bytes_), header_(header), context_(context) {}
+
+    // Exactly one of the two.
+    const FrameOut* pixels = nullptr;
+    std::span<const ComponentOut> planes{};
+
+    // Throws DecodeError; valid_pixels() then tells what is right all the same.
+    void decode() {
+        require_start(bytes_);
+        MarkerReader reader(bytes_, 2);
+        while (!done()) {
+            if (reader.position() >= bytes_.size() && covered_.count() > 0) {
+                fail(ErrorCode::truncated, reader.position(), "the data end after the scans of %zu of %zu components",
+                     covered_.count(), found_.count);
+            }
+            const Segment segment = reader.next();
+            refuse_unsupported(segment);
+            if (segment.code == SOS) decode_scan(reader, segment);
+            else read(segment);
+        }
+        if (waits()) finish_planes();
+    }
+
+    [[nodiscard]] std::uint64_t valid_pixels() const { return valid_pixels_; }
+
+  private:
+    [[nodiscard]] bool done() const { return found_.code != 0 && covered_.count() == found_.count; }
+    // Whether components wait in scratch memory for one another.
+    [[nodiscard]] bool waits() const { return !scratch_planes_.empty(); }
+
+    void read(const Segment& segment) {
+        if (segment.code == EOI) {
+            fail(ErrorCode::truncated, segment.offset, "found EOI after the scans of %zu of %zu components",
+                 covered_.count(), found_.count);
+        }
+        if (is_frame_header(segment.code)) {
+            if (found_.code != 0) fail(ErrorCode::malformed, segment.offset, "found a second frame header");
+            found_ = read_frame_header(segment);
+            found_.lines = header_.height;  // DNL may have stated it
+        } else if (segment.code == DHT) {
+            read_tables(segment);
+        } else if (segment.code == DRI) {
+            restart_interval_ = read_restart_interval(segment);
+        } else if (!is_miscellaneous(segment.code, found_)) {
+            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X where a table, a scan or EOI belongs",
+                 static_cast<unsigned>(segment.code));
+        }
+    }
+
+    // B.2.4.2
+    void read_tables(const Segment& segment) {
+        std::size_t at = 0;
+        while (at < segment.parameters.size()) {
+            const unsigned destination = segment.u8(at);
+            HuffmanTable table;
+            std::size_t size = 0;
+            for (unsigned length = 1; length <= max_code_length; ++length) {
+                table.counts[length] = segment.u8(at + length);
+                size += table.counts[length];
+            }
+            const std::size_t offset = segment.parameters_offset + at;
+            if ((destination & 15) > 3 || destination >> 4 > 1) {
+                fail(ErrorCode::malformed, offset,
+                     "a Huffman table for class %u, destination %u; there are 0 to 1 and 0 to 3", destination >> 4,
+                     destination & 15);
+            }
+            if (size > table.symbols.size() || !is_prefix_code(table))
+                fail(ErrorCode::malformed, offset, "a Huffman table asks for more codes than there are");
+            at += 1 + max_code_length;
+            segment.require(at + size);
+            for (std::size_t i = 0; i < size; ++i) table.symbols[i] = segment.u8(at + i);
+            at += size;
+            if (destination >> 4 == 0) tables_[destination] = table;  // class 1 is for AC coefficients
+        }
+    }
+
+    const DifferenceTable* table_for(unsigned destination, const Segment& segment) {
+        if (destination > 3 || !tables_[destination]) {
+            fail(ErrorCode::malformed, segment.offset, "the scan uses Huffman table %u, which has not been defined",
+                 destination);
+        }
+        for (std::size_t i = 0; i < built_.size(); ++i) {
+            if (built_[i].first == *tables_[destination]) return built_[i].second;
+        }
+        auto* table = new (context_.arena.allocate(sizeof(DifferenceTable))) DifferenceTable;
+        table->build(*tables_[destination]);
+        built_.emplace_back(*tables_[destination], table);
+        return table;
+    }
+
+    Scan plan_scan(const Segment& segment) {
+        if (found_.code == 0) fail(ErrorCode::malformed, segment.offset, "found SOS before a frame header");
+        const ScanHeader scan_header = read_scan_header(segment);
+        const std::size_t before = covered_.count();
+        covered_.add(found_, scan_header, segment.offset);
+        if (covered_.count() != before + scan_header.count)
+            fail(ErrorCode::malformed, segment.offset, "the scan repeats a component");
+        Scan scan;
+        scan.selection_value = scan_header.first;
+        scan.point_transform = scan_header.low;
+        scan.precision = found_.precision;
+        if (scan.selection_value > 7) {
+            fail(ErrorCode::malformed, segment.offset, "a selection value of %u; there are 0 to 7",
+                 scan.selection_value);
+        }
+        if (scan.point_transform >= scan.precision) {
+            fail(ErrorCode::malformed, segment.offset, "a point transform of %u bits, of %u", scan.point_transform,
+                 scan.precision);
+        }
+        const bool interleaved = scan_header.count > 1;
+        scan.mcus_per_row =
+            interleaved ? static_cast<std::uint32_t>(ceil_divide(found_.samples_per_line, found_.horizontal_max))
+                        : found_.width(covered_.index(0));
+        scan.mcu_rows = interleaved ? static_cast<std::uint32_t>(ceil_divide(found_.lines, found_.vertical_max))
+                                    : found_.height(covered_.index(0));
+        for (std::size_t k = 0; k < scan_header.count; ++k) {
+            ScanComponent component;
+            component.index = covered_.index(k);
+            if (interleaved) {
+                component.columns = found_.components[component.index].horizontal_factor;
+                component.rows = found_.components[component.index].vertical_factor;
+            }
+            component.width = found_.width(component.index);
+            component.height = found_.height(component.index);
+            component.coded_width = scan.mcus_per_row * component.columns;
+            component.table = table_for(scan_header.tables[k] >> 4, segment);
+            scan.tables.insert(scan.tables.end(), std::size_t{component.columns} * component.rows, component.table);
+            scan.components.push_back(component);
+        }
+        scan.mcu_samples = scan.tables.size();
+        scan.rows_per_interval = scan.mcu_rows;
+        if (restart_interval_ != 0) {
+            if (restart_interval_ % scan.mcus_per_row != 0) {
+                fail(ErrorCode::malformed, segment.offset,
+                     "a restart interval of %u MCUs is not whole rows of %u (ISO/IEC 10918-1, H.1.1)",
+                     restart_interval_, scan.mcus_per_row);
+            }
+            scan.rows_per_interval = std::min(scan.mcu_rows, restart_interval_ / scan.mcus_per_row);
+        }
+        return scan;
+    }
+
+    // Unstuffs the data and finds the restart intervals. What is wrong there is kept until the rows before it
+    // have been decoded.
+    ScanData read_data(const Scan& scan, std::size_t begin, std::optional<DecodeError>& damage) {
+        ScanData data;
+        data.begin = begin;
+        auto* bytes =
+            reinterpret_cast<std::uint8_t*>(context_.arena.allocate(bytes_.size() - begin + 8 + difference_read_slack));
+        const std::uint32_t expected = scan.interval_count();
+        auto* intervals = context_.arena.allocate_array<Interval>(expected);
+        std::size_t written = 0;
+        std::size_t position = begin;
+        std::uint32_t count = 0;
+        for (;;) {
+            const StuffedRun run = unstuff(whole_, position, bytes + written);
+            if (count < expected)
+                intervals[count++] = {std::uint64_t{written} * 8, std::uint64_t{written + run.bytes} * 8};
+            written += run.bytes;
+            data.end = run.end;
+            data.ends_with_marker = run.marker != 0;
+            if (!is_restart(run.marker)) break;
+            try {
+                if (expected == 1 && restart_interval_ == 0) {
+                    fail(ErrorCode::malformed, run.end,
+                         "found restart marker FF%02X in a scan without a restart interval",
+                         static_cast<unsigned>(run.marker));
+                }
+                const unsigned wanted = RST0 + ((count - 1) & 7);
+                // Some writers close the last interval with a marker too.
+                if (count < expected && run.marker != wanted) {
+                    fail(ErrorCode::malformed, run.end, "expected restart marker FF%02X, found FF%02X", wanted,
+                         static_cast<unsigned>(run.marker));
+                }
+            } catch (DecodeError& error) {
+                damage = error;
+                break;
+            }
+            position = run.end + 2;
+        }
+        std::fill_n(bytes + written, difference_read_slack, std::uint8_t{0});
+        data.bytes = bytes;
+        data.intervals = {intervals, count};
+        return data;
+    }
+
+    void decode_scan(MarkerReader& reader, const Segment& segment) {
+        const Scan scan = plan_scan(segment);
+        std::optional<DecodeError> damage;
+        const ScanData data = read_data(scan, reader.position(), damage);
+        reader.seek(data.end);
+        const bool whole_image = pixels != nullptr && done() && scan.components.size() == found_.count &&
+                                 scan.is_simple() && !header_.subsampled;
+        if (!whole_image && planes.empty()) allocate_planes();
+
+        ScanDecoder decoder(scan, data, whole_, context_);
+        ScanProgress progress;
+        try {
+            if (!whole_image) {
+                PlaneSink sink(planes);
+                decoder.decode(sink, progress);
+            } else if (!damage && decoder.suits_team()) {
+                std::vector<std::unique_ptr<PixelSink>> sinks;
+                std::vector<RowSink*> pointers;
+                for (std::size_t i = 0; i < ScanDecoder::parallel_sinks; ++i) {
+                    sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.kernels, context_.arena));
+                    pointers.push_back(sinks.back().get());
+                }
+                if (!decoder.decode_on_team(pointers)) decoder.decode(*sinks.front(), progress);
+            } else {
+                PixelSink sink(*pixels, context_.kernels, context_.arena);
+                decoder.decode(sink, progress);
+            }
+        } catch (const DecodeError& error) {
+            if (whole_image) valid_pixels_ = std::uint64_t{progress.rows} * found_.samples_per_line + progress.samples;
+            // The earlier of the two is the cause. A difference that a marker cuts begins at most 8 bytes before it.
+            if (damage && damage->offset <= error.offset + 8) throw *damage;
+            throw;
+        }
+        if (damage) throw *damage;
+        if (whole_image) valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+    }
+
+    void allocate_planes() {
+        scratch_planes_.resize(found_.count);
+        for (std::size_t i = 0; i < found_.count; ++i) {
+            ComponentOut& plane = scratch_planes_[i];
+            plane.width = found_.width(i);
+            plane.height = found_.height(i);
+            plane.type = SampleType::u16;
+            plane.sample_stride = 2;
+            plane.row_stride = static_cast<std::ptrdiff_t>(plane.width) * 2;
+            plane.base = reinterpret_cast<std::byte*>(
+                context_.arena.allocate_array<std::uint16_t>(std::size_t{plane.width} * plane.height));
+        }
+        planes = scratch_planes_;
+    }
+
+    void finish_planes() {
+        PixelSink sink(*pixels, context_.kernels, context_.arena);
+        write_planes(scratch_planes_, found_, sink, context_.arena);
+        valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+    }
+
+    const Fragments& frame_;
+    const Bytes bytes_;
+    const Fragments whole_;
+    const Header& header_;
+    Context& context_;
+    FrameHeader found_;
+    Coverage covered_;
+    std::uint32_t restart_interval_ = 0;
+    std::array<std::optional<HuffmanTable>, 4> tables_;
+    std::vector<std::pair<HuffmanTable, const DifferenceTable*>> built_;
+    std::vector<ComponentOut> scratch_planes_;
+    std::uint64_t valid_pixels_ = 0;
+};
+
+void require_lossless(const Header& header) {
+    if (header.format == Format::jpeg_lossless) return;
+    fail(ErrorCode::other_codec, 0, "the frame is JPEG of another process than the lossless one");
+}
+
+}  // namespace
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    require_lossless(header);
+    FrameDecoder decoder(frame, header, context);
+    decoder.pixels = &out;
+    try {
+        decoder.decode();
+    } catch (const DecodeError& error) {
+        if (!options.salvage || decoder.valid_pixels() == 0) throw;
+        return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
+    }
+    return {.valid_pixels = decoder.valid_pixels(), .complete = true, .message = {}};
+}
+
+Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                          const Options&, Context& context) {
+    require_lossless(header);
+    FrameDecoder decoder(frame, header, context);
+    decoder.planes = out;
+    decoder.decode();
+    return {.complete = true, .message = {}};
+}
+
+}  // namespace dcmturbo::jpeg_lossless

@@ -1,0 +1,231 @@
+#include "codecs/jpeg_lossless/difference_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/endian.h"
+
+namespace dcmturbo::jpeg_lossless {
+
+namespace {
+
+std::uint64_t window_at(const std::uint8_t* data, std::uint64_t position) {
+    return load_be<std::uint64_t>(data + (position >> 3)) << (position & 7);
+}
+
+}  // namespace
+
+bool DifferenceSource::has_one_table() const {
+    return std::all_of(tables.begin(), tables.end(), [this](const DifferenceTable* table) {
+        return table == tables.front() || *table == *tables.front();
+    });
+}
+
+Meeting meet(const std::uint8_t* data, const DifferenceTable& table, std::uint64_t position, std::uint64_t start,
+             std::span<const DifferenceEntry> entries, std::span<DifferenceEntry> added) {
+    Meeting result;
+    while (position != start) {
+        if (start < position) {
+            if (result.skipped == entries.size()) return result;
+            start += length_of(entries[result.skipped++]);
+        } else {
+            if (result.added == added.size()) return result;
+            const DifferenceEntry entry = table.decode(window_at(data, position));
+            added[result.added++] = entry;
+            position += length_of(entry);
+        }
+    }
+    result.met = true;
+    return result;
+}
+
+DifferenceReader::DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals,
+                                   std::size_t most, const Kernels& kernels, Arena& arena, bool is_final)
+    : source_(source),
+      intervals_(intervals),
+      kernels_(kernels),
+      one_table_(source.has_one_table()),
+      is_final_(is_final),
+      joined_(arena.allocate_array<DifferenceEntry>(most)) {
+    if (!intervals_.empty()) planned_bit_ = turn_position_ = intervals_.front().begin;
+    if (!one_table_) return;
+    std::uint64_t longest = 0;
+    for (const Interval& interval : intervals_) longest = std::max(longest, interval.end - interval.begin);
+    // The last segment of an interval may be a quarter longer.
+    const std::uint64_t bits = std::min(longest, segment_bits + segment_bits / 4);
+    const auto capacity = static_cast<std::size_t>(bits / source_.tables.front()->shortest()) + difference_overshoot;
+    for (Segment& segment : segments_) segment.buffer = arena.allocate_array<DifferenceEntry>(most_added + capacity);
+}
+
+std::span<const DifferenceEntry> DifferenceReader::take(std::size_t wanted) {
+    if (!one_table_) return take_in_turn(wanted);
+    if (has_head_) {
+        Segment& head = segment(head_);
+        if (head.count - cursor_ >= wanted) {
+            cursor_ += wanted;
+            return {head.buffer + cursor_ - wanted, wanted};
+        }
+    }
+    std::size_t joined = 0;
+    for (;;) {
+        if (has_head_) {
+            Segment& head = segment(head_);
+            const std::size_t count = std::min(wanted - joined, head.count - cursor_);
+            std::memcpy(joined_ + joined, head.buffer + cursor_, count * sizeof(DifferenceEntry));
+            cursor_ += count;
+            joined += count;
+            if (joined == wanted || head.is_last) break;
+        }
+        if (!advance()) break;
+    }
+    return {joined_, joined};
+}
+
+std::span<const DifferenceEntry> DifferenceReader::take_in_turn(std::size_t wanted) {
+    std::uint64_t position = turn_position_;
+    const std::uint64_t end = intervals_.empty() ? 0 : intervals_[interval_].end;
+    const std::size_t tables = source_.tables.size();
+    std::size_t count = 0;
+    std::size_t phase = phase_;
+    while (count < wanted && position < end) {
+        const DifferenceEntry entry = source_.tables[phase]->decode(window_at(source_.data, position));
+        position += length_of(entry);
+        if (position > end) break;
+        joined_[count++] = entry;
+        if (++phase == tables) phase = 0;
+        turn_position_ = position;
+    }
+    phase_ = phase;
+    return {joined_, count};
+}
+
+void DifferenceReader::next_interval() {
+    ++interval_;
+    if (!one_table_) {
+        phase_ = 0;
+        if (interval_ < intervals_.size()) turn_position_ = intervals_[interval_].begin;
+        return;
+    }
+    while (!has_head_ || !segment(head_).is_last) {
+        if (!advance()) return;
+    }
+    // The next take() goes on to the first segment of the next interval.
+    advance();
+}
+
+std::uint64_t DifferenceReader::position() const {
+    if (!one_table_) return turn_position_;
+    if (!has_head_) return intervals_.empty() ? 0 : intervals_.front().begin;
+    const Segment& head = segments_[head_ % slots];
+    std::uint64_t position = head.end;
+    for (std::size_t i = cursor_; i < head.count; ++i) position -= length_of(head.buffer[i]);
+    return position;
+}
+
+// Makes the next segment the one to take from.
+bool DifferenceReader::advance() {
+    const std::size_t next = has_head_ ? head_ + 1 : head_;
+    if (has_head_) {
+        has_head_ = false;
+        head_ = next;
+    }
+    while (active_ < max_difference_lanes && plan()) {
+    }
+    if (next == tail_) return false;
+    while (!segment(next).is_complete) {
+        run();
+        while (active_ < max_difference_lanes && plan()) {
+        }
+    }
+    Segment& now = segment(next);
+    if (!now.is_exact) align(now);
+    true_end_ = now.end;
+    if (now.is_last && (is_final_ || now.interval + 1 < intervals_.size())) trim(now);
+    has_head_ = true;
+    cursor_ = now.first;
+    return true;
+}
+
+// Plans one more segment and gives it a lane, if there is anything to plan and room for it.
+bool DifferenceReader::plan() {
+    if (planned_interval_ == intervals_.size() || tail_ - head_ == slots) return false;
+    const Interval& interval = intervals_[planned_interval_];
+    const bool is_first = planned_bit_ == interval.begin;
+    const bool guesses = failures_ < failures_allowed;
+    if (!is_first && !guesses && tail_ != head_) return false;
+
+    Segment& next = segment(tail_);
+    next.is_exact = is_first || !guesses;
+    next.begin = is_first || guesses ? planned_bit_ : true_end_;
+    next.limit = planned_bit_ + segment_bits;
+    next.interval = planned_interval_;
+    if (next.limit + segment_bits / 4 >= interval.end) next.limit = interval.end;
+    next.is_last = next.limit == interval.end;
+    planned_bit_ = next.limit;
+    if (next.is_last && ++planned_interval_ < intervals_.size()) planned_bit_ = intervals_[planned_interval_].begin;
+    ++tail_;
+    start(next);
+    return true;
+}
+
+void DifferenceReader::start(Segment& segment) {
+    segment.first = segment.count = most_added;
+    segment.end = segment.begin;
+    segment.is_complete = segment.begin >= segment.limit;
+    if (segment.is_complete) return;
+    lane_segments_[static_cast<std::size_t>(active_)] = static_cast<std::size_t>(&segment - segments_.data());
+    lanes_[static_cast<std::size_t>(active_)] = {segment.begin, segment.limit, segment.buffer + most_added, 0};
+    ++active_;
+}
+
+// Decodes until at least one lane is done, and frees its lane.
+void DifferenceReader::run() {
+    const DifferenceTable& table = *source_.tables.front();
+    kernels_.decode_differences(source_.data, table, lanes_.data(), active_, source_.is_long);
+    for (int i = active_ - 1; i >= 0; --i) {
+        const auto k = static_cast<std::size_t>(i);
+        const DifferenceLane lane = lanes_[k];
+        if (lane.position < lane.limit) continue;
+        Segment& done = segments_[lane_segments_[k]];
+        done.end = lane.position;
+        done.count = static_cast<std::size_t>(lane.to - done.buffer);
+        done.is_complete = true;
+        // One group in eight slow: the other loop is faster from here on.
+        if (!source_.is_long && lane.slow > (done.count - most_added) / 32) source_.is_long = true;
+        --active_;
+        lanes_[k] = lanes_[static_cast<std::size_t>(active_)];
+        lane_segments_[k] = lane_segments_[static_cast<std::size_t>(active_)];
+    }
+}
+
+// Joins a segment whose beginning was a guess to the end of the one before.
+void DifferenceReader::align(Segment& segment) {
+    const DifferenceTable& table = *source_.tables.front();
+    std::array<DifferenceEntry, most_added> added;
+    const Meeting meeting =
+        meet(source_.data, table, true_end_, segment.begin,
+             {segment.buffer + segment.first, segment.count - segment.first}, {added.data(), added.size()});
+    if (meeting.met) {
+        segment.first += meeting.skipped;
+        segment.first -= meeting.added;
+        std::memcpy(segment.buffer + segment.first, added.data(), meeting.added * sizeof(DifferenceEntry));
+        return;
+    }
+    ++failures_;
+    segment.first = segment.count = most_added;
+    segment.end = true_end_;
+    if (true_end_ >= segment.limit) return;
+    DifferenceLane lane{true_end_, segment.limit, segment.buffer + most_added, 0};
+    kernels_.decode_differences(source_.data, table, &lane, 1, source_.is_long);
+    segment.end = lane.position;
+    segment.count = static_cast<std::size_t>(lane.to - segment.buffer);
+}
+
+// Drops what was decoded from the padding at the end of an interval, or from beyond.
+void DifferenceReader::trim(Segment& segment) const {
+    const std::uint64_t end = intervals_[segment.interval].end;
+    while (segment.count > segment.first && segment.end > end)
+        segment.end -= length_of(segment.buffer[--segment.count]);
+}
+
+}  // namespace dcmturbo::jpeg_lossless

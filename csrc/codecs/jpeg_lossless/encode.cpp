@@ -1,0 +1,349 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "bits/zero_byte_stuffing.h"
+#include "codecs/jpeg/markers.h"
+#include "codecs/jpeg_lossless/codec.h"
+#include "entropy/differences.h"
+#include "kernels/kernels.h"
+
+namespace dcmturbo::jpeg_lossless {
+
+namespace {
+
+constexpr unsigned most_components = 4;
+// Marker segments: SOI, SOF3, DHT, DRI, SOS, EOI and padding need 97 bytes at most.
+constexpr std::uint64_t header_bytes = 128;
+// Of every restart interval: its marker, and what fills its last byte.
+constexpr std::uint64_t interval_bytes = 4;
+
+// Writes marker segments (ISO/IEC 10918-1, B.2).
+class MarkerWriter {
+  public:
+    explicit MarkerWriter(std::uint8_t* to) : to_(to) {}
+    void u8(unsigned value) { *to_++ = static_cast<std::uint8_t>(value); }
+    void u16(unsigned value) {
+        u8(value >> 8);
+        u8(value & 0xff);
+    }
+    void marker(std::uint8_t code) {
+        u8(0xff);
+        u8(code);
+    }
+    [[nodiscard]] std::uint8_t* position() const { return to_; }
+    void seek(std::uint8_t* to) { to_ = to; }
+
+  private:
+    std::uint8_t* to_;
+};
+
+// Rows of samples as unsigned numbers of the precision (two's complement where they are signed, PS3.5, 8.2.1).
+class RowReader {
+  public:
+    explicit RowReader(const FrameIn& frame) : frame_(frame), stored_(frame.attributes.bits_stored) {}
+
+    void read(std::uint32_t row, unsigned sample, std::uint16_t* to) const {
+        const std::byte* from = frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride +
+                                static_cast<std::ptrdiff_t>(sample) * frame_.sample_stride;
+        switch (frame_.attributes.bits_allocated) {
+            case 8: return read_cells<std::uint8_t, std::int8_t>(from, to);
+            case 16: return read_cells<std::uint16_t, std::int16_t>(from, to);
+            case 32: return read_cells<std::uint32_t, std::int32_t>(from, to);
+            default: return read_cells<std::uint64_t, std::int64_t>(from, to);
+        }
+    }
+
+  private:
+    // A value fits if it is below 2^stored, once half of that has been added to one with a sign.
+    template <typename Cell, typename SignedCell>
+    void read_cells(const std::byte* from, std::uint16_t* to) const {
+        const std::uint32_t count = frame_.attributes.columns;
+        const bool is_signed = frame_.attributes.pixel_representation == 1;
+        const auto mask = static_cast<Cell>(stored_ >= 8 * sizeof(Cell) ? ~Cell{0} : (Cell{1} << stored_) - 1);
+        const auto half = static_cast<Cell>(is_signed ? (mask >> 1) + 1 : 0);
+        Cell outside = 0;
+        if (frame_.pixel_stride == static_cast<std::ptrdiff_t>(sizeof(Cell))) {
+            for (std::uint32_t x = 0; x < count; ++x) {
+                Cell cell;
+                std::memcpy(&cell, from + x * sizeof(Cell), sizeof cell);
+                outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
+                to[x] = static_cast<std::uint16_t>(cell & mask);
+            }
+        } else {
+            for (std::uint32_t x = 0; x < count; ++x, from += frame_.pixel_stride) {
+                Cell cell;
+                std::memcpy(&cell, from, sizeof cell);
+                outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
+                to[x] = static_cast<std::uint16_t>(cell & mask);
+            }
+        }
+        if (outside != 0) fail_outside<Cell, SignedCell>();
+    }
+
+    template <typename Cell, typename SignedCell>
+    [[noreturn, gnu::cold]] void fail_outside() const {
+        const PixelAttributes& a = frame_.attributes;
+        SignedCell least = std::numeric_limits<SignedCell>::max();
+        SignedCell most = std::numeric_limits<SignedCell>::min();
+        Cell most_unsigned = 0;
+        for (std::uint32_t row = 0; row < a.rows; ++row) {
+            for (std::uint32_t column = 0; column < a.columns; ++column) {
+                for (unsigned sample = 0; sample < a.samples_per_pixel; ++sample) {
+                    Cell cell;
+                    std::memcpy(&cell,
+                                frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride +
+                                    static_cast<std::ptrdiff_t>(column) * frame_.pixel_stride +
+                                    static_cast<std::ptrdiff_t>(sample) * frame_.sample_stride,
+                                sizeof cell);
+                    least = std::min(least, static_cast<SignedCell>(cell));
+                    most = std::max(most, static_cast<SignedCell>(cell));
+                    most_unsigned = std::max(most_unsigned, cell);
+                }
+            }
+        }
+        if (a.pixel_representation == 1) {
+            fail(ErrorCode::argument, no_offset, "values from %lld to %lld do not fit BitsStored %u",
+                 static_cast<long long>(least), static_cast<long long>(most), stored_);
+        }
+        fail(ErrorCode::argument, no_offset, "values up to %llu do not fit BitsStored %u",
+             static_cast<unsigned long long>(most_unsigned), stored_);
+    }
+
+    const FrameIn& frame_;
+    unsigned stored_;
+};
+
+class FrameEncoder {
+  public:
+    FrameEncoder(const FrameIn& frame, const EncodeOptions& options, Context& context)
+        : attributes_(frame.attributes),
+          options_(options),
+          kernels_(context.kernels),
+          arena_(context.arena),
+          rows_(frame),
+          components_(frame.attributes.samples_per_pixel),
+          // 10918-1 B.2.2 has no precision of 1.
+          precision_(std::max<unsigned>(2, frame.attributes.bits_stored)),
+          selection_value_(options.selection_value == 0 ? 1 : options.selection_value) {
+        for (unsigned i = 0; i < components_; ++i) {
+            for (std::uint16_t*& line : lines_[i]) line = arena_.allocate_array<std::uint16_t>(attributes_.columns);
+        }
+        if (components_ > 1) separate_ = arena_.allocate_array<std::uint16_t>(attributes_.columns);
+    }
+
+    std::size_t encode(std::span<std::byte> out) {
+        if (selection_value_ == EncodeOptions::best) selection_value_ = find_best();
+        const std::size_t row_samples = std::size_t{attributes_.columns} * components_;
+        auto* const differences =
+            arena_.allocate_array<std::uint16_t>(checked_multiply<std::uint64_t>(row_samples, attributes_.rows));
+        std::array<std::uint64_t, difference_categories> frequencies{};
+        for (std::uint32_t row = 0; row < attributes_.rows; ++row) {
+            read_row(row);
+            const bool starts = starts_interval(row);
+            std::uint16_t* const to = differences + row * row_samples;
+            difference(starts ? 1 : selection_value_, starts, to);
+            kernels_.count_categories(to, row_samples, frequencies.data());
+        }
+        const HuffmanTable table = optimal_huffman_table(frequencies.data(), frequencies.size());
+
+        auto* const begin = reinterpret_cast<std::uint8_t*>(out.data());
+        MarkerWriter writer(begin);
+        write_headers(writer, table);
+        write_scan(writer, differences, row_samples, difference_codes(table));
+        writer.marker(jpeg::EOI);
+        if ((writer.position() - begin) % 2 != 0) writer.u8(0);  // PS3.5, A.4
+        return static_cast<std::size_t>(writer.position() - begin);
+    }
+
+  private:
+    [[nodiscard]] bool starts_interval(std::uint32_t row) const {
+        return options_.restart_rows == 0 ? row == 0 : row % options_.restart_rows == 0;
+    }
+
+    // Reads a row into the lines that then are current.
+    void read_row(std::uint32_t row) {
+        current_ ^= 1;
+        for (unsigned i = 0; i < components_; ++i) rows_.read(row, i, lines_[i][current_]);
+    }
+
+    // The differences of the current row, the components of a pixel together.
+    void difference(unsigned selection_value, bool starts, std::uint16_t* to) {
+        for (unsigned i = 0; i < components_; ++i) {
+            const std::uint16_t* const line = lines_[i][current_];
+            const std::uint16_t* const above = lines_[i][current_ ^ 1];
+            const auto first = static_cast<std::uint16_t>(1u << (precision_ - 1));
+            std::uint16_t* const own = components_ == 1 ? to : separate_;
+            kernels_.difference_row(selection_value, above, line, own, attributes_.columns, starts ? first : above[0]);
+            if (components_ == 1) continue;
+            for (std::uint32_t x = 0; x < attributes_.columns; ++x) to[x * components_ + i] = own[x];
+        }
+    }
+
+    // The selection value with the lowest entropy over some pairs of rows.
+    unsigned find_best() {
+        constexpr std::uint32_t step = 16;
+        std::array<std::array<std::uint64_t, difference_categories>, 8> frequencies{};
+        const std::size_t row_samples = std::size_t{attributes_.columns} * components_;
+        auto* const differences = arena_.allocate_array<std::uint16_t>(row_samples);
+        for (std::uint32_t row = 1; row < attributes_.rows; row += std::min(step, 1 + attributes_.rows / 64)) {
+            read_row(row - 1);
+            read_row(row);
+            for (unsigned value = 1; value <= 7; ++value) {
+                difference(value, false, differences);
+                kernels_.count_categories(differences, row_samples, frequencies[value].data());
+            }
+        }
+        unsigned best = 1;
+        double fewest = std::numeric_limits<double>::max();
+        for (unsigned value = 1; value <= 7; ++value) {
+            double total = 0;
+            double bits = 0;
+            for (std::size_t k = 0; k < difference_categories; ++k) total += static_cast<double>(frequencies[value][k]);
+            for (std::size_t k = 0; k < difference_categories; ++k) {
+                const auto count = static_cast<double>(frequencies[value][k]);
+                if (count > 0) bits += count * (std::log2(total / count) + static_cast<double>(k < 16 ? k : 0));
+            }
+            if (bits < fewest) {
+                fewest = bits;
+                best = value;
+            }
+        }
+        return best;
+    }
+
+    void write_headers(MarkerWriter& writer, const HuffmanTable& table) const {
+        const PixelAttributes& a = attributes_;
+        // Readers outside DICOM take three components for YCbCr unless their identifiers say otherwise.
+        const bool is_rgb = components_ == 3 && a.photometric == Photometric::rgb;
+        constexpr std::array<unsigned, 3> rgb = {'R', 'G', 'B'};
+        const auto identifier = [&](unsigned i) { return is_rgb ? rgb[i] : i + 1; };
+        writer.marker(jpeg::SOI);
+        writer.marker(jpeg::SOF3);
+        writer.u16(8 + 3 * components_);
+        writer.u8(precision_);
+        writer.u16(a.rows);
+        writer.u16(a.columns);
+        writer.u8(components_);
+        for (unsigned i = 0; i < components_; ++i) {
+            writer.u8(identifier(i));
+            writer.u8(0x11);  // sampling factors
+            writer.u8(0);
+        }
+        writer.marker(jpeg::DHT);
+        writer.u16(3 + max_code_length + table.size());
+        writer.u8(0);
+        for (unsigned length = 1; length <= max_code_length; ++length) writer.u8(table.counts[length]);
+        for (unsigned i = 0; i < table.size(); ++i) writer.u8(table.symbols[i]);
+        if (options_.restart_rows != 0) {
+            writer.marker(jpeg::DRI);
+            writer.u16(4);
+            writer.u16(static_cast<unsigned>(options_.restart_rows * a.columns));
+        }
+        writer.marker(jpeg::SOS);
+        writer.u16(6 + 2 * components_);
+        writer.u8(components_);
+        for (unsigned i = 0; i < components_; ++i) {
+            writer.u8(identifier(i));
+            writer.u8(0);  // Huffman table
+        }
+        writer.u8(selection_value_);
+        writer.u8(0);
+        writer.u8(0);  // point transform
+    }
+
+    void write_scan(MarkerWriter& writer, const std::uint16_t* differences, std::size_t row_samples,
+                    const DifferenceCodes& codes) {
+        // A difference takes 31 bits at most.
+        auto* const row_bytes = arena_.allocate_array<std::uint8_t>(row_samples * 4 + 16);
+        PendingBits pending;
+        std::uint8_t* to = writer.position();
+        unsigned restarts = 0;
+        for (std::uint32_t row = 0; row < attributes_.rows; ++row) {
+            if (row != 0 && starts_interval(row)) {
+                to = finish_interval(pending, to);
+                *to++ = 0xff;
+                *to++ = static_cast<std::uint8_t>(jpeg::RST0 + (restarts++ & 7));
+            }
+            const std::uint8_t* const end = kernels_.encode_differences(differences + row * row_samples, row_samples,
+                                                                        codes.data(), &pending, row_bytes);
+            to = stuff(row_bytes, static_cast<std::size_t>(end - row_bytes), to);
+        }
+        writer.seek(finish_interval(pending, to));
+    }
+
+    // F.1.2.3: the last byte is filled with ones.
+    static std::uint8_t* finish_interval(PendingBits& pending, std::uint8_t* to) {
+        if (pending.count != 0) {
+            const std::uint8_t last[8] = {static_cast<std::uint8_t>(pending.bits >> 56 | 0xffu >> pending.count)};
+            to = stuff(last, 1, to);
+        }
+        pending = {};
+        return to;
+    }
+
+    const PixelAttributes& attributes_;
+    const EncodeOptions& options_;
+    const Kernels& kernels_;
+    Arena& arena_;
+    RowReader rows_;
+    unsigned components_;
+    unsigned precision_;
+    unsigned selection_value_;
+    std::array<std::array<std::uint16_t*, 2>, most_components> lines_{};
+    std::uint16_t* separate_ = nullptr;
+    unsigned current_ = 0;
+};
+
+void check(const PixelAttributes& a, const EncodeOptions& options) {
+    if (a.rows > 0xffff || a.columns > 0xffff) {
+        fail(ErrorCode::unsupported, no_offset, "JPEG Lossless holds at most 65535 rows and columns, not %u x %u",
+             a.rows, a.columns);
+    }
+    if (a.keyword != PixelKeyword::pixel_data || a.bits_stored > 16 || a.bits_allocated < 8) {
+        fail(ErrorCode::unsupported, no_offset,
+             "JPEG Lossless holds integers of 2 to 16 bits; BitsAllocated is %u, "
+             "BitsStored %u",
+             unsigned{a.bits_allocated}, unsigned{a.bits_stored});
+    }
+    const Photometric p = a.photometric;
+    const bool is_grey =
+        p == Photometric::monochrome1 || p == Photometric::monochrome2 || p == Photometric::palette_color;
+    if (p != Photometric::unknown && is_grey != (a.samples_per_pixel == 1)) {
+        fail(ErrorCode::argument, no_offset, "%s contradicts %u samples a pixel", photometric_name(p),
+             unsigned{a.samples_per_pixel});
+    }
+    if (options.selection_value > 7 && options.selection_value != EncodeOptions::best)
+        fail(ErrorCode::argument, no_offset, "a selection value of %u; there are 1 to 7", options.selection_value);
+    const std::uint64_t interval = std::uint64_t{options.restart_rows} * a.columns;
+    if (interval > 0xffff) {
+        fail(ErrorCode::unsupported, no_offset,
+             "a restart interval of %u rows of %u columns is %llu samples; 65535 can be stated (ISO/IEC 10918-1, "
+             "B.2.4.4)",
+             options.restart_rows, a.columns, static_cast<unsigned long long>(interval));
+    }
+}
+
+}  // namespace
+
+// No code is worse than one of 5 bits for every category, which 16 bits may follow; stuffing may double that.
+std::uint64_t encode_bound(const FrameIn& frame) {
+    const PixelAttributes& a = frame.attributes;
+    const std::uint64_t samples = std::uint64_t{a.rows} * a.columns * a.samples_per_pixel;
+    const std::uint64_t bits = checked_multiply<std::uint64_t>(samples, 21);
+    return checked_add<std::uint64_t>(checked_multiply<std::uint64_t>(bits / 8 + 1, 2),
+                                      header_bytes + std::uint64_t{a.rows} * interval_bytes);
+}
+
+std::size_t encode(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options, Context& context) {
+    check(frame.attributes, options);
+    if (to.size() < encode_bound(frame))
+        fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
+    return FrameEncoder(frame, options, context).encode(to);
+}
+
+}  // namespace dcmturbo::jpeg_lossless

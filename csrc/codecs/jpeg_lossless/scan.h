@@ -1,0 +1,99 @@
+// One scan: its components, tables and restart intervals, and its rows (ISO/IEC 10918-1, B.2.3 and H.2).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codecs/codec.h"
+#include "codecs/jpeg/headers.h"
+#include "codecs/jpeg_lossless/difference_reader.h"
+#include "codecs/jpeg_lossless/row_sink.h"
+
+namespace dcmturbo::jpeg_lossless {
+
+struct ScanComponent {
+    std::size_t index = 0;    // within the frame
+    unsigned columns = 1;     // samples in an MCU: across
+    unsigned rows = 1;        // and down
+    std::uint32_t width = 0;  // of the component
+    std::uint32_t height = 0;
+    std::uint32_t coded_width = 0;  // with what fills the last MCU
+    const DifferenceTable* table = nullptr;
+};
+
+struct Scan {
+    std::vector<ScanComponent> components;
+    unsigned selection_value = 1;
+    unsigned point_transform = 0;
+    unsigned precision = 0;
+    std::uint32_t mcus_per_row = 0;
+    std::uint32_t mcu_rows = 0;
+    std::uint32_t rows_per_interval = 0;  // of MCUs; all of them without restart
+    std::size_t mcu_samples = 0;
+    std::vector<const DifferenceTable*> tables;  // of each sample of an MCU
+
+    [[nodiscard]] std::size_t row_samples() const { return mcu_samples * mcus_per_row; }
+    [[nodiscard]] std::uint32_t interval_count() const {
+        return (mcu_rows + rows_per_interval - 1) / rows_per_interval;
+    }
+    // Prediction at the beginning of a scan and of each restart interval (H.1.2.1).
+    [[nodiscard]] std::uint16_t first_prediction() const {
+        return static_cast<std::uint16_t>(1u << (precision - point_transform - 1));
+    }
+    // All MCUs are one sample of each component.
+    [[nodiscard]] bool is_simple() const { return mcu_samples == components.size(); }
+};
+
+// The entropy-coded data of a scan, unstuffed.
+struct ScanData {
+    const std::uint8_t* bytes = nullptr;
+    std::span<const Interval> intervals{};
+    std::size_t begin = 0;  // in the frame
+    std::size_t end = 0;    // in the frame: of the marker after it, or of the data
+    bool ends_with_marker = false;
+};
+
+// The part of a scan that was asked for. `rows` counts rows of MCUs.
+struct ScanProgress {
+    std::uint32_t rows = 0;     // complete
+    std::uint32_t samples = 0;  // complete pixels of the next, where an MCU is one sample a component
+};
+
+// Decodes a scan into a sink; throws DecodeError, with `progress` telling how far it came. `make_sink` is called for
+// each thread's own sink.
+class ScanDecoder {
+  public:
+    ScanDecoder(const Scan& scan, const ScanData& data, const Fragments& frame, Context& context);
+
+    void decode(RowSink& sink, ScanProgress& progress);
+    // On the frame's team. False, with nothing but rubbish in the sinks, where that does not work out: then decode()
+    // does, and finds what is wrong. `sinks` are as many as `parallel_sinks`.
+    bool decode_on_team(std::span<RowSink* const> sinks);
+
+    static constexpr std::size_t parallel_sinks = 16;
+    [[nodiscard]] bool suits_team() const;
+
+  private:
+    struct Rows;  // the rows of a component that prediction needs
+
+    Rows allocate_rows();
+    void decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
+                          DifferenceReader& reader, Rows& rows, RowSink& sink, ScanProgress& progress) const;
+    void restore(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
+                 Rows& rows, RowSink& sink) const;
+    void restore_sampled(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
+                         Rows& rows, RowSink& sink) const;
+    [[noreturn]] void fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const;
+    bool decode_interval_groups(std::span<RowSink* const> sinks);
+    bool decode_parts(std::span<RowSink* const> sinks);
+
+    const Scan& scan_;
+    const ScanData& data_;
+    const Fragments& frame_;
+    Context& context_;
+    DifferenceSource source_;
+};
+
+}  // namespace dcmturbo::jpeg_lossless

@@ -1,0 +1,84 @@
+// Differences of JPEG Lossless (ISO/IEC 10918-1, H.1.2.2 and H.2): a Huffman code for the category, then as
+// many bits as the category says. One look-up of the next 12 bits gives the finished difference and the length
+// of the whole where both fit; several places of one stream are decoded in step, because a single one waits for
+// its own look-ups.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "entropy/huffman.h"
+
+namespace dcmturbo {
+
+// A decoded difference: bits 31 to 16 the difference modulo 2^16, bit 15 set where no code stood there, bits 7 to
+// 0 the length in bits.
+using DifferenceEntry = std::uint32_t;
+inline constexpr DifferenceEntry invalid_difference = 1u << 15;
+constexpr unsigned length_of(DifferenceEntry entry) { return entry & 0xffu; }
+constexpr std::uint16_t difference_of(DifferenceEntry entry) { return static_cast<std::uint16_t>(entry >> 16); }
+
+class DifferenceTable {
+  public:
+    static constexpr unsigned index_bits = 12;
+    // The length that marks what the look-up cannot finish. A sum of four entries has bits from 64 on only if one
+    // of them is such.
+    static constexpr unsigned unfinished = 64;
+    static constexpr unsigned longest = max_code_length + 15;
+
+    // The table must be a prefix code.
+    void build(const HuffmanTable& table);
+
+    // Decodes the difference at the top of a window of at least `longest` bits, whatever it is.
+    [[nodiscard]] DifferenceEntry decode(std::uint64_t window) const {
+        const DifferenceEntry entry = finished[window >> (64 - index_bits)];
+        return length_of(entry) < unfinished ? entry : decode_long(window);
+    }
+
+    [[nodiscard]] unsigned shortest() const { return shortest_; }  // bits of a difference
+    bool operator==(const DifferenceTable& other) const { return source_ == other.source_; }
+
+    // For the loops. A category's entry: bits 7 to 0 the whole length, or `unfinished`; 13 to 8 that of the
+    // code; 21 to 16 63 less the number of bits after it; 63 to 48 what a leading zero bit adds to those bits.
+    std::array<DifferenceEntry, 1u << index_bits> finished;
+    std::array<std::uint64_t, 1u << index_bits> categories;
+
+  private:
+    [[nodiscard]] DifferenceEntry decode_long(std::uint64_t window) const;
+
+    HuffmanTable source_;
+    std::array<std::uint32_t, max_code_length + 2> limit_;  // [length]: one past its last code, in 16 bits
+    std::array<std::uint16_t, max_code_length + 1> first_;  // [length]: index of its first symbol
+    unsigned shortest_ = 1;
+};
+
+// One place at which a stream is decoded.
+struct DifferenceLane {
+    std::uint64_t position;  // bits
+    std::uint64_t limit;     // the lane is done at or past this
+    DifferenceEntry* to;
+    std::uint32_t slow;  // groups of differences that the fast look-up could not finish
+};
+
+inline constexpr int max_difference_lanes = 4;
+// How many differences a lane may decode from its limit on, how far past the limit that may read, in bytes.
+inline constexpr std::size_t difference_overshoot = 4;
+inline constexpr std::size_t difference_read_slack = 32;
+
+// For encoding: the category's code, followed by room for the bits of the difference; and the length of both.
+struct DifferenceCode {
+    std::uint32_t code = 0;
+    std::uint32_t length = 0;
+};
+inline constexpr std::size_t difference_categories = 17;
+using DifferenceCodes = std::array<DifferenceCode, difference_categories>;
+DifferenceCodes difference_codes(const HuffmanTable& table);
+
+// Bits that do not make a byte yet: the top `count` < 8 of `bits`.
+struct PendingBits {
+    std::uint64_t bits = 0;
+    unsigned count = 0;
+};
+
+}  // namespace dcmturbo

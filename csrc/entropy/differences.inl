@@ -1,0 +1,206 @@
+// Loops over the differences of entropy/differences.h. Included once per instruction set; see
+// kernels/isa_scalar.cpp.
+
+static inline __attribute__((always_inline)) std::uint64_t difference_window(const std::uint8_t* data,
+                                                                             std::uint64_t position) {
+    std::uint64_t bytes;
+    __builtin_memcpy(&bytes, data + (position >> 3), 8);
+    return __builtin_bswap64(bytes) << (position & 7);
+}
+
+// Whatever the look-up could not finish in a group of `count`.
+static __attribute__((noinline)) std::uint64_t difference_group_slow(const std::uint8_t* data, std::uint64_t position,
+                                                                     const DifferenceTable& table, DifferenceEntry* to,
+                                                                     int count) {
+    for (int i = 0; i < count; ++i) {
+        to[i] = table.decode(difference_window(data, position));
+        position += length_of(to[i]);
+    }
+    return position;
+}
+
+// Four differences of at most 12 bits each: a window holds 57.
+static inline __attribute__((always_inline)) std::uint64_t difference_group_short(const std::uint8_t* data,
+                                                                                  std::uint64_t position,
+                                                                                  const DifferenceTable& table,
+                                                                                  DifferenceEntry* to,
+                                                                                  std::uint32_t& slow) {
+    constexpr int shift = 64 - static_cast<int>(DifferenceTable::index_bits);
+    std::uint64_t window = difference_window(data, position);
+    const DifferenceEntry* const finished = table.finished.data();
+    const DifferenceEntry a = finished[window >> shift];
+    window <<= a & 63;
+    const DifferenceEntry b = finished[window >> shift];
+    window <<= b & 63;
+    const DifferenceEntry c = finished[window >> shift];
+    window <<= c & 63;
+    const DifferenceEntry d = finished[window >> shift];
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+    const std::uint32_t sum = a + b + c + d;
+    // Four that are unfinished sum to 256: the mask reaches one bit further than a length does.
+    if (__builtin_expect((sum & 0x1c0) != 0, 0)) {
+        ++slow;
+        return difference_group_slow(data, position, table, to, 4);
+    }
+    return position + (sum & 63);
+}
+
+static inline __attribute__((always_inline)) DifferenceEntry difference_by_category(std::uint64_t window,
+                                                                                    std::uint64_t entry) {
+    const std::uint64_t rest = window << (entry >> 8 & 63);
+    const std::uint64_t bits = rest >> 1 >> (entry >> 16 & 63);
+    const std::uint64_t leading_zero = ~static_cast<std::uint64_t>(static_cast<std::int64_t>(rest) >> 63);
+    const auto difference = static_cast<std::uint32_t>(bits + (leading_zero & entry >> 48));
+    return difference << 16 | (static_cast<std::uint32_t>(entry) & 0xff);
+}
+
+// Two differences of at most 12 + 15 bits each, without a branch on their size.
+static inline __attribute__((always_inline)) std::uint64_t difference_group_long(const std::uint8_t* data,
+                                                                                 std::uint64_t position,
+                                                                                 const DifferenceTable& table,
+                                                                                 DifferenceEntry* to,
+                                                                                 std::uint32_t& slow) {
+    constexpr int shift = 64 - static_cast<int>(DifferenceTable::index_bits);
+    std::uint64_t window = difference_window(data, position);
+    const std::uint64_t* const categories = table.categories.data();
+    const std::uint64_t a = categories[window >> shift];
+    to[0] = difference_by_category(window, a);
+    window <<= a & 63;
+    const std::uint64_t b = categories[window >> shift];
+    to[1] = difference_by_category(window, b);
+    if (__builtin_expect(((a | b) & DifferenceTable::unfinished) != 0, 0)) {
+        ++slow;
+        return difference_group_slow(data, position, table, to, 2);
+    }
+    return position + (a & 63) + (b & 63);
+}
+
+template <int count, bool is_long>
+static inline __attribute__((always_inline)) void run_difference_lanes(const std::uint8_t* data,
+                                                                       const DifferenceTable& table,
+                                                                       DifferenceLane* lanes) {
+    constexpr int group = is_long ? 2 : 4;
+    std::uint64_t position[count];
+    std::uint64_t limit[count];
+    DifferenceEntry* to[count];
+    std::uint32_t slow[count] = {};
+    for (int k = 0; k < count; ++k) {
+        position[k] = lanes[k].position;
+        limit[k] = lanes[k].limit;
+        to[k] = lanes[k].to;
+    }
+    std::size_t done = 0;
+    bool more = true;
+    while (more) {
+#pragma GCC unroll 4
+        for (int k = 0; k < count; ++k) {
+            if constexpr (is_long) position[k] = difference_group_long(data, position[k], table, to[k] + done, slow[k]);
+            else position[k] = difference_group_short(data, position[k], table, to[k] + done, slow[k]);
+        }
+        done += group;
+#pragma GCC unroll 4
+        for (int k = 0; k < count; ++k) more = more && position[k] < limit[k];
+    }
+    for (int k = 0; k < count; ++k) {
+        lanes[k].position = position[k];
+        lanes[k].to = to[k] + done;
+        lanes[k].slow += slow[k];
+    }
+}
+
+// Decodes until one of `count` lanes is done; none must be done at the start. `is_long`: for streams in which few
+// differences and their codes fit in 12 bits.
+static void decode_differences(const std::uint8_t* data, const DifferenceTable& table, DifferenceLane* lanes, int count,
+                               bool is_long) {
+    switch (count + (is_long ? max_difference_lanes : 0)) {
+        case 1: return run_difference_lanes<1, false>(data, table, lanes);
+        case 2: return run_difference_lanes<2, false>(data, table, lanes);
+        case 3: return run_difference_lanes<3, false>(data, table, lanes);
+        case 4: return run_difference_lanes<4, false>(data, table, lanes);
+        case 5: return run_difference_lanes<1, true>(data, table, lanes);
+        case 6: return run_difference_lanes<2, true>(data, table, lanes);
+        case 7: return run_difference_lanes<3, true>(data, table, lanes);
+        default: return run_difference_lanes<4, true>(data, table, lanes);
+    }
+}
+
+// The bits that hold the magnitude of a difference modulo 2^16: 0 to 16.
+static inline __attribute__((always_inline)) unsigned difference_category(std::uint32_t difference) {
+    const auto value = static_cast<std::int32_t>(static_cast<std::int16_t>(difference));
+    const auto magnitude = static_cast<std::uint32_t>(value < 0 ? -value : value);
+    return 31 - static_cast<unsigned>(__builtin_clz(magnitude << 1 | 1));
+}
+
+// Adds how often each category occurs.
+static void count_categories(const std::uint16_t* differences, std::size_t count, std::uint64_t* frequencies) {
+    // Neighbours are of one category so often that a single counter would wait for itself.
+    std::uint32_t counts[4][difference_categories] = {};
+    std::size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        ++counts[0][difference_category(differences[i])];
+        ++counts[1][difference_category(differences[i + 1])];
+        ++counts[2][difference_category(differences[i + 2])];
+        ++counts[3][difference_category(differences[i + 3])];
+    }
+    for (; i < count; ++i) ++counts[0][difference_category(differences[i])];
+    for (std::size_t k = 0; k < difference_categories; ++k)
+        frequencies[k] += std::uint64_t{counts[0][k]} + counts[1][k] + counts[2][k] + counts[3][k];
+}
+
+// The code and the bits after it, in the lowest `length` bits.
+static inline __attribute__((always_inline)) std::uint64_t coded_difference(std::uint32_t difference,
+                                                                            const DifferenceCode* codes,
+                                                                            unsigned& length) {
+    const unsigned category = difference_category(difference);
+    const auto value = static_cast<std::int32_t>(static_cast<std::int16_t>(difference));
+    const DifferenceCode code = codes[category];
+    length = code.length;
+    // Category 16 has no bits after its code: those of -32768 - 1 are all ones below the top, which the mask drops.
+    const std::uint32_t mask = ((1u << category) - 1) & 0xffff & (category == 16 ? 0u : ~0u);
+    return code.code | (static_cast<std::uint32_t>(value + (value >> 31)) & mask);
+}
+
+// Writes differences, not stuffed, and returns where the whole bytes end; up to 8 bytes more are written.
+static std::uint8_t* encode_differences(const std::uint16_t* differences, std::size_t count,
+                                        const DifferenceCode* codes, PendingBits* pending, std::uint8_t* to) {
+    std::uint64_t bits = pending->bits;
+    unsigned pending_count = pending->count;
+    unsigned longest = 0;
+    for (std::size_t k = 0; k < difference_categories; ++k)
+        longest = codes[k].length > longest ? codes[k].length : longest;
+    std::size_t i = 0;
+    // 7 bits that wait, and two differences, fit in 64.
+    if (longest <= 28) {
+        for (; i + 2 <= count; i += 2) {
+            unsigned length_a;
+            unsigned length_b;
+            const std::uint64_t a = coded_difference(differences[i], codes, length_a);
+            const std::uint64_t b = coded_difference(differences[i + 1], codes, length_b);
+            const unsigned length = length_a + length_b;
+            bits |= (a << length_b | b) << (64 - pending_count - length);
+            pending_count += length;
+            const std::uint64_t bytes = __builtin_bswap64(bits);
+            __builtin_memcpy(to, &bytes, 8);
+            to += pending_count >> 3;
+            bits <<= pending_count & 56;
+            pending_count &= 7;
+        }
+    }
+    for (; i < count; ++i) {
+        unsigned length;
+        const std::uint64_t a = coded_difference(differences[i], codes, length);
+        bits |= a << (64 - pending_count - length);
+        pending_count += length;
+        const std::uint64_t bytes = __builtin_bswap64(bits);
+        __builtin_memcpy(to, &bytes, 8);
+        to += pending_count >> 3;
+        bits <<= pending_count & 56;
+        pending_count &= 7;
+    }
+    pending->bits = bits;
+    pending->count = pending_count;
+    return to;
+}

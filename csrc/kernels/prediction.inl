@@ -1,0 +1,126 @@
+// Prediction of JPEG Lossless (ISO/IEC 10918-1, H.1.2.1), on rows of samples modulo 2^16. Included once per
+// instruction set; see kernels/isa_scalar.cpp.
+
+static std::uint32_t extract_differences(const DifferenceEntry* __restrict entries, std::uint16_t* __restrict to,
+                                         std::size_t count) {
+    std::uint32_t all = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        all |= entries[i];
+        to[i] = static_cast<std::uint16_t>(entries[i] >> 16);
+    }
+    return all;
+}
+
+typedef std::uint16_t EightSamples __attribute__((vector_size(16)));
+
+// Each sample becomes the sum of itself and all before it, and of `start`.
+static void sum_row(std::uint16_t* row, std::size_t count, std::uint16_t start) {
+    const EightSamples zero = {};
+    EightSamples sum = zero + start;
+    std::size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        EightSamples v;
+        __builtin_memcpy(&v, row + i, sizeof v);
+        v += __builtin_shufflevector(zero, v, 0, 8, 9, 10, 11, 12, 13, 14);
+        v += __builtin_shufflevector(zero, v, 0, 0, 8, 9, 10, 11, 12, 13);
+        v += __builtin_shufflevector(zero, v, 0, 0, 0, 0, 8, 9, 10, 11);
+        const EightSamples out = v + sum;
+        __builtin_memcpy(row + i, &out, sizeof out);
+        // Off the chain from one step to the next: only an addition is on it.
+        sum += __builtin_shufflevector(v, v, 7, 7, 7, 7, 7, 7, 7, 7);
+    }
+    std::uint16_t last = sum[0];
+    for (; i < count; ++i) row[i] = last = static_cast<std::uint16_t>(last + row[i]);
+}
+
+// floor((a - b) / 2) modulo 2^16, of samples without a sign.
+static inline __attribute__((always_inline)) std::uint16_t half_difference(std::uint16_t a, std::uint16_t b) {
+    return static_cast<std::uint16_t>((a >> 1) - (b >> 1) - (~a & b & 1));
+}
+
+// From differences in `row` to samples: the first is predicted by `start`, the others as the selection value says
+// from those at their left, in `above`, and at the left of that.
+static void restore_row(unsigned selection_value, const std::uint16_t* __restrict above, std::uint16_t* __restrict row,
+                        std::size_t count, std::uint16_t start) {
+    if (count == 0) return;
+    const auto first = static_cast<std::uint16_t>(row[0] + start);
+    switch (selection_value) {
+        case 0: break;
+        case 1: return sum_row(row, count, start);
+        case 2:
+            for (std::size_t i = 1; i < count; ++i) row[i] = static_cast<std::uint16_t>(row[i] + above[i]);
+            break;
+        case 3:
+            for (std::size_t i = 1; i < count; ++i) row[i] = static_cast<std::uint16_t>(row[i] + above[i - 1]);
+            break;
+        case 4:
+            for (std::size_t i = 1; i < count; ++i)
+                row[i] = static_cast<std::uint16_t>(row[i] + above[i] - above[i - 1]);
+            return sum_row(row, count, start);
+        case 5:
+            for (std::size_t i = 1; i < count; ++i)
+                row[i] = static_cast<std::uint16_t>(row[i] + half_difference(above[i], above[i - 1]));
+            return sum_row(row, count, start);
+        case 6: {
+            std::uint16_t left = first;
+            for (std::size_t i = 1; i < count; ++i)
+                row[i] = left = static_cast<std::uint16_t>(row[i] + above[i] + half_difference(left, above[i - 1]));
+            break;
+        }
+        default: {
+            std::uint32_t left = first;
+            for (std::size_t i = 1; i < count; ++i)
+                row[i] = static_cast<std::uint16_t>(left = (row[i] + ((left + above[i]) >> 1)) & 0xffff);
+            break;
+        }
+    }
+    row[0] = first;
+}
+
+// The other way: the differences of a row of samples, `start` being the prediction of the first.
+static void difference_row(unsigned selection_value, const std::uint16_t* __restrict above,
+                           const std::uint16_t* __restrict row, std::uint16_t* __restrict to, std::size_t count,
+                           std::uint16_t start) {
+    if (count == 0) return;
+    to[0] = static_cast<std::uint16_t>(row[0] - start);
+    switch (selection_value) {
+        case 1:
+            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1]);
+            break;
+        case 2:
+            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above[i]);
+            break;
+        case 3:
+            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above[i - 1]);
+            break;
+        case 4:
+            for (std::size_t i = 1; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1] - above[i] + above[i - 1]);
+            break;
+        case 5:
+            for (std::size_t i = 1; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1] - half_difference(above[i], above[i - 1]));
+            break;
+        case 6:
+            for (std::size_t i = 1; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - above[i] - half_difference(row[i - 1], above[i - 1]));
+            break;
+        default:
+            for (std::size_t i = 1; i < count; ++i) {
+                const std::uint32_t mean = (std::uint32_t{row[i - 1]} + above[i]) >> 1;
+                to[i] = static_cast<std::uint16_t>(row[i] - mean);
+            }
+            break;
+    }
+}
+
+// Samples of 16 bits to cells of 8, shifted up.
+static void narrow_row(const std::uint16_t* __restrict row, std::uint8_t* __restrict to, std::size_t count,
+                       unsigned shift) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(row[i] << shift);
+}
+
+static void shift_row(const std::uint16_t* __restrict row, std::uint16_t* __restrict to, std::size_t count,
+                      unsigned shift) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] << shift);
+}
