@@ -63,8 +63,8 @@ inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& frag
     result.pixels.assign(row_stride * format.rows, 0xA5);
     const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(row_stride),
                                static_cast<ptrdiff_t>(pixel_stride), static_cast<ptrdiff_t>(cell)};
-    result.code = dcmturbo_decode_frame(syntax, fragments.data(), fragments.size(), &attributes, &format, 0, &image, 1,
-                                        salvage ? 1 : 0, 7, &result.status, &error);
+    result.code = dcmturbo_decode_frame(syntax, fragments.data(), fragments.size(), &attributes, &format, flags, &image,
+                                        1, salvage ? 1 : 0, 7, &result.status, &error);
     if (strided && result.code == DCMTURBO_OK) {
         for (std::size_t row = 0; row < format.rows; ++row) {
             for (std::size_t column = 0; column < format.columns; ++column) {
