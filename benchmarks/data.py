@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
@@ -41,3 +42,16 @@ def multi_frame(source: Path, frames: int, target: Path, *, table: str = "basic"
     ds["PixelData"].is_undefined_length = True
     ds.save_as(target)
     return target
+
+
+def attributes(ds: pydicom.Dataset) -> dict[str, Any]:
+    """Return the arguments that decode_frame needs."""
+    return {
+        "rows": ds.Rows,
+        "columns": ds.Columns,
+        "samples_per_pixel": ds.SamplesPerPixel,
+        "bits_allocated": ds.BitsAllocated,
+        "bits_stored": ds.BitsStored,
+        "pixel_representation": ds.PixelRepresentation,
+        "photometric_interpretation": ds.PhotometricInterpretation,
+    }

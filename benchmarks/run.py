@@ -1,7 +1,6 @@
 """The figures of docs/performance.md: ``python benchmarks/run.py ROW... [--rounds N] [--json]``.
 
-Rows: rle-decode, rle-encode, small-frame, multi-frame, scaling, large-uncompressed, random-access. Needs the
-corpus and the extra ``bench``.
+Rows: those of ``--help``. Needs the corpus and the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import imagecodecs
+import jpeg_lossless
 import numpy as np
 import pydicom
-from data import frame_of, multi_frame, wg04
+from data import attributes, frame_of, multi_frame, wg04
 from measure import CONTROL_FLOOR, geometric_mean, interleaved, median
 
 import dcmturbo as dt
@@ -27,19 +27,6 @@ import dcmturbo as dt
 Row = dict[str, Any]
 OPTIONS = argparse.Namespace(control=CONTROL_FLOOR)
 LITTLE = {1: "u1", 2: "<u2"}
-
-
-def attributes(ds: pydicom.Dataset) -> dict[str, Any]:
-    """Return the arguments that decode_frame needs."""
-    return {
-        "rows": ds.Rows,
-        "columns": ds.Columns,
-        "samples_per_pixel": ds.SamplesPerPixel,
-        "bits_allocated": ds.BitsAllocated,
-        "bits_stored": ds.BitsStored,
-        "pixel_representation": ds.PixelRepresentation,
-        "photometric_interpretation": ds.PhotometricInterpretation,
-    }
 
 
 def rle_decode(rounds: int) -> list[Row]:
@@ -277,9 +264,19 @@ def random_access(rounds: int) -> list[Row]:
     return rows
 
 
+def _large_frame(rounds: int) -> list[Row]:
+    return jpeg_lossless.large_frame(rounds, OPTIONS.control)
+
+
+_large_frame.__doc__ = jpeg_lossless.large_frame.__doc__
+
 ROWS: dict[str, Callable[[int], list[Row]]] = {
     "rle-decode": rle_decode,
     "rle-encode": rle_encode,
+    "jpeg-lossless-decode": jpeg_lossless.decode,
+    "jpeg-lossless-incompressible": jpeg_lossless.incompressible,
+    "jpeg-lossless-large-frame": _large_frame,
+    "jpeg-lossless-encode": jpeg_lossless.encode,
     "small-frame": small_frame,
     "multi-frame": multi_frame_files,
     "scaling": scaling,

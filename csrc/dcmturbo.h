@@ -46,11 +46,12 @@ typedef struct dcmturbo_bytes {
 
 typedef struct dcmturbo_settings {
     uint32_t size;
-    uint32_t threads;     /* of a call that does not say; 0: as many as this process may use */
-    uint8_t isa;          /* cpu/features.h, Isa */
-    uint64_t max_pixels;  /* rows x columns of a frame */
-    uint64_t max_output;  /* bytes of a result */
-    uint64_t max_scratch; /* bytes of one worker's scratch memory */
+    uint32_t threads;             /* of a call that does not say; 0: as many as this process may use */
+    uint8_t isa;                  /* cpu/features.h, Isa */
+    uint64_t max_pixels;          /* rows x columns of a frame */
+    uint64_t max_output;          /* bytes of a result */
+    uint64_t max_scratch;         /* bytes of one worker's scratch memory */
+    uint8_t category_16_has_bits; /* JPEG Lossless of some old encoders: 16 bits follow category 16 */
 } dcmturbo_settings;
 
 DCMTURBO_API uint32_t dcmturbo_abi_version(void);

@@ -134,7 +134,9 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         scratch->arena.reset();
         Context context{scratch->arena, kernels_for(current.isa), current.limits};
         const Bytes bytes = bytes_from(data);
-        codec->decode_components(Fragments(bytes), of, out, Options{}, context);
+        Options options;
+        options.category_16_has_bits = current.category_16_has_bits;
+        codec->decode_components(Fragments(bytes), of, out, options, context);
     });
 }
 

@@ -18,6 +18,8 @@ struct Options {
     std::uint8_t reduce = 0;      // resolution levels to discard
     std::uint32_t first_bit = 0;  // native frames: where in the first byte the frame starts
     bool salvage = false;         // decode what is there instead of throwing
+    // JPEG Lossless: 16 bits follow the code of category 16, as some old encoders wrote against 10918-1, H.1.2.2.
+    bool category_16_has_bits = false;
 };
 
 // How a frame went. Pixels from `valid_pixels` on, in the order of the frame, hold nothing.

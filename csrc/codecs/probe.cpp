@@ -41,7 +41,7 @@ Format sniff(Bytes data) {
 
 void probe(Bytes data, Header& header) {
     switch (sniff(data)) {
-        case Format::jpeg: probe_jpeg(data, header); return;
+        case Format::jpeg: probe_jpeg(jpeg::MarkerReader(data), header); return;
         case Format::jpeg2000: probe_jpeg2000(data, header); return;
         case Format::jpegxl: probe_jpegxl(data, header); return;
         default: break;

@@ -1,11 +1,13 @@
 #include "entropy/differences.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace dcmturbo {
 
-void DifferenceTable::build(const HuffmanTable& table) {
+void DifferenceTable::build(const HuffmanTable& table, bool category_16_has_bits) {
     source_ = table;
+    category_16_has_bits_ = category_16_has_bits;
     shortest_ = max_code_length;  // what a place without a code counts as
     std::uint32_t code = 0;       // in index_bits bits, or 16 for the limits
     unsigned k = 0;
@@ -33,7 +35,7 @@ void DifferenceTable::build(const HuffmanTable& table) {
                     const std::uint32_t difference = bits < half ? bits + static_cast<std::uint32_t>(bias) : bits;
                     std::fill_n(to, each, difference << 16 | (length + extra));
                 }
-            } else if (category == 16) {
+            } else if (category == 16 && !category_16_has_bits) {
                 std::fill_n(to, run, 0x8000u << 16 | length);
             } else {
                 std::fill_n(to, run, unfinished);
@@ -46,14 +48,20 @@ void DifferenceTable::build(const HuffmanTable& table) {
     std::fill(finished.begin() + static_cast<std::ptrdiff_t>(filled), finished.end(), unfinished);
 }
 
-DifferenceCodes difference_codes(const HuffmanTable& table) {
+DifferenceCodes::DifferenceCodes(const HuffmanTable& table) {
     const std::array<HuffmanCode, 256> codes = huffman_codes(table);
-    DifferenceCodes result;
     for (std::uint32_t category = 0; category < difference_categories; ++category) {
         const std::uint32_t extra = category < 16 ? category : 0;
-        result[category] = {std::uint32_t{codes[category].code} << extra, codes[category].length + extra};
+        categories[category] = {std::uint32_t{codes[category].code} << extra, codes[category].length + extra};
+        if (codes[category].length != 0) longest = std::max(longest, categories[category].length);
     }
-    return result;
+    for (std::uint32_t magnitude = 0; magnitude <= few; ++magnitude) {
+        const auto category = static_cast<unsigned>(std::bit_width(magnitude));
+        const DifferenceCode& code = categories[category];
+        if (magnitude < few) usual[few + magnitude] = {code.code | magnitude, code.length};
+        const std::uint32_t mask = (1u << category) - 1;
+        usual[few - magnitude] = {code.code | (magnitude == 0 ? 0 : ~magnitude & mask), code.length};
+    }
 }
 
 DifferenceEntry DifferenceTable::decode_long(std::uint64_t window) const {
@@ -64,7 +72,7 @@ DifferenceEntry DifferenceTable::decode_long(std::uint64_t window) const {
     const std::uint32_t begin = limit_[length] - (std::uint32_t{source_.counts[length]} << (max_code_length - length));
     const unsigned category = source_.symbols[first_[length] + ((bits - begin) >> (max_code_length - length))];
     if (category > 16) return invalid_difference | length;
-    if (category == 16) return 0x8000u << 16 | length;
+    if (category == 16) return 0x8000u << 16 | (length + (category_16_has_bits_ ? 16 : 0));
     if (category == 0) return length;
     const std::uint64_t rest = window << length;
     auto difference = static_cast<std::uint32_t>(rest >> (64 - category));

@@ -25,10 +25,11 @@ class DifferenceTable {
     // The length that marks what the look-up cannot finish. A sum of four entries has bits from 64 on only if one
     // of them is such.
     static constexpr unsigned unfinished = 64;
-    static constexpr unsigned longest = max_code_length + 15;
+    static constexpr unsigned longest = max_code_length + 16;
 
-    // The table must be a prefix code.
-    void build(const HuffmanTable& table);
+    // The table must be a prefix code. Category 16 is the difference 32768 (H.1.2.2), without bits after its code
+    // unless `category_16_has_bits`, as some old encoders had it.
+    void build(const HuffmanTable& table, bool category_16_has_bits = false);
 
     // Decodes the difference at the top of a window of at least `longest` bits, whatever it is.
     [[nodiscard]] DifferenceEntry decode(std::uint64_t window) const {
@@ -48,6 +49,7 @@ class DifferenceTable {
     [[nodiscard]] DifferenceEntry decode_long(std::uint64_t window) const;
 
     HuffmanTable source_;
+    bool category_16_has_bits_ = false;
     std::array<std::uint32_t, max_code_length + 2> limit_;  // [length]: one past its last code, in 16 bits
     std::array<std::uint16_t, max_code_length + 1> first_;  // [length]: index of its first symbol
     unsigned shortest_ = 1;
@@ -66,14 +68,20 @@ inline constexpr int max_difference_lanes = 4;
 inline constexpr std::size_t difference_overshoot = 4;
 inline constexpr std::size_t difference_read_slack = 32;
 
-// For encoding: the category's code, followed by room for the bits of the difference; and the length of both.
+// For encoding: a category's code, followed by room for the bits of the difference; and the length of both.
 struct DifferenceCode {
     std::uint32_t code = 0;
     std::uint32_t length = 0;
 };
 inline constexpr std::size_t difference_categories = 17;
-using DifferenceCodes = std::array<DifferenceCode, difference_categories>;
-DifferenceCodes difference_codes(const HuffmanTable& table);
+struct DifferenceCodes {
+    static constexpr std::uint32_t few = 512;  // differences from -few to few - 1 are usual
+    explicit DifferenceCodes(const HuffmanTable& table);
+
+    std::array<DifferenceCode, difference_categories> categories;
+    std::array<DifferenceCode, 2 * few> usual;  // [difference + few]: finished
+    unsigned longest = 0;                       // bits of a difference
+};
 
 // Bits that do not make a byte yet: the top `count` < 8 of `bits`.
 struct PendingBits {

@@ -152,55 +152,59 @@ static void count_categories(const std::uint16_t* differences, std::size_t count
 
 // The code and the bits after it, in the lowest `length` bits.
 static inline __attribute__((always_inline)) std::uint64_t coded_difference(std::uint32_t difference,
-                                                                            const DifferenceCode* codes,
+                                                                            const DifferenceCodes& codes,
                                                                             unsigned& length) {
+    const std::uint32_t index = (difference + DifferenceCodes::few) & 0xffff;
+    if (__builtin_expect(index < 2 * DifferenceCodes::few, 1)) {
+        length = codes.usual[index].length;
+        return codes.usual[index].code;
+    }
     const unsigned category = difference_category(difference);
     const auto value = static_cast<std::int32_t>(static_cast<std::int16_t>(difference));
-    const DifferenceCode code = codes[category];
-    length = code.length;
-    // Category 16 has no bits after its code: those of -32768 - 1 are all ones below the top, which the mask drops.
-    const std::uint32_t mask = ((1u << category) - 1) & 0xffff & (category == 16 ? 0u : ~0u);
-    return code.code | (static_cast<std::uint32_t>(value + (value >> 31)) & mask);
+    length = codes.categories[category].length;
+    // Category 16 has no bits after its code.
+    const std::uint32_t mask = category == 16 ? 0 : (1u << category) - 1;
+    return codes.categories[category].code | (static_cast<std::uint32_t>(value + (value >> 31)) & mask);
+}
+
+struct BitWriter {
+    std::uint64_t bits;  // those that wait, at the top
+    unsigned count;      // below 8
+    std::uint8_t* to;
+};
+
+// Up to 57 bits.
+static inline __attribute__((always_inline)) void write_bits(BitWriter& writer, std::uint64_t bits, unsigned length) {
+    writer.bits |= bits << (64 - writer.count - length);
+    writer.count += length;
+    const std::uint64_t bytes = __builtin_bswap64(writer.bits);
+    __builtin_memcpy(writer.to, &bytes, 8);
+    writer.to += writer.count >> 3;
+    writer.bits <<= writer.count & 56;
+    writer.count &= 7;
 }
 
 // Writes differences, not stuffed, and returns where the whole bytes end; up to 8 bytes more are written.
 static std::uint8_t* encode_differences(const std::uint16_t* differences, std::size_t count,
-                                        const DifferenceCode* codes, PendingBits* pending, std::uint8_t* to) {
-    std::uint64_t bits = pending->bits;
-    unsigned pending_count = pending->count;
-    unsigned longest = 0;
-    for (std::size_t k = 0; k < difference_categories; ++k)
-        longest = codes[k].length > longest ? codes[k].length : longest;
+                                        const DifferenceCodes& codes, PendingBits* pending, std::uint8_t* to) {
+    BitWriter writer = {pending->bits, pending->count, to};
     std::size_t i = 0;
-    // 7 bits that wait, and two differences, fit in 64.
-    if (longest <= 28) {
+    // Two that are at most 28 bits long are one of 56.
+    if (codes.longest <= 28) {
         for (; i + 2 <= count; i += 2) {
             unsigned length_a;
             unsigned length_b;
             const std::uint64_t a = coded_difference(differences[i], codes, length_a);
             const std::uint64_t b = coded_difference(differences[i + 1], codes, length_b);
-            const unsigned length = length_a + length_b;
-            bits |= (a << length_b | b) << (64 - pending_count - length);
-            pending_count += length;
-            const std::uint64_t bytes = __builtin_bswap64(bits);
-            __builtin_memcpy(to, &bytes, 8);
-            to += pending_count >> 3;
-            bits <<= pending_count & 56;
-            pending_count &= 7;
+            write_bits(writer, a << length_b | b, length_a + length_b);
         }
     }
     for (; i < count; ++i) {
         unsigned length;
-        const std::uint64_t a = coded_difference(differences[i], codes, length);
-        bits |= a << (64 - pending_count - length);
-        pending_count += length;
-        const std::uint64_t bytes = __builtin_bswap64(bits);
-        __builtin_memcpy(to, &bytes, 8);
-        to += pending_count >> 3;
-        bits <<= pending_count & 56;
-        pending_count &= 7;
+        const std::uint64_t bits = coded_difference(differences[i], codes, length);
+        write_bits(writer, bits, length);
     }
-    pending->bits = bits;
-    pending->count = pending_count;
-    return to;
+    pending->bits = writer.bits;
+    pending->count = writer.count;
+    return writer.to;
 }

@@ -23,15 +23,17 @@ struct Kernels {
 
     void (*count_categories)(const std::uint16_t* differences, std::size_t count, std::uint64_t* frequencies);
     std::uint8_t* (*encode_differences)(const std::uint16_t* differences, std::size_t count,
-                                        const DifferenceCode* codes, PendingBits* pending, std::uint8_t* to);
+                                        const DifferenceCodes& codes, PendingBits* pending, std::uint8_t* to);
 
-    // JPEG Lossless: differences out of their entries (returns all entries' bits, or-ed); rows of differences to
-    // samples and back; samples of 16 bits, shifted up, to cells of 8 or 16.
+    // JPEG Lossless: differences out of their entries (returns all entries' bits, or-ed); those of each component
+    // out of pixels; rows of differences to samples and back; samples of 16 bits, shifted up, to cells of 8 or 16.
     std::uint32_t (*extract_differences)(const DifferenceEntry* entries, std::uint16_t* to, std::size_t count);
+    void (*separate_components)(const std::uint16_t* from, std::size_t components, std::size_t pixels,
+                                std::uint16_t* const to[]);
     void (*restore_row)(unsigned selection_value, const std::uint16_t* above, std::uint16_t* row, std::size_t count,
                         std::uint16_t start);
     void (*difference_row)(unsigned selection_value, const std::uint16_t* above, const std::uint16_t* row,
-                           std::uint16_t* to, std::size_t count, std::uint16_t start);
+                           std::uint16_t* to, std::size_t count, std::size_t step);
     void (*narrow_row)(const std::uint16_t* row, std::uint8_t* to, std::size_t count, unsigned shift);
     void (*shift_row)(const std::uint16_t* row, std::uint16_t* to, std::size_t count, unsigned shift);
 

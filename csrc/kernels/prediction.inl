@@ -77,40 +77,69 @@ static void restore_row(unsigned selection_value, const std::uint16_t* __restric
     row[0] = first;
 }
 
-// The other way: the differences of a row of samples, `start` being the prediction of the first.
+// The other way: the differences of a row of samples, of `step` components together, from its second pixel on.
 static void difference_row(unsigned selection_value, const std::uint16_t* __restrict above,
                            const std::uint16_t* __restrict row, std::uint16_t* __restrict to, std::size_t count,
-                           std::uint16_t start) {
-    if (count == 0) return;
-    to[0] = static_cast<std::uint16_t>(row[0] - start);
+                           std::size_t step) {
+    const std::uint16_t* __restrict left = row - step;
+    const std::uint16_t* __restrict above_left = above - step;
     switch (selection_value) {
         case 1:
-            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1]);
+            for (std::size_t i = step; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - left[i]);
             break;
         case 2:
-            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above[i]);
+            for (std::size_t i = step; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above[i]);
             break;
         case 3:
-            for (std::size_t i = 1; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above[i - 1]);
+            for (std::size_t i = step; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] - above_left[i]);
             break;
         case 4:
-            for (std::size_t i = 1; i < count; ++i)
-                to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1] - above[i] + above[i - 1]);
+            for (std::size_t i = step; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - left[i] - above[i] + above_left[i]);
             break;
         case 5:
-            for (std::size_t i = 1; i < count; ++i)
-                to[i] = static_cast<std::uint16_t>(row[i] - row[i - 1] - half_difference(above[i], above[i - 1]));
+            for (std::size_t i = step; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - left[i] - half_difference(above[i], above_left[i]));
             break;
         case 6:
-            for (std::size_t i = 1; i < count; ++i)
-                to[i] = static_cast<std::uint16_t>(row[i] - above[i] - half_difference(row[i - 1], above[i - 1]));
+            for (std::size_t i = step; i < count; ++i)
+                to[i] = static_cast<std::uint16_t>(row[i] - above[i] - half_difference(left[i], above_left[i]));
             break;
         default:
-            for (std::size_t i = 1; i < count; ++i) {
-                const std::uint32_t mean = (std::uint32_t{row[i - 1]} + above[i]) >> 1;
+            for (std::size_t i = step; i < count; ++i) {
+                const std::uint32_t mean = (std::uint32_t{left[i]} + above[i]) >> 1;
                 to[i] = static_cast<std::uint16_t>(row[i] - mean);
             }
             break;
+    }
+}
+
+// The differences of pixels of 2 to 4 components, one row a component.
+static void separate_components(const std::uint16_t* __restrict from, std::size_t components, std::size_t pixels,
+                                std::uint16_t* const to[]) {
+    std::uint16_t* __restrict a = to[0];
+    std::uint16_t* __restrict b = to[1];
+    if (components == 3) {
+        std::uint16_t* __restrict c = to[2];
+        for (std::size_t x = 0; x < pixels; ++x) {
+            a[x] = from[3 * x];
+            b[x] = from[3 * x + 1];
+            c[x] = from[3 * x + 2];
+        }
+    } else if (components == 2) {
+        for (std::size_t x = 0; x < pixels; ++x) {
+            a[x] = from[2 * x];
+            b[x] = from[2 * x + 1];
+        }
+    } else {
+        std::uint16_t* __restrict c = to[2];
+        std::uint16_t* __restrict d = to[3];
+        for (std::size_t x = 0; x < pixels; ++x) {
+            a[x] = from[4 * x];
+            b[x] = from[4 * x + 1];
+            c[x] = from[4 * x + 2];
+            d[x] = from[4 * x + 3];
+        }
     }
 }
 

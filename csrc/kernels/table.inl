@@ -9,6 +9,7 @@ constexpr Kernels make_table(Isa isa) {
         .count_categories = count_categories,
         .encode_differences = encode_differences,
         .extract_differences = extract_differences,
+        .separate_components = separate_components,
         .restore_row = restore_row,
         .difference_row = difference_row,
         .narrow_row = narrow_row,

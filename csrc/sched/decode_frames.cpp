@@ -43,7 +43,8 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
 }
 
 FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream, std::byte* base,
-                           std::uint32_t first_bit, const DecodePolicy& policy, Scratch& scratch, Context& context) {
+                           std::uint32_t first_bit, const DecodePolicy& policy, const Settings& settings,
+                           Scratch& scratch, Context& context) {
     FrameOut out = stream.out(base);
     if (stream.codec->reads_header) {
         stream.codec->probe(fragments, stream.attributes, context, scratch.header);
@@ -55,6 +56,7 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
     Options options;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
+    options.category_16_has_bits = settings.category_16_has_bits;
     const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};
     PixelWriter::fill(out, outcome.valid_pixels, policy.fill_value);
@@ -149,8 +151,8 @@ class Batch {
             }
             check_limits(stream.format, 1, settings_.limits);
             const Fragments fragments = load(job, scratch);
-            return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame), policy_, scratch,
-                                 context);
+            return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame), policy_, settings_,
+                                 scratch, context);
         });
         if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(failure.status);
         if (failure.status == FrameStatus::ok) return;
@@ -210,9 +212,9 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
         context.team = &team;
         context.team_run = run_team;
     }
-    if (!policy.salvage) return decode_loaded(fragments, stream, base, 0, policy, *scratch, context);
+    if (!policy.salvage) return decode_loaded(fragments, stream, base, 0, policy, settings, *scratch, context);
     FrameFailure failure =
-        guarded([&] { return decode_loaded(fragments, stream, base, 0, policy, *scratch, context); });
+        guarded([&] { return decode_loaded(fragments, stream, base, 0, policy, settings, *scratch, context); });
     if (failure.status != FrameStatus::ok && failure.status != FrameStatus::partial)
         PixelWriter::fill(stream.out(base), 0, policy.fill_value);
     return failure;

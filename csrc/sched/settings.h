@@ -10,6 +10,7 @@ struct Settings {
     unsigned threads = 0;  // 0: default_threads()
     Isa isa = Isa::scalar;
     Limits limits;
+    bool category_16_has_bits = false;  // JPEG Lossless of some old encoders: codecs/codec.h, Options
 };
 
 // The first call reads DCMTURBO_NUM_THREADS, DCMTURBO_ISA and DCMTURBO_MAX_PIXELS.

@@ -115,7 +115,12 @@ class Configuration:
     memory_map : bool
         Whether uncompressed pixel data from a path come as a view of a private memory map. A map of a file
         that another process cuts short ends the process (SIGBUS); False reads the bytes instead.
+    category_16_has_bits : bool
+        JPEG Lossless: whether 16 bits follow the code of category 16, as some old encoders wrote against ISO/IEC
+        10918-1, H.1.2.2. False by default; set it for files of theirs alone, because others then decode wrongly.
     """
+
+    _NAMES = ("threads", "isa", "prefer", "memory_map", "category_16_has_bits")
 
     def __init__(self) -> None:
         self._limits = Limits()
@@ -172,6 +177,15 @@ class Configuration:
     def memory_map(self, value: bool) -> None:
         self._memory_map = bool(value)
 
+    @property
+    def category_16_has_bits(self) -> bool:
+        """Whether bits follow category 16 of JPEG Lossless."""
+        return bool(_core.get_settings()["category_16_has_bits"])
+
+    @category_16_has_bits.setter
+    def category_16_has_bits(self, value: bool) -> None:
+        _core.set_settings(category_16_has_bits=bool(value))
+
     @contextmanager
     def override(self, **settings: Any) -> Iterator[Configuration]:
         """Change settings for the length of a ``with`` block, for the whole process.
@@ -179,7 +193,7 @@ class Configuration:
         Parameters
         ----------
         **settings
-            ``threads``, ``isa``, ``prefer``, ``memory_map`` or a name of `Limits`.
+            ``threads``, ``isa``, ``prefer``, ``memory_map``, ``category_16_has_bits`` or a name of `Limits`.
 
         Yields
         ------
@@ -189,7 +203,7 @@ class Configuration:
         previous: list[tuple[object, str, Any]] = []
         try:
             for name, value in settings.items():
-                owner: object = self if name in ("threads", "isa", "prefer", "memory_map") else self._limits
+                owner: object = self if name in self._NAMES else self._limits
                 if owner is self._limits and not isinstance(getattr(Limits, name, None), property):
                     raise TypeError(f"there is no setting {name!r}")
                 before = _core.get_settings()["threads"] or None if name == "threads" else getattr(owner, name)

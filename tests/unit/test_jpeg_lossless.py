@@ -447,3 +447,18 @@ def test_fragments_need_not_be_joined():
         edges = [0, *cuts, len(data)]
         pieces = [data[a:b] for a, b in itertools.pairwise(edges)]
         np.testing.assert_array_equal(image([*pieces, b""]), whole)
+
+
+def test_bits_after_category_16_are_an_option():
+    # One row: 0 (-32768), then 0 differences. The old writers put 16 bits behind the code of category 16.
+    table = oracle.flat_table()
+    component = Component(np.zeros((1, 3), np.int64))
+    right = oracle.encode([component], precision=16, tables={0: table})
+    head = right[: right.index(b"\xff\xda") + 10]
+    old = head + bytes([0b10000_000, 0b00000000, 0b00000_000, 0b00_00000_1]) + b"\xff\xd9"
+    np.testing.assert_array_equal(image(right), component.samples)
+    assert not dt.config.category_16_has_bits
+    with dt.config.override(category_16_has_bits=True):
+        np.testing.assert_array_equal(image(old), component.samples)
+        np.testing.assert_array_equal(decoded(old)[0], component.samples)
+    assert not dt.config.category_16_has_bits

@@ -89,13 +89,6 @@ std::uint32_t read_restart_interval(const Segment& segment) {
     return segment.number(0, std::min<std::size_t>(segment.parameters.size(), 4));
 }
 
-void require_start(Bytes data) {
-    if (data.size() < 2 || data[0] != std::byte{0xFF} || data[1] != std::byte{SOI}) {
-        fail(data.size() < 2 ? ErrorCode::truncated : ErrorCode::malformed, 0,
-             "expected SOI (FFD8) at the start of a JPEG stream");
-    }
-}
-
 std::uint64_t count_units(const FrameHeader& frame, const ScanHeader& scan, const Coverage& covered) {
     const std::uint64_t unit = frame.is_lossless() ? 1 : 8;
     if (scan.count == 1) {

@@ -78,9 +78,6 @@ class Coverage {
 
 std::uint32_t read_restart_interval(const Segment& segment);
 
-// Throws DecodeError unless the data begin with SOI.
-void require_start(Bytes data);
-
 // The number of MCUs of a scan: 10918-1 A.2. A lone component's MCU is one data unit, whatever its
 // sampling factors.
 std::uint64_t count_units(const FrameHeader& frame, const ScanHeader& scan, const Coverage& covered);

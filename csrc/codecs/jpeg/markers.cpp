@@ -56,32 +56,67 @@ std::uint32_t Segment::number(std::size_t at, std::size_t count) const {
     return value;
 }
 
-Segment MarkerReader::next() {
-    const std::size_t size = data_.size();
-    std::size_t at = position_;
-    if (at < size && data_[at] != std::byte{0xFF}) {
-        fail(ErrorCode::malformed, at, "expected a marker, found byte %02X", std::to_integer<unsigned>(data_[at]));
+void MarkerReader::find(std::size_t at) {
+    const std::span<const Bytes> all = spans();
+    if (at < span_begin_) span_ = span_begin_ = 0;
+    while (at - span_begin_ >= all[span_].size()) span_begin_ += all[span_++].size();
+}
+
+std::uint8_t MarkerReader::byte(std::size_t at) {
+    find(at);
+    return std::to_integer<std::uint8_t>(spans()[span_][at - span_begin_]);
+}
+
+Bytes MarkerReader::bytes(std::size_t at, std::size_t count) {
+    if (count == 0) return {};
+    find(at);
+    const Bytes here = spans()[span_];
+    if (count <= here.size() - (at - span_begin_)) return here.subspan(at - span_begin_, count);
+    std::byte* const joined = arena_->allocate(count);
+    for (std::size_t i = 0; i < count; ++i) joined[i] = std::byte{byte(at + i)};
+    return {joined, count};
+}
+
+void MarkerReader::start() {
+    if (size_ < 2 || byte(0) != 0xFF || byte(1) != SOI) {
+        fail(size_ < 2 ? ErrorCode::truncated : ErrorCode::malformed, 0,
+             "expected SOI (FFD8) at the start of a JPEG stream");
     }
-    while (at < size && data_[at] == std::byte{0xFF}) ++at;
-    if (at >= size) fail(ErrorCode::truncated, size, "expected a marker, found the end of the data (no EOI)");
+    position_ = 2;
+}
+
+bool MarkerReader::holds_segment(std::size_t at) {
+    if (size_ - at < 2) return false;
+    const std::size_t length = std::size_t{byte(at)} << 8 | byte(at + 1);
+    return length >= 2 && length <= size_ - at;
+}
+
+Segment MarkerReader::next() {
+    std::size_t at = position_;
+    if (at < size_ && byte(at) != 0xFF) {
+        fail(ErrorCode::malformed, at, "expected a marker, found byte %02X", unsigned{byte(at)});
+    }
+    while (at < size_ && byte(at) == 0xFF) ++at;
+    if (at >= size_) fail(ErrorCode::truncated, size_, "expected a marker, found the end of the data (no EOI)");
 
     Segment segment;
-    segment.code = std::to_integer<std::uint8_t>(data_[at]);
+    segment.code = byte(at);
     segment.offset = at - 1;
     ++at;
     if (segment.code == 0) fail(ErrorCode::malformed, segment.offset, "expected a marker, found FF00");
     segment.parameters_offset = at;
     if (has_segment(segment.code)) {
         const auto code = static_cast<unsigned>(segment.code);
-        if (size - at < 2) fail(ErrorCode::truncated, size, "the data end in the length of marker FF%02X", code);
-        const std::size_t length = load_be<std::uint16_t>(data_.data() + at);
+        if (size_ - at < 2) fail(ErrorCode::truncated, size_, "the data end in the length of marker FF%02X", code);
+        const std::size_t length = std::size_t{byte(at)} << 8 | byte(at + 1);
         if (length < 2)
             fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
-        if (length > size - at) {
-            fail(ErrorCode::truncated, size, "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left",
-                 code, segment.offset, length, size - at);
+        if (length > size_ - at) {
+            fail(ErrorCode::truncated, size_,
+                 "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code, segment.offset,
+                 length, size_ - at);
         }
-        segment.parameters = data_.subspan(at + 2, length - 2);
+        segment.parameters = bytes(at + 2, length - 2);
         segment.parameters_offset = at + 2;
         at += length;
     }
@@ -90,25 +125,29 @@ Segment MarkerReader::next() {
 }
 
 ScanEnd MarkerReader::skip_entropy_coded(Stuffing stuffing) {
-    const std::byte* const begin = data_.data();
-    const std::size_t size = data_.size();
     const unsigned last_data_byte = stuffing == Stuffing::zero_byte ? 0x00 : 0x7F;
     std::size_t at = position_;
-    while (at < size) {
-        const void* found = std::memchr(begin + at, 0xFF, size - at);
-        if (found == nullptr) break;
-        at = static_cast<std::size_t>(static_cast<const std::byte*>(found) - begin) + 1;
-        while (at < size && begin[at] == std::byte{0xFF}) ++at;
-        if (at >= size) break;
-        const auto code = std::to_integer<std::uint8_t>(begin[at]);
+    while (at < size_) {
+        find(at);
+        const Bytes here = spans()[span_];
+        const std::size_t offset = at - span_begin_;
+        const void* found = std::memchr(here.data() + offset, 0xFF, here.size() - offset);
+        if (found == nullptr) {
+            at = span_begin_ + here.size();
+            continue;
+        }
+        at = span_begin_ + static_cast<std::size_t>(static_cast<const std::byte*>(found) - here.data()) + 1;
+        while (at < size_ && byte(at) == 0xFF) ++at;
+        if (at >= size_) break;
+        const std::uint8_t code = byte(at);
         if (code > last_data_byte) {
             position_ = at - 1;
             return {code, at - 1};
         }
         ++at;
     }
-    position_ = size;
-    return {0, size};
+    position_ = size_;
+    return {0, size_};
 }
 
 }  // namespace dcmturbo::jpeg

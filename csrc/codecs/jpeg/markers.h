@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/arena.h"
 #include "base/fragments.h"
 
 namespace dcmturbo::jpeg {
@@ -89,8 +90,14 @@ struct ScanEnd {
 
 class MarkerReader {
   public:
-    explicit MarkerReader(Bytes data, std::size_t position = 0) : data_(data), position_(position) {}
+    explicit MarkerReader(Bytes data) : only_(data), size_(data.size()) {}
+    // Of a frame in fragments, which are not joined: only a segment that lies across them is, in the arena.
+    MarkerReader(const Fragments& frame, Arena& arena) : frame_(&frame), arena_(&arena), size_(frame.size()) {}
 
+    // Passes over SOI; throws DecodeError unless the data begin with it.
+    void start();
+
+    [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] std::size_t position() const { return position_; }
     void seek(std::size_t position) { position_ = position; }
 
@@ -104,9 +111,25 @@ class MarkerReader {
     // decoding it takes.
     ScanEnd skip_entropy_coded(Stuffing stuffing);
 
+    // Whether a whole segment stands `at` a marker's length: next() throws where it does not.
+    [[nodiscard]] bool holds_segment(std::size_t at);
+
   private:
-    Bytes data_;
-    std::size_t position_;
+    [[nodiscard]] std::span<const Bytes> spans() const {
+        return frame_ != nullptr ? frame_->spans() : std::span<const Bytes>(&only_, 1);
+    }
+    // Makes the current span the one that holds a byte below the size.
+    void find(std::size_t at);
+    [[nodiscard]] std::uint8_t byte(std::size_t at);
+    [[nodiscard]] Bytes bytes(std::size_t at, std::size_t count);
+
+    Bytes only_;
+    const Fragments* frame_ = nullptr;
+    Arena* arena_ = nullptr;
+    std::size_t size_;
+    std::size_t position_ = 0;
+    std::size_t span_ = 0;        // the current one
+    std::size_t span_begin_ = 0;  // its position in the frame
 };
 
 }  // namespace dcmturbo::jpeg

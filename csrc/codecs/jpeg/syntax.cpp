@@ -116,19 +116,12 @@ struct LaterScans {
     std::uint8_t mapping_table = 0;
 };
 
-LaterScans skim_later_scans(MarkerReader reader, Bytes data, const FrameHeader& frame, Coverage covered) {
+LaterScans skim_later_scans(MarkerReader reader, const FrameHeader& frame, Coverage covered) {
     LaterScans result;
     while (covered.count() < frame.count) {
         const ScanEnd end = reader.skip_entropy_coded(frame.stuffing());
         if (end.code == 0 || end.code == EOI) break;
-        if (has_segment(end.code)) {
-            // next() would throw on a segment that the data do not hold.
-            const std::size_t at = end.offset + 2;
-            if (data.size() - at < 2) break;
-            const std::size_t length =
-                std::to_integer<std::size_t>(data[at]) << 8 | std::to_integer<std::size_t>(data[at + 1]);
-            if (length < 2 || length > data.size() - at) break;
-        }
+        if (has_segment(end.code) && !reader.holds_segment(end.offset + 2)) break;
         const Segment segment = reader.next();
         if (segment.code != SOS) continue;
         const std::size_t count = segment.parameters.empty() ? 0 : segment.u8(0);
@@ -224,12 +217,11 @@ void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t re
 
 }  // namespace
 
-void probe_jpeg(Bytes data, Header& header) {
+void probe_jpeg(MarkerReader reader, Header& header) {
     header.clear();
-    require_start(data);
-    header.codestream_size = data.size();
+    reader.start();
+    header.codestream_size = reader.size();
 
-    MarkerReader reader(data, 2);
     FrameHeader frame;
     Miscellany misc;
     Segment segment;
@@ -263,7 +255,7 @@ void probe_jpeg(Bytes data, Header& header) {
     add(header, "process", frame.is_jpegls() ? 55 : frame.code - SOF0);
     LaterScans later;
     if (!header.interleaved && (frame.is_jpegls() || frame.is_lossless())) {
-        later = skim_later_scans(reader, data, frame, covered);
+        later = skim_later_scans(reader, frame, covered);
     }
     if (frame.is_jpegls()) {
         header.format = Format::jpegls;
@@ -282,8 +274,8 @@ void probe_jpeg(Bytes data, Header& header) {
 }
 
 void check_jpeg(Bytes data, const Header& header) {
-    require_start(data);
-    MarkerReader reader(data, 2);
+    MarkerReader reader(data);
+    reader.start();
     FrameHeader frame;
     Coverage covered;
     std::uint32_t restart_interval = 0;

@@ -3,6 +3,7 @@
 
 #include "base/component.h"
 #include "base/fragments.h"
+#include "codecs/jpeg/markers.h"
 
 namespace dcmturbo {
 
@@ -12,7 +13,7 @@ namespace dcmturbo {
 //
 // Format: jpeg (SOF0, 1, 2, 9, 10), jpeg_lossless (SOF3, 11), jpegls (SOF55); hierarchical streams
 // take that of their first frame header. `interleaved` tells that the first scan holds all components.
-void probe_jpeg(Bytes data, Header& header);
+void probe_jpeg(jpeg::MarkerReader reader, Header& header);
 
 // Walks every marker: segments well formed, RSTn in order and as many as DRI says, each component in
 // some scan, EOI present. What follows EOI is ignored. Damage inside entropy-coded data is not seen.

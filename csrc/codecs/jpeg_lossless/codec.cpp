@@ -7,7 +7,7 @@ namespace dcmturbo {
 namespace {
 
 void probe(const Fragments& frame, const PixelAttributes&, Context& context, Header& header) {
-    probe_jpeg(frame.contiguous(context.arena), header);
+    probe_jpeg(jpeg::MarkerReader(frame, context.arena), header);
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ using namespace jpeg;
 // Walks the markers of one frame, and decodes its scans as they come.
 class FrameDecoder {
   public:
-    FrameDecoder(const Fragments& frame, const Header& header, Context& context)
-        : frame_(frame), bytes_(frame.contiguous(context.arena)), whole_(bytes_), header_(header), context_(context) {}
+    FrameDecoder(const Fragments& frame, const Header& header, const Options& options, Context& context)
+        : frame_(frame), header_(header), options_(options), context_(context) {}
 
     // Exactly one of the two.
     const FrameOut* pixels = nullptr;
@@ -28,10 +28,10 @@ class FrameDecoder {
 
     // Throws DecodeError; valid_pixels() then tells what is right all the same.
     void decode() {
-        require_start(bytes_);
-        MarkerReader reader(bytes_, 2);
+        MarkerReader reader(frame_, context_.arena);
+        reader.start();
         while (!done()) {
-            if (reader.position() >= bytes_.size() && covered_.count() > 0) {
+            if (reader.position() >= frame_.size() && covered_.count() > 0) {
                 fail(ErrorCode::truncated, reader.position(), "the data end after the scans of %zu of %zu components",
                      covered_.count(), found_.count);
             }
@@ -105,7 +105,7 @@ class FrameDecoder {
             if (built_[i].first == *tables_[destination]) return built_[i].second;
         }
         auto* table = new (context_.arena.allocate(sizeof(DifferenceTable))) DifferenceTable;
-        table->build(*tables_[destination]);
+        table->build(*tables_[destination], options_.category_16_has_bits);
         built_.emplace_back(*tables_[destination], table);
         return table;
     }
@@ -168,14 +168,14 @@ class FrameDecoder {
         ScanData data;
         data.begin = begin;
         auto* bytes =
-            reinterpret_cast<std::uint8_t*>(context_.arena.allocate(bytes_.size() - begin + 8 + difference_read_slack));
+            reinterpret_cast<std::uint8_t*>(context_.arena.allocate(frame_.size() - begin + 8 + difference_read_slack));
         const std::uint32_t expected = scan.interval_count();
         auto* intervals = context_.arena.allocate_array<Interval>(expected);
         std::size_t written = 0;
         std::size_t position = begin;
         std::uint32_t count = 0;
         for (;;) {
-            const StuffedRun run = unstuff(whole_, position, bytes + written);
+            const StuffedRun run = unstuff(frame_, position, bytes + written);
             if (count < expected)
                 intervals[count++] = {std::uint64_t{written} * 8, std::uint64_t{written + run.bytes} * 8};
             written += run.bytes;
@@ -215,7 +215,7 @@ class FrameDecoder {
                                  scan.is_simple() && !header_.subsampled;
         if (!whole_image && planes.empty()) allocate_planes();
 
-        ScanDecoder decoder(scan, data, whole_, context_);
+        ScanDecoder decoder(scan, data, frame_, context_);
         ScanProgress progress;
         try {
             if (!whole_image) {
@@ -265,9 +265,8 @@ class FrameDecoder {
     }
 
     const Fragments& frame_;
-    const Bytes bytes_;
-    const Fragments whole_;
     const Header& header_;
+    const Options& options_;
     Context& context_;
     FrameHeader found_;
     Coverage covered_;
@@ -288,7 +287,7 @@ void require_lossless(const Header& header) {
 Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
                const Options& options, Context& context) {
     require_lossless(header);
-    FrameDecoder decoder(frame, header, context);
+    FrameDecoder decoder(frame, header, options, context);
     decoder.pixels = &out;
     try {
         decoder.decode();
@@ -300,9 +299,9 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
 }
 
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
-                          const Options&, Context& context) {
+                          const Options& options, Context& context) {
     require_lossless(header);
-    FrameDecoder decoder(frame, header, context);
+    FrameDecoder decoder(frame, header, options, context);
     decoder.planes = out;
     decoder.decode();
     return {.complete = true, .message = {}};

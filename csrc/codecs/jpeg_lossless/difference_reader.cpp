@@ -156,7 +156,11 @@ bool DifferenceReader::plan() {
 
     Segment& next = segment(tail_);
     next.is_exact = is_first || !guesses;
-    next.begin = is_first || guesses ? planned_bit_ : true_end_;
+    next.begin = planned_bit_;
+    if (!is_first && !guesses) next.begin = true_end_;
+    // Noise makes all differences equally long, and those never fall into step: a start needs their phase.
+    else if (!is_first && usual_length_ > 1 && planned_bit_ > true_end_)
+        next.begin += usual_length_ - 1 - (planned_bit_ - true_end_ - 1) % usual_length_;
     next.limit = planned_bit_ + segment_bits;
     next.interval = planned_interval_;
     if (next.limit + segment_bits / 4 >= interval.end) next.limit = interval.end;
@@ -209,9 +213,10 @@ void DifferenceReader::align(Segment& segment) {
         segment.first += meeting.skipped;
         segment.first -= meeting.added;
         std::memcpy(segment.buffer + segment.first, added.data(), meeting.added * sizeof(DifferenceEntry));
+        if (failures_ > 0) --failures_;
         return;
     }
-    ++failures_;
+    failures_ += 2;
     segment.first = segment.count = most_added;
     segment.end = true_end_;
     if (true_end_ >= segment.limit) return;
@@ -219,6 +224,15 @@ void DifferenceReader::align(Segment& segment) {
     kernels_.decode_differences(source_.data, table, &lane, 1, source_.is_long);
     segment.end = lane.position;
     segment.count = static_cast<std::size_t>(lane.to - segment.buffer);
+    find_usual_length(segment);
+}
+
+void DifferenceReader::find_usual_length(const Segment& segment) {
+    std::array<std::size_t, 256> counts{};
+    for (std::size_t i = segment.first; i < segment.count; ++i) ++counts[length_of(segment.buffer[i])];
+    const auto most = std::max_element(counts.begin(), counts.end());
+    const bool is_usual = *most > (segment.count - segment.first) / 4 * 3;
+    usual_length_ = is_usual ? static_cast<std::uint64_t>(most - counts.begin()) : 1;
 }
 
 // Drops what was decoded from the padding at the end of an interval, or from beyond.

@@ -64,7 +64,7 @@ class DifferenceReader {
   private:
     static constexpr std::uint64_t segment_bits = 16384;
     static constexpr std::size_t slots = 8;
-    static constexpr unsigned failures_allowed = 8;
+    static constexpr unsigned failures_allowed = 16;
 
     struct Segment {
         std::uint64_t begin = 0;
@@ -87,6 +87,7 @@ class DifferenceReader {
     void run();
     void align(Segment& segment);
     void trim(Segment& segment) const;
+    void find_usual_length(const Segment& segment);
 
     DifferenceSource source_;
     std::span<const Interval> intervals_;
@@ -109,6 +110,7 @@ class DifferenceReader {
     std::uint64_t planned_bit_ = 0;
     std::uint64_t true_end_ = 0;  // of the segment before
     unsigned failures_ = 0;
+    std::uint64_t usual_length_ = 1;  // of a difference, where one length is so usual that starts keep their phase
 
     std::size_t phase_ = 0;  // in turn: which table is next
     std::uint64_t turn_position_ = 0;

@@ -16,7 +16,6 @@ namespace dcmturbo::jpeg_lossless {
 
 namespace {
 
-constexpr unsigned most_components = 4;
 // Marker segments: SOI, SOF3, DHT, DRI, SOS, EOI and padding need 97 bytes at most.
 constexpr std::uint64_t header_bytes = 128;
 // Of every restart interval: its marker, and what fills its last byte.
@@ -47,9 +46,9 @@ class RowReader {
   public:
     explicit RowReader(const FrameIn& frame) : frame_(frame), stored_(frame.attributes.bits_stored) {}
 
-    void read(std::uint32_t row, unsigned sample, std::uint16_t* to) const {
-        const std::byte* from = frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride +
-                                static_cast<std::ptrdiff_t>(sample) * frame_.sample_stride;
+    // All samples of a row, those of a pixel together.
+    void read(std::uint32_t row, std::uint16_t* to) const {
+        const std::byte* const from = frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride;
         switch (frame_.attributes.bits_allocated) {
             case 8: return read_cells<std::uint8_t, std::int8_t>(from, to);
             case 16: return read_cells<std::uint16_t, std::int16_t>(from, to);
@@ -59,30 +58,39 @@ class RowReader {
     }
 
   private:
-    // A value fits if it is below 2^stored, once half of that has been added to one with a sign.
     template <typename Cell, typename SignedCell>
     void read_cells(const std::byte* from, std::uint16_t* to) const {
-        const std::uint32_t count = frame_.attributes.columns;
+        const std::size_t columns = frame_.attributes.columns;
+        const std::size_t samples = frame_.attributes.samples_per_pixel;
+        constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(Cell));
+        Cell outside = 0;
+        if (frame_.pixel_stride == size * static_cast<std::ptrdiff_t>(samples) &&
+            (samples == 1 || frame_.sample_stride == size)) {
+            outside = read_run<Cell>(from, columns * samples, to);
+        } else {
+            for (std::size_t x = 0; x < columns; ++x, from += frame_.pixel_stride) {
+                for (std::size_t i = 0; i < samples; ++i) {
+                    outside |= read_run<Cell>(from + static_cast<std::ptrdiff_t>(i) * frame_.sample_stride, 1, to++);
+                }
+            }
+        }
+        if (outside != 0) fail_outside<Cell, SignedCell>();
+    }
+
+    // Returns 0 if all values fit: if they are below 2^stored, once half of that has been added to those with a sign.
+    template <typename Cell>
+    Cell read_run(const std::byte* from, std::size_t count, std::uint16_t* __restrict to) const {
         const bool is_signed = frame_.attributes.pixel_representation == 1;
         const auto mask = static_cast<Cell>(stored_ >= 8 * sizeof(Cell) ? ~Cell{0} : (Cell{1} << stored_) - 1);
         const auto half = static_cast<Cell>(is_signed ? (mask >> 1) + 1 : 0);
         Cell outside = 0;
-        if (frame_.pixel_stride == static_cast<std::ptrdiff_t>(sizeof(Cell))) {
-            for (std::uint32_t x = 0; x < count; ++x) {
-                Cell cell;
-                std::memcpy(&cell, from + x * sizeof(Cell), sizeof cell);
-                outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
-                to[x] = static_cast<std::uint16_t>(cell & mask);
-            }
-        } else {
-            for (std::uint32_t x = 0; x < count; ++x, from += frame_.pixel_stride) {
-                Cell cell;
-                std::memcpy(&cell, from, sizeof cell);
-                outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
-                to[x] = static_cast<std::uint16_t>(cell & mask);
-            }
+        for (std::size_t i = 0; i < count; ++i) {
+            Cell cell;
+            std::memcpy(&cell, from + i * sizeof cell, sizeof cell);
+            outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
+            to[i] = static_cast<std::uint16_t>(cell & mask);
         }
-        if (outside != 0) fail_outside<Cell, SignedCell>();
+        return outside;
     }
 
     template <typename Cell, typename SignedCell>
@@ -130,72 +138,65 @@ class FrameEncoder {
           // 10918-1 B.2.2 has no precision of 1.
           precision_(std::max<unsigned>(2, frame.attributes.bits_stored)),
           selection_value_(options.selection_value == 0 ? 1 : options.selection_value) {
-        for (unsigned i = 0; i < components_; ++i) {
-            for (std::uint16_t*& line : lines_[i]) line = arena_.allocate_array<std::uint16_t>(attributes_.columns);
-        }
-        if (components_ > 1) separate_ = arena_.allocate_array<std::uint16_t>(attributes_.columns);
+        for (std::uint16_t*& line : lines_) line = arena_.allocate_array<std::uint16_t>(row_samples());
     }
 
     std::size_t encode(std::span<std::byte> out) {
         if (selection_value_ == EncodeOptions::best) selection_value_ = find_best();
-        const std::size_t row_samples = std::size_t{attributes_.columns} * components_;
         auto* const differences =
-            arena_.allocate_array<std::uint16_t>(checked_multiply<std::uint64_t>(row_samples, attributes_.rows));
+            arena_.allocate_array<std::uint16_t>(checked_multiply<std::uint64_t>(row_samples(), attributes_.rows));
         std::array<std::uint64_t, difference_categories> frequencies{};
         for (std::uint32_t row = 0; row < attributes_.rows; ++row) {
             read_row(row);
             const bool starts = starts_interval(row);
-            std::uint16_t* const to = differences + row * row_samples;
+            std::uint16_t* const to = differences + row * row_samples();
             difference(starts ? 1 : selection_value_, starts, to);
-            kernels_.count_categories(to, row_samples, frequencies.data());
+            kernels_.count_categories(to, row_samples(), frequencies.data());
         }
         const HuffmanTable table = optimal_huffman_table(frequencies.data(), frequencies.size());
 
         auto* const begin = reinterpret_cast<std::uint8_t*>(out.data());
         MarkerWriter writer(begin);
         write_headers(writer, table);
-        write_scan(writer, differences, row_samples, difference_codes(table));
+        write_scan(writer, differences, DifferenceCodes(table));
         writer.marker(jpeg::EOI);
         if ((writer.position() - begin) % 2 != 0) writer.u8(0);  // PS3.5, A.4
         return static_cast<std::size_t>(writer.position() - begin);
     }
 
   private:
+    [[nodiscard]] std::size_t row_samples() const { return std::size_t{attributes_.columns} * components_; }
     [[nodiscard]] bool starts_interval(std::uint32_t row) const {
         return options_.restart_rows == 0 ? row == 0 : row % options_.restart_rows == 0;
     }
 
-    // Reads a row into the lines that then are current.
+    // Reads a row into the line that then is current.
     void read_row(std::uint32_t row) {
         current_ ^= 1;
-        for (unsigned i = 0; i < components_; ++i) rows_.read(row, i, lines_[i][current_]);
+        rows_.read(row, lines_[current_]);
     }
 
-    // The differences of the current row, the components of a pixel together.
-    void difference(unsigned selection_value, bool starts, std::uint16_t* to) {
-        for (unsigned i = 0; i < components_; ++i) {
-            const std::uint16_t* const line = lines_[i][current_];
-            const std::uint16_t* const above = lines_[i][current_ ^ 1];
-            const auto first = static_cast<std::uint16_t>(1u << (precision_ - 1));
-            std::uint16_t* const own = components_ == 1 ? to : separate_;
-            kernels_.difference_row(selection_value, above, line, own, attributes_.columns, starts ? first : above[0]);
-            if (components_ == 1) continue;
-            for (std::uint32_t x = 0; x < attributes_.columns; ++x) to[x * components_ + i] = own[x];
-        }
+    // The differences of the current row.
+    void difference(unsigned selection_value, bool starts, std::uint16_t* to) const {
+        const std::uint16_t* const line = lines_[current_];
+        const std::uint16_t* const above = lines_[current_ ^ 1];
+        for (unsigned i = 0; i < components_; ++i)
+            to[i] = static_cast<std::uint16_t>(line[i] - (starts ? 1u << (precision_ - 1) : above[i]));
+        kernels_.difference_row(selection_value, above, line, to, row_samples(), components_);
     }
 
     // The selection value with the lowest entropy over some pairs of rows.
     unsigned find_best() {
-        constexpr std::uint32_t step = 16;
+        // Odd: the two fields of an interlaced image differ.
+        const std::uint32_t step = std::min(15u, attributes_.rows / 64) | 1;
         std::array<std::array<std::uint64_t, difference_categories>, 8> frequencies{};
-        const std::size_t row_samples = std::size_t{attributes_.columns} * components_;
-        auto* const differences = arena_.allocate_array<std::uint16_t>(row_samples);
-        for (std::uint32_t row = 1; row < attributes_.rows; row += std::min(step, 1 + attributes_.rows / 64)) {
+        auto* const differences = arena_.allocate_array<std::uint16_t>(row_samples());
+        for (std::uint32_t row = 1; row < attributes_.rows; row += step) {
             read_row(row - 1);
             read_row(row);
             for (unsigned value = 1; value <= 7; ++value) {
                 difference(value, false, differences);
-                kernels_.count_categories(differences, row_samples, frequencies[value].data());
+                kernels_.count_categories(differences, row_samples(), frequencies[value].data());
             }
         }
         unsigned best = 1;
@@ -256,10 +257,9 @@ class FrameEncoder {
         writer.u8(0);  // point transform
     }
 
-    void write_scan(MarkerWriter& writer, const std::uint16_t* differences, std::size_t row_samples,
-                    const DifferenceCodes& codes) {
+    void write_scan(MarkerWriter& writer, const std::uint16_t* differences, const DifferenceCodes& codes) {
         // A difference takes 31 bits at most.
-        auto* const row_bytes = arena_.allocate_array<std::uint8_t>(row_samples * 4 + 16);
+        auto* const row_bytes = arena_.allocate_array<std::uint8_t>(row_samples() * 4 + 16);
         PendingBits pending;
         std::uint8_t* to = writer.position();
         unsigned restarts = 0;
@@ -269,8 +269,8 @@ class FrameEncoder {
                 *to++ = 0xff;
                 *to++ = static_cast<std::uint8_t>(jpeg::RST0 + (restarts++ & 7));
             }
-            const std::uint8_t* const end = kernels_.encode_differences(differences + row * row_samples, row_samples,
-                                                                        codes.data(), &pending, row_bytes);
+            const std::uint8_t* const end = kernels_.encode_differences(differences + row * row_samples(),
+                                                                        row_samples(), codes, &pending, row_bytes);
             to = stuff(row_bytes, static_cast<std::size_t>(end - row_bytes), to);
         }
         writer.seek(finish_interval(pending, to));
@@ -294,8 +294,7 @@ class FrameEncoder {
     unsigned components_;
     unsigned precision_;
     unsigned selection_value_;
-    std::array<std::array<std::uint16_t*, 2>, most_components> lines_{};
-    std::uint16_t* separate_ = nullptr;
+    std::array<std::uint16_t*, 2> lines_{};
     unsigned current_ = 0;
 };
 

@@ -106,12 +106,16 @@ void ScanDecoder::restore(const std::uint16_t* differences, std::size_t count, b
     const std::size_t pixels = count / components;
     if (pixels == 0) return;
     const unsigned current = rows.current ^= 1;
+    if (components == 1) {
+        std::memcpy(rows.lines[0][current], differences, pixels * sizeof *differences);
+    } else {
+        std::array<std::uint16_t*, 4> to{};
+        for (std::size_t i = 0; i < components; ++i) to[i] = rows.lines[i][current];
+        context_.kernels.separate_components(differences, components, pixels, to.data());
+    }
     for (std::size_t i = 0; i < components; ++i) {
         std::uint16_t* const line = rows.lines[i][current];
         const std::uint16_t* const above = rows.lines[i][current ^ 1];
-        if (components == 1) std::memcpy(line, differences, pixels * sizeof *line);
-        else
-            for (std::size_t x = 0; x < pixels; ++x) line[x] = differences[x * components + i];
         context_.kernels.restore_row(starts_interval ? 1 : scan_.selection_value, above, line, pixels,
                                      starts_interval ? scan_.first_prediction() : above[0]);
     }
