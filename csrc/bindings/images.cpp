@@ -13,7 +13,7 @@ constexpr const char* format_names[] = {"unknown", "native",   "rle",   "jpeg", 
                                         "jpegls",  "jpeg2000", "htj2k", "jpegxl", "deflated"};
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
 constexpr const char* note_names[] = {"photometric_overridden", "sign_differs",        "precision_differs", "container",
-                                      "format_differs",         "lossy_under_lossless"};
+                                      "format_differs",         "lossy_under_lossless", "excess_data"};
 
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,

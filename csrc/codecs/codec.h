@@ -29,6 +29,7 @@ struct Outcome {
     ErrorCode code = ErrorCode::ok;  // why it is not complete (salvage only; otherwise it is thrown)
     std::uint64_t offset = no_offset;
     std::string message;
+    bool has_excess_data = false;  // the frame holds more data than its pixels need: it may be damaged
 };
 
 // One frame to encode: where its pixels are, and what they are.

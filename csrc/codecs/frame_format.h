@@ -23,6 +23,7 @@ enum FormatNote : std::uint32_t {
     note_container = 8,               // a JP2 or JPH file inside DICOM (PS3.5, A.4.4 forbids it)
     note_format_differs = 16,         // the codestream is of another format than the label says
     note_lossy_under_lossless = 32,   // a lossy codestream under a lossless-only label
+    note_excess_data = 64,            // more data than the pixels need (Outcome)
 };
 
 struct SettledFormat {

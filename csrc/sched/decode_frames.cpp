@@ -46,18 +46,21 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
                            std::uint32_t first_bit, const DecodePolicy& policy, const Settings& settings,
                            Scratch& scratch, Context& context) {
     FrameOut out = stream.out(base);
+    std::uint32_t notes = 0;
     if (stream.codec->reads_header) {
         stream.codec->probe(fragments, stream.attributes, context, scratch.header);
         const SettledFormat settled = frame_format(stream.attributes, &scratch.header, *stream.syntax, stream.request);
         out.format = settled.format;
-        if (stream.notes != nullptr && settled.notes != 0)
-            std::atomic_ref(*stream.notes).fetch_or(settled.notes, std::memory_order_relaxed);
+        notes = settled.notes;
     }
     Options options;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
     options.category_16_has_bits = settings.category_16_has_bits;
     const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
+    if (outcome.has_excess_data) notes |= note_excess_data;
+    if (stream.notes != nullptr && notes != 0)
+        std::atomic_ref(*stream.notes).fetch_or(notes, std::memory_order_relaxed);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};
     PixelWriter::fill(out, outcome.valid_pixels, policy.fill_value);
     return {.job = 0,

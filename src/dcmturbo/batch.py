@@ -41,6 +41,7 @@ NOTES = {
     "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
     "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
     "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
+    "excess_data": "a frame holds more data than its pixels need, as after damage that its format cannot notice",
     "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
 }
 

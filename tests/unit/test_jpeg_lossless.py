@@ -462,3 +462,24 @@ def test_bits_after_category_16_are_an_option():
         np.testing.assert_array_equal(image(old), component.samples)
         np.testing.assert_array_equal(decoded(old)[0], component.samples)
     assert not dt.config.category_16_has_bits
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [0, 8])
+def test_data_that_are_left_over_are_told(threads, rows):
+    from helpers.dicom_writer import encapsulated_file
+
+    array = noise((400, 300), np.uint16, bits=12)
+    data = dt.encode_frame(array, "JPEGLosslessSV1", bits_stored=12, restart_rows=rows)
+    module = {"rows": 400, "columns": 300, "bits_allocated": 16, "bits_stored": 12}
+    uid = "1.2.840.10008.1.2.4.70"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(dt.decode(encapsulated_file([data], uid, **module), threads=threads), array)
+    end = data.rindex(b"\xff\xd9")
+    middle = data.index(b"\xff\xd0") if rows else end
+    for at in {middle, end}:
+        longer = data[:at] + b"\x55\x55" + data[at:]
+        with pytest.warns(dt.DecodeWarning, match="more data than its pixels need"):
+            found = dt.decode(encapsulated_file([longer], uid, **module), threads=threads)
+        np.testing.assert_array_equal(found, array)

@@ -44,6 +44,7 @@ class FrameDecoder {
     }
 
     [[nodiscard]] std::uint64_t valid_pixels() const { return valid_pixels_; }
+    [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
 
   private:
     [[nodiscard]] bool done() const { return found_.code != 0 && covered_.count() == found_.count; }
@@ -240,6 +241,7 @@ class FrameDecoder {
             throw;
         }
         if (damage) throw *damage;
+        has_excess_data_ |= progress.has_excess_data;
         if (whole_image) valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
     }
 
@@ -275,6 +277,7 @@ class FrameDecoder {
     std::vector<std::pair<HuffmanTable, const DifferenceTable*>> built_;
     std::vector<ComponentOut> scratch_planes_;
     std::uint64_t valid_pixels_ = 0;
+    bool has_excess_data_ = false;
 };
 
 void require_lossless(const Header& header) {
@@ -295,7 +298,10 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
         if (!options.salvage || decoder.valid_pixels() == 0) throw;
         return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
     }
-    return {.valid_pixels = decoder.valid_pixels(), .complete = true, .message = {}};
+    return {.valid_pixels = decoder.valid_pixels(),
+            .complete = true,
+            .message = {},
+            .has_excess_data = decoder.has_excess_data()};
 }
 
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,

@@ -61,6 +61,8 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
     std::size_t interval = 0;
     for (std::uint32_t row = first_row; row < end_row; ++row, --left) {
         if (left == 0) {
+            progress.has_excess_data |=
+                reader.position() + 8 <= intervals[std::min(interval, intervals.size() - 1)].end;
             reader.next_interval();
             ++interval;
             left = scan_.rows_per_interval;
@@ -81,13 +83,15 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
         if (scan_.is_simple()) restore(rows.differences, count, starts, row, rows, sink);
         else if (count == wanted) restore_sampled(rows.differences, count, starts, row, rows, sink);
         if (count < wanted) {
-            progress = {row, static_cast<std::uint32_t>(count / scan_.mcu_samples)};
+            progress.rows = row;
+            progress.samples = static_cast<std::uint32_t>(count / scan_.mcu_samples);
             std::uint64_t bit = is_there ? reader.position() : intervals.empty() ? 0 : intervals.back().end;
             for (std::size_t i = count; i < entries.size(); ++i) bit -= length_of(entries[i]);
             fail_at(bit, is_invalid, row);
         }
     }
-    progress = {end_row, 0};
+    progress.rows = end_row;
+    progress.has_excess_data |= interval < intervals.size() && reader.position() + 8 <= intervals[interval].end;
 }
 
 void ScanDecoder::fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const {
@@ -178,6 +182,7 @@ bool ScanDecoder::decode_interval_groups(std::span<RowSink* const> sinks) {
         readers.emplace_back(source_, span_of(group), scan_.row_samples(), context_.kernels, context_.arena);
         rows.push_back(allocate_rows());
     }
+    // What is odd goes the other way too, which knows what it means.
     std::atomic<bool> failed{false};
     context_.parallel_for(groups, [&](std::size_t group) {
         if (failed.load(std::memory_order_relaxed)) return;
@@ -189,6 +194,7 @@ bool ScanDecoder::decode_interval_groups(std::span<RowSink* const> sinks) {
         try {
             decode_intervals(span_of(group), row_of(begin_of(group)), row_of(begin_of(group + 1)), readers[group],
                              rows[group], *sinks[group], progress);
+            if (progress.has_excess_data) failed.store(true, std::memory_order_relaxed);
         } catch (...) {
             failed.store(true, std::memory_order_relaxed);
         }
@@ -324,7 +330,7 @@ bool ScanDecoder::decode_parts(std::span<RowSink* const> sinks) {
     }
     const Sequence sequence(parts);
     const std::size_t row_samples = scan_.row_samples();
-    if (sequence.size() < row_samples * scan_.mcu_rows) return false;
+    if (sequence.size() != row_samples * scan_.mcu_rows) return false;
 
     const std::size_t components = scan_.components.size();
     std::vector<std::uint16_t> starts(std::size_t{scan_.mcu_rows} * components);

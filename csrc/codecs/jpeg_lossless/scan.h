@@ -57,8 +57,9 @@ struct ScanData {
 
 // The part of a scan that was asked for. `rows` counts rows of MCUs.
 struct ScanProgress {
-    std::uint32_t rows = 0;     // complete
-    std::uint32_t samples = 0;  // complete pixels of the next, where an MCU is one sample a component
+    std::uint32_t rows = 0;        // complete
+    std::uint32_t samples = 0;     // complete pixels of the next, where an MCU is one sample a component
+    bool has_excess_data = false;  // an interval goes on for a byte or more after its last sample
 };
 
 // Decodes a scan into a sink; throws DecodeError, with `progress` telling how far it came. `make_sink` is called for
