@@ -20,8 +20,7 @@ import json
 import os
 import pickle
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,8 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.pixels import get_decoder, pixel_array
+
+from dcmturbo.cli.peers import quiet
 
 DIGESTS = Path(__file__).parents[1] / "src/dcmturbo/cli/demo.json"
 PACKAGES = (
@@ -47,21 +48,6 @@ UNSETTLED = {
 MAY_DIFFER_BY_1 = {"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91"}
 LOSSY_JPEG = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
 Result = tuple[tuple[int, ...], str, str]  # shape, dtype, SHA-256
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Send what the libraries print to stderr nowhere."""
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def digest(array: np.ndarray) -> Result:

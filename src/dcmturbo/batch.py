@@ -206,12 +206,16 @@ def _decode_batch_core(
             error.__cause__ = failure
         failures.append((k, frame_status, error))
     if status is not None and not status.flags.c_contiguous:
-        status[...] = FrameStatus.OK
-        for k, frame_status, _ in failures:
-            status[k] = frame_status
+        _write_status(status, failures)
     for image, stream in zip(images, streams, strict=True):
         image._warn_of_notes(stream.notes)
     return failures
+
+
+def _write_status(status: np.ndarray, failures: list[Failure]) -> None:
+    status[...] = FrameStatus.OK
+    for k, frame_status, _ in failures:
+        status[k] = frame_status
 
 
 def uses_library(syntax: TransferSyntax) -> bool:
@@ -278,9 +282,7 @@ def _decode_batch_library(
     results = library.map_frames(decode_one, range(len(frames)), threads)
     failures = [result for result in results if result is not None]
     if status is not None:
-        status[...] = FrameStatus.OK
-        for k, frame_status, _ in failures:
-            status[k] = frame_status
+        _write_status(status, failures)
     for which, note in sorted(notes):
         images[which]._warn_of_notes([note])
     return failures
@@ -371,9 +373,7 @@ def decode_library_frame(
     return complaint, form.notes
 
 
-def conclude(
-    failures: list[Failure], frames: np.ndarray, status: np.ndarray | None, *, salvage: bool, count: int
-) -> None:
+def conclude(failures: list[Failure], *, salvage: bool, count: int) -> None:
     """Raise the first failure, or warn of all that salvage left out."""
     if not failures:
         return

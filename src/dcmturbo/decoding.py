@@ -182,7 +182,7 @@ def decode_series(
         )
         for k, _, failure in failures:
             failure.add_note(f"in {_describe(sources[image_of[k]])}")
-        conclude(failures, frames, status, salvage=salvage, count=len(frames))
+        conclude(failures, salvage=salvage, count=len(frames))
         return target
     finally:
         for image in images:
@@ -334,7 +334,7 @@ planar_configuration
 
 
 def _conclude_one(error: Error, frame_status: int) -> None:
-    conclude([(0, frame_status, error)], np.zeros(1, np.uint64), None, salvage=True, count=1)
+    conclude([(0, frame_status, error)], salvage=True, count=1)
 
 
 def _joined(data: Data) -> memoryview:

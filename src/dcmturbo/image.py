@@ -212,7 +212,7 @@ class Image:
             fill_value=fill_value,
             status=status,
         )
-        conclude(failures, selected, status, salvage=salvage, count=len(selected))
+        conclude(failures, salvage=salvage, count=len(selected))
         if out is not None:
             return out
         return target if has_axis else target[0]
