@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "bindings/gil.h"
 #include "dcmturbo.h"
 
 namespace dcmturbo::bindings {

@@ -11,7 +11,7 @@ namespace {
 
 // Called by the core from any of its threads, without Python's lock.
 std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std::size_t size) {
-    const py::gil_scoped_acquire acquire;
+    const GilAcquire acquire;
     auto* source = static_cast<SourceHandle*>(context);
     try {
         const py::object read = source->reader(offset, size);
@@ -69,7 +69,7 @@ DatasetHandle scan(const std::shared_ptr<SourceHandle>& source, bool bare_datase
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_scan(source->handle.get(),
                              (bare_dataset ? 1u : 0u) | (explicit_vr ? 0u : 2u) | (big_endian ? 4u : 0u), &dataset,
                              &error);
@@ -115,7 +115,7 @@ std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& sou
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_index_create(source->handle.get(), &layout, &index, &error);
     }
     check(code, error);
@@ -130,7 +130,7 @@ std::vector<dcmturbo_range> ranges_of(const IndexHandle& index, std::uint64_t fr
         dcmturbo_error error = new_error();
         std::int32_t code = 0;
         {
-            const py::gil_scoped_release release;
+            const GilRelease release;
             code = dcmturbo_index_frame(index.handle.get(), frame, ranges.data(), ranges.size(), &count, first_bit,
                                         &error);
         }
@@ -150,7 +150,7 @@ py::bytes read_frame(const IndexHandle& index, std::uint64_t frame) {
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_index_read_frame(index.handle.get(), frame, to, total, &error);
     }
     check(code, error);
@@ -200,7 +200,7 @@ void bind_datasets(py::module_& m) {
                 dcmturbo_error error = new_error();
                 std::int32_t code = 0;
                 {
-                    const py::gil_scoped_release release;
+                    const GilRelease release;
                     code = abi::guarded(&error, [&] {
                         read = s.handle->source->read_at(offset, static_cast<std::byte*>(info.ptr),
                                                          static_cast<std::size_t>(info.size * info.itemsize));

@@ -88,7 +88,7 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_decode_frames(
             jobs.data(), count, plain_streams.data(), plain_streams.size(), threads, salvage ? 1 : 0, fill_value,
             status_data,
@@ -156,7 +156,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, flags,
                                      &image, threads, salvage ? 1 : 0, fill_value, &status, &error);
     }
@@ -242,7 +242,7 @@ py::object decode_frame_into(const std::string& transfer_syntax, const py::objec
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_decode_frame(transfer_syntax.c_str(), &bytes, 1, &attributes.plain, &format.plain,
                                      (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &image, 1, salvage ? 1 : 0, 0,
                                      &status, &error);
@@ -259,7 +259,7 @@ py::list decode_components(const py::object& data, const HeaderHandle& header, c
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), &error);
     }
     check(code, error);
@@ -279,7 +279,7 @@ void finish_frame(const py::array& from, const Format& format, py::array out) {
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_finish_frame(&source, &format.plain, &image, &error);
     }
     check(code, error);
@@ -305,7 +305,7 @@ py::bytes encode_frame(const std::string& transfer_syntax, const py::array& fram
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, &options, buffer.get(), bound,
                                      &written, &error);
     }

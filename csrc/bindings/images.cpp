@@ -12,8 +12,9 @@ constexpr const char* type_names[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", 
 constexpr const char* format_names[] = {"unknown", "native",   "rle",   "jpeg",   "jpeg_lossless",
                                         "jpegls",  "jpeg2000", "htj2k", "jpegxl", "deflated"};
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
-constexpr const char* note_names[] = {"photometric_overridden", "sign_differs",        "precision_differs", "container",
-                                      "format_differs",         "lossy_under_lossless", "excess_data"};
+constexpr const char* note_names[] = {
+    "photometric_overridden", "sign_differs",         "precision_differs", "container",
+    "format_differs",         "lossy_under_lossless", "excess_data"};
 
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,
@@ -55,7 +56,7 @@ HeaderHandle probe(const py::object& data) {
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_probe(view.bytes(), &header, &error);
     }
     check(code, error);
@@ -68,7 +69,7 @@ void check_codestream(const py::object& data, const HeaderHandle& header) {
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         code = dcmturbo_check(view.bytes(), header.handle.get(), &error);
     }
     check(code, error);

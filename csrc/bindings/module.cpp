@@ -80,11 +80,11 @@ void parallel_for(std::size_t count, std::uint32_t threads, const py::function& 
         PyObject* trace = nullptr;
     } state{body};
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         dcmturbo_parallel_for(
             count, threads,
             [](void* context, std::size_t i) {
-                const py::gil_scoped_acquire acquire;
+                const GilAcquire acquire;
                 auto& inner = *static_cast<State*>(context);
                 try {
                     inner.body(i);

@@ -255,17 +255,14 @@ def test_an_error_comes_back_from_a_child():
     assert caught.code == "truncated"
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 14),
-    reason="csrc/bindings: py::gil_scoped_release takes the lock back in a destructor, and before Python 3.14 that "
-    "ends the thread by an unwinding which a destructor does not let through",
-    strict=False,
-)
-def test_the_pool_at_exit_does_not_hang_or_complain():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_that_decode_while_the_interpreter_ends(threads):
     code = SET_UP + "source = file('RLELossless', 'rle')\nimport threading\n"
-    code += "def busy():\n    while True: dt.decode(source, threads=3)\n"
-    code += "threading.Thread(target=busy, daemon=True).start()\nimport time\ntime.sleep(0.2)\nprint('end')"
-    assert run(code) == "end"
+    code += f"def busy():\n    while True: dt.decode(source, threads={threads})\n"
+    code += "for _ in range(4): threading.Thread(target=busy, daemon=True).start()\n"
+    code += "import time\ntime.sleep(0.1)\nprint('end')"
+    for _ in range(3):
+        assert run(code) == "end"
 
 
 # ---- torch -------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+// Giving the interpreter's lock away and taking it back, also while the interpreter ends.
+#pragma once
+
+#include <cxxabi.h>
+#include <pybind11/pybind11.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace dcmturbo::bindings {
+
+// Before Python 3.14, asking for the lock of an interpreter that ends unwinds the thread (pthread_exit), and an
+// unwinding does not pass the frames of C++ between here and the thread's start: the process would abort. Such a
+// thread, a daemon by necessity, stops here instead; the process is about to end.
+template <typename Take>
+void take_gil(const Take& take) {
+    try {
+        take();
+    } catch (::abi::__forced_unwind&) {
+        for (;;) pause();
+    }
+}
+
+class GilRelease {
+  public:
+    GilRelease() : state_(PyEval_SaveThread()) {}
+    GilRelease(const GilRelease&) = delete;
+    GilRelease& operator=(const GilRelease&) = delete;
+    ~GilRelease() {
+        take_gil([this] { PyEval_RestoreThread(state_); });
+    }
+
+  private:
+    PyThreadState* state_;
+};
+
+// For a thread of any origin.
+class GilAcquire {
+  public:
+    GilAcquire() {
+        take_gil([this] { held_.emplace(); });
+    }
+
+  private:
+    std::optional<pybind11::gil_scoped_acquire> held_;
+};
+
+}  // namespace dcmturbo::bindings
