@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cpu/features.h"
+#include "entropy/block_passes.h"
 #include "entropy/differences.h"
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
@@ -20,6 +21,8 @@ typedef std::uint8_t Block __attribute__((vector_size(64)));
 typedef std::uint8_t ShuffleBlock __attribute__((vector_size(64)));  // what one instruction shuffles across
 constexpr bool shuffles_bytes = true;
 
+#include "entropy/mq.inl"
+#include "entropy/block_passes.inl"
 #include "entropy/differences.inl"
 #include "entropy/packbits.inl"
 #include "kernels/cells.inl"

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cpu/features.h"
+#include "entropy/block_passes.h"
 #include "entropy/differences.h"
 #include "entropy/packbits.h"
 
@@ -24,6 +25,13 @@ struct Kernels {
     void (*count_categories)(const std::uint16_t* differences, std::size_t count, std::uint64_t* frequencies);
     std::uint8_t* (*encode_differences)(const std::uint16_t* differences, std::size_t count,
                                         const DifferenceCode* codes, PendingBits* pending, std::uint8_t* to);
+
+    // JPEG 2000: one coding pass of a code-block; and its coefficients, signed and with one fractional bit.
+    void (*decode_block_pass)(BlockPasses& block, BlockPass pass, bool is_raw);
+    void (*store_block)(const BlockPasses& block, std::size_t width, std::size_t height, std::int32_t* to,
+                        std::size_t stride);
+    void (*store_block_wide)(const BlockPasses& block, std::size_t width, std::size_t height, std::int64_t* to,
+                             std::size_t stride);
 
     // JPEG Lossless: differences out of their entries (returns all entries' bits, or-ed); rows of differences to
     // samples and back; samples of 16 bits, shifted up, to cells of 8 or 16.
