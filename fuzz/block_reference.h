@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace reference {
@@ -110,7 +112,7 @@ class Decoder {
     void renormalise() {
         do {
             a_ <<= 1;
-            c_ = (c_ << 1 | bits_.get()) & 0xffff;  // C < 2^16: hostile data lose what the register cannot hold
+            c_ = (c_ << 1 | bits_.get()) & 0xffff;  // what the register holds, whatever the data
         } while ((a_ & 0x8000) == 0);
     }
     Bits bits_{nullptr, 0, false};
