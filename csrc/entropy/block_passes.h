@@ -18,10 +18,16 @@ inline constexpr std::size_t block_contexts = 19;
 
 enum class BlockPass : std::uint8_t { significance_propagation, magnitude_refinement, clean_up };
 
+// What the contexts of a stripe's column need of its neighbourhood: three bits for each of six rows, from the one above
+// the stripe to the one below: left, own, right. Two words, because a symbol may need the one while the sign for the
+// other is still being decoded.
+struct ColumnFlags {
+    std::uint32_t significant;
+    std::uint32_t negative;  // and significant; of neighbours that share a side only
+};
+
 // A word of a bitmap is 16 columns of a stripe, one bit a coefficient, in the order of the scan (D.1): bit 4 x column
-// + row. One flags word a column of a stripe holds the same significance where its neighbours' contexts need it:
-// three bits for each of six rows, from the one above the stripe to the one below: left, own, right. The bits 32
-// higher are set where the coefficient is negative besides.
+// + row.
 struct BlockPasses {
     std::size_t words = 0;          // of a bitmap in a stripe
     std::size_t stripes = 0;        // of four rows
@@ -38,7 +44,7 @@ struct BlockPasses {
     std::uint64_t* significant = nullptr;
     std::uint64_t* visited = nullptr;  // by the significance propagation pass of this plane
     std::uint64_t* refined = nullptr;  // once at least
-    std::uint64_t* flags = nullptr;    // 16 x words, and a column more on each side
+    ColumnFlags* flags = nullptr;      // 16 x words, and a column more on each side
     // 64 to each word of a bitmap, without margins: the magnitude x 2, the sign at the top.
     void* magnitudes = nullptr;
 

@@ -47,30 +47,36 @@ static inline __attribute__((always_inline)) std::uint64_t existing(const BlockP
 }
 
 // Marks a coefficient in the flags of its neighbours (and in its own).
-static inline __attribute__((always_inline)) void spread_significance(std::uint64_t* column, std::ptrdiff_t pitch,
-                                                                      unsigned row, bool is_causal,
-                                                                      std::uint64_t is_negative) {
-    const std::uint64_t mark = is_negative << 32 | 1;
-    const std::uint64_t here = mark << (3 * row + 3);
-    column[0] |= here << 1;
-    column[-1] |= here << 2;
-    column[1] |= here;
+static inline __attribute__((always_inline)) void spread_significance(ColumnFlags* column, std::ptrdiff_t pitch,
+                                                                      unsigned row, bool is_causal) {
+    const std::uint32_t here = 1u << (3 * row + 3);
+    column[0].significant |= here << 1;
+    column[-1].significant |= here << 2;
+    column[1].significant |= here;
     const OtherStripe other = other_stripes[row];
-    const std::uint64_t told = other.is_told & ~static_cast<unsigned>(is_causal && row == 0);
-    const std::uint64_t there = (mark & (0 - told)) << (other.shift - 1);
-    std::uint64_t* const other_column = column + other.stripes * pitch;
-    other_column[0] |= there << 1;
-    other_column[-1] |= there << 2;
-    other_column[1] |= there;
+    const std::uint32_t told = other.is_told & ~static_cast<unsigned>(is_causal && row == 0);
+    const std::uint32_t there = told << (other.shift - 1);
+    ColumnFlags* const other_column = column + other.stripes * pitch;
+    other_column[0].significant |= there << 1;
+    other_column[-1].significant |= there << 2;
+    other_column[1].significant |= there;
 }
 
-// The sign bit (D.3.2), from the contributions of four neighbours.
-static inline __attribute__((always_inline)) std::uint64_t decode_sign(MqDecoder& mq, BlockPasses& block,
-                                                                       const MqState* states, std::uint64_t flags,
-                                                                       unsigned row) {
-    const std::uint64_t nearby = flags >> (3 * row);
-    const unsigned entry = sign_coding[(nearby & 0xaa) | (nearby >> 33 & 0x55)];
-    return decode_decision(mq, &block.contexts[entry & 0x7f], states) ^ entry >> 7;
+static inline __attribute__((always_inline)) void spread_sign(ColumnFlags* column, std::ptrdiff_t pitch, unsigned row,
+                                                              bool is_causal, std::uint32_t is_negative) {
+    const std::uint32_t here = is_negative << (3 * row + 3);
+    column[0].negative |= here << 1;
+    column[-1].negative |= here << 2;
+    column[1].negative |= here;
+    const OtherStripe other = other_stripes[row];
+    const std::uint32_t told = other.is_told & ~static_cast<unsigned>(is_causal && row == 0) & is_negative;
+    column[other.stripes * pitch].negative |= told << other.shift;
+}
+
+// Context and XOR bit of the sign (D.3.2), from the contributions of four neighbours.
+static inline __attribute__((always_inline)) unsigned sign_entry_of(const ColumnFlags* column, unsigned row) {
+    const std::uint32_t significant = column->significant >> (3 * row) & 0xaa;
+    return sign_coding[significant | (column->negative >> (3 * row + 1) & 0x55)];
 }
 
 template <typename Magnitude>
@@ -89,14 +95,14 @@ static inline __attribute__((always_inline)) void propagate_significance(BlockPa
     MqDecoder mq = block.mq;
     RawDecoder raw = block.raw;
     for (std::size_t stripe = 0; stripe < block.stripes; ++stripe) {
-        std::uint64_t* const row_of_flags = block.flags + (static_cast<std::ptrdiff_t>(stripe) + 1) * flags_pitch + 1;
+        ColumnFlags* const row_of_flags = block.flags + (static_cast<std::ptrdiff_t>(stripe) + 1) * flags_pitch + 1;
         for (std::size_t word = 0; word < block.words; ++word) {
             const std::size_t at = (stripe + 1) * pitch + 1 + word;
             std::uint64_t significant = block.significant[at];
             const std::uint64_t exists = existing(block, stripe, word);
             std::uint64_t rest = neighbourhood(block.significant + at, pitch, is_causal) & ~significant & exists;
             std::uint64_t visited = 0;
-            std::uint64_t* const columns = row_of_flags + 16 * word;
+            ColumnFlags* const columns = row_of_flags + 16 * word;
             Magnitude* const magnitudes =
                 static_cast<Magnitude*>(block.magnitudes) + 64 * (stripe * block.words + word);
             while (rest != 0) {
@@ -105,18 +111,28 @@ static inline __attribute__((always_inline)) void propagate_significance(BlockPa
                 rest ^= bit;
                 visited |= bit;
                 const unsigned row = i & 3;
-                std::uint64_t* const column = columns + (i >> 2);
+                ColumnFlags* const column = columns + (i >> 2);
                 std::uint64_t is_one;
-                if constexpr (is_raw) is_one = decode_raw_bit(raw);
-                else
-                    is_one = decode_decision(mq, &block.contexts[zero_coding[*column >> (3 * row) & neighbour_bits]],
-                                             states);
+                unsigned sign_entry = 0;
+                if constexpr (is_raw) {
+                    is_one = decode_raw_bit(raw);
+                } else {
+                    const unsigned label = zero_coding[column->significant >> (3 * row) & neighbour_bits];
+                    // Looked up before it is known whether there is a sign: if there is, a branch was mispredicted
+                    // as often as not, and all that is left to do then is waited for.
+                    sign_entry = sign_entry_of(column, row);
+                    asm volatile("" : "+r"(sign_entry));
+                    is_one = decode_decision(mq, &block.contexts[label], states);
+                }
                 if (is_one != 0) {
-                    const std::uint64_t is_negative =
-                        is_raw ? decode_raw_bit(raw) : decode_sign(mq, block, states, *column, row);
                     significant |= bit;
                     rest |= static_cast<std::uint64_t>(later_neighbours[row]) << i & ~significant & exists;
-                    spread_significance(column, flags_pitch, row, is_causal, is_negative);
+                    spread_significance(column, flags_pitch, row, is_causal);
+                    std::uint64_t is_negative;
+                    if constexpr (is_raw) is_negative = decode_raw_bit(raw);
+                    else
+                        is_negative = decode_decision(mq, &block.contexts[sign_entry & 0x7f], states) ^ sign_entry >> 7;
+                    spread_sign(column, flags_pitch, row, is_causal, static_cast<std::uint32_t>(is_negative));
                     magnitudes[i] = newly_significant<Magnitude>(plane, is_negative);
                 }
             }
@@ -174,7 +190,7 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
     const unsigned plane = block.plane;
     MqDecoder mq = block.mq;
     for (std::size_t stripe = 0; stripe < block.stripes; ++stripe) {
-        std::uint64_t* const row_of_flags = block.flags + (static_cast<std::ptrdiff_t>(stripe) + 1) * flags_pitch + 1;
+        ColumnFlags* const row_of_flags = block.flags + (static_cast<std::ptrdiff_t>(stripe) + 1) * flags_pitch + 1;
         const bool is_whole = stripe + 1 != block.stripes || block.last_is_whole;
         for (std::size_t word = 0; word < block.words; ++word) {
             const std::size_t at = (stripe + 1) * pitch + 1 + word;
@@ -188,11 +204,12 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
             runs |= runs >> 2;
             runs |= runs >> 1;
             runs = is_whole ? ~runs & first_rows : 0;
-            std::uint64_t* const columns = row_of_flags + 16 * word;
+            ColumnFlags* const columns = row_of_flags + 16 * word;
             Magnitude* const magnitudes =
                 static_cast<Magnitude*>(block.magnitudes) + 64 * (stripe * block.words + word);
             while (rest != 0) {
                 auto i = static_cast<unsigned>(__builtin_ctzll(rest));
+                unsigned sign_entry;
                 if ((runs >> i & 1) != 0) {
                     if (decode_decision(mq, &block.contexts[run_length_context], states) == 0) {
                         rest &= ~(std::uint64_t{15} << i);
@@ -203,17 +220,23 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
                     const auto skipped = high * 2 + static_cast<unsigned>(decode_decision(mq, uniform, states));
                     rest &= ~(((std::uint64_t{2} << skipped) - 1) << i);
                     i += skipped;
+                    sign_entry = sign_entry_of(columns + (i >> 2), i & 3);
                 } else {
                     rest &= rest - 1;
-                    const unsigned label = zero_coding[columns[i >> 2] >> (3 * (i & 3)) & neighbour_bits];
+                    const ColumnFlags* const column = columns + (i >> 2);
+                    const unsigned label = zero_coding[column->significant >> (3 * (i & 3)) & neighbour_bits];
+                    sign_entry = sign_entry_of(column, i & 3);
+                    asm volatile("" : "+r"(sign_entry));
                     if (decode_decision(mq, &block.contexts[label], states) == 0) continue;
                 }
                 const unsigned row = i & 3;
-                std::uint64_t* const column = columns + (i >> 2);
-                const std::uint64_t is_negative = decode_sign(mq, block, states, *column, row);
+                ColumnFlags* const column = columns + (i >> 2);
                 significant |= std::uint64_t{1} << i;
                 runs &= ~(std::uint64_t{16} << (i & ~3u));  // the next column has a neighbour now
-                spread_significance(column, flags_pitch, row, is_causal, is_negative);
+                spread_significance(column, flags_pitch, row, is_causal);
+                const std::uint64_t is_negative =
+                    decode_decision(mq, &block.contexts[sign_entry & 0x7f], states) ^ sign_entry >> 7;
+                spread_sign(column, flags_pitch, row, is_causal, static_cast<std::uint32_t>(is_negative));
                 magnitudes[i] = newly_significant<Magnitude>(plane, is_negative);
             }
             block.significant[at] = significant;

@@ -44,7 +44,7 @@ void lay_out(const CodeBlock& block, std::size_t magnitude_size, Arena& arena, B
     passes.significant = bitmaps;
     passes.visited = bitmaps + bitmap;
     passes.refined = bitmaps + 2 * bitmap;
-    passes.flags = zeroed<std::uint64_t>(arena, passes.flags_pitch() * (passes.stripes + 2));
+    passes.flags = zeroed<ColumnFlags>(arena, passes.flags_pitch() * (passes.stripes + 2));
     passes.magnitudes = zeroed<std::byte>(arena, 64 * passes.words * passes.stripes * magnitude_size);
 }
 
