@@ -62,10 +62,9 @@ struct WordWriter {
         for (std::uint32_t* word = to; word != begin && ++*--word == 0;) {
         }
     }
-    // Returns the last of the words of ones. Two whole ones at least, so that there are two words to start from.
+    // Returns the last word, which is all ones.
     std::uint32_t* finish() {
         *to++ = static_cast<std::uint32_t>(bits << (32 - count)) | (count == 0 ? ~0u : ~0u >> count);
-        *to++ = ~0u;
         *to = ~0u;
         return to;
     }
@@ -109,9 +108,8 @@ void start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, 
     writer.put(0, 1);  // C starts with seven bits of the second byte (C.3.5)
     decoder.last = unstuff<false>(data, size, writer);
     decoder.a = std::uint64_t{0x8000} << 48;
-    decoder.c = std::uint64_t{words[0]} << 32 | words[1];
-    decoder.left = 48 - 15;
-    decoder.next = words + 2;
+    decoder.c = std::uint64_t{words[0]} << 32 | std::uint64_t{1} << 31;
+    decoder.next = words + 1;
 }
 
 void start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder) {

@@ -16,11 +16,12 @@ inline constexpr MqState mq_estimate = 0xffffull << 48;
 
 extern const std::array<MqState, 94> mq_states;
 
-// Registers A and C (C.3.2) in the top 16 bits; below those of C the bits to come.
+// Registers A and C (C.3.2) in the top 16 bits. Below those of C stand the bits to come, a 1 that marks their end, and
+// zeros. The mark is below bit 32 before every decision: then there are 16 bits at least, and one decision shifts in 15
+// at most, because no Qe is 0.
 struct MqDecoder {
     std::uint64_t a;
     std::uint64_t c;
-    std::int64_t left;          // bits to come, less the 15 that one decision may shift in
     const std::uint32_t* next;  // words that follow
     const std::uint32_t* last;  // all ones; read again and again
 };
@@ -34,7 +35,7 @@ struct RawDecoder {
 };
 
 // The words that unstuffing `size` bytes may write.
-constexpr std::size_t unstuffed_bound(std::size_t size) { return size / 4 + 4; }
+constexpr std::size_t unstuffed_bound(std::size_t size) { return size / 4 + 2; }
 
 // Resolve the stuffing of a segment once, so that the steps only shift. Past its end, or a marker, bits are 1 (D.4.1).
 void start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder);

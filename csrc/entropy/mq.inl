@@ -44,11 +44,10 @@ static inline __attribute__((always_inline)) std::uint64_t decode_decision(MqDec
     const int shift = __builtin_clzll(a);
     mq.a = a << shift;
     mq.c = c << shift;
-    mq.left -= shift;
-    if (__builtin_expect(mq.left < 0, 0)) {
-        mq.c |= std::uint64_t{*mq.next} << (1 - mq.left);
+    if (__builtin_expect(static_cast<std::uint32_t>(mq.c) == 0, 0)) {
+        const int mark = __builtin_ctzll(mq.c);
+        mq.c = (mq.c & (mq.c - 1)) | (std::uint64_t{*mq.next} << 1 | 1) << (mark - 32);
         mq.next += mq.next != mq.last;
-        mq.left += 32;
     }
     return (state ^ is_lps) & 1;
 }
