@@ -9,6 +9,7 @@
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
+#include "kernels/wavelet.h"
 
 #if defined(__x86_64__)
 namespace dcmturbo {
@@ -28,6 +29,8 @@ constexpr bool shuffles_bytes = true;
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"
 #include "kernels/prediction.inl"
+#include "kernels/reconstruction.inl"
+#include "kernels/wavelet.inl"
 #include "kernels/table.inl"
 
 #include "cpu/target_end.h"

@@ -9,6 +9,7 @@
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
+#include "kernels/wavelet.h"
 
 #if defined(__aarch64__)
 namespace dcmturbo {
@@ -27,6 +28,8 @@ constexpr bool shuffles_bytes = true;
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"
 #include "kernels/prediction.inl"
+#include "kernels/reconstruction.inl"
+#include "kernels/wavelet.inl"
 #include "kernels/table.inl"
 
 #include "cpu/target_end.h"

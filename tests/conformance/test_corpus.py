@@ -67,13 +67,6 @@ def read_pgx(data: bytes) -> np.ndarray:
 
 # What the libraries cannot return yet: each is a strict xfail, so that the codec which can is noticed.
 NOT_YET = {
-    "iso15444/p0_02.j2k": "subsampled components",
-    "iso15444/p0_05.j2k": "subsampled components",
-    "iso15444/p0_06.j2k": "subsampled components",
-    "iso15444/p0_10.j2k": "subsampled components",
-    "iso15444/p1_01.j2k": "subsampled components",
-    "iso15444/p1_03.j2k": "subsampled components",
-    "iso15444/p1_07.j2k": "subsampled components",
     "htj2k/ds0_ht_03_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
     "htj2k/ds0_ht_05_b11.j2k": "subsampled components",
     "htj2k/ds0_ht_15_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
