@@ -13,7 +13,7 @@ static inline __attribute__((always_inline)) std::uint64_t decode_decision(MqDec
     std::uint64_t c = mq.c;
     std::uint64_t is_lps;  // all ones, or 0
 #if defined(__x86_64__)
-    // Compilers make branches of the choices, and half of them are mispredicted.
+    // Compilers make branches of the choices: 22 to 27 cycles a symbol instead of 14 on a CT.
     std::uint64_t upper = c;
     std::uint64_t is_lower;
     asm("sub %[estimate], %[a]\n\t"
