@@ -14,7 +14,9 @@ DECOMPRESS = shutil.which("opj_decompress")
 needs_openjpeg = pytest.mark.skipif(COMPRESS is None or DECOMPRESS is None, reason="libopenjp2-tools is not installed")
 
 
-def image(width: int, height: int, components: int = 1, bits: int = 8, signed: bool = False, seed: int = 0) -> np.ndarray:
+def image(
+    width: int, height: int, components: int = 1, bits: int = 8, signed: bool = False, seed: int = 0
+) -> np.ndarray:
     """Smooth shapes, an edge and noise in the lower bits: shape (components, height, width)."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
@@ -74,7 +76,8 @@ def check(folder, planes, bits, options, *, signed=False, lossless=True, reduce=
     expected = by_openjpeg(folder, data)
     found = dt.decode_components(data)
     assert [f.shape for f in found] == [e.shape for e in expected]
-    limit = 0 if "-I" not in options.split() else 1
+    # OpenJPEG's constant for high-pass samples is 3e-5 too small, which shows in 16 bits.
+    limit = 0 if "-I" not in options.split() else 1 if bits < 14 else 2
     for f, e, plane in zip(found, expected, planes, strict=True):
         assert np.abs(f.astype(np.int64) - e).max() <= limit
         if lossless:
@@ -177,7 +180,9 @@ def test_region_of_interest(tmp_path, shift):
 
 @needs_openjpeg
 @pytest.mark.parametrize("sampling", ["1x1:2x2:2x2", "1x1:2x1:2x1", "2x1:1x1:1x2"])
-@pytest.mark.parametrize("options", ["-mct 0", "-mct 0 -t 40,40 -p PCRL -n 3", "-mct 0 -d 5,3 -p RPCL", "-mct 0 -p CPRL -I"])
+@pytest.mark.parametrize(
+    "options", ["-mct 0", "-mct 0 -t 40,40 -p PCRL -n 3", "-mct 0 -d 5,3 -p RPCL", "-mct 0 -p CPRL -I"]
+)
 def test_subsampled(tmp_path, sampling, options):
     widths = [tuple(map(int, part.split("x"))) for part in sampling.split(":")]
     planes = image(90, 70, 3)
@@ -231,7 +236,13 @@ def lossless(width: int, height: int) -> tuple[np.ndarray, bytes]:
 
 def frame(data: bytes, array: np.ndarray, **options) -> np.ndarray:
     return dt.decode_frame(
-        data, "JPEG2000Lossless", rows=array.shape[0], columns=array.shape[1], bits_allocated=16, bits_stored=12, **options
+        data,
+        "JPEG2000Lossless",
+        rows=array.shape[0],
+        columns=array.shape[1],
+        bits_allocated=16,
+        bits_stored=12,
+        **options,
     )
 
 
@@ -281,5 +292,5 @@ def test_reduce_beyond_the_levels_is_refused():
     assert [c.shape for c in dt.decode_components(data, reduce=3)] == [(10, 12)]
     with pytest.raises(dt.Error):
         dt.decode_components(data, reduce=20)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="reduce"):
         dt.decode_components(data, reduce=-1)

@@ -6,8 +6,15 @@ namespace dcmturbo {
 
 namespace {
 
+// JPEG and JPEG-LS under this label: the first bytes tell, and another codec decodes it.
+bool is_jpeg(Bytes data) {
+    return data.size() >= 3 && data[0] == std::byte{0xFF} && data[1] == std::byte{0xD8} && data[2] == std::byte{0xFF};
+}
+
 void probe(const Fragments& frame, const PixelAttributes&, Context& context, Header& header) {
-    probe_jpeg2000(frame.contiguous(context.arena), header);
+    const Bytes data = frame.contiguous(context.arena);
+    if (is_jpeg(data)) fail(ErrorCode::other_codec, 0, "expected JPEG 2000, found the start of a JPEG stream");
+    probe_jpeg2000(data, header);
 }
 
 }  // namespace
