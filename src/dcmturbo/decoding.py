@@ -349,7 +349,7 @@ def _refuse_reduce(reduce: int) -> None:
     if reduce < 0:
         raise ValueError(f"reduce is {reduce}; it is at least 0")
     raise DecodeError(
-        "reduce= needs a decoder that discards resolution levels, which none here does for this format yet",
+        "resolution levels are discarded by decode_components, and of JPEG 2000 only: nothing else here does it yet",
         code="unsupported",
     )
 
