@@ -80,6 +80,7 @@ typedef struct dcmturbo_transfer_syntax {
     uint8_t lossless_only;
     uint8_t own;     /* the core decodes it */
     uint8_t library; /* a library codec decodes it */
+    uint8_t encodes; /* the core encodes it */
 } dcmturbo_transfer_syntax;
 
 DCMTURBO_API size_t dcmturbo_transfer_syntax_count(void);
@@ -142,10 +143,22 @@ DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dc
 DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format,
                                            const dcmturbo_image* image, dcmturbo_error* error);
 
-/* The components of a codestream that dcmturbo_probe has read, each at its own size. Component i, of the header's
- * width and height, goes to images[i]: bytes up to a precision of 8 bits, else 16-bit cells. */
+/* What component i of a codestream is once `reduce` resolution levels are discarded (only JPEG 2000 has them). type
+ * is base/component.h, SampleType: the smallest integer that holds its precision and sign. */
+typedef struct dcmturbo_component {
+    uint32_t size;
+    uint32_t width, height;
+    uint8_t type;
+} dcmturbo_component;
+
+DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t reduce,
+                                           dcmturbo_component* component, dcmturbo_error* error);
+
+/* The components of a codestream that dcmturbo_probe has read, each at its own size: component i, as
+ * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
-                                                const dcmturbo_image* images, size_t count, dcmturbo_error* error);
+                                                const dcmturbo_image* images, size_t count, uint32_t reduce,
+                                                uint32_t threads, int32_t salvage, dcmturbo_error* error);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
@@ -275,8 +288,11 @@ typedef struct dcmturbo_api {
                             const dcmturbo_attributes* attributes, const dcmturbo_format* format, uint32_t flags,
                             const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                             uint8_t* status, dcmturbo_error* error);
+    int32_t (*component_at)(const dcmturbo_header* header, size_t i, uint32_t reduce, dcmturbo_component* component,
+                            dcmturbo_error* error);
     int32_t (*decode_components)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                 size_t count, dcmturbo_error* error);
+                                 size_t count, uint32_t reduce, uint32_t threads, int32_t salvage,
+                                 dcmturbo_error* error);
     int32_t (*finish_frame)(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
                             dcmturbo_error* error);
     uint64_t (*encode_bound)(const char* transfer_syntax, const dcmturbo_attributes* attributes);

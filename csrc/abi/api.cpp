@@ -25,6 +25,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .frame_format = dcmturbo_frame_format,
         .check_limits = dcmturbo_check_limits,
         .decode_frame = dcmturbo_decode_frame,
+        .component_at = dcmturbo_component_at,
         .decode_components = dcmturbo_decode_components,
         .finish_frame = dcmturbo_finish_frame,
         .encode_bound = dcmturbo_encode_bound,

@@ -119,6 +119,7 @@ inline const Codec& required_codec(const char* uid) {
     if (syntax.own != nullptr) return *syntax.own;
     // A label of this family may be wrong about the process; the codec says so where it cannot help.
     if (syntax.family == Family::jpeg) return *codec_for(Format::jpeg_lossless);
+    if (syntax.family == Family::jpeg2000) return *codec_for(Format::jpeg2000);
     fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)",
          syntax.name.data(), syntax.uid.data());
 }

@@ -38,6 +38,27 @@ FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& 
     return stream;
 }
 
+// The size and type of a component, without `reduce` of its resolution levels; nothing yet of where it goes.
+ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) {
+    if (reduce > 32 || (reduce > 0 && header.format != Format::jpeg2000))
+        fail(ErrorCode::argument, no_offset, "the format has no %u resolution levels to discard", reduce);
+    const ComponentHeader& component = header.components[i];
+    // ISO/IEC 15444-1, (B-14): corners, not sizes, are divided.
+    const auto reduced = [&](uint32_t begin, uint32_t size) {
+        const uint64_t most = (uint64_t{1} << reduce) - 1;
+        return static_cast<uint32_t>(((uint64_t{begin} + size + most) >> reduce) - ((begin + most) >> reduce));
+    };
+    ComponentOut out;
+    out.width = reduced(component.x, component.width);
+    out.height = reduced(component.y, component.height);
+    const bool is_signed = component.is_signed;
+    out.type = component.precision <= 8    ? (is_signed ? SampleType::i8 : SampleType::u8)
+               : component.precision <= 16 ? (is_signed ? SampleType::i16 : SampleType::u16)
+               : component.precision <= 32 ? (is_signed ? SampleType::i32 : SampleType::u32)
+                                           : SampleType::i64;
+    return out;
+}
+
 FrameIn frame_in(const dcmturbo_image& image, const dcmturbo_attributes& attributes) {
     FrameIn frame;
     frame.base = static_cast<const std::byte*>(image.base);
@@ -113,8 +134,21 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
     });
 }
 
+int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t reduce, dcmturbo_component* component,
+                              dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        if (i >= header->header.components.size())
+            fail(ErrorCode::argument, no_offset, "component %zu of %zu", i, header->header.components.size());
+        const ComponentOut reduced = reduced_component(header->header, i, reduce);
+        component->width = reduced.width;
+        component->height = reduced.height;
+        component->type = static_cast<uint8_t>(reduced.type);
+    });
+}
+
 int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                   size_t count, dcmturbo_error* error) {
+                                   size_t count, uint32_t reduce, uint32_t threads, int32_t salvage,
+                                   dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
         const Codec* codec = codec_for(of.format);
@@ -124,17 +158,21 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
             fail(ErrorCode::argument, no_offset, "%zu images for %zu components", count, of.components.size());
         std::vector<ComponentOut> out;
         for (size_t i = 0; i < count; ++i) {
-            const ComponentHeader& component = of.components[i];
-            out.push_back({static_cast<std::byte*>(images[i].base), images[i].row_stride, images[i].pixel_stride,
-                           component.width, component.height,
-                           component.precision > 8 ? SampleType::u16 : SampleType::u8});
+            out.push_back(reduced_component(of, i, reduce));
+            out.back().base = static_cast<std::byte*>(images[i].base);
+            out.back().row_stride = images[i].row_stride;
+            out.back().sample_stride = images[i].pixel_stride;
         }
+        Options options;
+        options.reduce = static_cast<uint8_t>(reduce);
+        options.salvage = salvage != 0;
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context context{scratch->arena, kernels_for(current.isa), current.limits};
+        unsigned team = resolve_threads(threads, current);
+        give_team(context, team);
         const Bytes bytes = bytes_from(data);
-        Options options;
         options.category_16_has_bits = current.category_16_has_bits;
         codec->decode_components(Fragments(bytes), of, out, options, context);
     });

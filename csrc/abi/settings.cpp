@@ -72,5 +72,6 @@ int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syntax* to) {
     to->lossless_only = from.lossless_only ? 1 : 0;
     to->own = from.own != nullptr ? 1 : 0;
     to->library = from.library ? 1 : 0;
+    to->encodes = from.own != nullptr && from.own->encode != nullptr ? 1 : 0;
     return DCMTURBO_OK;
 }

@@ -54,14 +54,31 @@ std::byte* Arena::allocate_checked(std::size_t count, std::size_t size) {
     return allocate(checked_multiply(count, size));
 }
 
+void Arena::rewind(const Mark& mark) {
+    peak_ = std::max(peak_, total_);
+    if (chunks_.size() == mark.chunks) {
+        used_ = mark.used;
+    } else {
+        // The newest chunk is the largest: it stays for what comes next.
+        while (chunks_.size() > mark.chunks + 1) {
+            const auto oldest = chunks_.begin() + static_cast<std::ptrdiff_t>(mark.chunks);
+            ::operator delete (oldest->base, std::align_val_t{alignment});
+            chunks_.erase(oldest);
+        }
+        used_ = 0;
+    }
+    total_ = mark.total;
+}
+
 void Arena::reset() {
     if (chunks_.size() > 1) {
-        const std::size_t wanted = total_;
+        const std::size_t wanted = std::max(total_, peak_);
         release_chunks();
         chunks_.push_back({new_block(wanted), wanted});
     }
     used_ = 0;
     total_ = 0;
+    peak_ = 0;
 }
 
 void Arena::trim(std::size_t keep) {

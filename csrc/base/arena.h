@@ -31,6 +31,13 @@ class Arena {
     // that a steady state allocates nothing.
     void reset();
 
+    // What has been allocated since mark() becomes free again with rewind(): marks nest.
+    struct Mark {
+        std::size_t chunks, used, total;
+    };
+    [[nodiscard]] Mark mark() const { return {chunks_.size(), used_, total_}; }
+    void rewind(const Mark& mark);
+
     // Gives memory back beyond `keep` bytes: a rare huge frame must not stay resident forever.
     void trim(std::size_t keep);
 
@@ -48,7 +55,8 @@ class Arena {
 
     std::vector<Chunk> chunks_;
     std::size_t used_ = 0;   // within the last chunk
-    std::size_t total_ = 0;  // of all allocations since the last reset
+    std::size_t total_ = 0;  // of all allocations since the last reset, those rewound apart
+    std::size_t peak_ = 0;   // the most that this has been
     std::uint64_t cap_ = ~std::uint64_t{0};
 };
 

@@ -45,6 +45,8 @@ enum class Format : std::uint8_t {
 struct ComponentHeader {
     std::uint32_t width = 0;  // samples
     std::uint32_t height = 0;
+    std::uint32_t x = 0;  // of the first sample, counted in samples: JPEG 2000 has images that begin anywhere
+    std::uint32_t y = 0;
     std::uint32_t horizontal_step = 1;  // grid points a sample: XRsiz; for JPEG Hmax/H where that divides
     std::uint32_t vertical_step = 1;
     std::uint8_t precision = 0;  // bits

@@ -252,15 +252,34 @@ py::object decode_frame_into(const std::string& transfer_syntax, const py::objec
     return py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
 }
 
-py::list decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays) {
+// Shape and dtype of a component without `reduce` of its resolution levels.
+std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint32_t reduce) {
+    static constexpr const char* types[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"};
+    dcmturbo_component component{};
+    component.size = sizeof component;
+    dcmturbo_error error = new_error();
+    check(dcmturbo_component_at(header.handle.get(), i, reduce, &component, &error), error);
+    return {py::make_tuple(component.height, component.width), py::str(types[component.type])};
+}
+
+py::list decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
+                           std::uint32_t reduce, std::uint32_t threads, bool salvage) {
     const BufferView view(data);
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
+        const auto [shape, type] = component_of(header, i, reduce);
+        if (array.ndim() != 2 || !py::make_tuple(array.shape(0), array.shape(1)).equal(shape) ||
+            !array.dtype().equal(py::dtype::from_args(type)))
+            throw py::value_error("an array has another shape or dtype than its component");
+    }
     std::vector<dcmturbo_image> images;
     for (const py::handle array : arrays) images.push_back(image_of(py::reinterpret_borrow<py::array>(array)));
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
         const GilRelease release;
-        code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), &error);
+        code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), reduce,
+                                          threads, salvage ? 1 : 0, &error);
     }
     check(code, error);
     return arrays;
@@ -369,7 +388,9 @@ void bind_frames(py::module_& m) {
     m.def("decode_frame_into", decode_frame_into, py::arg("transfer_syntax"), py::arg("data"), py::arg("attributes"),
           py::arg("format"), py::arg("out"), py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"),
           py::arg("salvage"));
-    m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"));
+    m.def("component", component_of, py::arg("header"), py::arg("index"), py::arg("reduce"));
+    m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"),
+          py::arg("reduce"), py::arg("threads"), py::arg("salvage"));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
     m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"),
           py::kw_only(), py::arg("selection_value") = 0, py::arg("restart_rows") = 0);

@@ -66,7 +66,8 @@ py::list transfer_syntaxes() {
         syntax.size = sizeof syntax;
         dcmturbo_transfer_syntax_at(i, &syntax);
         result.append(py::make_tuple(syntax.uid, syntax.keyword, syntax.name, syntax.family, syntax.encapsulated != 0,
-                                     syntax.lossless_only != 0, syntax.own != 0, syntax.library != 0));
+                                     syntax.lossless_only != 0, syntax.own != 0, syntax.library != 0,
+                                     syntax.encodes != 0));
     }
     return result;
 }

@@ -1,5 +1,6 @@
 #include "codecs/registry.h"
 
+#include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/native/codec.h"
 #include "codecs/rle/codec.h"
@@ -62,12 +63,14 @@ const TransferSyntax table[] = {
     {"1.2.840.10008.1.2.4.81", "JPEGLSNearLossless", "JPEG-LS Lossy (Near-Lossless) Image Compression", Family::jpegls,
      true, false, nullptr, true},
     {"1.2.840.10008.1.2.4.90", "JPEG2000Lossless", "JPEG 2000 Image Compression (Lossless Only)", Family::jpeg2000,
-     true, true, nullptr, true},
-    {"1.2.840.10008.1.2.4.91", "JPEG2000", "JPEG 2000 Image Compression", Family::jpeg2000, true, false, nullptr, true},
+     true, true, &jpeg2000_codec, true},
+    {"1.2.840.10008.1.2.4.91", "JPEG2000", "JPEG 2000 Image Compression", Family::jpeg2000, true, false,
+     &jpeg2000_codec, true},
     {"1.2.840.10008.1.2.4.92", "JPEG2000MCLossless",
-     "JPEG 2000 Part 2 Multi-component Image Compression (Lossless Only)", Family::jpeg2000, true, true, nullptr, true},
+     "JPEG 2000 Part 2 Multi-component Image Compression (Lossless Only)", Family::jpeg2000, true, true,
+     &jpeg2000_codec, true},
     {"1.2.840.10008.1.2.4.93", "JPEG2000MC", "JPEG 2000 Part 2 Multi-component Image Compression", Family::jpeg2000,
-     true, false, nullptr, true},
+     true, false, &jpeg2000_codec, true},
     {"1.2.840.10008.1.2.4.94", "JPIPReferenced", "JPIP Referenced", Family::referenced, false, false, nullptr, false},
     {"1.2.840.10008.1.2.4.95", "JPIPReferencedDeflate", "JPIP Referenced Deflate", Family::referenced, false, false,
      nullptr, false},
@@ -144,6 +147,7 @@ const Codec* codec_for(Format format) {
         case Format::native: return &native_codec;
         case Format::rle: return &rle_codec;
         case Format::jpeg_lossless: return &jpeg_lossless_codec;
+        case Format::jpeg2000: return &jpeg2000_codec;
         default: return nullptr;
     }
 }

@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "cpu/features.h"
+#include "entropy/block_passes.h"
 #include "entropy/differences.h"
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
+#include "kernels/wavelet.h"
 
 #if defined(__x86_64__)
 namespace dcmturbo {
@@ -20,11 +22,17 @@ typedef std::uint8_t Block __attribute__((vector_size(32)));
 typedef std::uint8_t ShuffleBlock __attribute__((vector_size(16)));  // what one instruction shuffles across
 constexpr bool shuffles_bytes = true;
 
+#include "entropy/mq.inl"
+
+#include "entropy/block_passes.inl"
 #include "entropy/differences.inl"
 #include "entropy/packbits.inl"
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"
 #include "kernels/prediction.inl"
+#include "kernels/reconstruction.inl"
+#include "kernels/wavelet.inl"
+
 #include "kernels/table.inl"
 
 #include "cpu/target_end.h"

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cpu/features.h"
+#include "entropy/block_passes.h"
 #include "entropy/differences.h"
 #include "entropy/packbits.h"
 
@@ -25,6 +26,13 @@ struct Kernels {
     std::uint8_t* (*encode_differences)(const std::uint16_t* differences, std::size_t count,
                                         const DifferenceCodes& codes, PendingBits* pending, std::uint8_t* to);
 
+    // JPEG 2000: one coding pass of a code-block; and its coefficients, signed and with one fractional bit.
+    void (*decode_block_pass)(BlockPasses& block, BlockPass pass, bool is_raw);
+    void (*store_block)(const BlockPasses& block, std::size_t width, std::size_t height, std::int32_t* to,
+                        std::size_t stride);
+    void (*store_block_wide)(const BlockPasses& block, std::size_t width, std::size_t height, std::int64_t* to,
+                             std::size_t stride);
+
     // JPEG Lossless: differences out of their entries (returns all entries' bits, or-ed); those of each component
     // out of pixels; rows of differences to samples and back; samples of 16 bits, shifted up, to cells of 8 or 16.
     std::uint32_t (*extract_differences)(const DifferenceEntry* entries, std::uint16_t* to, std::size_t count);
@@ -36,6 +44,38 @@ struct Kernels {
                            std::uint16_t* to, std::size_t count, std::size_t step);
     void (*narrow_row)(const std::uint16_t* row, std::uint8_t* to, std::size_t count, unsigned shift);
     void (*shift_row)(const std::uint16_t* row, std::uint16_t* to, std::size_t count, unsigned shift);
+
+    // JPEG 2000 (wavelet.inl, reconstruction.inl): a row out of its low-pass and high-pass halves; the vertical steps
+    // on a row between two others.
+    void (*synthesise_row_5_3)(const std::int32_t* low, const std::int32_t* high, std::int32_t* to,
+                               std::int32_t* scratch, std::size_t count, bool odd);
+    void (*synthesise_row_5_3_wide)(const std::int64_t* low, const std::int64_t* high, std::int64_t* to,
+                                    std::int64_t* scratch, std::size_t count, bool odd);
+    void (*synthesise_row_9_7)(const float* low, const float* high, float* to, float* scratch, std::size_t count,
+                               bool odd, float low_scale, float high_scale);
+    void (*lift_low_5_3)(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count);
+    void (*lift_high_5_3)(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count);
+    void (*lift_low_5_3_wide)(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                              std::size_t count);
+    void (*lift_high_5_3_wide)(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                               std::size_t count);
+    void (*lift_9_7)(float* row, const float* above, const float* below, std::size_t count, float factor);
+
+    // Coefficients with one fractional bit, to integers or, in the same memory, to floats times `scale`.
+    void (*halve_coefficients)(std::int32_t* row, std::size_t count);
+    void (*scale_coefficients)(std::int32_t* row, std::size_t count, float scale);
+
+    // Inverse component transforms in place; level shift, clamping and narrowing; rounding within bounds (below 2^22;
+    // row may be to).
+    void (*inverse_rct)(std::int32_t* y, std::int32_t* cb, std::int32_t* cr, std::size_t count);
+    void (*inverse_ict)(float* y, float* cb, float* cr, std::size_t count);
+    void (*store_row8)(const std::int32_t* row, std::uint8_t* to, std::size_t count, std::int32_t shift,
+                       std::int32_t low, std::int32_t high);
+    void (*store_row16)(const std::int32_t* row, std::uint16_t* to, std::size_t count, std::int32_t shift,
+                        std::int32_t low, std::int32_t high);
+    void (*store_row32)(const std::int32_t* row, std::uint32_t* to, std::size_t count, std::int32_t shift,
+                        std::int32_t low, std::int32_t high);
+    void (*round_row)(const float* row, std::int32_t* to, std::size_t count, float low, float high);
 
     // Byte planes, the most significant first, to cells and back. The merged 16-bit cell may be corrected
     // on the way (see correct16).

@@ -148,10 +148,7 @@ class Batch {
             scratch.arena.reset();
             Context context{scratch.arena, kernels_, settings_.limits};
             unsigned team = policy_.threads;
-            if (jobs_.size() == 1 && team > 1) {
-                context.team = &team;
-                context.team_run = run_team;
-            }
+            if (jobs_.size() == 1) give_team(context, team);
             check_limits(stream.format, 1, settings_.limits);
             const Fragments fragments = load(job, scratch);
             return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame), policy_, settings_,
@@ -186,6 +183,12 @@ class Batch {
 
 }  // namespace
 
+void give_team(Context& context, unsigned& threads) {
+    if (threads < 2) return;
+    context.team = &threads;
+    context.team_run = run_team;
+}
+
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits) {
     if (format.pixels() > limits.max_pixels) {
         fail(ErrorCode::limit, no_offset,
@@ -211,10 +214,7 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
     scratch->arena.reset();
     Context context{scratch->arena, kernels_for(settings.isa), settings.limits};
     unsigned team = policy.threads;
-    if (team > 1) {
-        context.team = &team;
-        context.team_run = run_team;
-    }
+    give_team(context, team);
     if (!policy.salvage) return decode_loaded(fragments, stream, base, 0, policy, settings, *scratch, context);
     FrameFailure failure =
         guarded([&] { return decode_loaded(fragments, stream, base, 0, policy, settings, *scratch, context); });

@@ -67,6 +67,9 @@ std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::spa
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
                               const DecodePolicy& policy, const Settings& settings);
 
+// Lets a codec use `threads` of the pool, which must outlive the context, where that is more than one.
+void give_team(Context& context, unsigned& threads);
+
 // Throws DecodeError(limit) where the settings do not allow `frames` such frames.
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);
 

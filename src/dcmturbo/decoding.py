@@ -349,7 +349,7 @@ def _refuse_reduce(reduce: int) -> None:
     if reduce < 0:
         raise ValueError(f"reduce is {reduce}; it is at least 0")
     raise DecodeError(
-        "reduce= needs a JPEG 2000 decoder that discards resolution levels, which no codec here does yet",
+        "resolution levels are discarded by decode_components, and of JPEG 2000 only: nothing else here does it yet",
         code="unsupported",
     )
 
@@ -380,8 +380,8 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
         (``.code == "unsupported"``): subsampled ones, and `reduce`.
     """
     salvage = check_on_error(on_error)
-    if reduce:
-        _refuse_reduce(reduce)
+    if reduce < 0:
+        raise ValueError(f"reduce is {reduce}; it is at least 0")
     joined = _joined(data)
     header = _core.probe(joined)
     if header.format == "jpegxl":
@@ -389,7 +389,13 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
             "decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported"
         )
     if header.format in OWN_FORMATS and config.prefer == "own":
-        return _own_components(joined, header)
+        try:
+            return _own_components(joined, header, reduce, salvage)
+        except DecodeError as error:
+            if error.code != "other_codec":
+                raise
+    if reduce:
+        _refuse_reduce(reduce)
     first = header.components[0]
     if header.subsampled:
         raise DecodeError(
@@ -416,13 +422,11 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
 
 
-def _own_components(data: memoryview, header: _core.Header) -> list[np.ndarray]:
+def _own_components(data: memoryview, header: _core.Header, reduce: int, salvage: bool) -> list[np.ndarray]:
     _check_component_limits(header)
-    arrays = [
-        new_array((component.height, component.width), np.dtype(np.uint8 if component.precision <= 8 else np.uint16))
-        for component in header.components
-    ]
-    return _core.decode_components(data, header, arrays)
+    described = [_core.component(header, i, reduce) for i in range(len(header.components))]
+    arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
+    return _core.decode_components(data, header, arrays, reduce, 1, salvage)
 
 
 def _check_component_limits(header: _core.Header) -> None:

@@ -113,7 +113,7 @@ def encode_frame(
     )
     if syntax.keyword == "ExplicitVRBigEndian":
         raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
-    if syntax.own and not (config.prefer == "library" and library.encodes(syntax.uid)):
+    if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
         chosen = _own_options(syntax, options)
         try:
             return _core.encode_frame(syntax.uid, frame, attributes, **chosen)

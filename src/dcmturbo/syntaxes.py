@@ -21,6 +21,7 @@ class TransferSyntax(NamedTuple):
     lossless_only: bool
     own: bool
     library: bool
+    encodes: bool
 
     @property
     def decodable(self) -> bool:
@@ -36,7 +37,7 @@ class TransferSyntax(NamedTuple):
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
 
 # Formats whose frames the core decodes itself, whatever their label says.
-OWN_FORMATS = frozenset({"native", "rle", "jpeg_lossless"})
+OWN_FORMATS = frozenset({"native", "rle", "jpeg_lossless", "jpeg2000"})
 
 _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
     syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES

@@ -67,13 +67,6 @@ def read_pgx(data: bytes) -> np.ndarray:
 
 # What the libraries cannot return yet: each is a strict xfail, so that the codec which can is noticed.
 NOT_YET = {
-    "iso15444/p0_02.j2k": "subsampled components",
-    "iso15444/p0_05.j2k": "subsampled components",
-    "iso15444/p0_06.j2k": "subsampled components",
-    "iso15444/p0_10.j2k": "subsampled components",
-    "iso15444/p1_01.j2k": "subsampled components",
-    "iso15444/p1_03.j2k": "subsampled components",
-    "iso15444/p1_07.j2k": "subsampled components",
     "htj2k/ds0_ht_03_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
     "htj2k/ds0_ht_05_b11.j2k": "subsampled components",
     "htj2k/ds0_ht_15_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
@@ -86,7 +79,7 @@ def components_of(kind: str) -> list:
         if kind not in entry:
             continue
         marks = []
-        if reason := NOT_YET.get(entry["file"]) or ("reduce" if entry.get("reduce") else None):
+        if reason := NOT_YET.get(entry["file"]):
             marks.append(pytest.mark.xfail(reason=f"not with the library codecs: {reason}", raises=dt.DecodeError))
         parameters.append(pytest.param(entry, id=entry["file"], marks=marks))
     return parameters

@@ -43,11 +43,22 @@ def has_pixels(ds: pydicom.Dataset) -> bool:
     return any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 
 
-def assert_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
+def assert_equal(ours: np.ndarray, theirs: np.ndarray, limit: int = 0) -> None:
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype.newbyteorder("=")
     assert ours.dtype.isnative
-    np.testing.assert_array_equal(ours, theirs)
+    if limit == 0:
+        np.testing.assert_array_equal(ours, theirs)
+    else:
+        assert np.abs(ours.astype(np.int64) - theirs.astype(np.int64)).max() <= limit
+
+
+def limit_of(ds: pydicom.Dataset) -> int:
+    """What right decoders may differ by: 1 for irreversible JPEG 2000 (docs/equality.md)."""
+    if ds.file_meta.TransferSyntaxUID not in (pydicom.uid.JPEG2000, pydicom.uid.JPEG2000Lossless):
+        return 0
+    frames = pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames") or 1))
+    return 0 if dt.probe(next(frames)).lossless else 1
 
 
 def test_there_are_files_of_both_packages():
@@ -65,7 +76,7 @@ def test_equal_to_pydicom(path, raw):
         return
     ours = quietly(dt.decode, path, raw=raw)
     theirs = by_pydicom(ds, raw)
-    assert_equal(ours, theirs)
+    assert_equal(ours, theirs, limit_of(ds))
     with quietly(dt.open, path, raw=raw) as image:
         assert image.shape == theirs.shape
         assert image.dtype == ours.dtype
@@ -78,7 +89,7 @@ def test_equal_to_pydicom_by_way_of_a_dataset(path):
         with pytest.raises((dt.NoPixelData, dt.UnsupportedTransferSyntax)):
             quietly(dt.decode, ds)
         return
-    assert_equal(quietly(dt.decode, ds, raw=True), by_pydicom(ds, True))
+    assert_equal(quietly(dt.decode, ds, raw=True), by_pydicom(ds, True), limit_of(ds))
 
 
 def by_gdcm(path: Path) -> np.ndarray:

@@ -109,7 +109,7 @@ def _cases() -> list[Case]:
         else:
             kinds = [((19, 27), "u1", 8, None), ((17, 23), "u2", 12, None), ((15, 21), "i2", 16, None)]
             kinds += [((19, 27, 3), "u1", 8, "RGB")]
-        if syntax.own:
+        if syntax.encodes:
             wide = 16 if syntax.family == "jpeg" else 64  # the most bits of a sample
             kinds += [((9, 11), "u4", min(wide, 32), None), ((7, 5), "i8", wide, None), ((6, 9, 3), "u2", 16, "RGB")]
         cases += [Case(syntax, *kind, lossy=lossy) for kind in kinds]

@@ -182,7 +182,8 @@ def test_shipped_files_are_as_with_the_other_plugins(path):
             continue
         lossy_12 = uid == JPEG_12 and ds.BitsStored == 12
         if theirs is not None:
-            assert_same(ours, theirs, tolerance=1 if lossy_12 else 0)
+            irreversible = path.name == "JPEG2000.dcm"
+            assert_same(ours, theirs, tolerance=1 if lossy_12 or irreversible else 0)
         frames = ours[0] if ours[1]["number_of_frames"] > 1 else ours[0][np.newaxis]
         # The floor beneath, and each frame for itself.
         floor = quietly(untouched(uid).as_array, ds, raw=raw, decoding_plugin="dcmturbo" if uid.is_encapsulated else "")

@@ -6,70 +6,14 @@
 
 #include "base/endian.h"
 #include "base/error.h"
-#include "codecs/jpeg/markers.h"
+#include "codecs/jpeg2000/codestream.h"
 
 namespace dcmturbo {
 
 namespace {
 
+using namespace jpeg2000;
 using jpeg::Segment;
-
-// 15444-1 Table A.2, 15444-2 Table A.2, 15444-15 Table A.1.
-enum Code : std::uint8_t {
-    SOC = 0x4F,
-    CAP = 0x50,
-    SIZ = 0x51,
-    COD = 0x52,
-    COC = 0x53,
-    TLM = 0x55,
-    QCD = 0x5C,
-    QCC = 0x5D,
-    RGN = 0x5E,
-    POC = 0x5F,
-    PPM = 0x60,
-    MCT = 0x74,
-    MCC = 0x75,
-    MCO = 0x77,
-    SOT = 0x90,
-    SOP = 0x91,
-    EPH = 0x92,
-    SOD = 0x93,
-    EOC = 0xD9,
-};
-
-constexpr std::size_t longest_component_count = 16384;
-
-// 15444-1 A.1.1: markers FF30 to FF3F, SOC, SOD, EOC and EPH have no segment. Here, unlike in JPEG,
-// nothing may pad before a marker.
-Segment next_segment(Bytes data, std::size_t& at) {
-    const std::size_t left = data.size() - at;
-    if (left < 2) fail(ErrorCode::truncated, data.size(), "expected a marker, found the end of the data");
-    Segment segment;
-    segment.offset = at;
-    segment.code = std::to_integer<std::uint8_t>(data[at + 1]);
-    const auto code = static_cast<unsigned>(segment.code);
-    if (data[at] != std::byte{0xFF} || segment.code < 0x30) {
-        fail(ErrorCode::malformed, at, "expected a marker, found bytes %02X%02X", std::to_integer<unsigned>(data[at]),
-             code);
-    }
-    at += 2;
-    segment.parameters_offset = at;
-    if (segment.code < 0x40 || segment.code == SOC || segment.code == SOD || segment.code == EOC || segment.code == EPH)
-        return segment;
-    if (left < 4) fail(ErrorCode::truncated, data.size(), "the data end in the length of marker FF%02X", code);
-    const std::size_t length = load_be<std::uint16_t>(data.data() + at);
-    if (length < 2)
-        fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
-    if (length > left - 2) {
-        fail(ErrorCode::truncated, data.size(),
-             "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code, segment.offset, length,
-             left - 2);
-    }
-    segment.parameters = data.subspan(at + 2, length - 2);
-    segment.parameters_offset = at + 2;
-    at += length;
-    return segment;
-}
 
 // --- boxes: 15444-1 Annex I -----------------------------------------------------------------
 
@@ -77,11 +21,6 @@ constexpr std::uint32_t box_type(const char (&name)[5]) {
     return static_cast<std::uint32_t>(static_cast<unsigned char>(name[0])) << 24 |
            static_cast<std::uint32_t>(static_cast<unsigned char>(name[1])) << 16 |
            static_cast<std::uint32_t>(static_cast<unsigned char>(name[2])) << 8 | static_cast<unsigned char>(name[3]);
-}
-
-bool starts_codestream(Bytes data) {
-    constexpr unsigned char start[4] = {0xFF, SOC, 0xFF, SIZ};
-    return data.size() >= 4 && std::memcmp(data.data(), start, 4) == 0;
 }
 
 // The length of a contiguous codestream box is a claim, believed where EOC stands before its end
@@ -141,53 +80,6 @@ void find_codestream(Bytes data, Header& header) {
 
 // --- main header ----------------------------------------------------------------------------
 
-std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-// 15444-1 A.5.1
-struct Size {
-    std::uint16_t capabilities = 0;
-    std::uint32_t x_end = 0, y_end = 0, x_origin = 0, y_origin = 0;
-    std::uint32_t tile_width = 0, tile_height = 0, tile_x = 0, tile_y = 0;
-    std::size_t components = 0;
-
-    [[nodiscard]] std::uint64_t tiles() const {
-        return std::uint64_t{ceil_divide(x_end - tile_x, tile_width)} * ceil_divide(y_end - tile_y, tile_height);
-    }
-};
-
-Size read_size(const Segment& segment) {
-    Size size;
-    size.capabilities = segment.u16(0);
-    size.x_end = segment.u32(2);
-    size.y_end = segment.u32(6);
-    size.x_origin = segment.u32(10);
-    size.y_origin = segment.u32(14);
-    size.tile_width = segment.u32(18);
-    size.tile_height = segment.u32(22);
-    size.tile_x = segment.u32(26);
-    size.tile_y = segment.u32(30);
-    size.components = segment.u16(34);
-    if (size.x_origin >= size.x_end || size.y_origin >= size.y_end) {
-        fail(ErrorCode::malformed, segment.offset, "SIZ: the image area is empty");
-    }
-    // A.5.1: the first tile holds the image's origin.
-    const bool first_tile_right = size.tile_width != 0 && size.tile_height != 0 && size.tile_x <= size.x_origin &&
-                                  size.tile_y <= size.y_origin && size.x_origin - size.tile_x < size.tile_width &&
-                                  size.y_origin - size.tile_y < size.tile_height;
-    if (!first_tile_right)
-        fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not hold the image's origin");
-    if (size.tiles() > 65535) {
-        fail(ErrorCode::malformed, segment.offset, "SIZ: 65535 tiles are allowed, found %llu",
-             static_cast<unsigned long long>(size.tiles()));
-    }
-    if (size.components < 1 || size.components > longest_component_count) {
-        fail(ErrorCode::malformed, segment.offset, "SIZ: 1 to 16384 components are allowed, found %zu",
-             size.components);
-    }
-    segment.require(36 + 3 * size.components);
-    return size;
-}
-
 void fill_components(const Segment& segment, const Size& size, Header& header) {
     header.width = size.x_end - size.x_origin;
     header.height = size.y_end - size.y_origin;
@@ -210,10 +102,10 @@ void fill_components(const Segment& segment, const Size& size, Header& header) {
                  "SIZ: component %zu is sampled every 0 grid points", i);
         }
         // 15444-1 B.2
-        component.width =
-            ceil_divide(size.x_end, component.horizontal_step) - ceil_divide(size.x_origin, component.horizontal_step);
-        component.height =
-            ceil_divide(size.y_end, component.vertical_step) - ceil_divide(size.y_origin, component.vertical_step);
+        component.x = ceil_divide(size.x_origin, component.horizontal_step);
+        component.y = ceil_divide(size.y_origin, component.vertical_step);
+        component.width = ceil_divide(size.x_end, component.horizontal_step) - component.x;
+        component.height = ceil_divide(size.y_end, component.vertical_step) - component.y;
         if (component.horizontal_step != 1 || component.vertical_step != 1) header.subsampled = true;
         // JPEG 2000 has no identifiers: the index serves.
         component.identifier = static_cast<std::uint8_t>(i);
@@ -333,29 +225,7 @@ std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
     return segment.offset;
 }
 
-Bytes codestream_of(Bytes data, const Header& header) {
-    const std::uint64_t offset = std::min<std::uint64_t>(header.codestream_offset, data.size());
-    return data.subspan(offset, std::min<std::uint64_t>(header.codestream_size, data.size() - offset));
-}
-
 // --- tile-parts: 15444-1 A.4.2 --------------------------------------------------------------
-
-struct TilePart {
-    std::size_t offset;
-    std::uint16_t tile;
-    std::uint32_t length;  // Psot
-    std::uint8_t index;    // TPsot
-    std::uint8_t count;    // TNsot, 0: not stated here
-};
-
-TilePart read_tile_part(const Segment& segment) {
-    TilePart part{segment.offset, segment.u16(0), segment.u32(2), segment.u8(6), segment.u8(7)};
-    // 12 is an SOT alone, without SOD: files hold it.
-    if (part.length != 0 && part.length < 12) {
-        fail(ErrorCode::malformed, segment.offset, "SOT states a tile-part of %u bytes", part.length);
-    }
-    return part;
-}
 
 bool ends_with_eoc(Bytes data) {
     return data.size() >= 2 && data[data.size() - 2] == std::byte{0xFF} && data[data.size() - 1] == std::byte{EOC};

@@ -344,6 +344,10 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
     else:
         given = description._asdict()
         del given["keyword"]
+        if header is not None and header.format == "jpeg2000" and out.dtype.kind in "iu":
+            # As above: the sign is the codestream's here, and pydicom corrects it on its side.
+            given["pixel_representation"] = int(header.components[0].is_signed)
+            out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
         decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
     return _Coded(samples, form.photometric_interpretation, form.notes)
 

@@ -1,0 +1,313 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/packet.h"
+#include "codecs/jpeg2000/sample_rows.h"
+#include "codecs/jpeg2000/tile_decoder.h"
+#include "codecs/jpeg2000/tile_part.h"
+
+namespace dcmturbo::jpeg2000 {
+
+namespace {
+
+// Parts of a tile's rows that a team works on at the same time.
+constexpr std::size_t max_slots = 16;
+constexpr std::uint32_t rows_per_slot = 32;
+
+class FrameDecoder {
+  public:
+    FrameDecoder(const Fragments& frame, const Header& header, const Options& options, Context& context)
+        : options_(options), context_(context) {
+        if (header.format != Format::jpeg2000)
+            fail(ErrorCode::other_codec, 0, "the frame is not JPEG 2000 Part 1 (ISO/IEC 15444-1)");
+        codestream_.read(codestream_of(frame.contiguous(context.arena), header));
+        if (codestream_.components.size() != header.components.size())
+            fail(ErrorCode::argument, no_offset, "the header is that of another frame");
+        for (const ComponentSize& component : codestream_.components)
+            is_subsampled_ = is_subsampled_ || component.horizontal_step != 1 || component.vertical_step != 1;
+        require_bounded_work();
+    }
+
+    void decode_pixels(const FrameOut& out) {
+        if (out.format.samples_per_pixel != codestream_.components.size())
+            fail(ErrorCode::argument, no_offset, "the header is that of another frame");
+        if (is_subsampled_) return decode_subsampled(out);
+        const Rectangle image = component_area(0);
+        if (image.width() != out.format.columns || image.height() != out.format.rows)
+            fail(ErrorCode::argument, no_offset, "the output has another size than the image");
+        PixelSink sink(out, codestream_.components, slots(), context_);
+        decode(sink, codestream_.components.size());
+    }
+
+    void decode_planes(std::span<const ComponentOut> planes) {
+        for (std::size_t i = 0; i < planes.size(); ++i) {
+            const Rectangle area = component_area(i);
+            if (area.width() != planes[i].width || area.height() != planes[i].height)
+                fail(ErrorCode::argument, no_offset, "the output of component %zu has another size than it", i);
+        }
+        PlaneSink sink(planes, codestream_.components, slots(), context_);
+        decode(sink, 1);
+    }
+
+    // What is wrong where the salvaged image is not all there is.
+    [[nodiscard]] const std::optional<DecodeError>& damage() const { return damage_; }
+
+  private:
+    [[nodiscard]] std::size_t slots() const { return context_.has_team() ? max_slots : 1; }
+
+    [[nodiscard]] Rectangle component_area(std::size_t component) const {
+        const Size& size = codestream_.size;
+        const ComponentSize& of = codestream_.components[component];
+        return halve(
+            divide({size.x_origin, size.y_origin, size.x_end, size.y_end}, of.horizontal_step, of.vertical_step),
+            options_.reduce);
+    }
+
+    // Tiles times components may be many more than there are samples or bytes: nothing but their number makes work.
+    void require_bounded_work() const {
+        std::uint64_t samples = 0;
+        for (std::size_t i = 0; i < codestream_.components.size(); ++i) {
+            const Rectangle area = component_area(i);
+            samples += std::uint64_t{area.width()} * area.height();
+        }
+        const std::uint64_t tile_components = codestream_.size.tiles() * codestream_.components.size();
+        if (tile_components > (1U << 20) + 4 * (samples + codestream_.bytes.size())) {
+            fail(ErrorCode::limit, no_offset, "%llu tiles of %zu components for %llu samples",
+                 static_cast<unsigned long long>(codestream_.size.tiles()), codestream_.components.size(),
+                 static_cast<unsigned long long>(samples));
+        }
+    }
+
+    // Thrown, or kept for the outcome.
+    void report(const DecodeError& error) {
+        const bool is_damage = error.code == ErrorCode::truncated || error.code == ErrorCode::malformed;
+        if (!options_.salvage || !is_damage) throw error;
+        if (!damage_) damage_ = error;
+    }
+
+    void decode(Sink& sink, std::size_t together) {
+        const std::uint64_t tiles = codestream_.size.tiles();
+        if (codestream_.parts.empty() && codestream_.damage) throw *codestream_.damage;
+        for (std::size_t i = 0; i < tiles; ++i) {
+            const Arena::Mark mark = context_.arena.mark();
+            decode_tile(i, sink, together);
+            context_.arena.rewind(mark);
+        }
+        if (packets_ == 0 && damage_) throw *damage_;
+    }
+
+    void decode_tile(std::size_t index, Sink& sink, std::size_t together) {
+        const std::span<const TilePartData> parts = codestream_.parts_of(index);
+        Parameters own;
+        Tile tile;
+        tile.area = tile_area(codestream_.size, index);
+        tile.parameters = &read_tile_headers(codestream_, parts, own);
+        build_tile(tile, codestream_.components, context_.arena);
+        const bool transforms = unify_transformed(tile);
+        try {
+            read_packets(index, tile, parts);
+        } catch (const DecodeError& error) {
+            report(codestream_.damage && error.code == ErrorCode::truncated ? *codestream_.damage : error);
+        }
+        for (std::size_t first = 0; first < tile.components.size();) {
+            std::size_t count = transforms && first == 0 ? 3 : 1;
+            if (together > count) count = together;
+            const Arena::Mark mark = context_.arena.mark();
+            decode_components(tile, first, count, transforms && first == 0, sink);
+            context_.arena.rewind(mark);
+            first += count;
+        }
+    }
+
+    // The component transform asks that the first three are alike (G.2, G.3).
+    bool unify_transformed(Tile& tile) const {
+        if (!tile.parameters->component_transform) return false;
+        if (tile.components.size() < 3)
+            fail(ErrorCode::malformed, no_offset, "a component transform over %zu components", tile.components.size());
+        bool is_wide = false;
+        for (std::size_t i = 0; i < 3; ++i) {
+            const TileComponent& component = tile.components[i];
+            const Rectangle& area = component.area;
+            const Rectangle& other = tile.components[0].area;
+            if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible ||
+                area.width() != other.width() || area.height() != other.height() || area.x0 != other.x0 ||
+                area.y0 != other.y0) {
+                fail(ErrorCode::malformed, no_offset, "a component transform over components that are not alike");
+            }
+            is_wide = is_wide || component.arithmetic == Arithmetic::wide;
+        }
+        for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
+        return true;
+    }
+
+    void read_packets(std::size_t index, Tile& tile, std::span<const TilePartData> parts) {
+        bool is_empty = true;
+        for (const TileComponent& component : tile.components) {
+            if (options_.reduce > component.levels()) {
+                fail(ErrorCode::argument, no_offset, "reduce is %u, the codestream has %u decomposition levels",
+                     unsigned{options_.reduce}, component.levels());
+            }
+            for (const Resolution& resolution : component.resolutions)
+                is_empty = is_empty && resolution.precinct_count() == 0;
+        }
+        if (is_empty) return;
+        if (parts.empty()) fail(ErrorCode::truncated, codestream_.bytes.size(), "tile %zu has no tile-part", index);
+        std::vector<Bytes> bodies;
+        std::vector<std::byte> headers;
+        std::uint64_t bytes = 0;
+        const bool has_tile_headers = !tile.parameters->packed.empty() && tile.parameters != &codestream_.main;
+        const bool has_packed_headers = has_tile_headers || !codestream_.main.packed.empty();
+        for (const TilePartData& part : parts) {
+            bodies.push_back(part.body);
+            headers.insert(headers.end(), part.packed.begin(), part.packed.end());
+            bytes += part.body.size();
+        }
+        if (has_tile_headers) {
+            headers.clear();
+            for (const PackedHeaders& run : tile.parameters->packed)
+                headers.insert(headers.end(), run.bytes.begin(), run.bytes.end());
+        }
+        bytes += headers.size();
+        PacketSequence sequence(tile, codestream_.components, bytes, context_.arena);
+        allocate_precincts(tile, context_.arena);
+        PacketReader reader(tile, bodies, headers, has_packed_headers, options_.reduce, codestream_.bytes.data(),
+                            context_.arena);
+        try {
+            sequence.run([&](const PacketSequence::Place& place) { return reader.read(place); });
+        } catch (const DecodeError&) {
+            packets_ += reader.packets();
+            throw;
+        }
+        packets_ += reader.packets();
+        if (const PacketSequence::Place* missing = sequence.first_missing()) {
+            fail(ErrorCode::truncated, reader.offset(),
+                 "the data of tile %zu end before its packets do (component %u, resolution %u)", index,
+                 unsigned{missing->component}, unsigned{missing->resolution});
+        }
+    }
+
+    void decode_components(Tile& tile, std::size_t first, std::size_t count, bool transforms, Sink& sink) {
+        const std::span<TileComponent> components = tile.components.subspan(first, count);
+        // Those of a group are of one size: more than one only where they make pixels or are transformed.
+        if (components[0].area.is_empty()) return;
+        const Rectangle area = components[0].resolutions[components[0].levels() - options_.reduce].area;
+        if (area.is_empty()) return;
+        const auto* end = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data() + codestream_.bytes.size());
+        TileDecoder decoder(components, options_.reduce, end, context_);
+        if (decoder.decode_blocks()) {
+            report(DecodeError(ErrorCode::malformed, no_offset,
+                               "a code-block's segmentation symbol is wrong: its data are damaged"));
+        }
+        decoder.synthesise_lower();
+
+        const std::size_t parts = std::clamp<std::size_t>(area.height() / rows_per_slot, 1, slots());
+        std::vector<std::unique_ptr<RowSource>> sources;
+        std::vector<Arithmetic> arithmetic;
+        for (const TileComponent& component : components) arithmetic.push_back(component.arithmetic);
+        for (std::size_t part = 0; part < parts; ++part) {
+            for (std::size_t i = 0; i < count; ++i) sources.push_back(decoder.rows(i));
+        }
+        std::vector<void*> rows(parts * count);
+        const Rectangle image = component_area(first);
+        const std::uint32_t x = area.x0 - image.x0;
+        const std::uint32_t y = area.y0 - image.y0;
+        context_.parallel_for(parts, [&](std::size_t part) {
+            const auto begin = static_cast<std::uint32_t>(std::uint64_t{area.height()} * part / parts);
+            const auto stop = static_cast<std::uint32_t>(std::uint64_t{area.height()} * (part + 1) / parts);
+            const std::span<void*> now = std::span(rows).subspan(part * count, count);
+            for (std::size_t i = 0; i < count; ++i) sources[part * count + i]->start(begin, stop);
+            for (std::uint32_t row = begin; row < stop; ++row) {
+                for (std::size_t i = 0; i < count; ++i) now[i] = sources[part * count + i]->next();
+                if (transforms) inverse_component_transform(arithmetic[0], now, area.width(), context_.kernels);
+                sink.put(part, first, now, arithmetic, x, y + row, area.width());
+            }
+        });
+    }
+
+    // Through planes in scratch memory: each sample as often as its steps on the reference grid say.
+    void decode_subsampled(const FrameOut& out) {
+        const std::size_t count = codestream_.components.size();
+        const std::size_t cell = sample_size(out.format.type);
+        std::vector<ComponentOut> planes(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            const Rectangle area = component_area(i);
+            if (area.is_empty()) fail(ErrorCode::malformed, no_offset, "component %zu has no samples", i);
+            planes[i].width = area.width();
+            planes[i].height = area.height();
+            planes[i].type = out.format.type;
+            planes[i].sample_stride = static_cast<std::ptrdiff_t>(cell);
+            planes[i].row_stride = static_cast<std::ptrdiff_t>(area.width() * cell);
+            planes[i].base = reinterpret_cast<std::byte*>(
+                context_.arena.allocate_array<std::uint8_t>(std::size_t{area.width()} * cell * area.height()));
+        }
+        decode_planes(planes);
+        const PixelWriter writer(out, context_.kernels);
+        std::vector<std::byte*> rows(count);
+        for (std::byte*& row : rows) row = context_.arena.allocate(std::size_t{out.format.columns} * cell);
+        for (std::uint32_t y = 0; y < out.format.rows; ++y) {
+            for (std::size_t i = 0; i < count; ++i) {
+                expand_row(planes[i], i, y, out.format.columns, rows[i]);
+                if (writer.corrects()) writer.correct(rows[i], rows[i], out.format.columns);
+            }
+            writer.write(std::uint64_t{y} * out.format.columns, out.format.columns, rows.data());
+        }
+    }
+
+    void expand_row(const ComponentOut& plane, std::size_t component, std::uint32_t y, std::uint32_t columns,
+                    std::byte* to) const {
+        const Size& size = codestream_.size;
+        const ComponentSize& of = codestream_.components[component];
+        const Rectangle area = component_area(component);
+        const std::size_t cell = sample_size(plane.type);
+        // B.2: sample (x, y) lies at (x XRsiz, y YRsiz) and holds until the next.
+        const auto index = [](std::uint64_t at, std::uint32_t step, std::uint32_t begin, std::uint32_t count) {
+            const std::uint64_t sample = std::max<std::uint64_t>(at / step, begin) - begin;
+            return static_cast<std::size_t>(std::min<std::uint64_t>(sample, count - 1));
+        };
+        const std::byte* row =
+            plane.base + static_cast<std::ptrdiff_t>(index((std::uint64_t{y} << options_.reduce) + size.y_origin,
+                                                           std::uint32_t{of.vertical_step} << options_.reduce, area.y0,
+                                                           plane.height)) *
+                             plane.row_stride;
+        for (std::uint32_t x = 0; x < columns; ++x, to += cell) {
+            const std::size_t from = index((std::uint64_t{x} << options_.reduce) + size.x_origin,
+                                           std::uint32_t{of.horizontal_step} << options_.reduce, area.x0, plane.width);
+            std::copy_n(row + from * cell, cell, to);
+        }
+    }
+
+    const Options& options_;
+    Context& context_;
+    Codestream codestream_;
+    bool is_subsampled_ = false;
+    std::uint64_t packets_ = 0;
+    std::optional<DecodeError> damage_;
+};
+
+Outcome outcome_of(const FrameDecoder& decoder, std::uint64_t pixels) {
+    if (!decoder.damage()) return {.valid_pixels = pixels, .complete = true, .message = {}};
+    // Every sample has its best approximation: what is missing is detail.
+    return {pixels, false, decoder.damage()->code, decoder.damage()->offset, decoder.damage()->message};
+}
+
+}  // namespace
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.decode_pixels(out);
+    return outcome_of(decoder, out.format.pixels());
+}
+
+Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                          const Options& options, Context& context) {
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.decode_planes(out);
+    return outcome_of(decoder, std::uint64_t{header.width} * header.height);
+}
+
+}  // namespace dcmturbo::jpeg2000

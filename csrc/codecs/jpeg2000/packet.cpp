@@ -1,0 +1,168 @@
+#include "codecs/jpeg2000/packet.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace dcmturbo::jpeg2000 {
+
+namespace {
+
+// Table B.4
+unsigned read_passes(HeaderBits& bits) {
+    if (bits.bit() == 0) return 1;
+    if (bits.bit() == 0) return 2;
+    unsigned value = bits.bits(2);
+    if (value < 3) return 3 + value;
+    value = bits.bits(5);
+    if (value < 31) return 6 + value;
+    return 37 + bits.bits(7);
+}
+
+// How many passes the codeword segment that begins with pass `pass` takes (Tables D.8 and D.9).
+std::uint16_t segment_passes(std::uint8_t style, unsigned pass) {
+    if ((style & style_terminate_all) != 0) return 1;
+    if ((style & style_bypass) == 0) return 0xFFFF;
+    // The first ten are arithmetic; then two raw ones and a cleanup pass in turn.
+    if (pass < 10) return static_cast<std::uint16_t>(10 - pass);
+    return (pass - 10) % 3 == 0 ? 2 : 1;
+}
+
+bool starts_with(Bytes bytes, std::uint8_t marker) {
+    return bytes.size() >= 2 && bytes[0] == std::byte{0xFF} && bytes[1] == std::byte{marker};
+}
+
+}  // namespace
+
+PacketReader::PacketReader(Tile& tile, std::span<const Bytes> parts, Bytes headers, bool has_packed_headers,
+                           unsigned reduce, const std::byte* base, Arena& arena)
+    : tile_(tile),
+      rest_(parts.begin(), parts.end()),
+      parts_(rest_),
+      headers_(headers),
+      has_packed_headers_(has_packed_headers),
+      reduce_(reduce),
+      base_(base),
+      arena_(arena) {}
+
+std::uint64_t PacketReader::offset() const {
+    return parts_.empty() ? no_offset : static_cast<std::uint64_t>(parts_.front().data() - base_);
+}
+
+bool PacketReader::read(const PacketSequence::Place& place) {
+    while (parts_.size() > 1 && parts_.front().empty()) parts_ = parts_.subspan(1);
+    if (parts_.empty() || (has_packed_headers_ ? headers_.empty() : parts_.front().empty())) return false;
+    Bytes& body = parts_.front();
+    // A.8.1. No packet begins like SOP, so it is known without Scod.
+    if (starts_with(body, SOP)) body = body.subspan(std::min<std::size_t>(6, body.size()));
+    Bytes& header = has_packed_headers_ ? headers_ : body;
+    Precinct& precinct = tile_.components[place.component].resolutions[place.resolution].precincts[place.precinct];
+    HeaderBits bits(header);
+    shares_.clear();
+    if (bits.bit() != 0) read_header(bits, place, precinct);
+    const std::size_t size = bits.end();
+    if (bits.is_overrun()) {
+        fail(ErrorCode::truncated, offset(), "the data end in the header of a packet (component %u, resolution %u)",
+             unsigned{place.component}, unsigned{place.resolution});
+    }
+    header = header.subspan(size);
+    // A.8.2
+    if (tile_.parameters->end_of_header_markers && starts_with(header, EPH)) header = header.subspan(2);
+    take_body();
+    ++precinct.layers;
+    ++packets_;
+    return true;
+}
+
+void PacketReader::read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct) {
+    const TileComponent& component = tile_.components[place.component];
+    Resolution& resolution = component.resolutions[place.resolution];
+    if (precinct.bands == nullptr) allocate_blocks(component, resolution, place.precinct, arena_);
+    const bool is_needed = place.resolution + reduce_ <= component.levels();
+    style_ = component.parameters->coding.block_style;
+    for (std::size_t b = 0; b < resolution.band_count; ++b) {
+        PrecinctBand& blocks = precinct.bands[b];
+        for (std::uint32_t y = 0; y < blocks.grid.height(); ++y) {
+            for (std::uint32_t x = 0; x < blocks.grid.width(); ++x)
+                read_block(bits, resolution.bands[b], blocks, x, y, precinct.layers, is_needed);
+            if (bits.is_overrun()) return;
+        }
+    }
+}
+
+void PacketReader::read_block(HeaderBits& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x,
+                              std::uint32_t y, unsigned layer, bool is_needed) {
+    BlockState& block = blocks.blocks[std::size_t{y} * blocks.grid.width() + x];
+    if (!block.is_included) {
+        if (!blocks.inclusion.is_below(bits, x, y, static_cast<std::uint16_t>(layer + 1))) return;
+        const unsigned planes = band.bit_planes;
+        const unsigned missing = blocks.missing_planes.value(bits, x, y, static_cast<std::uint16_t>(planes + 1));
+        if (bits.is_overrun()) return;
+        if (missing >= planes) {
+            fail(ErrorCode::malformed, offset(), "a code-block with %u missing bit-planes of %u", missing, planes);
+        }
+        block.missing_planes = static_cast<std::uint8_t>(missing);
+        block.is_included = true;
+    } else if (bits.bit() == 0) {
+        return;
+    }
+    const unsigned passes = read_passes(bits);
+    while (bits.bit() != 0 && !bits.is_overrun()) {
+        if (++block.length_bits > 32) fail(ErrorCode::malformed, offset(), "a code-block's Lblock is above 32");
+    }
+    if (bits.is_overrun()) return;
+    const unsigned most = 3U * (band.bit_planes - block.missing_planes) - 2;
+    if (block.passes + passes > most) {
+        fail(ErrorCode::malformed, offset(), "a code-block with %u coding passes, its bit-planes have %u",
+             block.passes + passes, most);
+    }
+    read_segments(bits, block, passes, is_needed);
+}
+
+// B.10.7
+void PacketReader::read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+    while (passes > 0) {
+        const bool starts = block.segment_left == 0;
+        if (starts) block.segment_left = segment_passes(style_, block.passes);
+        const unsigned now = std::min<unsigned>(passes, block.segment_left);
+        const unsigned width = block.length_bits + static_cast<unsigned>(std::bit_width(now)) - 1;
+        if (width > 32) fail(ErrorCode::malformed, offset(), "a code-block's length of %u bits", width);
+        Share share{&block, nullptr, bits.bits(width)};
+        if (is_needed) {
+            if (free_count_ == 0) {
+                free_count_ = 512;
+                free_ = arena_.allocate_array<Contribution>(free_count_);
+            }
+            share.contribution = new (free_++) Contribution;
+            --free_count_;
+            share.contribution->size = share.size;
+            share.contribution->passes = static_cast<std::uint16_t>(now);
+            share.contribution->starts_segment = starts;
+        }
+        shares_.push_back(share);
+        block.passes = static_cast<std::uint16_t>(block.passes + now);
+        block.segment_left = static_cast<std::uint16_t>(block.segment_left - now);
+        passes -= now;
+    }
+}
+
+void PacketReader::take_body() {
+    if (shares_.empty()) return;
+    while (has_packed_headers_ && parts_.size() > 1 && parts_.front().empty()) parts_ = parts_.subspan(1);
+    Bytes& body = parts_.front();
+    for (const Share& share : shares_) {
+        if (share.size > body.size()) {
+            fail(ErrorCode::truncated, offset() + body.size(),
+                 "a packet's share of a code-block is %u bytes long, %zu are left in the tile-part", share.size,
+                 body.size());
+        }
+        if (share.contribution != nullptr) {
+            share.contribution->data = reinterpret_cast<const std::uint8_t*>(body.data());
+            if (share.block->last == nullptr) share.block->first = share.contribution;
+            else share.block->last->next = share.contribution;
+            share.block->last = share.contribution;
+        }
+        body = body.subspan(share.size);
+    }
+}
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,99 @@
+// Packets: their headers, and the shares of code-blocks that they carry (ISO/IEC 15444-1, B.9 and B.10).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "codecs/jpeg2000/progression.h"
+#include "codecs/jpeg2000/tile.h"
+
+namespace dcmturbo::jpeg2000 {
+
+// The bits of a packet header (B.10.1): after an FF byte, the top bit of the next is a stuffed 0.
+class HeaderBits {
+  public:
+    explicit HeaderBits(Bytes bytes) : bytes_(bytes) {}
+
+    unsigned bit() {
+        if (left_ == 0) fill();
+        return (current_ >> --left_) & 1;
+    }
+    std::uint32_t bits(unsigned count) {
+        std::uint32_t value = 0;
+        while (count-- > 0) value = value << 1 | bit();
+        return value;
+    }
+    // Whether bits were asked for that are not there; they read as 1, which ends every code.
+    [[nodiscard]] bool is_overrun() const { return is_overrun_; }
+    // The first byte after the header: it never ends with FF.
+    [[nodiscard]] std::size_t end() {
+        if (current_ == 0xFF && !is_overrun_) fill();
+        return at_;
+    }
+
+  private:
+    void fill() {
+        left_ = current_ == 0xFF ? 7 : 8;
+        if (at_ < bytes_.size()) {
+            current_ = std::to_integer<unsigned>(bytes_[at_++]);
+        } else {
+            is_overrun_ = true;
+            current_ = 0x7F;
+            left_ = 7;
+        }
+    }
+
+    Bytes bytes_;
+    std::size_t at_ = 0;
+    unsigned current_ = 0;
+    unsigned left_ = 0;
+    bool is_overrun_ = false;
+};
+
+// Reads the packets of one tile into its code-blocks.
+class PacketReader {
+  public:
+    // `parts` are what follows SOD in each tile-part; `headers`, where has_packed_headers, what PPM or PPT hold for
+    // them. Blocks above a tile-component's levels less `reduce` are passed over. `base`: where offsets count from.
+    PacketReader(Tile& tile, std::span<const Bytes> parts, Bytes headers, bool has_packed_headers, unsigned reduce,
+                 const std::byte* base, Arena& arena);
+
+    // False where the data end; throws DecodeError where they end within a packet, or are wrong.
+    bool read(const PacketSequence::Place& place);
+
+    [[nodiscard]] std::uint64_t offset() const;
+    [[nodiscard]] std::uint64_t packets() const { return packets_; }
+
+  private:
+    struct Share {
+        BlockState* block;  // null: its data are not needed
+        Contribution* contribution;
+        std::uint32_t size;
+    };
+
+    void read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct);
+    void read_block(HeaderBits& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x, std::uint32_t y,
+                    unsigned layer, bool is_needed);
+    void read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    void take_body();
+    [[nodiscard]] std::size_t left() const { return parts_.empty() ? 0 : parts_.front().size(); }
+
+    Tile& tile_;
+    std::vector<Bytes> rest_;
+    std::span<Bytes> parts_;
+    Bytes headers_;
+    bool has_packed_headers_;
+    unsigned reduce_;
+    const std::byte* base_;
+    Arena& arena_;
+    std::vector<Share> shares_;
+    std::uint8_t style_ = 0;
+    std::uint64_t packets_ = 0;
+    // Contributions are small and many: they come from runs, not each from the arena.
+    Contribution* free_ = nullptr;
+    std::size_t free_count_ = 0;
+};
+
+}  // namespace dcmturbo::jpeg2000

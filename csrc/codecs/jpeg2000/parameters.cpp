@@ -1,0 +1,179 @@
+#include "codecs/jpeg2000/parameters.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "codecs/jpeg2000/code_block.h"
+
+namespace dcmturbo::jpeg2000 {
+
+using jpeg::Segment;
+
+namespace {
+
+// Components are named by one byte up to 256 of them, else by two (A.6.2).
+std::size_t index_size(const Size& size) { return size.components < 257 ? 1 : 2; }
+
+std::size_t component_index(const Segment& segment, const Size& size) {
+    const std::size_t index = segment.number(0, index_size(size));
+    if (index >= size.components) {
+        fail(ErrorCode::malformed, segment.offset, "marker FF%02X names component %zu of %zu",
+             static_cast<unsigned>(segment.code), index, size.components);
+    }
+    return index;
+}
+
+// A.6.1, from the number of decomposition levels on.
+CodingStyle read_coding_style(const Segment& segment, std::size_t at, bool states_precincts) {
+    CodingStyle style;
+    style.levels = segment.u8(at);
+    style.block_width_exponent = static_cast<std::uint8_t>((segment.u8(at + 1) & 15) + 2);
+    style.block_height_exponent = static_cast<std::uint8_t>((segment.u8(at + 2) & 15) + 2);
+    style.block_style = segment.u8(at + 3);
+    const std::uint8_t transformation = segment.u8(at + 4);
+    if (style.levels > max_levels)
+        fail(ErrorCode::malformed, segment.offset, "%u decomposition levels; there are 0 to 32", style.levels);
+    if (style.block_width_exponent > 10 || style.block_height_exponent > 10 ||
+        style.block_width_exponent + style.block_height_exponent > 12) {
+        fail(ErrorCode::malformed, segment.offset, "code-blocks of 2^%u x 2^%u coefficients; 2^12 are allowed",
+             style.block_width_exponent, style.block_height_exponent);
+    }
+    if ((style.block_style & style_high_throughput) != 0)
+        fail(ErrorCode::other_codec, segment.offset, "the code-blocks are those of HTJ2K (ISO/IEC 15444-15)");
+    if (transformation > 1)
+        fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u is not of Part 1", transformation);
+    style.reversible = transformation == 1;
+    for (unsigned r = 0; r <= style.levels; ++r) {
+        style.precincts[r] = states_precincts ? segment.u8(at + 5 + r) : std::uint8_t{0xFF};
+        // B.7: a precinct of a higher resolution is halved in its sub-bands.
+        if (r > 0 && ((style.precincts[r] & 15) == 0 || style.precincts[r] >> 4 == 0))
+            fail(ErrorCode::malformed, segment.offset, "a precinct of 2^0 samples at resolution %u", r);
+    }
+    return style;
+}
+
+void read_coding(const Segment& segment, Parameters& parameters) {
+    const std::uint8_t style = segment.u8(0);
+    parameters.end_of_header_markers = (style & 4) != 0;
+    parameters.order = segment.u8(1);
+    parameters.layers = segment.u16(2);
+    const std::uint8_t transform = segment.u8(4);
+    if (parameters.order > 4)
+        fail(ErrorCode::malformed, segment.offset, "progression order %u; there are 0 to 4", parameters.order);
+    if (parameters.layers == 0) fail(ErrorCode::malformed, segment.offset, "COD states 0 layers");
+    if (transform > 1)
+        fail(ErrorCode::other_codec, segment.offset, "multiple component transform %u is not of Part 1", transform);
+    parameters.component_transform = transform == 1;
+    const CodingStyle coding = read_coding_style(segment, 5, (style & 1) != 0);
+    for (ComponentParameters& component : parameters.components) {
+        if (!component.has_own_coding) component.coding = coding;
+    }
+    parameters.has_coding = true;
+}
+
+// A.6.4
+Quantisation read_quantisation_style(const Segment& segment, std::size_t at) {
+    Quantisation quantisation;
+    const std::uint8_t style = segment.u8(at);
+    quantisation.style = style & 31;
+    quantisation.guard_bits = style >> 5;
+    if (quantisation.style > Quantisation::expounded)
+        fail(ErrorCode::malformed, segment.offset, "quantisation style %u; there are 0 to 2", style & 31U);
+    const std::size_t left = segment.parameters.size() - at - 1;
+    const std::size_t size = quantisation.style == Quantisation::none ? 1 : 2;
+    const std::size_t stated = quantisation.style == Quantisation::derived ? 1 : left / size;
+    quantisation.count = static_cast<std::uint8_t>(std::min(stated, quantisation.steps.size()));
+    for (std::size_t i = 0; i < quantisation.count; ++i) {
+        quantisation.steps[i] =
+            size == 1 ? static_cast<std::uint16_t>(segment.u8(at + 1 + i) << 8) : segment.u16(at + 1 + 2 * i);
+    }
+    return quantisation;
+}
+
+// A.6.6
+void read_progression_changes(const Segment& segment, const Size& size, Parameters& parameters) {
+    const std::size_t index = index_size(size);
+    const std::size_t entry = 5 + 2 * index;
+    if (segment.parameters.empty() || segment.parameters.size() % entry != 0)
+        fail(ErrorCode::malformed, segment.offset, "POC holds no whole number of progression changes");
+    for (std::size_t at = 0; at < segment.parameters.size(); at += entry) {
+        ProgressionChange change;
+        change.first_resolution = segment.u8(at);
+        change.first_component = static_cast<std::uint16_t>(segment.number(at + 1, index));
+        change.end_layer = segment.u16(at + 1 + index);
+        change.end_resolution = std::min<std::uint8_t>(segment.u8(at + 3 + index), max_levels + 1);
+        const std::uint32_t end = segment.number(at + 4 + index, index);
+        // Table A.32: 0 stands for 256, or for all.
+        change.end_component =
+            static_cast<std::uint16_t>(end == 0 ? size.components : std::min<std::size_t>(end, size.components));
+        change.order = segment.u8(at + 4 + 2 * index);
+        if (change.order > 4)
+            fail(ErrorCode::malformed, segment.offset, "progression order %u; there are 0 to 4", change.order);
+        parameters.changes.push_back(change);
+    }
+}
+
+// A.6.3
+void read_region_of_interest(const Segment& segment, const Size& size, Parameters& parameters) {
+    const std::size_t component = component_index(segment, size);
+    const std::size_t at = index_size(size);
+    if (segment.u8(at) != 0)
+        fail(ErrorCode::other_codec, segment.offset, "region of interest style %u is not of Part 1", segment.u8(at));
+    parameters.components[component].roi_shift = segment.u8(at + 1);
+}
+
+bool is_part_2(std::uint8_t code) { return code >= 0x70 && code <= 0x7F; }  // 15444-2, Table A.2
+
+}  // namespace
+
+void Parameters::inherit(const Parameters& main) {
+    *this = main;
+    packed.clear();
+    for (ComponentParameters& component : components) component.has_own_coding = component.has_own_quantisation = false;
+}
+
+void read_parameters(const Segment& segment, const Size& size, bool in_tile, Parameters& parameters) {
+    switch (segment.code) {
+        case COD: read_coding(segment, parameters); break;
+        case COC: {
+            const std::size_t at = index_size(size);
+            ComponentParameters& component = parameters.components[component_index(segment, size)];
+            component.coding = read_coding_style(segment, at + 1, (segment.u8(at) & 1) != 0);
+            component.has_own_coding = true;
+            break;
+        }
+        case QCD: {
+            const Quantisation quantisation = read_quantisation_style(segment, 0);
+            for (ComponentParameters& component : parameters.components) {
+                if (!component.has_own_quantisation) component.quantisation = quantisation;
+            }
+            parameters.has_quantisation = true;
+            break;
+        }
+        case QCC: {
+            ComponentParameters& component = parameters.components[component_index(segment, size)];
+            component.quantisation = read_quantisation_style(segment, index_size(size));
+            component.has_own_quantisation = true;
+            break;
+        }
+        case RGN: read_region_of_interest(segment, size, parameters); break;
+        case POC: read_progression_changes(segment, size, parameters); break;
+        case PPM:
+        case PPT:
+            if ((segment.code == PPT) != in_tile) {
+                fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the wrong header",
+                     static_cast<unsigned>(segment.code));
+            }
+            segment.require(1);
+            parameters.packed.push_back({segment.u8(0), segment.parameters.subspan(1)});
+            break;
+        default:
+            if (is_part_2(segment.code)) {
+                fail(ErrorCode::other_codec, segment.offset, "marker FF%02X is not of Part 1",
+                     static_cast<unsigned>(segment.code));
+            }
+            break;
+    }
+}
+
+}  // namespace dcmturbo::jpeg2000

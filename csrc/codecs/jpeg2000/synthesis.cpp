@@ -1,0 +1,97 @@
+#include "codecs/jpeg2000/synthesis.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/wavelet.h"
+
+namespace dcmturbo::jpeg2000 {
+
+template <typename T>
+Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh,
+                        const Kernels& kernels, Arena& arena)
+    : area_(area),
+      ll_(ll),
+      hl_(hl),
+      lh_(lh),
+      hh_(hh),
+      kernels_(kernels),
+      width_(area.width()),
+      ring_stride_((std::size_t{width_} + 31) & ~std::size_t{15}),
+      ring_(arena.allocate_array<T>(ring_rows * ring_stride_)),
+      scratch_(arena.allocate_array<T>(2 * wavelet_scratch(width_))) {
+    start(0, area.height());
+}
+
+template <typename T>
+void Synthesis<T>::start(std::uint32_t first, std::uint32_t end) {
+    next_ = std::uint64_t{area_.y0} + first;
+    begin_ = std::max<std::uint64_t>(area_.y0, next_ - std::min<std::uint64_t>(next_, steps));
+    end_ = std::min<std::uint64_t>(area_.y1, std::uint64_t{area_.y0} + end + steps);
+    front_ = begin_;
+}
+
+template <typename T>
+void Synthesis<T>::take_in(std::uint64_t y) {
+    const bool odd_column = area_.x0 % 2 != 0;
+    const bool is_high = y % 2 != 0;
+    const std::size_t index = is_high ? (y - 1) / 2 - area_.y0 / 2 : y / 2 - (std::size_t{area_.y0} + 1) / 2;
+    const T* low = is_high ? lh_.row(index) : ll_.row(index);
+    const T* high = is_high ? hh_.row(index) : hl_.row(index);
+    T* to = row(y);
+    const bool is_alone = area_.height() == 1;
+    if constexpr (std::is_same_v<T, float>) {
+        const float vertical = is_alone ? (is_high ? 0.5F : 1.0F) : is_high ? 1 / wavelet_k : wavelet_k;
+        // F.3.6: a signal of one sample is not scaled, but halved where it is high-pass.
+        const float low_scale = width_ == 1 ? vertical : wavelet_k * vertical;
+        const float high_scale = width_ == 1 ? 0.5F * vertical : vertical / wavelet_k;
+        kernels_.synthesise_row_9_7(low, high, to, scratch_, width_, odd_column, low_scale, high_scale);
+    } else {
+        if constexpr (sizeof(T) == 4) kernels_.synthesise_row_5_3(low, high, to, scratch_, width_, odd_column);
+        else kernels_.synthesise_row_5_3_wide(low, high, to, scratch_, width_, odd_column);
+        if (is_alone && is_high) {
+            for (std::uint32_t x = 0; x < width_; ++x) to[x] /= 2;
+        }
+    }
+}
+
+// Steps count from 1; odd ones change even rows.
+template <typename T>
+void Synthesis<T>::lift(unsigned step, std::uint64_t y) {
+    const T* above = row(y > begin_ ? y - 1 : y + 1);
+    const T* below = row(y + 1 < end_ ? y + 1 : y - 1);
+    T* to = row(y);
+    if constexpr (std::is_same_v<T, float>) {
+        constexpr float factors[4] = {-wavelet_delta, -wavelet_gamma, -wavelet_beta, -wavelet_alpha};
+        kernels_.lift_9_7(to, above, below, width_, factors[step - 1]);
+    } else if constexpr (sizeof(T) == 4) {
+        (step == 1 ? kernels_.lift_low_5_3 : kernels_.lift_high_5_3)(to, above, below, width_);
+    } else {
+        (step == 1 ? kernels_.lift_low_5_3_wide : kernels_.lift_high_5_3_wide)(to, above, below, width_);
+    }
+}
+
+template <typename T>
+void Synthesis<T>::advance() {
+    const std::uint64_t y = front_++;
+    if (y < end_) take_in(y);
+    if (y % 2 == 0 || end_ - begin_ < 2) return;
+    for (unsigned step = 1; step <= steps; ++step) {
+        if (y < begin_ + step || y - step >= end_) continue;
+        lift(step, y - step);
+    }
+}
+
+template <typename T>
+T* Synthesis<T>::next() {
+    // An even row is done earlier, but the odd one below takes from it once more.
+    const std::uint64_t wanted = next_ + steps + (next_ % 2 == 0 ? 1 : 0);
+    while (front_ <= wanted) advance();
+    return row(next_++);
+}
+
+template class Synthesis<std::int32_t>;
+template class Synthesis<std::int64_t>;
+template class Synthesis<float>;
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,61 @@
+// The inverse wavelet transform of a resolution, row by row (ISO/IEC 15444-1, F.3).
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "base/arena.h"
+#include "codecs/jpeg2000/tile.h"
+#include "kernels/kernels.h"
+
+namespace dcmturbo::jpeg2000 {
+
+template <typename T>
+struct Plane {
+    T* base = nullptr;
+    std::size_t stride = 0;
+
+    [[nodiscard]] T* row(std::size_t y) const { return base + y * stride; }
+};
+
+// Gives the rows of a resolution out of the one below and its three sub-bands. T: std::int32_t and std::int64_t for
+// 5/3, float for 9/7.
+//
+// Rows come in from the top, each restored horizontally; behind them, each lifting step follows one row later than
+// the step before. A few rows are under way at a time, so all of it stays in the first-level cache. To begin in
+// the middle, a few rows more are taken in: a step spreads what is wrong at a false edge by one row.
+template <typename T>
+class Synthesis {
+  public:
+    Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh, const Kernels& kernels,
+              Arena& arena);
+
+    // Rows [first, end), counted from the top of the area, are to come.
+    void start(std::uint32_t first, std::uint32_t end);
+
+    // The next row; it may be changed, and lasts until the next call.
+    T* next();
+
+  private:
+    static constexpr unsigned ring_rows = 8;
+    static constexpr unsigned steps = std::is_floating_point_v<T> ? 4 : 2;
+
+    T* row(std::uint64_t y) const { return ring_ + (y % ring_rows) * ring_stride_; }
+    void take_in(std::uint64_t y);
+    void lift(unsigned step, std::uint64_t y);
+    void advance();
+
+    Rectangle area_;
+    Plane<T> ll_, hl_, lh_, hh_;
+    const Kernels& kernels_;
+    std::uint32_t width_;
+    std::size_t ring_stride_;
+    T* ring_;
+    T* scratch_;
+    // On the resolution's own coordinates.
+    std::uint64_t begin_ = 0, end_ = 0;  // rows that are taken in
+    std::uint64_t front_ = 0;            // the next to be
+    std::uint64_t next_ = 0;             // the next to go out
+};
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,130 @@
+// The parts of a tile: components, resolutions, sub-bands, precincts and code-blocks (ISO/IEC 15444-1, B.3 to B.7).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/arena.h"
+#include "codecs/jpeg2000/code_block.h"
+#include "codecs/jpeg2000/parameters.h"
+#include "codecs/jpeg2000/tag_tree.h"
+
+namespace dcmturbo::jpeg2000 {
+
+struct Rectangle {
+    std::uint32_t x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+
+    [[nodiscard]] std::uint32_t width() const { return x1 > x0 ? x1 - x0 : 0; }
+    [[nodiscard]] std::uint32_t height() const { return y1 > y0 ? y1 - y0 : 0; }
+    [[nodiscard]] bool is_empty() const { return x1 <= x0 || y1 <= y0; }
+};
+
+// What one packet adds to a code-block.
+struct Contribution {
+    const std::uint8_t* data = nullptr;
+    std::uint32_t size = 0;
+    std::uint16_t passes = 0;
+    bool starts_segment = false;
+    Contribution* next = nullptr;
+};
+
+// A code-block as its packets leave it.
+struct BlockState {
+    Contribution* first = nullptr;
+    Contribution* last = nullptr;
+    std::uint16_t passes = 0;        // so far, in packet headers
+    std::uint16_t segment_left = 0;  // passes that the last codeword segment still takes
+    std::uint8_t missing_planes = 0;
+    std::uint8_t length_bits = 3;  // Lblock (B.10.7.1)
+    bool is_included = false;
+};
+
+// The code-blocks of a precinct in one sub-band.
+struct PrecinctBand {
+    Rectangle grid;  // block numbers
+    BlockState* blocks = nullptr;
+    TagTree inclusion;
+    TagTree missing_planes;
+};
+
+struct Precinct {
+    std::uint16_t layers = 0;       // packets so far
+    PrecinctBand* bands = nullptr;  // made by the first packet that is not empty
+};
+
+// What decode_block_wide holds beside a fractional bit and a sign.
+inline constexpr unsigned max_bit_planes = 62;
+inline constexpr unsigned max_narrow_bit_planes = 30;
+
+struct Band {
+    Rectangle area;
+    Orientation orientation = Orientation::ll;
+    std::uint8_t bit_planes = 0;  // M_b (E-2), and those of the region of interest
+    float step = 1;               // Delta_b (E-3)
+    std::byte* coefficients = nullptr;
+    std::size_t stride = 0;
+};
+
+struct Resolution {
+    Rectangle area;
+    std::uint8_t precinct_width_exponent = 15;
+    std::uint8_t precinct_height_exponent = 15;
+    std::uint8_t band_count = 0;
+    std::array<Band, 3> bands;
+    std::uint32_t precincts_wide = 0;
+    std::uint32_t precincts_high = 0;
+    Precinct* precincts = nullptr;
+
+    [[nodiscard]] std::uint64_t precinct_count() const { return std::uint64_t{precincts_wide} * precincts_high; }
+};
+
+// How the samples of a tile-component are held until they are written.
+enum class Arithmetic : std::uint8_t { integer, wide, real };
+
+struct TileComponent {
+    Rectangle area;
+    const ComponentParameters* parameters = nullptr;
+    Arithmetic arithmetic = Arithmetic::integer;
+    std::span<Resolution> resolutions;
+
+    [[nodiscard]] unsigned levels() const { return parameters->coding.levels; }
+    [[nodiscard]] std::uint8_t block_width_exponent(const Resolution& resolution) const;
+    [[nodiscard]] std::uint8_t block_height_exponent(const Resolution& resolution) const;
+};
+
+struct ComponentSize {
+    std::uint8_t precision = 0;
+    bool is_signed = false;
+    std::uint8_t horizontal_step = 1;
+    std::uint8_t vertical_step = 1;
+};
+
+struct Tile {
+    Rectangle area;  // on the reference grid
+    const Parameters* parameters = nullptr;
+    std::span<TileComponent> components;
+};
+
+// B.3: the area of tile `index`.
+Rectangle tile_area(const Size& size, std::size_t index);
+
+// (B-12), (B-14): an area on a grid that is coarser by `step`, and by 2^shift.
+Rectangle divide(const Rectangle& area, std::uint32_t horizontal_step, std::uint32_t vertical_step);
+Rectangle halve(const Rectangle& area, unsigned shift);
+
+// Lays a tile out, without any memory for precincts.
+void build_tile(Tile& tile, std::span<const ComponentSize> components, Arena& arena);
+
+// Gives each resolution its precincts, as yet without blocks.
+void allocate_precincts(Tile& tile, Arena& arena);
+
+// The part of a band that a precinct covers, and its grid of blocks.
+Rectangle precinct_area(const Resolution& resolution, const Band& band, std::size_t precinct);
+Rectangle block_grid(const TileComponent& component, const Resolution& resolution, const Rectangle& area);
+
+// Gives a precinct its blocks.
+void allocate_blocks(const TileComponent& component, const Resolution& resolution, std::size_t precinct, Arena& arena);
+
+}  // namespace dcmturbo::jpeg2000

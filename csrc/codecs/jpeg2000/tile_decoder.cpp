@@ -1,0 +1,307 @@
+#include "codecs/jpeg2000/tile_decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+namespace dcmturbo::jpeg2000 {
+
+namespace {
+
+std::size_t element_size(Arithmetic arithmetic) { return arithmetic == Arithmetic::wide ? 8 : 4; }
+
+std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~std::size_t{15}; }
+
+template <typename T>
+Plane<T> plane_of(const Band& band) {
+    return {reinterpret_cast<T*>(band.coefficients), band.stride};
+}
+
+template <typename T>
+class SynthesisRows final : public RowSource {
+  public:
+    explicit SynthesisRows(const Synthesis<T>& synthesis) : synthesis_(synthesis) {}
+    void start(std::uint32_t first, std::uint32_t end) override { synthesis_.start(first, end); }
+    void* next() override { return synthesis_.next(); }
+
+  private:
+    Synthesis<T> synthesis_;
+};
+
+// Without a wavelet, the sub-band is the image.
+template <typename T>
+class PlaneRows final : public RowSource {
+  public:
+    explicit PlaneRows(Plane<T> plane) : plane_(plane) {}
+    void start(std::uint32_t first, std::uint32_t) override { next_ = first; }
+    void* next() override { return plane_.row(next_++); }
+
+  private:
+    Plane<T> plane_;
+    std::size_t next_ = 0;
+};
+
+// Runs body(i) on the team. Nothing may be thrown there: the first error is thrown here.
+template <typename Body>
+void run_on_team(const Context& context, std::size_t count, Body&& body) {
+    std::vector<std::exception_ptr> errors(count);
+    context.parallel_for(count, [&](std::size_t i) {
+        try {
+            body(i);
+        } catch (...) {
+            errors[i] = std::current_exception();
+        }
+    });
+    for (const std::exception_ptr& error : errors)
+        if (error) std::rethrow_exception(error);
+}
+
+// Rows that pay for taking part of an image on its own.
+constexpr std::uint32_t rows_per_part = 64;
+
+}  // namespace
+
+// --- code-blocks ----------------------------------------------------------------------------
+
+void TileDecoder::allocate_bands() {
+    for (const TileComponent& component : components_) {
+        if (component.resolutions.empty()) continue;
+        for (std::size_t r = 0; r <= last_resolution(component); ++r) {
+            Resolution& resolution = component.resolutions[r];
+            for (Band& band : std::span(resolution.bands).first(resolution.band_count)) {
+                if (band.area.is_empty()) continue;
+                band.stride = padded(band.area.width());
+                const std::size_t count = band.stride * band.area.height();
+                band.coefficients =
+                    component.arithmetic == Arithmetic::wide
+                        ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(count))
+                        : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(count));
+            }
+        }
+    }
+}
+
+void TileDecoder::clear(const TileComponent& component, const Band& band, const Rectangle& area) {
+    const std::size_t element = element_size(component.arithmetic);
+    for (std::uint32_t y = area.y0; y < area.y1; ++y) {
+        std::memset(band.coefficients + ((y - band.area.y0) * band.stride + (area.x0 - band.area.x0)) * element, 0,
+                    area.width() * element);
+    }
+}
+
+void TileDecoder::list_blocks(const TileComponent& component, const Resolution& resolution) {
+    const unsigned w = component.block_width_exponent(resolution);
+    const unsigned h = component.block_height_exponent(resolution);
+    for (std::size_t b = 0; b < resolution.band_count; ++b) {
+        const Band& band = resolution.bands[b];
+        if (band.area.is_empty()) continue;
+        if (resolution.precincts == nullptr) {
+            clear(component, band, band.area);
+            continue;
+        }
+        for (std::size_t p = 0; p < resolution.precinct_count(); ++p) {
+            const Rectangle area = precinct_area(resolution, band, p);
+            if (area.is_empty()) continue;
+            if (resolution.precincts[p].bands == nullptr) {
+                clear(component, band, area);
+                continue;
+            }
+            const PrecinctBand& blocks = resolution.precincts[p].bands[b];
+            const BlockState* block = blocks.blocks;
+            for (std::uint32_t y = blocks.grid.y0; y < blocks.grid.y1; ++y) {
+                for (std::uint32_t x = blocks.grid.x0; x < blocks.grid.x1; ++x, ++block) {
+                    const Rectangle part{
+                        std::max(area.x0, x << w), std::max(area.y0, y << h),
+                        std::min<std::uint32_t>(area.x1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                             0xFFFFFFFF, (std::uint64_t{x} + 1) << w))),
+                        std::min<std::uint32_t>(area.y1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                             0xFFFFFFFF, (std::uint64_t{y} + 1) << h)))};
+                    if (block->first == nullptr) clear(component, band, part);
+                    else jobs_.push_back({&component, &band, block, part});
+                }
+            }
+        }
+    }
+}
+
+bool TileDecoder::decode_blocks() {
+    allocate_bands();
+    jobs_.clear();
+    for (const TileComponent& component : components_) {
+        if (component.resolutions.empty()) continue;
+        // The largest blocks first, which matters to how evenly a team ends.
+        for (std::size_t r = last_resolution(component) + 1; r-- > 0;) list_blocks(component, component.resolutions[r]);
+    }
+    if (!context_.has_team() || jobs_.size() < 4) {
+        bool is_damaged = false;
+        for (const Job& job : jobs_) is_damaged = decode_block_of(job, context_.arena) || is_damaged;
+        return is_damaged;
+    }
+    const std::size_t runs = std::min<std::size_t>(jobs_.size(), 48);
+    std::vector<Arena> arenas(runs);
+    std::vector<std::uint8_t> damaged(runs);
+    run_on_team(context_, runs, [&](std::size_t i) {
+        arenas[i].set_cap(context_.limits.max_scratch);
+        for (std::size_t j = i; j < jobs_.size(); j += runs) {
+            if (decode_block_of(jobs_[j], arenas[i])) damaged[i] = 1;
+        }
+    });
+    return std::find(damaged.begin(), damaged.end(), 1) != damaged.end();
+}
+
+// The codeword segments of a block, each in one piece with 16 readable bytes behind it.
+std::span<const CodewordSegment> TileDecoder::join_segments(const BlockState& block, Arena& arena) const {
+    std::size_t count = 0;
+    for (const Contribution* c = block.first; c != nullptr; c = c->next) count += c->starts_segment ? 1 : 0;
+    auto* segments = arena.allocate_array<CodewordSegment>(count);
+    std::size_t filled = 0;
+    for (const Contribution* c = block.first; c != nullptr;) {
+        const Contribution* last = c;
+        CodewordSegment segment{c->data, c->size, c->passes};
+        while (last->next != nullptr && !last->next->starts_segment) {
+            last = last->next;
+            segment.size += last->size;
+            segment.passes += last->passes;
+        }
+        if (last != c || static_cast<std::size_t>(end_ - c->data) < std::size_t{c->size} + 16) {
+            auto* joined = arena.allocate_array<std::uint8_t>(std::size_t{segment.size} + 16);
+            segment.data = joined;
+            for (const Contribution* part = c;; part = part->next) {
+                if (part->size != 0) std::memcpy(joined, part->data, part->size);
+                joined += part->size;
+                if (part == last) break;
+            }
+            std::memset(joined, 0xFF, 16);
+        }
+        segments[filled++] = segment;
+        c = last->next;
+    }
+    return {segments, filled};
+}
+
+bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
+    const Arena::Mark mark = arena.mark();
+    const Band& band = *job.band;
+    const unsigned shift = job.component->parameters->roi_shift;
+    const Arithmetic arithmetic = job.component->arithmetic;
+    CodeBlock block;
+    block.width = job.area.width();
+    block.height = job.area.height();
+    block.orientation = band.orientation;
+    block.style = job.component->parameters->coding.block_style;
+    block.bit_planes = static_cast<std::uint8_t>(band.bit_planes - job.block->missing_planes);
+    block.segments = join_segments(*job.block, arena);
+    std::byte* to = band.coefficients + ((job.area.y0 - band.area.y0) * band.stride + (job.area.x0 - band.area.x0)) *
+                                            element_size(arithmetic);
+    BlockOutcome outcome;
+    if (arithmetic == Arithmetic::wide || shift != 0 || block.bit_planes > max_narrow_bit_planes) {
+        auto* wide = arena.allocate_array<std::int64_t>(std::size_t{block.width} * block.height);
+        outcome = decode_block_wide(block, wide, block.width, arena);
+        unshift_and_store(job, wide, to);
+    } else {
+        auto* coefficients = reinterpret_cast<std::int32_t*>(to);
+        outcome = decode_block(block, coefficients, band.stride, context_.kernels, arena);
+        const Kernels& kernels = context_.kernels;
+        for (std::uint32_t y = 0; y < block.height; ++y) {
+            std::int32_t* row = coefficients + y * band.stride;
+            if (arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * band.step);
+            else kernels.halve_coefficients(row, block.width);
+        }
+    }
+    arena.rewind(mark);
+    return outcome.is_damaged;
+}
+
+void TileDecoder::unshift_and_store(const Job& job, const std::int64_t* coefficients, std::byte* to) const {
+    const unsigned shift = job.component->parameters->roi_shift;
+    const Arithmetic arithmetic = job.component->arithmetic;
+    for (std::uint32_t y = 0; y < job.area.height(); ++y) {
+        for (std::uint32_t x = 0; x < job.area.width(); ++x) {
+            const std::int64_t value = *coefficients++;
+            std::uint64_t magnitude = static_cast<std::uint64_t>(value < 0 ? -value : value);
+            // H.1: what reaches above the background, by its shift, belongs to the region.
+            if (shift != 0 && (magnitude >> 1 >> shift) != 0) magnitude >>= shift;
+            if (arithmetic == Arithmetic::real) {
+                const double real = static_cast<double>(magnitude) * 0.5 * static_cast<double>(job.band->step);
+                reinterpret_cast<float*>(to)[x] = static_cast<float>(value < 0 ? -real : real);
+            } else {
+                const auto whole = static_cast<std::int64_t>(magnitude >> 1);
+                const std::int64_t result = value < 0 ? -whole : whole;
+                if (arithmetic == Arithmetic::wide) reinterpret_cast<std::int64_t*>(to)[x] = result;
+                else reinterpret_cast<std::int32_t*>(to)[x] = static_cast<std::int32_t>(result);
+            }
+        }
+        to += job.band->stride * element_size(arithmetic);
+    }
+}
+
+// --- wavelets -------------------------------------------------------------------------------
+
+template <typename T>
+Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below) {
+    return {resolution.area,
+            below,
+            plane_of<T>(resolution.bands[0]),
+            plane_of<T>(resolution.bands[1]),
+            plane_of<T>(resolution.bands[2]),
+            context_.kernels,
+            context_.arena};
+}
+
+template <typename T>
+void TileDecoder::synthesise_lower_of(std::size_t index) {
+    const TileComponent& component = components_[index];
+    const std::size_t last = last_resolution(component);
+    Plane<T> below = plane_of<T>(component.resolutions[0].bands[0]);
+    for (std::size_t r = 1; r < last; ++r) {
+        const Resolution& resolution = component.resolutions[r];
+        if (resolution.area.is_empty()) continue;
+        const std::uint32_t width = resolution.area.width();
+        const std::uint32_t height = resolution.area.height();
+        Plane<T> to{nullptr, padded(width)};
+        to.base = context_.arena.allocate_array<T>(to.stride * height);
+        const std::uint32_t parts = context_.has_team() ? std::clamp<std::uint32_t>(height / rows_per_part, 1, 8) : 1;
+        std::vector<Synthesis<T>> parallel;
+        parallel.reserve(parts);
+        for (std::uint32_t i = 0; i < parts; ++i) parallel.push_back(synthesis<T>(resolution, below));
+        context_.parallel_for(parts, [&](std::size_t i) {
+            const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
+            const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
+            parallel[i].start(first, end);
+            for (std::uint32_t y = first; y < end; ++y) std::memcpy(to.row(y), parallel[i].next(), width * sizeof(T));
+        });
+        below = to;
+    }
+    lower_[index] = {reinterpret_cast<std::byte*>(below.base), below.stride};
+}
+
+void TileDecoder::synthesise_lower() {
+    lower_.assign(components_.size(), {});
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+        if (components_[i].resolutions.empty()) continue;
+        switch (components_[i].arithmetic) {
+            case Arithmetic::integer: synthesise_lower_of<std::int32_t>(i); break;
+            case Arithmetic::wide: synthesise_lower_of<std::int64_t>(i); break;
+            case Arithmetic::real: synthesise_lower_of<float>(i); break;
+        }
+    }
+}
+
+template <typename T>
+std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index) {
+    const TileComponent& component = components_[index];
+    const std::size_t last = last_resolution(component);
+    const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride};
+    if (last == 0) return std::make_unique<PlaneRows<T>>(below);
+    return std::make_unique<SynthesisRows<T>>(synthesis<T>(component.resolutions[last], below));
+}
+
+std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component) {
+    switch (components_[component].arithmetic) {
+        case Arithmetic::integer: return rows_of<std::int32_t>(component);
+        case Arithmetic::wide: return rows_of<std::int64_t>(component);
+        default: return rows_of<float>(component);
+    }
+}
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,78 @@
+// From code-blocks to rows of samples: dequantisation, regions of interest and the inverse wavelets of a
+// tile-component (ISO/IEC 15444-1, Annexes E, F and H).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/context.h"
+#include "codecs/jpeg2000/synthesis.h"
+#include "codecs/jpeg2000/tile.h"
+
+namespace dcmturbo::jpeg2000 {
+
+// The rows of a tile-component, in the type of its arithmetic.
+class RowSource {
+  public:
+    RowSource() = default;
+    RowSource(const RowSource&) = delete;
+    RowSource& operator=(const RowSource&) = delete;
+    virtual ~RowSource() = default;
+    virtual void start(std::uint32_t first, std::uint32_t end) = 0;
+    virtual void* next() = 0;
+};
+
+// Decodes some components of a tile whose packets have been read. Memory comes from the context's arena.
+class TileDecoder {
+  public:
+    // `end`: of the frame's bytes, which are readable up to there.
+    TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end, Context& context)
+        : components_(components), reduce_(reduce), end_(end), context_(context) {}
+
+    // All blocks of the resolutions that are kept. Returns whether some are damaged.
+    bool decode_blocks();
+
+    // All resolutions but the last that is kept.
+    void synthesise_lower();
+
+    // Of one component; several may be at work at the same time.
+    std::unique_ptr<RowSource> rows(std::size_t component);
+
+  private:
+    struct Job {
+        const TileComponent* component;
+        const Band* band;
+        const BlockState* block;
+        Rectangle area;
+    };
+
+    void allocate_bands();
+    void list_blocks(const TileComponent& component, const Resolution& resolution);
+    void clear(const TileComponent& component, const Band& band, const Rectangle& area);
+    bool decode_block_of(const Job& job, Arena& arena) const;
+    void unshift_and_store(const Job& job, const std::int64_t* coefficients, std::byte* to) const;
+    std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
+    template <typename T>
+    void synthesise_lower_of(std::size_t component);
+    template <typename T>
+    std::unique_ptr<RowSource> rows_of(std::size_t component);
+    template <typename T>
+    Synthesis<T> synthesis(const Resolution& resolution, Plane<T> below);
+    [[nodiscard]] std::size_t last_resolution(const TileComponent& component) const {
+        return component.levels() - reduce_;
+    }
+
+    std::span<TileComponent> components_;
+    unsigned reduce_;
+    const std::uint8_t* end_;
+    Context& context_;
+    std::vector<Job> jobs_;
+    struct LowerPlane {
+        std::byte* base = nullptr;
+        std::size_t stride = 0;
+    };
+    std::vector<LowerPlane> lower_;  // the resolution below the last, a component
+};
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,162 @@
+#include "codecs/jpeg2000/tile_part.h"
+
+#include <algorithm>
+
+#include "base/endian.h"
+
+namespace dcmturbo::jpeg2000 {
+
+using jpeg::Segment;
+
+namespace {
+
+bool is_eoc(Bytes data, std::size_t at) {
+    return data.size() - at >= 2 && data[at] == std::byte{0xFF} && data[at + 1] == std::byte{EOC};
+}
+
+}  // namespace
+
+void Codestream::read(Bytes codestream) {
+    bytes = codestream;
+    if (!starts_codestream(bytes)) fail(ErrorCode::malformed, 0, "expected SOC and SIZ (FF4FFF51)");
+    walk(read_main_header());
+    if (!main.packed.empty()) share_packed_headers();
+    std::stable_sort(parts.begin(), parts.end(), [](const TilePartData& a, const TilePartData& b) {
+        return a.tile != b.tile ? a.tile < b.tile : a.index < b.index;
+    });
+}
+
+std::size_t Codestream::read_main_header() {
+    std::size_t at = 2;
+    Segment segment = next_segment(bytes, at);
+    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "expected SIZ behind SOC");
+    size = read_size(segment);
+    components.resize(size.components);
+    main.components.resize(size.components);
+    for (std::size_t i = 0; i < size.components; ++i) {
+        const std::uint8_t depth = segment.u8(36 + 3 * i);
+        components[i] = {static_cast<std::uint8_t>((depth & 0x7F) + 1), (depth & 0x80) != 0, segment.u8(37 + 3 * i),
+                         segment.u8(38 + 3 * i)};
+        if (components[i].horizontal_step == 0 || components[i].vertical_step == 0 || components[i].precision > 38)
+            fail(ErrorCode::malformed, segment.offset, "SIZ: component %zu cannot be", i);
+    }
+    for (;;) {
+        segment = next_segment(bytes, at);
+        if (segment.code == SOT) break;
+        if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
+            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
+                 static_cast<unsigned>(segment.code));
+        }
+        read_parameters(segment, size, false, main);
+    }
+    if (!main.has_coding || !main.has_quantisation)
+        fail(ErrorCode::malformed, segment.offset, "the main header holds no COD or no QCD");
+    return segment.offset;
+}
+
+void Codestream::walk(std::size_t at) {
+    try {
+        while (!is_eoc(bytes, at)) {
+            if (at >= bytes.size())
+                fail(ErrorCode::truncated, at, "expected another tile-part or EOC, found the end of the data");
+            at = read_part(at);
+        }
+    } catch (const DecodeError& error) {
+        damage = error;
+    }
+}
+
+// Returns where the next part begins.
+std::size_t Codestream::read_part(std::size_t start) {
+    std::size_t at = start;
+    Segment segment = next_segment(bytes, at);
+    if (segment.code != SOT) {
+        fail(ErrorCode::malformed, start, "expected another tile-part or EOC, found marker FF%02X",
+             static_cast<unsigned>(segment.code));
+    }
+    const TilePart part = read_tile_part(segment);
+    if (part.tile >= size.tiles()) {
+        fail(ErrorCode::malformed, start, "SOT names tile %u, there are %llu", unsigned{part.tile},
+             static_cast<unsigned long long>(size.tiles()));
+    }
+    TilePartData data;
+    data.tile = part.tile;
+    data.index = part.index;
+    data.header = at;
+    // Psot 0 reaches to the end, EOC included: packets know their own lengths.
+    const std::size_t left = bytes.size() - start;
+    const std::size_t length = part.length == 0 ? left : std::min<std::size_t>(part.length, left);
+    if (part.length == 12) {  // an SOT alone
+        parts.push_back(data);
+        return start + length;
+    }
+    while (segment.code != SOD) segment = next_segment(bytes, at);
+    if (at > start + length)
+        fail(ErrorCode::malformed, start, "the tile-part is %zu bytes long, its header alone %zu", length, at - start);
+    data.body = bytes.subspan(at, start + length - at);
+    parts.push_back(data);
+    if (part.length > left) {
+        fail(ErrorCode::truncated, bytes.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start,
+             part.length, left);
+    }
+    if (part.length == 0 && (left < 2 || !is_eoc(bytes, bytes.size() - 2)))
+        fail(ErrorCode::truncated, bytes.size(), "the last tile-part states no length, and the data end before EOC");
+    // Some encoders count EOC as part of the last tile-part.
+    const std::size_t end = start + length;
+    return end == bytes.size() && length >= 2 && is_eoc(bytes, end - 2) ? end - 2 : end;
+}
+
+// A.7.4: the segments in the order of Zppm, then for each tile-part a length and that many bytes.
+void Codestream::share_packed_headers() {
+    std::stable_sort(main.packed.begin(), main.packed.end(),
+                     [](const PackedHeaders& a, const PackedHeaders& b) { return a.index < b.index; });
+    for (const PackedHeaders& run : main.packed) packed_.insert(packed_.end(), run.bytes.begin(), run.bytes.end());
+    std::size_t at = 0;
+    for (TilePartData& part : parts) {
+        if (packed_.size() - at < 4) break;
+        const std::size_t length =
+            std::min<std::size_t>(load_be<std::uint32_t>(packed_.data() + at), packed_.size() - at - 4);
+        part.packed = Bytes(packed_).subspan(at + 4, length);
+        at += 4 + length;
+    }
+}
+
+std::span<const TilePartData> Codestream::parts_of(std::size_t tile) const {
+    const auto [first, last] =
+        std::equal_range(parts.begin(), parts.end(), TilePartData{.tile = static_cast<std::uint16_t>(tile)},
+                         [](const TilePartData& a, const TilePartData& b) { return a.tile < b.tile; });
+    return {first, last};
+}
+
+const Parameters& read_tile_headers(const Codestream& codestream, std::span<const TilePartData> parts,
+                                    Parameters& own) {
+    bool inherits = false;
+    bool has_changes = false;
+    for (const TilePartData& part : parts) {
+        if (part.body.data() == nullptr) continue;
+        std::size_t at = part.header;
+        const auto packed_before = static_cast<std::ptrdiff_t>(inherits ? own.packed.size() : 0);
+        for (;;) {
+            const Segment segment = next_segment(codestream.bytes, at);
+            if (segment.code == SOD) break;
+            const bool matters = segment.code == COD || segment.code == COC || segment.code == QCD ||
+                                 segment.code == QCC || segment.code == RGN || segment.code == POC ||
+                                 segment.code == PPT;
+            if (!matters) continue;
+            if (!inherits) own.inherit(codestream.main);
+            inherits = true;
+            // A.6.6: the tile's changes stand instead of the main header's; later parts add to them.
+            if (segment.code == POC && !has_changes) own.changes.clear();
+            has_changes = has_changes || segment.code == POC;
+            read_parameters(segment, codestream.size, true, own);
+        }
+        // A.7.5: Zppt orders the segments of one tile-part.
+        if (inherits) {
+            std::stable_sort(own.packed.begin() + packed_before, own.packed.end(),
+                             [](const PackedHeaders& a, const PackedHeaders& b) { return a.index < b.index; });
+        }
+    }
+    return inherits ? own : codestream.main;
+}
+
+}  // namespace dcmturbo::jpeg2000

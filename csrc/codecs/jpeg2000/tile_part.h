@@ -1,0 +1,49 @@
+// The tile-parts of a codestream, and what their headers say (ISO/IEC 15444-1, A.4, A.7.4 and A.7.5).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "codecs/jpeg2000/parameters.h"
+#include "codecs/jpeg2000/tile.h"
+
+namespace dcmturbo::jpeg2000 {
+
+struct TilePartData {
+    std::uint16_t tile = 0;
+    std::uint8_t index = 0;
+    std::size_t header = 0;  // the first segment after SOT
+    Bytes body;              // what follows SOD
+    Bytes packed;            // its share of PPM
+};
+
+// What is known of a codestream before any packet is read.
+struct Codestream {
+    Bytes bytes;
+    Size size;
+    std::vector<ComponentSize> components;
+    Parameters main;
+    std::vector<TilePartData> parts;    // tile by tile
+    std::optional<DecodeError> damage;  // what ended the walk before EOC; packets tell whether it matters
+
+    // Throws where the main header is wrong.
+    void read(Bytes codestream);
+
+    // The parts of a tile. Tiles are asked for in order.
+    [[nodiscard]] std::span<const TilePartData> parts_of(std::size_t tile) const;
+
+  private:
+    std::size_t read_main_header();
+    void walk(std::size_t at);
+    std::size_t read_part(std::size_t at);
+    void share_packed_headers();
+    std::vector<std::byte> packed_;  // PPM segments, joined
+};
+
+// Reads the headers of a tile's parts. `own` holds the result unless it is the main header's.
+const Parameters& read_tile_headers(const Codestream& codestream, std::span<const TilePartData> parts, Parameters& own);
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,73 @@
+// The coding passes of a code-block (ISO/IEC 15444-1, Annex D): what they share. The loops are in block_passes.inl.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "entropy/mq.h"
+
+namespace dcmturbo {
+
+// Contexts, Table D.7.
+inline constexpr std::size_t first_sign_context = 9;
+inline constexpr std::size_t first_refinement_context = 14;
+inline constexpr std::size_t run_length_context = 17;
+inline constexpr std::size_t uniform_context = 18;
+inline constexpr std::size_t block_contexts = 19;
+
+enum class BlockPass : std::uint8_t { significance_propagation, magnitude_refinement, clean_up };
+
+// What the contexts of a stripe's column need of its neighbourhood: three bits for each of six rows, from the one above
+// the stripe to the one below: left, own, right. Two words, because a symbol may need the one while the sign for the
+// other is still being decoded.
+struct ColumnFlags {
+    std::uint32_t significant;
+    std::uint32_t negative;  // and significant; of neighbours that share a side only
+};
+
+// A word of a bitmap is 16 columns of a stripe, one bit a coefficient, in the order of the scan (D.1): bit 4 x column
+// + row.
+struct BlockPasses {
+    std::size_t words = 0;          // of a bitmap in a stripe
+    std::size_t stripes = 0;        // of four rows
+    std::uint64_t last_word = 0;    // coefficients that exist in the last word of a stripe
+    std::uint64_t last_stripe = 0;  // and in any word of the last stripe
+    bool last_is_whole = true;      // the last stripe has four rows
+    bool is_causal = false;         // vertically causal contexts (D.7)
+    bool is_wide = false;           // magnitudes of 64 bits
+    bool has_segmentation_symbols = false;
+    bool is_damaged = false;  // a segmentation symbol was not 1010
+    unsigned plane = 0;       // the bit-plane that is decoded
+
+    // Of a word a side more than `words`, and a stripe more above and below; all 0 at first.
+    std::uint64_t* significant = nullptr;
+    std::uint64_t* visited = nullptr;  // by the significance propagation pass of this plane
+    std::uint64_t* refined = nullptr;  // once at least
+    ColumnFlags* flags = nullptr;      // 16 x words, and a column more on each side
+    // 64 to each word of a bitmap, without margins: the magnitude x 2, the sign at the top.
+    void* magnitudes = nullptr;
+
+    const std::uint8_t* zero_coding = nullptr;  // contexts by nine bits of a flags word
+    std::array<MqState, block_contexts> contexts{};
+    MqDecoder mq{};
+    RawDecoder raw{};
+
+    [[nodiscard]] std::size_t bitmap_pitch() const { return words + 2; }
+    [[nodiscard]] std::size_t flags_pitch() const { return words * 16 + 2; }
+};
+
+// Sign coding (Tables D.2 and D.3) by bits 1, 3, 5, 7 (above, left, right, below): significant; and 0, 2, 4, 6:
+// negative. Bit 7 of the entry is the XOR bit, the rest the context.
+extern const std::array<std::uint8_t, 256> sign_coding;
+
+// Zero coding, Table D.1: of LL and LH, of HL, of HH. Bits 0 to 8 of the index: above left, above, above right, left,
+// itself, right, below left, below, below right.
+using ZeroCoding = std::array<std::uint8_t, 512>;
+extern const ZeroCoding zero_coding_lh;
+extern const ZeroCoding zero_coding_hl;
+extern const ZeroCoding zero_coding_hh;
+
+void reset_contexts(BlockPasses& block);  // Table D.7
+
+}  // namespace dcmturbo

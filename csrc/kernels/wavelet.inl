@@ -1,0 +1,120 @@
+// Inverse wavelets of JPEG 2000 (ISO/IEC 15444-1, F.3), a row or a pair of rows at a time. Included once per
+// instruction set; see kernels/isa_scalar.cpp.
+//
+// A row is restored from its low-pass and high-pass halves. They are lifted apart from each other, with one sample of
+// symmetric extension (F.3.7) on either side, and interleaved last. `odd` says that the row begins at an odd
+// coordinate, hence with a high-pass sample. scratch: 2 x wavelet_scratch(count) elements.
+
+// Sums wrap: coefficients of damaged streams may be anything.
+template <typename T, typename U>
+static inline __attribute__((always_inline)) T wavelet_sum(T a, T b, T c) {
+    return static_cast<T>(static_cast<U>(a) + static_cast<U>(b) + static_cast<U>(c));
+}
+
+template <typename T, typename U>
+static inline __attribute__((always_inline)) void lift_low(T* __restrict row, const T* a, const T* b,
+                                                           std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+        row[i] = static_cast<T>(static_cast<U>(row[i]) - static_cast<U>(wavelet_sum<T, U>(a[i], b[i], 2) >> 2));
+}
+
+template <typename T, typename U>
+static inline __attribute__((always_inline)) void lift_high(T* __restrict row, const T* a, const T* b,
+                                                            std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+        row[i] = static_cast<T>(static_cast<U>(row[i]) + static_cast<U>(wavelet_sum<T, U>(a[i], b[i], 0) >> 1));
+}
+
+static inline __attribute__((always_inline)) void lift_real(float* __restrict row, const float* a, const float* b,
+                                                            std::size_t count, float factor) {
+    for (std::size_t i = 0; i < count; ++i) row[i] += factor * (a[i] + b[i]);
+}
+
+template <typename T>
+static inline __attribute__((always_inline)) void interleave(const T* __restrict even, const T* __restrict odd,
+                                                             T* __restrict to, std::size_t count) {
+    const std::size_t pairs = count / 2;
+    for (std::size_t i = 0; i < pairs; ++i) {
+        to[2 * i] = even[i];
+        to[2 * i + 1] = odd[i];
+    }
+    if (count % 2 != 0) to[count - 1] = even[pairs];
+}
+
+template <typename T>
+static inline __attribute__((always_inline)) void extend(T* row, std::size_t count) {
+    row[-1] = row[0];
+    row[count] = row[count - 1];
+}
+
+template <typename T, typename U>
+static inline __attribute__((always_inline)) void synthesise_row_integer(const T* low, const T* high, T* to, T* scratch,
+                                                                         std::size_t count, bool odd) {
+    if (count == 1) {  // F.3.6
+        to[0] = odd ? high[0] / 2 : low[0];
+        return;
+    }
+    const std::size_t highs = (count + odd) / 2;
+    const std::size_t lows = count - highs;
+    T* const l = scratch + 16;
+    T* const h = l + wavelet_scratch(count);
+    __builtin_memcpy(l, low, lows * sizeof(T));
+    __builtin_memcpy(h, high, highs * sizeof(T));
+    extend(h, highs);
+    lift_low<T, U>(l, h - 1 + odd, h + odd, lows);
+    extend(l, lows);
+    lift_high<T, U>(h, l - odd, l + 1 - odd, highs);
+    interleave(odd ? h : l, odd ? l : h, to, count);
+}
+
+static void synthesise_row_5_3(const std::int32_t* low, const std::int32_t* high, std::int32_t* to,
+                               std::int32_t* scratch, std::size_t count, bool odd) {
+    synthesise_row_integer<std::int32_t, std::uint32_t>(low, high, to, scratch, count, odd);
+}
+static void synthesise_row_5_3_wide(const std::int64_t* low, const std::int64_t* high, std::int64_t* to,
+                                    std::int64_t* scratch, std::size_t count, bool odd) {
+    synthesise_row_integer<std::int64_t, std::uint64_t>(low, high, to, scratch, count, odd);
+}
+
+// The vertical steps: `row` lies between `above` and `below`.
+static void lift_low_5_3(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count) {
+    lift_low<std::int32_t, std::uint32_t>(row, above, below, count);
+}
+static void lift_high_5_3(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count) {
+    lift_high<std::int32_t, std::uint32_t>(row, above, below, count);
+}
+static void lift_low_5_3_wide(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                              std::size_t count) {
+    lift_low<std::int64_t, std::uint64_t>(row, above, below, count);
+}
+static void lift_high_5_3_wide(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                               std::size_t count) {
+    lift_high<std::int64_t, std::uint64_t>(row, above, below, count);
+}
+static void lift_9_7(float* row, const float* above, const float* below, std::size_t count, float factor) {
+    lift_real(row, above, below, count, factor);
+}
+
+// `low_scale` and `high_scale` are K and 1/K (F.3.8.2), times what the column asks of this row.
+static void synthesise_row_9_7(const float* low, const float* high, float* to, float* scratch, std::size_t count,
+                               bool odd, float low_scale, float high_scale) {
+    if (count == 1) {
+        to[0] = odd ? high[0] * high_scale : low[0] * low_scale;
+        return;
+    }
+    const std::size_t highs = (count + odd) / 2;
+    const std::size_t lows = count - highs;
+    float* __restrict const l = scratch + 16;
+    float* __restrict const h = l + wavelet_scratch(count);
+    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale;
+    for (std::size_t i = 0; i < highs; ++i) h[i] = high[i] * high_scale;
+    extend(h, highs);
+    lift_real(l, h - 1 + odd, h + odd, lows, -wavelet_delta);
+    extend(l, lows);
+    lift_real(h, l - odd, l + 1 - odd, highs, -wavelet_gamma);
+    extend(h, highs);
+    lift_real(l, h - 1 + odd, h + odd, lows, -wavelet_beta);
+    extend(l, lows);
+    lift_real(h, l - odd, l + 1 - odd, highs, -wavelet_alpha);
+    interleave<float>(odd ? h : l, odd ? l : h, to, count);
+}
