@@ -163,12 +163,20 @@ def test_precisions(tmp_path, bits, signed):
 @needs_openjpeg
 @pytest.mark.parametrize(("width", "height"), list(itertools.product([1, 2, 3, 5, 8, 17], [1, 2, 3, 7, 16])))
 def test_small_sizes(tmp_path, width, height):
-    for options in ("", "-d 1,1", "-d 3,2 -t 4,4", "-n 1", "-n 3", "-n 8 -b 4,4"):
-        check(tmp_path, image(width, height, 1, seed=width), 8, options)
-    for options in ("-I -r 2", "-I -r 1 -d 1,1", "-I -r 1 -d 3,2 -t 4,4 -n 3"):
-        check(tmp_path, image(width, height, 1, seed=width), 8, options, lossless=False)
-    if width > 1:
-        check(tmp_path, image(width, height, 3, seed=width), 8, "-d 1,0 -n 4")
+    compared = 0
+    several = [
+        (1, f"{o} {offset} -n {n}")
+        for o in ("", "-I -r 1")
+        for offset in ("", "-d 1,1", "-d 3,2 -t 8,8")
+        for n in (1, 2, 3)
+    ]
+    for components, options in [*several, (3, "-d 1,0 -n 1"), (3, "-n 2")]:
+        planes = image(width, height, components, seed=width)
+        # opj_compress refuses more resolutions than a tile's size has bits.
+        with contextlib.suppress(pytest.skip.Exception):
+            check(tmp_path, planes, 8, options, lossless="-I" not in options)
+            compared += 1
+    assert compared >= 3
 
 
 @needs_openjpeg
