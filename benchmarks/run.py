@@ -64,6 +64,29 @@ def rle_decode(rounds: int) -> list[Row]:
     return rows
 
 
+def jpeg2000_decode(rounds: int) -> list[Row]:
+    """One thread, a codestream in memory to pixels, against imagecodecs.jpeg2k_decode; lossless, then irreversible."""
+    rows = []
+    for path in [*wg04("J2KR"), *wg04("J2KI")]:
+        ds = pydicom.dcmread(path)
+        frame, kw = frame_of(ds), attributes(ds) | {"raw": True}
+        uid = str(ds.file_meta.TransferSyntaxUID)
+        ours = dt.decode_frame(frame, uid, **kw)
+        with dt.config.override(prefer="library"):
+            theirs = dt.decode_frame(frame, uid, **kw)
+        allowed = 0 if path.name.endswith("J2KR") else 1
+        assert np.abs(ours.astype(np.int64) - theirs).max() <= allowed, path
+        times, facts = interleaved(
+            {
+                "ours": lambda: dt.decode_frame(frame, uid, **kw),
+                "imagecodecs": lambda: imagecodecs.jpeg2k_decode(frame, numthreads=1),
+            },
+            rounds,
+        )
+        rows.append({"file": path.name, "ratio": median(times["imagecodecs"]) / median(times["ours"]), **facts})
+    return rows
+
+
 def rle_encode(rounds: int) -> list[Row]:
     """One thread, pixels to a codestream, against pylibjpeg-rle."""
     from rle.utils import encode_pixel_data
@@ -277,6 +300,7 @@ ROWS: dict[str, Callable[[int], list[Row]]] = {
     "jpeg-lossless-incompressible": jpeg_lossless.incompressible,
     "jpeg-lossless-large-frame": _large_frame,
     "jpeg-lossless-encode": jpeg_lossless.encode,
+    "jpeg2000-decode": jpeg2000_decode,
     "small-frame": small_frame,
     "multi-frame": multi_frame_files,
     "scaling": scaling,

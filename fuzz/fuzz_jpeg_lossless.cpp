@@ -7,7 +7,7 @@
 #include "abi/convert.h"
 #include "base/endian.h"
 #include "codecs/jpeg_lossless/difference_reader.h"
-#include "frames.h"
+#include "codestreams.h"
 
 namespace {
 
@@ -15,8 +15,6 @@ using namespace dcmturbo;
 using namespace dcmturbo::fuzz;
 
 constexpr const char* syntax = "1.2.840.10008.1.2.4.57";
-constexpr std::uint32_t as_stored = 3;  // no colour conversion, no bit correction
-constexpr std::uint64_t most_samples = 1 << 18;
 
 // Numbers out of the input, then out of what its last bytes make.
 class Input {
@@ -39,79 +37,6 @@ class Input {
     std::size_t at_ = 0;
     std::uint64_t state_ = 1;
 };
-
-using Stream = std::vector<std::uint8_t>;
-
-Result decode_one(const Stream& stream, const dcmturbo_attributes& attributes, bool salvage, std::uint32_t threads) {
-    Result result;
-    dcmturbo_error error{};
-    error.size = sizeof error;
-    dcmturbo_format format{};
-    format.size = sizeof format;
-    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, as_stored, &format, &error);
-    if (result.code != DCMTURBO_OK) return result;
-    const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
-    result.pixels.assign(pixel * attributes.rows * attributes.columns, 0xA5);
-    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * attributes.columns),
-                               static_cast<ptrdiff_t>(pixel), attributes.bits_allocated / 8};
-    const dcmturbo_bytes bytes{stream.data(), stream.size()};
-    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, as_stored, &image, threads,
-                                        salvage ? 1 : 0, 7, &result.status, &error);
-    return result;
-}
-
-// Decodes the image and its components every way, as its own header describes it. Returns the pixels, if it is right.
-std::vector<std::uint8_t> decode_every_way(const Stream& stream) {
-    dcmturbo_header* found = nullptr;
-    dcmturbo_error error{};
-    error.size = sizeof error;
-    const dcmturbo_bytes bytes{stream.data(), stream.size()};
-    if (dcmturbo_probe(bytes, &found, &error) != DCMTURBO_OK) return {};
-    const std::unique_ptr<dcmturbo_header, void (*)(dcmturbo_header*)> owner(found, dcmturbo_header_free);
-    const Header& header = found->header;
-    if (std::uint64_t{header.width} * header.height * header.components.size() > most_samples) return {};
-
-    dcmturbo_attributes attributes{};
-    attributes.size = sizeof attributes;
-    attributes.rows = header.height;
-    attributes.columns = header.width;
-    attributes.samples_per_pixel = static_cast<std::uint16_t>(header.components.size());
-    attributes.bits_allocated = header.precision() > 8 ? 16 : 8;
-    attributes.bits_stored = header.precision();
-    attributes.photometric = dcmturbo_photometric_from_name(attributes.samples_per_pixel == 1 ? "MONOCHROME2" : "RGB");
-    std::vector<std::uint8_t> right;
-    for (const bool salvage : {false, true}) {
-        Result first;
-        bool is_first = true;
-        for (std::uint8_t isa = 0; dcmturbo_isa_name(isa) != nullptr; ++isa) {
-            if (dcmturbo_isa_available(isa) == 0) continue;
-            use_isa(isa);
-            for (const std::uint32_t threads : {1u, 2u}) {
-                Result result = decode_one(stream, attributes, salvage, threads);
-                if (is_first) first = std::move(result);
-                else {
-                    require(result.code == first.code && result.status == first.status, "every path ends alike");
-                    if (result.code == DCMTURBO_OK) require(result.pixels == first.pixels, "every path decodes alike");
-                }
-                is_first = false;
-            }
-        }
-        if (!salvage && first.code == DCMTURBO_OK) right = first.pixels;
-        if (salvage && !right.empty()) require(right == first.pixels, "there is nothing to salvage in what is right");
-    }
-    std::vector<std::vector<std::uint8_t>> planes;
-    std::vector<dcmturbo_image> images;
-    for (const ComponentHeader& component : header.components) {
-        const std::size_t cell = component.precision > 8 ? 2 : 1;
-        planes.emplace_back(std::size_t{component.width} * component.height * cell);
-        images.push_back(
-            {planes.back().data(), static_cast<ptrdiff_t>(component.width * cell), static_cast<ptrdiff_t>(cell), 0});
-    }
-    const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), &error);
-    require(right.empty() || code == DCMTURBO_OK, "an image that is right has components");
-    if (!right.empty() && planes.size() == 1) require(planes[0] == right, "one component is the image");
-    return right;
-}
 
 void put_segment(Stream& stream, std::uint8_t code, std::initializer_list<std::vector<unsigned>> parts) {
     std::size_t size = 2;
@@ -161,7 +86,7 @@ void with_right_headers(Input& input) {
     if (restart != 0) put_segment(stream, 0xDD, {{restart >> 8 & 255, restart & 255}});
     put_segment(stream, 0xDA, {{count}, members, {input.byte() % 8u, 0, input.byte() % 5 == 0 ? 1u : 0u}});
     while (!input.is_empty()) stream.push_back(input.byte());
-    decode_every_way(stream);
+    decode_every_way(syntax, stream);
 }
 
 // An image, encoded, decoded, and decoded again with some bytes changed.
@@ -211,11 +136,11 @@ void round_trip(Input& input) {
         require(stream == first, "every path encodes alike");
     }
     if (samples > most_samples) return;
-    require(decode_every_way(first) == pixels, "decoding gives back what was encoded");
+    require(decode_every_way(syntax, first) == pixels, "decoding gives back what was encoded");
     if (changes == 0) return;
     for (unsigned i = 0; i < changes; ++i)
         first[input.below(65536) % first.size()] ^= static_cast<std::uint8_t>(input.byte());
-    decode_every_way(first);
+    decode_every_way(syntax, first);
 }
 
 // The same data and table, decoded from several places at once and from one.
@@ -271,7 +196,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     Input input(data + 1, size - 1);
     switch (data[0] % 4) {
-        case 0: decode_every_way(Stream(data + 1, data + size)); break;
+        case 0: decode_every_way(syntax, Stream(data + 1, data + size)); break;
         case 1: with_right_headers(input); break;
         case 2: round_trip(input); break;
         default: read_differences(input); break;

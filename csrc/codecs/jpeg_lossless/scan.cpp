@@ -204,10 +204,29 @@ bool ScanDecoder::decode_interval_groups(std::span<RowSink* const> sinks) {
 
 namespace {
 
+// Memory for differences, given out in pieces to whoever decodes most: nobody knows how many a stretch of bytes holds.
+class PiecePool {
+  public:
+    static constexpr std::size_t piece = 32768;
+
+    PiecePool(std::size_t pieces, Arena& arena)
+        : pieces_(pieces), memory_(arena.allocate_array<std::uint16_t>(pieces * piece)) {}
+    // Null where there is none left: then there are more differences than the scan has.
+    std::uint16_t* take() {
+        const std::size_t i = next_.fetch_add(1, std::memory_order_relaxed);
+        return i < pieces_ ? memory_ + i * piece : nullptr;
+    }
+
+  private:
+    std::size_t pieces_;
+    std::uint16_t* memory_;
+    std::atomic<std::size_t> next_{0};
+};
+
 // A stretch of the differences of a scan, decoded apart from the others.
 struct Part {
     Interval range;
-    std::uint16_t* differences = nullptr;
+    std::vector<std::uint16_t*> pieces;
     std::size_t count = 0;
     DifferenceEntry* opening = nullptr;  // the first of them, with their lengths
     std::size_t opening_count = 0;
@@ -225,7 +244,14 @@ class Sequence {
     explicit Sequence(std::span<const Part> parts) {
         for (const Part& part : parts) {
             add({part.added.data(), part.added_count});
-            add({part.differences + part.skipped, part.count - part.skipped});
+            std::size_t skipped = part.skipped;
+            std::size_t left = part.count;
+            for (const std::uint16_t* piece : part.pieces) {
+                const std::size_t count = std::min(left, PiecePool::piece);
+                add({piece + skipped, count - skipped});
+                left -= count;
+                skipped = 0;
+            }
         }
     }
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -274,6 +300,8 @@ bool ScanDecoder::decode_parts(std::span<RowSink* const> sinks) {
     const std::size_t count = sinks.size();
     Arena& arena = context_.arena;
 
+    const std::size_t samples = scan_.row_samples() * scan_.mcu_rows;
+    const std::size_t most_pieces = samples / PiecePool::piece + 2 * count;
     std::vector<Part> parts(count);
     std::vector<DifferenceReader> readers;
     readers.reserve(count);
@@ -281,28 +309,31 @@ bool ScanDecoder::decode_parts(std::span<RowSink* const> sinks) {
         Part& part = parts[i];
         part.range = {whole.begin + bytes * i / count * 8, whole.begin + bytes * (i + 1) / count * 8};
         const bool is_last = i + 1 == count;
+        part.pieces.reserve(most_pieces);  // so that no thread allocates
         if (is_last) part.range.end = whole.end;
-        const auto capacity = static_cast<std::size_t>((part.range.end - part.range.begin) / table.shortest());
-        // Most of it is never touched: codes of one bit only would fill it.
-        part.differences = arena.allocate_array<std::uint16_t>(capacity + difference_overshoot);
         part.opening = arena.allocate_array<DifferenceEntry>(block);
         readers.emplace_back(source_, std::span<const Interval>(&part.range, 1), block, context_.kernels, arena,
                              is_last);
     }
+    PiecePool pool(most_pieces, arena);
+    static_assert(PiecePool::piece % block == 0);
     context_.parallel_for(count, [&](std::size_t i) {
         Part& part = parts[i];
         std::uint32_t all = 0;
         for (;;) {
             const std::span<const DifferenceEntry> entries = readers[i].take(block);
+            const std::size_t offset = part.count % PiecePool::piece;
+            if (offset == 0) {
+                part.pieces.push_back(pool.take());
+                if (part.pieces.back() == nullptr) return;
+            }
+            const std::uint32_t flags =
+                context_.kernels.extract_differences(entries.data(), part.pieces.back() + offset, entries.size());
             if (part.count == 0) {
                 std::copy(entries.begin(), entries.end(), part.opening);
                 part.opening_count = entries.size();
             } else {
-                all |=
-                    context_.kernels.extract_differences(entries.data(), part.differences + part.count, entries.size());
-            }
-            if (part.count == 0) {
-                context_.kernels.extract_differences(entries.data(), part.differences, entries.size());
+                all |= flags;
             }
             part.count += entries.size();
             if (entries.size() < block) break;
@@ -330,7 +361,7 @@ bool ScanDecoder::decode_parts(std::span<RowSink* const> sinks) {
     }
     const Sequence sequence(parts);
     const std::size_t row_samples = scan_.row_samples();
-    if (sequence.size() != row_samples * scan_.mcu_rows) return false;
+    if (sequence.size() != samples) return false;
 
     const std::size_t components = scan_.components.size();
     std::vector<std::uint16_t> starts(std::size_t{scan_.mcu_rows} * components);

@@ -1,0 +1,102 @@
+// Shared by the targets of codestreams that say what they hold: decodes such a stream on every instruction set, with
+// one thread and two, strictly and under salvage, and as components; traps where two ways differ.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+
+#include "abi/convert.h"
+#include "frames.h"
+
+namespace dcmturbo::fuzz {
+
+constexpr std::uint32_t as_stored = 3;  // no colour conversion, no bit correction
+constexpr std::uint64_t most_samples = 1 << 17;
+
+using Stream = std::vector<std::uint8_t>;
+
+inline Result decode_one(const char* syntax, const Stream& stream, const dcmturbo_attributes& attributes, bool salvage,
+                         std::uint32_t threads) {
+    Result result;
+    dcmturbo_error error{};
+    error.size = sizeof error;
+    dcmturbo_format format{};
+    format.size = sizeof format;
+    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, as_stored, &format, &error);
+    if (result.code != DCMTURBO_OK) return result;
+    const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
+    result.pixels.assign(pixel * attributes.rows * attributes.columns, 0xA5);
+    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * attributes.columns),
+                               static_cast<ptrdiff_t>(pixel), attributes.bits_allocated / 8};
+    const dcmturbo_bytes bytes{stream.data(), stream.size()};
+    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, as_stored, &image, threads,
+                                        salvage ? 1 : 0, 7, &result.status, &error);
+    return result;
+}
+
+// Decodes the image and its components every way, as its own header describes it. Returns the pixels, if it is right.
+inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stream& stream) {
+    dcmturbo_header* found = nullptr;
+    dcmturbo_error error{};
+    error.size = sizeof error;
+    const dcmturbo_bytes bytes{stream.data(), stream.size()};
+    if (dcmturbo_probe(bytes, &found, &error) != DCMTURBO_OK) return {};
+    const std::unique_ptr<dcmturbo_header, void (*)(dcmturbo_header*)> owner(found, dcmturbo_header_free);
+    const Header& header = found->header;
+    if (std::uint64_t{header.width} * header.height * header.components.size() > most_samples) return {};
+
+    dcmturbo_attributes attributes{};
+    attributes.size = sizeof attributes;
+    attributes.rows = header.height;
+    attributes.columns = header.width;
+    attributes.samples_per_pixel = static_cast<std::uint16_t>(header.components.size());
+    attributes.bits_allocated = header.precision() > 32   ? 64
+                                : header.precision() > 16 ? 32
+                                : header.precision() > 8  ? 16
+                                                          : 8;
+    attributes.pixel_representation = header.is_signed() ? 1 : 0;
+    attributes.bits_stored = header.precision();
+    attributes.photometric = dcmturbo_photometric_from_name(attributes.samples_per_pixel == 1 ? "MONOCHROME2" : "RGB");
+    std::vector<std::uint8_t> right;
+    for (const bool salvage : {false, true}) {
+        Result first;
+        bool is_first = true;
+        for (std::uint8_t isa = 0; dcmturbo_isa_name(isa) != nullptr; ++isa) {
+            if (dcmturbo_isa_available(isa) == 0) continue;
+            use_isa(isa);
+            for (const std::uint32_t threads : {1u, 2u}) {
+                Result result = decode_one(syntax, stream, attributes, salvage, threads);
+                if (is_first) first = std::move(result);
+                else {
+                    require(result.code == first.code && result.status == first.status, "every path ends alike");
+                    if (result.code == DCMTURBO_OK) require(result.pixels == first.pixels, "every path decodes alike");
+                }
+                is_first = false;
+            }
+        }
+        if (!salvage && first.code == DCMTURBO_OK) right = first.pixels;
+        if (salvage && !right.empty()) require(right == first.pixels, "there is nothing to salvage in what is right");
+    }
+    static constexpr std::size_t cells[] = {1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
+    for (const std::uint32_t reduce : {0u, 1u}) {
+        std::vector<std::vector<std::uint8_t>> planes;
+        std::vector<dcmturbo_image> images;
+        for (std::size_t i = 0; i < header.components.size(); ++i) {
+            dcmturbo_component component{};
+            component.size = sizeof component;
+            if (dcmturbo_component_at(found, i, reduce, &component, &error) != DCMTURBO_OK) return right;
+            const std::size_t cell = cells[component.type];
+            planes.emplace_back(std::size_t{component.width} * component.height * cell);
+            images.push_back({planes.back().data(), static_cast<ptrdiff_t>(component.width * cell),
+                              static_cast<ptrdiff_t>(cell), 0});
+        }
+        const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, &error);
+        if (reduce != 0) break;
+        require(right.empty() || code == DCMTURBO_OK, "an image that is right has components");
+        if (planes.size() == 1 && planes[0].size() == right.size())
+            require(planes[0] == right, "one component of the image's size is the image");
+    }
+    return right;
+}
+
+}  // namespace dcmturbo::fuzz
