@@ -1,10 +1,10 @@
 // Giving the interpreter's lock away and taking it back, also while the interpreter ends.
 #pragma once
 
-#include <cxxabi.h>
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <exception>
 #include <optional>
 
 namespace dcmturbo::bindings {
@@ -16,7 +16,9 @@ template <typename Take>
 void take_gil(const Take& take) {
     try {
         take();
-    } catch (::abi::__forced_unwind&) {
+    } catch (...) {
+        // The unwinding of a thread that ends is no exception that anyone threw.
+        if (std::current_exception() != nullptr) throw;
         for (;;) pause();
     }
 }
