@@ -63,7 +63,7 @@ struct Codec {
                       const FrameOut& out, const Options& options, Context& context);
 
     // Decodes the components of a frame that reads_header, each at its own size: for formats that can hold them
-    // so; null for the others. The headers' types: u8 up to 8 bits, u16 above.
+    // so; null for the others. Each goes to the smallest integer type of its precision and sign.
     Outcome (*decode_components)(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                                  const Options& options, Context& context) = nullptr;
 

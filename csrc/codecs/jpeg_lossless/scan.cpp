@@ -11,7 +11,8 @@ namespace dcmturbo::jpeg_lossless {
 
 namespace {
 
-// Above this many bits a difference, on average, most do not fit in the short look-up. Measured.
+// Above this many bits a difference, on average, most do not fit in the short look-up. Only where to begin: the
+// reader changes to the long one where the short one turns out to fail often.
 constexpr double long_bits = 9.5;
 
 // A frame smaller than this is not worth a team. Bytes of entropy-coded data.
