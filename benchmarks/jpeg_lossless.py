@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 from data import attributes, frame_of, wg04
-from measure import interleaved, median
+from measure import interleaved, median, scaling_over_control
 
 import dcmturbo as dt
 
@@ -84,23 +84,17 @@ def incompressible(rounds: int) -> list[Row]:
 
 def large_frame(rounds: int, control: float) -> list[Row]:
     """One frame of 2048 x 2487 into a warm out=: two threads against one, over the control's."""
-    rows = []
     ds = pydicom.dcmread(next(path for path in wg04("JPLL") if path.name.startswith("SC1")))
     frame, kw = frame_of(ds), attributes(ds)
     out = dt.decode_frame(frame, UID, **kw)
-    times, facts = interleaved(
-        {
-            "one": lambda: dt.decode_frame(frame, UID, threads=1, out=out, **kw),
-            "two": lambda: dt.decode_frame(frame, UID, threads=2, out=out, **kw),
-        },
+    found = scaling_over_control(
+        lambda: dt.decode_frame(frame, UID, threads=1, out=out, **kw),
+        lambda: dt.decode_frame(frame, UID, threads=2, out=out, **kw),
         rounds,
-        two_threads=True,
         most_rounds=4 * rounds,
         control_floor=control,
     )
-    scale = median(times["one"]) / median(times["two"])
-    rows.append({"file": "SC1", "scaling": scale, "over control": scale / facts.get("control", float("nan")), **facts})
-    return rows
+    return [{"file": "SC1", **found}]
 
 
 def encode(rounds: int) -> list[Row]:

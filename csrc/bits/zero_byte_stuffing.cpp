@@ -1,5 +1,6 @@
 #include "bits/zero_byte_stuffing.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/endian.h"
@@ -27,17 +28,18 @@ void copy_data(const std::uint8_t*& from, const std::uint8_t* end, std::uint8_t*
 
 }  // namespace
 
-StuffedRun unstuff(const Fragments& frame, std::size_t position, std::uint8_t* to) {
+StuffedRun unstuff(const Fragments& frame, std::size_t position, std::size_t last, std::uint8_t* to) {
     const std::uint8_t* const begin_of_output = to;
     std::size_t span_begin = 0;
     bool after_ff = false;
     std::size_t ff_position = 0;
     for (const Bytes& span : frame.spans()) {
+        if (span_begin >= last) break;
         const std::size_t span_end = span_begin + span.size();
         if (position < span_end) {
             const auto* const base = reinterpret_cast<const std::uint8_t*>(span.data());
             const std::uint8_t* from = base + (position > span_begin ? position - span_begin : 0);
-            const std::uint8_t* const end = base + span.size();
+            const std::uint8_t* const end = base + std::min(span.size(), last - span_begin);
             while (from != end) {
                 if (after_ff) {
                     const std::uint8_t code = *from;
@@ -66,7 +68,19 @@ StuffedRun unstuff(const Fragments& frame, std::size_t position, std::uint8_t* t
         }
         span_begin = span_end;
     }
-    return {static_cast<std::size_t>(to - begin_of_output), frame.size(), 0};
+    return {static_cast<std::size_t>(to - begin_of_output), last, 0};
+}
+
+std::size_t place_to_cut(const Fragments& frame, std::size_t position) {
+    std::size_t span_begin = 0;
+    for (const Bytes& span : frame.spans()) {
+        const std::size_t span_end = span_begin + span.size();
+        while (position > span_begin && position <= span_end && span[position - 1 - span_begin] == std::byte{0xFF})
+            ++position;
+        if (position <= span_end) return position;
+        span_begin = span_end;
+    }
+    return frame.size();
 }
 
 std::size_t stuffed_position(const Fragments& frame, std::size_t position, std::size_t index) {

@@ -12,14 +12,17 @@ namespace dcmturbo {
 // What ended a run of entropy-coded data.
 struct StuffedRun {
     std::size_t bytes = 0;    // written, without the stuffed zeros
-    std::size_t end = 0;      // position in the frame of the FF before the marker, or the frame's size
-    std::uint8_t marker = 0;  // the marker's second byte; 0: the frame ends here
+    std::size_t end = 0;      // position in the frame of the FF before the marker, or where the data end
+    std::uint8_t marker = 0;  // the marker's second byte; 0: the data end here
 };
 
-// Copies entropy-coded data from byte `position` of the frame to `to`, without stuffed zeros, up to the next
+// Copies entropy-coded data, bytes [position, end) of the frame, to `to`, without stuffed zeros, up to the next
 // marker, RSTn included; fill bytes (B.1.1.2) before it are dropped. Walks the fragments as they lie. `to`
-// takes as many bytes as the frame has from `position` on, and 8 more.
-StuffedRun unstuff(const Fragments& frame, std::size_t position, std::uint8_t* to);
+// takes as many bytes as there are, and 8 more.
+StuffedRun unstuff(const Fragments& frame, std::size_t position, std::size_t end, std::uint8_t* to);
+
+// The first place from `position` on that does not follow an FF, where entropy-coded data may be cut in two.
+std::size_t place_to_cut(const Fragments& frame, std::size_t position);
 
 // Where in the frame byte `index` of the data stands that begin at `position`, restart markers passed over: for
 // error messages. The frame's size, if the data have fewer bytes.

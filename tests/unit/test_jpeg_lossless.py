@@ -77,7 +77,8 @@ def test_selection_values_and_precisions(selection_value, precision):
 def test_point_transform(selection_value, transform):
     component = Component(samples((11, 9), 12 - transform))
     data = oracle.encode([component], precision=12, selection_value=selection_value, point_transform=transform)
-    check(data, [component], transform)
+    with pytest.warns(dt.DecodeWarning, match="lossy under a transfer syntax that is lossless only"):
+        check(data, [component], transform)
     assert not dt.probe(data).lossless
 
 
@@ -232,6 +233,60 @@ def test_large_colour_frames(threads):
     for value in (1, 7):
         data = dt.encode_frame(frame, "JPEGLossless", selection_value=value)
         np.testing.assert_array_equal(image(data, threads=threads, bits_allocated=8), frame)
+
+
+def outcome(data: bytes | list[bytes], shape: tuple[int, int], **more: object) -> tuple[object, ...]:
+    """What decoding gives or raises, and what it warns of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            array = dt.decode_frame(data, "JPEGLossless", rows=shape[0], columns=shape[1], bits_allocated=16, **more)
+            result = (array.tobytes(),)
+        except dt.Error as error:
+            result = (type(error), error.code, error.offset, str(error))
+    return *result, *sorted(str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("selection_value", [1, 5])
+def test_a_team_ends_as_one_thread_does(selection_value):
+    """Streams that are not as they should be, large enough for a team."""
+    plane = samples((300, 500), 12, kind="noise").astype(np.uint16)
+    data = dt.encode_frame(plane, "JPEGLossless", selection_value=selection_value, bits_stored=12)
+    random = np.random.default_rng(selection_value)
+    begin, end = len(data) // 50, data.rindex(b"\xff\xd9")
+    streams = [data[:end], data[:end] + b"\x00" * 9 + data[end:], data + b"\xff\xd8 rubbish" * 20_000]
+    streams += [data[:end] + marker + data[end:] for marker in (b"\xff\xd0", b"\xff\xff\xff\xd9", b"\xff", b"\x55")]
+    for at in random.integers(begin, end, 12):
+        streams.append(data[:at])
+        streams.append(data[:at] + b"\xff\xd9" + data[at:])
+        streams.append(data[:at] + b"\xff\xd3" + data[at:])
+        streams.append(data[:at] + bytes(random.integers(0, 255, 3, np.uint8)) + data[at + 3 :])
+    for stream in streams:
+        for on_error in ("raise", "salvage"):
+            one, several = (outcome(stream, plane.shape, threads=threads, on_error=on_error) for threads in (1, 5))
+            assert one == several
+
+
+def test_a_team_reads_fragments_cut_anywhere():
+    plane = samples((300, 500), 12, kind="noise").astype(np.uint16)
+    data = dt.encode_frame(plane, "JPEGLossless", selection_value=1, bits_stored=12)
+    random = np.random.default_rng(3)
+    after_ff = [at + 1 for at in range(600, len(data) - 1) if data[at] == 0xFF]
+    for cuts in (sorted(random.integers(1, len(data), 40)), after_ff, range(1, len(data), 997)):
+        places = [0, *cuts, len(data)]
+        fragments = [data[a:b] for a, b in itertools.pairwise(places)]
+        for threads in (1, 4):
+            assert outcome(fragments, plane.shape, threads=threads)[0] == plane.tobytes()
+
+
+@pytest.mark.parametrize("selection_value", [1, 4])
+@pytest.mark.parametrize(("shape", "step"), [((3, 65535), 60000), ((5, 65535), 3), ((60000, 4), 900)])
+def test_a_team_on_very_wide_and_very_tall_frames(selection_value, shape, step):
+    random = np.random.default_rng(1)
+    plane = random.integers(0, step, (*shape, 3), np.uint16)
+    plane[:, : shape[1] // 2] //= 7
+    data = dt.encode_frame(plane, "JPEGLossless", selection_value=selection_value)
+    np.testing.assert_array_equal(image(data, threads=4), plane)
 
 
 # --- encoding -------------------------------------------------------------------------------------
@@ -433,10 +488,15 @@ def test_the_label_lies_about_the_process(tmp_path):
         with pytest.warns(dt.DecodeWarning, match="another format"):
             mixed = dt.decode(encapsulated_file([lossless, baseline], "1.2.840.10008.1.2.4.70", **module))
         np.testing.assert_array_equal(mixed[0], array)
-    np.testing.assert_array_equal(
-        dt.decode_frame(lossless, "JPEGBaseline8Bit", rows=16, columns=20, bits_allocated=8), array
-    )
-    near = dt.decode_frame(baseline, "JPEGLosslessSV1", rows=16, columns=20, bits_allocated=8)
+    for on_error in ("raise", "salvage"):
+        kw = {"rows": 16, "columns": 20, "bits_allocated": 8, "on_error": on_error}
+        with pytest.warns(dt.DecodeWarning, match="another format") as caught:
+            np.testing.assert_array_equal(dt.decode_frame(lossless, "JPEGBaseline8Bit", **kw), array)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        with pytest.warns(dt.DecodeWarning, match="another format") as caught:
+            near = dt.decode_frame(baseline, "JPEGLosslessSV1", **kw)
+        assert [str(w.message)[:20] for w in caught] == [str(caught[0].message)[:20]] * len(caught)
     assert np.abs(near.astype(int) - array).mean() < 4
 
 

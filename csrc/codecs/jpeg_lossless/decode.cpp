@@ -8,6 +8,7 @@
 #include "bits/zero_byte_stuffing.h"
 #include "codecs/jpeg/headers.h"
 #include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpeg_lossless/parts_decoder.h"
 #include "codecs/jpeg_lossless/scan.h"
 
 namespace dcmturbo::jpeg_lossless {
@@ -15,6 +16,11 @@ namespace dcmturbo::jpeg_lossless {
 namespace {
 
 using namespace jpeg;
+
+// Entropy-coded data of fewer bytes are not worth a team.
+constexpr std::size_t team_bytes = std::size_t{64} << 10;
+// No more threads than these work on a frame.
+constexpr std::size_t most_sinks = 16;
 
 // Walks the markers of one frame, and decodes its scans as they come.
 class FrameDecoder {
@@ -176,12 +182,11 @@ class FrameDecoder {
         std::size_t position = begin;
         std::uint32_t count = 0;
         for (;;) {
-            const StuffedRun run = unstuff(frame_, position, bytes + written);
+            const StuffedRun run = unstuff(frame_, position, frame_.size(), bytes + written);
             if (count < expected)
                 intervals[count++] = {std::uint64_t{written} * 8, std::uint64_t{written + run.bytes} * 8};
             written += run.bytes;
             data.end = run.end;
-            data.ends_with_marker = run.marker != 0;
             if (!is_restart(run.marker)) break;
             try {
                 if (expected == 1 && restart_interval_ == 0) {
@@ -209,30 +214,39 @@ class FrameDecoder {
 
     void decode_scan(MarkerReader& reader, const Segment& segment) {
         const Scan scan = plan_scan(segment);
+        const bool whole_image = pixels != nullptr && done() && scan.components.size() == found_.count &&
+                                 scan.is_simple() && !header_.subsampled;
+        const bool on_team = whole_image && context_.has_team() && scan.has_one_table() &&
+                             frame_.size() - reader.position() >= team_bytes;
+        std::vector<std::unique_ptr<PixelSink>> sinks;
+        std::vector<RowSink*> pointers;
+        for (std::size_t i = 0; i < (on_team ? most_sinks : whole_image ? 1 : 0); ++i) {
+            sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.kernels, context_.arena));
+            pointers.push_back(sinks.back().get());
+        }
+        if (on_team && restart_interval_ == 0) {
+            const Arena::Mark mark = context_.arena.mark();
+            PartsDecoder decoder(scan, frame_, reader.position(), context_);
+            if (decoder.decode(pointers)) {
+                reader.seek(decoder.end());
+                valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+                return;
+            }
+            context_.arena.rewind(mark);
+        }
+
         std::optional<DecodeError> damage;
         const ScanData data = read_data(scan, reader.position(), damage);
         reader.seek(data.end);
-        const bool whole_image = pixels != nullptr && done() && scan.components.size() == found_.count &&
-                                 scan.is_simple() && !header_.subsampled;
-        if (!whole_image && planes.empty()) allocate_planes();
-
         ScanDecoder decoder(scan, data, frame_, context_);
         ScanProgress progress;
         try {
             if (!whole_image) {
+                if (planes.empty()) allocate_planes();
                 PlaneSink sink(planes);
                 decoder.decode(sink, progress);
-            } else if (!damage && decoder.suits_team()) {
-                std::vector<std::unique_ptr<PixelSink>> sinks;
-                std::vector<RowSink*> pointers;
-                for (std::size_t i = 0; i < ScanDecoder::parallel_sinks; ++i) {
-                    sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.kernels, context_.arena));
-                    pointers.push_back(sinks.back().get());
-                }
-                if (!decoder.decode_on_team(pointers)) decoder.decode(*sinks.front(), progress);
-            } else {
-                PixelSink sink(*pixels, context_.kernels, context_.arena);
-                decoder.decode(sink, progress);
+            } else if (damage || !on_team || data.intervals.size() == 1 || !decoder.decode_on_team(pointers)) {
+                decoder.decode(*sinks.front(), progress);
             }
         } catch (const DecodeError& error) {
             if (whole_image) valid_pixels_ = std::uint64_t{progress.rows} * found_.samples_per_line + progress.samples;

@@ -13,6 +13,12 @@ std::uint64_t window_at(const std::uint8_t* data, std::uint64_t position) {
     return load_be<std::uint64_t>(data + (position >> 3)) << (position & 7);
 }
 
+std::uint64_t longest(std::span<const Interval> intervals) {
+    std::uint64_t bits = 0;
+    for (const Interval& interval : intervals) bits = std::max(bits, interval.end - interval.begin);
+    return bits;
+}
+
 }  // namespace
 
 bool DifferenceSource::has_one_table() const {
@@ -39,22 +45,37 @@ Meeting meet(const std::uint8_t* data, const DifferenceTable& table, std::uint64
     return result;
 }
 
-DifferenceReader::DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals,
-                                   std::size_t most, const Kernels& kernels, Arena& arena, bool is_final)
+DifferenceReader::DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most,
+                                   const Kernels& kernels, Arena& arena)
     : source_(source),
-      intervals_(intervals),
       kernels_(kernels),
       one_table_(source.has_one_table()),
-      is_final_(is_final),
       joined_(arena.allocate_array<DifferenceEntry>(most)) {
-    if (!intervals_.empty()) planned_bit_ = turn_position_ = intervals_.front().begin;
     if (!one_table_) return;
-    std::uint64_t longest = 0;
-    for (const Interval& interval : intervals_) longest = std::max(longest, interval.end - interval.begin);
     // The last segment of an interval may be a quarter longer.
-    const std::uint64_t bits = std::min(longest, segment_bits + segment_bits / 4);
+    const std::uint64_t bits = std::min(most_bits, segment_bits + segment_bits / 4);
     const auto capacity = static_cast<std::size_t>(bits / source_.tables.front()->shortest()) + difference_overshoot;
     for (Segment& segment : segments_) segment.buffer = arena.allocate_array<DifferenceEntry>(most_added + capacity);
+}
+
+DifferenceReader::DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals,
+                                   std::size_t most, const Kernels& kernels, Arena& arena)
+    : DifferenceReader(source, longest(intervals), most, kernels, arena) {
+    start(source, intervals, true);
+}
+
+void DifferenceReader::start(const DifferenceSource& source, std::span<const Interval> intervals, bool is_final) {
+    source_ = source;
+    intervals_ = intervals;
+    is_final_ = is_final;
+    head_ = tail_ = 0;
+    has_head_ = false;
+    cursor_ = interval_ = planned_interval_ = phase_ = 0;
+    active_ = 0;
+    planned_bit_ = turn_position_ = intervals.empty() ? 0 : intervals.front().begin;
+    true_end_ = 0;
+    failures_ = 0;
+    usual_length_ = 1;
 }
 
 std::span<const DifferenceEntry> DifferenceReader::take(std::size_t wanted) {
@@ -168,11 +189,11 @@ bool DifferenceReader::plan() {
     planned_bit_ = next.limit;
     if (next.is_last && ++planned_interval_ < intervals_.size()) planned_bit_ = intervals_[planned_interval_].begin;
     ++tail_;
-    start(next);
+    start_lane(next);
     return true;
 }
 
-void DifferenceReader::start(Segment& segment) {
+void DifferenceReader::start_lane(Segment& segment) {
     segment.first = segment.count = most_added;
     segment.end = segment.begin;
     segment.is_complete = segment.begin >= segment.limit;

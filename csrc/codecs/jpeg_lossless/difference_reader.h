@@ -47,10 +47,16 @@ inline constexpr std::size_t most_added = 512;
 
 class DifferenceReader {
   public:
-    // `most` is the largest number that take() will be asked for. Without `is_final`, the last interval ends within
-    // the stream, and its last difference may lie across its end.
+    // `most` is the largest number that take() will be asked for.
     DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals, std::size_t most,
-                     const Kernels& kernels, Arena& arena, bool is_final = true);
+                     const Kernels& kernels, Arena& arena);
+
+    // For several streams in turn, whose intervals have no more bits than `most_bits`: start() comes first.
+    DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most, const Kernels& kernels,
+                     Arena& arena);
+    // Begins another stream, with the same tables. Without `is_final`, the last interval ends within the stream, and
+    // its last difference may lie across its end.
+    void start(const DifferenceSource& source, std::span<const Interval> intervals, bool is_final);
 
     // The next differences of the interval: as many as wanted, or those that are left. Valid until the next call.
     std::span<const DifferenceEntry> take(std::size_t wanted);
@@ -83,7 +89,7 @@ class DifferenceReader {
     Segment& segment(std::size_t i) { return segments_[i % slots]; }
     bool advance();
     bool plan();
-    void start(Segment& segment);
+    void start_lane(Segment& segment);
     void run();
     void align(Segment& segment);
     void trim(Segment& segment) const;
@@ -93,7 +99,7 @@ class DifferenceReader {
     std::span<const Interval> intervals_;
     const Kernels& kernels_;
     bool one_table_;
-    bool is_final_;
+    bool is_final_ = true;
     DifferenceEntry* joined_;
 
     std::array<Segment, slots> segments_;

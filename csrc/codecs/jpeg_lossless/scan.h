@@ -44,6 +44,8 @@ struct Scan {
     }
     // All MCUs are one sample of each component.
     [[nodiscard]] bool is_simple() const { return mcu_samples == components.size(); }
+    // The order of the tables does not matter, so that decoding may start anywhere.
+    [[nodiscard]] bool has_one_table() const { return DifferenceSource{.tables = tables}.has_one_table(); }
 };
 
 // The entropy-coded data of a scan, unstuffed.
@@ -52,7 +54,6 @@ struct ScanData {
     std::span<const Interval> intervals{};
     std::size_t begin = 0;  // in the frame
     std::size_t end = 0;    // in the frame: of the marker after it, or of the data
-    bool ends_with_marker = false;
 };
 
 // The part of a scan that was asked for. `rows` counts rows of MCUs.
@@ -62,33 +63,31 @@ struct ScanProgress {
     bool has_excess_data = false;  // an interval goes on for a byte or more after its last sample
 };
 
-// Decodes a scan into a sink; throws DecodeError, with `progress` telling how far it came. `make_sink` is called for
-// each thread's own sink.
+// Whether `bits` for a scan make the usual difference longer than the short look-up takes. Only where to begin: the
+// reader changes to the long one where the short one turns out to fail often.
+bool is_long(const Scan& scan, std::uint64_t bits);
+
+class RowPrediction;
+
+// Decodes a scan into a sink; throws DecodeError, with `progress` telling how far it came.
 class ScanDecoder {
   public:
     ScanDecoder(const Scan& scan, const ScanData& data, const Fragments& frame, Context& context);
 
     void decode(RowSink& sink, ScanProgress& progress);
-    // On the frame's team. False, with nothing but rubbish in the sinks, where that does not work out: then decode()
-    // does, and finds what is wrong. `sinks` are as many as `parallel_sinks`.
+    // Groups of restart intervals on the frame's team, one for each sink. False, with nothing but rubbish in the sinks,
+    // where that does not work out: then decode() does, and finds what is wrong.
     bool decode_on_team(std::span<RowSink* const> sinks);
 
-    static constexpr std::size_t parallel_sinks = 16;
-    [[nodiscard]] bool suits_team() const;
-
   private:
-    struct Rows;  // the rows of a component that prediction needs
+    struct Rows {
+        RowPrediction& prediction;
+        std::uint16_t* differences;  // a row of MCUs, as coded
+    };
 
-    Rows allocate_rows();
     void decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
-                          DifferenceReader& reader, Rows& rows, RowSink& sink, ScanProgress& progress) const;
-    void restore(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
-                 Rows& rows, RowSink& sink) const;
-    void restore_sampled(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
-                         Rows& rows, RowSink& sink) const;
+                          DifferenceReader& reader, Rows rows, RowSink& sink, ScanProgress& progress) const;
     [[noreturn]] void fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const;
-    bool decode_interval_groups(std::span<RowSink* const> sinks);
-    bool decode_parts(std::span<RowSink* const> sinks);
 
     const Scan& scan_;
     const ScanData& data_;
