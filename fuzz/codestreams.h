@@ -16,20 +16,21 @@ constexpr std::uint64_t most_samples = 1 << 17;
 using Stream = std::vector<std::uint8_t>;
 
 inline Result decode_one(const char* syntax, const Stream& stream, const dcmturbo_attributes& attributes, bool salvage,
-                         std::uint32_t threads) {
+                         std::uint32_t threads, std::uint32_t reduce = 0) {
     Result result;
     dcmturbo_error error{};
     error.size = sizeof error;
     dcmturbo_format format{};
     format.size = sizeof format;
-    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, as_stored, &format, &error);
+    const std::uint32_t flags = as_stored | DCMTURBO_REDUCE(reduce);
+    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, flags, &format, &error);
     if (result.code != DCMTURBO_OK) return result;
     const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
-    result.pixels.assign(pixel * attributes.rows * attributes.columns, 0xA5);
-    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * attributes.columns),
+    result.pixels.assign(pixel * format.rows * format.columns, 0xA5);
+    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * format.columns),
                                static_cast<ptrdiff_t>(pixel), attributes.bits_allocated / 8};
     const dcmturbo_bytes bytes{stream.data(), stream.size()};
-    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, as_stored, &image, threads,
+    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, flags, &image, threads,
                                         salvage ? 1 : 0, 7, &result.status, &error);
     return result;
 }
@@ -76,6 +77,9 @@ inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stre
         }
         if (!salvage && first.code == DCMTURBO_OK) right = first.pixels;
         if (salvage && !right.empty()) require(right == first.pixels, "there is nothing to salvage in what is right");
+        const Result smaller = decode_one(syntax, stream, attributes, salvage, 1, 1);
+        const Result again = decode_one(syntax, stream, attributes, salvage, 2, 1);
+        require(smaller.code == again.code && smaller.pixels == again.pixels, "a team reduces alike");
     }
     static constexpr std::size_t cells[] = {1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
     for (const std::uint32_t reduce : {0u, 1u}) {
@@ -90,7 +94,8 @@ inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stre
             images.push_back({planes.back().data(), static_cast<ptrdiff_t>(component.width * cell),
                               static_cast<ptrdiff_t>(cell), 0});
         }
-        const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, &error);
+        const auto code =
+            dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, nullptr, &error);
         if (reduce != 0) break;
         require(right.empty() || code == DCMTURBO_OK, "an image that is right has components");
         if (planes.size() == 1 && planes[0].size() == right.size())

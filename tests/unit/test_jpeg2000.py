@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def check(folder, planes, bits, options, *, signed=False, lossless=True, reduce=
     expected = by_openjpeg(folder, data)
     found = dt.decode_components(data)
     assert [f.shape for f in found] == [e.shape for e in expected]
-    # OpenJPEG's constant for high-pass samples is 3e-5 too small, which shows in 16 bits.
+    # OpenJPEG 2.5.0 is off by up to 1.5 in 16 bits, by the wavelets of tests/oracle; the core by 0.53.
     limit = 0 if "-I" not in options.split() else 1 if bits < 14 else 2
     for f, e, plane in zip(found, expected, planes, strict=True):
         assert np.abs(f.astype(np.int64) - e).max() <= limit
@@ -232,7 +233,8 @@ def test_progression_changes_that_overlap(tmp_path):
     data = compress(tmp_path, image(80, 80, 3), 8, "-r 20,5,1 -POC T1=0,0,1,6,3,CPRL/T1=0,0,3,6,3,LRCP")
     with pytest.raises(dt.DecodeError, match="end before its packets do"):
         dt.decode_components(data)
-    found = dt.decode_components(data, on_error="salvage")
+    with pytest.warns(dt.DecodeWarning, match="end before its packets do"):
+        found = dt.decode_components(data, on_error="salvage")
     for f, e in zip(found, by_openjpeg(tmp_path, data), strict=True):
         np.testing.assert_array_equal(f, e)
 
@@ -290,7 +292,8 @@ def test_damage_never_crashes():
         for at in rng.integers(0, len(data), rng.integers(1, 4)):
             damaged[at] = rng.integers(0, 256)
         for on_error in ("raise", "salvage"):
-            with contextlib.suppress(dt.Error):
+            with contextlib.suppress(dt.Error), warnings.catch_warnings():
+                warnings.simplefilter("ignore", dt.DecodeWarning)
                 dt.decode_components(bytes(damaged), on_error=on_error)
 
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -35,6 +36,7 @@ class FrameDecoder {
     void decode_pixels(const FrameOut& out) {
         if (out.format.samples_per_pixel != codestream_.components.size())
             fail(ErrorCode::argument, no_offset, "the header is that of another frame");
+        require_plain_origin(out);
         if (is_subsampled_) return decode_subsampled(out);
         const Rectangle image = component_area(0);
         if (image.width() != out.format.columns || image.height() != out.format.rows)
@@ -67,6 +69,18 @@ class FrameDecoder {
             options_.reduce);
     }
 
+    // Corners are divided, not sizes (B-14): an image that does not begin at the origin may come out one larger or
+    // smaller than DICOM's rows and columns do.
+    void require_plain_origin(const FrameOut& out) const {
+        const Size& size = codestream_.size;
+        const Rectangle grid = halve({size.x_origin, size.y_origin, size.x_end, size.y_end}, options_.reduce);
+        if (options_.reduce == 0 || (grid.width() == out.format.columns && grid.height() == out.format.rows)) return;
+        fail(ErrorCode::unsupported, no_offset,
+             "the image begins at (%u, %u), and without %u resolution levels it has %u x %u pixels: use "
+             "decode_components",
+             size.x_origin, size.y_origin, unsigned{options_.reduce}, grid.height(), grid.width());
+    }
+
     // Tiles times components may be many more than there are samples or bytes: nothing but their number makes work.
     void require_bounded_work() const {
         std::uint64_t samples = 0;
@@ -80,13 +94,24 @@ class FrameDecoder {
                  static_cast<unsigned long long>(codestream_.size.tiles()), codestream_.components.size(),
                  static_cast<unsigned long long>(samples));
         }
+        // A tile with a header of its own takes them over, one by one.
+        const std::uint64_t inherited = codestream_.main.changes.size() + codestream_.main.packed.size();
+        if (codestream_.size.tiles() * inherited > spare_looks_ + 64 * codestream_.bytes.size()) {
+            fail(ErrorCode::limit, no_offset, "%zu progression changes and %zu PPM segments for %llu tiles",
+                 codestream_.main.changes.size(), codestream_.main.packed.size(),
+                 static_cast<unsigned long long>(codestream_.size.tiles()));
+        }
     }
 
-    // Thrown, or kept for the outcome.
-    void report(const DecodeError& error) {
+    // Thrown, or kept for the outcome. What names no byte is at the tile's first.
+    void report(DecodeError error) {
+        if (error.offset == no_offset) error.offset = tile_offset_;
         const bool is_damage = error.code == ErrorCode::truncated || error.code == ErrorCode::malformed;
         if (!options_.salvage || !is_damage) throw error;
         if (!damage_) damage_ = error;
+        if (tile_ == last_damaged_) return;
+        last_damaged_ = tile_;
+        ++damaged_tiles_;
     }
 
     void decode(Sink& sink, std::size_t together) {
@@ -98,28 +123,51 @@ class FrameDecoder {
             context_.arena.rewind(mark);
         }
         if (packets_ == 0 && damage_) throw *damage_;
+        if (damaged_tiles_ > 1) {
+            damage_->message +=
+                "; " + std::to_string(damaged_tiles_) + " of " + std::to_string(tiles) + " tiles are not whole";
+        }
     }
 
     void decode_tile(std::size_t index, Sink& sink, std::size_t together) {
         const std::span<const TilePartData> parts = codestream_.parts_of(index);
+        tile_ = index;
+        tile_offset_ = parts.empty() ? codestream_.bytes.size() : parts.front().header;
         Parameters own;
         Tile tile;
         tile.area = tile_area(codestream_.size, index);
-        tile.parameters = &read_tile_headers(codestream_, parts, own);
-        build_tile(tile, codestream_.components, context_.arena);
-        const bool transforms = unify_transformed(tile);
+        std::optional<bool> transforms;
         try {
+            tile.parameters = &read_tile_headers(codestream_, parts, own);
+            transforms = build(tile);
             read_packets(index, tile, parts);
         } catch (const DecodeError& error) {
-            report(codestream_.damage && error.code == ErrorCode::truncated ? *codestream_.damage : error);
+            const bool is_cut = transforms && codestream_.damage && error.code == ErrorCode::truncated;
+            report(is_cut ? *codestream_.damage : error);
+        }
+        if (!transforms) {  // its header is damaged: a tile without packets, as the main header has it
+            tile.parameters = &codestream_.main;
+            transforms = build(tile);
         }
         for (std::size_t first = 0; first < tile.components.size();) {
-            std::size_t count = transforms && first == 0 ? 3 : 1;
+            std::size_t count = *transforms && first == 0 ? 3 : 1;
             if (together > count) count = together;
             const Arena::Mark mark = context_.arena.mark();
-            decode_components(tile, first, count, transforms && first == 0, sink);
+            decode_components(tile, first, count, *transforms && first == 0, sink);
             context_.arena.rewind(mark);
             first += count;
+        }
+    }
+
+    // Returns whether the first three components are transformed.
+    bool build(Tile& tile) {
+        try {
+            build_tile(tile, codestream_.components, context_.arena);
+            require_levels(tile);
+            return unify_transformed(tile);
+        } catch (DecodeError& error) {
+            if (error.offset == no_offset) error.offset = tile_offset_;
+            throw;
         }
     }
 
@@ -144,13 +192,17 @@ class FrameDecoder {
         return true;
     }
 
+    void require_levels(const Tile& tile) const {
+        for (const TileComponent& component : tile.components) {
+            if (options_.reduce <= component.levels()) continue;
+            fail(ErrorCode::unsupported, no_offset, "reduce is %u, the codestream has %u decomposition levels",
+                 unsigned{options_.reduce}, component.levels());
+        }
+    }
+
     void read_packets(std::size_t index, Tile& tile, std::span<const TilePartData> parts) {
         bool is_empty = true;
         for (const TileComponent& component : tile.components) {
-            if (options_.reduce > component.levels()) {
-                fail(ErrorCode::argument, no_offset, "reduce is %u, the codestream has %u decomposition levels",
-                     unsigned{options_.reduce}, component.levels());
-            }
             for (const Resolution& resolution : component.resolutions)
                 is_empty = is_empty && resolution.precinct_count() == 0;
         }
@@ -172,7 +224,7 @@ class FrameDecoder {
                 headers.insert(headers.end(), run.bytes.begin(), run.bytes.end());
         }
         bytes += headers.size();
-        PacketSequence sequence(tile, codestream_.components, bytes, context_.arena);
+        PacketSequence sequence(tile, codestream_.components, bytes, spare_looks_, context_.arena);
         allocate_precincts(tile, context_.arena);
         PacketReader reader(tile, bodies, headers, has_packed_headers, options_.reduce, codestream_.bytes.data(),
                             context_.arena);
@@ -264,18 +316,18 @@ class FrameDecoder {
         const Rectangle area = component_area(component);
         const std::size_t cell = sample_size(plane.type);
         // B.2: sample (x, y) lies at (x XRsiz, y YRsiz) and holds until the next.
-        const auto index = [](std::uint64_t at, std::uint32_t step, std::uint32_t begin, std::uint32_t count) {
+        const auto index = [](std::uint64_t at, std::uint64_t step, std::uint32_t begin, std::uint32_t count) {
             const std::uint64_t sample = std::max<std::uint64_t>(at / step, begin) - begin;
             return static_cast<std::size_t>(std::min<std::uint64_t>(sample, count - 1));
         };
         const std::byte* row =
             plane.base + static_cast<std::ptrdiff_t>(index((std::uint64_t{y} << options_.reduce) + size.y_origin,
-                                                           std::uint32_t{of.vertical_step} << options_.reduce, area.y0,
+                                                           std::uint64_t{of.vertical_step} << options_.reduce, area.y0,
                                                            plane.height)) *
                              plane.row_stride;
         for (std::uint32_t x = 0; x < columns; ++x, to += cell) {
             const std::size_t from = index((std::uint64_t{x} << options_.reduce) + size.x_origin,
-                                           std::uint32_t{of.horizontal_step} << options_.reduce, area.x0, plane.width);
+                                           std::uint64_t{of.horizontal_step} << options_.reduce, area.x0, plane.width);
             std::copy_n(row + from * cell, cell, to);
         }
     }
@@ -285,7 +337,12 @@ class FrameDecoder {
     Codestream codestream_;
     bool is_subsampled_ = false;
     std::uint64_t packets_ = 0;
-    std::optional<DecodeError> damage_;
+    std::uint64_t spare_looks_ = 1U << 24;
+    std::size_t tile_ = 0;
+    std::uint64_t tile_offset_ = no_offset;
+    std::size_t last_damaged_ = ~std::size_t{0};
+    std::size_t damaged_tiles_ = 0;
+    std::optional<DecodeError> damage_;  // the first
 };
 
 Outcome outcome_of(const FrameDecoder& decoder, std::uint64_t pixels) {

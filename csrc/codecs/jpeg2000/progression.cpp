@@ -20,8 +20,9 @@ std::uint32_t position(std::uint32_t index, std::uint32_t area_begin, unsigned p
 
 }  // namespace
 
-PacketSequence::PacketSequence(Tile& tile, std::span<const ComponentSize> sizes, std::uint64_t bytes, Arena& arena)
-    : tile_(tile), bytes_(bytes) {
+PacketSequence::PacketSequence(Tile& tile, std::span<const ComponentSize> sizes, std::uint64_t bytes,
+                               std::uint64_t& spare_looks, Arena& arena)
+    : tile_(tile), bytes_(bytes), spare_looks_(spare_looks) {
     std::uint64_t count = 0;
     unsigned most_resolutions = 0;
     for (const TileComponent& component : tile.components) {
@@ -86,12 +87,14 @@ std::span<const PacketSequence::Place> PacketSequence::places_of(const Progressi
 }
 
 // Each change looks at every precinct, though it may bring no packet.
-void PacketSequence::require_few_changes() const {
+void PacketSequence::require_few_changes() {
     const std::uint64_t looks = std::uint64_t{tile_.parameters->changes.size()} * all_.size();
-    if (looks > 64 * bytes_ + (1U << 24)) {
+    const std::uint64_t unpaid = looks - std::min(looks, 64 * bytes_);
+    if (unpaid > spare_looks_) {
         fail(ErrorCode::limit, no_offset, "%zu progression changes over %zu precincts in a tile of %llu bytes",
              tile_.parameters->changes.size(), all_.size(), static_cast<unsigned long long>(bytes_));
     }
+    spare_looks_ -= unpaid;
 }
 
 const PacketSequence::Place* PacketSequence::first_missing() const {

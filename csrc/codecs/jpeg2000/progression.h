@@ -18,8 +18,10 @@ class PacketSequence {
         std::uint64_t position;  // on the reference grid: y in the upper half, x in the lower
     };
 
-    // `bytes` are all that the tile has: each packet takes at least one.
-    PacketSequence(Tile& tile, std::span<const ComponentSize> sizes, std::uint64_t bytes, Arena& arena);
+    // `bytes` are all that the tile has: each packet takes at least one. `spare_looks`: how many more precincts the
+    // codestream's progression changes may look at than the bytes of its tiles account for.
+    PacketSequence(Tile& tile, std::span<const ComponentSize> sizes, std::uint64_t bytes, std::uint64_t& spare_looks,
+                   Arena& arena);
 
     // Calls packet(place) for each packet, in order; stops when it returns false.
     template <typename Packet>
@@ -50,7 +52,7 @@ class PacketSequence {
 
     // The places of a volume, in the order that its progression has apart from layers.
     std::span<const Place> places_of(const ProgressionChange& change);
-    void require_few_changes() const;
+    void require_few_changes();
 
     // Layers up to end_layer, for each run of places that `same_run` holds together.
     template <typename Packet>
@@ -84,6 +86,7 @@ class PacketSequence {
 
     Tile& tile_;
     std::uint64_t bytes_;
+    std::uint64_t& spare_looks_;
     std::span<Place> all_;  // resolution by resolution, then component by component
     Place* chosen_;
 };
