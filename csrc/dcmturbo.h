@@ -120,7 +120,9 @@ DCMTURBO_API int32_t dcmturbo_probe(dcmturbo_bytes data, dcmturbo_header** heade
 DCMTURBO_API int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_header_free(dcmturbo_header* header);
 
-/* header may be null. flags: 1 raw, 2 keep unused bits. */
+/* header may be null. flags: 1 raw, 2 keep unused bits, and DCMTURBO_REDUCE(levels): JPEG 2000 only; the format is that
+ * of the smaller image, ceil(rows / 2^levels) by ceil(columns / 2^levels). */
+#define DCMTURBO_REDUCE(levels) ((uint32_t)(levels) << 8)
 DCMTURBO_API int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes,
                                            const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
                                            dcmturbo_error* error);
@@ -131,10 +133,10 @@ DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64
 /* ---- one frame --------------------------------------------------------------------------------- */
 
 /* Decodes one frame of a syntax that the core decodes itself. With salvage, status says how much of the
- * frame is valid and fill_value stands in the rest. */
+ * frame is valid and fill_value stands in the rest. The notes of the format are those of this frame then. */
 DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
                                            size_t fragment_count, const dcmturbo_attributes* attributes,
-                                           const dcmturbo_format* format, uint32_t flags, const dcmturbo_image* image,
+                                           dcmturbo_format* format, uint32_t flags, const dcmturbo_image* image,
                                            uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
                                            dcmturbo_error* error);
 
@@ -158,7 +160,8 @@ DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t
  * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
                                                 const dcmturbo_image* images, size_t count, uint32_t reduce,
-                                                uint32_t threads, int32_t salvage, dcmturbo_error* error);
+                                                uint32_t threads, int32_t salvage, uint8_t* status,
+                                                dcmturbo_error* error);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
@@ -190,6 +193,20 @@ typedef struct dcmturbo_dataset dcmturbo_dataset;
 DCMTURBO_API int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset,
                                    dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_dataset_free(dcmturbo_dataset* dataset);
+
+typedef struct dcmturbo_element {
+    uint32_t size;
+    uint32_t tag;
+    char vr[4]; /* empty for implicit VR */
+    int32_t undefined_length;
+    uint64_t begin, value, end; /* of the header, of the value, behind it */
+} dcmturbo_element;
+
+/* Reports every element of the top level from `offset` on, in order; flags as in dcmturbo_scan. `end`: where they end,
+   which is the size of the source unless what follows is no element. */
+DCMTURBO_API int32_t dcmturbo_list_elements(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
+                                            void (*report)(void* context, const dcmturbo_element* element),
+                                            void* context, uint64_t* end, dcmturbo_error* error);
 
 typedef struct dcmturbo_layout {
     uint32_t size;
@@ -285,13 +302,13 @@ typedef struct dcmturbo_api {
                             dcmturbo_error* error);
     int32_t (*check_limits)(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
     int32_t (*decode_frame)(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                            const dcmturbo_attributes* attributes, const dcmturbo_format* format, uint32_t flags,
+                            const dcmturbo_attributes* attributes, dcmturbo_format* format, uint32_t flags,
                             const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                             uint8_t* status, dcmturbo_error* error);
     int32_t (*component_at)(const dcmturbo_header* header, size_t i, uint32_t reduce, dcmturbo_component* component,
                             dcmturbo_error* error);
     int32_t (*decode_components)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                 size_t count, uint32_t reduce, uint32_t threads, int32_t salvage,
+                                 size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
                                  dcmturbo_error* error);
     int32_t (*finish_frame)(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
                             dcmturbo_error* error);
@@ -318,6 +335,9 @@ typedef struct dcmturbo_api {
                              size_t stream_count, uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
                              dcmturbo_report report, void* report_context, dcmturbo_error* error);
     void (*parallel_for)(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context);
+    int32_t (*list_elements)(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
+                             void (*report)(void* context, const dcmturbo_element* element), void* context,
+                             uint64_t* end, dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -43,6 +43,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .index_read_frame = dcmturbo_index_read_frame,
         .decode_frames = dcmturbo_decode_frames,
         .parallel_for = dcmturbo_parallel_for,
+        .list_elements = dcmturbo_list_elements,
     };
     return &api;
 }

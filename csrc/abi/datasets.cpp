@@ -1,6 +1,7 @@
 #include <span>
 
 #include "abi/convert.h"
+#include "dicom/element_list.h"
 #include "dicom/element_scan.h"
 #include "dicom/file_source.h"
 
@@ -37,6 +38,26 @@ int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_da
 }
 
 void dcmturbo_dataset_free(dcmturbo_dataset* dataset) { delete dataset; }
+
+int32_t dcmturbo_list_elements(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
+                               void (*report)(void* context, const dcmturbo_element* element), void* context,
+                               uint64_t* end, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const ElementList list = list_elements(*source->source, offset, {(flags & 2) == 0, (flags & 4) != 0});
+        for (const ElementPlace& place : list.elements) {
+            dcmturbo_element element{};
+            element.size = sizeof element;
+            element.tag = place.tag;
+            std::copy(std::begin(place.vr), std::end(place.vr), std::begin(element.vr));
+            element.undefined_length = place.undefined_length ? 1 : 0;
+            element.begin = place.begin;
+            element.value = place.value;
+            element.end = place.end;
+            report(context, &element);
+        }
+        *end = list.end;
+    });
+}
 
 int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index,
                               dcmturbo_error* error) {

@@ -14,7 +14,11 @@ namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
 
-FormatRequest request_from(uint32_t flags) { return {.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0}; }
+FormatRequest request_from(uint32_t flags) {
+    const uint32_t reduce = flags >> 8;
+    if (reduce > 32) fail(ErrorCode::argument, no_offset, "reduce is %u; JPEG 2000 has 32 levels at most", reduce);
+    return {.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0, .reduce = static_cast<std::uint8_t>(reduce)};
+}
 
 FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& attributes,
                         const dcmturbo_format& format, uint32_t flags, ptrdiff_t row_stride, ptrdiff_t pixel_stride,
@@ -30,7 +34,9 @@ FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& 
     stream.sample_stride = sample_stride;
     // The codecs trust these; a caller of the C door may not have come through dcmturbo_frame_format.
     check_attributes(stream.attributes);
-    if (stream.format.rows != stream.attributes.rows || stream.format.columns != stream.attributes.columns ||
+    const unsigned reduce = stream.request.reduce;
+    if (stream.format.rows != reduced_size(stream.attributes.rows, reduce) ||
+        stream.format.columns != reduced_size(stream.attributes.columns, reduce) ||
         stream.format.samples_per_pixel != stream.attributes.samples_per_pixel ||
         stream.format.type != cell_type(stream.attributes)) {
         fail(ErrorCode::argument, no_offset, "the format does not describe an image with these attributes");
@@ -109,12 +115,14 @@ int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dc
 }
 
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                              const dcmturbo_attributes* attributes, const dcmturbo_format* format, uint32_t flags,
+                              const dcmturbo_attributes* attributes, dcmturbo_format* format, uint32_t flags,
                               const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                               uint8_t* status, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        const FrameStream stream = stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
-                                               image->pixel_stride, image->sample_stride);
+        FrameStream stream = stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
+                                         image->pixel_stride, image->sample_stride);
+        uint32_t notes = 0;
+        stream.notes = &notes;
         const Settings current = settings();
         const DecodePolicy policy{
             .threads = resolve_threads(threads, current), .salvage = salvage != 0, .fill_value = fill_value};
@@ -128,6 +136,7 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
             for (size_t i = 0; i < fragment_count; ++i) spans.push_back(bytes_from(fragments[i]));
             failure = decode_fragments(Fragments(spans), stream, base, policy, current);
         }
+        format->notes = notes;
         if (status != nullptr) *status = static_cast<uint8_t>(failure.status);
         if (failure.status != FrameStatus::ok)
             abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
@@ -147,7 +156,7 @@ int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t 
 }
 
 int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                   size_t count, uint32_t reduce, uint32_t threads, int32_t salvage,
+                                   size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
                                    dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
@@ -174,7 +183,10 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         give_team(context, team);
         const Bytes bytes = bytes_from(data);
         options.category_16_has_bits = current.category_16_has_bits;
-        codec->decode_components(Fragments(bytes), of, out, options, context);
+        const Outcome outcome = codec->decode_components(Fragments(bytes), of, out, options, context);
+        if (status != nullptr)
+            *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
+        if (!outcome.complete) abi::fill_error(error, outcome.code, outcome.offset, -1, outcome.message.c_str());
     });
 }
 

@@ -79,6 +79,30 @@ DatasetHandle scan(const std::shared_ptr<SourceHandle>& source, bool bare_datase
     return result;
 }
 
+// ([(tag, vr, begin, value, end, undefined_length), ...], where they end)
+py::tuple list_elements(const SourceHandle& source, std::uint64_t offset, bool explicit_vr, bool big_endian) {
+    std::vector<dcmturbo_element> found;
+    std::uint64_t end = 0;
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const GilRelease release;
+        code = dcmturbo_list_elements(
+            source.handle.get(), offset, (explicit_vr ? 0u : 2u) | (big_endian ? 4u : 0u),
+            [](void* context, const dcmturbo_element* element) {
+                static_cast<std::vector<dcmturbo_element>*>(context)->push_back(*element);
+            },
+            &found, &end, &error);
+    }
+    check(code, error);
+    py::list elements(found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const dcmturbo_element& e = found[i];
+        elements[i] = py::make_tuple(e.tag, text_of(e.vr), e.begin, e.value, e.end, e.undefined_length != 0);
+    }
+    return py::make_tuple(elements, end);
+}
+
 std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated,
                                         std::uint64_t offset, std::uint64_t length, bool undefined_length,
                                         std::uint64_t number_of_frames, bool fragment_per_frame,
@@ -259,6 +283,9 @@ void bind_datasets(py::module_& m) {
 
     m.def("scan", scan, py::arg("source"), py::kw_only(), py::arg("bare_dataset") = false,
           py::arg("explicit_vr") = true, py::arg("big_endian") = false);
+
+    m.def("list_elements", list_elements, py::arg("source"), py::arg("offset"), py::kw_only(), py::arg("explicit_vr"),
+          py::arg("big_endian"));
 
     py::class_<IndexHandle, std::shared_ptr<IndexHandle>>(m, "Index")
         .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"),

@@ -161,17 +161,20 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
                                      &image, threads, salvage ? 1 : 0, fill_value, &status, &error);
     }
     check(code, error);
-    if (status == DCMTURBO_FRAME_OK) return array;
-    return py::make_tuple(array, status,
-                          py::make_tuple(error.code, offset_or_none(error.offset), text_of(error.message)));
+    if (status == DCMTURBO_FRAME_OK && format.notes == 0) return array;
+    py::object failure = py::none();
+    if (status != DCMTURBO_FRAME_OK)
+        failure = py::make_tuple(error.code, offset_or_none(error.offset), text_of(error.message));
+    return py::make_tuple(array, status, failure, names_of_notes(format.notes));
 }
 
 // _core.decode_frame(transfer_syntax, data, rows, columns, samples_per_pixel, bits_allocated, bits_stored,
 //     pixel_representation, planar_configuration, photometric_interpretation, raw, keep_unused_bits, out, threads,
-//     salvage, fill_value) -> array, or (array, status, (code, offset, message)) for a salvaged frame.
+//     salvage, fill_value, reduce) -> array; or (array, status, None or (code, offset, message), notes) for a frame
+//     that was salvaged, or of which there is something to tell.
 // The bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
 PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-    constexpr Py_ssize_t expected = 16;
+    constexpr Py_ssize_t expected = 17;
     if (count != expected)
         return PyErr_Format(PyExc_TypeError, "decode_frame takes %zd arguments, %zd were given", expected, count);
     bool bad = false;
@@ -208,9 +211,10 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         attributes.big_endian = std::strcmp(transfer_syntax, "1.2.840.10008.1.2.2") == 0 ? 1 : 0;
         const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
         const double fill_value = PyFloat_AsDouble(arguments[15]);
+        const auto reduce = static_cast<std::uint32_t>(number(16, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
-        const std::uint32_t flags =
-            (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) | (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u);
+        const std::uint32_t flags = (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) |
+                                    (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u) | DCMTURBO_REDUCE(reduce);
         return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads,
                             PyObject_IsTrue(arguments[14]) == 1, fill_value)
             .release()
@@ -239,11 +243,12 @@ py::object decode_frame_into(const std::string& transfer_syntax, const py::objec
     const dcmturbo_bytes bytes = view.bytes();
     const dcmturbo_image image = image_of(out);
     dcmturbo_error error = new_error();
+    dcmturbo_format plain = format.plain;
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
         const GilRelease release;
-        code = dcmturbo_decode_frame(transfer_syntax.c_str(), &bytes, 1, &attributes.plain, &format.plain,
+        code = dcmturbo_decode_frame(transfer_syntax.c_str(), &bytes, 1, &attributes.plain, &plain,
                                      (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &image, 1, salvage ? 1 : 0, 0,
                                      &status, &error);
     }
@@ -262,8 +267,9 @@ std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::s
     return {py::make_tuple(component.height, component.width), py::str(types[component.type])};
 }
 
-py::list decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
-                           std::uint32_t reduce, std::uint32_t threads, bool salvage) {
+// Returns None, or (status, code, offset, message) of components that were salvaged.
+py::object decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
+                             std::uint32_t reduce, std::uint32_t threads, bool salvage) {
     const BufferView view(data);
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
@@ -275,14 +281,16 @@ py::list decode_components(const py::object& data, const HeaderHandle& header, c
     std::vector<dcmturbo_image> images;
     for (const py::handle array : arrays) images.push_back(image_of(py::reinterpret_borrow<py::array>(array)));
     dcmturbo_error error = new_error();
+    std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
         const GilRelease release;
         code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), reduce,
-                                          threads, salvage ? 1 : 0, &error);
+                                          threads, salvage ? 1 : 0, &status, &error);
     }
     check(code, error);
-    return arrays;
+    if (status == DCMTURBO_FRAME_OK) return py::none();
+    return py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
 }
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {
@@ -330,6 +338,16 @@ py::bytes encode_frame(const std::string& transfer_syntax, const py::array& fram
     }
     check(code, error);
     return py::bytes(reinterpret_cast<const char*>(buffer.get()), written);
+}
+
+// Without the lock, and without numpy's array of booleans.
+bool same_bytes(const py::object& a, const py::object& b) {
+    const BufferView one(a);
+    const BufferView other(b);
+    const dcmturbo_bytes left = one.bytes();
+    const dcmturbo_bytes right = other.bytes();
+    const GilRelease release;
+    return left.size == right.size && (left.size == 0 || std::memcmp(left.data, right.data, left.size) == 0);
 }
 
 }  // namespace
@@ -394,6 +412,7 @@ void bind_frames(py::module_& m) {
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
     m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"),
           py::kw_only(), py::arg("selection_value") = 0, py::arg("restart_rows") = 0);
+    m.def("same_bytes", same_bytes, py::arg("a"), py::arg("b"));
     m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));
     m.def("output_cache", dcmturbo_output_cache);
     m.def("aligned_empty", [](const py::object& dtype, const std::vector<py::ssize_t>& shape) {

@@ -72,6 +72,9 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
         if (is_signed) significant = header->precision();
     } else if (!keep && attributes.bits_stored < attributes.bits_allocated) {
         significant = attributes.bits_stored;
+    } else if (header != nullptr && header->format == Format::jpeg_lossless && is_signed) {
+        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them.
+        significant = header->precision();
     }
     if (significant != 0 && significant < cell_bits) {
         format.significant_bits = static_cast<std::uint8_t>(significant);
@@ -160,6 +163,11 @@ SampleType cell_type(const PixelAttributes& attributes) {
     }
 }
 
+std::uint32_t reduced_size(std::uint32_t size, unsigned levels) {
+    const std::uint64_t most = (std::uint64_t{1} << levels) - 1;
+    return static_cast<std::uint32_t>((size + most) >> levels);
+}
+
 std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
     const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
     // Two chroma samples for every two pixels of a row.
@@ -175,8 +183,12 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     check_attributes(attributes);
     SettledFormat result;
     FrameFormat& format = result.format;
-    format.rows = attributes.rows;
-    format.columns = attributes.columns;
+    if (request.reduce > 0 && syntax.family != Family::jpeg2000) {
+        fail(ErrorCode::unsupported, no_offset, "reduce is %u: only JPEG 2000 has resolution levels to discard",
+             unsigned{request.reduce});
+    }
+    format.rows = reduced_size(attributes.rows, request.reduce);
+    format.columns = reduced_size(attributes.columns, request.reduce);
     format.samples_per_pixel = attributes.samples_per_pixel;
     format.type = cell_type(attributes);
     if (header != nullptr &&

@@ -13,6 +13,7 @@ namespace dcmturbo {
 struct FormatRequest {
     bool raw = false;               // no colour conversion
     bool keep_unused_bits = false;  // cells as they are stored
+    std::uint8_t reduce = 0;        // resolution levels to discard; only JPEG 2000 has them
 };
 
 // What to tell the user once, as bits of `notes`.
@@ -39,6 +40,9 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
 
 // Bits of one frame in native form (PS3.5, 8.1.1; YBR_FULL_422: PS3.3, C.7.6.3.1.2).
 std::uint64_t native_frame_bits(const PixelAttributes& attributes);
+
+// Rows or columns of an image that its dataset says to have `size`, without `levels` of its resolution levels.
+std::uint32_t reduced_size(std::uint32_t size, unsigned levels);
 
 // The type of a cell: Bits Allocated and Pixel Representation, or the float keywords.
 SampleType cell_type(const PixelAttributes& attributes);

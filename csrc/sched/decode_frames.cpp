@@ -54,6 +54,7 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
         notes = settled.notes;
     }
     Options options;
+    options.reduce = stream.request.reduce;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
     options.category_16_has_bits = settings.category_16_has_bits;

@@ -23,10 +23,14 @@ from dcmturbo.errors import (
 )
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
+from dcmturbo.transcoding import TranscodeResult, transcode
+from dcmturbo.transcoding.archive import transcode_archive
+from dcmturbo.transcoding.archive_result import ArchiveResult
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArchiveResult",
     "DecodeError",
     "DecodeWarning",
     "EncodeError",
@@ -36,6 +40,7 @@ __all__ = [
     "LimitExceeded",
     "NoPixelData",
     "NotDicom",
+    "TranscodeResult",
     "UnsupportedTransferSyntax",
     "config",
     "decode",
@@ -47,5 +52,7 @@ __all__ = [
     "prefill",
     "probe",
     "register",
+    "transcode",
+    "transcode_archive",
     "unregister",
 ]

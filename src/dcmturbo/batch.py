@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy as np
 from dcmturbo import _core, library
 from dcmturbo.configuration import config
 from dcmturbo.errors import CODES, DecodeError, DecodeWarning, Error, LimitExceeded, make_error
-from dcmturbo.syntaxes import OWN_FORMATS
 
 if TYPE_CHECKING:
     from dcmturbo.image import Image
@@ -54,6 +53,13 @@ def stack_level() -> int:
         frame = frame.f_back
         level += 1
     return level
+
+
+def warn_of_notes(notes: Iterable[str]) -> None:
+    """Say where a codestream contradicts what it was said to be."""
+    for note in notes:
+        if note in NOTES:
+            warnings.warn(NOTES[note], DecodeWarning, stacklevel=stack_level())
 
 
 def check_on_error(on_error: str) -> bool:
@@ -325,24 +331,20 @@ def decode_library_frame(
         What is wrong with a frame that was salvaged; and the notes of `frame_format`.
     """
     complaint: Error | None = None
+    header = _core.probe(data) if syntax.has_codestream_header else None
+    form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
+    _core.check_limits(form, 1)
     if syntax.family == "deflated_frame":
         # Native frames inside (PS3.5, A.4.13).
-        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
-        _core.check_limits(form, 1)
         native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
         _core.decode_frame_into(
             _NATIVE, native, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=False
         )
         return None, []
-    if syntax.family == "rle":
-        form = _core.frame_format(syntax.uid, attributes, None, raw=raw, keep_unused_bits=keep_unused_bits)
-        _core.check_limits(form, 1)
+    if header is None:
         _core.finish_frame(library.decode_rle(data, out.shape, out.dtype), form, out)
         return None, []
-    header = _core.probe(data)
-    form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
-    _core.check_limits(form, 1)
-    if header.format in OWN_FORMATS and config.prefer == "own":
+    if header.has_codec and config.prefer == "own":
         # Labelled as another process of its family.
         told = _core.decode_frame_into(
             syntax.uid, data, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=salvage
@@ -373,8 +375,8 @@ def decode_library_frame(
     return complaint, form.notes
 
 
-def conclude(failures: list[Failure], *, salvage: bool, count: int) -> None:
-    """Raise the first failure, or warn of all that salvage left out."""
+def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:
+    """Raise the first failure, or warn of all that salvage left out of `count` frames, or what else they are."""
     if not failures:
         return
     if not salvage:
@@ -386,7 +388,7 @@ def conclude(failures: list[Failure], *, salvage: bool, count: int) -> None:
     first = failures[0][2]
     warnings.warn(
         DecodeWarning(
-            f"{len(failures)} of {count} frames are not complete; the first: {first}", status=summary, errors=errors
+            f"{len(failures)} of {count} {of} are not complete; the first: {first}", status=summary, errors=errors
         ),
         stacklevel=stack_level(),
     )

@@ -23,11 +23,12 @@ from dcmturbo.batch import (
     new_array,
     sample_dtype,
     uses_library,
+    warn_of_notes,
 )
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, UnsupportedTransferSyntax, make_error
 from dcmturbo.image import Frames, Image, UnusedBits, open
-from dcmturbo.syntaxes import OWN_FORMATS, find_transfer_syntax
+from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
 
@@ -228,19 +229,26 @@ planar_configuration
     raw, unused_bits, out, on_error, status
         As in `decode`, for the one frame; `status` has one element.
     reduce : int
-        Resolution levels to discard (JPEG 2000 and HTJ2K): the result has ceil(rows / 2**reduce) rows.
+        Resolution levels to discard (JPEG 2000): the result has ceil(rows / 2**reduce) rows and
+        ceil(columns / 2**reduce) columns, and takes less time. Another format, and a codestream of fewer levels, are a
+        `DecodeError`.
     threads : int, optional
         Workers; 1 by default, which makes no thread.
 
     Returns
     -------
     numpy.ndarray
-        Shape (rows, columns) or (rows, columns, samples).
+        Shape (rows, columns) or (rows, columns, samples), rows and columns as `reduce` leaves them.
 
     Raises
     ------
     DecodeError, LimitExceeded, UnsupportedTransferSyntax
         As in `decode`.
+
+    Warns
+    -----
+    DecodeWarning
+        Where the codestream contradicts what is said of it, and of what was salvaged.
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
@@ -248,20 +256,25 @@ planar_configuration
     if unused_bits not in ("correct", "keep"):
         raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
     if reduce:
-        _refuse_reduce(reduce)
+        _check_reduce(reduce)
     if bits_stored is None:
         bits_stored = bits_allocated
     if photometric_interpretation is None:
         photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
     if out is not None:
-        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
-        check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
+        size = (-(-rows >> reduce), -(-columns >> reduce))
+        check_out(
+            out,
+            size if samples_per_pixel == 1 else (*size, samples_per_pixel),
+            sample_dtype(bits_allocated, pixel_representation),
+        )
     if status is not None:
         check_status(status, 1)
     salvage = check_on_error(on_error)
     workers = threads if threads == 1 else resolve_threads(threads)
     error: Error | None = None
     frame_status: int = FrameStatus.OK
+    notes: list[str] = []
     result: Any = None
     if not uses_library(syntax):
         # Straight through: for a small frame every object made here would cost as much as the decoding.
@@ -283,16 +296,21 @@ planar_configuration
                 workers,
                 salvage,
                 0.0,
+                reduce,
             )
         except DecodeError as failure:
             if failure.code != "other_codec":
                 raise
         if isinstance(result, tuple):
-            result, frame_status, (code, offset, message) = result
-            error = make_error(code, message, offset=offset)
-            if error.code == "other_codec":
-                result, error, frame_status = None, None, FrameStatus.OK
+            result, frame_status, failed, notes = result
+            if failed is not None:
+                code, offset, message = failed
+                error = make_error(code, message, offset=offset)
+                if error.code == "other_codec":
+                    result, error, frame_status = None, None, FrameStatus.OK
     if result is None:
+        if reduce:
+            raise _no_levels()
         for name, value in (("rows", rows), ("columns", columns), ("samples_per_pixel", samples_per_pixel)):
             if operator.index(value) < 0:
                 raise ValueError(f"{name} is {value}; it is at least 0")
@@ -311,7 +329,7 @@ planar_configuration
         shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
         result = new_array(shape, form.dtype) if out is None else out
         try:
-            error, _ = decode_library_frame(
+            error, notes = decode_library_frame(
                 _joined(data),
                 syntax,
                 attributes,
@@ -328,13 +346,15 @@ planar_configuration
             result[...] = 0
     if status is not None:
         status[0] = frame_status
+    if notes:
+        warn_of_notes(notes)
     if error is not None:
         _conclude_one(error, frame_status)
     return out if out is not None else result
 
 
-def _conclude_one(error: Error, frame_status: int) -> None:
-    conclude([(0, frame_status, error)], salvage=True, count=1)
+def _conclude_one(error: Error, frame_status: int, of: str = "frames") -> None:
+    conclude([(0, frame_status, error)], salvage=True, count=1, of=of)
 
 
 def _joined(data: Data) -> memoryview:
@@ -345,16 +365,22 @@ def _joined(data: Data) -> memoryview:
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
-def _refuse_reduce(reduce: int) -> None:
-    if reduce < 0:
-        raise ValueError(f"reduce is {reduce}; it is at least 0")
-    raise DecodeError(
-        "resolution levels are discarded by decode_components, and of JPEG 2000 only: nothing else here does it yet",
+def _check_reduce(reduce: int) -> None:
+    if not 0 <= reduce <= 32:  # ISO/IEC 15444-1, Table A.15
+        raise ValueError(f"reduce is {reduce}; it is at least 0 and at most 32")
+
+
+def _no_levels() -> DecodeError:
+    return DecodeError(
+        "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the frame is of another format, or left "
+        "to a library",
         code="unsupported",
     )
 
 
-def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise") -> list[np.ndarray]:
+def decode_components(
+    data: Data, *, reduce: int = 0, threads: int | None = 1, on_error: OnError = "raise"
+) -> list[np.ndarray]:
     """Decode a bare codestream into its components, each as it is coded.
 
     Parameters
@@ -362,9 +388,13 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
     data : bytes-like, or sequence of bytes-like
         JPEG 2000 or HTJ2K (bare, or in a JP2 or JPH file), JPEG-LS, JPEG Lossless or JPEG.
     reduce : int
-        Resolution levels to discard (JPEG 2000 and HTJ2K).
+        Resolution levels to discard (JPEG 2000): of a component that begins at the origin, ceil(height / 2**reduce)
+        rows are left (ISO/IEC 15444-1, B-15).
+    threads : int, optional
+        Workers; 1 by default, which makes no thread.
     on_error : {"raise", "salvage"}
-        With salvage, a damaged codestream gives what its decoder makes of it.
+        With salvage, a damaged codestream gives what its decoder makes of it, and a `DecodeWarning` says what is
+        wrong.
 
     Returns
     -------
@@ -380,22 +410,22 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
         (``.code == "unsupported"``): subsampled ones, and `reduce`.
     """
     salvage = check_on_error(on_error)
-    if reduce < 0:
-        raise ValueError(f"reduce is {reduce}; it is at least 0")
+    _check_reduce(reduce)
+    workers = threads if threads == 1 else resolve_threads(threads)
     joined = _joined(data)
     header = _core.probe(joined)
     if header.format == "jpegxl":
         raise DecodeError(
             "decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported"
         )
-    if header.format in OWN_FORMATS and config.prefer == "own":
+    if header.has_codec and config.prefer == "own":
         try:
-            return _own_components(joined, header, reduce, salvage)
+            return _own_components(joined, header, reduce, workers, salvage)
         except DecodeError as error:
             if error.code != "other_codec":
                 raise
     if reduce:
-        _refuse_reduce(reduce)
+        raise _no_levels()
     first = header.components[0]
     if header.subsampled:
         raise DecodeError(
@@ -410,23 +440,33 @@ def decode_components(data: Data, *, reduce: int = 0, on_error: OnError = "raise
             code="unsupported",
         )
     _check_component_limits(header)
+    damage: Error | None = None
     try:
         _core.check(joined, header)
     except DecodeError as error:
         if not salvage or error.code == "unsupported":
             raise
+        damage = error
         joined = close_codestream(joined, header)
     samples = library.decode(joined, header, out=None)
+    if damage is not None:
+        _conclude_one(damage, FrameStatus.PARTIAL, "codestreams")
     if samples.ndim == 2:
         return [samples]
     return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
 
 
-def _own_components(data: memoryview, header: _core.Header, reduce: int, salvage: bool) -> list[np.ndarray]:
+def _own_components(
+    data: memoryview, header: _core.Header, reduce: int, threads: int, salvage: bool
+) -> list[np.ndarray]:
     _check_component_limits(header)
     described = [_core.component(header, i, reduce) for i in range(len(header.components))]
     arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
-    return _core.decode_components(data, header, arrays, reduce, 1, salvage)
+    damage = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    if damage is not None:
+        frame_status, code, offset, message = damage
+        _conclude_one(make_error(code, message, offset=offset), frame_status, "codestreams")
+    return arrays
 
 
 def _check_component_limits(header: _core.Header) -> None:

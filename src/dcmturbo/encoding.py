@@ -12,7 +12,7 @@ from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["encode_frame"]
+__all__ = ["encode_frame", "option_names"]
 
 
 def encode_frame(
@@ -138,12 +138,19 @@ def encode_frame(
 
 
 _BEST_SELECTION_VALUE = 255
+_OWN_OPTIONS = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLosslessSV1": ("restart_rows",)}
+
+
+def option_names(syntax: TransferSyntax) -> tuple[str, ...]:
+    """Return the options that `encode_frame` takes for a transfer syntax, as things are configured."""
+    if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
+        return _OWN_OPTIONS.get(syntax.keyword, ())
+    return ("level",) if syntax.family == "deflated_frame" else library.option_names(syntax.uid)
 
 
 def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, int]:
     """Return the options of a syntax that the core encodes, as the core takes them."""
-    known = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLosslessSV1": ("restart_rows",)}
-    names = known.get(syntax.keyword, ())
+    names = _OWN_OPTIONS.get(syntax.keyword, ())
     for name in options:
         if name not in names:
             takes = f"it takes {' and '.join(names)}" if names else "it takes none"

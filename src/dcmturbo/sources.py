@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-__all__ = ["OpenedSource", "open_source"]
+__all__ = ["FileContent", "OpenedSource", "open_source"]
 
 _KEYWORDS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _ITEM_TAG = b"\xfe\xff\x00\xe0"
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """An object as it lies in its file: of a deflated one, what has not been inflated."""
+
+    source: _core.Source
+    dataset: _core.Dataset
+    buffer: memoryview | None
 
 
 @dataclass
@@ -46,6 +55,7 @@ class OpenedSource:
     file_identity: tuple[int, int] = (0, 0)  # its device and inode: the path may come to name another file
     dataset: _core.Dataset | None = None  # what the scan found; None for a pydicom Dataset
     buffer: memoryview | None = None  # all bytes of the source, where they are in memory
+    file: FileContent | None = None  # the whole object; None for a pydicom Dataset
     warnings: list[str] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
 
@@ -176,6 +186,7 @@ def _open_buffer(buffer: Any) -> OpenedSource:
 
 def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> OpenedSource:
     dataset = _core.scan(source)
+    file = FileContent(source, dataset, buffer)
     warnings = list(dataset.warnings)
     transfer_syntax = dataset.transfer_syntax
     if dataset.deflated:
@@ -201,7 +212,7 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
         "extended_offset_table": dataset.extended_offset_table,
         "extended_offset_table_lengths": dataset.extended_offset_table_lengths,
     }
-    return _make(
+    opened = _make(
         source,
         syntax,
         values=dataset,
@@ -217,6 +228,8 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
         dataset=dataset,
         buffer=buffer,
     )
+    opened.file = file
+    return opened
 
 
 def _read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: bytearray) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
 
-__all__ = ["OWN_FORMATS", "TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax"]
+__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax"]
 
 
 class TransferSyntax(NamedTuple):
@@ -35,9 +35,6 @@ class TransferSyntax(NamedTuple):
 
 
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
-
-# Formats whose frames the core decodes itself, whatever their label says.
-OWN_FORMATS = frozenset({"native", "rle", "jpeg_lossless", "jpeg2000"})
 
 _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
     syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES

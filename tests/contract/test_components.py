@@ -1,5 +1,7 @@
 """`decode_components` and `probe`: bare codestreams, their limits, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers.samples import CASES
@@ -49,6 +51,37 @@ def test_cut_short(case):
             np.testing.assert_array_equal(a, b)
     with pytest.raises(dt.DecodeError):
         dt.decode_components(data[: len(data) // 2])
+
+
+@every_case
+def test_salvage_says_that_something_is_missing(case):
+    data = case.encode(case.array())
+    cut = data[: len(data) * 3 // 4]
+    right = dt.decode_components(data, on_error="salvage")  # without a word: warnings are errors here
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            found = dt.decode_components(cut, on_error="salvage")
+        except dt.DecodeError:
+            return  # nothing to salvage
+    if all(np.array_equal(a, b) for a, b in zip(found, right, strict=True)):
+        return
+    (warning,) = said
+    assert isinstance(warning.message, dt.DecodeWarning)
+    assert warning.message.status.tolist() == [dt.FrameStatus.PARTIAL]
+    assert warning.message.errors[0].code in ("truncated", "malformed")
+    assert warning.filename == __file__
+
+
+@every_case
+def test_any_number_of_threads(case):
+    data = case.encode(case.array())
+    right = dt.decode_components(data)
+    for threads in (1, 2, 3, None):
+        for a, b in zip(dt.decode_components(data, threads=threads), right, strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="threads"):
+        dt.decode_components(data, threads=-1)
 
 
 @every_case

@@ -269,6 +269,7 @@ def test_no_fragments_are_refused(case):
 
 
 @every_case
+@pytest.mark.filterwarnings("ignore::dcmturbo.DecodeWarning")  # of what the rubbish says that it is
 def test_rubbish_is_refused_or_decodes_to_something_of_the_right_shape(case):
     random = np.random.default_rng(5)
     data = case.encode(case.array())

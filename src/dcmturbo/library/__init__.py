@@ -11,7 +11,17 @@ takes longer than decoding most files.
 """
 
 from dcmturbo.library.decoding import decode, decode_rle, inflate, reconstruct_jpeg
-from dcmturbo.library.encoding import deflate, encode, encodes
+from dcmturbo.library.encoding import deflate, encode, encodes, option_names
 from dcmturbo.library.pool import map_frames
 
-__all__ = ["decode", "decode_rle", "deflate", "encode", "encodes", "inflate", "map_frames", "reconstruct_jpeg"]
+__all__ = [
+    "decode",
+    "decode_rle",
+    "deflate",
+    "encode",
+    "encodes",
+    "inflate",
+    "map_frames",
+    "option_names",
+    "reconstruct_jpeg",
+]

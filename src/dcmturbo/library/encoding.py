@@ -13,7 +13,7 @@ from dcmturbo.errors import EncodeError
 from dcmturbo.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
 from dcmturbo.library.decoding import reconstruct_jpeg
 
-__all__ = ["deflate", "encode", "encodes"]
+__all__ = ["deflate", "encode", "encodes", "option_names"]
 
 
 def encode(
@@ -387,6 +387,12 @@ def _recompress_jpeg(data: Any) -> bytes:
 def encodes(transfer_syntax_uid: str) -> bool:
     """Whether a library encodes a transfer syntax."""
     return transfer_syntax_uid.removeprefix("1.2.840.10008.1.2") in _ENCODERS
+
+
+def option_names(transfer_syntax_uid: str) -> tuple[str, ...]:
+    """Return the options that `encode` takes for a transfer syntax; none for one that no library encodes."""
+    entry = _ENCODERS.get(transfer_syntax_uid.removeprefix("1.2.840.10008.1.2"))
+    return () if entry is None else entry[1]
 
 
 def deflate(content: Buffer, *, level: int = 6) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["map_frames"]
+__all__ = ["map_frames", "submit"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -20,7 +20,8 @@ _MOST_THREADS = 256
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 
 
-def _submit(function: Callable[[], None]) -> Future[None]:
+def submit(function: Callable[[], Result]) -> Future[Result]:
+    """Run a function on a thread of the pool. It must not wait for another that has not begun."""
     global _pool
     pool = _pool
     if pool is None or pool[0] != os.getpid():
@@ -72,7 +73,7 @@ def map_frames(function: Callable[[Job], Result], jobs: Sequence[Job], threads: 
                 with lock:
                     failures[index] = failure
 
-    helpers = [_submit(work) for _ in range(min(threads, len(jobs)) - 1)]
+    helpers = [submit(work) for _ in range(min(threads, len(jobs)) - 1)]
     try:
         work()
     finally:
