@@ -1,4 +1,4 @@
-"""The command line: ``dcmturbo info``, ``decode``, ``demo`` and ``bench``.
+"""The command line: ``dcmturbo info``, ``decode``, ``transcode``, ``verify``, ``demo`` and ``bench``.
 
 One module a command, each with ``add_parser`` and ``run``; `dcmturbo.cli.output` says how they all speak.
 Exit codes: 0 all is well, 1 some file failed, 2 usage, 130 interrupted, 141 the reader of a pipe has left.
@@ -11,24 +11,26 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dcmturbo
-from dcmturbo.cli import bench, decode, demo, info
+from dcmturbo.cli import bench, decode, demo, info, transcode, verify
 from dcmturbo.cli.output import Output
 
-__all__ = ["main"]
+__all__ = ["main", "run_command"]
 
-_DESCRIPTION = "Look into DICOM pixel data and decode them, fast and without a wrong pixel."
+_DESCRIPTION = "Look into DICOM pixel data, decode and transcode them, fast and without a wrong pixel."
 _EPILOG = """\
 examples:
   dcmturbo demo                             try it on the files that pydicom ships
   dcmturbo info ct.dcm                      what is in a file
   dcmturbo decode ct.dcm -o ct.npy          its pixels as a numpy file
   dcmturbo decode study/ -o png/ --format png --auto-range
+  dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
+  dcmturbo verify archive/ smaller/         whether both have the same pixels and metadata
   dcmturbo bench study/                     dcmturbo against pydicom, on your own files
 
-exit codes: 0 all is well, 1 some file failed, 2 wrong usage
+exit codes: 0 all is well, 1 some file failed or differs, 2 wrong usage
 """
 
 
@@ -41,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (info, decode, demo, bench):
+    for module in (info, decode, transcode, verify, demo, bench):
         module.add_parser(commands)
     return parser
 
@@ -55,6 +57,18 @@ def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             bound.append(argument)
     return bound
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    arguments, behind = parser.parse_known_args(argv)
+    # Paths on both sides of an option: argparse takes those before it for all of them.
+    paths: list[str] | None = getattr(arguments, getattr(arguments, "rest", ""), None)
+    if paths is not None and not any(text.startswith("-") for text in behind):
+        paths.extend(behind)
+    elif behind:
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+    return arguments
 
 
 def _leave_pipe() -> None:
@@ -79,15 +93,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 all is well, 1 some file failed, 2 wrong usage, 130 interrupted, 141 nobody reads.
     """
     try:
+        arguments = _parse(_bind_negative_values(sys.argv[1:] if argv is None else argv))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
+    except BrokenPipeError:
+        _leave_pipe()
+        return 141
+    return run_command(arguments.run, arguments)
+
+
+def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
+    """Run a command whose arguments have been parsed; return its exit code."""
+    try:
         for stream in (sys.stdout, sys.stderr):
             # A file name of bytes that are no text must not end the program.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        try:
-            arguments = _parser().parse_args(_bind_negative_values(sys.argv[1:] if argv is None else argv))
-        except SystemExit as end:
-            return end.code if isinstance(end.code, int) else 2
-        code = int(arguments.run(arguments, Output(json=arguments.json)))
+        code = int(run(arguments, Output(json=arguments.json)))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

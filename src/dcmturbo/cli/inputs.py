@@ -36,6 +36,7 @@ class Skipped:
 
     not_dicom: int = 0
     no_pixel_data: int = 0
+    beyond_the_most: int = 0  # not looked at, as there are more files than were asked for
 
     def describe(self) -> str:
         """Return a sentence for people, empty if nothing was skipped."""
@@ -44,6 +45,8 @@ class Skipped:
             parts.append(f"{self.not_dicom} that {'is' if self.not_dicom == 1 else 'are'} not DICOM")
         if self.no_pixel_data:
             parts.append(f"{self.no_pixel_data} without pixel data")
+        if self.beyond_the_most:
+            parts.append(f"{self.beyond_the_most} that were not looked at, every so many of them being enough")
         return f"skipped in folders: {', '.join(parts)}" if parts else ""
 
 
@@ -105,8 +108,11 @@ def for_each(
     work: Callable[[Input], Result],
     *,
     skip_without_pixels: bool = True,
+    most: int | None = None,
 ) -> tuple[list[Result], Skipped]:
     """Do the work on each file; what fails is told and counted, and does not end the rest.
+
+    Of the files that are found in folders, at most `most` are looked at, spread evenly.
 
     Returns
     -------
@@ -116,6 +122,11 @@ def for_each(
     inputs = _expand(paths, output)
     results: list[Result] = []
     skipped = Skipped()
+    found = [item for item in inputs if not item.explicit]
+    if most is not None and len(found) > most:
+        skipped.beyond_the_most = len(found) - most
+        kept = {found[k * len(found) // most].path for k in range(most)}
+        inputs = [item for item in inputs if item.explicit or item.path in kept]
     with output.progress(what, len(inputs)) as advance:
         for item in inputs:
             try:
@@ -144,4 +155,5 @@ def for_each(
 
 def skipped_document(skipped: Skipped) -> dict[str, Any]:
     """Return what was skipped, for JSON."""
-    return {"not_dicom": skipped.not_dicom, "no_pixel_data": skipped.no_pixel_data}
+    document = {"not_dicom": skipped.not_dicom, "no_pixel_data": skipped.no_pixel_data}
+    return document | ({"not_looked_at": skipped.beyond_the_most} if skipped.beyond_the_most else {})

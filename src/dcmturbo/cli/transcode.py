@@ -1,0 +1,416 @@
+"""``dcmturbo transcode``: whole archives into another transfer syntax; also ``pydicom transcode``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import dcmturbo as dt
+from dcmturbo.cli.inputs import thread_count
+from dcmturbo.cli.output import Output, human_bytes, short, significant
+from dcmturbo.cli.transcode_progress import follow
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.transcoding.archive import transcode_archive
+from dcmturbo.transcoding.archive_result import ArchiveResult
+from dcmturbo.transcoding.manifest import default_manifest
+from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
+from dcmturbo.transcoding.report import FORMATS, write_report
+from dcmturbo.transcoding.walk import absolute, has_magic, is_url
+
+__all__ = ["add_parser", "add_pydicom_parser", "run"]
+
+_EPILOG = """\
+SRC is a folder (with all folders in it), a file, a pattern in quotation marks, a DICOMDIR, or an fsspec URL such as
+s3://bucket/prefix; DST is the folder (or URL) that gets the same tree. What is not DICOM, or has no pixel data, is
+copied as it is. A single file may also have a file as its DST.
+
+Each result is decoded again and compared with its source before it gets its name; a file that fails leaves no output,
+and does not end the run. DST/.dcmturbo-transcode.sqlite says of each file what became of it: run the same command
+again, and it does what is missing, after Ctrl-C, a full disk or a power failure alike.
+
+Lossy syntaxes need one of the --lossy options:
+  JPEGBaseline8Bit, JPEGExtended12Bit   --lossy-quality 1..100, or --lossy-ratio
+  JPEGLSNearLossless                    --lossy-maximum-error
+  JPEG2000                              --lossy-ratio, or --lossy-psnr
+  HTJ2K                                 --lossy-ratio, or --lossy-quantisation-step
+  JPEGXL                                --lossy-ratio, or --lossy-distance
+
+examples:
+  dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
+  dcmturbo transcode archive/ smaller/ --to HTJ2KLossless --dry-run
+  dcmturbo transcode archive/ --in-place --to JPEGXLLossless
+  dcmturbo transcode s3://pacs/2019 s3://pacs-htj2k/2019 --to HTJ2KLosslessRPCL --scheduler tcp://10.0.0.1:8786
+  dcmturbo transcode --report html smaller/ --output report.html
+
+exit codes: 0 all is done, 1 some file failed (they are listed), 2 wrong usage, 130 interrupted
+"""
+
+# By target, what the options that lose something are called by its encoder.
+_LOSSY: dict[str, dict[str, str]] = {
+    "JPEGBaseline8Bit": {"ratio": "ratio", "quality": "quality"},
+    "JPEGExtended12Bit": {"ratio": "ratio", "quality": "quality"},
+    "JPEGLSNearLossless": {"maximum_error": "near_lossless"},
+    "JPEG2000": {"ratio": "ratio", "psnr": "psnr"},
+    "HTJ2K": {"ratio": "ratio", "quantisation_step": "quantisation_step"},
+    "JPEGXL": {"ratio": "ratio", "distance": "distance"},
+}
+
+
+def _ratio(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return value
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``transcode`` to the commands."""
+    parser = commands.add_parser(
+        "transcode",
+        help="turn an archive into another transfer syntax, verified and resumable",
+        description="Turn DICOM files into another transfer syntax: verified, in parallel, and from where it stopped.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", metavar="SRC [SRC ...] DST", help="what to transcode, and where to")
+    parser.add_argument("--to", metavar="SYNTAX", help="UID or keyword: HTJ2KLossless, 1.2.840.10008.1.2.5, ...")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but what went wrong")
+    parser.set_defaults(run=run, rest="paths")
+    files = parser.add_argument_group("files")
+    files.add_argument("--include", action="append", metavar="PATTERN", help="take only these names (repeatable)")
+    files.add_argument(
+        "--exclude", action="append", metavar="PATTERN", help="leave these names or folders (repeatable)"
+    )
+    files.add_argument("--in-place", action="store_true", help="replace the files of SRC; there is no DST")
+    files.add_argument("--fsync", action="store_true", help="have each output on disk before it gets its name")
+    files.add_argument("--manifest", metavar="FILE", help="by default DST/.dcmturbo-transcode.sqlite")
+    files.add_argument("--no-resume", dest="resume", action="store_false", help="do again what is done")
+    work = parser.add_argument_group("work")
+    work.add_argument(
+        "--jobs", type=thread_count, metavar="N", help="processes (default: 1, or one a core for many small files)"
+    )
+    work.add_argument("--threads", type=thread_count, metavar="N", help="threads of each (default: all cores)")
+    work.add_argument("--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler that has the work done")
+    work.add_argument("--dry-run", action="store_true", help="write nothing: estimate size and time from a sample")
+    work.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    work.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="decode each result and compare it with its source (default: yes)",
+    )
+    pixels = parser.add_argument_group("pixels")
+    pixels.add_argument("--offset-table", choices=OFFSET_TABLES, default="auto")
+    pixels.add_argument("--new-uid", action="store_true", help="a new SOP Instance UID, where something is lost")
+    pixels.add_argument("--mask-unused-bits", action="store_true", help="clear the bits above BitsStored")
+    pixels.add_argument("--lossy-ratio", type=_ratio, metavar="R", help="compress about R times")
+    pixels.add_argument("--lossy-quality", type=int, metavar="Q", help="of JPEG, 1 to 100")
+    pixels.add_argument("--lossy-maximum-error", type=int, metavar="E", help="of JPEG-LS: no sample differs by more")
+    pixels.add_argument("--lossy-psnr", type=_ratio, metavar="DB", help="of JPEG 2000, in decibels")
+    pixels.add_argument("--lossy-quantisation-step", type=_ratio, metavar="S", help="of HTJ2K")
+    pixels.add_argument("--lossy-distance", type=_ratio, metavar="D", help="of JPEG XL, in just noticeable differences")
+    pixels.add_argument(
+        "--option",
+        action="append",
+        type=_option,
+        default=[],
+        metavar="NAME=VALUE",
+        help="another option of the encoder",
+    )
+    report = parser.add_argument_group("report")
+    report.add_argument(
+        "--report",
+        nargs="?",
+        const="table",
+        metavar="FORMAT",
+        help=f"transcode nothing: show the manifest of DST, as {', '.join(FORMATS)} (default: table)",
+    )
+    report.add_argument("--output", metavar="FILE", help="where the report goes (default: stdout)")
+
+
+def add_pydicom_parser(commands: Any) -> None:
+    """Add ``transcode`` to the commands of ``pydicom``, by its entry point ``pydicom_subcommands``."""
+    add_parser(commands)
+
+    def call(arguments: argparse.Namespace) -> None:
+        from dcmturbo.cli import run_command
+
+        sys.exit(run_command(run, arguments))
+
+    commands.choices["transcode"].set_defaults(func=call)
+
+
+# ---- arguments --------------------------------------------------------------------------------------
+
+
+class _UsageError(ValueError):
+    """Options that contradict each other."""
+
+
+def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dict[str, Any]:
+    """Return the encoder's options."""
+    known = _LOSSY.get(syntax.keyword, {})
+    given = {
+        name: value
+        for name in ("ratio", "quality", "maximum_error", "psnr", "quantisation_step", "distance")
+        if (value := getattr(arguments, f"lossy_{name}")) is not None
+    }
+    options = dict(arguments.option)
+    for name, value in given.items():
+        if name not in known:
+            takes = (
+                " or ".join(f"--lossy-{other.replace('_', '-')}" for other in known) or "none of the --lossy options"
+            )
+            raise _UsageError(f"--lossy-{name.replace('_', '-')} is not for {syntax.keyword}, which takes {takes}")
+        options[known[name]] = value
+    if len(given) > 1:
+        raise _UsageError("one --lossy option says how much may be lost, not two")
+    return options
+
+
+def _sources_and_destination(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
+    paths = arguments.paths
+    if arguments.in_place:
+        if not paths:
+            raise _UsageError("--in-place needs a SRC")
+        return paths, None
+    if arguments.dry_run and len(paths) == 1:
+        return paths, os.path.join(absolute(os.path.dirname(paths[0]) or "."), ".dcmturbo-nowhere")
+    if len(paths) < 2:
+        raise _UsageError("a SRC and a DST are needed")
+    return paths[:-1], paths[-1]
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo transcode``."""
+    try:
+        if arguments.report is not None:
+            return _report(arguments, output)
+        if not arguments.to:
+            raise _UsageError("--to SYNTAX says what the files are to become")
+        sources, destination = _sources_and_destination(arguments)
+        syntax = find_transfer_syntax(arguments.to)
+        options = _lossy_options(arguments, syntax)
+        if destination is not None and _is_file_to_file(sources, destination, arguments):
+            return _one_file(sources[0], destination, syntax, options, arguments, output)
+        return _archive(sources, destination, syntax, options, arguments, output)
+    except NotADirectoryError as error:
+        return output.usage("transcode", str(error))
+    except BrokenPipeError:
+        raise
+    except (OSError, ImportError) as error:
+        output.fail("", error)
+        return 1
+    except (ValueError, TypeError, dt.UnsupportedTransferSyntax) as error:
+        # Of the arguments: what is wrong with a file is told file by file.
+        return output.usage("transcode", str(error))
+
+
+def _is_file_to_file(sources: list[str], destination: str, arguments: argparse.Namespace) -> bool:
+    """Whether a single file has a file as its destination, as ``cp`` would have it."""
+    if len(sources) != 1 or arguments.dry_run or arguments.manifest or arguments.scheduler:
+        return False
+    if is_url(destination) or is_url(sources[0]) or has_magic(sources[0]):
+        return False
+    if not os.path.isfile(sources[0]) or os.path.basename(sources[0]) == "DICOMDIR":
+        return False
+    return not os.path.isdir(destination) and not destination.endswith("/")
+
+
+def _one_file(
+    source: str,
+    destination: str,
+    syntax: TransferSyntax,
+    options: dict[str, Any],
+    arguments: argparse.Namespace,
+    output: Output,
+) -> int:
+    document: dict[str, Any] = {}
+    if os.path.exists(destination) and os.path.samefile(source, destination):
+        raise _UsageError("SRC and DST are the same file: --in-place replaces it")
+    try:
+        result = dt.transcode(
+            source,
+            destination,
+            syntax.uid,
+            verify=arguments.verify,
+            threads=arguments.threads,
+            offset_table=arguments.offset_table,
+            new_uid=arguments.new_uid,
+            mask_unused_bits=arguments.mask_unused_bits,
+            fsync=arguments.fsync,
+            **options,
+        )
+    except (dt.Error, OSError, ValueError, TypeError) as error:
+        output.fail(source, error)
+    else:
+        for warning in result.warnings:
+            output.warn(source, warning)
+        if not arguments.quiet:
+            output.say(
+                f"{source} -> {destination}  {result.status}, {human_bytes(result.bytes_before)} -> "
+                f"{human_bytes(result.bytes_after)}{', verified' if result.verified else ''}"
+            )
+        document = {
+            "path": source,
+            "destination": destination,
+            **asdict(result),
+            "psnr": result.psnr if result.psnr is None or math.isfinite(result.psnr) else None,
+        }
+    output.result({"command": "transcode", "file": document or None})
+    return output.exit_code
+
+
+def _archive(
+    sources: list[str],
+    destination: str | None,
+    syntax: TransferSyntax,
+    options: dict[str, Any],
+    arguments: argparse.Namespace,
+    output: Output,
+) -> int:
+    interrupted = False
+    with follow(quiet=arguments.quiet) as progress:
+        try:
+            result = transcode_archive(
+                sources[0] if len(sources) == 1 else sources,
+                destination,
+                syntax.uid,
+                executor=arguments.scheduler,
+                manifest=arguments.manifest,
+                jobs=arguments.jobs or "auto",
+                threads=arguments.threads,
+                verify=arguments.verify,
+                include=arguments.include,
+                exclude=arguments.exclude,
+                resume=arguments.resume,
+                in_place=arguments.in_place,
+                dry_run=arguments.dry_run,
+                fail_fast=arguments.fail_fast,
+                fsync=arguments.fsync,
+                offset_table=arguments.offset_table,
+                new_uid=arguments.new_uid,
+                mask_unused_bits=arguments.mask_unused_bits,
+                progress=progress,
+                **options,
+            )
+        except KeyboardInterrupt as interrupt:
+            found = getattr(interrupt, "result", None)
+            if found is None:
+                raise
+            result, interrupted = found, True
+    for warning in result.warnings:
+        output.warn("", warning)
+    for failure in result.failures:
+        output.fail(failure.path, failure.error, failure.type)
+    if result.stopped is not None and not interrupted:
+        output.fail("", f"stopped: {result.stopped}; the same command goes on from here", "Stopped")
+    if not arguments.quiet:
+        _say(result, syntax, output)
+    if interrupted:
+        sys.stderr.write("dcmturbo: interrupted; what is done is in the manifest: run the same command to go on\n")
+    output.result(_document(result, syntax))
+    return 130 if interrupted else output.exit_code
+
+
+# ---- saying it --------------------------------------------------------------------------------------
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def human_seconds(seconds: float) -> str:
+    """Return a time for people: ``"3 min 12 s"``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output) -> None:
+    if result.estimate is not None:
+        estimate = result.estimate
+        output.say(
+            f"{_plural(estimate.files, 'file')}, {human_bytes(estimate.bytes_before)}: as {syntax.keyword} about "
+            f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
+        )
+        output.say(f"how: {estimate.describe()}")
+        return
+    counts = result.counts
+    parts = [f"{counts[name]} {name}" for name in ("transcoded", "copied", "unchanged", "failed") if counts[name]]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} done before")
+    output.say(f"{_plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
+    if result.bytes_after:
+        rate = result.pixel_bytes / 1e6 / result.seconds if result.seconds else 0.0
+        output.say(
+            f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)} "
+            f"({short(result.bytes_before / result.bytes_after)} to 1), {_plural(result.frames, 'frame')} in "
+            f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels a second"
+        )
+    if result.manifest:
+        output.say(f"manifest: {result.manifest}")
+
+
+def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
+    estimate = result.estimate
+    return {
+        "command": "transcode",
+        "transfer_syntax": {"uid": syntax.uid, "keyword": syntax.keyword},
+        "files": result.counts,
+        "frames": result.frames,
+        "bytes_before": result.bytes_before,
+        "bytes_after": result.bytes_after,
+        "pixel_bytes": result.pixel_bytes,
+        "seconds": significant(result.seconds),
+        "manifest": result.manifest,
+        "stopped": result.stopped,
+        "warnings": list(result.warnings),
+        "estimate": None
+        if estimate is None
+        else {
+            "files": estimate.files,
+            "bytes_before": estimate.bytes_before,
+            "bytes_after": estimate.bytes_after,
+            "standard_error": significant(estimate.standard_error),
+            "seconds": significant(estimate.seconds),
+            "sampled_files": estimate.sampled_files,
+            "sampled_bytes": estimate.sampled_bytes,
+            "how": estimate.describe(),
+        },
+    }
+
+
+def _report(arguments: argparse.Namespace, output: Output) -> int:
+    form, paths = arguments.report, list(arguments.paths)
+    if form not in FORMATS:
+        # `--report DST`: the next argument is no format, but what is to be reported on.
+        form, paths = "table", [*paths, form]
+    if arguments.json:
+        form = "json"
+    if not arguments.manifest and len(paths) != 1:
+        raise _UsageError("--report needs a DST, or --manifest")
+    place = arguments.manifest
+    if place is None:
+        place = paths[0] if os.path.isfile(paths[0]) else default_manifest(absolute(paths[0]))
+    write_report(absolute(place), form, arguments.output, output)
+    return 0

@@ -1,0 +1,263 @@
+"""Whole archives: `transcode_archive`."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Literal
+
+import numpy as np
+
+from dcmturbo.encoding import encode_frame
+from dcmturbo.errors import Error, UnsupportedTransferSyntax
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.transcoding.archive_result import ArchiveResult, Failure, Progress
+from dcmturbo.transcoding.coordinator import Coordinator, leave_out
+from dcmturbo.transcoding.estimate import estimate_archive
+from dcmturbo.transcoding.manifest import Manifest, default_manifest
+from dcmturbo.transcoding.pixels import is_lossy
+from dcmturbo.transcoding.walk import Filters, absolute, find_files, is_url
+from dcmturbo.transcoding.work import Settings
+from dcmturbo.transcoding.workers import available_cores, make_workers
+
+__all__ = ["transcode_archive"]
+
+_ALWAYS_LOSSY = ("JPEGBaseline8Bit", "JPEGExtended12Bit")
+_MANY = 4000  # files
+_SMALL = 1 << 20  # bytes
+
+
+def transcode_archive(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    destination: str | os.PathLike[str] | None,
+    transfer_syntax: str,
+    *,
+    executor: Executor | str | None = None,
+    manifest: str | os.PathLike[str] | bool | None = None,
+    jobs: int | Literal["auto"] | None = None,
+    threads: int | None = None,
+    verify: bool = True,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    resume: bool = True,
+    in_place: bool = False,
+    dry_run: bool = False,
+    fail_fast: bool = False,
+    fsync: bool = False,
+    offset_table: str = "auto",
+    new_uid: bool = False,
+    mask_unused_bits: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+    **options: Any,
+) -> ArchiveResult:
+    """Transcode all DICOM objects of an archive, verified, in parallel, and from where an earlier run ended.
+
+    What is not DICOM, or has no pixel data, is copied as it is. A file that fails leaves no output and does not
+    end the run.
+
+    Parameters
+    ----------
+    source : path, URL or sequence of them
+        Folders (with all folders in them), files, patterns such as ``"study/**/*.dcm"``, DICOMDIR files (their file
+        sets), fsspec URLs. The content of one folder goes right below the destination; of several sources, each
+        folder keeps its name.
+    destination : path or URL
+        The folder to write, made where it is missing; None with `in_place`.
+    transfer_syntax : str
+        UID or keyword, as of `transcode`.
+    executor : concurrent.futures.Executor or str, optional
+        Who does the work; a str is the address of a dask.distributed scheduler. Paths must mean the same to all.
+        By default threads or processes of this machine.
+    manifest : path or False, optional
+        The SQLite file that says of each file what became of it; False keeps none. By default
+        ``.dcmturbo-transcode.sqlite`` in the destination; for a destination URL, a file in the user's state folder.
+    jobs : int or "auto", optional
+        Processes; 1 by default, which is this one. "auto" takes one a core for thousands of small files, of which each
+        costs more Python than decoding: that needs a main module that can be imported (``if __name__ ==
+        "__main__"``). With an `executor`: how many files it does at once.
+    threads : int, optional
+        Workers of each process: over files, or over the frames of a file where fewer files than workers remain. By
+        default `jobs` x `threads` are all cores that the process may use, and they are never more.
+    verify : bool
+        Decode each result and compare it with its source.
+    include, exclude : str or sequence of str, optional
+        Patterns of the files to take and to leave: of names, or, with a slash, of paths below the source.
+    resume : bool
+        Skip what the manifest says is done: with the same size, modification time, target and options, its output
+        there with the size noted. False does everything again.
+    in_place : bool
+        Replace each file, once its successor is verified and on disk.
+    dry_run : bool
+        Write nothing: estimate size and time from a sample.
+    fail_fast : bool
+        Stop at the first failure.
+    fsync : bool
+        Have each output on disk before it gets its name.
+    offset_table, new_uid, mask_unused_bits, **options
+        As of `transcode`.
+    progress : callable, optional
+        Called with a `Progress` now and then, by the thread that called.
+
+    Returns
+    -------
+    ArchiveResult
+
+    Raises
+    ------
+    ValueError
+        If the arguments contradict each other: a destination inside its source, for instance.
+    TypeError
+        For an option that the target does not have.
+    UnsupportedTransferSyntax
+        If nothing here encodes the syntax.
+    OSError
+        If the manifest or the destination cannot be written at all.
+    KeyboardInterrupt
+        At Ctrl-C, after the files in flight are done and in the manifest, its ``result`` an `ArchiveResult`; a second
+        one does not wait for them.
+
+    Notes
+    -----
+    A full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
+    must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
+    """
+    syntax = find_transfer_syntax(transfer_syntax)
+    if not can_encode(syntax):
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
+    _check_options(syntax, options, new_uid=new_uid)
+    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    if not sources:
+        raise ValueError("there is no source")
+    paths = [absolute(one) for one in sources]
+    target = _check_places(paths, destination, in_place=in_place, verify=verify)
+    settings = Settings(
+        transfer_syntax=syntax.uid,
+        verify=bool(verify),
+        offset_table=offset_table,
+        new_uid=bool(new_uid),
+        mask_unused_bits=bool(mask_unused_bits),
+        fsync=bool(fsync),
+        in_place=bool(in_place),
+        options=options,
+    )
+    filters = Filters(_patterns(include), _patterns(exclude))
+    if jobs == "auto":
+        small = executor is None and threads is None and not dry_run and _are_many_and_small(paths, filters)
+        jobs = available_cores() if small else None
+    if dry_run:
+        return _dry_run(paths, target, settings, filters, jobs, threads)
+    place: str | None = None
+    if manifest is None:
+        place = default_manifest(target)
+    elif manifest is not False:
+        place = absolute(manifest)  # type: ignore[arg-type]
+    with Manifest(place) as opened, make_workers(executor, jobs, threads) as workers:
+        run = Coordinator(
+            paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
+        )
+        return run.run()
+
+
+def _are_many_and_small(paths: Sequence[str], filters: Filters) -> bool:
+    """Whether processes of their own are worth the half second that they take to begin.
+
+    Measured on two cores: 500 CT slices from RLE to uncompressed, 1.3 times as fast on two threads as on one, for
+    Python runs in one of them at a time; 1.75 times on two processes. Large files are done by code that lets go of
+    Python, and threads do them as fast.
+    """
+    if any(is_url(path) for path in paths):
+        return False
+    found = itertools.islice(find_files(paths, filters, lambda *_: None), _MANY)
+    sizes = [file.size for file in found]
+    return len(sizes) == _MANY and sum(sizes) < _MANY * _SMALL
+
+
+def can_encode(syntax: TransferSyntax) -> bool:
+    """Whether anything here encodes a transfer syntax."""
+    from dcmturbo import library
+
+    if syntax.keyword == "ExplicitVRBigEndian":
+        return False
+    return syntax.encodes or syntax.family in ("native", "deflated_frame") or library.encodes(syntax.uid)
+
+
+def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> None:
+    """Refuse before the first file what each would be refused for."""
+    lossy = is_lossy(options)
+    if new_uid and not lossy:
+        raise ValueError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
+    if syntax.keyword in _ALWAYS_LOSSY and not lossy:
+        raise ValueError(f"{syntax.name} always loses something: say how much, by quality or ratio")
+    if options:
+        # EncodeError says that the format does not hold this frame, which tells nothing of others.
+        with contextlib.suppress(Error):
+            encode_frame(np.zeros((16, 16), np.uint8), syntax.uid, **options)
+
+
+def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _check_places(
+    sources: Sequence[str], destination: str | os.PathLike[str] | None, *, in_place: bool, verify: bool
+) -> str:
+    """Return the destination as an absolute path or a URL; refuse what would write into the sources."""
+    if in_place:
+        if any(is_url(one) for one in sources):
+            raise ValueError("in_place replaces local files only, not objects of a URL")
+        if not verify:
+            raise ValueError("in_place needs verify: the original is all there is")
+        given = None if destination is None else absolute(destination)
+        if given is not None and [given] != list(sources):
+            raise ValueError("in_place has no destination besides the source")
+        first = sources[0]
+        return first if os.path.isdir(first) else os.path.dirname(first)
+    if destination is None:
+        raise ValueError("a destination is needed, or in_place=True")
+    target = absolute(destination)
+    if is_url(target):
+        ours = target.rstrip("/") + "/"
+        for one in sources:
+            theirs = one.rstrip("/") + "/"
+            if is_url(one) and (ours.startswith(theirs) or theirs.startswith(ours)):
+                raise ValueError(f"the destination {target} and the source {one} lie within each other")
+        return target
+    if os.path.lexists(target) and not os.path.isdir(target):
+        raise NotADirectoryError(f"the destination {target} is not a folder")
+    real = os.path.realpath(target)
+    for one in sources:
+        if is_url(one) or not os.path.isdir(one):
+            continue
+        theirs = os.path.realpath(one)
+        if theirs == real:
+            raise ValueError(f"the destination is the source, {one}: in_place=True (--in-place) replaces its files")
+        if os.path.commonpath([theirs, real]) in (theirs, real):
+            raise ValueError(f"the destination {target} and the source {one} lie within each other")
+    return target
+
+
+def _dry_run(
+    paths: list[str], target: str, settings: Settings, filters: Filters, jobs: int | None, threads: int | None
+) -> ArchiveResult:
+    failures: list[Failure] = []
+    warnings: list[str] = []
+
+    def tell(kind: str, path: str, message: str) -> None:
+        if kind == "failed":
+            failures.append(Failure(path, "", message, "OSError"))
+        else:
+            warnings.append(f"{path}: {message}")
+
+    begin = time.perf_counter()
+    with make_workers(None, jobs, threads) as workers:
+        found = find_files(paths, filters, tell, follow_links=not settings.in_place, leave_out=leave_out(None))
+        estimate, failed = estimate_archive(found, settings, workers.count)
+    failures += [Failure(task.source, "", outcome.error or "", outcome.error_type or "") for task, outcome in failed]
+    return ArchiveResult(
+        {}, 0, estimate.bytes_before, estimate.bytes_after, 0, time.perf_counter() - begin, tuple(failures),
+        tuple(warnings), None, None, estimate,
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""What must change in a dataset when its pixel data change their encoding."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcmturbo.sources import OpenedSource
+    from dcmturbo.transcoding.dataset_bytes import Element
+    from dcmturbo.transcoding.pixels import FrameCoder
+
+__all__ = ["RATIO_PLACE", "RATIO_TAG", "attribute_changes", "lossy_method", "warn_of"]
+
+_SOP_INSTANCE_UID = 0x00080018
+_PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
+_LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
+# (7FE0,0001) to (7FE0,0003): the tables are written anew, Encapsulated Pixel Data Value Total Length is optional.
+_ENCAPSULATION = (0x7FE00001, 0x7FE00002, 0x7FE00003)
+_LENGTH_TO_END = 0x00080001
+# Where the compression ratio goes that is known at the end only: as long as any that is written there.
+RATIO_PLACE = b"########"
+RATIO_TAG = struct.pack("<HH", 0x0028, 0x2112)
+
+# PS3.3, C.7.6.1.1.5.1.
+_METHODS = {
+    "jpeg": "ISO_10918_1",
+    "jpegls": "ISO_14495_1",
+    "jpeg2000": "ISO_15444_1",
+    "htj2k": "ISO_15444_15",
+    "jpegxl": "ISO_18181_1",
+}
+
+
+def lossy_method(form: str) -> str:
+    """Return the code of Lossy Image Compression Method for a format of codestreams."""
+    return _METHODS[form]
+
+
+def ratio_text(ratio: float) -> bytes:
+    """Return a ratio as a DS of exactly the length of `RATIO_PLACE`."""
+    text = f"{ratio:.3f}" if ratio < 1000 else f"{ratio:.5g}"
+    return text[: len(RATIO_PLACE)].ljust(len(RATIO_PLACE)).encode()
+
+
+def _appended(existing: str, value: bytes) -> bytes:
+    return existing.encode("latin-1") + b"\\" + value if existing else value
+
+
+def attribute_changes(
+    opened: OpenedSource, coder: FrameCoder, elements: list[Element], sop_instance_uid: str | None
+) -> dict[int, tuple[str, bytes] | None]:
+    """Return the elements that change, by tag; those of the pixel data themselves are not among them.
+
+    Parameters
+    ----------
+    opened : OpenedSource
+        The source.
+    coder : FrameCoder
+        What the frames become.
+    elements : list of Element
+        All of the source's top level.
+    sop_instance_uid : str, optional
+        The new one, if there is one.
+    """
+    values = opened.dataset
+    assert values is not None
+    present = {element.tag for element in elements}
+    changes: dict[int, tuple[str, bytes] | None] = {tag: None for tag in _ENCAPSULATION if tag in present}
+    if coder.photometric_interpretation != opened.photometric_interpretation:
+        changes[_PHOTOMETRIC] = ("CS", coder.photometric_interpretation.encode())
+    if coder.samples_per_pixel > 1 and values.planar_configuration != coder.planar_configuration:
+        # PS3.3, C.7.6.3.1.3: required with more than one sample a pixel.
+        changes[_PLANAR] = ("US", struct.pack("<H", coder.planar_configuration))
+    if sop_instance_uid is not None:
+        changes[_SOP_INSTANCE_UID] = ("UI", sop_instance_uid.encode())
+    ratio = values.lossy_image_compression_ratio
+    method = values.lossy_image_compression_method
+    if coder.lossy:
+        changes[_LOSSY] = ("CS", b"01")
+        changes[_RATIO] = ("DS", _appended(ratio, RATIO_PLACE))
+        changes[_METHOD] = ("CS", _appended(method, lossy_method(coder.format).encode()))
+    elif coder.lossy_source is not None and values.lossy_image_compression != "01":
+        # What has been lost stays lost: PS3.3, C.7.6.1.1.5. The new encoding would hide it.
+        source_format, source_ratio = coder.lossy_source
+        changes[_LOSSY] = ("CS", b"01")
+        if not ratio:
+            changes[_RATIO] = ("DS", ratio_text(source_ratio).rstrip())
+        if not method:
+            changes[_METHOD] = ("CS", lossy_method(source_format).encode())
+    # PS3.5, 7.2: retired group lengths are wrong once anything in their group changes, and so is Length to End.
+    groups = {tag >> 16 for tag in changes} | {0x7FE0}
+    changes.update({group << 16: None for group in groups if group << 16 in present})
+    if _LENGTH_TO_END in present:
+        changes[_LENGTH_TO_END] = None
+    return changes
+
+
+def warn_of(elements: list[Element]) -> list[str]:
+    """Return what a user should know of elements that are kept, but may not be true of the result."""
+    tags = {element.tag for element in elements}
+    if tags & {0xFFFAFFFA, 0x4FFE0001}:
+        return ["the object has digital signatures (FFFA,FFFA): they are kept, and no longer match what they sign"]
+    if 0x00041220 in tags:
+        return ["the object is a DICOMDIR: its (0004,1512) names transfer syntaxes that may no longer be true"]
+    return []

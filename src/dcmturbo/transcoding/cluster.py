@@ -1,0 +1,52 @@
+"""Many machines: a dask.distributed scheduler as an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, cast
+
+__all__ = ["connect"]
+
+_SECONDS_TO_CONNECT = 30
+
+
+@contextmanager
+def connect(address: str) -> Iterator[tuple[Executor, int]]:
+    """Connect to a scheduler.
+
+    Parameters
+    ----------
+    address : str
+        As ``dask scheduler`` prints it: ``"tcp://10.0.0.1:8786"``.
+
+    Yields
+    ------
+    (concurrent.futures.Executor, int)
+        The executor, and how many tasks the cluster's workers do at once.
+
+    Raises
+    ------
+    ImportError
+        If dask.distributed is not installed.
+    OSError
+        If nobody answers at the address.
+    ValueError
+        If no worker has joined the scheduler.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ImportError("a scheduler needs dask.distributed: pip install 'dcmturbo[cluster]'") from None
+    connection: Any = Client  # it has no types
+    with connection(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False) as client:
+        threads = client.nthreads()
+        if not threads:
+            raise ValueError(f"no worker has joined the scheduler at {address}")
+        # A worker that dies has its tasks done by another: that is the scheduler's work, not ours.
+        executor = client.get_executor(pure=False)
+        try:
+            yield cast("Executor", executor), sum(threads.values())
+        finally:
+            executor.shutdown(wait=False)

@@ -1,0 +1,459 @@
+"""The coordinator of a run: walks the sources, hands files out in small groups, and writes the manifest.
+
+Whoever does the files (threads of this process, other processes, machines) knows nothing but those files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from dcmturbo.transcoding.archive_result import ArchiveResult, Failure, Progress
+from dcmturbo.transcoding.manifest import DONE, NAME, Manifest, Row
+from dcmturbo.transcoding.places import is_stale, is_temporary, size_of
+from dcmturbo.transcoding.walk import Filters, Found, find_files, has_magic, is_url, join_destination
+from dcmturbo.transcoding.work import Outcome, Settings, Task, describe, do_files
+from dcmturbo.transcoding.workers import LocalThreads, Workers
+
+__all__ = ["Coordinator", "leave_out"]
+
+_CHUNK_FILES = 8
+_CHUNK_BYTES = 4 << 20
+_CHUNK_BYTES_ELSEWHERE = 16 << 20  # of executors, where handing out a group costs more
+_CHUNKS_A_WORKER = 4  # in flight: enough that nobody waits for the coordinator
+_AHEAD = 20_000  # files found before they are handed out: what is known of the end, and the memory that costs
+_LARGE = 8 << 20  # bytes: such files go first where all are known, so that none is left for the end alone
+_PROGRESS_EVERY = 0.05  # seconds
+_ATTEMPTS = 2  # at a file whose process died
+
+
+def leave_out(manifest: Manifest | None) -> Callable[[str, str], bool]:
+    """Return what says of a folder and a name whether that file is ours, not the archive's."""
+
+    def is_ours(folder: str, name: str) -> bool:
+        if not name.startswith("."):
+            return manifest is not None and manifest.is_own(folder, name)
+        return (
+            (manifest is not None and manifest.is_own(folder, name))
+            or name.startswith(NAME)
+            or (is_temporary(name) and is_stale(os.path.join(folder, name)))
+        )
+
+    return is_ours
+
+
+@dataclass
+class _Chunk:
+    tasks: list[Task]
+    attempts: int = 0
+
+
+@dataclass
+class _Totals:
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DONE, "failed", "skipped"), 0))
+    frames: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    pixel_bytes: int = 0
+    bytes_done: int = 0
+    found_files: int = 0
+    found_bytes: int = 0
+
+
+class Coordinator:
+    """One run over an archive; `run` does it."""
+
+    def __init__(
+        self,
+        sources: list[str],
+        target: str,
+        settings: Settings,
+        filters: Filters,
+        manifest: Manifest,
+        workers: Workers,
+        progress: Callable[[Progress], object] | None,
+        *,
+        resume: bool,
+        fail_fast: bool,
+    ) -> None:
+        self.target = target
+        self.settings = settings
+        self.manifest = manifest
+        self.workers = workers
+        self.progress = progress
+        self.resume = resume
+        self.fail_fast = fail_fast
+        self.options = json.dumps(
+            {
+                "offset_table": settings.offset_table,
+                "new_uid": settings.new_uid,
+                "mask_unused_bits": settings.mask_unused_bits,
+                **settings.options,
+            },
+            sort_keys=True,
+            default=str,
+        )
+        self.sources = sources
+        self.filters = filters
+        # Only of several sources, or of a pattern, can two files have the same destination.
+        single = len(sources) == 1 and not has_magic(sources[0]) and (is_url(sources[0]) or os.path.isdir(sources[0]))
+        self.claimed: dict[str, str] | None = None if single or settings.in_place else {}
+        self.named = set() if single else {os.path.realpath(one) for one in sources if not is_url(one)}
+        self.walk: Iterator[Found] = iter(())
+        self.ahead: deque[tuple[Task, Found]] = deque()
+        self.exhausted = False
+        self.pending: dict[int, Found] = {}  # handed out, or waiting, and without an outcome
+        self.chunks: dict[int, _Chunk] = {}
+        self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.numbers = iter(range(1 << 62))
+        self.rows: list[Row] = []
+        self.totals = _Totals()
+        self.failures: list[Failure] = []
+        self.warnings: list[str] = list(workers.warnings)
+        self.stopped: str | None = None
+        self.interrupted = False
+        self.halt = threading.Event()
+        self.writable = True
+        self.begin = 0.0
+        self.told = 0.0
+        self.was_empty = manifest.is_new
+
+    # ---- the loop ---------------------------------------------------------------------------------
+
+    def run(self) -> ArchiveResult:
+        """Do what there is to do; KeyboardInterrupt after Ctrl-C, its ``result`` being what was done."""
+        self.begin = time.perf_counter()
+        if not is_url(self.target):
+            os.makedirs(self.target, exist_ok=True)
+        ended = self.manifest.begin(
+            target=self.settings.transfer_syntax,
+            options=self.options,
+            version=_version(),
+            jobs=self.workers.jobs,
+            threads=self.workers.threads,
+            executor=self.workers.name,
+        )
+        if not ended and not is_url(self.target):
+            _remove_stale(self.target)
+        follow = not self.settings.in_place
+        self.walk = find_files(
+            self.sources,
+            self.filters,
+            self._tell,
+            follow_links=follow,
+            leave_out=leave_out(self.manifest),
+            folders_left_out=self._own_folder(),
+        )
+        with self._interruptible():
+            self._loop()
+        self._flush()
+        self._tell_progress(at_end=True)
+        seconds = time.perf_counter() - self.begin
+        if self.writable:
+            with contextlib.suppress(OSError):
+                self.manifest.end(seconds=seconds, skipped=self.totals.counts["skipped"], stopped=self.stopped)
+        result = self._result(seconds)
+        if self.interrupted:
+            interrupt = KeyboardInterrupt("interrupted: the same call goes on from here")
+            interrupt.result = result  # type: ignore[attr-defined]
+            raise interrupt
+        return result
+
+    def _loop(self) -> None:
+        most = _CHUNKS_A_WORKER * self.workers.count
+        while True:
+            while self.stopped is None and len(self.chunks) < most and (chunk := self._next_chunk()):
+                self._submit(chunk)
+            if not self.chunks and (self.stopped is not None or self.exhausted):
+                return
+            if self.stopped is None and not self.exhausted and len(self.ahead) < _AHEAD and self.results.empty():
+                self._look_ahead(64)
+                self._tell_progress()
+                continue
+            self._take(self.results.get())
+            while not self.results.empty():
+                self._take(self.results.get())
+            self._flush()
+            self._tell_progress()
+
+    def _take(self, item: Any) -> None:
+        if item is None:
+            self._stop("interrupted")
+        elif isinstance(item, Outcome):
+            self._record(item)
+        else:
+            number, future = item
+            self._close_chunk(self.chunks.pop(number), future)
+
+    def _stop(self, why: str) -> None:
+        if self.stopped is None:
+            self.stopped = why
+        self.halt.set()
+        self.workers.cancel()
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Turn the first Ctrl-C into an item of the queue, so that it comes between two steps, not within one."""
+        standard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if threading.current_thread() is not threading.main_thread() or not standard:
+            yield
+            return
+
+        def interrupt(number: int, frame: Any) -> None:
+            if self.interrupted:
+                signal.default_int_handler(number, frame)
+            self.interrupted = True
+            self.results.put(None)
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    # ---- what is to be done -----------------------------------------------------------------------
+
+    def _own_folder(self) -> frozenset[tuple[int, int]]:
+        """Return the destination's identity: a link in the source must not lead into it."""
+        if self.settings.in_place or is_url(self.target):
+            return frozenset()
+        found = os.stat(self.target)
+        return frozenset({(found.st_dev, found.st_ino)})
+
+    def _look_ahead(self, count: int) -> None:
+        for _ in range(count):
+            found = next(self.walk, None)
+            if found is None:
+                self.exhausted = True
+                # Large files first, or the last one might be done alone, by one worker.
+                large = [item for item in self.ahead if item[1].size >= _LARGE]
+                if large and len(self.ahead) > 1:
+                    large.sort(key=lambda item: -item[1].size)
+                    self.ahead = deque([*large, *(item for item in self.ahead if item[1].size < _LARGE)])
+                return
+            self._admit(found)
+
+    def _admit(self, found: Found) -> None:
+        """Put a file on the list, unless it is done already or must not be done."""
+        destination = found.path if self.settings.in_place else join_destination(self.target, found.relative)
+        if self.claimed is not None:
+            other = self.claimed.setdefault(destination, found.path)
+            if other is not found.path:
+                if other != found.path:
+                    self._fail(found, destination, f"its output {destination} is that of {other} already", "ValueError")
+                return
+            if not is_url(destination) and os.path.realpath(destination) in self.named:
+                self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
+                return
+        if self.resume and not self.was_empty and self._is_done(found, destination):
+            self.totals.counts["skipped"] += 1
+            return
+        task = Task(next(self.numbers), found.path, destination)
+        self.totals.found_files += 1
+        self.totals.found_bytes += found.size
+        self.pending[task.number] = found
+        self.ahead.append((task, found))
+
+    def _is_done(self, found: Found, destination: str) -> bool:
+        done = self.manifest.find(destination)
+        return (
+            done is not None
+            and done.status in DONE
+            and (done.path, done.size, done.mtime) == (found.path, found.size, found.mtime)
+            and done.target == self.settings.transfer_syntax
+            and done.options == self.options
+            and (done.verified or done.status != "transcoded" or not self.settings.verify)
+            and (self.settings.in_place or size_of(destination) == done.bytes_after)
+        )
+
+    def _next_chunk(self) -> _Chunk | None:
+        if not self.ahead:
+            self._look_ahead(_CHUNK_FILES)
+        most = self.workers.chunk_files or _CHUNK_FILES
+        if self.exhausted:
+            most = min(most, -(-len(self.ahead) // (2 * self.workers.count)))
+        limit = _CHUNK_BYTES if self.workers.streams else _CHUNK_BYTES_ELSEWHERE
+        tasks: list[Task] = []
+        size = 0
+        while self.ahead and len(tasks) < max(most, 1):
+            task, found = self.ahead[0]
+            if tasks and size + found.size > limit:
+                break
+            size += found.size
+            tasks.append(task)
+            self.ahead.popleft()
+            if not self.ahead and not self.exhausted and len(tasks) < most:
+                self._look_ahead(_CHUNK_FILES)
+        return _Chunk(tasks) if tasks else None
+
+    def _threads(self) -> int:
+        """Return how many workers a chunk of one file gets: more than one where fewer files than workers remain."""
+        if self.workers.streams and self.exhausted and len(self.pending) < self.workers.count:
+            return max(1, self.workers.count // max(len(self.pending), 1))
+        return 1 if self.workers.streams else self.workers.threads
+
+    def _submit(self, chunk: _Chunk) -> None:
+        number = next(self.numbers)
+        self.chunks[number] = chunk
+        if isinstance(self.workers, LocalThreads):
+            future = self.workers.submit(
+                do_files, chunk.tasks, self.settings, self._threads(), self._emit, self.halt.is_set
+            )
+        else:
+            future = self.workers.submit(do_files, chunk.tasks, self.settings, self._threads())
+        future.add_done_callback(lambda done: self.results.put((number, done)))
+
+    def _emit(self, outcome: Outcome) -> None:
+        """Take an outcome from the thread that had it."""
+        if outcome.hopeless is not None:
+            self.halt.set()  # at once: the other threads would only fail too
+        self.results.put(outcome)
+
+    # ---- what became of it ------------------------------------------------------------------------
+
+    def _close_chunk(self, chunk: _Chunk, future: Future[list[Outcome]]) -> None:
+        try:
+            outcomes = future.result()
+        except CancelledError:
+            return
+        except Exception as error:
+            self._broken(chunk, error)
+            return
+        for outcome in outcomes:
+            self._record(outcome)
+
+    def _broken(self, chunk: _Chunk, error: Exception) -> None:
+        """Do a chunk again, file by file, of which nobody knows what became of it: its process died."""
+        left = [task for task in chunk.tasks if task.number in self.pending]
+        died = isinstance(error, BrokenExecutor)
+        if died and not self.workers.renew():
+            self._stop(f"the executor is broken: {describe(error)}")
+        if self.stopped is None and died and chunk.attempts + 1 < _ATTEMPTS:
+            for task in left:
+                self._submit(_Chunk([task], chunk.attempts + 1))
+            return
+        for task in left:
+            message = "the process that did it died" if died else describe(error)
+            self._record(Outcome(task.number, "failed", 0.0, error=message, error_type=type(error).__name__))
+
+    def _record(self, outcome: Outcome) -> None:
+        found = self.pending.pop(outcome.number, None)
+        if found is None:
+            return
+        totals = self.totals
+        totals.counts[outcome.status] += 1
+        totals.bytes_done += found.size
+        destination = found.path if self.settings.in_place else join_destination(self.target, found.relative)
+        size, mtime = outcome.identity or (found.size, found.mtime)
+        if outcome.status == "failed":
+            self.failures.append(Failure(found.path, destination, outcome.error or "", outcome.error_type or ""))
+        else:
+            totals.frames += outcome.frames
+            totals.bytes_before += outcome.bytes_before
+            totals.bytes_after += outcome.bytes_after
+            totals.pixel_bytes += outcome.pixel_bytes
+        for warning in outcome.warnings:
+            self.warnings.append(f"{found.path}: {warning}")
+        self.rows.append(
+            Row(
+                destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
+                self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
+                outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
+                outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
+                "\n".join(outcome.warnings) or None,
+            )
+        )  # fmt: skip
+        if outcome.hopeless is not None:
+            self._stop(outcome.hopeless)
+        elif outcome.status == "failed" and self.fail_fast:
+            self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _fail(self, found: Found, destination: str, message: str, kind: str) -> None:
+        self.totals.counts["failed"] += 1
+        self.failures.append(Failure(found.path, destination, message, kind))
+        if self.fail_fast:
+            self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _tell(self, kind: str, path: str, message: str) -> None:
+        """Hear from the walk."""
+        if kind == "warning":
+            self.warnings.append(f"{path}: {message}")
+            return
+        self._fail(Found(path, "", 0, 0), "", message, "OSError")
+        self.rows.append(
+            Row(path, path, -1, 0, None, self.settings.transfer_syntax, self.options, "failed", error=message,
+                error_type="OSError")
+        )  # fmt: skip
+
+    def _flush(self) -> None:
+        rows, self.rows = self.rows, []
+        if not rows or not self.writable:
+            return
+        try:
+            self.manifest.write(rows)
+        except OSError as error:
+            self.writable = False
+            self._stop(describe(error))
+
+    def _tell_progress(self, *, at_end: bool = False) -> None:
+        now = time.perf_counter()
+        if self.progress is None or (now - self.told < _PROGRESS_EVERY and not at_end):
+            return
+        self.told = now
+        totals = self.totals
+        self.progress(
+            Progress(
+                files=sum(totals.counts.values()) - totals.counts["skipped"],
+                files_total=totals.found_files if self.exhausted else None,
+                skipped=totals.counts["skipped"],
+                failed=totals.counts["failed"],
+                frames=totals.frames,
+                bytes_before=totals.bytes_before,
+                bytes_after=totals.bytes_after,
+                pixel_bytes=totals.pixel_bytes,
+                bytes_done=totals.bytes_done,
+                bytes_total=totals.found_bytes if self.exhausted else None,
+                seconds=now - self.begin,
+            )
+        )
+
+    def _result(self, seconds: float) -> ArchiveResult:
+        totals = self.totals
+        return ArchiveResult(
+            counts=totals.counts,
+            frames=totals.frames,
+            bytes_before=totals.bytes_before,
+            bytes_after=totals.bytes_after,
+            pixel_bytes=totals.pixel_bytes,
+            seconds=seconds,
+            failures=tuple(self.failures),
+            warnings=tuple(self.warnings),
+            manifest=self.manifest.path,
+            stopped=self.stopped,
+        )
+
+
+def _version() -> str:
+    import dcmturbo
+
+    return dcmturbo.__version__
+
+
+def _remove_stale(root: str) -> None:
+    """Remove the files on their way of processes that are no more: of a run that was killed."""
+    for folder, _folders, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".part") and is_stale(path):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)

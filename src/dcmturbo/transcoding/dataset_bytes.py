@@ -1,0 +1,239 @@
+"""Data elements as bytes (PS3.5, clause 7): writing one, walking several, and splicing changes into a dataset."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from dcmturbo.errors import DecodeError
+
+__all__ = [
+    "ITEM",
+    "ITEM_DELIMITER",
+    "LONG_VRS",
+    "PIXEL_DATA_TAGS",
+    "SEQUENCE_DELIMITER",
+    "UNDEFINED_LENGTH",
+    "Changes",
+    "Element",
+    "Encoding",
+    "Piece",
+    "element_bytes",
+    "header_bytes",
+    "padded",
+    "read_header",
+    "splice",
+    "tag_name",
+    "walk",
+]
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_DATA_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+# PS3.5, table 7.1-1: two reserved bytes and a length of 32 bits.
+LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
+_SHORT_VRS = frozenset(
+    [
+        "AE",
+        "AS",
+        "AT",
+        "CS",
+        "DA",
+        "DS",
+        "DT",
+        "FD",
+        "FL",
+        "IS",
+        "LO",
+        "LT",
+        "PN",
+        "SH",
+        "SL",
+        "SS",
+        "ST",
+        "TM",
+        "UI",
+        "UL",
+        "US",
+    ]
+)
+VRS = LONG_VRS | _SHORT_VRS
+
+
+class Encoding(NamedTuple):
+    """How a dataset is encoded (PS3.5, annex A)."""
+
+    explicit_vr: bool = True
+    big_endian: bool = False
+
+
+class Element(NamedTuple):
+    """Where an element lies."""
+
+    tag: int
+    vr: str  # empty for implicit VR
+    begin: int  # of the header
+    value: int
+    end: int  # behind the value, and behind the delimiter of one of undefined length
+    undefined_length: bool
+
+
+# What stands in the result: bytes, or a range of the source.
+Piece = bytes | tuple[int, int]
+# By tag: the VR and the value that an element is to have, or None to leave it out.
+Changes = Mapping[int, tuple[str, bytes] | None]
+
+
+def tag_name(tag: int) -> str:
+    """Return a tag as people write it."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def padded(value: bytes, vr: str) -> bytes:
+    """Return a value of even length (PS3.5, 6.2)."""
+    return value + (b"\0" if vr in ("UI", "OB", "UN") else b" ") * (len(value) & 1)
+
+
+def header_bytes(tag: int, vr: str, length: int, *, explicit_vr: bool = True) -> bytes:
+    """Return an element's header, little endian.
+
+    Raises
+    ------
+    ValueError
+        If the VR's length field has 16 bits and the length more.
+    """
+    if not explicit_vr or tag >> 16 == 0xFFFE:
+        return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
+    if vr in LONG_VRS:
+        return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode("latin-1"), 0, length)
+    if length > 0xFFFF:
+        raise ValueError(f"a value of VR {vr} has at most 65535 bytes, this one {length}")
+    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode("latin-1"), length)
+
+
+def element_bytes(tag: int, vr: str, value: bytes, *, explicit_vr: bool = True) -> bytes:
+    """Return a whole element, little endian, its value padded to an even length."""
+    value = padded(value, vr)
+    return header_bytes(tag, vr, len(value), explicit_vr=explicit_vr) + value
+
+
+def splice(elements: list[Element], begin: int, end: int, changes: Changes, *, explicit_vr: bool) -> list[Piece]:
+    """Return the pieces of a dataset with some of its elements changed.
+
+    Parameters
+    ----------
+    elements : list of Element
+        Those between `begin` and `end`, in the order in which they stand there.
+    begin, end : int
+        The part of the source to take.
+    changes : mapping of int to (str, bytes) or None
+        What becomes of an element, by tag. One that is not there is put before the first with a higher tag. Where a
+        tag is there twice, the last one counts (as in pydicom), and the others go.
+    explicit_vr : bool
+        How the dataset is encoded.
+
+    Returns
+    -------
+    list of bytes or (int, int)
+        In order. All that is not changed is a range, gaps between elements included.
+    """
+    last = {element.tag: i for i, element in enumerate(elements) if element.tag in changes}
+    missing = sorted(tag for tag, change in changes.items() if change is not None and tag not in last)
+    pieces: list[Piece] = []
+    copied = begin
+
+    def put(tag: int) -> None:
+        change = changes[tag]
+        if change is not None:
+            pieces.append(element_bytes(tag, change[0], change[1], explicit_vr=explicit_vr))
+
+    def copy_to(position: int) -> None:
+        nonlocal copied
+        if position > copied:
+            pieces.append((copied, position))
+        copied = position
+
+    for i, element in enumerate(elements):
+        while missing and missing[0] < element.tag:
+            copy_to(element.begin)
+            put(missing.pop(0))
+        if element.tag in changes:
+            copy_to(element.begin)
+            if last[element.tag] == i:
+                put(element.tag)
+            copied = element.end
+    copy_to(end)
+    for tag in missing:
+        put(tag)
+    return pieces
+
+
+def read_header(data: memoryview, position: int, encoding: Encoding) -> tuple[int, str, int, int]:
+    """Return tag, VR (empty where there is none), position of the value, and length of the element at a position.
+
+    Raises
+    ------
+    DecodeError
+        If the data end within the header.
+    """
+    order = ">" if encoding.big_endian else "<"
+    try:
+        group, number = struct.unpack_from(order + "HH", data, position)
+        tag = group << 16 | number
+        if not encoding.explicit_vr or group == 0xFFFE:
+            return tag, "", position + 8, struct.unpack_from(order + "I", data, position + 4)[0]
+        vr = bytes(data[position + 4 : position + 6]).decode("latin-1")
+        if vr in _SHORT_VRS:
+            return tag, vr, position + 8, struct.unpack_from(order + "H", data, position + 6)[0]
+        if vr in LONG_VRS:
+            return tag, vr, position + 12, struct.unpack_from(order + "I", data, position + 8)[0]
+    except struct.error:
+        raise DecodeError("the data end within the header of an element", code="truncated", offset=position) from None
+    raise DecodeError(f"element {tag_name(tag)} has no VR of the standard", code="malformed", offset=position)
+
+
+def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator[Element]:
+    """Iterate over elements of one level, over those in sequences of undefined length too, until a delimiter.
+
+    Raises
+    ------
+    DecodeError
+        Where what stands there is no element.
+    """
+    position = begin
+    while position < end:
+        tag, vr, value, length = read_header(data, position, encoding)
+        if tag >> 16 == 0xFFFE and tag != ITEM:
+            return
+        undefined = length == UNDEFINED_LENGTH
+        stop = _end_of_undefined(data, value, end, encoding, vr) if undefined else value + length
+        if stop > end:
+            raise DecodeError(
+                f"element {tag_name(tag)} passes the end of its dataset", code="truncated", offset=position
+            )
+        yield Element(tag, vr, position, value, stop, undefined)
+        position = stop
+
+
+def _end_of_undefined(data: memoryview, position: int, end: int, encoding: Encoding, vr: str) -> int:
+    """Return where a value of undefined length ends, behind its delimiter."""
+    inner = Encoding(False, False) if vr == "UN" else encoding  # PS3.5, 6.2.2, note 2
+    while position < end:
+        tag, _, value, length = read_header(data, position, inner)
+        if tag == SEQUENCE_DELIMITER:
+            return value
+        if tag != ITEM:
+            raise DecodeError(f"expected an item, found {tag_name(tag)}", code="malformed", offset=position)
+        if length != UNDEFINED_LENGTH:
+            position = value + length
+            continue
+        position = value
+        for element in walk(data, value, end, inner):
+            position = element.end
+        tag, _, value, _ = read_header(data, position, inner)
+        if tag != ITEM_DELIMITER:
+            raise DecodeError(f"expected the end of an item, found {tag_name(tag)}", code="malformed", offset=position)
+        position = value
+    raise DecodeError("a value of undefined length has no end", code="truncated", offset=position)

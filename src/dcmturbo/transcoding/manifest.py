@@ -1,0 +1,401 @@
+"""The manifest of an archive: an SQLite file that says of each file what became of it.
+
+One process writes it. What is in it has happened: a row is written after its file got its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dcmturbo.transcoding.walk import is_url
+
+__all__ = ["DONE", "NAME", "Done", "Manifest", "ManifestError", "Row", "Run", "default_manifest"]
+
+NAME = ".dcmturbo-transcode.sqlite"
+_COMPANIONS = ("", "-wal", "-shm", "-journal", "-lock")
+_APPLICATION_ID = 0x64637475  # "dctu"
+_VERSION = 1
+_SECONDS_BUSY = 10.0
+
+# The statuses of files that need nothing more; "failed" is the other one.
+DONE = ("transcoded", "copied", "unchanged")
+
+_SCHEMA = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    started REAL NOT NULL,
+    ended REAL,
+    seconds REAL,
+    version TEXT NOT NULL,
+    target TEXT NOT NULL,
+    options TEXT NOT NULL,
+    jobs INTEGER NOT NULL,
+    threads INTEGER NOT NULL,
+    executor TEXT NOT NULL,
+    skipped INTEGER NOT NULL DEFAULT 0,
+    stopped TEXT
+);
+CREATE TABLE file (
+    destination PRIMARY KEY,
+    path NOT NULL,
+    size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,
+    source_syntax TEXT,
+    target TEXT NOT NULL,
+    options TEXT NOT NULL,
+    status TEXT NOT NULL,
+    frames INTEGER NOT NULL,
+    bytes_before INTEGER NOT NULL,
+    bytes_after INTEGER NOT NULL,
+    pixel_bytes INTEGER NOT NULL,
+    digest TEXT,
+    verified INTEGER NOT NULL,
+    lossy INTEGER NOT NULL,
+    maximum_error REAL,
+    mean_error REAL,
+    psnr REAL,
+    seconds REAL NOT NULL,
+    error TEXT,
+    error_type TEXT,
+    warnings TEXT,
+    run INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class ManifestError(ValueError):
+    """A manifest cannot be used: it is no manifest, of another version, or in use by another run."""
+
+
+class Row(NamedTuple):
+    """What became of a file."""
+
+    destination: str
+    path: str
+    size: int
+    mtime: int  # nanoseconds
+    source_syntax: str | None
+    target: str
+    options: str
+    status: str  # "transcoded", "copied", "unchanged" or "failed"
+    frames: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    pixel_bytes: int = 0
+    digest: str | None = None
+    verified: bool = False
+    lossy: bool = False
+    maximum_error: float | None = None
+    mean_error: float | None = None
+    psnr: float | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    error_type: str | None = None
+    warnings: str | None = None  # lines
+    run: int = 0
+
+
+class Done(NamedTuple):
+    """What decides whether a file is done already."""
+
+    path: str
+    size: int
+    mtime: int
+    target: str
+    options: str
+    status: str
+    bytes_after: int
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run over the archive."""
+
+    id: int
+    started: float
+    ended: float | None
+    seconds: float | None
+    version: str
+    target: str
+    options: dict[str, Any] = field(hash=False)
+    jobs: int
+    threads: int
+    executor: str
+    skipped: int
+    stopped: str | None
+
+
+def default_manifest(destination: str) -> str:
+    """Return where the manifest of a destination is, unless somebody says otherwise.
+
+    In the destination's folder; of a destination in an object store, in the user's folder of states.
+    """
+    if not is_url(destination):
+        return os.path.join(destination, NAME)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    name = hashlib.sha256(destination.rstrip("/").encode()).hexdigest()[:16]
+    return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
+
+
+def _stored(text: str) -> str | bytes:
+    """Return a path as SQLite holds it: names that are no Unicode are kept as their bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
+
+
+def _loaded(value: Any) -> Any:
+    return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+class Manifest:
+    """A manifest that is open.
+
+    Parameters
+    ----------
+    path : str or None
+        None keeps it in memory.
+    write : bool
+        False only reads; a run may be writing it meanwhile.
+
+    Raises
+    ------
+    ManifestError
+        If the file is no manifest, of another version, or in use by another run.
+    OSError
+        If it cannot be opened.
+    """
+
+    def __init__(self, path: str | None, *, write: bool = True) -> None:
+        self.path = path
+        self._lock: int | None = None
+        self._run = 0
+        self.is_new = True
+        if path is None:
+            self._connection = sqlite3.connect(":memory:", isolation_level=None)
+            self._connection.executescript(_SCHEMA)
+            return
+        if write:
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            self._lock = _lock(f"{path}-lock")
+        try:
+            self._connection = _connect(path, write=write)
+            self._prepare(write=write)
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _prepare(self, *, write: bool) -> None:
+        try:
+            (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            self.is_new = tables == 0 and application == 0
+            if not self.is_new and application != _APPLICATION_ID:
+                raise ManifestError(f"{self.path} is an SQLite file of something else, not a manifest")
+            if not self.is_new and version != _VERSION:
+                raise ManifestError(f"{self.path} is a manifest of version {version}; this one writes {_VERSION}")
+            if not write:
+                if self.is_new:
+                    raise ManifestError(f"{self.path} is empty: no run has begun")
+                return
+            # The log is not synced at each commit: what a power failure takes away is done again.
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            if self.is_new:
+                self._connection.executescript(
+                    f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION}; COMMIT;"
+                )
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise OSError(f"cannot use the manifest {self.path}: {error}") from error
+            raise ManifestError(f"{self.path} is not a manifest: {error}") from None
+        except ManifestError:
+            self._connection.close()
+            raise
+
+    # ---- a run ------------------------------------------------------------------------------------
+
+    def begin(self, *, target: str, options: str, version: str, jobs: int, threads: int, executor: str) -> bool:
+        """Begin a run.
+
+        Returns
+        -------
+        bool
+            Whether the run before this one came to its end: if not, files on their way may have been left behind.
+        """
+        last = self._connection.execute("SELECT ended FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        cursor = self._connection.execute(
+            "INSERT INTO run (started, version, target, options, jobs, threads, executor) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (time.time(), version, target, options, jobs, threads, executor),
+        )
+        self._run = int(cursor.lastrowid or 0)
+        # What could not be read at all has no file of its own: this run says it again if it is so still.
+        self._connection.execute("DELETE FROM file WHERE status = 'failed' AND size < 0")
+        return last is not None and last[0] is not None
+
+    def end(self, *, seconds: float, skipped: int, stopped: str | None) -> None:
+        """End the run.
+
+        Raises
+        ------
+        OSError
+            If the manifest cannot be written.
+        """
+        try:
+            self._connection.execute(
+                "UPDATE run SET ended = ?, seconds = ?, skipped = ?, stopped = ? WHERE id = ?",
+                (time.time(), seconds, skipped, stopped, self._run),
+            )
+        except sqlite3.Error as error:
+            raise OSError(f"cannot write the manifest {self.path}: {error}") from error
+
+    def find(self, destination: str) -> Done | None:
+        """Return what is known of a file, None if nothing is."""
+        row = self._connection.execute(
+            "SELECT path, size, mtime, target, options, status, bytes_after, verified FROM file WHERE destination = ?",
+            (_stored(destination),),
+        ).fetchone()
+        return None if row is None else Done._make((_loaded(row[0]), *row[1:7], bool(row[7])))
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write rows, all or none.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written: the disk is full, for instance.
+        """
+        values = [(_stored(row[0]), _stored(row[1]), *row[2:-1], self._run) for row in rows]
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * len(Row._fields))})", values
+            )
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise OSError(f"cannot write the manifest {self.path}: {error}") from error
+
+    # ---- reading ----------------------------------------------------------------------------------
+
+    def rows(self, where: str = "1", parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """Iterate over the files, in the order of their destinations."""
+        for row in self._connection.execute(
+            f"SELECT {', '.join(Row._fields)} FROM file WHERE {where} ORDER BY destination", parameters
+        ):
+            values = Row(*row)
+            yield values._replace(
+                destination=_loaded(values.destination),
+                path=_loaded(values.path),
+                verified=bool(values.verified),
+                lossy=bool(values.lossy),
+            )
+
+    def runs(self) -> list[Run]:
+        """Return the runs, the first one first."""
+        cursor = self._connection.execute(
+            "SELECT id, started, ended, seconds, version, target, options, jobs, threads, executor, skipped, stopped "
+            "FROM run ORDER BY id"
+        )
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        return [Run(**{**row, "options": json.loads(row["options"])}) for row in rows]
+
+    def query(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of an SQL query."""
+        return self._connection.execute(statement, parameters).fetchall()
+
+    # ---- the end ----------------------------------------------------------------------------------
+
+    def is_own(self, folder: str, name: str) -> bool:
+        """Whether a file is the manifest, or one of those that SQLite keeps beside it."""
+        if self.path is None or not name.startswith(os.path.basename(self.path)):
+            return False
+        return os.path.join(folder, name) in {self.path + ending for ending in _COMPANIONS}
+
+    def close(self) -> None:
+        """Close it; a manifest that was written is one file afterwards."""
+        if self._lock is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA journal_mode=DELETE")
+        self._connection.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None and self.path is not None:
+            # Removed while it is held: who opened it meanwhile sees that it has no name any more.
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self.path}-lock")
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _connect(path: str, *, write: bool) -> sqlite3.Connection:
+    if write:
+        try:
+            return sqlite3.connect(path, isolation_level=None, timeout=_SECONDS_BUSY)
+        except sqlite3.Error as error:
+            raise OSError(f"cannot open the manifest {path}: {error}") from error
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no manifest {path}")
+    uri = Path(path).absolute().as_uri()
+    reason: Exception | None = None
+    for mode in ("mode=ro", "immutable=1"):  # the second where the folder cannot be written
+        connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, timeout=_SECONDS_BUSY)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return connection
+        except sqlite3.OperationalError as error:
+            connection.close()
+            reason = error
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise ManifestError(f"{path} is not a manifest: {error}") from None
+    raise OSError(f"cannot open the manifest {path}: {reason}")
+
+
+def _lock(path: str) -> int | None:
+    """Hold a lock file, so that two runs do not write one manifest; None where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 200).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise ManifestError(
+                f"another run is writing the manifest {path.removesuffix('-lock')}" + (f" ({holder})" if holder else "")
+            ) from None
+        except OSError:  # a file system without locks
+            return descriptor
+        if os.fstat(descriptor).st_nlink:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            return descriptor
+        os.close(descriptor)

@@ -1,0 +1,422 @@
+"""Frames: decoded, encoded, decoded again and compared, by one worker each."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dcmturbo import _core, library
+from dcmturbo.decoding import decode_frame
+from dcmturbo.encoding import encode_frame
+from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
+from dcmturbo.image import Image
+from dcmturbo.library.pool import submit
+from dcmturbo.sources import OpenedSource
+from dcmturbo.syntaxes import TransferSyntax
+
+__all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "in_order", "is_lossy"]
+
+Result = TypeVar("Result")
+
+# Options of encode_frame that lose something, and those of them that do so at any value.
+_LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
+_KEEPS_ALL_BITS = ("native", "rle", "deflated_frame")
+_ALWAYS_LOSSY = ("JPEGBaseline8Bit", "JPEGExtended12Bit")
+
+
+class QuietImage(Image):
+    """An image that keeps its warnings instead of issuing them."""
+
+    def __init__(self, opened: OpenedSource) -> None:
+        self.messages: list[str] = []
+        super().__init__(opened, raw=True, unused_bits="keep")
+
+    def _warn(self, text: str) -> None:
+        if text not in self.messages:
+            self.messages.append(text)
+
+
+def is_lossy(options: dict[str, Any]) -> bool:
+    """Whether options of `encode_frame` ask for loss."""
+    return any(options.get(name) is not None for name in _LOSSY_OPTIONS) or bool(options.get("near_lossless"))
+
+
+@dataclass
+class Difference:
+    """Between decoded frames before and after."""
+
+    maximum: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+    samples: int = 0
+
+    def add(self, other: Difference) -> None:
+        """Take in another frame's."""
+        self.maximum = max(self.maximum, other.maximum)
+        self.total += other.total
+        self.squares += other.squares
+        self.samples += other.samples
+
+    @property
+    def mean(self) -> float:
+        """Mean absolute difference."""
+        return self.total / max(self.samples, 1)
+
+    def psnr(self, peak: float) -> float:
+        """Peak signal-to-noise ratio in decibel; infinite without a difference."""
+        if self.squares == 0:
+            return math.inf
+        return 10 * math.log10(peak * peak * self.samples / self.squares)
+
+
+def difference(before: np.ndarray, after: np.ndarray) -> Difference:
+    """Return how two frames differ, a few rows at a time."""
+    result = Difference()
+    rows = max(1, (1 << 18) // max(1, before[0].size))
+    for first in range(0, before.shape[0], rows):
+        delta = np.abs(before[first : first + rows].astype(np.float64) - after[first : first + rows])
+        result.add(Difference(float(delta.max()), float(delta.sum()), float(np.square(delta).sum()), int(delta.size)))
+    return result
+
+
+@dataclass
+class CodedFrame:
+    """What becomes of one frame."""
+
+    data: Any  # bytes-like: the codestream, or native cells
+    cells: np.ndarray | None  # as decoded from the source; None where nothing needed decoding
+    difference: Difference | None  # with loss and verification
+
+
+class FrameCoder:
+    """Settles, from a source and a target, what becomes of the frames; then does it to one at a time.
+
+    Parameters
+    ----------
+    image : QuietImage
+        The source.
+    target : TransferSyntax
+        The syntax to encode in.
+    options : dict
+        Those of `encode_frame`.
+    verify : bool
+        Decode what has been encoded and compare.
+    mask_unused_bits : bool
+        Overwrite the bits above BitsStored before encoding, where the target cannot keep them.
+    threads : int
+        Within a frame.
+
+    Attributes
+    ----------
+    photometric_interpretation : str
+        Of the target dataset.
+    planar_configuration : int
+        Of the target dataset.
+    lossy : bool
+        Whether this encoding loses something.
+    copies : bool
+        Whether frames keep their bits.
+    relabels : bool
+        Whether they keep their bytes too.
+    lossy_source : (str, float) or None
+        Format and compression ratio of frames that have lost something before, and are not copied.
+    """
+
+    def __init__(
+        self,
+        image: QuietImage,
+        target: TransferSyntax,
+        options: dict[str, Any],
+        *,
+        verify: bool,
+        mask_unused_bits: bool,
+        threads: int,
+    ) -> None:
+        opened = image._open
+        self.image, self.target, self.options = image, target, dict(options)
+        self.verify, self.threads = verify, threads
+        self.mask = mask_unused_bits and target.family not in _KEEPS_ALL_BITS
+        self._opened = opened
+        self._shape = image.frame_shape
+        self.samples_per_pixel = 1 if len(self._shape) == 2 else self._shape[2]
+        self.cell_bytes = math.prod(self._shape) * image.dtype.itemsize
+        self.lossy = is_lossy(options)
+        self.planar_configuration = self._settle_planar_configuration()
+        self.lossy_source: tuple[str, float] | None = None
+        header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
+        how = None if header is None or self.lossy else self._copied(header)
+        self.copies = how is not None
+        self.relabels = how is _same
+        stated = opened.photometric_interpretation
+        self.format = _FORMATS.get(target.keyword, target.family)
+        if self.copies:
+            self.photometric_interpretation = stated
+            return
+        self._refuse()
+        decoded = image.photometric_interpretation
+        self._decoded_photometric = "YBR_FULL" if decoded == "YBR_FULL_422" else decoded
+        self.photometric_interpretation = self._settle_photometric(stated)
+        if header is not None and not header.lossless:
+            size = sum(size for _, size in opened.index.ranges(0))
+            form = header.format
+            if header.parameters.get("jpeg_reconstruction"):
+                form = "jpeg"
+            self.lossy_source = (form, self.cell_bytes / max(size, 1))
+
+    # ---- what is to be done -----------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        target, opened = self.target, self._opened
+        keyword = opened.dataset.pixel_data["keyword"] if opened.dataset and opened.dataset.pixel_data else "PixelData"
+        if keyword != "PixelData" and (target.family != "native" or target.encapsulated):
+            raise EncodeError(
+                f"{keyword} cannot be encapsulated (PS3.5, A.4): only native transfer syntaxes hold it",
+                code="unsupported",
+            )
+        if target.keyword in _ALWAYS_LOSSY and not self.lossy:
+            raise EncodeError(
+                f"{target.name} loses something at any setting: say how much with quality= or ratio=", code="argument"
+            )
+        if target.keyword == "JPEGXLJPEGRecompression":
+            raise EncodeError(
+                f"{target.name} holds 8-bit JPEG streams and nothing else, the object is in {opened.syntax.name}: use "
+                "JPEGXLLossless",
+                code="unsupported",
+            )
+        if self.lossy and opened.photometric_interpretation == "PALETTE COLOR":
+            raise EncodeError("indices into a palette cannot be coded with loss: use a lossless syntax")
+        high_bit = opened.dataset.high_bit if opened.dataset else None
+        if self.mask and high_bit is not None and high_bit != opened.bits_stored - 1:
+            raise EncodeError(
+                f"HighBit is {high_bit} with BitsStored {opened.bits_stored}: masking would cut off pixels",
+                code="unsupported",
+            )
+        if self.lossy and opened.bits_allocated == 1:
+            raise EncodeError("single bits cannot be coded with loss: use a lossless syntax")
+
+    def _settle_planar_configuration(self) -> int:
+        """Return the value that will stand in the dataset: colour by plane only where it was so, and can be."""
+        source = self._opened
+        if source.syntax.has_codestream_header or self.target.has_codestream_header:
+            return 0
+        return source.planar_configuration
+
+    def _settle_photometric(self, stated: str) -> str:
+        """Return the value that will stand in the dataset (PS3.5, 8.2)."""
+        asked = self.options.pop("photometric_interpretation", None)
+        decoded = self._decoded_photometric
+        family = self.target.family
+        if asked is not None:
+            return str(asked)
+        if self.samples_per_pixel == 1 or decoded != "RGB":
+            return decoded or stated
+        if family == "jpeg2000":
+            return "YBR_ICT" if self.lossy else "YBR_RCT"
+        if self.lossy and family == "jpeg":
+            return "YBR_FULL_422"
+        if self.lossy and family == "jpegxl":
+            return "XYB"
+        return decoded
+
+    def _copied(self, header: _core.Header) -> Callable[[memoryview], Any] | None:
+        """Return how a frame gets into the target without being decoded; None if it cannot."""
+        target = self.target.keyword
+        if header.in_container and header.format != "jpegxl":
+            return None
+        parameters = header.parameters
+        recompressed = bool(parameters.get("jpeg_reconstruction"))
+        form = header.format
+        if target == "JPEGXLJPEGRecompression":
+            if form == "jpeg" and header.components[0].precision == 8:
+                return lambda data: encode_frame(bytes(_jpeg_end(data)), target)
+            return _same if recompressed else None
+        if target == "JPEGBaseline8Bit" and form == "jpegxl" and recompressed:
+            return _reconstructed_baseline
+        fits = {
+            "JPEGBaseline8Bit": form == "jpeg" and parameters.get("process") == 0,
+            "JPEGExtended12Bit": form == "jpeg" and parameters.get("process") in (0, 1),
+            "JPEGLossless": form == "jpeg_lossless",
+            "JPEGLosslessSV1": form == "jpeg_lossless" and parameters.get("selection_value") == 1,
+            "JPEGLSLossless": form == "jpegls" and header.lossless,
+            "JPEGLSNearLossless": form == "jpegls",
+            "JPEG2000Lossless": form == "jpeg2000" and header.lossless,
+            "JPEG2000": form == "jpeg2000",
+            "HTJ2KLossless": form == "htj2k" and header.lossless,
+            "HTJ2KLosslessRPCL": form == "htj2k"
+            and header.lossless
+            and parameters.get("progression_order") == 2
+            and bool(parameters.get("tile_part_lengths")),
+            "HTJ2K": form == "htj2k",
+            "JPEGXLLossless": form == "jpegxl" and header.lossless and not recompressed,
+            "JPEGXL": form == "jpegxl" and not recompressed,
+        }
+        return _same if fits.get(target, False) else None
+
+    # ---- one frame --------------------------------------------------------------------------------
+
+    def __call__(self, frame: int) -> CodedFrame:
+        """Return what becomes of a frame.
+
+        Raises
+        ------
+        Error
+            With ``.frame``.
+        """
+        try:
+            return self._copy(frame) if self.copies else self._code(frame)
+        except Error as error:
+            error.frame = frame
+            raise
+
+    def _copy(self, frame: int) -> CodedFrame:
+        data = self.image.encoded_frame(frame)
+        how = self._copied(_core.probe(data))
+        if how is None:
+            raise EncodeError(
+                "the frames of the object are not all of one kind: this one cannot be copied as the first can",
+                code="unsupported",
+            )
+        copied = how(data)
+        if not self.verify:
+            return CodedFrame(copied, None, None)
+        cells = self.image.read(frame, threads=self.threads)
+        self._compare(cells, self._decode(copied), "copied")
+        return CodedFrame(copied, cells, None)
+
+    def _code(self, frame: int) -> CodedFrame:
+        cells = self.image.read(frame, threads=self.threads)
+        if self.mask:
+            cells = self._masked(cells)
+        if self.target.family == "native" and not self.target.encapsulated:
+            planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
+            return CodedFrame(np.ascontiguousarray(planes), cells, None)
+        try:
+            data = self._encode(cells)
+        except EncodeError as error:
+            self._explain_unused_bits(cells, error)
+            raise
+        if not self.verify:
+            return CodedFrame(data, cells, None)
+        if not self.lossy:
+            self._compare(cells, self._decode(data), "encoded")
+            return CodedFrame(data, cells, None)
+        # Where the encoder has made YBR of RGB, the two are compared as RGB.
+        lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
+        near = self.options.get("near_lossless")
+        if near is not None and lost.maximum > near:
+            raise EncodeError(
+                f"verification failed: the largest difference is {lost.maximum:g}, near_lossless {near}",
+                code="internal",
+            )
+        return CodedFrame(data, cells, lost)
+
+    def _encode(self, cells: np.ndarray) -> bytes:
+        opened = self._opened
+        options = dict(self.options)
+        photometric = self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
+        if self.lossy and self.target.family == "jpeg" and photometric.startswith("YBR"):
+            options.setdefault("from_rgb", self._decoded_photometric == "RGB")
+        return encode_frame(
+            cells,
+            self.target.uid,
+            bits_allocated=opened.bits_allocated,
+            bits_stored=opened.bits_stored,
+            photometric_interpretation=photometric,
+            planar_configuration=self.planar_configuration,
+            threads=self.threads,
+            **options,
+        )
+
+    def _decode(self, data: Any, *, raw: bool = True) -> np.ndarray:
+        opened = self._opened
+        return decode_frame(
+            data,
+            self.target.uid,
+            rows=self._shape[0],
+            columns=self._shape[1],
+            samples_per_pixel=self.samples_per_pixel,
+            bits_allocated=opened.bits_allocated,
+            bits_stored=opened.bits_stored,
+            pixel_representation=int(self.image.dtype.kind == "i"),
+            photometric_interpretation=self.photometric_interpretation
+            or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB"),
+            planar_configuration=self.planar_configuration,
+            raw=raw,
+            unused_bits="keep",
+            threads=self.threads,
+        )
+
+    @staticmethod
+    def _compare(before: np.ndarray, after: np.ndarray, what: str) -> None:
+        if before.dtype != after.dtype or before.shape != after.shape or not _core.same_bytes(before, after):
+            raise EncodeError(f"verification failed: the {what} frame decodes to other pixels", code="internal")
+
+    def _masked(self, cells: np.ndarray) -> np.ndarray:
+        opened = self._opened
+        spare = opened.bits_allocated - opened.bits_stored
+        if spare <= 0 or opened.bits_allocated == 1 or cells.dtype.kind not in "iu":
+            return cells
+        shift = cells.dtype.type(spare)
+        masked: np.ndarray = (cells << shift) >> shift
+        return masked
+
+    def _explain_unused_bits(self, cells: np.ndarray, error: EncodeError) -> None:
+        if not np.array_equal(self._masked(cells), cells):
+            bits = self._opened.bits_stored
+            raise EncodeError(
+                f"bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: encode natively "
+                "or as RLE, or mask them with mask_unused_bits=True (--mask-unused-bits)",
+                code="unsupported",
+            ) from error
+
+
+_FORMATS = {
+    "HTJ2KLossless": "htj2k",
+    "HTJ2KLosslessRPCL": "htj2k",
+    "HTJ2K": "htj2k",
+}
+
+
+def _same(data: memoryview) -> memoryview:
+    return data
+
+
+def _jpeg_end(data: memoryview) -> memoryview:
+    """Return a JPEG without the byte that pads it to an even length."""
+    return data[:-1] if data.nbytes > 3 and data[-1] == 0 and bytes(data[-3:-1]) == b"\xff\xd9" else data
+
+
+def _reconstructed_baseline(data: memoryview) -> bytes:
+    jpeg = library.reconstruct_jpeg(data)
+    if _core.probe(jpeg).parameters.get("process") != 0:
+        raise UnsupportedTransferSyntax("the JPEG inside the JPEG XL stream is not a baseline one")
+    return jpeg
+
+
+def in_order(count: int, work: Callable[[int], Result], threads: int) -> Iterator[Result]:
+    """Iterate over ``work(0)``, ``work(1)``, ...: several at once, and few more of them done than asked for."""
+    if threads == 1 or count == 1:
+        for i in range(count):
+            yield work(i)
+        return
+    pending = deque(submit(partial(work, i)) for i in range(min(threads + 1, count)))
+    started = len(pending)
+    try:
+        while pending:
+            result = pending.popleft().result()
+            if started < count:
+                pending.append(submit(partial(work, started)))
+                started += 1
+            yield result
+    finally:
+        for future in pending:
+            future.cancel()
+        for future in pending:
+            if not future.cancelled():
+                future.exception()

@@ -1,0 +1,320 @@
+"""What a manifest says, for people and programs: a table, JSON, CSV, or a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from dcmturbo.errors import UnsupportedTransferSyntax
+from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.transcoding.manifest import DONE, Manifest, Row, Run
+
+if TYPE_CHECKING:
+    from dcmturbo.cli.output import Output
+
+__all__ = ["FORMATS", "Group", "Histogram", "Reason", "Summary", "name_of", "summarise", "utc", "write_report"]
+
+FORMATS = ("table", "json", "csv", "html")
+
+_MOST_REASONS = 20
+_MOST_FAILURES = 50  # in the table; JSON, CSV and the page have more
+
+
+@dataclass(frozen=True)
+class Group:
+    """The files of one source transfer syntax, those that failed apart."""
+
+    source_syntax: str | None
+    target: str
+    files: int
+    verified: int
+    frames: int
+    bytes_before: int
+    bytes_after: int
+    pixel_bytes: int
+    seconds: float
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times smaller the files have become."""
+        return self.bytes_before / self.bytes_after if self.bytes_after else None
+
+    @property
+    def speed(self) -> float | None:
+        """MB of pixels a second, of one worker."""
+        return self.pixel_bytes / 1e6 / self.seconds if self.seconds and self.pixel_bytes else None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why files failed: an exception's name, and the first of their messages."""
+
+    type: str
+    error: str
+    files: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many files lie between edges."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a manifest says of all files."""
+
+    counts: dict[str, int]
+    frames: int
+    bytes_before: int
+    bytes_after: int
+    pixel_bytes: int
+    verified: int
+    lossy: int
+    maximum_error: float | None
+    least_psnr: float | None
+    groups: list[Group]
+    reasons: list[Reason]
+    ratios: Histogram
+    speeds: Histogram
+    runs: list[Run]
+
+
+_RATIO_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, float("inf"))
+_SPEED_EDGES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, float("inf"))
+
+
+def name_of(uid: str | None) -> str:
+    """Return the keyword of a transfer syntax."""
+    if not uid:
+        return "none"
+    try:
+        return find_transfer_syntax(uid).keyword
+    except UnsupportedTransferSyntax:
+        return uid
+
+
+def utc(seconds: float) -> str:
+    """Return a time as text, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def summarise(manifest: Manifest) -> Summary:
+    """Add up what a manifest holds."""
+    counts = dict.fromkeys((*DONE, "failed"), 0)
+    counts.update(manifest.query("SELECT status, count(*) FROM file GROUP BY status"))
+    done = "status != 'failed'"
+    totals = manifest.query(
+        "SELECT total(frames), total(bytes_before), total(bytes_after), total(pixel_bytes), total(verified), "
+        f"total(lossy), max(maximum_error), min(psnr) FROM file WHERE {done}"
+    )[0]
+    groups = manifest.query(
+        "SELECT source_syntax, target, count(*), sum(verified), sum(frames), sum(bytes_before), sum(bytes_after), "
+        f"sum(pixel_bytes), total(seconds) FROM file WHERE {done} GROUP BY 1, 2 ORDER BY sum(bytes_before) DESC, 1, 2"
+    )
+    reasons = manifest.query(
+        "SELECT coalesce(error_type, ''), coalesce(min(error), ''), count(*) FROM file WHERE status = 'failed' "
+        "GROUP BY 1 ORDER BY 3 DESC, 1"
+    )
+    transcoded = "status = 'transcoded' AND bytes_after > 0"
+    return Summary(
+        counts=counts,
+        frames=int(totals[0]),
+        bytes_before=int(totals[1]),
+        bytes_after=int(totals[2]),
+        pixel_bytes=int(totals[3]),
+        verified=int(totals[4]),
+        lossy=int(totals[5]),
+        maximum_error=totals[6],
+        least_psnr=totals[7],
+        groups=[Group(*row) for row in groups],
+        reasons=[Reason(*row) for row in reasons[:_MOST_REASONS]],
+        ratios=_histogram(manifest, "1.0 * bytes_before / bytes_after", transcoded, _RATIO_EDGES),
+        speeds=_histogram(
+            manifest, "pixel_bytes / 1e6 / seconds", f"{transcoded} AND seconds > 0 AND pixel_bytes > 0", _SPEED_EDGES
+        ),
+        runs=manifest.runs(),
+    )
+
+
+def _histogram(manifest: Manifest, value: str, where: str, edges: tuple[float, ...]) -> Histogram:
+    inner = " ".join(f"WHEN {value} < {edge} THEN {i}" for i, edge in enumerate(edges[1:-1]))
+    counts = [0] * (len(edges) - 1)
+    for bin_, files in manifest.query(
+        f"SELECT CASE {inner} ELSE {len(edges) - 2} END, count(*) FROM file WHERE {where} GROUP BY 1"
+    ):
+        counts[bin_] = files
+    return Histogram(edges, tuple(counts))
+
+
+# ---- writing ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _stream(place: str | None) -> Iterator[IO[str]]:
+    """Open a report's file, which gets its name when it is whole; stdout for None."""
+    if place is None:
+        yield sys.stdout
+        return
+    beside = f"{place}.{os.getpid()}.part"
+    try:
+        with open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+        os.replace(beside, place)
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def write_report(manifest: str, form: str, place: str | None, output: Output) -> None:
+    """Write a report.
+
+    Parameters
+    ----------
+    manifest : str
+        The manifest's file.
+    form : str
+        One of `FORMATS`.
+    place : str or None
+        The report's file; None is stdout.
+    output : Output
+        Where tables go.
+
+    Raises
+    ------
+    OSError
+        If the manifest cannot be read or the report not written.
+    ManifestError
+        If the file is no manifest.
+    """
+    with Manifest(manifest, write=False) as opened:
+        if form == "table" and place is None:
+            _table(summarise(opened), opened, output)
+            return
+        writers: dict[str, Callable[[Manifest, IO[str]], None]] = {
+            "json": write_json,
+            "csv": write_csv,
+            "html": _write_page,
+            "table": _write_table,
+        }
+        with _stream(place) as stream:
+            writers[form](opened, stream)
+
+
+def _write_page(manifest: Manifest, stream: IO[str]) -> None:
+    from dcmturbo.transcoding.report_page import render
+
+    stream.write(render(summarise(manifest), manifest.rows("status = 'failed'"), manifest.rows("warnings IS NOT NULL")))
+
+
+def write_csv(manifest: Manifest, stream: IO[str]) -> None:
+    """Write one line a file."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(Row._fields)
+    for row in manifest.rows():
+        writer.writerow(["" if value is None else int(value) if isinstance(value, bool) else value for value in row])
+
+
+def write_json(manifest: Manifest, stream: IO[str]) -> None:
+    """Write one document: totals, source transfer syntaxes, runs, and every file."""
+    summary = summarise(manifest)
+    document = {
+        "command": "transcode --report",
+        "files_by_status": summary.counts,
+        "frames": summary.frames,
+        "bytes_before": summary.bytes_before,
+        "bytes_after": summary.bytes_after,
+        "pixel_bytes": summary.pixel_bytes,
+        "verified": summary.verified,
+        "lossy": summary.lossy,
+        "maximum_error": summary.maximum_error,
+        "least_psnr": summary.least_psnr,
+        "by_source_syntax": [
+            {**asdict(group), "keyword": name_of(group.source_syntax), "ratio": group.ratio} for group in summary.groups
+        ],
+        "failures": [asdict(reason) for reason in summary.reasons],
+        "runs": [asdict(run) for run in summary.runs],
+    }
+    # The files one by one: there may be millions.
+    stream.write(json.dumps(_plain(document), indent=2)[:-2] + ',\n  "files": [')
+    separator = "\n"
+    for row in manifest.rows():
+        stream.write(f"{separator}    {json.dumps(_plain(row._asdict()))}")
+        separator = ",\n"
+    stream.write("\n  ]\n}\n")
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with null where JSON has no number: the PSNR of equal pixels is infinite."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in document.items()
+    }
+
+
+def _write_table(manifest: Manifest, stream: IO[str]) -> None:
+    from dcmturbo.cli.output import Output
+
+    captured = io.StringIO()
+    before, sys.stdout = sys.stdout, captured
+    try:
+        _table(summarise(manifest), manifest, Output(json=False))
+    finally:
+        sys.stdout = before
+    stream.write(captured.getvalue())
+
+
+def _table(summary: Summary, manifest: Manifest, output: Output) -> None:
+    from dcmturbo.cli.output import human_bytes, short
+
+    rows = [
+        (
+            name_of(group.source_syntax) if group.source_syntax else "(not an image)",
+            name_of(group.target) if group.source_syntax else "(copied)",
+            group.files,
+            group.frames,
+            human_bytes(group.bytes_before),
+            human_bytes(group.bytes_after),
+            short(group.ratio),
+            short(group.speed),
+            group.verified,
+        )
+        for group in summary.groups
+    ]
+    columns = ("from", "to", ">files", ">frames", ">before", ">after", ">ratio", ">MB/s", ">verified")
+    files = sum(summary.counts.values())
+    parts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
+    title = f"{files} files: {parts}" if files else "no file"
+    if not rows:
+        output.say(title, style="bold")
+    else:
+        output.table(title, columns, rows, drop=("verified", ">frames"))
+        output.say("MB/s: of pixels, by one worker; ratio: size before to size after")
+    if summary.lossy:
+        output.say(
+            f"lossy: {summary.lossy} files, maximum error {summary.maximum_error}, least PSNR {summary.least_psnr}"
+        )
+    if summary.reasons:
+        failures = [
+            (row.path, row.error_type, row.error)
+            for row, _ in zip(manifest.rows("status = 'failed'"), range(_MOST_FAILURES), strict=False)
+        ]
+        output.say()
+        output.table(f"{summary.counts['failed']} failed", ("path", "type", "error"), failures)
+        if summary.counts["failed"] > _MOST_FAILURES:
+            output.say(f"the first {_MOST_FAILURES} of {summary.counts['failed']}; --report csv has all")
+    for run in summary.runs:
+        end = "it did not end" if run.ended is None else f"{run.seconds:.1f} s"
+        stopped = f", stopped: {run.stopped}" if run.stopped else ""
+        output.say(f"run {run.id}: {utc(run.started)}, {end}, {run.jobs} x {run.threads} {run.executor}{stopped}")

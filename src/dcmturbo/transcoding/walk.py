@@ -1,0 +1,334 @@
+"""The files of an archive: trees, globs, DICOMDIR file sets and fsspec prefixes, one after the other."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+__all__ = ["Filters", "Found", "absolute", "find_files", "has_magic", "is_url", "join_destination"]
+
+_DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage (PS3.4, annex I)
+
+Tell = Callable[[str, str, str], None]  # kind ("failed" or "warning"), path, message
+
+
+class Found(NamedTuple):
+    """A file of an archive."""
+
+    path: str  # absolute, or a URL
+    relative: str  # where it goes below the destination
+    size: int
+    mtime: int  # nanoseconds
+
+
+def is_url(path: str) -> bool:
+    """Whether fsspec opens it."""
+    return "://" in path or "::" in path
+
+
+def has_magic(path: str) -> bool:
+    """Whether a path is a pattern rather than a name that is there."""
+    if is_url(path):
+        return any(character in path for character in "*?[")
+    return glob.has_magic(path) and not os.path.lexists(path)
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path that means the same in another folder, and on another machine that shares the file system."""
+    text = os.fsdecode(path)
+    if text.startswith("file://"):
+        text = text[len("file://") :]
+    return text if is_url(text) else os.path.abspath(text)
+
+
+def join_destination(root: str, relative: str) -> str:
+    """Return the place of a file below a folder or a URL."""
+    return f"{root.rstrip('/')}/{relative}" if is_url(root) else os.path.join(root, relative)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which files are taken.
+
+    A pattern with a slash is compared with the path below the source, one without with the name. What is excluded is
+    left out also where it is included; an excluded folder is not entered.
+
+    Attributes
+    ----------
+    include, exclude : tuple of str
+        Patterns as those of the shell; nothing included means everything.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def takes(self, relative: str) -> bool:
+        """Whether a file is taken."""
+        return not _matches(relative, self.exclude) and (not self.include or _matches(relative, self.include))
+
+    def enters(self, relative: str) -> bool:
+        """Whether a folder is entered."""
+        return not _matches(relative, self.exclude)
+
+
+def _matches(relative: str, patterns: Sequence[str]) -> bool:
+    name = relative.rsplit("/", 1)[-1]
+    return any(
+        fnmatch.fnmatchcase(relative if "/" in pattern.rstrip("/") else name, pattern.rstrip("/").removeprefix("./"))
+        for pattern in patterns
+    )
+
+
+def find_files(
+    sources: Sequence[str],
+    filters: Filters,
+    tell: Tell,
+    *,
+    follow_links: bool = True,
+    leave_out: Callable[[str, str], bool] = lambda _path, _name: False,
+    folders_left_out: frozenset[tuple[int, int]] = frozenset(),
+) -> Iterator[Found]:
+    """Find the files of sources, folder by folder, in the order of their names.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Folders, files, patterns, DICOMDIR files, URLs. What is in a single folder goes right below the destination;
+        of several sources, each folder keeps its name, as ``cp`` does it.
+    filters : Filters
+        Which files are taken.
+    tell : callable
+        Told what cannot be read, and what is left out.
+    follow_links : bool
+        Whether symbolic links are followed; a folder that contains itself is entered once.
+    leave_out : callable
+        Says of a folder's path and a name whether that file is none of the archive's.
+    folders_left_out : frozenset of (int, int)
+        Devices and inodes of folders that are not entered.
+
+    Yields
+    ------
+    Found
+    """
+    walk = _Walk(filters, tell, follow_links, leave_out, folders_left_out)
+    for source in sources:
+        if is_url(source):
+            yield from walk.url(source, alone=len(sources) == 1)
+        elif has_magic(source):
+            yield from walk.pattern(source)
+        elif os.path.isdir(source):
+            prefix = "" if len(sources) == 1 else os.path.basename(source.rstrip("/"))
+            yield from walk.folder(source, prefix)
+        elif not os.path.lexists(source):
+            tell("failed", source, "there is no such file or folder")
+        elif is_file_set(source):
+            yield from walk.file_set(source)
+        else:
+            yield from walk.file(source, os.path.basename(source))
+
+
+@dataclass
+class _Walk:
+    filters: Filters
+    tell: Tell
+    follow_links: bool
+    leave_out: Callable[[str, str], bool]
+    folders_left_out: frozenset[tuple[int, int]]
+
+    # ---- local ------------------------------------------------------------------------------------
+
+    def file(self, path: str, relative: str) -> Iterator[Found]:
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            link = os.path.islink(path)
+            self.tell("failed", path, "the symbolic link leads nowhere" if link else error.strerror or str(error))
+            return
+        if not stat.S_ISREG(found.st_mode):
+            self.tell("warning", path, "left out: it is no regular file")
+        elif not self.follow_links and os.path.islink(path):
+            self.tell("warning", path, "left as it is: a symbolic link")
+        elif self.filters.takes(relative):
+            yield Found(path, relative, found.st_size, found.st_mtime_ns)
+
+    def folder(self, root: str, prefix: str) -> Iterator[Found]:
+        # A stack, for trees may be deeper than Python's. With each folder, the folders that it is in: a link to one
+        # of them would go in circles.
+        stack: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, prefix, ())]
+        while stack:
+            folder, below, around = stack.pop()
+            try:
+                identity = _identity(folder)
+                if identity in self.folders_left_out:
+                    continue
+                if identity in around:
+                    self.tell("warning", folder, "left out: the symbolic link leads back to a folder that it is in")
+                    continue
+                with os.scandir(folder) as entries:
+                    inside = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                self.tell("failed", folder, f"the folder cannot be read: {error.strerror or error}")
+                continue
+            folders = []
+            for entry in inside:
+                relative = f"{below}/{entry.name}" if below else entry.name
+                try:
+                    if entry.is_dir(follow_symlinks=self.follow_links):
+                        if self.filters.enters(relative):
+                            folders.append((entry.path, relative, (*around, identity)))
+                        continue
+                    if entry.is_symlink() or not entry.is_file():
+                        yield from self.file(entry.path, relative)
+                        continue
+                    if self.leave_out(folder, entry.name) or not self.filters.takes(relative):
+                        continue
+                    found = entry.stat()
+                except OSError as error:
+                    self.tell("failed", entry.path, error.strerror or str(error))
+                    continue
+                yield Found(entry.path, relative, found.st_size, found.st_mtime_ns)
+            stack += reversed(folders)
+
+    def pattern(self, pattern: str) -> Iterator[Found]:
+        base = os.path.dirname(pattern)
+        while glob.has_magic(base):
+            base = os.path.dirname(base)
+        nothing = True
+        seen: set[str] = set()
+        for path in sorted(glob.iglob(pattern, recursive=True, include_hidden=True)):
+            nothing = False
+            relative = os.path.relpath(path, base)
+            if os.path.isdir(path):
+                if "**" not in pattern:  # which finds what is in it by itself
+                    yield from self.folder(path, relative)
+            elif relative not in seen:
+                seen.add(relative)
+                yield from self.file(path, relative)
+        if nothing:
+            self.tell("failed", pattern, "no file fits the pattern")
+
+    def file_set(self, path: str) -> Iterator[Found]:
+        """Find what a DICOMDIR refers to (PS3.10, 8; PS3.3, F.3.2.2), and the DICOMDIR itself, which comes last."""
+        import pydicom
+
+        root = os.path.dirname(path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of values that nobody here needs
+                records = [
+                    record.get("ReferencedFileID") or () for record in pydicom.dcmread(path).DirectoryRecordSequence
+                ]
+        except Exception as error:  # whatever pydicom says of a damaged one
+            self.tell("failed", path, f"the DICOMDIR cannot be read: {error}")
+            return
+        seen: set[str] = set()
+        for record in records:
+            components = [record] if isinstance(record, str) else [str(part) for part in record]
+            if not components:
+                continue
+            name = "/".join(components)
+            if any(part in ("", ".", "..") or "/" in part for part in components):
+                self.tell("failed", path, f"the DICOMDIR refers to {name!r}, which is no file of its own set")
+                continue
+            inside = _without_case(root, components)
+            if inside is None:
+                self.tell("failed", os.path.join(root, name), "the DICOMDIR refers to it, but it is not there")
+            elif inside not in seen:
+                seen.add(inside)
+                yield from self.file(os.path.join(root, inside), inside)
+        yield from self.file(path, os.path.basename(path))
+
+    # ---- elsewhere --------------------------------------------------------------------------------
+
+    def url(self, url: str, *, alone: bool) -> Iterator[Found]:
+        from dcmturbo.transcoding.places import file_system
+
+        try:
+            system, path = file_system(url)
+            system.invalidate_cache()  # of listings: others write there, too
+            if has_magic(url):
+                base, _, _ = url.partition(next(c for c in url if c in "*?["))
+                base = base.rpartition("/")[0]
+                inner = file_system(base)[1].rstrip("/")
+                listing = system.glob(path, detail=True)
+                if not listing:
+                    self.tell("failed", url, "no file fits the pattern")
+                for name in sorted(listing):
+                    yield from self._remote(base, name[len(inner) :].strip("/"), listing[name])
+                return
+            if system.isfile(path):
+                information = system.info(path)
+                yield from self._remote(url.rpartition("/")[0], path.rstrip("/").rpartition("/")[2], information)
+                return
+            if not system.isdir(path):
+                self.tell("failed", url, "there is no such file or folder")
+                return
+            prefix = "" if alone else path.rstrip("/").rpartition("/")[2] + "/"
+            root = path.rstrip("/")
+            for folder, _folders, files in system.walk(path, detail=True):
+                below = folder.rstrip("/")[len(root) :].strip("/")
+                for name in sorted(files):
+                    relative = f"{below}/{name}" if below else name
+                    yield from self._remote(url.rstrip("/"), relative, files[name], prefix)
+        except (OSError, ImportError, ValueError) as error:
+            self.tell("failed", url, f"the folder cannot be read: {error}")
+
+    def _remote(self, base: str, relative: str, information: dict[str, Any], prefix: str = "") -> Iterator[Found]:
+        if information.get("type") != "file" or not relative or not self.filters.takes(relative):
+            return
+        size = int(information.get("size") or 0)
+        yield Found(f"{base}/{relative}", prefix + relative, size, _remote_mtime(information))
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
+def _remote_mtime(information: dict[str, Any]) -> int:
+    """Return when an object was written, in nanoseconds; 0 where the file system does not tell."""
+    for key in ("LastModified", "mtime", "last_modified", "updated", "created"):
+        value: Any = information.get(key)
+        if isinstance(value, datetime):
+            return round(value.timestamp() * 1e9)
+        if isinstance(value, (int, float)) and value:
+            return round(value * 1e9)
+    return 0
+
+
+def _without_case(root: str, components: Sequence[str]) -> str | None:
+    """Return the path of a file set's file as it is spelled on disk, None if there is none.
+
+    File IDs are in capitals (PS3.10, 8.5); file systems of discs often show small letters.
+    """
+    inside = ""
+    for component in components:
+        folder = os.path.join(root, inside)
+        if not os.path.lexists(os.path.join(folder, component)):
+            try:
+                component = next(name for name in os.listdir(folder) if name.upper() == component.upper())
+            except (StopIteration, OSError):
+                return None
+        inside = f"{inside}/{component}" if inside else component
+    return inside
+
+
+def is_file_set(path: str) -> bool:
+    """Whether a file is a DICOMDIR: its SOP class says so (PS3.10, 8.6)."""
+    try:
+        with open(path, "rb") as file:
+            return is_directory_object(file.read(1024))
+    except OSError:
+        return False
+
+
+def is_directory_object(start: bytes) -> bool:
+    """Whether an object that begins so is a DICOMDIR."""
+    return start[128:132] == b"DICM" and b"\x02\x00\x02\x00UI" in start and _DIRECTORY_STORAGE.encode() in start

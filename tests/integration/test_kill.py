@@ -1,0 +1,104 @@
+"""kill -9 at a random moment, then the same command again."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from helpers.archives import image, same_pixels
+
+import dcmturbo as dt
+from dcmturbo.transcoding.manifest import NAME, Manifest, ManifestError
+
+ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "4"))  # 20 in .ci/run
+FILES = 240
+CHUNK = 8  # files that a process may have at once: dcmturbo.transcoding.coordinator
+
+COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "HTJ2KLossless", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kill") / "source"
+    folder.mkdir()
+    contents = [image(seed, rows=96, columns=128, frames=2, syntax="rle") for seed in range(6)]
+    for i in range(FILES):
+        (folder / f"{i:03}.dcm").write_bytes(contents[i % 6])
+    return folder
+
+
+def identities(target):
+    return {
+        name: (os.stat(target / name).st_ino, os.stat(target / name).st_mtime_ns)
+        for name in os.listdir(target)
+        if not name.startswith(".")
+    }
+
+
+@pytest.mark.parametrize("how", [["--threads", "2"], ["--jobs", "2"]], ids=["threads", "processes"])
+def test_a_killed_run_goes_on_where_it_was(source, tmp_path, how):
+    target = tmp_path / "out"
+    begin = time.perf_counter()
+    subprocess.run([*COMMAND, *how, str(source), str(target)], check=True)
+    whole = time.perf_counter() - begin
+    draw = random.Random(len(how[0]))
+    done_again = []
+    unfinished = 0
+    for _ in range(ROUNDS):
+        shutil.rmtree(target)
+        run = subprocess.Popen([*COMMAND, *how, str(source), str(target)], start_new_session=True)
+        time.sleep(draw.uniform(0.2, 1.0) * whole)
+        # The coordinator alone: its processes have to see for themselves that it is gone.
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        deadline = time.monotonic() + 10
+        while _processes_of(run.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not _processes_of(run.pid)
+        before = identities(target) if target.exists() else {}
+        for name in before:  # nothing half-written has a name
+            assert dt.decode(target / name).shape == (2, 96, 128)
+        if (target / NAME).exists():
+            try:
+                with Manifest(str(target / NAME), write=False) as manifest:
+                    recorded = len(list(manifest.rows()))
+            except ManifestError:
+                recorded = 0  # killed between making the file and writing to it: the next run begins it
+            assert recorded <= len(before)
+        unfinished += len(before) < FILES
+        again = subprocess.run([*COMMAND, *how, str(source), str(target)], check=False)
+        assert again.returncode == 0
+        after = identities(target)
+        assert len(after) == FILES
+        done_again.append(sum(after[name] != identity for name, identity in before.items()))
+        assert not [name for name in os.listdir(target) if name.endswith(".part")]
+        with Manifest(str(target / NAME), write=False) as manifest:
+            rows = list(manifest.rows())
+        assert len(rows) == FILES
+        assert all(row.status == "transcoded" and row.verified for row in rows)
+        for row in rows[:: FILES // 12]:
+            assert same_pixels(row.path, row.destination)
+            assert row.bytes_after == os.stat(row.destination).st_size
+    # In flight: of threads the file that each has; of processes the group that each has, and the one before it, if the
+    # news of it did not arrive.
+    most = 2 * 2 * CHUNK if "--jobs" in how else 4
+    assert max(done_again) <= most, done_again
+    assert unfinished
+
+
+def _processes_of(session: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(name))
+    return found

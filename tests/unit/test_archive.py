@@ -1,0 +1,843 @@
+"""transcode_archive: trees, what fails, what is done again, and where it stops."""
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from helpers.archives import RLE_UID, TARGET, TARGET_UID, image, make_archive, same_pixels, tree
+
+import dcmturbo as dt
+from dcmturbo.transcoding import work
+from dcmturbo.transcoding.manifest import NAME, Manifest
+from dcmturbo.transcoding.workers import available_cores, make_workers, share_cores
+
+
+@pytest.fixture
+def archive(tmp_path):
+    source = tmp_path / "source"
+    content = make_archive(source)
+    return source, tmp_path / "out", content
+
+
+def rows_of(manifest):
+    with Manifest(str(manifest), write=False) as opened:
+        return {Path(row.destination).name: row for row in opened.rows()}
+
+
+def is_transcoded(path, source):
+    with dt.open(path) as opened:
+        return opened.transfer_syntax == TARGET_UID and same_pixels(path, source)
+
+
+# ---- what comes out ---------------------------------------------------------------------------------
+
+
+def test_a_tree_comes_out_as_a_tree(archive):
+    source, target, content = archive
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.is_complete
+    assert result.counts == {"transcoded": 6, "copied": 2, "unchanged": 0, "failed": 0, "skipped": 0}
+    assert result.frames == 6
+    assert tree(target).keys() == content.keys()
+    for name in content:
+        if "image" in name:
+            assert is_transcoded(target / name, source / name), name
+        else:
+            assert (target / name).read_bytes() == content[name]
+    assert tree(source) == content
+    assert result.bytes_before == sum(map(len, content.values()))
+    assert result.bytes_after == sum(map(len, tree(target).values()))
+    assert result.pixel_bytes == 6 * 24 * 32 * 2
+
+
+@pytest.mark.parametrize("how", ["threads", "one thread", "processes", "thread pool", "process pool"])
+def test_whoever_does_the_work_does_the_same(archive, how):
+    source, target, _ = archive
+    reference = target.with_name("reference")
+    dt.transcode_archive(source, reference, TARGET)
+    if how == "thread pool":
+        with ThreadPoolExecutor(2) as pool:
+            result = dt.transcode_archive(source, target, TARGET, executor=pool)
+    elif how == "process pool":
+        import multiprocessing
+
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+            result = dt.transcode_archive(source, target, TARGET, executor=pool)
+    else:
+        chosen = {"threads": {}, "one thread": {"threads": 1}, "processes": {"jobs": 2}}[how]
+        result = dt.transcode_archive(source, target, TARGET, **chosen)
+    assert result.is_complete
+    assert tree(target) == tree(reference)
+
+
+def test_the_manifest_says_of_each_file_what_became_of_it(archive):
+    source, target, content = archive
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.manifest == str(target / NAME)
+    rows = rows_of(target / NAME)
+    assert len(rows) == len(content)
+    row = rows["image1.dcm"]
+    assert (row.status, row.source_syntax, row.target) == ("transcoded", RLE_UID, TARGET_UID)
+    assert row.path == str(source / "a/image1.dcm")
+    assert row.size == row.bytes_before == len(content["a/image1.dcm"])
+    assert row.mtime == (source / "a/image1.dcm").stat().st_mtime_ns
+    assert row.bytes_after == (target / "a/image1.dcm").stat().st_size
+    assert row.verified
+    assert row.seconds > 0
+    import hashlib
+
+    assert row.digest == hashlib.sha256(dt.decode(source / "a/image1.dcm").tobytes()).hexdigest()
+    assert rows["notes.txt"].status == "copied"
+    assert rows["notes.txt"].error == "it is not DICOM"
+    assert rows["report.dcm"].error == "it has no pixel data"
+    assert not [name for name in os.listdir(target) if name.startswith(f"{NAME}-")]
+
+
+def test_a_lossy_run_reports_errors(archive):
+    source, target, _ = archive
+    result = dt.transcode_archive(source, target, "JPEGBaseline8Bit", quality=90)
+    assert result.counts["failed"] == 6  # 12 bits do not go into it
+    target2 = target.with_name("other")
+    dt.transcode_archive(source, target2, "HTJ2K", quantisation_step=0.01)
+    rows = rows_of(target2 / NAME)
+    assert rows["image0.dcm"].lossy
+    assert rows["image0.dcm"].maximum_error > 0
+    assert rows["image0.dcm"].psnr > 20
+
+
+# ---- sources ----------------------------------------------------------------------------------------
+
+
+def test_several_sources_keep_their_folders_names(archive):
+    source, target, _ = archive
+    result = dt.transcode_archive([source / "a", source / "b c", source / "notes.txt"], target, TARGET)
+    assert result.is_complete
+    assert {"a/image1.dcm", "b c/d/image0.dcm", "notes.txt"} <= tree(target).keys()
+
+
+def test_a_pattern_finds_files_below_its_fixed_part(archive):
+    source, target, _ = archive
+    result = dt.transcode_archive(f"{source}/**/image*.dcm", target, TARGET)
+    assert result.counts["transcoded"] == 6
+    assert "b c/d/image0.dcm" in tree(target)
+    result = dt.transcode_archive(f"{source}/nothing*.dcm", target, TARGET)
+    assert "no file fits" in result.failures[0].error
+
+
+def test_a_pattern_also_finds_folders(archive):
+    source, target, _ = archive
+    result = dt.transcode_archive(f"{source}/[ab]*", target, TARGET)
+    assert result.counts["transcoded"] == 6
+    assert {"a/image1.dcm", "b c/d/image0.dcm"} <= tree(target).keys()
+
+
+def test_colliding_outputs_are_refused_by_name(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.dcm").write_bytes(image(len(folder)))
+    result = dt.transcode_archive([tmp_path / "one/x.dcm", tmp_path / "two/x.dcm"], tmp_path / "out", TARGET)
+    assert result.counts["transcoded"] == 1
+    assert [failure.path for failure in result.failures] == [str(tmp_path / "two/x.dcm")]
+    assert "is that of" in result.failures[0].error
+    assert is_transcoded(tmp_path / "out/x.dcm", tmp_path / "one/x.dcm")
+
+
+def test_an_output_that_is_a_source_is_refused(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.dcm").write_bytes(image(len(folder)))
+    before = (tmp_path / "two/x.dcm").read_bytes()
+    result = dt.transcode_archive([tmp_path / "one/x.dcm", tmp_path / "two/x.dcm"], tmp_path / "two", TARGET)
+    assert len(result.failures) == 2
+    assert (tmp_path / "two/x.dcm").read_bytes() == before
+
+
+def test_a_file_set_is_what_its_dicomdir_refers_to(tmp_path):
+    from pydicom.data import get_testdata_file
+
+    original = Path(get_testdata_file("DICOMDIR")).parent
+    shutil.copytree(original, tmp_path / "set")
+    (tmp_path / "set" / "stray.dcm").write_bytes(image())
+    result = dt.transcode_archive(tmp_path / "set" / "DICOMDIR", tmp_path / "out", "RLELossless")
+    assert "stray.dcm" not in tree(tmp_path / "out")
+    assert result.counts["transcoded"] > 20
+    assert result.counts["failed"] == 0
+    assert (tmp_path / "out" / "DICOMDIR").read_bytes() == (original / "DICOMDIR").read_bytes()
+    assert [w for w in result.warnings if "(0004,1512)" in w and "DICOMDIR" in w]
+
+
+def test_a_file_set_does_not_lead_out_of_its_folder(tmp_path):
+    from pydicom.data import get_testdata_file
+
+    (tmp_path / "OUTSIDE").write_bytes(image())
+    ds = pydicom.dcmread(get_testdata_file("DICOMDIR"))
+    records = [record for record in ds.DirectoryRecordSequence if "ReferencedFileID" in record][:2]
+    records[0].ReferencedFileID = ["XX", "OUTSIDE"]
+    records[1].ReferencedFileID = ["GONE"]
+    ds.DirectoryRecordSequence = records
+    (tmp_path / "set").mkdir()
+    ds.save_as(tmp_path / "set" / "DICOMDIR")
+    # pydicom would not write two full stops.
+    data = (tmp_path / "set" / "DICOMDIR").read_bytes()
+    (tmp_path / "set" / "DICOMDIR").write_bytes(data.replace(b"XX\\OUTSIDE", b"..\\OUTSIDE"))
+    result = dt.transcode_archive(tmp_path / "set" / "DICOMDIR", tmp_path / "out", TARGET)
+    errors = [failure.error for failure in result.failures]
+    assert any("no file of its own set" in error for error in errors)
+    assert any("not there" in error for error in errors)
+    assert set(tree(tmp_path / "out")) == {"DICOMDIR"}
+
+
+def test_a_file_set_is_found_in_small_letters(tmp_path):
+    from pydicom.data import get_testdata_file
+
+    ds = pydicom.dcmread(get_testdata_file("DICOMDIR"))
+    record = next(record for record in ds.DirectoryRecordSequence if "ReferencedFileID" in record)
+    record.ReferencedFileID = ["IMAGES", "ONE"]
+    ds.DirectoryRecordSequence = [record]
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    ds.save_as(tmp_path / "set" / "DICOMDIR")
+    (tmp_path / "set" / "images" / "one").write_bytes(image())
+    result = dt.transcode_archive(tmp_path / "set" / "DICOMDIR", tmp_path / "out", TARGET)
+    assert result.is_complete
+    assert is_transcoded(tmp_path / "out/images/one", tmp_path / "set/images/one")
+
+
+def test_include_and_exclude(archive):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, TARGET, include="*.dcm", exclude=["report*", "b c"])
+    assert {Path(name).name for name in tree(target)} == {"image1.dcm", "image2.dcm", "image4.dcm", "image5.dcm"}
+    other = target.with_name("other")
+    dt.transcode_archive(source, other, TARGET, include=["b c/*"])
+    assert set(tree(other)) == {"b c/d/image0.dcm", "b c/d/image3.dcm"}
+
+
+NAMES = [
+    "with space.dcm",
+    "new\nline.dcm",
+    "ünïcode.dcm",
+    "quote'\".dcm",
+    ".hidden",
+    "-dash",
+    "x" * 250,
+    "a%20[b]*?.dcm",
+]
+
+
+def test_any_name_goes(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    names = [os.fsencode(name) for name in NAMES] + [b"\xff\xfe not text.dcm"]
+    for i, name in enumerate(names):
+        with open(os.path.join(os.fsencode(source), name), "wb") as file:
+            file.write(image(i))
+    for how in ({}, {"jobs": 2}):
+        result = dt.transcode_archive(source, target, TARGET, **how)
+        assert result.failures == ()
+        assert result.counts["transcoded"] == len(names)
+        assert sorted(os.listdir(os.fsencode(target))) == sorted([*names, NAME.encode()])
+        shutil.rmtree(target)
+    dt.transcode_archive(source, target, TARGET)
+    assert dt.transcode_archive(source, target, TARGET).counts["skipped"] == len(names)
+
+
+def test_links_are_followed_and_circles_are_not(archive, tmp_path):
+    source, target, _ = archive
+    (source / "to file.dcm").symlink_to(source / "a" / "image1.dcm")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x.dcm").write_bytes(image())
+    (source / "to folder").symlink_to(elsewhere)
+    (source / "a" / "circle").symlink_to(source)
+    (source / "to the output").symlink_to(target)
+    (source / "dangling").symlink_to(tmp_path / "nowhere")
+    result = dt.transcode_archive(source, target, TARGET)
+    assert is_transcoded(target / "to file.dcm", source / "a/image1.dcm")
+    assert not (target / "to file.dcm").is_symlink()
+    assert is_transcoded(target / "to folder/x.dcm", elsewhere / "x.dcm")
+    assert any("leads back" in warning for warning in result.warnings)
+    assert [failure.error for failure in result.failures] == ["the symbolic link leads nowhere"]
+    assert not (target / "to the output").exists()
+    assert result.counts["transcoded"] == 8
+    again = dt.transcode_archive(source, target, TARGET)
+    assert again.counts["skipped"] == 10
+
+
+def test_what_is_no_regular_file_is_left_out(archive):
+    source, target, _ = archive
+    os.mkfifo(source / "pipe")
+    result = dt.transcode_archive(source, target, TARGET)
+    assert any("no regular file" in warning for warning in result.warnings)
+    assert result.is_complete
+
+
+def test_nothing_is_no_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = dt.transcode_archive(tmp_path / "empty", tmp_path / "out", TARGET)
+    assert result.is_complete
+    assert sum(result.counts.values()) == 0
+    result = dt.transcode_archive(tmp_path / "missing", tmp_path / "out", TARGET)
+    assert "no such file" in result.failures[0].error
+
+
+# ---- places that contradict each other --------------------------------------------------------------
+
+
+def test_places_within_each_other_are_refused(archive, tmp_path):
+    source, _, content = archive
+    for destination in (source, source / "a", source / "new", tmp_path, f"{source}/../source"):
+        with pytest.raises(ValueError, match=r"within each other|is the source"):
+            dt.transcode_archive(source, destination, TARGET)
+    (tmp_path / "link").symlink_to(source)
+    with pytest.raises(ValueError, match="is the source"):
+        dt.transcode_archive(source, tmp_path / "link", TARGET)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotADirectoryError):
+        dt.transcode_archive(source, tmp_path / "file", TARGET)
+    assert tree(source) == content
+
+
+def test_arguments_that_are_wrong_for_every_file_are_refused_at_once(archive):
+    source, target, _ = archive
+    with pytest.raises(dt.UnsupportedTransferSyntax):
+        dt.transcode_archive(source, target, "ExplicitVRBigEndian")
+    with pytest.raises(dt.UnsupportedTransferSyntax):
+        dt.transcode_archive(source, target, "MPEG2MPML")
+    with pytest.raises(TypeError, match="no option"):
+        dt.transcode_archive(source, target, "RLELossless", quality=5)
+    with pytest.raises(ValueError, match="always loses"):
+        dt.transcode_archive(source, target, "JPEGBaseline8Bit")
+    with pytest.raises(ValueError, match="new_uid"):
+        dt.transcode_archive(source, target, TARGET, new_uid=True)
+    with pytest.raises(ValueError, match="jobs is 0"):
+        dt.transcode_archive(source, target, TARGET, jobs=0)
+    with pytest.raises(ValueError, match="no source"):
+        dt.transcode_archive([], target, TARGET)
+    assert not target.exists() or tree(target) == {}
+
+
+# ---- failures ---------------------------------------------------------------------------------------
+
+
+def test_a_file_that_fails_leaves_no_output_and_ends_nothing(archive):
+    source, target, content = archive
+    broken = content["a/image1.dcm"]
+    (source / "a" / "image1.dcm").write_bytes(broken[:-200])
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.counts["transcoded"] == 5
+    assert [failure.path for failure in result.failures] == [str(source / "a/image1.dcm")]
+    assert result.failures[0].type == "DecodeError"
+    assert not (target / "a/image1.dcm").exists()
+    assert not [name for name in tree(target) if name.endswith(".part")]
+    assert rows_of(target / NAME)["image1.dcm"].error == result.failures[0].error
+    # Mended, it is the only one that is done.
+    (source / "a" / "image1.dcm").write_bytes(broken)
+    result = dt.transcode_archive(source, target, TARGET)
+    assert (result.counts["transcoded"], result.counts["skipped"]) == (1, 7)
+    assert rows_of(target / NAME)["image1.dcm"].error is None
+
+
+def test_fail_fast_stops_and_the_next_run_goes_on(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    for i in range(200):
+        (source / f"{i:03}.dcm").write_bytes(image(i, rows=8, columns=8))
+    (source / "000.dcm").write_bytes(image(0)[:-100])
+    result = dt.transcode_archive(source, target, TARGET, threads=1, fail_fast=True)
+    assert "fail_fast" in result.stopped
+    assert result.counts["failed"] == 1
+    assert result.counts["transcoded"] < 150
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.counts["failed"] == 1
+    assert result.counts["transcoded"] + result.counts["skipped"] == 199
+    assert result.counts["skipped"] < 150
+
+
+def test_a_full_disk_ends_the_run_at_once(archive, monkeypatch):
+    source, target, _ = archive
+    calls = []
+
+    def full(*arguments, **_):
+        calls.append(arguments)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[1]))
+
+    monkeypatch.setattr(work, "transcode", full)
+    result = dt.transcode_archive(source, target, TARGET, threads=1)
+    assert result.stopped == "no space is left at the destination"
+    assert len(calls) == 1
+    monkeypatch.undo()
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.is_complete
+    assert len(tree(target)) == 8
+
+
+def may_mount():
+    return (
+        shutil.which("unshare")
+        and not subprocess.run(
+            ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
+        ).returncode
+    )
+
+
+SMALL_DISK = """
+import os, subprocess, sys
+import dcmturbo as dt
+source, target, size = sys.argv[1:4]
+os.makedirs(target)
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", target], check=True)
+try:
+    result = dt.transcode_archive(source, target, "ExplicitVRLittleEndian")
+    print("stopped", result.stopped, "failed", result.counts["failed"])
+except OSError as error:
+    print("OSError", error)
+print("left", [name for name in os.listdir(target) if name.endswith(".part")])
+subprocess.run(["mount", "-o", "remount,size=100M", target], check=True)
+result = dt.transcode_archive(source, target, "ExplicitVRLittleEndian")
+print("then", result.is_complete, result.counts)
+subprocess.run(["mount", "-o", "remount,ro", target], check=True)
+try:
+    print(dt.transcode_archive(source, target, "RLELossless"))
+except OSError as error:
+    print("read-only:", error)
+"""
+
+
+@pytest.mark.parametrize("size", ["1M", "16k"])
+def test_a_disk_that_is_full_and_one_that_is_read_only(tmp_path, size):
+    if not may_mount():
+        pytest.skip("no small disk can be mounted here (unshare -m)")
+    source = tmp_path / "source"
+    source.mkdir()
+    for i in range(60):
+        (source / f"{i:03}.dcm").write_bytes(image(i, rows=128, columns=128))
+    run = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", SMALL_DISK, str(source), str(tmp_path / "disk"), size],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    first, left, then, read_only = run.stdout.splitlines()
+    if size == "1M":
+        # Whoever comes first: a file, or the manifest beside the files.
+        full = r"stopped (no space is left at the destination|cannot write the manifest .* is full) failed \d+"
+        assert re.fullmatch(full, first)
+        assert int(first.split()[-1]) <= 2 * available_cores() + 1
+    else:
+        assert "manifest" in first or "no space" in first
+    assert left == "left []"
+    assert then.startswith("then True")
+    assert read_only.startswith("read-only: ")
+    assert "read" in read_only
+
+
+def test_an_unreadable_folder_is_a_failure(archive):
+    source, target, _ = archive
+    script = (
+        "import os, sys, dcmturbo as dt\n"
+        "os.chmod(sys.argv[1] + '/a', 0)\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "r = dt.transcode_archive(sys.argv[1], sys.argv[2], 'JPEGLosslessSV1', manifest=False)\n"
+        "print(r.counts, r.failures)\n"
+    )
+    if os.getuid() != 0:
+        pytest.skip("needs root, to become somebody who may not read")
+    for folder in [source, *source.parents]:
+        if folder == Path("/tmp"):
+            break
+        if folder.owner() == "root" and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    target.mkdir()
+    target.chmod(0o777)
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(source), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    source.joinpath("a").chmod(0o755)
+    assert run.returncode == 0, run.stderr
+    assert "'failed': 1" in run.stdout
+    assert "the folder cannot be read: Permission denied" in run.stdout
+    assert "'transcoded': 2" in run.stdout
+
+
+# ---- resuming ---------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_not_done_again(archive):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, TARGET)
+    before = {path: path.stat() for path in target.rglob("*") if path.is_file() and NAME not in path.name}
+    result = dt.transcode_archive(source, target, TARGET)
+    assert result.counts == {"transcoded": 0, "copied": 0, "unchanged": 0, "failed": 0, "skipped": 8}
+    for path, stat in before.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
+    assert dt.transcode_archive(source, target, TARGET, resume=False).counts["transcoded"] == 6
+
+
+def _touch(source, target):
+    path = source / "a/image1.dcm"
+    os.utime(path, ns=(1, 1))
+
+
+def _replace(source, target):
+    (source / "a/image1.dcm").write_bytes(image(99))
+
+
+def _remove(source, target):
+    (target / "a/image1.dcm").unlink()
+
+
+def _cut(source, target):
+    path = target / "a/image1.dcm"
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+@pytest.mark.parametrize("change", [_touch, _replace, _remove, _cut])
+def test_what_has_changed_is_done_again(archive, change):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, TARGET)
+    change(source, target)
+    result = dt.transcode_archive(source, target, TARGET)
+    assert (result.counts["transcoded"], result.counts["skipped"]) == (1, 7)
+    assert is_transcoded(target / "a/image1.dcm", source / "a/image1.dcm")
+
+
+def test_another_target_or_option_does_all_again(archive):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, "JPEGLossless", selection_value=1)
+    assert dt.transcode_archive(source, target, "JPEGLossless", selection_value=1).counts["skipped"] == 8
+    assert dt.transcode_archive(source, target, "JPEGLossless", selection_value=4).counts["transcoded"] == 6
+    assert dt.transcode_archive(source, target, "RLELossless").counts["skipped"] == 0
+
+
+def test_what_was_not_verified_is_done_again_when_it_is_to_be(archive):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, TARGET, verify=False)
+    assert dt.transcode_archive(source, target, TARGET, verify=False).counts["skipped"] == 8
+    assert dt.transcode_archive(source, target, TARGET).counts["transcoded"] == 6
+    assert dt.transcode_archive(source, target, TARGET, verify=False).counts["skipped"] == 8
+
+
+def test_what_a_dead_process_left_is_removed(archive):
+    source, target, _ = archive
+    (target / "a").mkdir(parents=True)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    stale = [target / "a" / f".image1.dcm.{gone.pid}-3.part", target / f".notes.txt.{gone.pid}.part"]
+    kept = [target / f".x.dcm.{os.getpid()}-1.part", target / "a" / "own.part", target / ".own.part"]
+    for path in stale + kept:
+        path.write_bytes(b"half")
+    dt.transcode_archive(source, target, TARGET)
+    assert not any(path.exists() for path in stale)
+    assert all(path.exists() for path in kept)
+
+
+# ---- in place ---------------------------------------------------------------------------------------
+
+
+def test_in_place_replaces_images_and_nothing_else(archive):
+    source, _, content = archive
+    (source / "a/image1.dcm").chmod(0o640)
+    (source / "link.dcm").symlink_to(source / "a/image2.dcm")
+    result = dt.transcode_archive(source, None, TARGET, in_place=True)
+    assert result.is_complete
+    assert result.counts == {"transcoded": 6, "copied": 0, "unchanged": 2, "failed": 0, "skipped": 0}
+    assert (source / "link.dcm").is_symlink()
+    assert any("symbolic link" in warning for warning in result.warnings)
+    for name, data in content.items():
+        if "image" in name:
+            assert is_transcoded(source / name, data)
+        else:
+            assert (source / name).read_bytes() == data
+    assert (source / "a/image1.dcm").stat().st_mode & 0o777 == 0o640
+    result = dt.transcode_archive(source, None, TARGET, in_place=True)
+    assert result.counts["skipped"] == 8
+    back = dt.transcode_archive(source, source, "ExplicitVRLittleEndian", in_place=True)
+    assert back.counts["transcoded"] == 6
+    assert same_pixels(source / "a/image1.dcm", content["a/image1.dcm"])
+
+
+def test_in_place_keeps_what_fails(archive):
+    source, _, content = archive
+    path = source / "a/image1.dcm"
+    path.write_bytes(content["a/image1.dcm"][:-200])
+    before = path.read_bytes()
+    result = dt.transcode_archive(source, None, TARGET, in_place=True)
+    assert [failure.path for failure in result.failures] == [str(path)]
+    assert path.read_bytes() == before
+    assert not [name for name in os.listdir(source / "a") if name.endswith(".part")]
+
+
+def test_in_place_keeps_the_original_until_the_new_one_is_on_disk(archive, monkeypatch):
+    source, _, content = archive
+    events = []
+    real_sync, real_replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (events.append("fsync"), real_sync(fd))[1])
+
+    def replace(one, other):
+        if str(other).endswith("image1.dcm"):
+            assert Path(other).read_bytes() == content["a/image1.dcm"]
+            assert "fsync" in events
+            assert same_pixels(one, other)
+            events.append("replaced")
+        real_replace(one, other)
+
+    monkeypatch.setattr(os, "replace", replace)
+    dt.transcode_archive(source / "a" / "image1.dcm", None, TARGET, in_place=True, threads=1)
+    assert events[-2:] == ["replaced", "fsync"]
+
+
+def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch):
+    source, _, _ = archive
+    path = source / "a/image1.dcm"
+    real = work.transcode
+
+    def transcode(*arguments, **options):
+        result = real(*arguments, **options)
+        path.write_bytes(b"written meanwhile")
+        return result
+
+    monkeypatch.setattr(work, "transcode", transcode)
+    result = dt.transcode_archive(path, None, TARGET, in_place=True)
+    assert "was changed" in result.failures[0].error
+    assert path.read_bytes() == b"written meanwhile"
+
+
+def test_in_place_needs_what_makes_it_safe(archive):
+    source, target, _ = archive
+    with pytest.raises(ValueError, match="needs verify"):
+        dt.transcode_archive(source, None, TARGET, in_place=True, verify=False)
+    with pytest.raises(ValueError, match="no destination"):
+        dt.transcode_archive(source, target, TARGET, in_place=True)
+    with pytest.raises(ValueError, match="local files"):
+        dt.transcode_archive("memory://x", None, TARGET, in_place=True)
+    with pytest.raises(ValueError, match="destination is needed"):
+        dt.transcode_archive(source, None, TARGET)
+
+
+# ---- dry runs, progress, interruption ---------------------------------------------------------------
+
+
+def test_a_dry_run_writes_nothing_and_estimates(archive):
+    source, target, content = archive
+    result = dt.transcode_archive(source, target, TARGET, dry_run=True)
+    estimate = result.estimate
+    assert not target.exists()
+    assert (estimate.files, estimate.bytes_before) == (8, sum(map(len, content.values())))
+    real = dt.transcode_archive(source, target, TARGET)
+    assert estimate.bytes_after == real.bytes_after  # every file was in the sample
+    assert estimate.standard_error == 0
+    assert estimate.seconds > 0
+    assert "every file" in estimate.describe()
+
+
+def test_a_dry_run_of_many_files_takes_a_sample(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for i in range(120):
+        (source / f"{i}.dcm").write_bytes(image(i, rows=16 + i % 7))
+    estimate = dt.transcode_archive(source, tmp_path / "out", TARGET, dry_run=True).estimate
+    assert (estimate.files, estimate.sampled_files) == (120, 32)
+    real = dt.transcode_archive(source, tmp_path / "out", TARGET)
+    assert abs(estimate.bytes_after - real.bytes_after) < 5 * estimate.standard_error * real.bytes_after
+    assert 0 < estimate.standard_error < 0.1
+    assert "32 of 120 files" in estimate.describe()
+
+
+def test_progress_counts_up_to_the_result(archive):
+    source, target, _ = archive
+    seen = []
+    result = dt.transcode_archive(source, target, TARGET, progress=seen.append)
+    last = seen[-1]
+    assert (last.files, last.files_total, last.failed, last.skipped) == (8, 8, 0, 0)
+    assert (last.frames, last.bytes_before, last.bytes_after) == (
+        result.frames,
+        result.bytes_before,
+        result.bytes_after,
+    )
+    assert last.bytes_done == last.bytes_total == result.bytes_before
+
+
+INTERRUPTED = """
+import sys, dcmturbo as dt
+def progress(p):
+    print(p.files, flush=True)
+try:
+    dt.transcode_archive(sys.argv[1], sys.argv[2], "HTJ2KLossless", progress=progress, **eval(sys.argv[3]))
+except KeyboardInterrupt as interrupt:
+    print("interrupted", interrupt.result.counts["transcoded"], interrupt.result.stopped)
+    raise SystemExit(130)
+"""
+
+
+@pytest.mark.parametrize("how", [{"threads": 2}, {"jobs": 2, "threads": 1}])
+def test_ctrl_c_finishes_what_is_in_flight(tmp_path, how):
+    source, target = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    data = image(1, rows=512, columns=512, frames=8)
+    for i in range(300):
+        (source / f"{i:03}.dcm").write_bytes(data)
+    run = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(source), str(target), repr(how)], stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while int(run.stdout.readline()) < 3:
+        pass
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does it: to all processes
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 130, out
+    said = out.splitlines()[-1].split()
+    assert (said[0], said[2]) == ("interrupted", "interrupted")
+    outputs = [name for name in os.listdir(target) if not name.startswith(".")]
+    assert len(outputs) == int(said[1]) < 300
+    assert not [name for name in os.listdir(target) if name.endswith(".part")]
+    rows = rows_of(target / NAME)
+    assert len(rows) == len(outputs)
+    for name in list(outputs)[:3]:
+        assert is_transcoded(target / name, data)
+
+
+def test_a_process_that_dies_costs_its_files_only(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    data = image(1, rows=256, columns=256, frames=4)
+    for i in range(60):
+        (source / f"{i:03}.dcm").write_bytes(data)
+    killed = []
+
+    def progress(state):
+        if state.files >= 5 and not killed:
+            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+            workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+            killed.append(workers[0])
+            os.kill(int(workers[0]), signal.SIGKILL)
+
+    result = dt.transcode_archive(source, target, TARGET, jobs=2, progress=progress)
+    if available_cores() < 2:
+        pytest.skip("needs two cores")
+    assert killed
+    assert result.is_complete, result.failures
+    assert result.counts["transcoded"] == 60
+
+
+# ---- workers ----------------------------------------------------------------------------------------
+
+
+def test_workers_are_never_more_than_the_cores():
+    cores = available_cores()
+    for jobs in (None, 1, 2, 3, 64):
+        for threads in (None, 1, 2, 64):
+            processes, each, told = share_cores(jobs, threads)
+            assert 1 <= processes * each <= cores
+            if jobs and threads and jobs * threads > cores:
+                assert told
+
+
+def test_many_small_files_get_processes(archive, monkeypatch):
+    from dcmturbo.transcoding import archive as module
+
+    source, target, _ = archive
+    asked = []
+    monkeypatch.setattr(module, "make_workers", lambda *a: (asked.append(a[1]), make_workers(None, 1, 1))[1])
+    dt.transcode_archive(source, target, TARGET, jobs="auto")
+    monkeypatch.setattr(module, "_MANY", 8)
+    dt.transcode_archive(source, target, TARGET, jobs="auto")
+    dt.transcode_archive(source, target, TARGET, jobs="auto", threads=1)
+    monkeypatch.setattr(module, "_SMALL", 100)
+    dt.transcode_archive(source, target, TARGET, jobs="auto")
+    assert asked == [None, available_cores(), None, None]
+
+
+def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch):
+    seen = []
+    real = work.transcode
+    monkeypatch.setattr(work, "transcode", lambda *a, **k: (seen.append(k["threads"]), real(*a, **k))[1])
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/one.dcm").write_bytes(image(frames=4))
+    dt.transcode_archive(tmp_path / "source", tmp_path / "out", TARGET)
+    assert seen == [available_cores()]
+    seen.clear()
+    for i in range(40):
+        (tmp_path / f"source/{i}.dcm").write_bytes(image(i))
+    dt.transcode_archive(tmp_path / "source", tmp_path / "out2", TARGET)
+    assert seen[:20] == [1] * 20
+
+
+def test_the_window_is_bounded(tmp_path, monkeypatch):
+    from dcmturbo.transcoding import coordinator
+
+    (tmp_path / "source").mkdir()
+    for i in range(300):
+        (tmp_path / f"source/{i}.txt").write_text("x")
+    monkeypatch.setattr(coordinator, "_CHUNK_FILES", 2)
+    most = 0
+
+    class Counting(ThreadPoolExecutor):
+        waiting = 0
+        lock = threading.Lock()
+
+        def submit(self, function, *arguments):
+            nonlocal most
+            with self.lock:
+                self.waiting += 1
+                most = max(most, self.waiting)
+
+            def call():
+                time.sleep(0.001)
+                try:
+                    return function(*arguments)
+                finally:
+                    with self.lock:
+                        self.waiting -= 1
+
+            return super().submit(call)
+
+    with Counting(2) as pool:
+        result = dt.transcode_archive(tmp_path / "source", tmp_path / "out", TARGET, executor=pool)
+    assert result.counts["copied"] == 300
+    assert most <= 4 * 2 + 1
+
+
+def test_two_runs_do_not_write_one_manifest(archive):
+    source, target, _ = archive
+    target.mkdir()
+    with Manifest(str(target / NAME)), pytest.raises(ValueError, match="another run"):
+        dt.transcode_archive(source, target, TARGET)
+    assert dt.transcode_archive(source, target, TARGET).is_complete
+
+
+def test_without_a_manifest_nothing_but_the_outputs_is_written(archive):
+    source, target, content = archive
+    result = dt.transcode_archive(source, target, TARGET, manifest=False)
+    assert result.manifest is None
+    assert {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()} == set(content)
+
+
+def test_a_manifest_elsewhere(archive, tmp_path):
+    source, target, _ = archive
+    place = tmp_path / "deep" / "m.sqlite"
+    assert dt.transcode_archive(source, target, TARGET, manifest=place).manifest == str(place)
+    assert not (target / NAME).exists()
+    assert dt.transcode_archive(source, target, TARGET, manifest=place).counts["skipped"] == 8
+
+
+def test_what_has_been_transcoded_is_what_dcmturbo_decodes(archive):
+    source, target, _ = archive
+    dt.transcode_archive(source, target, "JPEGLSLossless")
+    ds = pydicom.dcmread(target / "a/image1.dcm")
+    ds.pixel_array_options(decoding_plugin="pyjpegls")
+    assert np.array_equal(ds.pixel_array, dt.decode(source / "a/image1.dcm"))
