@@ -80,6 +80,44 @@ def interleaved(
     return times, facts
 
 
+def scaling_over_control(
+    one: Work, two: Work, rounds: int, *, repeat: int = 4, most_rounds: int | None = None, control_floor: float = 0.0
+) -> dict[str, Any]:
+    """Time the same work on one thread and on two, each `repeat` times in a row, between two controls.
+
+    Machines that others share change from one moment to the next, so each round is compared with its own controls.
+
+    Returns
+    -------
+    dict
+        Medians over the rounds: how the work scales, how the control does, and the one over the other.
+    """
+    scalings, controls, quotients = [], [], []
+    dropped = 0
+    one(), two()
+
+    def several(work: Work) -> float:
+        return sum(seconds(work) for _ in range(repeat))
+
+    while len(scalings) < rounds and dropped < (most_rounds or 10 * rounds):
+        before = control()
+        scaling = several(one) / several(two)
+        after = control()
+        if min(before, after) < control_floor:
+            dropped += 1
+            continue
+        scalings.append(scaling)
+        controls.append((before + after) / 2)
+        quotients.append(scaling / controls[-1])
+    return {
+        "scaling": median(scalings),
+        "over control": median(quotients),
+        "control": median(controls),
+        "rounds": len(scalings),
+        "dropped": dropped,
+    }
+
+
 def median(times: Sequence[float]) -> float:
     """Return the median, or nan of nothing."""
     return statistics.median(times) if times else math.nan

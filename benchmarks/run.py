@@ -1,6 +1,8 @@
 """The figures of docs/performance.md: ``python benchmarks/run.py ROW... [--rounds N] [--json]``.
 
-Rows: those of ``--help``. Needs the corpus and the extra ``bench``.
+Rows: those of ``--help``; those of `workloads` come from `definitions` and meet every engine. Needs the extra ``bench``
+and, but for the rows of `workloads`, the corpus; the rows of transcoding also Debian's dcmtk and libgdcm-tools, and the
+extra ``cluster``. ``--record FILE`` keeps what was measured, for report.py.
 """
 
 from __future__ import annotations
@@ -16,9 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import imagecodecs
+import jpeg2000
 import jpeg_lossless
 import numpy as np
 import pydicom
+import record as records
+import transcoding
+import workloads
 from data import attributes, frame_of, multi_frame, wg04
 from measure import CONTROL_FLOOR, geometric_mean, interleaved, median
 
@@ -61,29 +67,6 @@ def rle_decode(rounds: int) -> list[Row]:
                 **facts,
             }
         )
-    return rows
-
-
-def jpeg2000_decode(rounds: int) -> list[Row]:
-    """One thread, a codestream in memory to pixels, against imagecodecs.jpeg2k_decode; lossless, then irreversible."""
-    rows = []
-    for path in [*wg04("J2KR"), *wg04("J2KI")]:
-        ds = pydicom.dcmread(path)
-        frame, kw = frame_of(ds), attributes(ds) | {"raw": True}
-        uid = str(ds.file_meta.TransferSyntaxUID)
-        ours = dt.decode_frame(frame, uid, **kw)
-        with dt.config.override(prefer="library"):
-            theirs = dt.decode_frame(frame, uid, **kw)
-        allowed = 0 if path.name.endswith("J2KR") else 1
-        assert np.abs(ours.astype(np.int64) - theirs).max() <= allowed, path
-        times, facts = interleaved(
-            {
-                "ours": lambda: dt.decode_frame(frame, uid, **kw),
-                "imagecodecs": lambda: imagecodecs.jpeg2k_decode(frame, numthreads=1),
-            },
-            rounds,
-        )
-        rows.append({"file": path.name, "ratio": median(times["imagecodecs"]) / median(times["ours"]), **facts})
     return rows
 
 
@@ -225,10 +208,12 @@ def _peak_memory(path: Path, code: str) -> int:
     import subprocess
 
     program = (
-        "import resource, sys, dcmturbo as dt\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import re, sys, dcmturbo as dt\n"
+        # ru_maxrss would be that of the process that has started this one, where it is more.
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])\n"
+        "before = peak()\n"
         f"path = sys.argv[1]\n{code}\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "print(peak() - before)"
     )
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     return int(run.stdout)
@@ -293,6 +278,22 @@ def _large_frame(rounds: int) -> list[Row]:
 
 _large_frame.__doc__ = jpeg_lossless.large_frame.__doc__
 
+
+def _jpeg2000_large_frame(rounds: int) -> list[Row]:
+    return jpeg2000.large_frame(rounds, OPTIONS.control)
+
+
+_jpeg2000_large_frame.__doc__ = jpeg2000.large_frame.__doc__
+
+
+def _of_archives(measure: Callable[[int, float], list[Row]]) -> Callable[[int], list[Row]]:
+    def row(rounds: int) -> list[Row]:
+        return measure(rounds, OPTIONS.control)
+
+    row.__doc__ = measure.__doc__
+    return row
+
+
 ROWS: dict[str, Callable[[int], list[Row]]] = {
     "rle-decode": rle_decode,
     "rle-encode": rle_encode,
@@ -300,12 +301,18 @@ ROWS: dict[str, Callable[[int], list[Row]]] = {
     "jpeg-lossless-incompressible": jpeg_lossless.incompressible,
     "jpeg-lossless-large-frame": _large_frame,
     "jpeg-lossless-encode": jpeg_lossless.encode,
-    "jpeg2000-decode": jpeg2000_decode,
+    "jpeg2000-decode": jpeg2000.decode,
+    "jpeg2000-large-frame": _jpeg2000_large_frame,
+    "jpeg2000-reduce": jpeg2000.reduce,
     "small-frame": small_frame,
     "multi-frame": multi_frame_files,
     "scaling": scaling,
     "large-uncompressed": large_uncompressed,
     "random-access": random_access,
+    "transcode-overhead": _of_archives(transcoding.overhead),
+    "transcode-throughput": _of_archives(transcoding.throughput),
+    "transcode-cluster": _of_archives(transcoding.cluster),
+    **workloads.ROWS,
 }
 
 
@@ -315,6 +322,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of {', '.join(ROWS)}; all by default")
     parser.add_argument("--rounds", type=int, default=31, help="rounds of each comparison (default 31)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="put the rows into a record (JSON) of this machine")
     parser.add_argument(
         "--control",
         type=float,
@@ -336,11 +344,17 @@ def main() -> int:
     }
     for name in arguments.rows or ROWS:
         record[name] = results = ROWS[name](arguments.rounds)
+        if arguments.record:
+            records.add(arguments.record, {name: results}, arguments.rounds)
         if arguments.json:
             continue
         print(f"\n{name}: {(ROWS[name].__doc__ or '').strip()}")
         for row in results:
-            cells = [f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items() if k != "file"]
+            cells = [
+                f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}"
+                for k, v in row.items()
+                if k not in ("file", "engines")
+            ]
             print(f"  {row['file']}: {', '.join(cells)}", flush=True)
         ratios = [row["ratio"] for row in results if "ratio" in row]
         if len(ratios) > 1:

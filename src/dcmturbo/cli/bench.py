@@ -1,337 +1,314 @@
-"""``dcmturbo bench``: what decoding one's own files costs, with dcmturbo and with pydicom."""
+"""``dcmturbo bench``: what decoding one's own files costs, with every engine that is installed."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import partial
+import json
+import os
+import time
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import dcmturbo as dt
-from dcmturbo.cli import peers
+from dcmturbo.cli import bench_record, bench_table, peers
+from dcmturbo.cli.bench_page import page
+from dcmturbo.cli.engines import Subject, subject_of
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
-from dcmturbo.cli.output import Output, short, significant
+from dcmturbo.cli.measurement import Clock, Measured, measure, scaling, start
+from dcmturbo.cli.output import Output, significant
+from dcmturbo.cli.worker import Workers
+from dcmturbo.cli.writing import write_whole
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["add_parser", "run"]
 
-_ROUNDS = 15
+_SECONDS = 40.0
 _SECONDS_A_FILE = 3.0
-_MOST_ROWS = 12  # of files: more are told by transfer syntax
-OURS = "dcmturbo"
+_SHARE_OF_SCALING = 0.2  # of the time
+_MOST_HEADERS = 2000  # files of folders that are looked into
+_MOST_SCALED = 8  # transfer syntaxes, a file each
 
 _EPILOG = """\
-Measured is what users run: a path in, an array out (dt.decode and pydicom.pixels.pixel_array, with each installed
-plugin of pydicom that decodes the transfer syntax, by name), the file in the system's cache. The pixels are compared
-first; a decoder whose pixels differ is named and not ranked, because a wrong answer is never fast. The clock then
-runs for each decoder in turn, round after round; the medians are given.
+Measured is what users run: a path in, an array out, colour as RGB. The engines are dcmturbo, pydicom with each of its
+plugins, imagecodecs, GDCM, SimpleITK, dicomsdl and pydcm, as far as they are installed; none is needed. The pixels are
+compared first; an engine whose pixels differ is named and not ranked, because a wrong answer is never fast. The clock
+then runs for each engine in turn, round after round; the medians are given.
 
-Few rounds tell large differences only: on a shared machine, one function against itself gave ratios of 0.86 to 1.09
-over 7 rounds, and of 0.97 to 1.06 over 101.
+  warm   the file is in the system's cache, and the engine has decoded it before
+  cold   its pages have been dropped from the system's cache before each decode (posix_fadvise), which is checked; what
+         the disk, the host of a virtual machine or a file server keep is beyond it
+  first  the engine's first decode of the file, which its process may be new to; the import of its packages is apart
+         (both in --json, --csv and --html only)
+
+Each engine has a process of its own: some bring theirs down with a damaged file.
+
+Files of folders are sampled, evenly by transfer syntax, until the time (--seconds) is up. Few rounds tell large
+differences only: on a shared machine, one function against itself gave ratios of 0.86 to 1.09 over 7 rounds, and of
+0.97 to 1.06 over 101.
 
 examples:
   dcmturbo bench ct.dcm
+  dcmturbo bench archive/ --seconds 120 --html bench.html
   dcmturbo bench study/ --rounds 31 --threads 1
   dcmturbo bench archive/ --by syntax --json > bench.json
+  dcmturbo bench --record bench.json --html bench.html
 """
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, found {text!r}")
+    return number
 
 
 def add_parser(commands: Any) -> None:
     """Add ``bench`` to the commands."""
     parser = commands.add_parser(
         "bench",
-        help="time dcmturbo against pydicom on your own files",
-        description="Time decoding with dcmturbo and with pydicom's plugins, after comparing their pixels.",
+        help="time dcmturbo against every other decoder installed, on your own files",
+        description="Time decoding with dcmturbo and with all other engines installed, after comparing their pixels.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_common(parser, run)
+    add_common(parser, run, paths=False)
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a DICOM file, an fsspec URL, or a folder (with all folders in it)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        metavar="S",
+        help=f"time in all, about (default: {_SECONDS:g}; none with --rounds): files beyond it are counted, not timed",
+    )
     parser.add_argument(
         "--rounds",
         type=thread_count,
         metavar="N",
-        help=f"rounds a file (default: {_ROUNDS}, or as many as {_SECONDS_A_FILE:g} seconds allow, but at least 3)",
+        help=f"rounds a file (default: 3 to 15, as {_SECONDS_A_FILE:g} seconds a file and --seconds allow)",
     )
     parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="dcmturbo's workers, besides one (default: as many as CPUs)"
+        "--threads", type=thread_count, metavar="N", help='what "all threads" means (default: as many as CPUs)'
     )
+    parser.add_argument("--no-cold", action="store_true", help="leave the files in the system's cache")
     parser.add_argument(
-        "--by", choices=("file", "syntax"), help=f"the table's rows (default: files up to {_MOST_ROWS}, else syntaxes)"
+        "--by",
+        choices=("file", "syntax"),
+        help=f"the table's rows (default: files up to {bench_table.MOST_FILES}, else syntaxes)",
     )
-
-
-@dataclass
-class Measured:
-    """What was measured of a file."""
-
-    path: str
-    keyword: str
-    shape: tuple[int, ...]
-    dtype: str
-    samples: int
-    rounds: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)  # medians, by decoder
-    differing: dict[str, str] = field(default_factory=dict)  # decoders with other pixels
-    failing: dict[str, str] = field(default_factory=dict)  # decoders that raised
-    unmeasured: str = ""  # why there is no decoder to compare with
-
-    @property
-    def fastest_peer(self) -> str | None:
-        """The fastest decoder that is not dcmturbo."""
-        return min(_peers_of(self.seconds), key=lambda name: self.seconds[name], default=None)
-
-    def document(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        ours = self.seconds[OURS]
-        return {
-            "path": self.path,
-            "transfer_syntax": self.keyword,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "samples": self.samples,
-            "rounds": self.rounds,
-            "decoders": {
-                name: {
-                    "milliseconds": significant(seconds * 1000),
-                    "msamples_per_second": significant(self.samples / seconds / 1e6),
-                    "dcmturbo_times_as_fast": None if name == OURS else significant(seconds / ours),
-                }
-                for name, seconds in self.seconds.items()
-            },
-            "fastest_peer": self.fastest_peer,
-            "differing": self.differing,
-            "failing": self.failing,
-            "not_compared": self.unmeasured or None,
-        }
-
-
-def _peers_of(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.startswith(OURS)]
+    parser.add_argument("--csv", metavar="FILE", help="write a line for each file and engine")
+    parser.add_argument("--html", metavar="FILE", help="write a page with tables and charts, that needs no network")
+    parser.add_argument("--record", metavar="FILE", help="show what an earlier --json has printed; measure nothing")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run ``dcmturbo bench``."""
-    workers = resolve_threads(arguments.threads)
-
-    def work(item: Input) -> Measured:
-        with output.warnings_of(item.path):
-            array = dt.decode(item.path, threads=1)
-        with peers.quiet():
-            return _measure(item.path, array, workers, arguments.rounds)
-
-    files, skipped = for_each(arguments.paths, output, "measuring", work)
-    by = arguments.by or ("file" if len(files) <= _MOST_ROWS else "syntax")
-    summary = _summary(files)
-    if files:
-        _show(files, by, workers, arguments.rounds, summary, skipped, output)
-    output.result(
-        {
-            "command": "bench",
-            "files": [file.document() for file in files],
-            "by_transfer_syntax": [_document(group) for group in _groups(files)],
-            "summary": summary,
-            "method": _method(files, workers, arguments.rounds),
-            "versions": peers.versions(),
-            "machine": peers.machine(),
-            "skipped": skipped_document(skipped),
-        }
-    )
+    if bool(arguments.record) == bool(arguments.paths):
+        return output.usage("bench", "expected either paths or --record FILE")
+    for option in (arguments.csv, arguments.html):
+        if option and os.path.isdir(option):
+            return output.usage("bench", f"{option} is a folder, expected the name of a file")
+        if option and any(os.path.exists(option) and os.path.samefile(option, p) for p in _existing(arguments.paths)):
+            return output.usage("bench", f"the output {option} is an input itself")
+    if arguments.csv and arguments.html and os.path.realpath(arguments.csv) == os.path.realpath(arguments.html):
+        return output.usage("bench", "--csv and --html name the same file")
+    document = _recorded(arguments.record, output) if arguments.record else _measured(arguments, output)
+    if document is None:
+        return output.exit_code
+    if document["files"]:
+        bench_table.show(document, arguments.by, output)
+        _write(arguments, document, output)
+    output.result(document)
     return output.exit_code
+
+
+def _existing(paths: list[str]) -> list[str]:
+    return [path for path in paths if os.path.isfile(path)]
+
+
+def _write(arguments: argparse.Namespace, document: dict[str, Any], output: Output) -> None:
+    for place, render in ((arguments.csv, bench_table.csv_text), (arguments.html, page)):
+        if not place:
+            continue
+        try:
+            text = render(document).encode("utf-8", "backslashreplace")
+            write_whole(Path(place), lambda file, text=text: file.write(text))  # type: ignore[misc]
+        except OSError as error:
+            output.fail(place, error)
+        else:
+            output.say(f"written: {place}")
+
+
+def _recorded(path: str, output: Output) -> dict[str, Any] | None:
+    """Return what an earlier run has printed with --json."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        if document.get("command") != "bench" or document.get("form") != bench_record.FORM:
+            raise ValueError
+    except OSError as error:
+        output.fail(path, error)
+    except (ValueError, AttributeError):
+        output.fail(path, "it is not what this version of dcmturbo bench prints with --json", kind="ValueError")
+    else:
+        document.pop("failed", None)
+        return dict(document)
+    return None
 
 
 # ---- measuring --------------------------------------------------------------------------------------
 
 
-def _measure(path: str, array: np.ndarray, workers: int, rounds: int | None) -> Measured:
-    with dt.open(path) as image:
-        syntax = find_transfer_syntax(image.transfer_syntax)
-        frames = len(image)
-    measured = Measured(path, syntax.keyword, array.shape, array.dtype.name, array.size)
-    functions: dict[str, peers.Decode] = {OURS: partial(dt.decode, path, threads=1)}
-    if workers > 1 and frames > 1:
-        functions[f"{OURS}, {workers} threads"] = partial(dt.decode, path, threads=workers)
-    available, measured.unmeasured = peers.pydicom_peers(path, syntax.uid)
-    for peer in available:
-        try:
-            difference = peers.compare(array, peer.first(), lossless=peers.is_lossless(syntax))
-        except Exception as error:
-            measured.failing[peer.name] = peers.reason(error)
-            continue
-        if difference:
-            measured.differing[peer.name] = difference
-        else:
-            functions[peer.name] = peer.decode
-    del array
-    limit = None if rounds else _SECONDS_A_FILE
-    measured.seconds, measured.rounds = peers.time_in_turn(functions, rounds=rounds or _ROUNDS, seconds=limit)
-    return measured
+def _measured(arguments: argparse.Namespace, output: Output) -> dict[str, Any] | None:
+    workers = resolve_threads(arguments.threads)
+    asked = arguments.seconds or (None if arguments.rounds else _SECONDS)
+    whole = Clock(asked)
+    clock = Clock(None if asked is None else asked * (1 - _SHARE_OF_SCALING))
+    found, skipped = for_each(
+        arguments.paths, output, "reading headers", lambda item: _look(item, output), most=_MOST_HEADERS
+    )
+    order = _order(found)
+    files: list[Measured] = []
+    late: list[Subject] = []
+    with Workers() as processes, output.progress("measuring", len(order)) as advance:
+        for position, subject in enumerate(order):
+            if files and clock.left <= 0:
+                late.append(subject)
+            else:
+                each = min(_SECONDS_A_FILE, max(clock.left, 0.0) / (len(order) - position))
+                _measure_one(subject, files, workers, arguments, each, clock, processes, output)
+            advance()
+    if not files and not output.json:
+        return None
+    imports = {name: significant(seconds * 1000) for name, seconds in processes.import_seconds.items()}
+    with peers.quiet():
+        curves = _scaling(files, workers, whole) if workers > 1 else []
+    return _document(files, late, curves, skipped, arguments, workers, whole) | {"imports": imports}
 
 
-@dataclass(frozen=True)
-class Group:
-    """The files of a transfer syntax."""
-
-    keyword: str
-    files: list[Measured]
-
-    def names(self) -> list[str]:
-        """Return the decoders that did any of the files, dcmturbo first."""
-        names = dict.fromkeys(name for file in self.files for name in file.seconds)
-        return sorted(names, key=lambda name: not name.startswith(OURS))
-
-    def of(self, name: str) -> list[Measured]:
-        """Return the files that a decoder did."""
-        return [file for file in self.files if name in file.seconds]
-
-    def total(self, name: str) -> tuple[float, float]:
-        """Return the seconds and the million samples a second of a decoder, over the files that it did."""
-        files = self.of(name)
-        seconds = sum(file.seconds[name] for file in files)
-        return seconds, sum(file.samples for file in files) / seconds / 1e6
-
-    def ratio(self, name: str) -> float | None:
-        """Return how many times as fast dcmturbo is, the geometric mean over the files that a decoder did."""
-        return peers.geometric_mean([file.seconds[name] / file.seconds[OURS] for file in self.of(name)])
+def _look(item: Input, output: Output) -> tuple[Input, Subject]:
+    with output.warnings_of(item.path):
+        return item, subject_of(item.path)
 
 
-def _groups(files: list[Measured]) -> list[Group]:
-    keywords = dict.fromkeys(file.keyword for file in files)
-    return [Group(keyword, [file for file in files if file.keyword == keyword]) for keyword in keywords]
-
-
-def _document(group: Group) -> dict[str, Any]:
-    decoders = {}
-    for name in group.names():
-        seconds, speed = group.total(name)
-        ratio = group.ratio(name)
-        decoders[name] = {
-            "files": len(group.of(name)),
-            "milliseconds": significant(seconds * 1000),
-            "msamples_per_second": significant(speed),
-            "dcmturbo_times_as_fast": None if name == OURS or ratio is None else significant(ratio),
-        }
-    return {"transfer_syntax": group.keyword, "files": len(group.files), "decoders": decoders}
-
-
-def _summary(files: list[Measured]) -> dict[str, Any]:
-    ratios = [file.seconds[file.fastest_peer] / file.seconds[OURS] for file in files if file.fastest_peer]
-    mean = peers.geometric_mean(ratios)
-    return {
-        "files": len(files),
-        "files_compared": len(ratios),
-        "dcmturbo_times_as_fast": None if mean is None else significant(mean),
-        "lowest": significant(min(ratios)) if ratios else None,
-        "highest": significant(max(ratios)) if ratios else None,
-    }
-
-
-def _method(files: list[Measured], workers: int, rounds: int | None) -> dict[str, Any]:
-    done = [file.rounds for file in files]
-    return {
-        "what": "path to array, colour converted to RGB, file in the system's cache, every page of the result read",
-        "order": "interleaved, in one process, beginning with another decoder each round",
-        "statistic": "median",
-        "rounds": {"asked": rounds, "least": min(done, default=0), "most": max(done, default=0)},
-        "threads": {"dcmturbo": [1, workers] if workers > 1 else [1], "pydicom": "1, or what a plugin does by itself"},
-        "not_measured": [
-            "the first read of a file from its disk",
-            "memory",
-            "decoders that are no plugin of pydicom (SimpleITK, dicomsdl, imagecodecs by itself)",
-        ],
-    }
-
-
-# ---- showing it -------------------------------------------------------------------------------------
-
-
-def _table_rows(groups: list[Group], first: Callable[[Group], tuple[str, str]]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for group in groups:
-        heading = first(group)
-        for name in group.names():
-            seconds, speed = group.total(name)
-            count = len(group.of(name))
-            ratio = None if name.startswith(OURS) else group.ratio(name)
-            shown = name if count == len(group.files) else f"{name} ({count} of {len(group.files)})"
-            rows.append((*heading, shown, short(seconds * 1000), short(speed), f"{short(ratio)} x" if ratio else ""))
-            heading = ("", "")
-        complaints = [dict(file.differing) for file in group.files]
-        for name in dict.fromkeys(name for complaint in complaints for name in complaint):
-            which = [complaint[name] for complaint in complaints if name in complaint]
-            many = f"in {len(which)} of {len(group.files)} files" if len(group.files) > 1 else which[0]
-            rows.append((*heading, name, "", "", f"other pixels: {many}"))
-            heading = ("", "")
-    return rows
-
-
-def _show(
+def _measure_one(
+    subject: Subject,
     files: list[Measured],
-    by: str,
     workers: int,
-    rounds: int | None,
-    summary: dict[str, Any],
-    skipped: Skipped,
+    arguments: argparse.Namespace,
+    seconds: float,
+    clock: Clock,
+    processes: Workers,
     output: Output,
 ) -> None:
-    tail = ("decoder", ">ms", ">Msamples/s", ">time / dcmturbo's")
-    if by == "file":
-        groups = [Group(file.keyword, [file]) for file in files]
-        extent = [" x ".join(map(str, file.shape)) for file in files]
-        place = {id(group): f"{text} {group.files[0].dtype}" for group, text in zip(groups, extent, strict=True)}
-        columns: tuple[str, ...] = ("file", "transfer syntax, shape", *tail)
-        rows = _table_rows(groups, lambda group: (group.files[0].path, f"{group.keyword}, {place[id(group)]}"))
+    try:
+        with output.warnings_of(subject.path):
+            measured = start(subject, clock)
+        with peers.quiet():
+            measure(
+                measured,
+                threads=workers,
+                rounds=arguments.rounds,
+                seconds=seconds,
+                cold=not arguments.no_cold,
+                clock=clock,
+                workers=processes,
+            )
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:
+        # One damaged file must not keep the others from being measured.
+        output.fail(subject.path, error)
     else:
-        groups = _groups(files)
-        columns = ("transfer syntax", ">files", *tail)
-        rows = _table_rows(groups, lambda group: (group.keyword, str(len(group.files))))
-    output.table(
-        f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}: path to array",
-        columns,
-        rows,
-        drop=("transfer syntax, shape",) if by == "file" else (),
-    )
-    output.say()
-    method = _method(files, workers, rounds)
-    done = method["rounds"]
-    rounds_done = str(done["least"]) if done["least"] == done["most"] else f"{done['least']} to {done['most']}"
-    output.say(f"method: {method['what']};")
-    output.say(f"        medians of {rounds_done} rounds, {method['order']}; dcmturbo with one thread where not stated")
-    where = peers.machine()
-    output.say(f"on: {where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}")
-    output.say(f"with: {', '.join(f'{name} {version}' for name, version in peers.versions().items())}")
-    output.say(f"not measured: {'; '.join(method['not_measured'])}")
-    _show_reasons(files, output)
-    if skipped.describe():
-        output.say(skipped.describe())
-    output.say()
-    if summary["files_compared"]:
-        output.say(
-            f"dcmturbo with one thread is {summary['dcmturbo_times_as_fast']:.3g} times as fast as the fastest plugin "
-            f"of pydicom (geometric mean of {summary['files_compared']} files, {summary['lowest']:.3g} to "
-            f"{summary['highest']:.3g})",
-            style="bold",
-        )
-    else:
-        output.say("there was no decoder to compare with", style="bold")
+        files.append(measured)
 
 
-def _show_reasons(files: list[Measured], output: Output) -> None:
-    """Say, once a reason, which decoders did not take part, and where."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for file in files:
-        whys: dict[str, list[str]] = {}
-        if file.unmeasured:
-            whys[file.unmeasured] = ["pydicom"]
-        for name, why in file.failing.items():
-            whys.setdefault(why, []).append(name)
-        for name, why in file.differing.items():
-            whys.setdefault(f"other pixels: {why}", []).append(name)
-        for why, names in whys.items():
-            reasons.setdefault((", ".join(names), why), []).append(file.path)
-    for (decoders, why), paths in reasons.items():
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        output.say(f"not ranked: {decoders}: {why}: {paths[0]}{more}")
+def _spread(count: int) -> list[int]:
+    """Return 0 ... count - 1 in an order whose every beginning is spread evenly (bits reversed)."""
+    bits = max((count - 1).bit_length(), 1)
+    turned = (int(f"{k:0{bits}b}"[::-1], 2) for k in range(1 << bits))
+    return [k for k in turned if k < count]
+
+
+def _order(found: list[tuple[Input, Subject]]) -> list[Subject]:
+    """Return files in the order of measuring: named ones as named, then one of each transfer syntax in turn."""
+    named = [subject for item, subject in found if item.explicit]
+    by_syntax: dict[str, list[Subject]] = {}
+    for item, subject in found:
+        if not item.explicit:
+            by_syntax.setdefault(subject.syntax.uid, []).append(subject)
+    columns = [[subjects[k] for k in _spread(len(subjects))] for subjects in by_syntax.values()]
+    longest = max(map(len, columns), default=0)
+    return named + [column[k] for k in range(longest) for column in columns if k < len(column)]
+
+
+def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str, Any]]:
+    """Measure how dcmturbo scales with the largest file of each transfer syntax, as far as there is time."""
+    curves: list[dict[str, Any]] = []
+    largest = [max(group.files, key=lambda file: file.subject.samples) for group in bench_record.groups(files)]
+    largest = [file for file in largest if file.subject.samples >= 1 << 18 and file.subject.syntax.family != "native"]
+    for file in sorted(largest, key=lambda file: -file.subject.samples)[:_MOST_SCALED]:
+        if clock.left > 8 * clock.expected("dcmturbo", file.subject):
+            try:
+                curves.append(scaling(file.subject, workers))
+            except (ValueError, OSError, MemoryError):
+                continue  # the file has changed, or memory is short: there is no curve of it
+    return sorted(curves, key=lambda curve: str(curve["transfer_syntax"]))
+
+
+def _document(
+    files: list[Measured],
+    late: list[Subject],
+    curves: list[dict[str, Any]],
+    skipped: Skipped,
+    arguments: argparse.Namespace,
+    workers: int,
+    clock: Clock,
+) -> dict[str, Any]:
+    done = [len(timing.warm) for file in files for timing in file.timings.values()]
+    late_by_syntax: dict[str, int] = {}
+    for subject in late:
+        late_by_syntax[subject.syntax.keyword] = late_by_syntax.get(subject.syntax.keyword, 0) + 1
+    not_measured = list(bench_record.NEVER_MEASURED)
+    if late:
+        which = ", ".join(f"{count} {keyword}" for keyword, count in late_by_syntax.items())
+        not_measured.append(f"{len(late)} more files, for want of time (--seconds): {which}")
+    if skipped.beyond_the_most:
+        not_measured.append(f"{skipped.beyond_the_most} files of folders, which were not looked at")
+    if arguments.no_cold:
+        not_measured.append("cold files (--no-cold)")
+    cold_reasons = dict.fromkeys(file.cold_reason for file in files if file.cold_reason)
+    for why in cold_reasons:
+        count = sum(file.cold_reason == why for file in files)
+        not_measured.append(f"{count} of {len(files)} files cold: {why}")
+    if workers == 1:
+        not_measured.append("several threads: there is one CPU, or --threads 1")
+    elif not curves:
+        not_measured.append("the scaling curve: no compressed file is large enough, or the time was up")
+    return {
+        "command": "bench",
+        "form": bench_record.FORM,
+        "files": [file.document() for file in files],
+        "by_transfer_syntax": [group.document() for group in bench_record.groups(files)],
+        "summary": bench_record.summary(files),
+        "engines": bench_record.engines(files),
+        "disagreements": bench_record.disagreements(files),
+        "scaling": curves,
+        "method": {
+            "what": "path to array, colour converted to RGB, every page of the result read",
+            "warm": "the file in the system's cache, decoded before by the same engine",
+            "cold": "the file's pages dropped from the system's cache (posix_fadvise) before each of 3 decodes",
+            "first": "the engine's first decode of the first of these files, its packages being imported",
+            "order": "interleaved, each engine in a process of its own, beginning with another one each round",
+            "statistic": "median",
+            "rounds": {"asked": arguments.rounds, "least": min(done, default=0), "most": max(done, default=0)},
+            "threads": workers,
+            "not_measured": not_measured,
+        },
+        "versions": peers.versions(),
+        "machine": peers.machine(),
+        "measured": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": significant(clock.elapsed),
+        "skipped": skipped_document(skipped),
+    }

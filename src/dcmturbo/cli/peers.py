@@ -28,14 +28,16 @@ __all__ = [
     "machine",
     "pydicom_peers",
     "quiet",
+    "read_every_page",
     "reason",
     "time_in_turn",
+    "times_in_turn",
     "versions",
 ]
 
 Decode = Callable[[], np.ndarray]
 
-# What stands behind the plugins of pydicom, for the list of versions.
+# The engines, and what stands behind the plugins of pydicom, for the list of versions.
 _PACKAGES = (
     "numpy",
     "pydicom",
@@ -47,6 +49,9 @@ _PACKAGES = (
     "pyjpegls",
     "python-gdcm",
     "pillow",
+    "SimpleITK",
+    "dicomsdl",
+    "pydcm",
 )
 
 
@@ -173,15 +178,15 @@ def is_lossless(syntax: TransferSyntax) -> bool:
     return syntax.lossless_only or syntax.family in ("native", "jpegls")
 
 
-def _read_every_page(array: np.ndarray) -> None:
+def read_every_page(array: np.ndarray) -> None:
     """Touch the memory of an array: a memory map has read nothing yet."""
     if array.flags.c_contiguous and array.size:
         array.reshape(-1).view(np.uint8)[::4096].max()
 
 
-def time_in_turn(
+def times_in_turn(
     functions: Mapping[str, Decode], *, rounds: int, seconds: float | None = None, at_least: int = 3
-) -> tuple[dict[str, float], int]:
+) -> tuple[dict[str, list[float]], int]:
     """Time functions in turn, so that whatever else the machine does meets them all.
 
     Parameters
@@ -195,8 +200,8 @@ def time_in_turn(
 
     Returns
     -------
-    (dict of str to float, int)
-        The median seconds of each function, and the rounds done.
+    (dict of str to list of float, int)
+        The seconds of each call of each function, and the rounds done.
     """
     names = list(functions)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -211,13 +216,21 @@ def time_in_turn(
             for name in names[first:] + names[:first]:
                 start = time.perf_counter()
                 array = functions[name]()
-                _read_every_page(array)
+                read_every_page(array)
                 times[name].append(time.perf_counter() - start)
                 del array
             done += 1
     finally:
         if collecting:
             gc.enable()
+    return times, done
+
+
+def time_in_turn(
+    functions: Mapping[str, Decode], *, rounds: int, seconds: float | None = None, at_least: int = 3
+) -> tuple[dict[str, float], int]:
+    """Return the median seconds of each function, and the rounds done; the rest is as in `times_in_turn`."""
+    times, done = times_in_turn(functions, rounds=rounds, seconds=seconds, at_least=at_least)
     return {name: statistics.median(of) for name, of in times.items()}, done
 
 

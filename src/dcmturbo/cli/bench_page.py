@@ -1,0 +1,178 @@
+"""What ``dcmturbo bench`` found, as one HTML page: charts inline, no script, nothing from a network."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from dcmturbo.cli.bench_table import headline
+from dcmturbo.cli.charts import COLOURS, STYLE, Bar, Curve, bars, curves
+from dcmturbo.cli.output import printable, short
+
+__all__ = ["page"]
+
+_STYLE = """\
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--ground); color: var(--text);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+p, ul { margin: .4rem 0; } .lead { font-size: 1.1rem; } .faint { color: var(--faint); }
+.syntaxes { display: grid; gap: 0 3rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+code, .path { overflow-wrap: anywhere; } .alarm { border-left: 4px solid var(--c4); padding-left: .6rem; }
+.swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .4rem; }
+"""
+
+
+def _text(value: object) -> str:
+    return escape(printable(value))
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    """Return a table of cells that are HTML already; headings that begin with ``>`` are of numbers."""
+    classes = [' class="n"' if name.startswith(">") else "" for name in columns]
+    head = "".join(f"<th{c}>{_text(name.lstrip('>'))}</th>" for name, c in zip(columns, classes, strict=True))
+    body = "\n".join(
+        "<tr>" + "".join(f"<td{c}>{cell}</td>" for cell, c in zip(row, classes, strict=True)) + "</tr>" for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+
+
+def _syntax(group: dict[str, Any]) -> str:
+    count = group["files"]
+    rows = []
+    for label, decoder in group["decoders"].items():
+        some = "" if decoder["files"] == count else f" ({decoder['files']} of {count} files)"
+        ratio = decoder["dcmturbo_times_as_fast"]
+        factor = f" · time {short(ratio)} x" if ratio and decoder["threads"] == 1 else ""
+        text = f"{short(decoder['msamples_per_second'])}{factor}"
+        rows.append(Bar(label + some, decoder["msamples_per_second"], text, decoder["engine"] == "dcmturbo"))
+    rows.sort(key=lambda bar: -bar.value)
+    keyword = group["transfer_syntax"]
+    return (
+        f"<section><h3>{_text(keyword)} <span class=faint>{count} file{'' if count == 1 else 's'}</span></h3>\n"
+        f"{bars(rows, f'Million samples a second, {keyword}')}</section>"
+    )
+
+
+def _temperatures(document: dict[str, Any]) -> str:
+    rows = []
+    for group in document["by_transfer_syntax"]:
+        heading = _text(group["transfer_syntax"])
+        for label, decoder in group["decoders"].items():
+            times = (decoder["milliseconds"], decoder["cold_milliseconds"], decoder["first_milliseconds"])
+            rows.append([heading, _text(label), str(decoder["files"]), *map(short, times)])
+            heading = ""
+    return _table(["transfer syntax", "engine", ">files", ">warm ms", ">cold ms", ">first file's first ms"], rows)
+
+
+def _scaling(document: dict[str, Any]) -> str:
+    found = document["scaling"]
+    if not found:
+        return '<p class="faint">Not measured: see below.</p>'
+    shown = found[: COLOURS - 1]
+    lines = [Curve(c["transfer_syntax"], tuple((p["threads"], p["times_as_fast"]) for p in c["points"])) for c in shown]
+    counts = [p["threads"] for p in found[0]["points"]]
+    control = tuple(
+        (n, sorted(c["points"][k]["control"] for c in found)[len(found) // 2]) for k, n in enumerate(counts)
+    )
+    lines.append(Curve("hash", control, dashed=True))
+    rows = []
+    for k, curve in enumerate(found):
+        colour = f'<span class="swatch" style="background: var(--c{k})"></span>' if k < len(shown) else ""
+        best = curve["points"][-1]
+        cells = [f"{colour}{_text(curve['transfer_syntax'])}", str(best["threads"])]
+        rows.append([*cells, f"{best['times_as_fast']:.2f}", f"{best['control']:.2f}"])
+    colour = f'<span class="swatch" style="background: var(--c{len(shown) % COLOURS})"></span>'
+    rows.append([f"{colour}a hash, the control (dashed; median)", str(control[-1][0]), f"{control[-1][1]:.2f}", ""])
+    return (
+        "<p>Times as fast as on one thread, the largest file of each transfer syntax, into memory that was there "
+        "before. The control is the same hash on as many threads, measured in between: what the machine gave.</p>\n"
+        + curves(lines, "Times as fast as on one thread, over threads")
+        + _table(["transfer syntax", ">threads", ">times as fast", ">control"], rows)
+    )
+
+
+def _disagreements(document: dict[str, Any]) -> str:
+    found = document["disagreements"]
+    if not found:
+        return "<p>All engines that decoded a file gave the same pixels.</p>"
+    alarms = [
+        f'<p class="alarm">Look into <span class="path">{_text(one["path"])}</span>: '
+        f"{_text(', '.join(one['dcmturbo_alone_against']))} agree with each other, and nobody with dcmturbo.</p>"
+        for one in found
+        if one["dcmturbo_alone_against"]
+    ]
+    rows = []
+    for one in found:
+        heading = f'<span class="path">{_text(one["path"])}</span>'
+        agreeing = one["agreement"][0] if one["agreement"] else ["dcmturbo"]
+        for engine, why in one["differing"].items():
+            rows.append([heading, _text(engine), _text(why), _text(", ".join(agreeing))])
+            heading = ""
+    return "\n".join([*alarms, _table(["file", "engine", "how it differs", "these agree"], rows)])
+
+
+def _engines(document: dict[str, Any]) -> str:
+    rows = []
+    for engine in document["engines"]:
+        whys = [engine["missing"]] if engine["missing"] and not engine["files"] else []
+        whys += [f"{why} ({count})" for why, count in engine["not_timed"].items() if not whys]
+        reasons = "<br>".join(_text(why) for why in whys)
+        took = short(document["imports"].get(engine["name"]))
+        rows.append([_text(engine["name"]), _text(engine["version"] or ""), took, str(engine["files"]), reasons])
+    return _table(["engine", "version", ">import ms", ">files timed", "why not the others (files)"], rows)
+
+
+def page(document: dict[str, Any]) -> str:
+    """Return the page of a record, as ``dcmturbo bench --json`` prints it."""
+    where, method = document["machine"], document["method"]
+    rounds = method["rounds"]
+    facts = [
+        f"{where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}; {document['measured']}",
+        ", ".join(f"{name} {version}" for name, version in document["versions"].items()),
+        f"Measured: {method['what']}. One thread where no number is given.",
+        f"Order: {method['order']}. Medians of {rounds['least']} to {rounds['most']} rounds.",
+        f"Warm: {method['warm']}. Cold: {method['cold']}. First: {method['first']}.",
+    ]
+    charts = "\n".join(_syntax(group) for group in document["by_transfer_syntax"])
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>dcmturbo bench</title>
+<style>
+{STYLE}{_STYLE}</style>
+</head>
+<body>
+<h1>Decoding {len(document["files"])} DICOM files</h1>
+<p class="lead">{_text(headline(document))}.</p>
+<h2>Speed by transfer syntax and engine</h2>
+<p class="faint">Million samples a second, path to array, warm; longer is faster. "Time 2 x": the engine takes twice
+dcmturbo's time (geometric mean over the files that it did). Engines with other pixels are not ranked.</p>
+<div class="syntaxes">
+{charts}
+</div>
+<h2>Several threads</h2>
+{_scaling(document)}
+<h2>Disagreements</h2>
+{_disagreements(document)}
+<h2>Warm, cold and first</h2>
+{_temperatures(document)}
+<h2>Engines</h2>
+{_engines(document)}
+<h2>How it was measured</h2>
+<ul>
+{"".join(f"<li>{_text(fact)}</li>" for fact in facts)}
+</ul>
+<h2>Not measured</h2>
+<ul>
+{"".join(f"<li>{_text(text)}</li>" for text in method["not_measured"])}
+</ul>
+</body>
+</html>
+"""

@@ -1,0 +1,150 @@
+"""What ``dcmturbo bench`` found, as one document: tables, CSV and the page are made of it, and of nothing else."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from dcmturbo.cli import peers
+from dcmturbo.cli.engines import ENGINES, OURS
+from dcmturbo.cli.measurement import Measured
+from dcmturbo.cli.output import significant
+
+__all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary"]
+
+FORM = 2  # of the document
+
+# What no option of the command measures.
+NEVER_MEASURED = (
+    "memory",
+    "several processes, or several files at once",
+    "what disks and network file systems keep in caches of their own",
+)
+
+_OTHERS = ("pydicom", "pydicom+gdcm", "pydicom+pillow", "pydicom+pyjpegls", "pydicom+pylibjpeg")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The files of a transfer syntax."""
+
+    keyword: str
+    files: list[Measured]
+
+    def labels(self) -> list[str]:
+        """Return the engines, with their threads, that did any of the files, dcmturbo first."""
+        names = dict.fromkeys(label for file in self.files for label in file.seconds)
+        return sorted(names, key=lambda label: not label.startswith(OURS))
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "transfer_syntax": self.keyword,
+            "files": len(self.files),
+            "samples": sum(file.subject.samples for file in self.files),
+            "decoders": {label: self._entry(label) for label in self.labels()},
+        }
+
+    def _entry(self, label: str) -> dict[str, Any]:
+        files = [file for file in self.files if label in file.seconds]
+        timing = files[0].timings[label]
+        seconds = sum(file.seconds[label] for file in files)
+        cold = [statistics.median(file.timings[label].cold) for file in files if file.timings[label].cold]
+        first = next((file.timings[label].first for file in files if file.timings[label].first is not None), None)
+        ratios = [file.seconds[label] / file.seconds[OURS] for file in files if not file.alone]
+        return {
+            "engine": timing.engine,
+            "threads": timing.threads,
+            "files": len(files),
+            "milliseconds": significant(seconds * 1000),
+            "cold_milliseconds": significant(sum(cold) * 1000) if len(cold) == len(files) else None,
+            "first_milliseconds": None if first is None else significant(first * 1000),
+            "msamples_per_second": significant(sum(file.subject.samples for file in files) / seconds / 1e6),
+            "dcmturbo_times_as_fast": None if label == OURS else significant(peers.geometric_mean(ratios)),
+        }
+
+
+def groups(files: list[Measured]) -> list[Group]:
+    """Return the files by transfer syntax, in order of appearance."""
+    keywords = dict.fromkeys(file.keyword for file in files)
+    return [Group(keyword, [file for file in files if file.keyword == keyword]) for keyword in keywords]
+
+
+def summary(files: list[Measured]) -> dict[str, Any]:
+    """Return how dcmturbo on one thread compares with the fastest engine of each file."""
+    compared = [file for file in files if file.ratio is not None]
+    ratios = [file.ratio for file in compared if file.ratio is not None]
+    peers_seconds = [file.seconds[file.fastest_peer] for file in compared if file.fastest_peer]
+    return {
+        "files": len(files),
+        "files_compared": len(ratios),
+        "dcmturbo_times_as_fast": significant(peers.geometric_mean(ratios)),
+        "lowest": significant(min(ratios)) if ratios else None,
+        "highest": significant(max(ratios)) if ratios else None,
+        "milliseconds": significant(sum(file.seconds[OURS] for file in compared) * 1000),
+        "fastest_peers_milliseconds": significant(sum(peers_seconds) * 1000),
+        "slower_than_a_peer": sum(ratio < 1 for ratio in ratios),
+    }
+
+
+def disagreements(files: list[Measured]) -> list[dict[str, Any]]:
+    """Return the files on which engines gave other pixels than dcmturbo."""
+    return [
+        {
+            "path": file.subject.path,
+            "transfer_syntax": file.keyword,
+            "agreement": file.groups,
+            "differing": file.differing,
+            "dcmturbo_alone_against": file.alone,
+        }
+        for file in files
+        if file.differing
+    ]
+
+
+def reasons(files: list[Measured]) -> dict[str, dict[str, list[str]]]:
+    """Return, by engine and reason, the files that it was not timed with."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in files:
+        whys = {
+            **file.absent,
+            **{name: f"other pixels: {why}" for name, why in file.differing.items()},
+            **file.failing,
+        }
+        for name, why in whys.items():
+            found.setdefault(name, {}).setdefault(why, []).append(file.subject.path)
+    return found
+
+
+def engines(files: list[Measured]) -> list[dict[str, Any]]:
+    """Return every engine that the command knows: its version, the files it was timed with, and why not the others."""
+    whys = reasons(files)
+    versions = peers.versions()
+    packages = {engine.name: engine.package for engine in ENGINES} | {
+        OURS: OURS,
+        "pydicom": "pydicom",
+        "pydicom+gdcm": "python-gdcm",
+        "pydicom+pillow": "pillow",
+        "pydicom+pyjpegls": "pyjpegls",
+        "pydicom+pylibjpeg": "pylibjpeg",
+    }
+    timed = {timing.engine for file in files for timing in file.timings.values() if timing.warm}
+    names = dict.fromkeys([OURS, *_OTHERS, *(engine.name for engine in ENGINES), *sorted(timed | set(whys))])
+    documents = []
+    for name in names:
+        package = packages.get(name, "")
+        missing = next((engine.missing() for engine in ENGINES if engine.name == name), "")
+        if not missing and package and package not in versions:
+            missing = f"it is not installed (pip install {package})"
+        documents.append(
+            {
+                "name": name,
+                "package": package or None,
+                "version": versions.get(package),
+                "missing": missing or None,
+                "files": sum(name in file.seconds for file in files),
+                "not_timed": {why: len(paths) for why, paths in sorted(whys.get(name, {}).items())},
+            }
+        )
+    return documents

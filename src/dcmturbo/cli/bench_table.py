@@ -1,0 +1,193 @@
+"""What ``dcmturbo bench`` found, for a terminal and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from dcmturbo.cli.output import Output, short
+
+__all__ = ["MOST_FILES", "csv_text", "show"]
+
+MOST_FILES = 12  # in the table: more are told by transfer syntax
+
+Row = tuple[str, ...]
+
+
+def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, complaints: list[str]) -> list[Row]:
+    """Return the rows of a file, or of a transfer syntax: an engine each, all its threads in one."""
+    rows: list[Row] = []
+    decoders = entry["decoders"]
+    for one in (decoder for decoder in decoders.values() if decoder["threads"] == 1):
+        several = next((d for d in decoders.values() if d["engine"] == one["engine"] and d["threads"] > 1), None)
+        files = one.get("files", 1)
+        ratio = one["dcmturbo_times_as_fast"]
+        rows.append(
+            (
+                *heading,
+                one["engine"] if files == count else f"{one['engine']} ({files} of {count})",
+                short(one["milliseconds"]),
+                short(one["msamples_per_second"]),
+                short(several["msamples_per_second"]) if several else "",
+                short(one["cold_milliseconds"]),
+                f"{short(ratio)} x" if ratio else "",
+            )
+        )
+        heading = ("", "")
+    rows += [("", "", name, "", "", "", "", "other pixels") for name in complaints]
+    return rows
+
+
+def show(document: dict[str, Any], by: str | None, output: Output) -> None:
+    """Print the table, and what is to be known about it."""
+    files = document["files"]
+    by = by or ("file" if len(files) <= MOST_FILES else "syntax")
+    tail = ("engine", ">ms", ">Msamples/s", ">all threads", ">cold ms", ">time / dcmturbo's")
+    rows: list[Row] = []
+    if by == "file":
+        columns: tuple[str, ...] = ("file", "transfer syntax, shape", *tail)
+        for file in files:
+            extent = f"{file['transfer_syntax']}, {' x '.join(map(str, file['shape']))} {file['dtype']}"
+            rows += _engine_rows((file["path"], extent), file, 1, list(file["differing"]))
+    else:
+        columns = ("transfer syntax", ">files", *tail)
+        for group in document["by_transfer_syntax"]:
+            keyword = group["transfer_syntax"]
+            differing = {name for file in files if file["transfer_syntax"] == keyword for name in file["differing"]}
+            never = sorted(differing - {decoder["engine"] for decoder in group["decoders"].values()})
+            rows += _engine_rows((keyword, str(group["files"])), group, group["files"], never)
+    output.table(
+        f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}: path to array",
+        columns,
+        rows,
+        drop=(">cold ms", "transfer syntax, shape", ">all threads") if by == "file" else (">cold ms", ">all threads"),
+    )
+    output.say()
+    _show_method(document, output)
+    _show_disagreements(document, output)
+    _show_engines(document, output)
+    if document["scaling"]:
+        output.say()
+        output.say("dcmturbo on several threads, times as fast as on one (a hash on as many, for comparison):")
+        for curve in document["scaling"]:
+            points = [
+                f"{p['threads']}: {p['times_as_fast']:.2f} ({p['control']:.2f})"
+                for p in curve["points"]
+                if p["threads"] > 1
+            ]
+            output.say(f"  {curve['transfer_syntax']}: {', '.join(points)}")
+    skipped = document["skipped"]
+    if skipped["not_dicom"] or skipped["no_pixel_data"]:
+        output.say(
+            f"skipped in folders: {skipped['not_dicom']} that are not DICOM, "
+            f"{skipped['no_pixel_data']} without pixel data"
+        )
+    output.say()
+    output.say(headline(document), style="bold")
+
+
+def headline(document: dict[str, Any]) -> str:
+    """Return the result in a sentence."""
+    found = document["summary"]
+    if not found["files_compared"]:
+        return "there was no engine to compare with"
+    slower = found["slower_than_a_peer"]
+    return (
+        f"dcmturbo with one thread is {found['dcmturbo_times_as_fast']:.3g} times as fast as the fastest other engine "
+        f"of each file (geometric mean of {found['files_compared']} files, {found['lowest']:.3g} to "
+        f"{found['highest']:.3g}; slower with {slower} of them); all of them together take it "
+        f"{short(found['milliseconds'])} ms, and the fastest other engine of each "
+        f"{short(found['fastest_peers_milliseconds'])} ms"
+    )
+
+
+def _show_method(document: dict[str, Any], output: Output) -> None:
+    method = document["method"]
+    done = method["rounds"]
+    rounds = str(done["least"]) if done["least"] == done["most"] else f"{done['least']} to {done['most']}"
+    output.say(f"method: {method['what']};")
+    output.say(f"        ms and Msamples/s: one thread, warm ({method['warm']}),")
+    output.say(f"        medians of {rounds} rounds, {method['order']};")
+    output.say(f"        all threads: Msamples/s with {method['threads']}, of engines that take a number of threads;")
+    output.say(f"        cold: {method['cold']}")
+    where = document["machine"]
+    output.say(f"on: {where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}")
+    output.say(f"with: {', '.join(f'{name} {version}' for name, version in document['versions'].items())}")
+    for text in method["not_measured"]:
+        output.say(f"not measured: {text}")
+
+
+def _show_disagreements(document: dict[str, Any], output: Output) -> None:
+    for found in document["disagreements"]:
+        if found["dcmturbo_alone_against"]:
+            names = ", ".join(found["dcmturbo_alone_against"])
+            output.say(
+                f"look into this: {found['path']}: {names} agree with each other, and nobody with dcmturbo; not ranked",
+                style="bold",
+            )
+
+
+def _show_engines(document: dict[str, Any], output: Output) -> None:
+    """Say, once a reason, which engines were not timed, and where."""
+    missing: dict[str, list[str]] = {}
+    for engine in document["engines"]:
+        if engine["missing"] and not engine["files"]:
+            missing.setdefault(engine["missing"], []).append(engine["name"])
+    for why, names in missing.items():
+        output.say(f"not run: {', '.join(names)}: {why}")
+    for engine in document["engines"]:
+        if engine["missing"] and not engine["files"]:
+            continue
+        for why in engine["not_timed"]:
+            paths = _paths(document, engine["name"], why)
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            output.say(f"not ranked: {engine['name']}: {why}: {paths[0]}{more}")
+
+
+def _paths(document: dict[str, Any], engine: str, why: str) -> list[str]:
+    """Return the files that an engine was not timed with for a reason."""
+    return [
+        file["path"]
+        for file in document["files"]
+        if why in (file["not_tried"].get(engine), file["failing"].get(engine))
+        or why == f"other pixels: {file['differing'].get(engine)}"
+    ]
+
+
+_COLUMNS = (
+    "path",
+    "transfer_syntax",
+    "shape",
+    "dtype",
+    "samples",
+    "engine",
+    "threads",
+    "state",
+    "reason",
+    "rounds",
+    "milliseconds",
+    "lowest_milliseconds",
+    "highest_milliseconds",
+    "cold_milliseconds",
+    "first_milliseconds",
+    "msamples_per_second",
+    "dcmturbo_times_as_fast",
+)
+
+
+def csv_text(document: dict[str, Any]) -> str:
+    """Return a line for each file, engine and number of threads; engines that were not timed have a reason."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for file in document["files"]:
+        common = {name: file[name] for name in ("path", "transfer_syntax", "dtype", "samples")}
+        common["shape"] = "x".join(map(str, file["shape"]))
+        for decoder in file["decoders"].values():
+            timed = {name: decoder[name] for name in _COLUMNS if decoder.get(name) is not None}
+            writer.writerow({**common, "state": "timed", **timed})
+        for state, key in (("other pixels", "differing"), ("failed", "failing"), ("not tried", "not_tried")):
+            for engine, why in file[key].items():
+                writer.writerow({**common, "engine": engine, "state": state, "reason": why})
+    return text.getvalue()

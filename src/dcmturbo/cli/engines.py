@@ -1,0 +1,307 @@
+"""The engines that ``dcmturbo bench`` knows: each takes a path to an array in the way its users do."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli.peers import Peer, pydicom_peers
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+
+__all__ = ["ENGINES", "OURS", "Engine", "Subject", "Task", "subject_of", "task_of", "tasks_of"]
+
+OURS = "dcmturbo"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file to decode, as its headers have it."""
+
+    path: str
+    syntax: TransferSyntax
+    frames: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    photometric: str  # of the file
+    lossless: bool  # whether all decoders owe the same samples
+
+    @property
+    def samples(self) -> int:
+        """The number of samples of all frames."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+def subject_of(path: str) -> Subject:
+    """Read the headers of a file.
+
+    Raises
+    ------
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, OSError
+        As `dcmturbo.open` does.
+    """
+    with dt.open(path) as image:
+        syntax = find_transfer_syntax(image.transfer_syntax)
+        return Subject(
+            path,
+            syntax,
+            len(image),
+            tuple(image.shape),
+            np.dtype(image.dtype),
+            image.source_photometric_interpretation or "",
+            syntax.lossless_only or syntax.family in ("native", "jpegls"),
+        )
+
+
+@dataclass
+class Task:
+    """What an engine does with a file.
+
+    Attributes
+    ----------
+    engine : str
+        Its name.
+    decode : callable
+        Takes a number of threads, returns the array of all frames.
+    takes_threads : bool
+        Whether that number means anything to it; else it is called with 1.
+    rescales : bool
+        Whether it applies RescaleSlope and RescaleIntercept, which cannot be switched off.
+    modules : list of str
+        What its users import.
+    """
+
+    engine: str
+    decode: Callable[[int], np.ndarray]
+    takes_threads: bool = False
+    rescales: bool = False
+    modules: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A package beside dcmturbo and pydicom.
+
+    Attributes
+    ----------
+    name : str
+        As it is shown.
+    package : str
+        As ``pip install`` takes it.
+    module : str
+        As ``import`` takes it.
+    task : callable
+        Returns what it does with a Subject; raises NotImplementedError, with the reason, where it does not.
+    """
+
+    name: str
+    package: str
+    module: str
+    task: Callable[[Subject], Task] = field(repr=False)
+
+    def missing(self) -> str:
+        """Return why the package cannot be imported, empty if it can."""
+        return _import_failure(self.module, self.package)
+
+
+@cache
+def _import_failure(module: str, package: str) -> str:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError:
+        return f"it is not installed (pip install {package})"
+    except Exception as error:
+        return f"it is installed and cannot be imported: {error}"
+    return ""
+
+
+# ---- one function an engine --------------------------------------------------------------------------
+
+
+def _dcmturbo(subject: Subject) -> Task:
+    return Task(OURS, lambda threads: dt.decode(subject.path, threads=threads), True, modules=["dcmturbo"])
+
+
+def _codestreams(path: str) -> tuple[Any, list[bytes]]:
+    """Return a dataset and its encoded frames, both read by pydicom."""
+    import pydicom
+    from pydicom.encaps import generate_frames
+
+    ds = pydicom.dcmread(path)
+    return ds, list(generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames", 1) or 1)))
+
+
+def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.ndarray], bool]:
+    """Return imagecodecs' decoder of a codestream, and whether it takes threads."""
+    import imagecodecs as ic
+
+    family, keyword = subject.syntax.family, subject.syntax.keyword
+    colour = len(subject.shape) > 2 and subject.shape[-1] == 3
+    if family == "rle":
+
+        def rle(data: bytes, threads: int) -> np.ndarray:
+            planes = np.frombuffer(ic.dicomrle_decode(data, subject.dtype), subject.dtype)
+            if not colour:
+                return planes
+            return np.ascontiguousarray(planes.reshape(3, -1).T)
+
+        return rle, False
+    if family in ("jpeg", "jpeg_lossless"):
+        space = "RGB" if colour and subject.photometric == "RGB" else None
+        return lambda data, threads: np.asarray(ic.jpeg8_decode(data, colorspace=space, outcolorspace=space)), False
+    if family == "jpegls":
+        return lambda data, threads: np.asarray(ic.jpegls_decode(data)), False
+    if family == "jpeg2000" and keyword.startswith("HTJ2K"):
+        return lambda data, threads: np.asarray(ic.htj2k_decode(data, planar=False)), False
+    if family == "jpeg2000":
+        return lambda data, threads: np.asarray(ic.jpeg2k_decode(data, numthreads=threads)), True
+    if family == "jpegxl":
+        return lambda data, threads: np.asarray(ic.jpegxl_decode(data, numthreads=threads)), True
+    raise NotImplementedError("it decodes codestreams, and has no reader of this transfer syntax")
+
+
+def _imagecodecs(subject: Subject) -> Task:
+    function, takes_threads = _imagecodecs_function(subject)
+
+    def decode(threads: int) -> np.ndarray:
+        _, frames = _codestreams(subject.path)
+        arrays = [function(frame, threads) for frame in frames]
+        array = arrays[0] if len(arrays) == 1 else np.stack(arrays)
+        if array.dtype.kind == "u" and subject.dtype.kind == "i" and array.itemsize == subject.dtype.itemsize:
+            array = array.view(subject.dtype)  # it returns cells without their sign
+        return array.reshape(subject.shape)
+
+    return Task("imagecodecs", decode, takes_threads, modules=["pydicom", "imagecodecs"])
+
+
+def _gdcm(subject: Subject) -> Task:
+    def decode(_: int) -> np.ndarray:
+        import gdcm
+
+        reader = gdcm.ImageReader()
+        reader.SetFileName(subject.path)
+        if not reader.Read():
+            raise ValueError("it cannot read the file")
+        image = reader.GetImage()
+        data = image.GetBuffer().encode("utf-8", "surrogateescape")
+        planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
+        array = np.frombuffer(data, subject.dtype)
+        if not planar:
+            return array.reshape(subject.shape)
+        rows, columns = subject.shape[-3:-1]
+        return np.moveaxis(array.reshape(-1, 3, rows, columns), 1, -1).reshape(subject.shape)
+
+    return Task("GDCM", decode, modules=["numpy", "gdcm"])
+
+
+def _simpleitk(subject: Subject) -> Task:
+    def decode(_: int) -> np.ndarray:
+        import SimpleITK
+
+        image = SimpleITK.ReadImage(subject.path)
+        return np.asarray(SimpleITK.GetArrayFromImage(image))
+
+    return Task("SimpleITK", decode, rescales=True, modules=["numpy", "SimpleITK"])
+
+
+def _dicomsdl(subject: Subject) -> Task:
+    def decode(_: int) -> np.ndarray:
+        import dicomsdl
+
+        with contextlib.closing(dicomsdl.open(subject.path)) as ds:
+            frames = [ds.pixelData(number, storedvalue=True) for number in range(subject.frames)]
+        return frames[0] if len(frames) == 1 else np.stack(frames)
+
+    return Task("dicomsdl", decode, modules=["numpy", "dicomsdl"])
+
+
+def _pydcm(subject: Subject) -> Task:
+    def decode(_: int) -> np.ndarray:
+        from pydcm import pixels
+
+        return np.asarray(pixels.pixel_array(subject.path))
+
+    return Task("pydcm", decode, modules=["pydcm"])
+
+
+ENGINES: tuple[Engine, ...] = (
+    Engine("imagecodecs", "imagecodecs", "imagecodecs", _imagecodecs),
+    Engine("GDCM", "python-gdcm", "gdcm", _gdcm),
+    Engine("SimpleITK", "SimpleITK", "SimpleITK", _simpleitk),
+    Engine("dicomsdl", "dicomsdl", "dicomsdl", _dicomsdl),
+    Engine("pydcm", "pydcm", "pydcm", _pydcm),
+)
+
+
+def _first(peer: Peer, _: int) -> np.ndarray:
+    return peer.first()
+
+
+def _plugins(subject: Subject) -> Iterator[tuple[str, Task | str]]:
+    """Yield pydicom's ways: a task, or the reason why there is none."""
+    peers, why = pydicom_peers(subject.path, subject.syntax.uid)
+    for peer in peers:
+        yield peer.name, Task(peer.name, partial(_first, peer), modules=["pydicom.pixels"])
+    if why:
+        yield "pydicom", why
+    with contextlib.suppress(NotImplementedError, ImportError):
+        from pydicom.pixels import get_decoder
+
+        # "gdcm - requires gdcm>=3.0.10": plugins of this transfer syntax that are not installed.
+        for text in get_decoder(subject.syntax.uid).missing_dependencies:
+            name, _, needs = text.partition(" - ")
+            if name != OURS:
+                yield f"pydicom+{name}", f"it is not installed ({needs or name})"
+
+
+def tasks_of(subject: Subject) -> tuple[list[Task], dict[str, str]]:
+    """Return what can be tried with a file, dcmturbo first, and why the other engines are not.
+
+    Returns
+    -------
+    (list of Task, dict of str to str)
+    """
+    tasks = [_dcmturbo(subject)]
+    reasons: dict[str, str] = {}
+    for name, found in _plugins(subject):
+        if isinstance(found, str):
+            reasons[name] = found
+        else:
+            tasks.append(found)
+    for engine in ENGINES:
+        why = engine.missing()
+        if not why and "://" in subject.path:
+            why = "it is a URL, which the engine does not open"
+        if not why:
+            try:
+                tasks.append(engine.task(subject))
+            except NotImplementedError as error:
+                why = str(error)
+        if why:
+            reasons[engine.name] = why
+    return tasks, reasons
+
+
+def task_of(subject: Subject, name: str) -> Task:
+    """Return what one engine does with a file; no other engine is imported for it.
+
+    Raises
+    ------
+    LookupError
+        If it is not among the `tasks_of` the file.
+    """
+    if name == OURS:
+        return _dcmturbo(subject)
+    for engine in ENGINES:
+        if engine.name == name:
+            return engine.task(subject)
+    for plugin, found in _plugins(subject):
+        if plugin == name and isinstance(found, Task):
+            return found
+    raise LookupError(f"{name} does not decode this file")

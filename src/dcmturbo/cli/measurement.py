@@ -1,0 +1,470 @@
+"""One file, all engines: compared, then timed in turn, warm, cold and on several threads."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import hashlib
+import mmap
+import os
+import statistics
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli import peers
+from dcmturbo.cli.engines import OURS, Subject, Task, tasks_of
+from dcmturbo.cli.output import significant
+from dcmturbo.cli.worker import EngineError, Workers
+
+__all__ = ["Clock", "Measured", "Timing", "drop_from_cache", "measure", "scaling", "start", "thread_counts"]
+
+_ROUNDS, _LEAST_ROUNDS, _COLD_ROUNDS = 15, 3, 3
+_LEAST_SECONDS = 0.3  # that an engine may take for them, however little time there is
+_SPEED_OF_STRANGERS = 20e6  # samples a second, of an engine not seen with a transfer syntax yet
+_MOST_BYTES = 1 << 30  # of a result that peers are asked for
+_LEAST_PATIENCE, _MOST_PATIENCE = 5.0, 600.0  # seconds for an engine's first decode of a file
+_LARGE_FRAME = 1 << 20  # samples from which one frame may be worth several threads
+
+
+class Clock:
+    """How much time there is, and what engines have been seen to need."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.begin = time.perf_counter()
+        self.seconds = seconds
+        self.speeds: dict[tuple[str, str], float] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the begin."""
+        return time.perf_counter() - self.begin
+
+    @property
+    def left(self) -> float:
+        """Seconds left; infinite without a limit."""
+        return float("inf") if self.seconds is None else self.seconds - self.elapsed
+
+    def expected(self, engine: str, subject: Subject) -> float:
+        """Return how many seconds a decode will take, by what was seen with other files."""
+        return subject.samples / self.speeds.get((engine, subject.syntax.keyword), _SPEED_OF_STRANGERS)
+
+    def saw(self, engine: str, subject: Subject, seconds: float) -> None:
+        """Remember how long a decode took."""
+        self.speeds[engine, subject.syntax.keyword] = max(subject.samples, 1) / max(seconds, 1e-9)
+
+
+@dataclass
+class Timing:
+    """The seconds of an engine with a number of threads."""
+
+    engine: str
+    threads: int
+    warm: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
+    first: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return self.engine if self.threads == 1 else f"{self.engine}, {self.threads} threads"
+
+
+@dataclass
+class Measured:
+    """What was measured of a file."""
+
+    subject: Subject
+    rounds: int = 0
+    timings: dict[str, Timing] = field(default_factory=dict)  # by label
+    differing: dict[str, str] = field(default_factory=dict)  # engines with other pixels
+    failing: dict[str, str] = field(default_factory=dict)  # engines that raised
+    absent: dict[str, str] = field(default_factory=dict)  # engines that were not tried
+    groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels, dcmturbo's first
+    cold_reason: str = ""  # why the file was not measured cold
+    answer: np.ndarray | None = None  # dcmturbo's array, until it has been compared with
+
+    @property
+    def keyword(self) -> str:
+        """The transfer syntax."""
+        return self.subject.syntax.keyword
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The medians, by label."""
+        return {label: statistics.median(timing.warm) for label, timing in self.timings.items() if timing.warm}
+
+    @property
+    def alone(self) -> list[str]:
+        """Engines that agree with each other and not with dcmturbo, where nobody agrees with dcmturbo."""
+        if not self.groups or len(self.groups[0]) > 1:
+            return []
+        return max(([group for group in self.groups[1:] if len(group) > 1]), key=len, default=[])
+
+    @property
+    def fastest_peer(self) -> str | None:
+        """The fastest engine on one thread that is not dcmturbo."""
+        seconds = self.seconds
+        names = [label for label in seconds if not label.startswith(OURS) and self.timings[label].threads == 1]
+        return min(names, key=lambda name: seconds[name], default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as the fastest peer dcmturbo is, each on one thread."""
+        peer = self.fastest_peer
+        return None if peer is None or self.alone else self.seconds[peer] / self.seconds[OURS]
+
+    @property
+    def unmeasured(self) -> str:
+        """Why there is no engine to compare with, empty if there is one."""
+        if self.fastest_peer:
+            return ""
+        reasons = {**self.absent, **{name: f"other pixels: {why}" for name, why in self.differing.items()}}
+        whys = [f"{name}: {why}" for name, why in {**reasons, **self.failing}.items()]
+        return "; ".join(whys) or "no other engine is installed"
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        ours = self.seconds[OURS]
+        return {
+            "path": self.subject.path,
+            "transfer_syntax": self.keyword,
+            "shape": list(self.subject.shape),
+            "dtype": self.subject.dtype.name,
+            "photometric_interpretation": self.subject.photometric,
+            "frames": self.subject.frames,
+            "samples": self.subject.samples,
+            "rounds": self.rounds,
+            "decoders": {label: self._entry(label, ours) for label in self.seconds},
+            "fastest_peer": self.fastest_peer,
+            "differing": self.differing,
+            "failing": self.failing,
+            "not_tried": self.absent,
+            "agreement": self.groups,
+            "dcmturbo_alone_against": self.alone,
+            "not_cold": self.cold_reason or None,
+            "not_compared": self.unmeasured or None,
+        }
+
+    def _entry(self, label: str, ours: float) -> dict[str, Any]:
+        timing = self.timings[label]
+        middle = statistics.median(timing.warm)
+        cold = statistics.median(timing.cold) if timing.cold else None
+        return {
+            "engine": timing.engine,
+            "threads": timing.threads,
+            "rounds": len(timing.warm),
+            "milliseconds": significant(middle * 1000),
+            "lowest_milliseconds": significant(min(timing.warm) * 1000),
+            "highest_milliseconds": significant(max(timing.warm) * 1000),
+            "cold_milliseconds": None if cold is None else significant(cold * 1000),
+            "first_milliseconds": None if timing.first is None else significant(timing.first * 1000),
+            "msamples_per_second": significant(self.subject.samples / middle / 1e6),
+            "dcmturbo_times_as_fast": None if label == OURS else significant(middle / ours),
+        }
+
+
+# ---- comparing ---------------------------------------------------------------------------------------
+
+
+def _rescale(path: str) -> tuple[float, float]:
+    import pydicom
+
+    ds = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["RescaleSlope", "RescaleIntercept"])
+    return float(ds.get("RescaleSlope", 1) or 1), float(ds.get("RescaleIntercept", 0) or 0)
+
+
+class _Answers:
+    """dcmturbo's array of a file, in the forms that engines return."""
+
+    def __init__(self, subject: Subject, array: np.ndarray) -> None:
+        self.subject = subject
+        self.array = array
+
+    def difference(self, task: Task, theirs: np.ndarray) -> str:
+        """Return how an engine's array differs, empty if it counts as equal."""
+        ours = self.array
+        if theirs.ndim == ours.ndim + 1 and theirs.shape[0] == 1:
+            theirs = theirs[0]  # a frame axis of one frame
+        if task.rescales and theirs.shape == ours.shape:
+            with contextlib.suppress(Exception):
+                slope, intercept = _rescale(self.subject.path)
+                if (slope, intercept) != (1.0, 0.0):
+                    ours, theirs = ours * slope + intercept, theirs.astype(np.float64)
+        if theirs.shape == ours.shape and theirs.dtype != ours.dtype and theirs.dtype.kind in "iu" + ours.dtype.kind:
+            # Wider cells for the same numbers.
+            wide = np.promote_types(theirs.dtype, ours.dtype)
+            ours, theirs = ours.astype(wide), theirs.astype(wide)
+        found = peers.compare(ours, theirs, lossless=self.subject.lossless)
+        if found and self.subject.photometric.startswith("YBR") and theirs.shape == self.array.shape:
+            raw = dt.decode(self.subject.path, raw=True)
+            if raw.shape == theirs.shape and not peers.compare(raw, theirs, lossless=self.subject.lossless):
+                return "it leaves YBR as it is: other work than turning it into RGB"
+        return found
+
+
+def _compare_all(
+    measured: Measured, tasks: list[Task], array: np.ndarray, clock: Clock, workers: Workers
+) -> list[Task]:
+    """Decode with each engine once; return those that agree with dcmturbo, and note the others."""
+    subject = measured.subject
+    answers = _Answers(subject, array)
+    agreeing: list[Task] = []
+    others: list[tuple[np.ndarray, list[str]]] = []  # answers that differ from dcmturbo's
+    for task in tasks:
+        ours = task.engine == OURS
+        expected = clock.expected(task.engine, subject)
+        if not ours and 4 * expected > max(clock.left, 1.0):
+            measured.absent[task.engine] = f"a decode would take about {expected:.3g} s, which is too long (--seconds)"
+            continue
+        if not ours and array.nbytes > _MOST_BYTES:
+            measured.absent[task.engine] = f"the array is of more than {_MOST_BYTES >> 30} GiB"
+            continue
+        patience = min(max(clock.left, _LEAST_PATIENCE), _MOST_PATIENCE)
+        try:
+            if ours and array.nbytes > _MOST_BYTES:
+                taken, difference = workers.time(task.engine, task.modules, subject.path, 1, patience), ""
+            else:
+                theirs, taken = workers.decode(task.engine, task.modules, subject.path, patience)
+                difference = answers.difference(task, theirs)
+        except EngineError as error:
+            if ours:
+                raise
+            measured.failing[task.engine] = str(error)
+            continue
+        clock.saw(task.engine, subject, taken)
+        if not difference:
+            agreeing.append(task)
+            measured.timings[task.engine] = Timing(task.engine, 1, first=taken)
+            continue
+        if ours:
+            raise EngineError("it gave other pixels in a second process")
+        measured.differing[task.engine] = difference
+        if "leaves YBR" in difference:
+            continue
+        for other, names in others:
+            if not peers.compare(other, theirs, lossless=subject.lossless):
+                names.append(task.engine)
+                break
+        else:
+            others.append((theirs, [task.engine]))
+    measured.groups = [[task.engine for task in agreeing], *(names for _, names in others)]
+    return agreeing
+
+
+# ---- timing ------------------------------------------------------------------------------------------
+
+
+def _pages_in_cache(descriptor: int, size: int) -> int:
+    """Return how many pages of a file the system's cache holds, without reading any (mincore)."""
+    pages = -(-size // mmap.PAGESIZE)
+    found = (ctypes.c_ubyte * pages)()
+    library = ctypes.CDLL(None, use_errno=True)
+    with mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as mapped:
+        start = ctypes.c_char.from_buffer(mapped)
+        failed = library.mincore(ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), found)
+        del start  # or the map cannot be closed
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return sum(byte & 1 for byte in found)
+
+
+def drop_from_cache(path: str) -> str:
+    """Drop a file's pages from the system's cache, and look; return why they are there still, empty if none is."""
+    if not hasattr(os, "posix_fadvise"):
+        return "the system has no call that drops a file from its cache"
+    try:
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            size = os.fstat(file.fileno()).st_size
+            kept = _pages_in_cache(file.fileno(), size) if size else 0
+    except OSError as error:
+        return error.strerror or str(error)
+    except AttributeError:
+        return "the system has no call that tells what its cache holds"
+    return "the system keeps it in its cache" if kept else ""
+
+
+@dataclass
+class _Work:
+    """An engine with a number of threads, in its process."""
+
+    timing: Timing
+    modules: list[str]
+    path: str
+    workers: Workers
+
+    def seconds(self) -> float:
+        """Return the seconds of one decode."""
+        timing = self.timing
+        return self.workers.time(timing.engine, self.modules, self.path, timing.threads, _MOST_PATIENCE)
+
+
+def _time_warm(works: list[_Work], rounds: int | None, seconds: float) -> int:
+    """Let each engine decode in turn, beginning with another one each round; return the rounds done.
+
+    Without `rounds`, an engine that would need all of the time by itself gets one round.
+    """
+    begin = time.perf_counter()
+    done = 0
+    while done < (rounds or _ROUNDS):
+        if rounds is None and done >= _LEAST_ROUNDS and time.perf_counter() - begin > seconds:
+            break
+        first = done % len(works)
+        for work in works[first:] + works[:first]:
+            if rounds or not work.timing.warm or work.timing.warm[0] * _LEAST_ROUNDS < max(seconds, _LEAST_SECONDS):
+                work.timing.warm.append(work.seconds())
+        done += 1
+    return done
+
+
+def _time_cold(measured: Measured, works: list[_Work], seconds: float, clock: Clock) -> None:
+    path = measured.subject.path
+    measured.cold_reason = "it is a URL" if "://" in path else drop_from_cache(path)
+    for done in range(_COLD_ROUNDS):
+        for work in works:
+            if measured.cold_reason or (done and clock.left < 0):
+                return
+            if work.timing.warm[0] * _COLD_ROUNDS > max(seconds, _LEAST_SECONDS):
+                continue
+            measured.cold_reason = drop_from_cache(path)
+            if not measured.cold_reason:
+                work.timing.cold.append(work.seconds())
+
+
+def start(subject: Subject, clock: Clock) -> Measured:
+    """Decode a file with dcmturbo for the first time.
+
+    Raises
+    ------
+    dcmturbo.Error, OSError
+        If dcmturbo does not decode the file.
+    """
+    begin = time.perf_counter()
+    array = dt.decode(subject.path, threads=1)
+    peers.read_every_page(array)
+    taken = time.perf_counter() - begin
+    clock.saw(OURS, subject, taken)
+    return Measured(subject, answer=array)
+
+
+def measure(
+    measured: Measured,
+    *,
+    threads: int,
+    rounds: int | None,
+    seconds: float,
+    cold: bool,
+    clock: Clock,
+    workers: Workers,
+) -> None:
+    """Compare and time all engines on a file that dcmturbo has decoded.
+
+    Parameters
+    ----------
+    measured : Measured
+        From `start`; gets the rest.
+    threads : int
+        What "all threads" means.
+    rounds : int or None
+        How often each engine is called; None for up to 15, as `seconds` allow, and at least 3.
+    seconds : float
+        For the timing of this file.
+    cold : bool
+        Whether to measure with the file out of the system's cache, too.
+    clock : Clock
+    workers : Workers
+        The processes of the engines.
+
+    Raises
+    ------
+    EngineError
+        If an engine does not do again what it has done.
+    """
+    subject = measured.subject
+    tasks, measured.absent = tasks_of(subject)
+    assert measured.answer is not None
+    agreeing = _compare_all(measured, tasks, measured.answer, clock, workers)
+    measured.answer = None  # a view of the file would keep its pages in the cache
+    works = []
+    worth = subject.frames > 1 or subject.samples >= _LARGE_FRAME
+    for task in agreeing:
+        for count in (1, threads) if task.takes_threads and threads > 1 and worth else (1,):
+            timing = Timing(task.engine, count)
+            timing = measured.timings.setdefault(timing.label, timing)
+            works.append(_Work(timing, task.modules, subject.path, workers))
+    measured.rounds = _time_warm(works, rounds, seconds)
+    if cold:
+        _time_cold(measured, works, seconds, clock)
+
+
+# ---- scaling -----------------------------------------------------------------------------------------
+
+
+def _control(threads: int) -> float:
+    """Return how much more several threads hash in the same time than one does: what the machine gives now."""
+    buffer = bytes(1 << 21)
+
+    def several(count: int) -> float:
+        begin = time.perf_counter()
+        others = [threading.Thread(target=lambda: hashlib.sha256(buffer).digest()) for _ in range(count - 1)]
+        for other in others:
+            other.start()
+        hashlib.sha256(buffer).digest()
+        for other in others:
+            other.join()
+        return time.perf_counter() - begin
+
+    return threads * several(1) / several(threads)
+
+
+def thread_counts(workers: int) -> list[int]:
+    """Return 1, 2, 4 ... and the number of workers."""
+    counts = [1]
+    while counts[-1] * 2 < workers:
+        counts.append(counts[-1] * 2)
+    return counts + ([workers] if workers > 1 else [])
+
+
+def scaling(subject: Subject, workers: int, *, rounds: int = 7, seconds: float = 2.0) -> dict[str, Any]:
+    """Time dcmturbo on 1, 2, 4 ... threads, into memory that is there already, with a control beside it.
+
+    Returns
+    -------
+    dict
+        For JSON: how many times as fast as one thread each number of threads is, and how the control did.
+    """
+    out = np.empty(subject.shape, subject.dtype)
+    counts = thread_counts(workers)
+    times: dict[int, list[float]] = {count: [] for count in counts}
+    controls: dict[int, list[float]] = {count: [] for count in counts}
+    begin = time.perf_counter()
+    dt.decode(subject.path, out=out)
+    gc.collect()
+    for done in range(rounds):
+        if done >= 3 and time.perf_counter() - begin > seconds:
+            break
+        for count in counts:
+            controls[count].append(_control(count))
+            start_of_one = time.perf_counter()
+            dt.decode(subject.path, out=out, threads=count)
+            times[count].append(time.perf_counter() - start_of_one)
+    one = statistics.median(times[1])
+    return {
+        "transfer_syntax": subject.syntax.keyword,
+        "path": subject.path,
+        "frames": subject.frames,
+        "points": [
+            {
+                "threads": count,
+                "times_as_fast": significant(one / statistics.median(times[count])),
+                "control": significant(statistics.median(controls[count])),
+            }
+            for count in counts
+        ],
+    }

@@ -1,0 +1,115 @@
+"""benchmarks/: phantoms of the same bits everywhere, tables from records, and a check that can fail."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def benchmarks_on_the_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_tables_and_plots_are_those_of_the_newest_record():
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "report.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_record_is_rendered_the_same_each_time_and_another_one_otherwise():
+    import report
+
+    record = report.all_records()[-1][1]
+    again = json.loads(json.dumps(record))
+    assert report.outputs(record) == report.outputs(again)
+    again["rows"]["codestream-decode"]["results"][0]["ratio"] *= 2
+    changed = report.outputs(again)
+    assert {place.name for place, text in report.outputs(record).items() if changed[place] != text} >= {
+        "README.md",
+        "performance.md",
+        "speed.svg",
+    }
+
+
+@pytest.mark.parametrize("name", ["ct", "mr", "ultrasound", "small", "cr"])
+def test_phantoms_have_their_digests(name):
+    from definitions import DIGESTS, digest, image
+
+    array = image(f"phantom:{name}")
+    assert digest(array) == json.loads(DIGESTS.read_text())[f"phantom:{name}"]
+
+
+def test_phantoms_have_the_noise_that_is_stated():
+    from phantoms import PHANTOMS, Random
+
+    noise = Random(1).noise(400, 500)
+    assert abs(noise.mean()) < 0.01
+    assert noise.std() == pytest.approx(1, rel=0.01)
+    ct = PHANTOMS["ct"].array()
+    air = ct[256, 2:20].astype(float), ct[150:350, 24:32].astype(float)
+    assert np.std(air[1]) == pytest.approx(PHANTOMS["ct"].sigma, rel=0.5)  # clipped at -1024
+    assert not np.array_equal(ct, PHANTOMS["ct"].array(seed=1))
+    assert (PHANTOMS["mr"].array() > 0).mean() > 0.99  # Rician: air is not 0
+
+
+def test_every_definition_has_a_digest_and_every_engine_a_name():
+    import engines
+    from definitions import DEFINITIONS, DIGESTS
+
+    digests = json.loads(DIGESTS.read_text())
+    for row in DEFINITIONS.values():
+        for definition in row:
+            assert definition.kind in engines.KINDS
+            assert len(digests[definition.source]) == 64
+    for engine in engines.modules():
+        assert {"NAME", "PACKAGE", "MODULE"} <= vars(engine).keys()
+        assert any(hasattr(engine, kind) for kind in engines.KINDS)
+
+
+def test_a_wrong_answer_is_not_timed(tmp_path):
+    import workloads
+    from definitions import Definition
+
+    definition = Definition("decode", "phantom:small", "RLELossless")
+    work = workloads.prepare(definition, tmp_path)
+    right = work.array.copy()
+    assert workloads.complaint(definition, work, right) == ""
+    right[3, 4] += 1
+    assert workloads.complaint(definition, work, right) == "other samples"
+    assert workloads.complaint(definition, work, np.stack([right] * 2)) == "shape (2, 64, 64)"
+
+
+def test_what_is_slower_is_found_and_confirmed(monkeypatch):
+    import check
+
+    monkeypatch.setattr(check, "works", lambda names: dict.fromkeys(names))
+    runs = iter([{"a": 1.07, "b": 1.07, "c": 1.05}, {"a": 1.08, "b": 1.01}])
+    monkeypatch.setattr(
+        check, "time_both", lambda trees, given, rounds: {n: r for n, r in next(runs).items() if n in given}
+    )
+    monkeypatch.setattr(
+        check, "instructions", lambda trees, given: {n: ("f", {"a": 1.0, "b": 1.021, "c": 0.9}[n]) for n in given}
+    )
+    found = check.judge((Path("x"), Path("y")), ["a", "b", "c"], 101)
+    assert found["more time"] == ["a"]
+    assert found["more instructions"] == ["b"]
+
+
+def test_callgrind_output_is_read():
+    import callgrind
+
+    function = "dcmturbo::rle::decode(dcmturbo::Fragments const&, dcmturbo::PixelAttributes const&)"
+    profile = callgrind.parse(
+        f"events: Ir\nfn={function}\n0 100\ncfn=inner\ncalls=2 0\n0 900\n0 5\n\nfn=inner\n0 900\ntotals: 1005\n"
+    )
+    assert profile.codec == (function, 1005)
+    assert profile.own == {function: 105, "inner": 900}
+    with pytest.raises(LookupError):
+        _ = callgrind.parse("fn=other\n0 7\n").codec

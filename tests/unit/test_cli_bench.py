@@ -1,0 +1,437 @@
+"""``dcmturbo bench``: engines in processes of their own, compared, timed, and told as tables, CSV and a page."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+import mmap
+import os
+import re
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+import dcmturbo as dt
+from dcmturbo.cli import bench, main, measurement, worker
+from dcmturbo.cli.bench_page import page
+from dcmturbo.cli.bench_table import csv_text
+from dcmturbo.cli.engines import ENGINES, OURS, Task, subject_of, task_of, tasks_of
+from dcmturbo.cli.measurement import Clock, Measured, Timing, drop_from_cache, thread_counts
+from dcmturbo.cli.worker import EngineError, Workers
+
+DATA = Path(str(files("pydicom"))) / "data" / "test_files"
+CT = DATA / "CT_small.dcm"
+RLE = DATA / "SC_rgb_rle_2frame.dcm"
+REPORT = DATA / "reportsi.dcm"
+TRUNCATED = DATA / "MR_truncated.dcm"
+J2K = DATA / "MR_small_jp2klossless.dcm"
+MISSING = {engine.name for engine in ENGINES if engine.missing()}
+
+
+@pytest.fixture
+def call(capsys):
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["bench", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def call_json(call):
+    def call_json(*arguments: object) -> tuple[int, dict]:
+        code, out, _ = call(*arguments, "--json")
+        return code, json.loads(out)
+
+    return call_json
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory) -> dict:
+    """What the command prints of three files."""
+    place = tmp_path_factory.mktemp("bench")
+    with open(place / "out.json", "w") as stream:
+        import contextlib
+
+        with contextlib.redirect_stdout(stream):
+            code = main(["bench", *map(str, (RLE, CT, J2K)), "--rounds", "3", "--threads", "2", "--json"])
+    assert code == 0
+    return json.loads((place / "out.json").read_text())
+
+
+# ---- what is measured -------------------------------------------------------------------------------
+
+
+def test_json(document):
+    rle, ct, j2k = document["files"]
+    assert rle["rounds"] == 3
+    assert {"dcmturbo", "dcmturbo, 2 threads", "pydicom", "imagecodecs"} <= rle["decoders"].keys()
+    assert {"dcmturbo", "pydicom"} <= ct["decoders"].keys()
+    assert "imagecodecs" in j2k["decoders"]
+    for file in document["files"]:
+        for decoder in file["decoders"].values():
+            assert 0 < decoder["lowest_milliseconds"] <= decoder["milliseconds"] <= decoder["highest_milliseconds"]
+            # Both are rounded to four digits.
+            speed = file["samples"] / decoder["milliseconds"] / 1000
+            assert decoder["msamples_per_second"] == pytest.approx(speed, rel=2e-3)
+            assert decoder["rounds"] == 3
+            if file["not_cold"] is None:
+                assert decoder["cold_milliseconds"] > 0
+        assert file["agreement"][0][0] == OURS
+        assert file["decoders"][file["fastest_peer"]]["milliseconds"] == min(
+            d["milliseconds"] for d in file["decoders"].values() if d["engine"] != OURS and d["threads"] == 1
+        )
+    assert document["method"]["rounds"] == {"asked": 3, "least": 3, "most": 3}
+    assert document["method"]["not_measured"]
+    assert document["versions"]["pydicom"] == pydicom.__version__
+    assert [group["transfer_syntax"] for group in document["by_transfer_syntax"]] == [
+        "RLELossless",
+        "ExplicitVRLittleEndian",
+        "JPEG2000Lossless",
+    ]
+
+
+def test_every_engine_ran_or_has_a_reason(document):
+    names = {engine["name"] for engine in document["engines"]}
+    assert {OURS, "pydicom", "imagecodecs", "GDCM", "SimpleITK", "dicomsdl", "pydcm"} <= names
+    assert {"pydicom+pylibjpeg", "pydicom+gdcm", "pydicom+pillow", "pydicom+pyjpegls"} <= names
+    for engine in document["engines"]:
+        assert engine["files"] or engine["missing"] or engine["not_timed"] or engine["name"].startswith("pydicom+")
+        assert (engine["name"] in MISSING) <= bool(engine["missing"])
+        if engine["files"]:
+            assert engine["version"]
+            assert document["imports"][engine["name"]] > 0
+
+
+@pytest.mark.parametrize("by", ["file", "syntax"])
+def test_for_people(call, by):
+    code, out, err = call(RLE, CT, "--rounds", "3", "--by", by)
+    assert (code, err) == (0, "")
+    for text in (
+        "RLELossless",
+        "pydicom",
+        "Msamples/s",
+        "interleaved",
+        "medians of 3 rounds",
+        "not measured",
+        "geometric mean",
+        "cold",
+    ):
+        assert text in out
+
+
+def test_a_wrong_answer_of_ours_is_told_and_not_ranked(call, call_json, monkeypatch):
+    genuine = dt.decode
+
+    def wrong(*arguments, **options):
+        array = genuine(*arguments, **options).copy()
+        array[0, 0] += 1
+        return array
+
+    monkeypatch.setattr(measurement.dt, "decode", wrong)
+    code, _, err = call(CT, "--rounds", "1")
+    assert code == 1  # the engines are processes: there, ours gave other pixels
+    assert "other pixels in a second process" in err
+
+
+def test_engines_that_differ_are_named_and_not_ranked(call_json, call):
+    if "dicomsdl" in MISSING:
+        pytest.skip("dicomsdl is not installed")
+    # dicomsdl takes 32 allocated bits for 16 here.
+    code, found = call_json(DATA / "rtdose.dcm", "--rounds", "1")
+    assert code == 0
+    (file,) = found["files"]
+    assert "samples differ" in file["differing"]["dicomsdl"]
+    assert "dicomsdl" not in file["decoders"]
+    assert [one["path"] for one in found["disagreements"]] == [str(DATA / "rtdose.dcm")]
+    assert "samples differ" in page(found)
+    assert "other pixels" in call(DATA / "rtdose.dcm", "--rounds", "1")[1]
+
+
+def _measured(groups: list[list[str]]) -> Measured:
+    measured = Measured(subject_of(str(CT)), groups=groups)
+    measured.timings = {name: Timing(name, 1, warm=[k + 1.0]) for k, name in enumerate([OURS, *groups[0][1:]])}
+    return measured
+
+
+def test_ours_alone_against_several_is_not_ranked():
+    assert _measured([[OURS], ["a", "b"], ["c"]]).alone == ["a", "b"]
+    assert _measured([[OURS], ["a"], ["b"]]).alone == []
+    together = _measured([[OURS, "c"], ["a", "b"]])
+    assert together.alone == []
+    assert together.ratio == 2.0
+    together.groups = [[OURS], ["a", "b"]]
+    assert together.ratio is None
+
+
+def test_colour_that_an_engine_leaves_as_it_is_counts_as_other_work():
+    path = DATA / "SC_rgb_dcmtk_+eb+cy+n2.dcm"
+    subject = subject_of(str(path))
+    answers = measurement._Answers(subject, dt.decode(path))
+    task = Task("x", lambda threads: None)
+    assert answers.difference(task, dt.decode(path)) == ""
+    assert "leaves YBR" in answers.difference(task, dt.decode(path, raw=True))
+
+
+def test_rescaled_and_wider_answers_are_compared_for_what_they_are():
+    subject = subject_of(str(CT))  # RescaleIntercept -1024
+    ours = dt.decode(CT)
+    answers = measurement._Answers(subject, ours)
+    plain, rescaling = Task("x", lambda threads: None), Task("x", lambda threads: None, rescales=True)
+    wider = ours.astype(np.int32)
+    assert answers.difference(rescaling, (wider - 1024)[np.newaxis]) == ""
+    assert "differ" in answers.difference(rescaling, wider)
+    assert answers.difference(plain, wider) == ""
+    assert "differ" in answers.difference(plain, wider - 1024)
+    assert "shape" in answers.difference(plain, ours[:5])
+
+
+def test_cold_means_that_the_system_has_forgotten_the_file(tmp_path):
+    place = tmp_path / "a.bin"
+    place.write_bytes(bytes(1 << 20))
+    os.sync()
+    with open(place, "rb") as held:
+        assert measurement._pages_in_cache(held.fileno(), 1 << 20) == (1 << 20) // mmap.PAGESIZE
+        why = drop_from_cache(str(place))
+        kept = measurement._pages_in_cache(held.fileno(), 1 << 20)
+        # tmpfs and some containers keep it: then that is what is said.
+        assert (why == "") == (kept == 0)
+        mapped = np.memmap(place, mode="r")
+        assert mapped.max() == 0
+        assert drop_from_cache(str(place)) == "the system keeps it in its cache"  # a map holds the pages
+        del mapped
+    assert drop_from_cache(str(tmp_path / "absent")) == "No such file or directory"
+
+
+# ---- the processes ----------------------------------------------------------------------------------
+
+
+def test_an_engine_that_ends_its_process_is_named_and_another_process_made(monkeypatch):
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
+        "from dcmturbo.cli import engines, worker\n"
+        "import os, signal\n"
+        "genuine = worker._Engine.run\n"
+        "def run(self, request):\n"
+        "    if 'rle' in request['path']:\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    if 'MR' in request['path']:\n"
+        "        time.sleep(30)\n"
+        "    return genuine(self, request)\n"
+        "worker._Engine.run = run\n"
+        "serve(sys.argv[1], taken)\n"
+    )
+    monkeypatch.setattr(worker, "_PROGRAM", program)
+    with Workers() as workers:
+        array, seconds = workers.decode(OURS, ["dcmturbo"], str(CT), 30.0)
+        assert np.array_equal(array, dt.decode(CT))
+        assert seconds > 0
+        with pytest.raises(EngineError, match=r"ended its process with this file \(SIGSEGV\)"):
+            workers.time(OURS, ["dcmturbo"], str(RLE), 1, 30.0)
+        assert workers.time(OURS, ["dcmturbo"], str(CT), 1, 30.0) > 0
+        with pytest.raises(EngineError, match=r"not done after 0\.2 s"):
+            workers.time(OURS, ["dcmturbo"], str(J2K), 1, 0.2)
+        assert workers.time(OURS, ["dcmturbo"], str(CT), 1, 30.0) > 0
+        with pytest.raises(EngineError, match="No such file"):
+            workers.time(OURS, ["dcmturbo"], str(DATA / "absent"), 1, 30.0)
+        (one,) = workers._workers.values()
+        assert workers.import_seconds[OURS] > 0
+    assert one.process.poll() is not None
+
+
+def test_every_installed_engine_gives_the_pixels_of_a_ct():
+    tasks, reasons = tasks_of(subject_of(str(CT)))
+    names = {task.engine for task in tasks}
+    assert names | set(reasons) >= {OURS, "pydicom", *(engine.name for engine in ENGINES)}
+    assert not names & set(reasons)
+    assert reasons["imagecodecs"] == "it decodes codestreams, and has no reader of this transfer syntax"
+    answers = measurement._Answers(subject_of(str(CT)), dt.decode(CT))
+    for task in tasks:
+        assert answers.difference(task, task.decode(1)) == "", task.engine
+        assert task_of(subject_of(str(CT)), task.engine).engine == task.engine
+    with pytest.raises(LookupError):
+        task_of(subject_of(str(CT)), "pydicom+nothing")
+
+
+# ---- which files, and how long ----------------------------------------------------------------------
+
+
+def test_the_order_takes_one_of_each_transfer_syntax_in_turn(tmp_path):
+    names = [CT, *[DATA / "JPEG2000.dcm"] * 2]
+    for k, source in enumerate([*[CT] * 5, *names[1:]]):
+        (tmp_path / f"{k}.dcm").write_bytes(source.read_bytes())
+    from dcmturbo.cli.inputs import Input
+
+    found = [(Input(str(p), p.name, p.name == "6.dcm"), subject_of(str(p))) for p in sorted(tmp_path.iterdir())]
+    order = [Path(subject.path).name for subject in bench._order(found)]
+    assert order == ["6.dcm", "0.dcm", "5.dcm", "4.dcm", "2.dcm", "1.dcm", "3.dcm"]
+    assert sorted(bench._spread(11)) == list(range(11))
+
+
+def test_the_time_is_kept_and_what_it_left_out_is_told(call_json, tmp_path):
+    for k in range(40):
+        (tmp_path / f"{k}.dcm").write_bytes(CT.read_bytes())
+    begin = time.monotonic()
+    code, found = call_json(tmp_path, "--seconds", "0.5")
+    assert code == 0
+    assert time.monotonic() - begin < 25  # with processes to start on a busy machine
+    assert 1 <= len(found["files"]) < 40
+    left = 40 - len(found["files"])
+    (told,) = [text for text in found["method"]["not_measured"] if "for want of time" in text]
+    assert told.startswith(f"{left} more files")
+    assert f"{left} ExplicitVRLittleEndian" in told
+
+
+def test_a_clock_expects_what_it_saw():
+    clock, subject = Clock(None), subject_of(str(CT))
+    assert clock.left == float("inf")
+    clock.saw("a", subject, 2.0)
+    assert clock.expected("a", subject) == pytest.approx(2.0)
+    assert clock.expected("b", subject) == subject.samples / 20e6
+    assert thread_counts(1) == [1]
+    assert thread_counts(6) == [1, 2, 4, 6]
+    assert thread_counts(8) == [1, 2, 4, 8]
+
+
+def test_of_many_files_every_so_many_are_looked_at(call_json, tmp_path, monkeypatch):
+    for k in range(9):
+        (tmp_path / f"{k}.dcm").write_bytes(CT.read_bytes())
+    monkeypatch.setattr(bench, "_MOST_HEADERS", 3)
+    code, found = call_json(tmp_path, "--rounds", "1", "--no-cold")
+    assert code == 0
+    assert [Path(file["path"]).name for file in found["files"]] == ["0.dcm", "6.dcm", "3.dcm"]
+    assert found["skipped"]["not_looked_at"] == 6
+    assert "6 files of folders, which were not looked at" in found["method"]["not_measured"]
+    assert "cold files (--no-cold)" in found["method"]["not_measured"]
+    assert found["files"][0]["decoders"][OURS]["cold_milliseconds"] is None
+
+
+def test_of_a_folder(call, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(CT.read_bytes())
+    (tmp_path / "b.dcm").write_bytes(REPORT.read_bytes())
+    code, out, err = call(tmp_path, "--rounds", "1")
+    assert (code, err) == (0, "")
+    assert "1 without pixel data" in out
+
+
+def test_a_damaged_file_is_an_error_and_the_others_are_measured(call, call_json, tmp_path):
+    damaged = tmp_path / "damaged.dcm"
+    data = bytearray(J2K.read_bytes())
+    place = data.index(b"\xff\x4f\xff\x51")
+    data[place + 40 : place + 400] = bytes(360)
+    damaged.write_bytes(data)
+    code, found = call_json(damaged, CT, "--rounds", "1")
+    assert code == 1
+    assert [file["path"] for file in found["files"]] == [str(CT)]
+    assert [failure["path"] for failure in found["failed"]] == [str(damaged)]
+    code, out, err = call(damaged, "--rounds", "1")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"dcmturbo: error: {damaged}: ")
+    assert err.count("\n") == 1
+
+
+# ---- files written ----------------------------------------------------------------------------------
+
+
+def test_csv(document):
+    rows = list(csv.DictReader(io.StringIO(csv_text(document))))
+    timed = [row for row in rows if row["state"] == "timed"]
+    assert len(timed) == sum(len(file["decoders"]) for file in document["files"])
+    assert {row["engine"] for row in rows} >= {OURS, "pydicom", "imagecodecs", *MISSING}
+    for row in rows:
+        assert (row["state"] == "timed") == bool(row["milliseconds"]) == (not row["reason"])
+    assert rows[0]["shape"] == "2x100x100x3"
+
+
+def test_the_page_needs_nothing_else_and_is_the_same_each_time(document):
+    text = page(document)
+    assert text == page(copy.deepcopy(document))
+    assert text == page(json.loads(json.dumps(document)))
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?:|<script""", text)
+    for heading in (
+        "Speed by transfer syntax",
+        "Several threads",
+        "Disagreements",
+        "Not measured",
+        "prefers-color-scheme",
+    ):
+        assert heading in text
+    assert text.count("<svg") >= len(document["by_transfer_syntax"])
+    import xml.etree.ElementTree as ElementTree
+
+    for chart in re.findall(r"<svg.*?</svg>", text, flags=re.S):
+        ElementTree.fromstring(chart)
+
+
+def test_the_page_escapes_what_files_are_named(document):
+    other = copy.deepcopy(document)
+    other["disagreements"] = [
+        {
+            "path": "<script>alert(1)</script>\x1b[31m",
+            "transfer_syntax": "x",
+            "agreement": [[OURS], ["a", "b"]],
+            "differing": {"a": "<b>"},
+            "dcmturbo_alone_against": ["a", "b"],
+        }
+    ]
+    text = page(other)
+    assert "<script>" not in text
+    assert "\x1b" not in text
+    assert "Look into" in text
+
+
+def test_the_page_draws_curves(document):
+    other = copy.deepcopy(document)
+    points = [{"threads": n, "times_as_fast": 0.9 * n, "control": 1.0 * n} for n in (1, 2, 4)]
+    other["scaling"] = [{"transfer_syntax": f"S{k}", "path": "x", "frames": 1, "points": points} for k in range(10)]
+    text = page(other)
+    assert text.count("<circle") == 3 * 8  # seven curves, and the control's
+    assert "S9" in text  # in the table all the same
+
+
+def test_files_are_written_and_read_again(call, document, tmp_path):
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(document))
+    html, table = tmp_path / "new" / "a.html", tmp_path / "a.csv"
+    code, out, err = call("--record", record, "--html", html, "--csv", table)
+    assert (code, err) == (0, "")
+    assert "written:" in out
+    assert html.read_text() == page(document)
+    assert table.read_text() == csv_text(document)
+    code, again, _ = call("--record", record, "--json")
+    assert code == 0
+    assert json.loads(again)["files"] == document["files"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"command": "bench"}', "null"])
+def test_a_record_that_is_none(call, tmp_path, text):
+    place = tmp_path / "x.json"
+    place.write_text(text)
+    code, out, err = call("--record", place)
+    assert (code, out) == (1, "")
+    assert "it is not what this version of dcmturbo bench prints" in err
+    assert call("--record", tmp_path / "absent.json")[0] == 1
+
+
+def test_an_input_is_not_written_over(call, tmp_path):
+    place = tmp_path / "a.dcm"
+    place.write_bytes(CT.read_bytes())
+    code, _, err = call(place, "--html", place)
+    assert code == 2
+    assert "is an input itself" in err
+    assert place.read_bytes() == CT.read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_1(call, document, tmp_path):
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(document))
+    code, _, err = call("--record", record, "--html", record / "a.html")
+    assert code == 1
+    assert "cannot write" in err
