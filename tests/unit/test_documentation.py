@@ -46,7 +46,8 @@ def test_every_public_name_is_documented():
 
 
 @pytest.mark.parametrize(
-    "name", ["decode", "decode_series", "decode_frame", "decode_components", "probe", "encode_frame", "open"]
+    "name",
+    ["decode", "decode_series", "decode_frame", "decode_components", "probe", "encode_frame", "open", "transcode"],
 )
 def test_public_functions_document_results_and_errors(name):
     text = getattr(dt, name).__doc__
