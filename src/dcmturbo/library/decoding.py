@@ -11,6 +11,7 @@ import numpy as np
 from dcmturbo.errors import DecodeError
 from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
 from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
+from dcmturbo.library.openjph import load_openjph
 
 __all__ = ["decode", "decode_rle", "inflate", "reconstruct_jpeg"]
 
@@ -222,7 +223,7 @@ def _decode_jpeg2000(data: Buffer, header: Header, out: Array | None) -> Array:
 def _decode_htj2k(data: Buffer, header: Header, out: Array | None) -> Array:
     _refuse_subsampled(header, "HTJ2K")
     with translated("HTJ2K (OpenJPH)", DecodeError), FORGOTTEN_ERRORS.raised():
-        samples: Array = load_imagecodecs().htj2k_decode(_codestream(data, header), planar=False, out=out)
+        samples: Array = load_openjph().htj2k_decode(_codestream(data, header), planar=False, out=out)
     return samples
 
 

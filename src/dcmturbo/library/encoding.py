@@ -12,6 +12,7 @@ import numpy as np
 from dcmturbo.errors import EncodeError
 from dcmturbo.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
 from dcmturbo.library.decoding import reconstruct_jpeg
+from dcmturbo.library.openjph import load_openjph
 
 __all__ = ["deflate", "encode", "encodes", "option_names"]
 
@@ -321,7 +322,7 @@ def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
 
     def encode_at(step: float) -> bytes:
         encoded = bytearray(
-            load_imagecodecs().htj2k_encode(
+            load_openjph().htj2k_encode(
                 samples,
                 step if lossy else None,
                 rgb=transform,

@@ -1,0 +1,51 @@
+"""OpenJPH, used once by one thread before several use it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import ModuleType
+
+import numpy as np
+
+from dcmturbo.library.common import Array, load_imagecodecs
+
+__all__ = ["load_openjph"]
+
+_lock = threading.Lock()
+_ready = False
+
+
+def load_openjph() -> ModuleType:
+    """Import `imagecodecs`, whose `htj2k_encode` and `htj2k_decode` then may run on several threads.
+
+    Measured on 2026.3.6 (OpenJPH 0.26.3): its tables are made at the first use, and a second thread that
+    arrives meanwhile reads half of them. Of processes whose first two frames are encoded by two threads at
+    once, one in a hundred writes a frame with wrong pixels, without an error.
+    """
+    global _ready
+    imagecodecs = load_imagecodecs()
+    if not _ready:
+        with _lock:
+            if not _ready:
+                for shape in ((4, 4), (4, 4, 3)):
+                    for reversible in (True, False):
+                        _use(imagecodecs, np.zeros(shape, np.uint16), reversible)
+                _ready = True
+    return imagecodecs
+
+
+def _use(imagecodecs: ModuleType, samples: Array, reversible: bool) -> None:
+    encoded = imagecodecs.htj2k_encode(
+        samples, None if reversible else 0.01, rgb=samples.ndim == 3, planar=False, reversible=reversible
+    )
+    imagecodecs.htj2k_decode(encoded, planar=False)
+
+
+def _after_fork() -> None:
+    # Another thread may have held it; it is not in the child to leave it.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
