@@ -26,7 +26,7 @@ import record as records
 import transcoding
 import workloads
 from data import attributes, frame_of, multi_frame, wg04
-from measure import CONTROL_FLOOR, geometric_mean, interleaved, median
+from measure import CONTROL_FLOOR, geometric_mean, interleaved, median, scaling_over_control
 
 import dcmturbo as dt
 
@@ -186,20 +186,15 @@ def scaling(rounds: int) -> list[Row]:
         for name in ("CT1_RLE", "CT1_J2KR", "CT1_JPLL", "CT1_JLSL"):
             path = multi_frame(wg04(name.split("_")[1])[0], 64, Path(folder) / name)
             out = dt.decode(path)
-            times, facts = interleaved(
-                {
-                    "one": lambda p=path, o=out: dt.decode(p, threads=1, out=o),
-                    "two": lambda p=path, o=out: dt.decode(p, threads=2, out=o),
-                },
+            found = scaling_over_control(
+                lambda p=path, o=out: dt.decode(p, threads=1, out=o),
+                lambda p=path, o=out: dt.decode(p, threads=2, out=o),
                 rounds,
-                two_threads=True,
+                repeat=1,
                 most_rounds=4 * rounds,
                 control_floor=OPTIONS.control,
             )
-            scale = median(times["one"]) / median(times["two"])
-            rows.append(
-                {"file": name, "scaling": scale, "over control": scale / facts.get("control", float("nan")), **facts}
-            )
+            rows.append({"file": name, **found})
     return rows
 
 

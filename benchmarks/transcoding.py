@@ -115,10 +115,7 @@ def throughput(rounds: int, control: float, files: int = 200) -> list[Row]:
         raise SystemExit("gdcmconv is not installed (apt-get install libgdcm-tools)")
     with _folder() as folder:
         source = folder / "source"
-        source.mkdir()
-        kinds = wg04("JPLL")
-        for i in range(files):
-            shutil.copy(kinds[i % len(kinds)], source / f"{i:03}.dcm")
+        kinds = _jpeg_lossless(source, files)
         works: dict[str, Callable[[], None]] = {
             "ours": lambda: _archive(source, folder / "ours", "HTJ2KLossless", files),
             "gdcmconv": lambda: _two_processes([program, "--j2k"], source, folder / "theirs"),
@@ -136,6 +133,15 @@ def throughput(rounds: int, control: float, files: int = 200) -> list[Row]:
                 **facts,
             }
         ]
+
+
+def _jpeg_lossless(folder: Path, files: int) -> list[Path]:
+    """Fill a folder with WG-04's images in JPEG Lossless, in turn; return the images."""
+    folder.mkdir()
+    kinds = wg04("JPLL")
+    for i in range(files):
+        shutil.copy(kinds[i % len(kinds)], folder / f"{i:03}.dcm")
+    return kinds
 
 
 def _pixel_bytes(path: Path) -> int:
@@ -176,10 +182,7 @@ def cluster(rounds: int, control: float) -> list[Row]:
     files = 200
     with _folder() as folder:
         source = folder / "source"
-        source.mkdir()
-        kinds = wg04("JPLL")
-        for i in range(files):
-            shutil.copy(kinds[i % len(kinds)], source / f"{i:03}.dcm")
+        _jpeg_lossless(source, files)
         with _cluster(folder) as address:
             works: dict[str, Callable[[], None]] = {
                 "local": lambda: _archive(source, folder / "local", "HTJ2KLossless", files),

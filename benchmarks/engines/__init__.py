@@ -4,6 +4,7 @@ A module has NAME, PACKAGE and MODULE, and one function for each kind of work th
 and returns a function that does it once, or raises NotImplementedError with the reason why it does not:
 ``decode`` (a codestream in memory to samples), ``encode`` (samples to a codestream), ``path`` (a file to the array of
 all frames), ``series`` (files to one array), ``access`` (one frame of a file), ``transcode`` (a file to a file).
+Modules whose names begin with an underscore are what engines share.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Work:
 
 def modules() -> list[ModuleType]:
     """Return all engines, dcmturbo first."""
-    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_"))
     names.sort(key=lambda name: name != OURS)
     return [importlib.import_module(f"{__name__}.{name}") for name in names]
 

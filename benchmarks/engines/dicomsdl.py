@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from dcmturbo.cli.engines import ENGINES, Task, subject_of
-from engines import Work
+from engines import Work, _files
 
 NAME, PACKAGE, MODULE = "dicomsdl", "dicomsdl", "dicomsdl"
-
-
-def _task(path: object) -> Task:
-    engine = next(engine for engine in ENGINES if engine.name == NAME)
-    return engine.task(subject_of(str(path)))
-
-
-def path(work: Work) -> Callable[[], np.ndarray]:
-    task = _task(work.path)
-    return lambda: task.decode(1)
-
-
-def series(work: Work) -> Callable[[], np.ndarray]:
-    tasks = [_task(path) for path in work.paths]
-    return lambda: np.stack([np.squeeze(task.decode(1)) for task in tasks])
+path = partial(_files.path, NAME)
+series = partial(_files.series, NAME)
 
 
 def access(work: Work) -> Callable[[], np.ndarray]:
-    import contextlib
-
     import dicomsdl
 
     def frame() -> np.ndarray:

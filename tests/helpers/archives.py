@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import dcmturbo as dt
+from dcmturbo.transcoding.manifest import Manifest
 from helpers.dicom_writer import EXPLICIT, dicom_file, encapsulated_file, native_file
 from helpers.samples import smooth
 
@@ -56,3 +57,13 @@ def tree(folder: Path) -> dict[str, bytes]:
 def same_pixels(first: object, second: object) -> bool:
     ours, theirs = (dt.decode(one, raw=True, unused_bits="keep") for one in (first, second))
     return ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+
+
+def rows_of(manifest):
+    with Manifest(str(manifest), write=False) as opened:
+        return {Path(row.destination).name: row for row in opened.rows()}
+
+
+def is_transcoded(path, source):
+    with dt.open(path) as opened:
+        return opened.transfer_syntax == TARGET_UID and same_pixels(path, source)

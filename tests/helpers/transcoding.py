@@ -12,6 +12,8 @@ import numpy as np
 import pydicom
 
 import dcmturbo as dt
+from helpers.dicom_writer import native_file
+from helpers.samples import smooth
 
 LOSSLESS_TARGETS = (
     "ImplicitVRLittleEndian",
@@ -169,3 +171,40 @@ def _collect(ds: pydicom.Dataset, path: str, big_endian: bool, found: dict[str, 
 
 def read(path: Path | str) -> bytes:
     return Path(path).read_bytes()
+
+
+def grey(shape=(12, 10), dtype="uint16", bits=12, frames=None, **module) -> bytes:
+    """A native object of smooth frames."""
+    array = np.stack([smooth(shape, dtype, bits=bits, seed=k) for k in range(frames or 1)])
+    size = np.dtype(dtype).itemsize * 8
+    module = {
+        "rows": shape[0],
+        "columns": shape[1],
+        "bits_allocated": size,
+        "bits_stored": bits,
+        "frames": frames,
+    } | module
+    module.setdefault("signed", int(np.dtype(dtype).kind == "i"))
+    if len(shape) == 3:
+        module |= {"samples": 3, "planar": module.get("planar", 0)}
+    return native_file(array.tobytes(), **module)
+
+
+def transcoded(source, syntax, **options) -> tuple[bytes, dt.TranscodeResult]:
+    to = io.BytesIO()
+    options.setdefault("threads", 1)
+    result = dt.transcode(source, to, syntax, **options)
+    return to.getvalue(), result
+
+
+def same_cells(a, b) -> bool:
+    one, other = pixels(a), pixels(b)
+    return not isinstance(one, str) and one.dtype == other.dtype and np.array_equal(one, other)
+
+
+def value(data: bytes, tag: int) -> bytes | None:
+    """The value of an element of the top level, explicit VR."""
+    for found, whole in elements(split(data)[2]):
+        if found == tag:
+            return whole[12:] if whole[4:6] in (b"OB", b"OW", b"OV", b"SQ", b"UN") else whole[8:]
+    return None

@@ -24,7 +24,7 @@ from dcmturbo.cli.transcode_progress import describe, remaining_seconds
 from dcmturbo.transcoding.archive_result import Progress
 from dcmturbo.transcoding.manifest import NAME
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture

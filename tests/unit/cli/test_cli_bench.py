@@ -10,12 +10,12 @@ import mmap
 import os
 import re
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from helpers.command_line import CT, DATA, J2K, REPORT, RLE
 
 import dcmturbo as dt
 from dcmturbo.cli import bench, main, measurement, worker
@@ -25,33 +25,7 @@ from dcmturbo.cli.engines import ENGINES, OURS, Task, subject_of, task_of, tasks
 from dcmturbo.cli.measurement import Clock, Measured, Timing, drop_from_cache, thread_counts
 from dcmturbo.cli.worker import EngineError, Workers
 
-DATA = Path(str(files("pydicom"))) / "data" / "test_files"
-CT = DATA / "CT_small.dcm"
-RLE = DATA / "SC_rgb_rle_2frame.dcm"
-REPORT = DATA / "reportsi.dcm"
-TRUNCATED = DATA / "MR_truncated.dcm"
-J2K = DATA / "MR_small_jp2klossless.dcm"
 MISSING = {engine.name for engine in ENGINES if engine.missing()}
-
-
-@pytest.fixture
-def call(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main(["bench", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
-def call_json(call):
-    def call_json(*arguments: object) -> tuple[int, dict]:
-        code, out, _ = call(*arguments, "--json")
-        return code, json.loads(out)
-
-    return call_json
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +87,7 @@ def test_every_engine_ran_or_has_a_reason(document):
 
 @pytest.mark.parametrize("by", ["file", "syntax"])
 def test_for_people(call, by):
-    code, out, err = call(RLE, CT, "--rounds", "3", "--by", by)
+    code, out, err = call("bench", RLE, CT, "--rounds", "3", "--by", by)
     assert (code, err) == (0, "")
     for text in (
         "RLELossless",
@@ -137,7 +111,7 @@ def test_a_wrong_answer_of_ours_is_told_and_not_ranked(call, call_json, monkeypa
         return array
 
     monkeypatch.setattr(measurement.dt, "decode", wrong)
-    code, _, err = call(CT, "--rounds", "1")
+    code, _, err = call("bench", CT, "--rounds", "1")
     assert code == 1  # the engines are processes: there, ours gave other pixels
     assert "other pixels in a second process" in err
 
@@ -146,14 +120,14 @@ def test_engines_that_differ_are_named_and_not_ranked(call_json, call):
     if "dicomsdl" in MISSING:
         pytest.skip("dicomsdl is not installed")
     # dicomsdl takes 32 allocated bits for 16 here.
-    code, found = call_json(DATA / "rtdose.dcm", "--rounds", "1")
+    code, found = call_json("bench", DATA / "rtdose.dcm", "--rounds", "1")
     assert code == 0
     (file,) = found["files"]
     assert "samples differ" in file["differing"]["dicomsdl"]
     assert "dicomsdl" not in file["decoders"]
     assert [one["path"] for one in found["disagreements"]] == [str(DATA / "rtdose.dcm")]
     assert "samples differ" in page(found)
-    assert "other pixels" in call(DATA / "rtdose.dcm", "--rounds", "1")[1]
+    assert "other pixels" in call("bench", DATA / "rtdose.dcm", "--rounds", "1")[1]
 
 
 def _measured(groups: list[list[str]]) -> Measured:
@@ -279,7 +253,7 @@ def test_the_time_is_kept_and_what_it_left_out_is_told(call_json, tmp_path):
     for k in range(40):
         (tmp_path / f"{k}.dcm").write_bytes(CT.read_bytes())
     begin = time.monotonic()
-    code, found = call_json(tmp_path, "--seconds", "0.5")
+    code, found = call_json("bench", tmp_path, "--seconds", "0.5")
     assert code == 0
     assert time.monotonic() - begin < 25  # with processes to start on a busy machine
     assert 1 <= len(found["files"]) < 40
@@ -304,7 +278,7 @@ def test_of_many_files_every_so_many_are_looked_at(call_json, tmp_path, monkeypa
     for k in range(9):
         (tmp_path / f"{k}.dcm").write_bytes(CT.read_bytes())
     monkeypatch.setattr(bench, "_MOST_HEADERS", 3)
-    code, found = call_json(tmp_path, "--rounds", "1", "--no-cold")
+    code, found = call_json("bench", tmp_path, "--rounds", "1", "--no-cold")
     assert code == 0
     assert [Path(file["path"]).name for file in found["files"]] == ["0.dcm", "6.dcm", "3.dcm"]
     assert found["skipped"]["not_looked_at"] == 6
@@ -316,7 +290,7 @@ def test_of_many_files_every_so_many_are_looked_at(call_json, tmp_path, monkeypa
 def test_of_a_folder(call, tmp_path):
     (tmp_path / "a.dcm").write_bytes(CT.read_bytes())
     (tmp_path / "b.dcm").write_bytes(REPORT.read_bytes())
-    code, out, err = call(tmp_path, "--rounds", "1")
+    code, out, err = call("bench", tmp_path, "--rounds", "1")
     assert (code, err) == (0, "")
     assert "1 without pixel data" in out
 
@@ -327,11 +301,11 @@ def test_a_damaged_file_is_an_error_and_the_others_are_measured(call, call_json,
     place = data.index(b"\xff\x4f\xff\x51")
     data[place + 40 : place + 400] = bytes(360)
     damaged.write_bytes(data)
-    code, found = call_json(damaged, CT, "--rounds", "1")
+    code, found = call_json("bench", damaged, CT, "--rounds", "1")
     assert code == 1
     assert [file["path"] for file in found["files"]] == [str(CT)]
     assert [failure["path"] for failure in found["failed"]] == [str(damaged)]
-    code, out, err = call(damaged, "--rounds", "1")
+    code, out, err = call("bench", damaged, "--rounds", "1")
     assert (code, out) == (1, "")
     assert err.startswith(f"dcmturbo: error: {damaged}: ")
     assert err.count("\n") == 1
@@ -400,12 +374,12 @@ def test_files_are_written_and_read_again(call, document, tmp_path):
     record = tmp_path / "record.json"
     record.write_text(json.dumps(document))
     html, table = tmp_path / "new" / "a.html", tmp_path / "a.csv"
-    code, out, err = call("--record", record, "--html", html, "--csv", table)
+    code, out, err = call("bench", "--record", record, "--html", html, "--csv", table)
     assert (code, err) == (0, "")
     assert "written:" in out
     assert html.read_text() == page(document)
     assert table.read_text() == csv_text(document)
-    code, again, _ = call("--record", record, "--json")
+    code, again, _ = call("bench", "--record", record, "--json")
     assert code == 0
     assert json.loads(again)["files"] == document["files"]
 
@@ -414,16 +388,16 @@ def test_files_are_written_and_read_again(call, document, tmp_path):
 def test_a_record_that_is_none(call, tmp_path, text):
     place = tmp_path / "x.json"
     place.write_text(text)
-    code, out, err = call("--record", place)
+    code, out, err = call("bench", "--record", place)
     assert (code, out) == (1, "")
     assert "it is not what this version of dcmturbo bench prints" in err
-    assert call("--record", tmp_path / "absent.json")[0] == 1
+    assert call("bench", "--record", tmp_path / "absent.json")[0] == 1
 
 
 def test_an_input_is_not_written_over(call, tmp_path):
     place = tmp_path / "a.dcm"
     place.write_bytes(CT.read_bytes())
-    code, _, err = call(place, "--html", place)
+    code, _, err = call("bench", place, "--html", place)
     assert code == 2
     assert "is an input itself" in err
     assert place.read_bytes() == CT.read_bytes()
@@ -432,6 +406,6 @@ def test_an_input_is_not_written_over(call, tmp_path):
 def test_a_place_that_cannot_be_written_is_1(call, document, tmp_path):
     record = tmp_path / "record.json"
     record.write_text(json.dumps(document))
-    code, _, err = call("--record", record, "--html", record / "a.html")
+    code, _, err = call("bench", "--record", record, "--html", record / "a.html")
     assert code == 1
     assert "cannot write" in err
