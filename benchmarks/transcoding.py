@@ -19,7 +19,7 @@ from data import wg04
 from measure import interleaved, median
 
 import dcmturbo as dt
-from dcmturbo.transcoding import work
+from dcmturbo.archives import work
 
 Row = dict[str, Any]
 

@@ -7,6 +7,8 @@ A compiled core finds, decodes and encodes the frames of DICOM objects on many t
 numpy arrays. `register` makes pydicom use it. The names below are the whole public interface.
 """
 
+from dcmturbo.archives.archive import transcode_archive
+from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.batch import FrameStatus
 from dcmturbo.configuration import config
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
@@ -24,8 +26,6 @@ from dcmturbo.errors import (
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
 from dcmturbo.transcoding import TranscodeResult, transcode
-from dcmturbo.transcoding.archive import transcode_archive
-from dcmturbo.transcoding.archive_result import ArchiveResult
 
 __version__ = "0.1.0"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.transcoding.manifest import Manifest
+from dcmturbo.archives.manifest import Manifest
 from helpers.dicom_writer import EXPLICIT, dicom_file, encapsulated_file, native_file
 from helpers.samples import smooth
 

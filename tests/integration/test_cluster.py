@@ -11,11 +11,11 @@ import pytest
 from helpers.archives import image, same_pixels, tree
 
 import dcmturbo as dt
-from dcmturbo.transcoding.manifest import Manifest
+from dcmturbo.archives.manifest import Manifest
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed (extra cluster)")
 
-CHUNK = 16  # files of a task: dcmturbo.transcoding.coordinator
+CHUNK = 16  # files of a task: dcmturbo.archives.coordinator
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_the_command_line_takes_a_scheduler(cluster, source, tmp_path):
 
 
 def test_nobody_at_the_address(tmp_path, source):
-    from dcmturbo.transcoding import cluster as module
+    from dcmturbo.archives import cluster as module
 
     before = module._SECONDS_TO_CONNECT
     module._SECONDS_TO_CONNECT = 1

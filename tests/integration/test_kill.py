@@ -12,11 +12,11 @@ import pytest
 from helpers.archives import image, same_pixels
 
 import dcmturbo as dt
-from dcmturbo.transcoding.manifest import NAME, Manifest, ManifestError
+from dcmturbo.archives.manifest import NAME, Manifest, ManifestError
 
 ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "4"))  # 20 in .ci/run
 FILES = 240
-CHUNK = 8  # files that a process may have at once: dcmturbo.transcoding.coordinator
+CHUNK = 8  # files that a process may have at once: dcmturbo.archives.coordinator
 
 COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "HTJ2KLossless", "--quiet"]
 

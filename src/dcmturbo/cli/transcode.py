@@ -10,16 +10,16 @@ from dataclasses import asdict
 from typing import Any
 
 import dcmturbo as dt
+from dcmturbo.archives.archive import transcode_archive
+from dcmturbo.archives.manifest import default_manifest
+from dcmturbo.archives.report import FORMATS, write_report
+from dcmturbo.archives.result import ArchiveResult
+from dcmturbo.archives.walk import absolute, has_magic, is_url
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output, human_bytes, short, significant
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.archive import transcode_archive
-from dcmturbo.transcoding.archive_result import ArchiveResult
-from dcmturbo.transcoding.manifest import default_manifest
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
-from dcmturbo.transcoding.report import FORMATS, write_report
-from dcmturbo.transcoding.walk import absolute, has_magic, is_url
 
 __all__ = ["add_parser", "add_pydicom_parser", "run"]
 

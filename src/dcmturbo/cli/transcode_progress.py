@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from dcmturbo.archives.result import Progress
 from dcmturbo.cli.output import short
-from dcmturbo.transcoding.archive_result import Progress
 
 __all__ = ["describe", "follow", "remaining_seconds"]
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.transcoding.comparison import Comparison, compare_objects, pairs_of
-from dcmturbo.transcoding.manifest import NAME
-from dcmturbo.transcoding.walk import Filters, absolute, find_files, is_url
 
 __all__ = ["add_parser", "run"]
 
@@ -61,7 +61,7 @@ def _is_folder(path: str) -> bool | None:
     """Whether a path is a folder; None if nothing is there."""
     if not is_url(path):
         return os.path.isdir(path) if os.path.exists(path) else None
-    from dcmturbo.transcoding.places import file_system
+    from dcmturbo.archives.places import file_system
 
     system, inner = file_system(path)
     return bool(system.isdir(inner)) if system.exists(inner) else None

@@ -76,7 +76,7 @@ class Comparison:
 
 def compare_bytes(first: str, second: str) -> bool:
     """Whether two files have the same bytes."""
-    from dcmturbo.transcoding.places import open_binary
+    from dcmturbo.archives.places import open_binary
 
     with open_binary(first) as one, open_binary(second) as other:
         while True:
@@ -189,8 +189,8 @@ def _empty() -> Any:
 def _read(path: str) -> Any:
     import pydicom
 
-    from dcmturbo.transcoding.places import open_binary
-    from dcmturbo.transcoding.walk import is_url
+    from dcmturbo.archives.places import open_binary
+    from dcmturbo.archives.walk import is_url
 
     if is_url(path):
         with open_binary(path) as file:

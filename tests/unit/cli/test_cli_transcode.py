@@ -19,10 +19,10 @@ from helpers.archives import TARGET_UID, image, make_archive, same_pixels, tree
 from helpers.dicom_writer import EXPLICIT, native_file
 
 import dcmturbo as dt
+from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.result import Progress
 from dcmturbo.cli import main
 from dcmturbo.cli.transcode_progress import describe, remaining_seconds
-from dcmturbo.transcoding.archive_result import Progress
-from dcmturbo.transcoding.manifest import NAME
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dcmturbo.archives.places import copy_file, sync_folder, temporary_name
+from dcmturbo.archives.walk import is_directory_object, is_url
 from dcmturbo.errors import NoPixelData, NotDicom
 from dcmturbo.transcoding.object import transcode
-from dcmturbo.transcoding.places import copy_file, sync_folder, temporary_name
-from dcmturbo.transcoding.walk import is_directory_object, is_url
 
 __all__ = ["Outcome", "Settings", "Task", "do_files", "do_one"]
 

@@ -18,12 +18,12 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcmturbo.transcoding.archive_result import ArchiveResult, Failure, Progress
-from dcmturbo.transcoding.manifest import DONE, NAME, Manifest, Row
-from dcmturbo.transcoding.places import is_stale, is_temporary, size_of
-from dcmturbo.transcoding.walk import Filters, Found, find_files, has_magic, is_url, join_destination
-from dcmturbo.transcoding.work import Outcome, Settings, Task, describe, do_files
-from dcmturbo.transcoding.workers import LocalThreads, Workers
+from dcmturbo.archives.manifest import DONE, NAME, Manifest, Row
+from dcmturbo.archives.places import is_stale, is_temporary, size_of
+from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination
+from dcmturbo.archives.work import Outcome, Settings, Task, describe, do_files
+from dcmturbo.archives.workers import LocalThreads, Workers
 
 __all__ = ["Coordinator", "leave_out"]
 

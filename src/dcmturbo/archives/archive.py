@@ -12,17 +12,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dcmturbo.archives.coordinator import Coordinator, leave_out
+from dcmturbo.archives.estimate import estimate_archive
+from dcmturbo.archives.manifest import Manifest, default_manifest
+from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
+from dcmturbo.archives.work import Settings
+from dcmturbo.archives.workers import available_cores, make_workers
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import Error, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.archive_result import ArchiveResult, Failure, Progress
-from dcmturbo.transcoding.coordinator import Coordinator, leave_out
-from dcmturbo.transcoding.estimate import estimate_archive
-from dcmturbo.transcoding.manifest import Manifest, default_manifest
 from dcmturbo.transcoding.pixels import is_lossy
-from dcmturbo.transcoding.walk import Filters, absolute, find_files, is_url
-from dcmturbo.transcoding.work import Settings
-from dcmturbo.transcoding.workers import available_cores, make_workers
 
 __all__ = ["transcode_archive"]
 

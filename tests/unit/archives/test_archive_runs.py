@@ -15,9 +15,9 @@ import pytest
 from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels
 
 import dcmturbo as dt
-from dcmturbo.transcoding import work
-from dcmturbo.transcoding.manifest import NAME, Manifest
-from dcmturbo.transcoding.workers import available_cores, make_workers, share_cores
+from dcmturbo.archives import work
+from dcmturbo.archives.manifest import NAME, Manifest
+from dcmturbo.archives.workers import available_cores, make_workers, share_cores
 
 # ---- resuming ---------------------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ def test_workers_are_never_more_than_the_cores():
 
 
 def test_many_small_files_get_processes(archive, monkeypatch):
-    from dcmturbo.transcoding import archive as module
+    from dcmturbo.archives import archive as module
 
     source, target, _ = archive
     asked = []
@@ -323,7 +323,7 @@ def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch):
 
 
 def test_the_window_is_bounded(tmp_path, monkeypatch):
-    from dcmturbo.transcoding import coordinator
+    from dcmturbo.archives import coordinator
 
     (tmp_path / "source").mkdir()
     for i in range(300):

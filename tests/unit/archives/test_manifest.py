@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dcmturbo.transcoding.manifest import NAME, Manifest, ManifestError, Row, default_manifest
-from dcmturbo.transcoding.report import summarise, write_csv, write_json
-from dcmturbo.transcoding.report_page import render
+from dcmturbo.archives.manifest import NAME, Manifest, ManifestError, Row, default_manifest
+from dcmturbo.archives.report import summarise, write_csv, write_json
+from dcmturbo.archives.report_page import render
 
 RLE, HTJ2K = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.201"
 
@@ -74,7 +74,7 @@ def test_it_can_be_read_while_it_is_written(path):
         begun(manifest)
         manifest.write([row(0)])
         code = (
-            "import sys; from dcmturbo.transcoding.manifest import Manifest\n"
+            "import sys; from dcmturbo.archives.manifest import Manifest\n"
             "print(len(list(Manifest(sys.argv[1], write=False).rows())))"
         )
         run = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
@@ -85,7 +85,7 @@ def test_it_can_be_read_while_it_is_written(path):
 
 def test_what_a_killed_process_wrote_is_there(path):
     code = (
-        "import os, sys; sys.path.insert(0, sys.argv[2]); import test_manifest as t; from dcmturbo.transcoding import "
+        "import os, sys; sys.path.insert(0, sys.argv[2]); import test_manifest as t; from dcmturbo.archives import "
         "manifest\n"
         "m = t.begun(manifest.Manifest(sys.argv[1])); m.write([t.row(0)]); m.write([t.row(1)]); os.kill(os.getpid(), 9)"
     )

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dcmturbo.transcoding.walk import Found
-from dcmturbo.transcoding.work import Outcome, Settings, Task, do_one
+from dcmturbo.archives.walk import Found
+from dcmturbo.archives.work import Outcome, Settings, Task, do_one
 
 __all__ = ["Estimate", "estimate_archive"]
 

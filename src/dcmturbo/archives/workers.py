@@ -189,7 +189,7 @@ def make_workers(
             workers = LocalThreads(each) if processes == 1 else Processes(processes, each)
             workers.warnings += warnings
         elif isinstance(executor, str):
-            from dcmturbo.transcoding.cluster import connect
+            from dcmturbo.archives.cluster import connect
 
             connected, count = stack.enter_context(connect(executor))
             workers = Workers(connected, jobs or count, threads or 1)

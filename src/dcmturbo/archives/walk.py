@@ -248,7 +248,7 @@ class _Walk:
     # ---- elsewhere --------------------------------------------------------------------------------
 
     def url(self, url: str, *, alone: bool) -> Iterator[Found]:
-        from dcmturbo.transcoding.places import file_system
+        from dcmturbo.archives.places import file_system
 
         try:
             system, path = file_system(url)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dcmturbo.transcoding.walk import is_url
+from dcmturbo.archives.walk import is_url
 
 __all__ = ["DONE", "NAME", "Done", "Manifest", "ManifestError", "Row", "Run", "default_manifest"]
 

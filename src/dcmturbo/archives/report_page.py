@@ -9,8 +9,8 @@ import html
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from dcmturbo.transcoding.manifest import Row
-from dcmturbo.transcoding.report import Group, Histogram, Summary, name_of, utc
+from dcmturbo.archives.manifest import Row
+from dcmturbo.archives.report import Group, Histogram, Summary, name_of, utc
 
 __all__ = ["render"]
 

@@ -14,9 +14,9 @@ import pytest
 from helpers.archives import RLE_UID, TARGET, TARGET_UID, image, is_transcoded, rows_of, tree
 
 import dcmturbo as dt
-from dcmturbo.transcoding import work
-from dcmturbo.transcoding.manifest import NAME
-from dcmturbo.transcoding.workers import available_cores
+from dcmturbo.archives import work
+from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.workers import available_cores
 
 # ---- what comes out ---------------------------------------------------------------------------------
 

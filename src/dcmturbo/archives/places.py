@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any
 
-from dcmturbo.transcoding.walk import is_url
+from dcmturbo.archives.walk import is_url
 
 __all__ = [
     "copy_file",

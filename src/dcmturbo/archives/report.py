@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
+from dcmturbo.archives.manifest import DONE, Manifest, Row, Run
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
-from dcmturbo.transcoding.manifest import DONE, Manifest, Row, Run
 
 if TYPE_CHECKING:
     from dcmturbo.cli.output import Output
@@ -213,7 +213,7 @@ def write_report(manifest: str, form: str, place: str | None, output: Output) ->
 
 
 def _write_page(manifest: Manifest, stream: IO[str]) -> None:
-    from dcmturbo.transcoding.report_page import render
+    from dcmturbo.archives.report_page import render
 
     stream.write(render(summarise(manifest), manifest.rows("status = 'failed'"), manifest.rows("warnings IS NOT NULL")))
 

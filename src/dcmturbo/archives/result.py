@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcmturbo.transcoding.estimate import Estimate
+from dcmturbo.archives.estimate import Estimate
 
 __all__ = ["ArchiveResult", "Failure", "Progress"]
 

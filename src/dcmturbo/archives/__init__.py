@@ -1,0 +1,1 @@
+"""Archives: many objects transcoded, with a manifest that says what became of each."""
