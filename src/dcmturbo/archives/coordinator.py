@@ -157,7 +157,7 @@ class Coordinator:
         with self._interruptible():
             self._loop()
         self._flush()
-        self._tell_progress(at_end=True)
+        self._tell_progress(at_once=True)
         seconds = time.perf_counter() - self.begin
         if self.writable:
             with contextlib.suppress(OSError):
@@ -184,7 +184,7 @@ class Coordinator:
             while not self.results.empty():
                 self._take(self.results.get())
             self._flush()
-            self._tell_progress()
+            self._tell_progress(at_once=self.stopped is not None)
 
     def _take(self, item: Any) -> None:
         if item is None:
@@ -405,9 +405,9 @@ class Coordinator:
             self.writable = False
             self._stop(describe(error))
 
-    def _tell_progress(self, *, at_end: bool = False) -> None:
+    def _tell_progress(self, *, at_once: bool = False) -> None:
         now = time.perf_counter()
-        if self.progress is None or (now - self.told < _PROGRESS_EVERY and not at_end):
+        if self.progress is None or (now - self.told < _PROGRESS_EVERY and not at_once):
             return
         self.told = now
         totals = self.totals
@@ -424,6 +424,7 @@ class Coordinator:
                 bytes_done=totals.bytes_done,
                 bytes_total=totals.found_bytes if self.exhausted else None,
                 seconds=now - self.begin,
+                stopped=self.stopped,
             )
         )
 

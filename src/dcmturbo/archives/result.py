@@ -47,6 +47,8 @@ class Progress:
         Sizes of all files done, of `bytes_total`.
     seconds : float
         Since the beginning.
+    stopped : str or None
+        Why no file is begun any more; those in hand are finished.
     """
 
     files: int
@@ -60,6 +62,7 @@ class Progress:
     bytes_done: int
     bytes_total: int | None
     seconds: float
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)

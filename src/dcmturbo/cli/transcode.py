@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -278,6 +280,22 @@ def _one_file(
     return output.exit_code
 
 
+@contextlib.contextmanager
+def _left_at_once() -> Iterator[None]:
+    """End the process at a second Ctrl-C: Python would wait for the threads, and a large file takes minutes.
+
+    What is half-written has no name of its own, and goes when the run is taken up again.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.write("dcmturbo: interrupted, files in hand left: run the same command to go on\n")
+            sys.stderr.flush()
+        os._exit(130)
+
+
 def _archive(
     sources: list[str],
     destination: str | None,
@@ -287,7 +305,7 @@ def _archive(
     output: Output,
 ) -> int:
     interrupted = False
-    with follow(quiet=arguments.quiet) as progress:
+    with _left_at_once(), follow(quiet=arguments.quiet) as progress:
         try:
             result = transcode_archive(
                 sources[0] if len(sources) == 1 else sources,

@@ -32,6 +32,8 @@ def _clock(seconds: float) -> str:
 
 def describe(progress: Progress) -> str:
     """Return one line for people: files, frames, speed, ratio, time to go, failures."""
+    if progress.stopped is not None:
+        return f"{progress.stopped}: finishing the files in hand ({progress.files} done); Ctrl-C leaves them"
     total = "" if progress.files_total is None else f" of {progress.files_total}"
     parts = [f"{progress.files}{total} files", f"{progress.frames} frames"]
     if progress.seconds > 0:
@@ -68,11 +70,13 @@ def follow(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
 
 def _plain() -> Callable[[Progress], None]:
     last = time.monotonic()
+    stopped = False
 
     def show(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PLAIN_EVERY:
-            last = time.monotonic()
+        nonlocal last, stopped
+        stops = progress.stopped is not None and not stopped
+        if stops or time.monotonic() - last >= _PLAIN_EVERY:
+            last, stopped = time.monotonic(), progress.stopped is not None
             sys.stderr.write(f"dcmturbo: {describe(progress)}\n")
             sys.stderr.flush()
 

@@ -253,6 +253,29 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert not [name for name in os.listdir(target) if name.endswith(".part")]
 
 
+def test_a_second_ctrl_c_leaves_what_is_in_hand(tmp_path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for i in range(2):
+        (source / f"{i}.dcm").write_bytes(image(i, rows=1024, columns=1024, frames=24))
+    command = [sys.executable, "-m", "dcmturbo.cli", "transcode", source, target, "--to", "JPEGXLLossless"]
+    command += ["--threads", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not target.exists() or not [name for name in os.listdir(target) if name.endswith(".part")]:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted: finishing the files in hand (0 done); Ctrl-C leaves them" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "dcmturbo: interrupted, files in hand left: run the same command to go on\n"
+    assert not list(target.glob("*.dcm"))
+    again = subprocess.run([*command, "--quiet"], check=False)
+    assert again.returncode == 0
+    assert len(tree(target)) == 2
+    assert not [name for name in os.listdir(target) if name.endswith(".part")]
+
+
 def test_a_terminal_gets_a_bar_and_a_file_does_not(tmp_path):
     source = tmp_path / "in"
     source.mkdir()
