@@ -45,8 +45,8 @@ def read(place: Path) -> dict[str, Any]:
     return found
 
 
-def add(place: Path, rows: dict[str, Any], rounds: int) -> None:
-    """Put rows into a record: each says of which commit and how many rounds it is."""
+def add(place: Path, rows: dict[str, Any], options: str) -> None:
+    """Put rows into a record: each says of which commit it is, and with what options of run.py."""
     found = read(place) if place.exists() else {"rows": {}}
     now = heading()
     same = {key: value for key, value in found.get("machine", now["machine"]).items() if key not in ("load",)}
@@ -57,7 +57,7 @@ def add(place: Path, rows: dict[str, Any], rounds: int) -> None:
         found["rows"][name] = {
             "commit": now["commit"],
             "date": now["date"],
-            "command": f"python benchmarks/run.py {name} --rounds {rounds}",
+            "command": f"python benchmarks/run.py {name} {options}",
             "results": result,
         }
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -121,6 +121,86 @@ def memory_table(record: dict[str, Any]) -> str:
     return "\n".join([*lines, "", source(record, "memory-peak")])
 
 
+# The table of figures, if the record has the row: what was measured, and against what.
+_FIGURES = (
+    ("rle-decode", "RLE decode, one thread", "`imagecodecs.dicomrle_decode`"),
+    ("rle-encode", "RLE encode, one thread", "pylibjpeg-rle"),
+    ("small-frame", "a 64 x 64 RLE frame, `decode_frame`", "`imagecodecs.dicomrle_decode`"),
+    ("jpeg-lossless-decode", "JPEG Lossless decode, one thread", "`imagecodecs.jpeg8_decode` (libjpeg-turbo)"),
+    ("jpeg-lossless-incompressible", "the same of noise", "the same"),
+    ("jpeg-lossless-encode", "JPEG Lossless encode, one thread", "`imagecodecs.jpeg8_encode(lossless=True)`"),
+    (
+        "jpeg-lossless-large-frame",
+        "one JPEG Lossless frame of 2048 x 2487, two threads against one, warm `out=`",
+        "a hash that does the same",
+    ),
+    ("jpeg2000-decode", "JPEG 2000 decode, one thread", "the faster of imagecodecs and pylibjpeg (both OpenJPEG)"),
+    (
+        "jpeg2000-large-frame",
+        "one JPEG 2000 frame of 2048 x 2487, two threads against one, warm `out=`",
+        "a hash that does the same",
+    ),
+    ("jpeg2000-reduce", "that frame on one thread with `reduce=2`", "itself with `reduce=0`"),
+    ("multi-frame", "64 frames of WG-04's CT1, path to array, two threads", "the fastest of pydicom's and SimpleITK"),
+    ("scaling", "the same into a warm `out=`, two threads against one", "a hash that does the same"),
+    ("pixel-array", "`Dataset.pixel_array` after `register()`, 64 frames", "`dt.decode(ds)`"),
+    ("large-uncompressed", "opening and viewing 1 GB uncompressed, from a path", "1 MB"),
+    ("random-access", "one frame of a 2.1 GB object, second access", "that of a one-frame object"),
+    ("transcode-overhead", "500 CT slices, RLE to uncompressed, verified, warm", "`dcmdrle` on two processes"),
+    (
+        "transcode-throughput",
+        "200 files of WG-04 kinds, JPEG Lossless to HTJ2K, verified",
+        "`gdcmconv --j2k` on two processes, not verified",
+    ),
+    ("transcode-cluster", "the same files, dask with two workers", "two threads of one process"),
+)
+# A figure's name in the results, how it is said, and whether less is better.
+_VALUES = (
+    ("over control", "{} times as well", False),
+    ("ratio", "{} times as fast", False),
+    ("times less", "{} times less time", False),
+    ("time ratio", "{} of the time", True),
+)
+
+
+def _span(values: list[float], show: Callable[[float], str]) -> str:
+    least, most = show(min(values)), show(max(values))
+    return least if least == most else f"{least} to {most}"
+
+
+def _figure(results: list[dict[str, Any]]) -> str:
+    """Return what a row came to: the mean and the worst of its files, and what else tells how far to trust it."""
+    name, said, less = next(value for value in _VALUES if value[0] in results[0])
+    values = [one[name] for one in results]
+    text = said.format(f"**{_number(geometric_mean(values))}**")
+    if len(values) > 1:
+        text += (
+            f", {'highest' if less else 'lowest'} {_number(max(values) if less else min(values))}, {len(values)} images"
+        )
+    if "size against theirs" in results[0]:
+        text += f"; size {_span([one['size against theirs'] for one in results], '{:.3g}'.format)} of theirs"
+    if "A/A" in results[0]:
+        text += f"; A/A {_span([one['A/A'] for one in results], '{:.2f}'.format)}"
+    if "control" in results[0]:
+        text += f"; control {_span([one['control'] for one in results], '{:.2f}'.format)}"
+    return text
+
+
+def figures_table(record: dict[str, Any]) -> str:
+    """Return the table of what is not by engine."""
+    lines = ["| what | against | result | measured |", "|---|---|---|---|"]
+    for row, what, against in _FIGURES:
+        entry = record["rows"].get(row)
+        if entry is None:
+            continue
+        results = [one for one in entry["results"] if any(name in one for name, *_ in _VALUES)]
+        peers = sorted({one["best peer"] for one in results if "best peer" in one})
+        against += f": {', '.join(peers)}" if peers else ""
+        command = entry["command"].removeprefix("python benchmarks/")
+        lines.append(f"| {what} | {against} | {_figure(results)} | `{command}`, {entry['commit']} |")
+    return "\n".join(lines)
+
+
 def losses(record: dict[str, Any]) -> str:
     """Return where another engine is faster, by name."""
     found = [
@@ -180,11 +260,13 @@ def plot(record: dict[str, Any]) -> str:
 PAGES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"headline": headline_table},
     "docs/performance.md": {
+        "figures": figures_table,
         "codestream-decode": engine_table("codestream-decode"),
         "codestream-encode": engine_table("codestream-encode"),
         "path-to-array": engine_table("path-to-array"),
         "series": engine_table("series"),
         "frame-access": engine_table("frame-access"),
+        "transcode": engine_table("transcode"),
         "small-frame-decode": engine_table("small-frame-decode"),
         "memory-peak": memory_table,
         "losses": losses,

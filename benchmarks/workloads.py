@@ -85,7 +85,7 @@ def prepare(definition: Definition, folder: Path) -> Work | None:
         work.paths = [folder / f"{definition.kind}-{definition.keyword}.dcm"]
         write_object(work.path, work, definition.frames)
         work.frame = definition.frames * 2 // 3
-    if definition.kind == "path":
+    if definition.kind in ("path", "transcode"):
         work.threads = dt.config.threads
     if definition.kind == "series":
         work.threads = dt.config.threads

@@ -40,4 +40,4 @@ def transcode(work: Work) -> Callable[[], object]:
     if not hasattr(dt, "transcode"):
         raise NotImplementedError("this version has no transcode")
     target = work.path.with_suffix(".transcoded")
-    return lambda: dt.transcode(work.path, target, "RLELossless", overwrite=True)
+    return lambda: dt.transcode(work.path, target, "RLELossless", overwrite=True, threads=work.threads)
