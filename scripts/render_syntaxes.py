@@ -10,26 +10,32 @@ import re
 import sys
 from pathlib import Path
 
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo import library
+from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 
 README = Path(__file__).parent.parent / "README.md"
 PREFIX = "1.2.840.10008.1.2"
-# Big endian is retired; JPEG 2000 Part 2 and the retired JPEG processes have no writers left to serve.
-NOT_ENCODED = {".2", ".4.92", ".4.93"} | {f".4.{n}" for n in (*range(52, 57), *range(58, 67))}
 
 
 def table() -> str:
     """Return the Markdown table."""
-    lines = ["| UID 1.2.840.10008.1.2… | keyword | decode | encode | by |", "|---|---|---|---|---|"]
+    lines = ["| UID 1.2.840.10008.1.2… | keyword | decode | encode |", "|---|---|---|---|"]
     for syntax in TRANSFER_SYNTAXES:
         if not syntax.decodable:
             continue
         suffix = syntax.uid.removeprefix(PREFIX)
-        encodes = "–" if suffix in NOT_ENCODED else "yes"
-        lines.append(
-            f"| {suffix or '(none)'} | `{syntax.keyword}` | yes | {encodes} | {'own' if syntax.own else 'library'} |"
-        )
+        by = "own" if syntax.own else "library"
+        lines.append(f"| {suffix or '(none)'} | `{syntax.keyword}` | {by} | {_encoder(syntax)} |")
     return "\n".join(lines)
+
+
+def _encoder(syntax: TransferSyntax) -> str:
+    """Return who encodes. Big endian is retired: it is read, and nothing new is written in it."""
+    if syntax.keyword == "ExplicitVRBigEndian":
+        return "–"
+    if syntax.encodes:
+        return "own"
+    return "library" if library.encodes(syntax.uid) or syntax.family == "deflated_frame" else "–"
 
 
 def main() -> int:
