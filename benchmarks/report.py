@@ -121,7 +121,7 @@ def memory_table(record: dict[str, Any]) -> str:
     return "\n".join([*lines, "", source(record, "memory-peak")])
 
 
-# The table of figures, if the record has the row: what was measured, and against what.
+# The table of figures, if the record has the row: its name (and what of its files), what was measured, against what.
 _FIGURES = (
     ("rle-decode", "RLE decode, one thread", "`imagecodecs.dicomrle_decode`"),
     ("rle-encode", "RLE encode, one thread", "pylibjpeg-rle"),
@@ -134,7 +134,8 @@ _FIGURES = (
         "one JPEG Lossless frame of 2048 x 2487, two threads against one, warm `out=`",
         "a hash that does the same",
     ),
-    ("jpeg2000-decode", "JPEG 2000 decode, one thread", "the faster of imagecodecs and pylibjpeg (both OpenJPEG)"),
+    ("jpeg2000-decode J2KR", "JPEG 2000 decode, one thread, lossless", "the faster of two with OpenJPEG"),
+    ("jpeg2000-decode J2KI", "the same, irreversible, samples within 1", "the same"),
     (
         "jpeg2000-large-frame",
         "one JPEG 2000 frame of 2048 x 2487, two threads against one, warm `out=`",
@@ -163,6 +164,9 @@ _VALUES = (
 )
 
 
+_LISTED = 4  # files of a row that are all told; of more, the mean and the worst
+
+
 def _span(values: list[float], show: Callable[[float], str]) -> str:
     least, most = show(min(values)), show(max(values))
     return least if least == most else f"{least} to {most}"
@@ -172,11 +176,16 @@ def _figure(results: list[dict[str, Any]]) -> str:
     """Return what a row came to: the mean and the worst of its files, and what else tells how far to trust it."""
     name, said, less = next(value for value in _VALUES if value[0] in results[0])
     values = [one[name] for one in results]
-    text = said.format(f"**{_number(geometric_mean(values))}**")
-    if len(values) > 1:
-        text += (
-            f", {'highest' if less else 'lowest'} {_number(max(values) if less else min(values))}, {len(values)} images"
-        )
+    if len(values) == 1:
+        text = said.format(f"**{_number(values[0])}**")
+    elif len(values) <= _LISTED:
+        names = [one["file"].split(", ") for one in results]
+        part = 0 if len({name[0] for name in names}) > 1 else -1  # what tells them apart
+        each = [f"**{_number(value)}** {name[part]}" for value, name in zip(values, names, strict=True)]
+        text = f"{said.format('').strip()}: {', '.join(each)}"
+    else:
+        worst = f"highest {_number(max(values))}" if less else f"lowest {_number(min(values))}"
+        text = f"{said.format(f'**{_number(geometric_mean(values))}**')}, {worst}, {len(values)} images"
     if "size against theirs" in results[0]:
         text += f"; size {_span([one['size against theirs'] for one in results], '{:.3g}'.format)} of theirs"
     if "A/A" in results[0]:
@@ -189,11 +198,12 @@ def _figure(results: list[dict[str, Any]]) -> str:
 def figures_table(record: dict[str, Any]) -> str:
     """Return the table of what is not by engine."""
     lines = ["| what | against | result | measured |", "|---|---|---|---|"]
-    for row, what, against in _FIGURES:
+    for rows, what, against in _FIGURES:
+        row, _, only = rows.partition(" ")
         entry = record["rows"].get(row)
         if entry is None:
             continue
-        results = [one for one in entry["results"] if any(name in one for name, *_ in _VALUES)]
+        results = [one for one in entry["results"] if only in one["file"] and any(name in one for name, *_ in _VALUES)]
         peers = sorted({one["best peer"] for one in results if "best peer" in one})
         against += f": {', '.join(peers)}" if peers else ""
         command = entry["command"].removeprefix("python benchmarks/")
