@@ -12,6 +12,7 @@ one at other times, say nothing here. They are listed, for the eye, with --recor
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import pickle
@@ -76,6 +77,8 @@ def export(commit: str, folder: Path) -> Path:
 def build(tree: Path) -> Path:
     """Build the core in a tree, unless it is built."""
     if not list((tree / "src" / "dcmturbo").glob("_core*.so")):
+        if importlib.util.find_spec("pybind11") is None or importlib.util.find_spec("setuptools") is None:
+            raise SystemExit("what builds the core is not installed: pip install 'setuptools>=77' 'pybind11>=2.13'")
         command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         if done.returncode:

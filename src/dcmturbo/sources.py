@@ -272,13 +272,14 @@ def _explicit_length_is_encapsulated(
     transfer_syntax: str, source: _core.Source, buffer: memoryview | None, element: dict[str, Any]
 ) -> bool:
     """Whether pixel data of explicit length hold items all the same (some Konica files)."""
-    start = bytearray(min(4, element["length"]))
-    _read_into(source, buffer, element["offset"], start)
     try:
-        expected = find_transfer_syntax(transfer_syntax).encapsulated
+        if not find_transfer_syntax(transfer_syntax).encapsulated:
+            return False
     except UnsupportedTransferSyntax:
         return False
-    return expected and bytes(start) == _ITEM_TAG
+    start = bytearray(min(4, element["length"]))
+    _read_into(source, buffer, element["offset"], start)
+    return bytes(start) == _ITEM_TAG
 
 
 # One syntax of each family, for data whose own label is missing or contradicts them.
