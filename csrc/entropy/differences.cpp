@@ -9,43 +9,41 @@ void DifferenceTable::build(const HuffmanTable& table, bool category_16_has_bits
     source_ = table;
     category_16_has_bits_ = category_16_has_bits;
     shortest_ = max_code_length;  // what a place without a code counts as
-    std::uint32_t code = 0;       // in index_bits bits, or 16 for the limits
+    finished.fill(unfinished);
+    categories.fill(unfinished);
+    std::uint32_t code = 0;  // in max_code_length bits
     unsigned k = 0;
-    std::size_t filled = 0;
     for (unsigned length = 1; length <= max_code_length; ++length) {
         first_[length] = static_cast<std::uint16_t>(k);
         for (unsigned i = 0; i < table.counts[length]; ++i, ++k) {
             const unsigned category = table.symbols[k];
-            const unsigned extra = category < 16 ? category : 0;
             shortest_ = std::min(shortest_, length + (category < 16 ? category : 0));
+            finish(code, length, category);
             code += 1u << (max_code_length - length);
-            if (length > index_bits) continue;
-            const std::size_t run = std::size_t{1} << (index_bits - length);
-            // Category 16 (its one value has no bits of its own) is left to the long way.
-            const bool usual = category < 16;
-            const std::uint64_t bias = static_cast<std::uint16_t>(1u - (1u << extra));
-            const std::uint64_t entry =
-                usual ? bias << 48 | std::uint64_t{63 - extra} << 16 | length << 8 | (length + extra) : unfinished;
-            std::fill_n(categories.begin() + static_cast<std::ptrdiff_t>(filled), run, entry);
-            auto* to = finished.data() + filled;
-            if (usual && length + extra <= index_bits) {
-                const std::size_t each = run >> extra;
-                const std::uint32_t half = extra == 0 ? 0 : 1u << (extra - 1);
-                for (std::uint32_t bits = 0; bits < 1u << extra; ++bits, to += each) {
-                    const std::uint32_t difference = bits < half ? bits + static_cast<std::uint32_t>(bias) : bits;
-                    std::fill_n(to, each, difference << 16 | (length + extra));
-                }
-            } else if (category == 16 && !category_16_has_bits) {
-                std::fill_n(to, run, 0x8000u << 16 | length);
-            } else {
-                std::fill_n(to, run, unfinished);
-            }
-            filled += run;
         }
         limit_[length] = code;
     }
-    std::fill(categories.begin() + static_cast<std::ptrdiff_t>(filled), categories.end(), unfinished);
-    std::fill(finished.begin() + static_cast<std::ptrdiff_t>(filled), finished.end(), unfinished);
+}
+
+// Enters a code into the look-ups, as far as they reach.
+void DifferenceTable::finish(std::uint32_t code, unsigned length, unsigned category) {
+    if (length <= category_index_bits && category < 16) {
+        std::fill_n(categories.begin() + (code >> (max_code_length - category_index_bits)),
+                    std::size_t{1} << (category_index_bits - length),
+                    length << 16 | coded_difference_bits | category << 8 | (length + category));
+    }
+    if (length > index_bits) return;
+    auto* to = finished.data() + (code >> (max_code_length - index_bits));
+    const std::size_t run = std::size_t{1} << (index_bits - length);
+    if (category == 16 && !category_16_has_bits_) {
+        std::fill_n(to, run, 0x8000u << 16 | length);
+    } else if (category < 16 && length + category <= index_bits) {
+        const std::uint32_t half = category == 0 ? 0 : 1u << (category - 1);
+        for (std::uint32_t bits = 0; bits < 1u << category; ++bits, to += run >> category) {
+            const std::uint32_t difference = bits < half ? bits + 1 - (1u << category) : bits;
+            std::fill_n(to, run >> category, difference << 16 | (length + category));
+        }
+    }
 }
 
 DifferenceCodes::DifferenceCodes(const HuffmanTable& table) {

@@ -16,12 +16,16 @@ namespace dcmturbo {
 // 0 the length in bits.
 using DifferenceEntry = std::uint32_t;
 inline constexpr DifferenceEntry invalid_difference = 1u << 15;
+// Within the loops only: bits 31 to 16 are the bits after the code, and bits 11 to 8 tell how many of them count.
+inline constexpr DifferenceEntry coded_difference_bits = 1u << 14;
 constexpr unsigned length_of(DifferenceEntry entry) { return entry & 0xffu; }
 constexpr std::uint16_t difference_of(DifferenceEntry entry) { return static_cast<std::uint16_t>(entry >> 16); }
 
 class DifferenceTable {
   public:
     static constexpr unsigned index_bits = 12;
+    // Codes that are longer are rare where differences are long. A table of 12 bits would fill the first-level cache.
+    static constexpr unsigned category_index_bits = 10;
     // The length that marks what the look-up cannot finish. A sum of four entries has bits from 64 on only if one
     // of them is such.
     static constexpr unsigned unfinished = 64;
@@ -40,12 +44,13 @@ class DifferenceTable {
     [[nodiscard]] unsigned shortest() const { return shortest_; }  // bits of a difference
     bool operator==(const DifferenceTable& other) const { return source_ == other.source_; }
 
-    // For the loops. A category's entry: bits 7 to 0 the whole length, or `unfinished`; 13 to 8 that of the
-    // code; 21 to 16 63 less the number of bits after it; 63 to 48 what a leading zero bit adds to those bits.
+    // For the loops. A category's entry: bits 7 to 0 the whole length, or `unfinished`; 11 to 8 the number of bits
+    // after the code; bit 14 set; 21 to 16 the length of the code.
     std::array<DifferenceEntry, 1u << index_bits> finished;
-    std::array<std::uint64_t, 1u << index_bits> categories;
+    std::array<std::uint32_t, 1u << category_index_bits> categories;
 
   private:
+    void finish(std::uint32_t code, unsigned length, unsigned category);
     [[nodiscard]] DifferenceEntry decode_long(std::uint64_t window) const;
 
     HuffmanTable source_;

@@ -48,29 +48,32 @@ static inline __attribute__((always_inline)) std::uint64_t difference_group_shor
     return position + (sum & 63);
 }
 
-static inline __attribute__((always_inline)) DifferenceEntry difference_by_category(std::uint64_t window,
-                                                                                    std::uint64_t entry) {
-    const std::uint64_t rest = window << (entry >> 8 & 63);
-    const std::uint64_t bits = rest >> 1 >> (entry >> 16 & 63);
-    const std::uint64_t leading_zero = ~static_cast<std::uint64_t>(static_cast<std::int64_t>(rest) >> 63);
-    const auto difference = static_cast<std::uint32_t>(bits + (leading_zero & entry >> 48));
-    return difference << 16 | (static_cast<std::uint32_t>(entry) & 0xff);
+// A difference as it is coded: what follows the code, and how to read it.
+static inline __attribute__((always_inline)) void store_coded_difference(std::uint64_t window, std::uint32_t entry,
+                                                                         DifferenceEntry* to) {
+    const auto bits = static_cast<std::uint16_t>(window << (entry >> 16 & 63) >> 48);
+    const auto low = static_cast<std::uint16_t>(entry);
+    // Halves, or compilers gather vectors of two here.
+    auto* const halves = reinterpret_cast<unsigned char*>(to);
+    constexpr int first = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 2;
+    __builtin_memcpy(halves + first, &low, sizeof low);
+    __builtin_memcpy(halves + 2 - first, &bits, sizeof bits);
 }
 
-// Two differences of at most 12 + 15 bits each, without a branch on their size.
+// Two differences of at most 10 + 15 bits each, without a branch on their size.
 static inline __attribute__((always_inline)) std::uint64_t difference_group_long(const std::uint8_t* data,
                                                                                  std::uint64_t position,
                                                                                  const DifferenceTable& table,
                                                                                  DifferenceEntry* to,
                                                                                  std::uint32_t& slow) {
-    constexpr int shift = 64 - static_cast<int>(DifferenceTable::index_bits);
+    constexpr int shift = 64 - static_cast<int>(DifferenceTable::category_index_bits);
     std::uint64_t window = difference_window(data, position);
-    const std::uint64_t* const categories = table.categories.data();
-    const std::uint64_t a = categories[window >> shift];
-    to[0] = difference_by_category(window, a);
+    const std::uint32_t* const categories = table.categories.data();
+    const std::uint32_t a = categories[window >> shift];
+    store_coded_difference(window, a, to);
     window <<= a & 63;
-    const std::uint64_t b = categories[window >> shift];
-    to[1] = difference_by_category(window, b);
+    const std::uint32_t b = categories[window >> shift];
+    store_coded_difference(window, b, to + 1);
     if (__builtin_expect(((a | b) & DifferenceTable::unfinished) != 0, 0)) {
         ++slow;
         return difference_group_slow(data, position, table, to, 2);
@@ -78,10 +81,22 @@ static inline __attribute__((always_inline)) std::uint64_t difference_group_long
     return position + (a & 63) + (b & 63);
 }
 
+// Differences as they are coded become finished ones; others stay.
+static void finish_differences(DifferenceEntry* entries, DifferenceEntry* end) {
+    for (DifferenceEntry* at = entries; at != end; ++at) {
+        const DifferenceEntry entry = *at;
+        // A leading zero bit means a negative difference: its magnitude, with all bits inverted (H.1.2.2).
+        const std::uint32_t is_negative = ~static_cast<std::uint32_t>(static_cast<std::int32_t>(entry) >> 31);
+        const std::uint32_t magnitude = (entry ^ is_negative) >> 1 >> (31 - (entry >> 8 & 15));
+        const std::uint32_t difference = (magnitude ^ is_negative) - is_negative;
+        *at = (entry & coded_difference_bits) != 0 ? difference << 16 | (entry & 0xff) : entry;
+    }
+}
+
+// A function each, so that its loop has all the registers.
 template <int count, bool is_long>
-static inline __attribute__((always_inline)) void run_difference_lanes(const std::uint8_t* data,
-                                                                       const DifferenceTable& table,
-                                                                       DifferenceLane* lanes) {
+static __attribute__((noinline)) void run_difference_lanes(const std::uint8_t* data, const DifferenceTable& table,
+                                                           DifferenceLane* lanes) {
     constexpr int group = is_long ? 2 : 4;
     std::uint64_t position[count];
     std::uint64_t limit[count];
@@ -105,6 +120,7 @@ static inline __attribute__((always_inline)) void run_difference_lanes(const std
         for (int k = 0; k < count; ++k) more = more && position[k] < limit[k];
     }
     for (int k = 0; k < count; ++k) {
+        if constexpr (is_long) finish_differences(to[k], to[k] + done);
         lanes[k].position = position[k];
         lanes[k].to = to[k] + done;
         lanes[k].slow += slow[k];

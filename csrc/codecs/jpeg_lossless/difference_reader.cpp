@@ -150,16 +150,14 @@ bool DifferenceReader::advance() {
         has_head_ = false;
         head_ = next;
     }
-    while (active_ < max_difference_lanes && plan()) {
-    }
-    if (next == tail_) return false;
-    while (!segment(next).is_complete) {
-        run();
+    for (;;) {
         while (active_ < max_difference_lanes && plan()) {
         }
+        if (next == tail_) return false;
+        if (!segment(next).is_complete) run();
+        else if (segment(next).is_exact || align(segment(next))) break;
     }
     Segment& now = segment(next);
-    if (!now.is_exact) align(now);
     true_end_ = now.end;
     if (now.is_last && (is_final_ || now.interval + 1 < intervals_.size())) trim(now);
     has_head_ = true;
@@ -172,15 +170,14 @@ bool DifferenceReader::plan() {
     if (planned_interval_ == intervals_.size() || tail_ - head_ == slots) return false;
     const Interval& interval = intervals_[planned_interval_];
     const bool is_first = planned_bit_ == interval.begin;
-    const bool guesses = failures_ < failures_allowed;
-    if (!is_first && !guesses && tail_ != head_) return false;
+    const bool follows = tail_ == head_;  // on what is decoded already
+    if (!is_first && !follows && failures_ >= failures_allowed) return false;
 
     Segment& next = segment(tail_);
-    next.is_exact = is_first || !guesses;
-    next.begin = planned_bit_;
-    if (!is_first && !guesses) next.begin = true_end_;
+    next.is_exact = is_first || follows;
+    next.begin = is_first || !follows ? planned_bit_ : true_end_;
     // Noise makes all differences equally long, and those never fall into step: a start needs their phase.
-    else if (!is_first && usual_length_ > 1 && planned_bit_ > true_end_)
+    if (!next.is_exact && usual_length_ > 1 && planned_bit_ > true_end_)
         next.begin += usual_length_ - 1 - (planned_bit_ - true_end_ - 1) % usual_length_;
     next.limit = planned_bit_ + segment_bits;
     next.interval = planned_interval_;
@@ -223,29 +220,46 @@ void DifferenceReader::run() {
     }
 }
 
-// Joins a segment whose beginning was a guess to the end of the one before.
-void DifferenceReader::align(Segment& segment) {
+// Joins a segment whose beginning was a guess to the end of the one before. False if it has to be decoded again, which
+// it and those planned after it then are.
+bool DifferenceReader::align(Segment& segment) {
     const DifferenceTable& table = *source_.tables.front();
     std::array<DifferenceEntry, most_added> added;
-    const Meeting meeting =
-        meet(source_.data, table, true_end_, segment.begin,
-             {segment.buffer + segment.first, segment.count - segment.first}, {added.data(), added.size()});
+    // Differences of one length are in phase at once, or hardly ever.
+    const std::size_t most = usual_length_ > 1 ? most_added / 16 : most_added;
+    const Meeting meeting = meet(source_.data, table, true_end_, segment.begin,
+                                 {segment.buffer + segment.first, segment.count - segment.first}, {added.data(), most});
     if (meeting.met) {
         segment.first += meeting.skipped;
         segment.first -= meeting.added;
         std::memcpy(segment.buffer + segment.first, added.data(), meeting.added * sizeof(DifferenceEntry));
         if (failures_ > 0) --failures_;
-        return;
+        return true;
     }
     failures_ += 2;
+    // Noise looks the same from a wrong place.
+    find_usual_length(segment);
+    if (usual_length_ > 1) {
+        plan_again(segment);
+        return false;
+    }
     segment.first = segment.count = most_added;
     segment.end = true_end_;
-    if (true_end_ >= segment.limit) return;
+    if (true_end_ >= segment.limit) return true;
     DifferenceLane lane{true_end_, segment.limit, segment.buffer + most_added, 0};
     kernels_.decode_differences(source_.data, table, &lane, 1, source_.is_long);
     segment.end = lane.position;
     segment.count = static_cast<std::size_t>(lane.to - segment.buffer);
-    find_usual_length(segment);
+    return true;
+}
+
+// Forgets a segment, which follows on what is decoded already, and all after it: their starts are out of phase with
+// the true end of the one before.
+void DifferenceReader::plan_again(const Segment& first) {
+    planned_interval_ = first.interval;
+    planned_bit_ = true_end_;
+    tail_ = head_;
+    active_ = 0;
 }
 
 void DifferenceReader::find_usual_length(const Segment& segment) {

@@ -4,7 +4,8 @@
 // A decoder that starts at any byte of a Huffman stream soon falls into step with the code. So the stream is cut
 // into segments; several are decoded at a time; when the segment before one is complete, it runs on to the first
 // boundary that both know, and what was decoded before that is dropped. Where the two do not meet within a while,
-// the segment is decoded again from where it truly begins, and after some such failures no more starts are guessed.
+// the segment is decoded again from where it truly begins (where differences of one length are out of phase, those
+// after it too, with starts in the new phase), and after some such failures no more starts are guessed.
 #pragma once
 
 #include <array>
@@ -91,7 +92,8 @@ class DifferenceReader {
     bool plan();
     void start_lane(Segment& segment);
     void run();
-    void align(Segment& segment);
+    bool align(Segment& segment);
+    void plan_again(const Segment& first);
     void trim(Segment& segment) const;
     void find_usual_length(const Segment& segment);
 
