@@ -211,7 +211,7 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
                 auto i = static_cast<unsigned>(__builtin_ctzll(rest));
                 unsigned sign_entry;
                 if ((runs >> i & 1) != 0) {
-                    if (decode_decision(mq, &block.contexts[run_length_context], states) == 0) {
+                    if (decode_likely_decision(mq, &block.contexts[run_length_context], states) == 0) {
                         rest &= ~(std::uint64_t{15} << i);
                         continue;
                     }
@@ -225,9 +225,8 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
                     rest &= rest - 1;
                     const ColumnFlags* const column = columns + (i >> 2);
                     const unsigned label = zero_coding[column->significant >> (3 * (i & 3)) & neighbour_bits];
-                    sign_entry = sign_entry_of(column, i & 3);
-                    asm volatile("" : "+r"(sign_entry));
                     if (decode_decision(mq, &block.contexts[label], states) == 0) continue;
+                    sign_entry = sign_entry_of(column, i & 3);
                 }
                 const unsigned row = i & 3;
                 ColumnFlags* const column = columns + (i >> 2);
