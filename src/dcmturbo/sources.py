@@ -472,7 +472,7 @@ def _make(
         length=length,
         undefined_length=undefined_length,
         number_of_frames=promised or 0,
-        fragment_per_frame=syntax.family in ("rle", "native", "deflated_frame"),
+        fragment_per_frame=not syntax.has_codestream_header,
         frame_bits=attributes.native_frame_bits,
         word_bytes=2 if words_swapped else 1,
         **(extended if encapsulated else {}),

@@ -41,7 +41,6 @@ _SHAPE_FIELDS = (
     "photometric_interpretation",
     "planar_configuration",
 )
-_WITH_HEADERS = ("jpeg", "jpegls", "jpeg2000", "jpegxl")  # families of codestreams that say what they are
 _TABLES = {
     "native": "their size (uncompressed)",
     "extended": "the Extended Offset Table",
@@ -244,7 +243,7 @@ def _of_image(image: Image, found: dict[str, Any], frame_limit: int | None) -> N
         )
     found["frames"] = {"stated": opened.promised_frames, "found": there, "index": opened.index.table, "table": rows}
     found["warnings"] += [text for text in opened.index.warnings if text not in found["warnings"]]
-    if opened.syntax.family in _WITH_HEADERS and there:
+    if opened.syntax.has_codestream_header and there:
         try:
             found["codestream"] = _header(dt.probe(image.encoded_frame(0)))
         except Error as error:

@@ -132,7 +132,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
         first = 0 if index is None else index
         if first >= places.frame_count:
             return None
-        if syntax.family not in plugin._HEADERLESS:
+        if syntax.has_codestream_header:
             codestream = places.read_frame(first)
             # pydicom's own reading of the header: of the colour space, with its warnings.
             runner._get_frame_info(codestream)

@@ -63,9 +63,6 @@ def is_available(uid: str) -> bool:
 
 # --- what a runner says -----------------------------------------------------------------------
 
-# Formats whose frames have no header: the dataset alone says what they are.
-_HEADERLESS = ("native", "rle", "deflated_frame")
-
 
 class Description(NamedTuple):
     """The Image Pixel attributes of a runner, by the names of ``_core.Attributes``."""
@@ -181,7 +178,7 @@ def encapsulated_index(
         length=size,
         undefined_length=True,
         number_of_frames=runner.number_of_frames,
-        fragment_per_frame=syntax.family in _HEADERLESS,
+        fragment_per_frame=not syntax.has_codestream_header,
         extended_bytes=extended or None,
     )
 
@@ -324,7 +321,7 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
 
 def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) -> _Coded:
     attributes = description.attributes()
-    header = None if syntax.family in _HEADERLESS else _core.probe(src)
+    header = _core.probe(src) if syntax.has_codestream_header else None
     form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
     _core.check_limits(form, 1)
     shape = (form.rows, form.columns, form.samples_per_pixel)[: 2 if form.samples_per_pixel == 1 else 3]
@@ -444,13 +441,13 @@ def _encode(src: bytes, runner: Any) -> bytes:
         frame = frame.reshape(samples, rows, columns).transpose(1, 2, 0)
     else:
         frame = frame.reshape(rows, columns, samples)
-    if syntax.family in _HEADERLESS and allocated > 8 * size:
+    if not syntax.has_codestream_header and allocated > 8 * size:
         # Nothing in such a frame says how wide its cells are, and the dataset will say BitsAllocated.
         frame = frame.astype(f"{frame.dtype.kind}{allocated // 8}")
     return encode_one_frame(
         frame,
         syntax.uid,
-        bits_allocated=1 if allocated == 1 and syntax.family in _HEADERLESS else None,
+        bits_allocated=1 if allocated == 1 and not syntax.has_codestream_header else None,
         bits_stored=int(runner.bits_stored),
         photometric_interpretation=str(runner.photometric_interpretation),
         planar_configuration=planar,

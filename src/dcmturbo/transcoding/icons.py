@@ -145,7 +145,7 @@ def _only_frame(data: memoryview, pixels: Element, syntax: TransferSyntax) -> by
         length=pixels.end - pixels.value,
         undefined_length=True,
         number_of_frames=1,
-        fragment_per_frame=syntax.family in ("rle", "native", "deflated_frame"),
+        fragment_per_frame=not syntax.has_codestream_header,
     )
     return index.read_frame(0)
 

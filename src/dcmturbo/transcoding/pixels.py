@@ -26,7 +26,6 @@ Result = TypeVar("Result")
 
 # Options of encode_frame that lose something, and those of them that do so at any value.
 _LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
-_KEEPS_ALL_BITS = ("native", "rle", "deflated_frame")
 _ALWAYS_LOSSY = ("JPEGBaseline8Bit", "JPEGExtended12Bit")
 
 
@@ -141,7 +140,7 @@ class FrameCoder:
         opened = image._open
         self.image, self.target, self.options = image, target, dict(options)
         self.verify, self.threads = verify, threads
-        self.mask = mask_unused_bits and target.family not in _KEEPS_ALL_BITS
+        self.mask = mask_unused_bits and target.has_codestream_header  # the others keep all bits
         self._opened = opened
         self._shape = image.frame_shape
         self.samples_per_pixel = 1 if len(self._shape) == 2 else self._shape[2]
