@@ -70,7 +70,7 @@ class Rewriter:
             found = places.get(tag)
             if found is None or found.undefined_length:
                 return None
-            return self._number(self._read(found.value, min(found.end, found.value + 2)), found, self._encoding)
+            return _first_number(self._read(found.value, min(found.end, found.value + 2)), self._encoding)
 
         last = {element.tag: i for i, element in enumerate(elements) if element.tag in changes}
         missing = sorted(tag for tag, change in changes.items() if change is not None and tag not in last)
@@ -166,15 +166,9 @@ class Rewriter:
             found = places.get(tag)
             if found is None or found.undefined_length:
                 return outer(tag)
-            return self._number(data[found.value : found.end], found, encoding)
+            return _first_number(data[found.value : found.end], encoding)
 
         return b"".join(self._element(data, e, encoding, number) for e in elements if e.tag & 0xFFFF)
-
-    @staticmethod
-    def _number(value: memoryview, element: Element, encoding: Encoding) -> int | None:
-        if len(value) < 2:
-            return None
-        return int.from_bytes(value[:2], "big" if encoding.big_endian else "little")
 
     def _value(self, value: memoryview, vr: str, encoding: Encoding) -> bytes:
         size = _NUMBER_BYTES.get(vr, 1)
@@ -182,3 +176,10 @@ class Rewriter:
             return bytes(value)
         whole = len(value) // size * size
         return np.frombuffer(value[:whole], f">u{size}").byteswap().tobytes() + bytes(value[whole:])
+
+
+def _first_number(value: memoryview, encoding: Encoding) -> int | None:
+    """Return the first number of a value of VR US."""
+    if len(value) < 2:
+        return None
+    return int.from_bytes(value[:2], "big" if encoding.big_endian else "little")

@@ -15,6 +15,7 @@ from dcmturbo.transcoding.dataset_bytes import (
     ITEM,
     ITEM_DELIMITER,
     SEQUENCE_DELIMITER,
+    UNDEFINED_LENGTH,
     Changes,
     Element,
     Encoding,
@@ -77,14 +78,14 @@ def _rewritten(data: memoryview, element: Element, syntax: TransferSyntax) -> by
             break
         if tag != ITEM:
             raise DecodeError(f"expected an item, found {tag_name(tag)}", code="malformed", offset=position)
-        undefined = length == 0xFFFFFFFF
+        undefined = length == UNDEFINED_LENGTH
         elements = list(walk(data, value, element.end if undefined else value + length, _EXPLICIT))
         end = (elements[-1].end if elements else value) if undefined else value + length
         changes = _changes(data, elements, syntax)
         changed = changed or bool(changes)
         pieces = splice(elements, value, end, changes, explicit_vr=True)
         content = b"".join(piece if isinstance(piece, bytes) else bytes(data[piece[0] : piece[1]]) for piece in pieces)
-        parts.append(header_bytes(ITEM, "", 0xFFFFFFFF if undefined else len(content)) + content)
+        parts.append(header_bytes(ITEM, "", UNDEFINED_LENGTH if undefined else len(content)) + content)
         position = end
         if undefined:
             parts.append(header_bytes(ITEM_DELIMITER, "", 0))

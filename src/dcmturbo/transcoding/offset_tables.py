@@ -6,7 +6,13 @@ import struct
 from array import array
 
 from dcmturbo.errors import EncodeError
-from dcmturbo.transcoding.dataset_bytes import ITEM, SEQUENCE_DELIMITER, element_bytes, header_bytes
+from dcmturbo.transcoding.dataset_bytes import (
+    ITEM,
+    SEQUENCE_DELIMITER,
+    UNDEFINED_LENGTH,
+    element_bytes,
+    header_bytes,
+)
 from dcmturbo.transcoding.output import Buffer, Output
 
 __all__ = ["OFFSET_TABLES", "EncapsulatedWriter"]
@@ -40,14 +46,13 @@ class EncapsulatedWriter:
 
     def __init__(self, output: Output, frames: int, table: str) -> None:
         self._output = output
-        self._frames = frames
         self._table = table
         self._begin = output.position
         self._offsets = array("Q")
         self._lengths = array("Q")
         if table == "extended":
             output.write(_extended(bytes(8 * frames), bytes(8 * frames)))
-        output.write(header_bytes(_PIXEL_DATA_TAG, "OB", 0xFFFFFFFF))
+        output.write(header_bytes(_PIXEL_DATA_TAG, "OB", UNDEFINED_LENGTH))
         self._basic_at = output.position
         room = 4 * frames if table in ("auto", "basic") else 0
         output.write(header_bytes(ITEM, "", room) + bytes(room))
@@ -88,7 +93,8 @@ class EncapsulatedWriter:
 
     def _become_extended(self) -> None:
         """Exchange the Basic Offset Table for the two extended elements, which are longer: the items move."""
-        head = self._extended_elements() + header_bytes(_PIXEL_DATA_TAG, "OB", 0xFFFFFFFF) + header_bytes(ITEM, "", 0)
+        head = self._extended_elements() + header_bytes(_PIXEL_DATA_TAG, "OB", UNDEFINED_LENGTH)
+        head += header_bytes(ITEM, "", 0)
         room = self._items_at - self._begin
         self._output.insert(self._items_at, bytes(len(head) - room))
         self._output.patch(self._begin, head)
