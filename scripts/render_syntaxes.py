@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from dcmturbo import library
+from dcmturbo.encoding import can_encode
 from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 
 README = Path(__file__).parent.parent / "README.md"
@@ -30,12 +30,9 @@ def table() -> str:
 
 
 def _encoder(syntax: TransferSyntax) -> str:
-    """Return who encodes. Big endian is retired: it is read, and nothing new is written in it."""
-    if syntax.keyword == "ExplicitVRBigEndian":
+    if not can_encode(syntax):
         return "–"
-    if syntax.encodes:
-        return "own"
-    return "library" if library.encodes(syntax.uid) or syntax.family == "deflated_frame" else "–"
+    return "own" if syntax.encodes else "library"
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["encode_frame", "option_names"]
+__all__ = ["can_encode", "encode_frame", "option_names", "require_encoder"]
 
 
 def encode_frame(
@@ -111,16 +111,13 @@ def encode_frame(
         photometric_interpretation=photometric,
         keyword=keyword,
     )
-    if syntax.keyword == "ExplicitVRBigEndian":
-        raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
+    require_encoder(syntax)
     if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
         chosen = _own_options(syntax, options)
         try:
             return _core.encode_frame(syntax.uid, frame, attributes, **chosen)
         except Error as error:
             raise EncodeError(error.message, code=error.code) from None
-    if not library.encodes(syntax.uid) and syntax.family != "deflated_frame":
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
     if syntax.family == "deflated_frame":
         unknown = set(options) - {"level"}
         if unknown:
@@ -139,6 +136,21 @@ def encode_frame(
 
 _BEST_SELECTION_VALUE = 255
 _OWN_OPTIONS = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLosslessSV1": ("restart_rows",)}
+
+
+def can_encode(syntax: TransferSyntax) -> bool:
+    """Whether anything here encodes a transfer syntax. Big endian is retired: nothing new is written in it."""
+    if syntax.keyword == "ExplicitVRBigEndian":
+        return False
+    return syntax.encodes or syntax.family == "deflated_frame" or library.encodes(syntax.uid)
+
+
+def require_encoder(syntax: TransferSyntax) -> None:
+    """Raise UnsupportedTransferSyntax, which says why, for a transfer syntax that is not encoded."""
+    if syntax.keyword == "ExplicitVRBigEndian":
+        raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
+    if not can_encode(syntax):
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
 
 
 def option_names(syntax: TransferSyntax) -> tuple[str, ...]:

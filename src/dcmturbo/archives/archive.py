@@ -19,14 +19,13 @@ from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
 from dcmturbo.archives.work import Settings
 from dcmturbo.archives.workers import available_cores, make_workers
-from dcmturbo.encoding import encode_frame
-from dcmturbo.errors import Error, UnsupportedTransferSyntax
+from dcmturbo.encoding import encode_frame, require_encoder
+from dcmturbo.errors import Error
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.pixels import is_lossy
+from dcmturbo.transcoding.pixels import always_loses, is_lossy
 
 __all__ = ["transcode_archive"]
 
-_ALWAYS_LOSSY = ("JPEGBaseline8Bit", "JPEGExtended12Bit")
 _MANY = 4000  # files
 _SMALL = 1 << 20  # bytes
 
@@ -126,8 +125,7 @@ def transcode_archive(
     must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
     """
     syntax = find_transfer_syntax(transfer_syntax)
-    if not can_encode(syntax):
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
+    require_encoder(syntax)
     _check_options(syntax, options, new_uid=new_uid)
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not sources:
@@ -176,21 +174,12 @@ def _are_many_and_small(paths: Sequence[str], filters: Filters) -> bool:
     return len(sizes) == _MANY and sum(sizes) < _MANY * _SMALL
 
 
-def can_encode(syntax: TransferSyntax) -> bool:
-    """Whether anything here encodes a transfer syntax."""
-    from dcmturbo import library
-
-    if syntax.keyword == "ExplicitVRBigEndian":
-        return False
-    return syntax.encodes or syntax.family in ("native", "deflated_frame") or library.encodes(syntax.uid)
-
-
 def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> None:
     """Refuse before the first file what each would be refused for."""
     lossy = is_lossy(options)
     if new_uid and not lossy:
         raise ValueError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
-    if syntax.keyword in _ALWAYS_LOSSY and not lossy:
+    if always_loses(syntax) and not lossy:
         raise ValueError(f"{syntax.name} always loses something: say how much, by quality or ratio")
     if options:
         # EncodeError says that the format does not hold this frame, which tells nothing of others.

@@ -22,6 +22,7 @@ from dcmturbo import _core, library
 from dcmturbo.batch import NOTES, stack_level, uses_library
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.decoding import decode_frame as decode_one_frame
+from dcmturbo.encoding import can_encode
 from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
 from dcmturbo.sources import _FileReader
@@ -29,13 +30,11 @@ from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_s
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
 
-# .4.111 is made from JPEG files only, .4.92 and .4.93 are only read.
+# .4.111 is made from JPEG files only.
 _ENCODABLE = frozenset(
-    f"1.2.840.10008.1.2.{suffix}"
-    for suffix in (
-        *("1.98", "5", "8.1", "4.50", "4.51", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91"),
-        *("4.110", "4.112", "4.201", "4.202", "4.203"),
-    )
+    syntax.uid
+    for syntax in TRANSFER_SYNTAXES
+    if syntax.encapsulated and can_encode(syntax) and syntax.keyword != "JPEGXLJPEGRecompression"
 )
 
 # The contract of pydicom.pixels asks for these three names. Nothing is ever missing: what dcmturbo needs

@@ -6,17 +6,16 @@ import io
 import os
 from typing import Any, Literal
 
-from dcmturbo import library
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.encoding import option_names
-from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom, UnsupportedTransferSyntax
+from dcmturbo.encoding import option_names, require_encoder
+from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
 from dcmturbo.sources import OpenedSource, open_source
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
 from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
-from dcmturbo.transcoding.writing import NATIVE_TARGETS, ObjectWriter, Settings
+from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
 __all__ = ["transcode"]
 
@@ -94,7 +93,8 @@ def transcode(
     PhotometricInterpretation, PlanarConfiguration, the lossy history and the offset tables (PS3.5, 8.2; PS3.3,
     C.7.6.1.1.5 and C.7.6.3). Memory is bounded by workers times frames, not by the object.
     """
-    target = _encodable(transfer_syntax)
+    target = find_transfer_syntax(transfer_syntax)
+    require_encoder(target)
     if on_error not in ("raise", "copy"):
         raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'copy'")
     if offset_table not in OFFSET_TABLES:
@@ -126,21 +126,6 @@ def transcode(
         if isinstance(source, (str, os.PathLike)):
             error.add_note(f"while transcoding {os.fsdecode(source)}")
         raise
-
-
-def _encodable(transfer_syntax: str) -> TransferSyntax:
-    """Return a transfer syntax that can be written; refuse another by name."""
-    target = find_transfer_syntax(transfer_syntax)
-    if target.keyword == "ExplicitVRBigEndian":
-        raise UnsupportedTransferSyntax(f"{target.name} is retired (PS3.5, A.3): it is decoded, not encoded")
-    if (
-        target.keyword in NATIVE_TARGETS
-        or target.encodes
-        or library.encodes(target.uid)
-        or target.family == "deflated_frame"
-    ):
-        return target
-    raise UnsupportedTransferSyntax(f"{target.name} ({target.uid}) is not encoded here")
 
 
 def _check_options(target: TransferSyntax, options: dict[str, Any]) -> None:

@@ -20,13 +20,12 @@ from dcmturbo.library.pool import submit
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax
 
-__all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "in_order", "is_lossy"]
+__all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "always_loses", "in_order", "is_lossy"]
 
 Result = TypeVar("Result")
 
-# Options of encode_frame that lose something, and those of them that do so at any value.
+# Options of encode_frame that lose something at any value.
 _LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
-_ALWAYS_LOSSY = ("JPEGBaseline8Bit", "JPEGExtended12Bit")
 
 
 class QuietImage(Image):
@@ -44,6 +43,11 @@ class QuietImage(Image):
 def is_lossy(options: dict[str, Any]) -> bool:
     """Whether options of `encode_frame` ask for loss."""
     return any(options.get(name) is not None for name in _LOSSY_OPTIONS) or bool(options.get("near_lossless"))
+
+
+def always_loses(target: TransferSyntax) -> bool:
+    """Whether what is encoded in a transfer syntax loses something at any setting: the DCT rounds."""
+    return target.keyword in ("JPEGBaseline8Bit", "JPEGExtended12Bit")
 
 
 @dataclass
@@ -178,7 +182,7 @@ class FrameCoder:
                 f"{keyword} cannot be encapsulated (PS3.5, A.4): only native transfer syntaxes hold it",
                 code="unsupported",
             )
-        if target.keyword in _ALWAYS_LOSSY and not self.lossy:
+        if always_loses(target) and not self.lossy:
             raise EncodeError(
                 f"{target.name} loses something at any setting: say how much with quality= or ratio=", code="argument"
             )

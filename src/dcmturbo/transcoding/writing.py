@@ -37,9 +37,9 @@ from dcmturbo.transcoding.output import Output
 from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, QuietImage, in_order, is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 
-__all__ = ["NATIVE_TARGETS", "ObjectWriter", "Settings"]
+__all__ = ["ObjectWriter", "Settings"]
 
-NATIVE_TARGETS = ("ImplicitVRLittleEndian", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian")
+_NATIVE_TARGETS = ("ImplicitVRLittleEndian", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian")
 _COPIED_AT_ONCE = 4 << 20
 _LARGEST_VALUE = 0xFFFFFFFE
 
@@ -137,7 +137,7 @@ class ObjectWriter:
 
     def _is_native_for_native(self) -> bool:
         return (
-            self.target.keyword in NATIVE_TARGETS
+            self.target.keyword in _NATIVE_TARGETS
             and not self.opened.encapsulated
             and self.opened.syntax.family == "native"
             and not self.opened.big_endian
