@@ -1,6 +1,5 @@
-/* The C ABI of dcmturbo's core. The Python bindings, the Cython and Numba door, the fuzz targets and the
- * C++ tests stand on it; it is exported once, as the capsule `dcmturbo._core._C_API`, so that a process
- * has one pool of threads.
+/* The C ABI of dcmturbo's core. The Python bindings and the fuzz targets stand on it; it is exported once, as the
+ * capsule `dcmturbo._core._C_API`, so that other extension modules share the process's one pool of threads.
  *
  * Every struct begins with its size, which the caller sets: fields are only ever appended. Every function
  * that can fail returns a code (DCMTURBO_OK is 0) and fills the error; none throws, prints or aborts.
@@ -114,7 +113,7 @@ typedef struct dcmturbo_image {
 DCMTURBO_API uint8_t dcmturbo_photometric_from_name(const char* name);
 DCMTURBO_API const char* dcmturbo_photometric_name(uint8_t photometric);
 
-/* A codestream's header, as an opaque handle (codecs/codec.h, Header). */
+/* A codestream's header, as an opaque handle (base/component.h, Header). */
 typedef struct dcmturbo_header dcmturbo_header;
 DCMTURBO_API int32_t dcmturbo_probe(dcmturbo_bytes data, dcmturbo_header** header, dcmturbo_error* error);
 DCMTURBO_API int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmturbo_error* error);

@@ -24,10 +24,6 @@ constexpr std::size_t sample_size(SampleType type) {
     }
 }
 
-constexpr bool sample_is_signed(SampleType type) {
-    return type == SampleType::i8 || type == SampleType::i16 || type == SampleType::i32 || type == SampleType::i64;
-}
-
 // Formats of one encoded frame, whatever the transfer syntax calls them.
 enum class Format : std::uint8_t {
     unknown,

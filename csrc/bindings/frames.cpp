@@ -233,8 +233,9 @@ PyMethodDef decode_frame_method = {"decode_frame",
                                    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
                                    METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
 
-// Decodes one frame with the core's codec, into `out`: native data out of a Deflated Image Frame, and JPEG Lossless
-// under the label of another process. Returns None, or (status, code, offset, message) of a frame that was salvaged.
+// Decodes one frame with the core's codec, into `out`: native data out of a Deflated Image Frame, and what stands
+// under the label of another process of its family. Returns None, or (status, code, offset, message) of a frame that
+// was salvaged.
 py::object decode_frame_into(const std::string& transfer_syntax, const py::object& data, const Attributes& attributes,
                              const Format& format, const py::array& out, bool raw, bool keep_unused_bits,
                              bool salvage) {
@@ -295,8 +296,7 @@ py::object decode_components(const py::object& data, const HeaderHandle& header,
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {
     check_array(out, format.plain, false);
-    py::array same_shape = from;
-    const dcmturbo_image source = image_of(same_shape);
+    const dcmturbo_image source = image_of(from);
     if (from.ndim() != out.ndim() || from.itemsize() != out.itemsize())
         throw py::value_error("the samples have another shape or size than the frame");
     for (py::ssize_t i = 0; i < from.ndim(); ++i) {

@@ -28,9 +28,6 @@ std::size_t place_to_cut(const Fragments& frame, std::size_t position);
 // error messages. The frame's size, if the data have fewer bytes.
 std::size_t stuffed_position(const Fragments& frame, std::size_t position, std::size_t index);
 
-// The most bytes that stuff() writes for `size` bytes.
-constexpr std::size_t stuffed_bound(std::size_t size) { return 2 * size + 8; }
-
 // Copies `size` bytes and stuffs a zero after each FF; returns where it ended. `from` may be read 8 bytes past its end.
 std::uint8_t* stuff(const std::uint8_t* from, std::size_t size, std::uint8_t* to);
 

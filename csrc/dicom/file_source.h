@@ -20,8 +20,6 @@ class FileSource final : public Source {
     [[nodiscard]] std::uint64_t size() const override { return size_; }
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
 
-    [[nodiscard]] int descriptor() const { return descriptor_; }
-
   private:
     std::string path_;
     int descriptor_ = -1;

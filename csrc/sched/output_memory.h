@@ -8,9 +8,6 @@
 
 namespace dcmturbo {
 
-// Smaller results come from the caller's own allocator.
-inline constexpr std::size_t smallest_output_block = std::size_t{1} << 20;
-
 // Uninitialised, page-aligned; null where there is no memory.
 void* allocate_output(std::size_t size) noexcept;
 void free_output(void* block, std::size_t size) noexcept;

@@ -4,6 +4,7 @@
 #include "base/endian.h"
 #include "codecs/rle/codec.h"
 #include "codecs/rle/segments.h"
+#include "entropy/packbits.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo::rle {
@@ -49,7 +50,7 @@ std::uint8_t* encode_segment(const std::uint8_t* plane, const Planes& planes, st
 
 std::uint64_t encode_bound(const FrameIn& frame) {
     const Planes planes = planes_of(frame.attributes);
-    const std::uint64_t row = checked_add(planes.row_size, (planes.row_size + 127) / 128);
+    const std::uint64_t row = packbits_bound(planes.row_size);
     return checked_add(checked_multiply(checked_add(checked_multiply(row, planes.rows), 1),
                                         std::uint64_t{segment_count(frame.attributes)}),
                        header_size + row_slack);
