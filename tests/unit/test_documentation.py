@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,20 @@ def test_the_readme_has_its_two_commands():
     demo, test = re.findall(r"^python3 -m venv .*$", text, flags=re.MULTILINE)
     assert demo.endswith("dcmturbo demo")
     assert "pytest" in test
-    assert test in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *(p for ps in extras for p in ps),
+    ]
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Dependencies")[2]
+    for requirement in asked:
+        name = re.match(r"[\w-]+", requirement)[0]
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", text), name
 
 
 def test_every_public_name_is_documented():
@@ -47,7 +61,17 @@ def test_every_public_name_is_documented():
 
 @pytest.mark.parametrize(
     "name",
-    ["decode", "decode_series", "decode_frame", "decode_components", "probe", "encode_frame", "open", "transcode"],
+    [
+        "decode",
+        "decode_series",
+        "decode_frame",
+        "decode_components",
+        "probe",
+        "encode_frame",
+        "open",
+        "transcode",
+        "transcode_archive",
+    ],
 )
 def test_public_functions_document_results_and_errors(name):
     text = getattr(dt, name).__doc__
