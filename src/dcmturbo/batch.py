@@ -6,6 +6,7 @@ import enum
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -160,27 +161,40 @@ def decode_batch(
     """
     if len(frames) == 0:
         return []
+    batch = _Batch(images, image_of, frames, out, threads, salvage, fill_value, status)
     if not any(uses_library(image._open.syntax) for image in images):
-        failures = _decode_batch_core(
-            images, image_of, frames, out, threads=threads, salvage=salvage, fill_value=fill_value, status=status
-        )
+        failures = _decode_with_core(batch)
         if failures is not None:
             return failures
-    return _decode_batch_library(images, image_of, frames, out, threads, salvage, fill_value, status)
+    return _decode_with_library(batch)
 
 
-def _decode_batch_core(
-    images: Sequence[Image],
-    image_of: np.ndarray | None,
-    frames: np.ndarray,
-    out: np.ndarray,
-    *,
-    threads: int,
-    salvage: bool,
-    fill_value: float,
-    status: np.ndarray | None,
-) -> list[Failure] | None:
+@dataclass(frozen=True)
+class _Batch:
+    """The arguments of `decode_batch`."""
+
+    images: Sequence[Image]
+    image_of: np.ndarray | None
+    frames: np.ndarray
+    out: np.ndarray
+    threads: int
+    salvage: bool
+    fill_value: float
+    status: np.ndarray | None
+
+    def number_of_image(self, k: int) -> int:
+        return 0 if self.image_of is None else int(self.image_of[k])
+
+    def only(self, k: int) -> _Batch:
+        """Return the batch of one frame, for one thread."""
+        image = self.images[self.number_of_image(k)]
+        frames, out = self.frames[k : k + 1], self.out[k : k + 1]
+        return _Batch([image], None, frames, out, 1, self.salvage, self.fill_value, None)
+
+
+def _decode_with_core(batch: _Batch) -> list[Failure] | None:
     """Decode as `decode_batch` does; None if a frame is of another process than its label says, not the core's."""
+    status = batch.status
     streams = [
         _core.Stream(
             i._open.index,
@@ -190,30 +204,30 @@ def _decode_batch_core(
             raw=i._raw,
             keep_unused_bits=i._keep,
         )
-        for i in images
+        for i in batch.images
     ]
     told = _core.decode_frames(
         streams,
-        np.empty(0, np.uint32) if image_of is None else image_of,
-        frames,
-        out,
-        threads=threads,
-        salvage=salvage,
-        fill_value=fill_value,
+        np.empty(0, np.uint32) if batch.image_of is None else batch.image_of,
+        batch.frames,
+        batch.out,
+        threads=batch.threads,
+        salvage=batch.salvage,
+        fill_value=batch.fill_value,
         status=status if status is not None and status.flags.c_contiguous else None,
     )
     failures = []
     for k, frame_status, code, offset, message in told:
         if CODES[code] == "other_codec":
             return None
-        error = make_error(code, message, frame=int(frames[k]), offset=offset)
-        failure = images[0 if image_of is None else image_of[k]]._open.source.take_failure()
+        error = make_error(code, message, frame=int(batch.frames[k]), offset=offset)
+        failure = batch.images[batch.number_of_image(k)]._open.source.take_failure()
         if failure is not None:
             error.__cause__ = failure
         failures.append((k, frame_status, error))
     if status is not None and not status.flags.c_contiguous:
         _write_status(status, failures)
-    for image, stream in zip(images, streams, strict=True):
+    for image, stream in zip(batch.images, streams, strict=True):
         image._warn_of_notes(stream.notes)
     return failures
 
@@ -229,35 +243,18 @@ def uses_library(syntax: TransferSyntax) -> bool:
     return syntax.library and (not syntax.own or config.prefer == "library")
 
 
-def _decode_batch_library(
-    images: Sequence[Image],
-    image_of: np.ndarray | None,
-    frames: np.ndarray,
-    out: np.ndarray,
-    threads: int,
-    salvage: bool,
-    fill_value: float,
-    status: np.ndarray | None,
-) -> list[Failure]:
+def _decode_with_library(batch: _Batch) -> list[Failure]:
     notes: set[tuple[int, str]] = set()
+    out, salvage = batch.out, batch.salvage
 
     def decode_one(k: int) -> Failure | None:
-        which = 0 if image_of is None else int(image_of[k])
-        image = images[which]
+        which = batch.number_of_image(k)
+        image = batch.images[which]
         opened = image._open
-        frame = int(frames[k])
+        frame = int(batch.frames[k])
         try:
             if not uses_library(opened.syntax):
-                own = _decode_batch_core(
-                    [image],
-                    None,
-                    frames[k : k + 1],
-                    out[k : k + 1],
-                    threads=1,
-                    salvage=salvage,
-                    fill_value=fill_value,
-                    status=None,
-                )
+                own = _decode_with_core(batch.only(k))
                 if own == []:
                     return None
                 if own is not None:
@@ -282,15 +279,15 @@ def _decode_batch_library(
             error.frame = frame
             if not salvage:
                 raise
-            out[k] = clamp_fill(fill_value, out.dtype)
+            out[k] = clamp_fill(batch.fill_value, out.dtype)
             return k, FrameStatus.MISSING if error.code == "missing_frame" else FrameStatus.FAILED, error
 
-    results = library.map_frames(decode_one, range(len(frames)), threads)
+    results = library.map_frames(decode_one, range(len(batch.frames)), batch.threads)
     failures = [result for result in results if result is not None]
-    if status is not None:
-        _write_status(status, failures)
+    if batch.status is not None:
+        _write_status(batch.status, failures)
     for which, note in sorted(notes):
-        images[which]._warn_of_notes([note])
+        batch.images[which]._warn_of_notes([note])
     return failures
 
 
