@@ -14,7 +14,6 @@ from helpers.samples import smooth
 TARGET = "HTJ2KLossless"
 TARGET_UID = "1.2.840.10008.1.2.4.201"
 RLE_UID = "1.2.840.10008.1.2.5"
-EXPLICIT_UID = "1.2.840.10008.1.2.1"
 
 
 def image(seed: int = 0, *, rows: int = 24, columns: int = 32, frames: int = 1, syntax: str = "explicit") -> bytes:
