@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import dcmturbo as dt
+from dcmturbo import _core
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -54,10 +55,11 @@ def corpus() -> Corpus:
 
 @pytest.fixture(autouse=True)
 def same_settings_after_each_test():
-    names = ("max_pixels", "max_output", "max_scratch", "max_inflated")
-    limits = {name: getattr(dt.config.limits, name) for name in names}
-    isa, prefer, memory_map = dt.config.isa, dt.config.prefer, dt.config.memory_map
+    places = [(dt.config.limits, n) for n in ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached")]
+    places += [(dt.config, n) for n in ("isa", "prefer", "memory_map", "category_16_has_bits")]
+    before = [getattr(*place) for place in places]
+    threads = _core.get_settings()["threads"]
     yield
-    for name, value in limits.items():
-        setattr(dt.config.limits, name, value)
-    dt.config.isa, dt.config.prefer, dt.config.memory_map = isa, prefer, memory_map
+    for place, value in zip(places, before, strict=True):
+        setattr(*place, value)
+    dt.config.threads = threads or None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from helpers.command_line import CT, DATA, MULTI, RLE, run
@@ -149,10 +151,20 @@ def test_broken_pipe_is_quiet(form):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_interrupt_is_130_and_quiet(tmp_path):
+def has_child(process: int) -> bool:
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # one that has ended meanwhile
+            if int(place.read_text().rpartition(")")[2].split()[1]) == process:
+                return True
+    return False
+
+
+def test_interrupt_is_130_and_quiet():
     command = [sys.executable, "-m", "dcmturbo.cli", "bench", str(MULTI), "--rounds", "100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2.5)
+        # It is at work once there is the process of an engine.
+        while process.poll() is None and not has_child(process.pid):
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -242,7 +242,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         (source / f"{i:03}.dcm").write_bytes(data)
     command = [sys.executable, "-m", "dcmturbo.cli", "transcode", source, target, "--to", "HTJ2KLossless"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not target.exists() or len(os.listdir(target)) < 8:
+    while process.poll() is None and (not target.exists() or len(os.listdir(target)) < 8):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -261,7 +261,7 @@ def test_a_second_ctrl_c_leaves_what_is_in_hand(tmp_path):
     command = [sys.executable, "-m", "dcmturbo.cli", "transcode", source, target, "--to", "JPEGXLLossless"]
     command += ["--threads", "2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not target.exists() or not [name for name in os.listdir(target) if name.endswith(".part")]:
+    while process.poll() is None and not list(target.glob(".*.part")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     assert "interrupted: finishing the files in hand (0 done); Ctrl-C leaves them" in process.stderr.readline()
