@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from dcmturbo.archives.comparison import Comparison, compare_objects, pairs_of
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.transcoding.comparison import Comparison, compare_objects, pairs_of
 
 __all__ = ["add_parser", "run"]
 

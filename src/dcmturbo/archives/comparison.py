@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from dcmturbo.archives.places import open_binary
+from dcmturbo.archives.walk import is_url
+from dcmturbo.decoding import decode
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.image import Image
 from dcmturbo.image import open as open_image
 
-__all__ = ["Comparison", "compare_bytes", "compare_objects"]
+__all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]
 
 _AT_ONCE = 64 << 20  # bytes of pixels that are compared at a time
 _DEFERRED = 1 << 20  # bytes: longer values are read when they are compared
@@ -76,8 +78,6 @@ class Comparison:
 
 def compare_bytes(first: str, second: str) -> bool:
     """Whether two files have the same bytes."""
-    from dcmturbo.archives.places import open_binary
-
     with open_binary(first) as one, open_binary(second) as other:
         while True:
             ours, theirs = one.read(1 << 20), other.read(1 << 20)
@@ -189,9 +189,6 @@ def _empty() -> Any:
 def _read(path: str) -> Any:
     import pydicom
 
-    from dcmturbo.archives.places import open_binary
-    from dcmturbo.archives.walk import is_url
-
     if is_url(path):
         with open_binary(path) as file:
             return pydicom.dcmread(file, force=True)
@@ -206,9 +203,8 @@ def _name(tag: Any) -> str:
     from pydicom.datadict import keyword_for_tag
 
     number = int(tag)
-    return f"{keyword_for_tag(number) or 'private'} ({number >> 16:04X},{number & 0xFFFF:04X})".replace(
-        "private" if not number >> 16 & 1 else "\0", "unknown"
-    )
+    name = keyword_for_tag(number) or ("private" if number >> 16 & 1 else "unknown")
+    return f"{name} ({number >> 16:04X},{number & 0xFFFF:04X})"
 
 
 def _differences(one: Any, other: Any, prefix: str = "") -> Iterator[tuple[int, str, str]]:
@@ -280,8 +276,6 @@ def _icon_differences(one: Any, other: Any, first: Any, second: Any, prefix: str
 def _icon_pixels(dataset: Any, icon: Any) -> np.ndarray | None:
     import copy
 
-    from dcmturbo.decoding import decode
-
     item = copy.copy(icon)
     item.file_meta = getattr(dataset, "file_meta", None)
     try:
@@ -292,5 +286,5 @@ def _icon_pixels(dataset: Any, icon: Any) -> np.ndarray | None:
 
 def pairs_of(first: dict[str, str], second: dict[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
     """Yield names with their paths in both trees, in order."""
-    for name in sorted(set(itertools.chain(first, second))):
+    for name in sorted(first.keys() | second.keys()):
         yield name, first.get(name), second.get(name)
