@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.cli.peers import Peer, pydicom_peers
+from dcmturbo.cli.peers import Peer, is_lossless, pydicom_peers
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["ENGINES", "OURS", "Engine", "Subject", "Task", "subject_of", "task_of", "tasks_of"]
@@ -55,7 +55,7 @@ def subject_of(path: str) -> Subject:
             tuple(image.shape),
             np.dtype(image.dtype),
             image.source_photometric_interpretation or "",
-            syntax.lossless_only or syntax.family in ("native", "jpegls"),
+            is_lossless(syntax),
         )
 
 
@@ -152,7 +152,7 @@ def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.n
             return np.ascontiguousarray(planes.reshape(3, -1).T)
 
         return rle, False
-    if family in ("jpeg", "jpeg_lossless"):
+    if family == "jpeg":
         space = "RGB" if colour and subject.photometric == "RGB" else None
         return lambda data, threads: np.asarray(ic.jpeg8_decode(data, colorspace=space, outcolorspace=space)), False
     if family == "jpegls":
