@@ -377,7 +377,7 @@ def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description)
 
 # Our own names, which `Dataset.compress` passes on; see `dcmturbo.encode_frame`.
 _OPTIONS = (
-    *("quality", "ratio", "from_rgb", "selection_value", "near_lossless"),
+    *("quality", "ratio", "from_rgb", "selection_value", "restart_rows", "near_lossless"),
     *("psnr", "quantisation_step", "distance", "effort", "level"),
 )
 
