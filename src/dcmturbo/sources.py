@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-__all__ = ["FileContent", "OpenedSource", "open_source"]
+__all__ = ["FileContent", "OpenedSource", "import_fsspec", "open_source"]
 
 _KEYWORDS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _ITEM_TAG = b"\xfe\xff\x00\xe0"
@@ -106,7 +106,7 @@ def open_source(source: Any) -> OpenedSource:
         For a source of another kind.
     """
     if isinstance(source, str) and "://" in source:
-        source = _fsspec().open(source, mode="rb")
+        source = import_fsspec().open(source, mode="rb")
     if isinstance(source, (str, os.PathLike)):
         return _open_path(os.fsdecode(source))
     if hasattr(source, "open") and hasattr(source, "fs"):  # fsspec.core.OpenFile
@@ -134,7 +134,8 @@ def open_source(source: Any) -> OpenedSource:
     return _open_buffer(view)
 
 
-def _fsspec() -> Any:
+def import_fsspec() -> Any:
+    """Import fsspec, which opens URLs; without it, say what to install."""
     try:
         import fsspec
     except ImportError:

@@ -10,6 +10,7 @@ import tempfile
 from typing import Any
 
 from dcmturbo.archives.walk import is_url
+from dcmturbo.sources import import_fsspec
 
 __all__ = [
     "copy_file",
@@ -28,11 +29,7 @@ _LONGEST_NAME = 255  # bytes, on the file systems there are
 
 def file_system(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path on it."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError:
-        raise ImportError("URLs need fsspec: pip install 'dcmturbo[cloud]'") from None
-    system, path = url_to_fs(url)
+    system, path = import_fsspec().core.url_to_fs(url)
     return system, str(path)
 
 

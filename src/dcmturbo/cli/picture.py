@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo.sources import import_fsspec
+
 __all__ = ["Rendering", "apply_palette", "read_header"]
 
 Rescale = tuple[float, float]  # slope, intercept
@@ -25,9 +27,7 @@ def read_header(path: str) -> Any:
         warnings.simplefilter("ignore")  # what pydicom thinks of other elements is no matter here
         if "://" not in path:
             return pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        import fsspec
-
-        with fsspec.open(path, mode="rb") as file:
+        with import_fsspec().open(path, mode="rb") as file:
             return pydicom.dcmread(file, stop_before_pixels=True, force=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.encoding import option_names, require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
-from dcmturbo.sources import OpenedSource, open_source
+from dcmturbo.sources import OpenedSource, import_fsspec, open_source
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
@@ -184,9 +184,7 @@ def _copy_unread(
     opened: Any = None
     file: Any
     if isinstance(source, str) and "://" in source:
-        import fsspec
-
-        source = fsspec.open(source, mode="rb")
+        source = import_fsspec().open(source, mode="rb")
     if isinstance(source, (str, os.PathLike)):
         file = opened = open(source, "rb")  # noqa: SIM115 (closed below)
     elif hasattr(source, "open") and hasattr(source, "fs"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from dcmturbo import _core
 from dcmturbo.errors import EncodeError
+from dcmturbo.sources import import_fsspec
 
 __all__ = ["Destination", "Output"]
 
@@ -138,7 +139,7 @@ class Destination:
         if isinstance(destination, str) and destination.startswith("file://"):
             destination = destination.removeprefix("file://")
         if isinstance(destination, str) and "://" in destination:
-            destination = _fsspec_file(destination)
+            destination = import_fsspec().open(destination, mode="wb")
         if isinstance(destination, (str, os.PathLike)):
             self._open_beside(os.fsdecode(destination))
             return
@@ -248,11 +249,3 @@ class Destination:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _fsspec_file(url: str) -> Any:
-    try:
-        import fsspec
-    except ImportError:
-        raise ImportError("URLs need fsspec: pip install 'dcmturbo[cloud]'") from None
-    return fsspec.open(url, mode="wb")
