@@ -46,7 +46,7 @@ def encode_frame(
     planar_configuration : int
         1 writes native frames a plane a sample. Other formats have their own layout.
     threads : int, optional
-        Workers; 1 by default.
+        Workers; 1 by default. No encoder here shares a frame out yet, so that more than 1 changes nothing.
     **options
         Of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
         ``near_lossless`` (JPEG-LS); ``psnr`` or ``ratio`` (JPEG 2000); ``quantisation_step`` or ``ratio`` (HTJ2K);

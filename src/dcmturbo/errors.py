@@ -1,4 +1,4 @@
-"""The exceptions of dcmturbo, and the warning that salvage gives.
+"""The exceptions of dcmturbo, and its warning.
 
 All derive from `Error`, and each also from the built-in exception that a caller of numpy or pydicom
 already catches. All survive pickling, so that they pass from worker processes unchanged.
@@ -155,16 +155,16 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
 
 
 class DecodeWarning(UserWarning):
-    """Salvage left something out (``on_error="salvage"``).
+    """Salvage left something out (``on_error="salvage"``), or an object contradicts itself harmlessly.
 
     Parameters
     ----------
     message : str
         A sentence for people.
     status : numpy.ndarray of uint8, optional
-        One a frame: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
+        Of salvage, one a frame: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
     errors : mapping of int to Error, optional
-        What went wrong, by frame.
+        Of salvage: what went wrong, by frame; else empty.
     """
 
     status: Any
