@@ -6,6 +6,7 @@ Environment, for developers:
 - ``DCMTURBO_SANITIZE=address,undefined`` or ``thread``: an instrumented build.
 - ``DCMTURBO_DEBUG=1``: no optimisation, all assertions.
 - ``DCMTURBO_COVERAGE=1``: for gcov.
+- ``DCMTURBO_BUILD_JOBS``: how many files are compiled at once (default: as many as there are CPUs).
 """
 
 import os

@@ -119,7 +119,12 @@ def add_parser(commands: Any) -> None:
         help="decode each result and compare it with its source (default: yes)",
     )
     pixels = parser.add_argument_group("pixels")
-    pixels.add_argument("--offset-table", choices=OFFSET_TABLES, default="auto")
+    pixels.add_argument(
+        "--offset-table",
+        choices=OFFSET_TABLES,
+        default="auto",
+        help="of encapsulated results (default: auto: basic, and extended where an offset passes 32 bits)",
+    )
     pixels.add_argument("--new-uid", action="store_true", help="a new SOP Instance UID, where something is lost")
     pixels.add_argument("--mask-unused-bits", action="store_true", help="clear the bits above BitsStored")
     pixels.add_argument("--lossy-ratio", type=_ratio, metavar="R", help="compress about R times")
