@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 #include <new>
+#include <optional>
 
 #include "base/checked.h"
 #include "kernels/kernels.h"
@@ -122,30 +123,23 @@ class Batch {
 
   private:
     void work() noexcept {
-        try {
-            const ScratchLoan scratch(settings_.limits.max_scratch);
-            for (;;) {
-                const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
-                if (job >= jobs_.size()) return;
-                // Jobs below the lowest failure still run: one of them may be lower yet.
-                if (!policy_.salvage && job > lowest_failure_.load(std::memory_order_relaxed)) return;
-                decode(job, *scratch);
-            }
-        } catch (...) {
-            // No scratch: this worker takes no jobs; if no worker can, every job is reported below.
+        std::optional<ScratchLoan> loan;
+        for (;;) {
             const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
-            if (job < jobs_.size())
-                record(job, {.job = job,
-                             .status = FrameStatus::failed,
-                             .code = ErrorCode::out_of_memory,
-                             .message = "out of memory"});
+            if (job >= jobs_.size()) return;
+            // Jobs below the lowest failure still run: one of them may be lower yet.
+            if (!policy_.salvage && job > lowest_failure_.load(std::memory_order_relaxed)) return;
+            decode(job, loan);
         }
     }
 
-    void decode(std::size_t i, Scratch& scratch) noexcept {
+    void decode(std::size_t i, std::optional<ScratchLoan>& loan) noexcept {
         const FrameJob& job = jobs_[i];
         const FrameStream& stream = streams_[job.stream];
         FrameFailure failure = guarded([&]() -> FrameFailure {
+            // Here, so that a worker for which there is no memory fails job by job, as any other failure is told.
+            if (!loan) loan.emplace(settings_.limits.max_scratch);
+            Scratch& scratch = **loan;
             scratch.arena.reset();
             Context context{scratch.arena, kernels_, settings_.limits};
             unsigned team = policy_.threads;

@@ -25,6 +25,7 @@ FreeList& free_list() {
     FreeList* current = list.load(std::memory_order_acquire);
     if (current != nullptr && current->owner == self) return *current;
     auto* fresh = new FreeList{.owner = self, .mutex = {}, .scratches = {}};
+    fresh->scratches.reserve(most_kept);  // giving one back must not fail
     if (list.compare_exchange_strong(current, fresh, std::memory_order_acq_rel)) return *fresh;
     delete fresh;
     return *current;
