@@ -432,8 +432,6 @@ def _make(
     if samples is None:
         samples = 1 if photometric in ("", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") else 3
     planar_configuration = values.planar_configuration or 0
-    # PS3.5, A.4.11: frames of Encapsulated Uncompressed are native frames. What is not a plane each in the
-    # codestream (RLE, and the others' own layouts) does not follow PlanarConfiguration.
     pixel_representation = values.pixel_representation or 0
     # VR US: only a Dataset in memory can hold anything else. What the core makes of these is its business.
     for name, value, most in (
