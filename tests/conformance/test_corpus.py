@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import corpus_entries
+from helpers.corpus import corpus_entries
 
 import dcmturbo as dt
 from dcmturbo.syntaxes import find_transfer_syntax

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import corpus_folder
+from helpers.corpus import corpus_folder
 from helpers.shipped import shipped_files
 from helpers.transcoding import CHANGING_META, LOSSLESS_TARGETS, kept, meaning, pixels, split
 
