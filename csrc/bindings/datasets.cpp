@@ -266,7 +266,6 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly("pixel_data_provider_url", text(&Dataset::pixel_data_provider_url))
         .def_property_readonly("sop_class_uid", text(&Dataset::sop_class_uid))
         .def_property_readonly("sop_instance_uid", text(&Dataset::sop_instance_uid))
-        .def_property_readonly("image_type", text(&Dataset::image_type))
         .def_property_readonly("modality", text(&Dataset::modality))
         .def_property_readonly("manufacturer", text(&Dataset::manufacturer))
         .def_property_readonly("manufacturer_model_name", text(&Dataset::manufacturer_model_name))

@@ -52,7 +52,6 @@ struct Dataset {
     // For people: dcmturbo info
     std::string sop_class_uid;
     std::string sop_instance_uid;
-    std::string image_type;
     std::string modality;
     std::string manufacturer;
     std::string manufacturer_model_name;

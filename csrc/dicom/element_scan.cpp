@@ -235,7 +235,6 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
 // Where an element is there twice, the last one counts, as in pydicom.
 void Scanner::take(const ElementHeader& header) {
     switch (header.tag) {
-        case 0x00080008: return take_text(header, dataset_.image_type);
         case 0x00080016: return take_text(header, dataset_.sop_class_uid);
         case 0x00080018: return take_text(header, dataset_.sop_instance_uid);
         case 0x00080060: return take_text(header, dataset_.modality);

@@ -145,7 +145,7 @@ FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_
     const std::uint64_t count = map.fragments.size();
     if (count <= 1 || count == number_of_frames) return map;
 
-    if (grouping == Grouping::whole || number_of_frames == 1) {
+    if (number_of_frames == 1) {
         map.first.assign(1, 0);
     } else if (grouping == Grouping::codestream) {
         group_by_markers(source, map, number_of_frames);

@@ -13,7 +13,6 @@ namespace dcmturbo {
 enum class Grouping : std::uint8_t {
     codestream,    // by the codestreams' start and end markers
     one_fragment,  // PS3.5 A.4.2, A.4.11, A.4.13: RLE, Encapsulated Uncompressed, Deflated Image Frame
-    whole,         // video: all fragments are one stream
 };
 
 struct FrameMap {
