@@ -16,7 +16,7 @@ from dcmturbo.archives.coordinator import Coordinator, leave_out
 from dcmturbo.archives.estimate import estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
-from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
+from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
 from dcmturbo.archives.work import Settings
 from dcmturbo.archives.workers import available_cores, make_workers
 from dcmturbo.encoding import encode_frame, require_encoder
@@ -219,12 +219,14 @@ def _check_places(
         raise NotADirectoryError(f"the destination {target} is not a folder")
     real = os.path.realpath(target)
     for one in sources:
-        if is_url(one) or not os.path.isdir(one):
+        folder = source_folder(one)
+        if folder is None:
             continue
-        theirs = os.path.realpath(one)
+        theirs = os.path.realpath(folder)
         if theirs == real:
             raise ValueError(f"the destination is the source, {one}: in_place=True (--in-place) replaces its files")
-        if os.path.commonpath([theirs, real]) in (theirs, real):
+        common = os.path.commonpath([theirs, real])
+        if (common == theirs and takes_subfolders(one)) or (common == real and os.path.isdir(one)):
             raise ValueError(f"the destination {target} and the source {one} lie within each other")
     return target
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dcmturbo.archives.manifest import DONE, NAME, Manifest, Row
+from dcmturbo.archives.originals import Originals
 from dcmturbo.archives.places import is_stale, is_temporary, size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination
@@ -109,6 +110,7 @@ class Coordinator:
         single = len(sources) == 1 and not has_magic(sources[0]) and (is_url(sources[0]) or os.path.isdir(sources[0]))
         self.claimed: dict[str, str] | None = None if single or settings.in_place else {}
         self.named = set() if single else {os.path.realpath(one) for one in sources if not is_url(one)}
+        self.originals = Originals([] if settings.in_place else sources)
         self.walk: Iterator[Found] = iter(())
         self.ahead: deque[tuple[Task, Found]] = deque()
         self.exhausted = False
@@ -257,6 +259,9 @@ class Coordinator:
                 return
         if self.resume and not self.was_empty and self._is_done(found, destination):
             self.totals.counts["skipped"] += 1
+            return
+        if why := self.originals.why_not(found.path, destination):
+            self._fail(found, destination, why, "ValueError")
             return
         task = Task(next(self.numbers), found.path, destination)
         self.totals.found_files += 1

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-__all__ = ["Filters", "Found", "absolute", "find_files", "has_magic", "is_url", "join_destination"]
+__all__ = [
+    "Filters",
+    "Found",
+    "absolute",
+    "find_files",
+    "has_magic",
+    "is_url",
+    "join_destination",
+    "source_folder",
+    "takes_subfolders",
+]
 
 _DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage (PS3.4, annex I)
 
@@ -29,8 +39,8 @@ class Found(NamedTuple):
 
 
 def is_url(path: str) -> bool:
-    """Whether fsspec opens it."""
-    return "://" in path or "::" in path
+    """Whether fsspec opens it; a chained URL (``zip://a::b``) has ``://`` too, a file's name may have ``::``."""
+    return "://" in path
 
 
 def has_magic(path: str) -> bool:
@@ -46,6 +56,30 @@ def absolute(path: str | os.PathLike[str]) -> str:
     if text.startswith("file://"):
         text = text[len("file://") :]
     return text if is_url(text) else os.path.abspath(text)
+
+
+def fixed_part(pattern: str) -> str:
+    """Return the folder that all files of a pattern are in."""
+    base = os.path.dirname(pattern)
+    while glob.has_magic(base):
+        base = os.path.dirname(base)
+    return base
+
+
+def source_folder(source: str) -> str | None:
+    """Return the folder that the files of a local source are in, None of a single file or a URL."""
+    if is_url(source):
+        return None
+    if has_magic(source):
+        return fixed_part(source)
+    if os.path.isdir(source):
+        return source
+    return os.path.dirname(source) if is_file_set(source) else None
+
+
+def takes_subfolders(source: str) -> bool:
+    """Whether a local source takes the files of all folders in its own."""
+    return "**" in source if has_magic(source) else os.path.isdir(source)
 
 
 def join_destination(root: str, relative: str) -> str:
@@ -197,9 +231,7 @@ class _Walk:
             stack += reversed(folders)
 
     def pattern(self, pattern: str) -> Iterator[Found]:
-        base = os.path.dirname(pattern)
-        while glob.has_magic(base):
-            base = os.path.dirname(base)
+        base = fixed_part(pattern)
         nothing = True
         seen: set[str] = set()
         for path in sorted(glob.iglob(pattern, recursive=True, include_hidden=True)):

@@ -209,6 +209,7 @@ NAMES = [
     "-dash",
     "x" * 250,
     "a%20[b]*?.dcm",
+    "a::b.dcm",
 ]
 
 
@@ -282,6 +283,45 @@ def test_places_within_each_other_are_refused(archive, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError):
         dt.transcode_archive(source, tmp_path / "file", TARGET)
+    assert tree(source) == content
+
+
+def test_a_pattern_or_a_file_set_does_not_go_into_its_own_folder(tmp_path):
+    from pydicom.data import get_testdata_file
+
+    shutil.copytree(Path(get_testdata_file("DICOMDIR")).parent, tmp_path / "set")
+    (tmp_path / "set" / "x.dcm").write_bytes(image())
+    before = tree(tmp_path / "set")
+    for pattern, destination in (("*.dcm", "."), ("**/*", "out"), ("DICOMDIR", ".")):
+        with pytest.raises(ValueError, match=r"within each other|is the source"):
+            dt.transcode_archive(tmp_path / "set" / pattern, tmp_path / "set" / destination, TARGET)
+    assert tree(tmp_path / "set") == before
+    result = dt.transcode_archive(tmp_path / "set" / "*.dcm", tmp_path / "set" / "out", TARGET)
+    assert result.counts["transcoded"] == 1
+
+
+def test_links_in_the_destination_do_not_lead_to_an_original(archive, tmp_path):
+    source, target, content = archive
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x.dcm").write_bytes(image())
+    (source / "linked").symlink_to(elsewhere)
+    (target / "a").mkdir(parents=True)
+    for name in ("image1.dcm", "report.dcm"):
+        (target / "a" / name).symlink_to(source / "a" / name)
+    (target / "b c").symlink_to(source / "b c")
+    (target / "linked").symlink_to(elsewhere)
+    result = dt.transcode_archive(source, target, TARGET)
+    assert {failure.path.removeprefix(f"{source}/") for failure in result.failures} == {
+        "a/image1.dcm",
+        "a/report.dcm",
+        "b c/d/image0.dcm",
+        "b c/d/image3.dcm",
+        "linked/x.dcm",
+    }
+    assert (elsewhere / "x.dcm").read_bytes() == image()
+    shutil.rmtree(elsewhere)
+    (source / "linked").unlink()
     assert tree(source) == content
 
 

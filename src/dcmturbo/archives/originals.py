@@ -1,0 +1,53 @@
+"""Originals: no output may take the place of one, whatever links there are in the destination."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from dcmturbo.archives.walk import is_url, source_folder, takes_subfolders
+
+__all__ = ["Originals"]
+
+
+class Originals:
+    """Says of an output whether it would be written over an original.
+
+    A destination that was made by ``cp -rs``, say, is full of links that lead into the source.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Folders, files, patterns, DICOMDIR files, URLs; none where files are replaced in place.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._watches = bool(sources)
+        self._roots = [
+            os.path.realpath(folder)
+            for source in sources
+            if (folder := source_folder(source)) is not None and takes_subfolders(source)
+        ]
+        # The files of a folder come one after the other: the answer of the last pair of folders is kept.
+        self._folders = ("", "")
+        self._why: str | None = None
+
+    def why_not(self, source: str, destination: str) -> str | None:
+        """Return why the output of a file must not be written to a path, None if it may be."""
+        if not self._watches or is_url(destination):
+            return None
+        folders = ("" if is_url(source) else os.path.dirname(source), os.path.dirname(destination))
+        if folders != self._folders:
+            self._folders, self._why = folders, self._why_not_into(*folders)
+        if self._why is None and os.path.islink(destination):
+            return f"its output {destination} is a symbolic link, which might lead to an original: remove it"
+        return self._why
+
+    def _why_not_into(self, source: str, folder: str) -> str | None:
+        real = os.path.realpath(folder)
+        if source and os.path.realpath(source) == real:
+            return f"its output would be written into its own folder: {folder} leads there"
+        for root in self._roots:
+            if os.path.commonpath([root, real]) == root:
+                return f"its output would be written into the source {root}: {folder} leads there"
+        return None
