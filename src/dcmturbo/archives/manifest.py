@@ -74,7 +74,7 @@ CREATE TABLE file (
 
 
 class ManifestError(ValueError):
-    """A manifest cannot be used: it is no manifest, of another version, or in use by another run."""
+    """A manifest cannot be used: it is no manifest, damaged, of another version, or in use by another run."""
 
 
 class Row(NamedTuple):
@@ -174,7 +174,7 @@ class Manifest:
     Raises
     ------
     ManifestError
-        If the file is no manifest, of another version, or in use by another run.
+        If the file is no manifest, of another version, or in use by another run; later, if it is damaged.
     OSError
         If it cannot be opened.
     """
@@ -228,6 +228,18 @@ class Manifest:
             self._connection.close()
             raise
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Make of what SQLite raises an error that names the file."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OSError(f"cannot use the manifest {self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise ManifestError(
+                f"{self.path} is damaged: {error}. Remove it to begin a new one; every file is then done again"
+            ) from error
+
     # ---- a run ------------------------------------------------------------------------------------
 
     def begin(self, *, target: str, options: str, version: str, jobs: int, threads: int, executor: str) -> bool:
@@ -238,14 +250,16 @@ class Manifest:
         bool
             Whether the run before this one came to its end: if not, files on their way may have been left behind.
         """
-        last = self._connection.execute("SELECT ended FROM run ORDER BY id DESC LIMIT 1").fetchone()
-        cursor = self._connection.execute(
-            "INSERT INTO run (started, version, target, options, jobs, threads, executor) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (time.time(), version, target, options, jobs, threads, executor),
-        )
-        self._run = int(cursor.lastrowid or 0)
-        # What could not be read at all has no file of its own: this run says it again if it is so still.
-        self._connection.execute("DELETE FROM file WHERE status = 'failed' AND size < 0")
+        with self._named():
+            last = self._connection.execute("SELECT ended FROM run ORDER BY id DESC LIMIT 1").fetchone()
+            cursor = self._connection.execute(
+                "INSERT INTO run (started, version, target, options, jobs, threads, executor) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (time.time(), version, target, options, jobs, threads, executor),
+            )
+            self._run = int(cursor.lastrowid or 0)
+            # What could not be read at all has no file of its own: this run says it again if it is so still.
+            self._connection.execute("DELETE FROM file WHERE status = 'failed' AND size < 0")
         return last is not None and last[0] is not None
 
     def end(self, *, seconds: float, skipped: int, stopped: str | None) -> None:
@@ -266,10 +280,12 @@ class Manifest:
 
     def find(self, destination: str) -> Done | None:
         """Return what is known of a file, None if nothing is."""
-        row = self._connection.execute(
-            "SELECT path, size, mtime, target, options, status, bytes_after, verified FROM file WHERE destination = ?",
-            (_stored(destination),),
-        ).fetchone()
+        with self._named():
+            row = self._connection.execute(
+                "SELECT path, size, mtime, target, options, status, bytes_after, verified FROM file "
+                "WHERE destination = ?",
+                (_stored(destination),),
+            ).fetchone()
         return None if row is None else Done._make((_loaded(row[0]), *row[1:7], bool(row[7])))
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -296,30 +312,32 @@ class Manifest:
 
     def rows(self, where: str = "1", parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """Iterate over the files, in the order of their destinations."""
-        for row in self._connection.execute(
-            f"SELECT {', '.join(Row._fields)} FROM file WHERE {where} ORDER BY destination", parameters
-        ):
-            values = Row(*row)
-            yield values._replace(
-                destination=_loaded(values.destination),
-                path=_loaded(values.path),
-                verified=bool(values.verified),
-                lossy=bool(values.lossy),
-            )
+        statement = f"SELECT {', '.join(Row._fields)} FROM file WHERE {where} ORDER BY destination"
+        with self._named():
+            for row in self._connection.execute(statement, parameters):
+                values = Row(*row)
+                yield values._replace(
+                    destination=_loaded(values.destination),
+                    path=_loaded(values.path),
+                    verified=bool(values.verified),
+                    lossy=bool(values.lossy),
+                )
 
     def runs(self) -> list[Run]:
         """Return the runs, the first one first."""
-        cursor = self._connection.execute(
-            "SELECT id, started, ended, seconds, version, target, options, jobs, threads, executor, skipped, stopped "
-            "FROM run ORDER BY id"
-        )
-        names = [column[0] for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        with self._named():
+            cursor = self._connection.execute(
+                "SELECT id, started, ended, seconds, version, target, options, jobs, threads, executor, skipped, "
+                "stopped FROM run ORDER BY id"
+            )
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
         return [Run(**{**row, "options": json.loads(row["options"])}) for row in rows]
 
     def query(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of an SQL query."""
-        return self._connection.execute(statement, parameters).fetchall()
+        with self._named():
+            return self._connection.execute(statement, parameters).fetchall()
 
     # ---- the end ----------------------------------------------------------------------------------
 

@@ -133,6 +133,26 @@ def test_other_files_are_refused(tmp_path):
         Manifest(str(newer))
 
 
+def test_a_damaged_manifest_is_named_wherever_the_damage_is(path):
+    with Manifest(path) as manifest:
+        begun(manifest).write([row(i) for i in range(2000)])
+    size = os.path.getsize(path)
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+    with Manifest(path) as manifest:
+        uses = (
+            lambda: begun(manifest),
+            lambda: manifest.find(row(7).destination),
+            lambda: list(manifest.rows()),
+            manifest.runs,
+            lambda: manifest.query("SELECT count(*) FROM file WHERE status = 'failed'"),
+        )
+        for use in uses:
+            with pytest.raises(ManifestError, match=f"{path} is damaged"):
+                use()
+
+
 def test_where_it_is_by_default(tmp_path, monkeypatch):
     assert default_manifest("/out") == f"/out/{NAME}"
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
