@@ -18,6 +18,7 @@ __all__ = [
     "is_stale",
     "is_temporary",
     "open_binary",
+    "remove",
     "size_of",
     "sync_folder",
     "temporary_name",
@@ -151,6 +152,16 @@ def _copy_to_store(source: str, destination: str) -> int:
         origin.get_file(inner, between)
         system.put_file(between, path)
         return os.stat(between).st_size
+
+
+def remove(path: str) -> None:
+    """Remove a file or an object, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        if is_url(path):
+            system, inner = file_system(path)
+            system.rm_file(inner)
+        else:
+            os.unlink(path)
 
 
 def open_binary(path: str) -> Any:

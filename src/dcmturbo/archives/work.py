@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dcmturbo.archives.places import copy_file, sync_folder, temporary_name
+from dcmturbo.archives.places import copy_file, remove, sync_folder, temporary_name
 from dcmturbo.archives.walk import is_directory_object, is_url
 from dcmturbo.errors import NoPixelData, NotDicom
 from dcmturbo.transcoding.object import transcode
@@ -147,6 +147,19 @@ def _transcode(source: str, destination: str, settings: Settings, threads: int) 
 
 
 def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
+    if is_url(task.source):
+        return _written(task, settings, threads)
+    before = os.stat(task.source)
+    try:
+        return _written(task, settings, threads)
+    finally:
+        # A file is read in parts: what came out may be of both the old and the new one.
+        if _changed(task.source, before):
+            remove(task.destination)
+            raise OSError(errno.EBUSY, "the file was changed while it was transcoded", task.source)
+
+
+def _written(task: Task, settings: Settings, threads: int) -> Outcome:
     try:
         result = _transcode(task.source, task.destination, settings, threads)
     except (NotDicom, NoPixelData) as error:
@@ -197,8 +210,7 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         shutil.copymode(path, beside)
         with contextlib.suppress(OSError):
             os.chown(beside, before.st_uid, before.st_gid)
-        now = os.stat(path)
-        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if _changed(path, before):
             raise OSError(errno.EBUSY, "the file was changed while it was transcoded: it is left as it is")
         os.replace(beside, path)
         sync_folder(os.path.dirname(path))
@@ -207,6 +219,15 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+
+
+def _changed(path: str, before: os.stat_result) -> bool:
+    """Whether somebody has written to a file, or taken it away."""
+    try:
+        now = os.stat(path)
+    except FileNotFoundError:
+        return True
+    return (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
 
 
 def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:

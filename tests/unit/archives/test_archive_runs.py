@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels
+from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels, tree
 
 import dcmturbo as dt
 from dcmturbo.archives import work
@@ -160,6 +160,27 @@ def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch):
     result = dt.transcode_archive(path, None, TARGET, in_place=True)
     assert "was changed" in result.failures[0].error
     assert path.read_bytes() == b"written meanwhile"
+
+
+@pytest.mark.parametrize("name", ["image1.dcm", "report.dcm"])
+def test_a_file_that_changes_meanwhile_has_no_output(archive, monkeypatch, name):
+    source, target, _ = archive
+    path = source / "a" / name
+    written = work._written
+
+    def changes(*arguments):
+        outcome = written(*arguments)
+        assert (target / name).exists()
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return outcome
+
+    monkeypatch.setattr(work, "_written", changes)
+    result = dt.transcode_archive(path, target, TARGET)
+    assert [failure.error for failure in result.failures] == [f"the file was changed while it was transcoded: {path}"]
+    assert tree(target) == {}
+    monkeypatch.undo()
+    assert dt.transcode_archive(path, target, TARGET).is_complete
 
 
 def test_in_place_needs_what_makes_it_safe(archive):
