@@ -184,7 +184,8 @@ class ObjectWriter:
         if sink is not output:
             sink.finish()
         output.flush()
-        return self._conclude(output, places, warn_of(elements))
+        masked = self.coder is not None and self.coder.mask
+        return self._conclude(output, places, warn_of(elements, masked=masked))
 
     def _pieces(self, elements: list[Element], begin: int, end: int, changes: Changes) -> list[Piece]:
         explicit = self.target.keyword != "ImplicitVRLittleEndian"

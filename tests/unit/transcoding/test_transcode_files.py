@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from random import Random
 
 import numpy as np
@@ -225,6 +226,19 @@ def test_signatures_are_kept_with_a_warning():
     data, result = transcoded(grey(after=signature), "RLELossless")
     assert data.endswith(signature)
     assert any("digital signatures" in text for text in result.warnings)
+
+
+def test_an_overlay_that_is_masked_is_named():
+    overlay = EXPLICIT.element(0x60020100, "US", struct.pack("<H", 16)) + EXPLICIT.element(
+        0x60020102, "US", struct.pack("<H", 15)
+    )
+    cells = np.full((8, 8), 0x8001, np.uint16)
+    source = native_file(cells.tobytes(), rows=8, columns=8, bits_allocated=16, bits_stored=12, before=overlay)
+    _, result = transcoded(source, "RLELossless", mask_unused_bits=True)
+    assert result.warnings == ()
+    data, result = transcoded(source, "JPEGLosslessSV1", mask_unused_bits=True)
+    assert any("overlay of group 6002" in text for text in result.warnings)
+    assert overlay in data
 
 
 # ---- arguments --------------------------------------------------------------------------------------
