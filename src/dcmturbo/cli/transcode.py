@@ -223,7 +223,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     except BrokenPipeError:
         raise
     except (OSError, ImportError) as error:
-        output.fail("", error)
+        filename = getattr(error, "filename", None)
+        output.fail("" if filename is None else os.fsdecode(filename), error)
         return 1
     except (ValueError, TypeError, dt.UnsupportedTransferSyntax) as error:
         # Of the arguments: what is wrong with a file is told file by file.
