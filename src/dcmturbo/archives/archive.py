@@ -15,6 +15,7 @@ import numpy as np
 from dcmturbo.archives.coordinator import Coordinator, leave_out
 from dcmturbo.archives.estimate import estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
+from dcmturbo.archives.places import lie_within_each_other
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
 from dcmturbo.archives.work import Settings
@@ -209,10 +210,8 @@ def _check_places(
         raise ValueError("a destination is needed, or in_place=True")
     target = absolute(destination)
     if is_url(target):
-        ours = target.rstrip("/") + "/"
         for one in sources:
-            theirs = one.rstrip("/") + "/"
-            if is_url(one) and (ours.startswith(theirs) or theirs.startswith(ours)):
+            if is_url(one) and lie_within_each_other(one, target):
                 raise ValueError(f"the destination {target} and the source {one} lie within each other")
         return target
     if os.path.lexists(target) and not os.path.isdir(target):

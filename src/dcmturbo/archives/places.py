@@ -17,6 +17,7 @@ __all__ = [
     "file_system",
     "is_stale",
     "is_temporary",
+    "lie_within_each_other",
     "open_binary",
     "remove",
     "size_of",
@@ -32,6 +33,13 @@ def file_system(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path on it."""
     system, path = import_fsspec().core.url_to_fs(url)
     return system, str(path)
+
+
+def lie_within_each_other(first: str, second: str) -> bool:
+    """Whether of two URLs one is, or contains, the other; ``memory://a`` and ``memory:///a`` are one place."""
+    (system, ours), (other, theirs) = file_system(first), file_system(second)
+    ours, theirs = ours.rstrip("/") + "/", theirs.rstrip("/") + "/"
+    return system == other and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
 def temporary_name(path: str) -> str:

@@ -53,8 +53,8 @@ def has_magic(path: str) -> bool:
 def absolute(path: str | os.PathLike[str]) -> str:
     """Return a path that means the same in another folder, and on another machine that shares the file system."""
     text = os.fsdecode(path)
-    if text.startswith("file://"):
-        text = text[len("file://") :]
+    for scheme in ("file://", "local://"):
+        text = text.removeprefix(scheme)
     return text if is_url(text) else os.path.abspath(text)
 
 

@@ -300,6 +300,23 @@ def test_a_pattern_or_a_file_set_does_not_go_into_its_own_folder(tmp_path):
     assert result.counts["transcoded"] == 1
 
 
+def test_one_place_by_two_urls_is_one_place(archive):
+    fsspec = pytest.importorskip("fsspec")
+    source, _, content = archive
+    store = fsspec.filesystem("memory")
+    store.put(str(source), "/one-place/source", recursive=True)
+    for destination in ("memory:///one-place/source", "memory://one-place", "memory:///one-place/source/a"):
+        with pytest.raises(ValueError, match="within each other"):
+            dt.transcode_archive("memory://one-place/source", destination, TARGET, manifest=False)
+    for name, data in content.items():
+        assert store.cat_file(f"/one-place/source/{name}") == data
+    store.rm("/one-place", recursive=True)
+    for scheme in ("file", "local"):
+        with pytest.raises(ValueError, match="is the source"):
+            dt.transcode_archive(source, f"{scheme}://{source}", TARGET)
+    assert tree(source) == content
+
+
 def test_links_in_the_destination_do_not_lead_to_an_original(archive, tmp_path):
     source, target, content = archive
     elsewhere = tmp_path / "elsewhere"
