@@ -28,6 +28,7 @@ from dcmturbo.transcoding.dataset_bytes import (
     element_bytes,
     header_bytes,
     splice,
+    tag_name,
 )
 from dcmturbo.transcoding.dataset_encoding import Rewriter
 from dcmturbo.transcoding.file_meta import file_meta
@@ -42,6 +43,7 @@ __all__ = ["ObjectWriter", "Settings"]
 _NATIVE_TARGETS = ("ImplicitVRLittleEndian", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian")
 _COPIED_AT_ONCE = 4 << 20
 _LARGEST_VALUE = 0xFFFFFFFE
+_ENCAPSULATED_PIXEL_DATA = header_bytes(0x7FE00010, "OB", 0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ class ObjectWriter:
             sink.finish()
         output.flush()
         masked = self.coder is not None and self.coder.mask
-        return self._conclude(output, places, warn_of(elements, masked=masked))
+        messages = warn_of(elements, masked=masked) + self._nested_pixels([*before, *behind], native=icons is not None)
+        return self._conclude(output, places, messages)
 
     def _pieces(self, elements: list[Element], begin: int, end: int, changes: Changes) -> list[Piece]:
         explicit = self.target.keyword != "ImplicitVRLittleEndian"
@@ -212,6 +215,19 @@ class ObjectWriter:
         (rewritten,) = rewriter.splice([Element(ICON_IMAGE_SEQUENCE, "SQ", 0, 12, len(whole), False)], {})
         assert isinstance(rewritten, bytes)
         return rewritten[8:]
+
+    def _nested_pixels(self, elements: list[Element], *, native: bool) -> list[str]:
+        """Return what a user should know of pixel data within sequences that stay in the source's syntax."""
+        if not self.opened.encapsulated or self.coder is None or self.coder.relabels:
+            return []
+        return [
+            f"pixel data within {tag_name(element.tag)} stay in {self.opened.syntax.name}, which the result does not "
+            "say: only icons of the object itself are made native"
+            for element in elements
+            if element.vr == "SQ"
+            and not (native and element.tag == ICON_IMAGE_SEQUENCE)
+            and bytes(self._read(element.value, element.end)).find(_ENCAPSULATED_PIXEL_DATA) >= 0
+        ]
 
     def _read(self, begin: int, end: int) -> memoryview:
         if self.opened.buffer is not None:

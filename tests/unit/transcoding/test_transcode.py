@@ -195,6 +195,23 @@ def test_an_encapsulated_icon_becomes_native(undefined):
         transcoded(broken, "ExplicitVRLittleEndian")
 
 
+@pytest.mark.parametrize("tag", [0x00081140, 0x00291001])
+def test_encapsulated_pixels_within_other_sequences_are_named(tag):
+    cells = smooth((8, 6), "uint8")
+    frame = dt.encode_frame(cells, "JPEGLSLossless")
+    fragments = EXPLICIT.item(b"") + EXPLICIT.item(frame) + EXPLICIT.header(0xFFFEE0DD, "", 0)
+    content = EXPLICIT.element(0x7FE00010, "OB", fragments, length=0xFFFFFFFF)
+    sequence = EXPLICIT.sequence(tag, [EXPLICIT.item(content)])
+    source = encapsulated_file([frame], "jpegls", rows=8, columns=6, before=sequence)
+    for syntax in ("ExplicitVRLittleEndian", "RLELossless"):
+        data, result = transcoded(source, syntax)
+        assert sequence in data
+        (warning,) = result.warnings
+        assert f"({tag >> 16:04X},{tag & 0xFFFF:04X})" in warning
+        assert "JPEG-LS Lossless" in warning
+    assert transcoded(source, "JPEGLSNearLossless")[1].warnings == ()
+
+
 # ---- encodings of datasets --------------------------------------------------------------------------
 
 
