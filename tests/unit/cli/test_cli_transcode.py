@@ -468,6 +468,46 @@ def test_verify_names_the_element(tmp_path, capsys, change, name):
     assert run(capsys, "verify", one, one)[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "what"),
+    [
+        ("MONOCHROME1 ", "MONOCHROME2 ", "MONOCHROME1 against MONOCHROME2"),
+        ("PALETTE COLOR ", "MONOCHROME2 ", "PALETTE COLOR against MONOCHROME2"),
+        ("RGB ", "YBR_FULL", "samples differ"),
+    ],
+)
+def test_verify_sees_that_the_same_numbers_are_other_colours(tmp_path, capsys, ours, theirs, what):
+    samples = 3 if ours == "RGB " else 1
+    files = [tmp_path / "one.dcm", tmp_path / "other.dcm"]
+    for file, photometric in zip(files, (ours, theirs), strict=True):
+        cells = bytes(range(48)) if samples == 3 else bytes(16)
+        file.write_bytes(native_file(cells, samples=samples, photometric=photometric))
+    code, _, err = run(capsys, "verify", *files)
+    assert code == 1
+    assert what in err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name"),
+    [
+        (("01", "10 ", "ISO_10918_1 "), ("00", "10 ", "ISO_10918_1 "), "LossyImageCompression "),
+        (("01", "10 ", "ISO_10918_1 "), ("01", "5 ", "ISO_10918_1 "), "LossyImageCompressionRatio"),
+        (("01", "10 ", "ISO_10918_1 "), ("01", "10 ", None), "LossyImageCompressionMethod"),
+        (("01", "10 ", "ISO_10918_1 "), ("01", "10\\4.5 ", "ISO_10918_1\\ISO_14495_1"), None),
+        ((None, None, None), ("01", "4.5 ", "ISO_14495_1 "), None),
+    ],
+)
+def test_verify_lets_a_lossy_history_grow_only(tmp_path, capsys, before, after, name):
+    files = [tmp_path / "one.dcm", tmp_path / "other.dcm"]
+    tags = ((0x00282110, "CS"), (0x00282112, "DS"), (0x00282114, "CS"))
+    for file, values in zip(files, (before, after), strict=True):
+        history = [EXPLICIT.element(*tag, value) for tag, value in zip(tags, values, strict=True) if value]
+        file.write_bytes(native_file(bytes(16), before=b"".join(history)))
+    code, _, err = run(capsys, "verify", *files)
+    assert code == (0 if name is None else 1)
+    assert (name or "") in err
+
+
 def test_verify_across_dataset_encodings(tmp_path, capsys):
     for keyword in ("ImplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian", "RLELossless"):
         dt.transcode(pydicom.data.get_testdata_file("CT_small.dcm"), tmp_path / f"{keyword}.dcm", keyword)
