@@ -17,6 +17,7 @@ from dcmturbo.archives.manifest import default_manifest
 from dcmturbo.archives.report import FORMATS, write_report
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.archives.walk import absolute, has_magic, is_url
+from dcmturbo.archives.work import describe
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output, human_bytes, short, significant
 from dcmturbo.cli.transcode_progress import follow
@@ -267,7 +268,8 @@ def _one_file(
             **options,
         )
     except (dt.Error, OSError, ValueError, TypeError) as error:
-        output.fail(source, error)
+        # With the name of the file that it is about: it may be either.
+        output.fail(source, describe(error), type(error).__name__)
     else:
         for warning in result.warnings:
             output.warn(source, warning)

@@ -468,6 +468,20 @@ def test_verify_names_the_element(tmp_path, capsys, change, name):
     assert run(capsys, "verify", one, one)[0] == 0
 
 
+def test_a_destination_that_cannot_be_written_is_named(archive, tmp_path, capsys):
+    source, _ = archive
+    nowhere = tmp_path / "no such folder" / "x.dcm"
+    code, _, err = run(capsys, "transcode", source / "a/image1.dcm", nowhere, "--to", "RLELossless")
+    assert code == 1
+    assert "image1.dcm: No such file or directory: " in err
+    assert "no such folder" in err
+    manifest = tmp_path / "image" / "m.sqlite"
+    manifest.parent.write_text("a file, where a folder is wanted")
+    code, _, err = run(capsys, "transcode", source, tmp_path / "o", "--to", "RLELossless", "--manifest", manifest)
+    assert code == 1
+    assert str(manifest.parent) in err
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "what"),
     [
