@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import time
@@ -23,10 +22,12 @@ from dcmturbo.archives.workers import available_cores, make_workers
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.pixels import always_loses, is_lossy
 
 __all__ = ["transcode_archive"]
 
+_OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
 _MANY = 4000  # files
 _SMALL = 1 << 20  # bytes
 
@@ -125,6 +126,8 @@ def transcode_archive(
     A full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
     must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
     """
+    if offset_table not in OFFSET_TABLES:
+        raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
     syntax = find_transfer_syntax(transfer_syntax)
     require_encoder(syntax)
     _check_options(syntax, options, new_uid=new_uid)
@@ -182,10 +185,18 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
         raise ValueError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
     if always_loses(syntax) and not lossy:
         raise ValueError(f"{syntax.name} always loses something: say how much, by quality or ratio")
-    if options:
-        # EncodeError says that the format does not hold this frame, which tells nothing of others.
-        with contextlib.suppress(Error):
-            encode_frame(np.zeros((16, 16), np.uint8), syntax.uid, **options)
+    errors = []
+    depths = (8, 12, 16)
+    for bits in depths if options else ():
+        cells = np.zeros((16, 16), np.uint8 if bits == 8 else np.uint16)
+        try:
+            encode_frame(cells, syntax.uid, bits_stored=bits, **options)
+        except Error as error:
+            errors.append(error)
+    # That the format does not hold such a frame tells nothing of others, nor does what depends on the frame's content.
+    wrong = [error for error in errors if getattr(error, "code", None) == "argument"]
+    if len(errors) == len(depths) and wrong and not options.keys() & _OF_EACH_FRAME:
+        raise wrong[0]
 
 
 def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:

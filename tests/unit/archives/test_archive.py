@@ -352,6 +352,17 @@ def test_arguments_that_are_wrong_for_every_file_are_refused_at_once(archive):
         dt.transcode_archive(source, target, "RLELossless", quality=5)
     with pytest.raises(ValueError, match="always loses"):
         dt.transcode_archive(source, target, "JPEGBaseline8Bit")
+    for keyword, option, value in (
+        ("JPEGXL", "distance", 99.0),
+        ("JPEGBaseline8Bit", "quality", 0),
+        ("JPEGExtended12Bit", "quality", 101),
+        ("JPEGLSNearLossless", "near_lossless", 300),
+        ("JPEGLossless", "selection_value", 9),
+    ):
+        with pytest.raises(ValueError, match=f"{option} is "):
+            dt.transcode_archive(source, target, keyword, **{option: value})
+    with pytest.raises(ValueError, match="offset_table is 'none'"):
+        dt.transcode_archive(source, target, TARGET, offset_table="none")
     with pytest.raises(ValueError, match="new_uid"):
         dt.transcode_archive(source, target, TARGET, new_uid=True)
     with pytest.raises(ValueError, match="jobs is 0"):
@@ -359,6 +370,16 @@ def test_arguments_that_are_wrong_for_every_file_are_refused_at_once(archive):
     with pytest.raises(ValueError, match="no source"):
         dt.transcode_archive([], target, TARGET)
     assert not target.exists() or tree(target) == {}
+
+
+def test_arguments_that_are_wrong_for_some_files_are_not_refused_at_once(archive):
+    source, target, _ = archive
+    for keyword, options in (
+        ("JPEGLSNearLossless", {"near_lossless": 200}),  # 127 at most with 8 bits
+        ("JPEG2000", {"ratio": 60.0}),  # more than a small frame can be compressed
+        ("JPEG2000Lossless", {"photometric_interpretation": "YBR_RCT"}),  # of colour
+    ):
+        dt.transcode_archive(source / "a", target / keyword, keyword, **options)
 
 
 # ---- failures ---------------------------------------------------------------------------------------
