@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
@@ -83,7 +85,7 @@ def transcode(
     FileExistsError
         The destination is there, and `overwrite` is False.
     OSError
-        The source cannot be opened, or the destination not be written.
+        The source cannot be opened, or has been changed meanwhile, or the destination not be written.
     TypeError
         For an option that the target does not have.
 
@@ -106,6 +108,7 @@ def transcode(
         target, verify, resolve_threads(threads), offset_table, new_uid, mask_unused_bits, dict(options)
     )
     in_place = _same_file(source, destination)
+    before = _state(source)
     try:
         try:
             opened = _open(source)
@@ -118,6 +121,9 @@ def transcode(
             with Destination(destination, overwrite=overwrite) as place:
                 output = Output(place.descriptor, verify=verify)
                 result = work.write(output)
+                # It is read in parts: what came out may be of both the old and the new file.
+                if _state(source) != before:
+                    raise OSError(errno.EBUSY, "the file was changed while it was transcoded", os.fsdecode(source))
                 place.commit(fsync=fsync or in_place)
             return result
         finally:
@@ -147,6 +153,17 @@ def _same_file(source: Any, destination: Any) -> bool:
         return os.path.samefile(source, destination)
     except OSError:
         return False
+
+
+def _state(source: Any) -> tuple[int, int] | None:
+    """Return what changes when somebody writes to a local file, None of anything else."""
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    try:
+        found = os.stat(source)
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 def _open(source: Any) -> OpenedSource:

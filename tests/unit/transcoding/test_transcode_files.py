@@ -14,6 +14,7 @@ from helpers.shipped import shipped
 from helpers.transcoding import grey, pixels, same_cells, transcoded
 
 import dcmturbo as dt
+from dcmturbo.transcoding import object as object_module
 from dcmturbo.transcoding import output
 from dcmturbo.transcoding import pixels as frames_module
 
@@ -94,6 +95,29 @@ def test_in_place(tmp_path):
     assert link.is_symlink()
     assert same_cells(data, path)
     assert sorted(os.listdir(tmp_path)) == ["a.dcm", "link.dcm"]
+
+
+@pytest.mark.parametrize("size", [1, 20 << 20])
+def test_a_source_that_changes_meanwhile_is_refused(tmp_path, monkeypatch, size):
+    path, other = tmp_path / "x.dcm", tmp_path / "y.dcm"
+    path.write_bytes(grey() + bytes(size))
+    other.write_bytes(b"there before")
+    write = object_module.ObjectWriter.write
+
+    def change(*arguments):
+        result = write(*arguments)
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return result
+
+    monkeypatch.setattr(object_module.ObjectWriter, "write", change)
+    for destination in (other, path):
+        before = destination.read_bytes()
+        with pytest.raises(OSError, match="was changed while it was transcoded") as caught:
+            dt.transcode(path, destination, "RLELossless")
+        assert caught.value.filename == str(path)
+        assert destination.read_bytes().startswith(before)
+    assert sorted(os.listdir(tmp_path)) == ["x.dcm", "y.dcm"]
 
 
 def test_overwriting_is_a_choice(tmp_path):
