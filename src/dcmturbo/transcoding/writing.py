@@ -346,7 +346,7 @@ class ObjectWriter:
                 digest = self.hash.hexdigest()
             except Error as error:
                 messages.append(f"copied as it is, but it cannot be decoded: {error}")
-        return replace(self._result("copied", output.position, messages), digest=digest, verified=self.settings.verify)
+        return replace(self._result("copied", output.position, messages), digest=digest, verified=digest is not None)
 
     # ---- the end ----------------------------------------------------------------------------------
 

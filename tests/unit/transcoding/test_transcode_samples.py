@@ -168,10 +168,12 @@ def test_an_object_in_the_target_form_is_copied():
     assert data == source
     assert result.status == "copied"
     assert result.digest == first.digest
+    assert result.verified
     broken = source[: source.rindex(b"\xfe\xff\xdd\xe0") - 40]
     data, result = transcoded(broken, "RLELossless")
     assert data == broken
     assert result.digest is None
+    assert not result.verified
     assert any("cannot be decoded" in text for text in result.warnings)
 
 
