@@ -27,6 +27,7 @@ __all__ = ["Clock", "Measured", "Timing", "drop_from_cache", "measure", "scaling
 _ROUNDS, _LEAST_ROUNDS, _COLD_ROUNDS = 15, 3, 3
 _LEAST_SECONDS = 0.3  # that an engine may take for them, however little time there is
 _SPEED_OF_STRANGERS = 20e6  # samples a second, of an engine not seen with a transfer syntax yet
+_TELLING = 1 << 16  # samples from which a decode tells a speed: of fewer, what a call costs is most
 _MOST_BYTES = 1 << 30  # of a result that peers are asked for
 _LEAST_PATIENCE, _MOST_PATIENCE = 5.0, 600.0  # seconds for an engine's first decode of a file
 _LARGE_FRAME = 1 << 20  # samples from which one frame may be worth several threads
@@ -38,7 +39,8 @@ class Clock:
     def __init__(self, seconds: float | None) -> None:
         self.begin = time.perf_counter()
         self.seconds = seconds
-        self.speeds: dict[tuple[str, str], float] = {}
+        self._speeds: dict[tuple[str, str], float] = {}  # samples a second, the fastest
+        self._calls: dict[tuple[str, str], float] = {}  # seconds a call, the least
 
     @property
     def elapsed(self) -> float:
@@ -52,11 +54,22 @@ class Clock:
 
     def expected(self, engine: str, subject: Subject) -> float:
         """Return how many seconds a decode will take, by what was seen with other files."""
-        return subject.samples / self.speeds.get((engine, subject.syntax.keyword), _SPEED_OF_STRANGERS)
+        key = (engine, subject.syntax.keyword)
+        if key in self._speeds:
+            return subject.samples / self._speeds[key]
+        return self._calls.get(key, 0.0) + subject.samples / _SPEED_OF_STRANGERS
 
     def saw(self, engine: str, subject: Subject, seconds: float) -> None:
-        """Remember how long a decode took."""
-        self.speeds[engine, subject.syntax.keyword] = max(subject.samples, 1) / max(seconds, 1e-9)
+        """Remember how long a decode took.
+
+        The quickest counts: a first decode may load a library, and that is not the speed of the ones to come.
+        """
+        key = (engine, subject.syntax.keyword)
+        if subject.samples >= _TELLING:
+            self._speeds[key] = max(subject.samples / max(seconds, 1e-9), self._speeds.get(key, 0.0))
+        else:
+            call = max(seconds - subject.samples / _SPEED_OF_STRANGERS, 0.0)
+            self._calls[key] = min(call, self._calls.get(key, call))
 
 
 @dataclass

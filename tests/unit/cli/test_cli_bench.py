@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import io
 import json
 import mmap
@@ -266,9 +267,25 @@ def test_a_clock_expects_what_it_saw():
     clock.saw("a", subject, 2.0)
     assert clock.expected("a", subject) == pytest.approx(2.0)
     assert clock.expected("b", subject) == subject.samples / 20e6
+    clock.saw("a", subject, 0.5)
+    clock.saw("a", subject, 1.0)
+    assert clock.expected("a", subject) == pytest.approx(0.5)  # the first decode may have loaded a library
     assert thread_counts(1) == [1]
     assert thread_counts(6) == [1, 2, 4, 6]
     assert thread_counts(8) == [1, 2, 4, 8]
+
+
+def test_what_a_call_costs_is_not_multiplied_by_the_size_of_a_larger_file():
+    """An engine was left out: a decode of 27 samples, which loaded a library, made it expect an hour for a large one."""
+    clock, small = Clock(None), subject_of(str(CT))
+    large = dataclasses.replace(small, shape=(100, 1000, 1000))
+    tiny = dataclasses.replace(small, shape=(3, 3))
+    clock.saw("a", tiny, 0.1)
+    assert clock.expected("a", large) == pytest.approx(0.1 + 1e8 / 20e6, rel=1e-3)
+    clock.saw("a", dataclasses.replace(small, shape=(1000, 1000)), 0.2)
+    assert clock.expected("a", large) == pytest.approx(20.0)  # that does tell the speed
+    clock.saw("a", tiny, 0.1)
+    assert clock.expected("a", large) == pytest.approx(20.0)
 
 
 def test_of_many_files_every_so_many_are_looked_at(call_json, tmp_path, monkeypatch):
