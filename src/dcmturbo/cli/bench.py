@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -110,7 +111,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     for option in (arguments.csv, arguments.html):
         if option and os.path.isdir(option):
             return output.usage("bench", f"{option} is a folder, expected the name of a file")
-        if option and any(os.path.exists(option) and os.path.samefile(option, p) for p in _existing(arguments.paths)):
+        inputs = _existing([*arguments.paths, *filter(None, [arguments.record])])
+        if option and any(os.path.exists(option) and os.path.samefile(option, path) for path in inputs):
             return output.usage("bench", f"the output {option} is an input itself")
     if arguments.csv and arguments.html and os.path.realpath(arguments.csv) == os.path.realpath(arguments.html):
         return output.usage("bench", "--csv and --html name the same file")
@@ -147,14 +149,27 @@ def _recorded(path: str, output: Output) -> dict[str, Any] | None:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         if document.get("command") != "bench" or document.get("form") != bench_record.FORM:
             raise ValueError
+        if document["files"]:
+            _render(document)
     except OSError as error:
         output.fail(path, error)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, LookupError, TypeError):
         output.fail(path, "it is not what this version of dcmturbo bench prints with --json", kind="ValueError")
     else:
         document.pop("failed", None)
-        return dict(document)
+        if document["files"]:
+            return dict(document)
+        output.fail(path, "no file has been measured in it", kind="ValueError")
     return None
+
+
+def _render(document: dict[str, Any]) -> None:
+    """Make all that can be made of a document; raise what a document raises of which something is missing."""
+    page(document)
+    bench_table.csv_text(document)
+    for by in ("file", "syntax"):
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+            bench_table.show(document, by, Output(json=False))
 
 
 # ---- measuring --------------------------------------------------------------------------------------

@@ -398,14 +398,40 @@ def test_files_are_written_and_read_again(call, document, tmp_path):
     assert json.loads(again)["files"] == document["files"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"command": "bench"}', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"command": "bench"}', "null", '{"command": "bench", "form": 2}', "\xff"]
+)
 def test_a_record_that_is_none(call, tmp_path, text):
     place = tmp_path / "x.json"
-    place.write_text(text)
+    place.write_text(text, encoding="latin-1")
     code, out, err = call("bench", "--record", place)
     assert (code, out) == (1, "")
     assert "it is not what this version of dcmturbo bench prints" in err
     assert call("bench", "--record", tmp_path / "absent.json")[0] == 1
+
+
+def test_a_record_of_which_something_is_missing(call, document, tmp_path):
+    place, html = tmp_path / "x.json", tmp_path / "x.html"
+    for name in document.keys() - {"dcmturbo", "seconds", "failed"}:
+        place.write_text(json.dumps({key: value for key, value in document.items() if key != name}))
+        code, out, err = call("bench", "--record", place, "--html", html)
+        assert (code, out) == (1, ""), name
+        assert "it is not what this version" in err
+    place.write_text(json.dumps(document | {"files": []}))
+    code, out, err = call("bench", "--record", place, "--html", html)
+    assert (code, out) == (1, "")
+    assert "no file has been measured in it" in err
+    assert not html.exists()
+
+
+def test_a_record_is_not_written_over(call, document, tmp_path):
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(document))
+    for option in ("--html", "--csv"):
+        code, _, err = call("bench", "--record", record, option, record)
+        assert code == 2
+        assert "is an input itself" in err
+    assert json.loads(record.read_text()) == document
 
 
 def test_an_input_is_not_written_over(call, tmp_path):
