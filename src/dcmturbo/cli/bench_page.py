@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -21,8 +22,10 @@ p, ul { margin: .4rem 0; } .lead { font-size: 1.1rem; } .faint { color: var(--fa
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-code, .path { overflow-wrap: anywhere; } .alarm { border-left: 4px solid var(--c4); padding-left: .6rem; }
-.swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .4rem; }
+td:last-child, th:last-child { padding-right: 0; } thead th { vertical-align: bottom; }
+.all { overflow-wrap: anywhere; }
+.alarm { border-left: 4px solid var(--c4); padding-left: .6rem; }
+.swatch { display: inline-block; border-left: .8rem solid; padding-left: .4rem; line-height: 1.1; }
 """
 
 
@@ -30,13 +33,20 @@ def _text(value: object) -> str:
     return escape(printable(value))
 
 
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    """Return a table of cells that are HTML already; headings that begin with ``>`` are of numbers."""
+def _table(columns: list[str], rows: Sequence[list[str] | str]) -> str:
+    """Return a table of cells that are HTML already; headings that begin with ``>`` are of numbers.
+
+    A row that is one text has the whole width: beside other columns, a path is a tower of letters on a telephone.
+    """
     classes = [' class="n"' if name.startswith(">") else "" for name in columns]
     head = "".join(f"<th{c}>{_text(name.lstrip('>'))}</th>" for name, c in zip(columns, classes, strict=True))
-    body = "\n".join(
-        "<tr>" + "".join(f"<td{c}>{cell}</td>" for cell, c in zip(row, classes, strict=True)) + "</tr>" for row in rows
-    )
+    lines = [
+        f'<td class="all" colspan="{len(columns)}">{row}</td>'
+        if isinstance(row, str)
+        else "".join(f"<td{c}>{cell}</td>" for cell, c in zip(row, classes, strict=True))
+        for row in rows
+    ]
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
@@ -58,14 +68,17 @@ def _syntax(group: dict[str, Any]) -> str:
 
 
 def _temperatures(document: dict[str, Any]) -> str:
-    rows = []
+    rows: list[list[str] | str] = []
     for group in document["by_transfer_syntax"]:
-        heading = _text(group["transfer_syntax"])
+        rows.append(f"<strong>{_text(group['transfer_syntax'])}</strong>")
         for label, decoder in group["decoders"].items():
             times = (decoder["milliseconds"], decoder["cold_milliseconds"], decoder["first_milliseconds"])
-            rows.append([heading, _text(label), str(decoder["files"]), *map(short, times)])
-            heading = ""
-    return _table(["transfer syntax", "engine", ">files", ">warm ms", ">cold ms", ">first file's first ms"], rows)
+            rows.append([_text(label), str(decoder["files"]), *map(short, times)])
+    return _table(["engine", ">files", ">warm ms", ">cold ms", ">first ms"], rows)
+
+
+def _swatch(colour: int, text: str) -> str:
+    return f'<span class="swatch" style="border-color: var(--c{colour % COLOURS})">{text}</span>'
 
 
 def _scaling(document: dict[str, Any]) -> str:
@@ -81,12 +94,11 @@ def _scaling(document: dict[str, Any]) -> str:
     lines.append(Curve("hash", control, dashed=True))
     rows = []
     for k, curve in enumerate(found):
-        colour = f'<span class="swatch" style="background: var(--c{k})"></span>' if k < len(shown) else ""
-        best = curve["points"][-1]
-        cells = [f"{colour}{_text(curve['transfer_syntax'])}", str(best["threads"])]
+        keyword, best = _text(curve["transfer_syntax"]), curve["points"][-1]
+        cells = [_swatch(k, keyword) if k < len(shown) else keyword, str(best["threads"])]
         rows.append([*cells, f"{best['times_as_fast']:.2f}", f"{best['control']:.2f}"])
-    colour = f'<span class="swatch" style="background: var(--c{len(shown) % COLOURS})"></span>'
-    rows.append([f"{colour}a hash, the control (dashed; median)", str(control[-1][0]), f"{control[-1][1]:.2f}", ""])
+    hashed = _swatch(len(shown), "a hash, the control (dashed; median)")
+    rows.append([hashed, str(control[-1][0]), f"{control[-1][1]:.2f}", ""])
     return (
         "<p>Times as fast as on one thread, the largest file of each transfer syntax, into memory that was there "
         "before. The control is the same hash on as many threads, measured in between: what the machine gave.</p>\n"
@@ -100,30 +112,32 @@ def _disagreements(document: dict[str, Any]) -> str:
     if not found:
         return "<p>All engines that decoded a file gave the same pixels.</p>"
     alarms = [
-        f'<p class="alarm">Look into <span class="path">{_text(one["path"])}</span>: '
+        f'<p class="alarm">Look into <span class="all">{_text(one["path"])}</span>: '
         f"{_text(', '.join(one['dcmturbo_alone_against']))} agree with each other, and nobody with dcmturbo.</p>"
         for one in found
         if one["dcmturbo_alone_against"]
     ]
-    rows = []
+    rows: list[list[str] | str] = []
     for one in found:
-        heading = f'<span class="path">{_text(one["path"])}</span>'
         agreeing = one["agreement"][0] if one["agreement"] else ["dcmturbo"]
-        for engine, why in one["differing"].items():
-            rows.append([heading, _text(engine), _text(why), _text(", ".join(agreeing))])
-            heading = ""
-    return "\n".join([*alarms, _table(["file", "engine", "how it differs", "these agree"], rows)])
+        rows.append(f"<strong>{_text(one['path'])}</strong><br>these agree: {_text(', '.join(agreeing))}")
+        rows += [[_text(engine), _text(why)] for engine, why in one["differing"].items()]
+    return "\n".join([*alarms, _table(["engine", "how it differs"], rows)])
 
 
 def _engines(document: dict[str, Any]) -> str:
-    rows = []
+    rows: list[list[str] | str] = []
     for engine in document["engines"]:
         whys = [engine["missing"]] if engine["missing"] and not engine["files"] else []
         whys += [f"{why} ({count})" for why, count in engine["not_timed"].items() if not whys]
-        reasons = "<br>".join(_text(why) for why in whys)
         took = short(document["imports"].get(engine["name"]))
-        rows.append([_text(engine["name"]), _text(engine["version"] or ""), took, str(engine["files"]), reasons])
-    return _table(["engine", "version", ">import ms", ">files timed", "why not the others (files)"], rows)
+        name = f"<strong>{_text(engine['name'])}</strong>"
+        rows.append([name, _text(engine["version"] or ""), took, str(engine["files"])])
+        if whys:
+            rows.append("<br>".join(_text(why) for why in whys))
+    return "<p>Below an engine: why it was not timed with the other files, and how many these are.</p>\n" + _table(
+        ["engine", "version", ">import ms", ">files timed"], rows
+    )
 
 
 def page(document: dict[str, Any]) -> str:
@@ -153,7 +167,8 @@ def page(document: dict[str, Any]) -> str:
 <p class="lead">{_text(headline(document))}.</p>
 <h2>Speed by transfer syntax and engine</h2>
 <p class="faint">Million samples a second, path to array, warm; longer is faster. "Time 2 x": the engine takes twice
-dcmturbo's time (geometric mean over the files that it did). Engines with other pixels are not ranked.</p>
+dcmturbo's time (geometric mean over the files that it did). Where an engine did some of the files only, the bar is of
+those, and the time tells more. Engines with other pixels are not ranked.</p>
 <div class="syntaxes">
 {charts}
 </div>

@@ -93,6 +93,9 @@ def headline(document: dict[str, Any]) -> str:
     if not found["files_compared"]:
         return "there was no engine to compare with"
     slower = found["slower_than_a_peer"]
+    if found["files_compared"] == 1:
+        times = f"{found['dcmturbo_times_as_fast']:.3g} times"
+        return f"dcmturbo with one thread is {times} as fast as the fastest other engine"
     return (
         f"dcmturbo with one thread is {found['dcmturbo_times_as_fast']:.3g} times as fast as the fastest other engine "
         f"of each file (geometric mean of {found['files_compared']} files, {found['lowest']:.3g} to "

@@ -276,7 +276,7 @@ def test_a_clock_expects_what_it_saw():
 
 
 def test_what_a_call_costs_is_not_multiplied_by_the_size_of_a_larger_file():
-    """An engine was left out: a decode of 27 samples, which loaded a library, made it expect an hour for a large one."""
+    """A decode of 27 samples that loaded a library made the clock expect an hour for a large file."""
     clock, small = Clock(None), subject_of(str(CT))
     large = dataclasses.replace(small, shape=(100, 1000, 1000))
     tiny = dataclasses.replace(small, shape=(3, 3))
@@ -373,6 +373,26 @@ def test_the_page_escapes_what_files_are_named(document):
     assert "<script>" not in text
     assert "\x1b" not in text
     assert "Look into" in text
+
+
+def test_what_is_long_has_the_width_of_the_page(document):
+    """In a column beside others, paths and reasons were towers of three letters a line on 400 pixels."""
+    path, why = "/a/long/way/to/a/file.dcm", "the engine says a long sentence of this file"
+    other = copy.deepcopy(document)
+    one = {"path": path, "transfer_syntax": "x", "agreement": [[OURS]], "differing": {"a": "b"}}
+    other["disagreements"] = [one | {"dcmturbo_alone_against": []}]
+    other["engines"][1]["not_timed"] = {why: 2}
+    cells = re.findall(r'<td class="all" colspan="\d">(.*?)</td>', page(other))
+    for text in (path, why, document["by_transfer_syntax"][0]["transfer_syntax"]):
+        assert any(text in cell for cell in cells), text
+
+
+def test_the_headline_of_one_file_has_no_mean(document):
+    from dcmturbo.cli.bench_table import headline
+
+    found = copy.deepcopy(document)
+    found["summary"] |= {"files_compared": 1, "dcmturbo_times_as_fast": 2.5}
+    assert headline(found) == "dcmturbo with one thread is 2.5 times as fast as the fastest other engine"
 
 
 def test_the_page_draws_curves(document):
