@@ -15,6 +15,11 @@ MOST_FILES = 12  # in the table: more are told by transfer syntax
 Row = tuple[str, ...]
 
 
+def _of(files: int, count: int) -> str:
+    """Return of how many files a figure is, where it is not of all."""
+    return "" if files == count else f" ({files} of {count})"
+
+
 def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, complaints: list[str]) -> list[Row]:
     """Return the rows of a file, or of a transfer syntax: an engine each, all its threads in one."""
     rows: list[Row] = []
@@ -26,10 +31,10 @@ def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, co
         rows.append(
             (
                 *heading,
-                one["engine"] if files == count else f"{one['engine']} ({files} of {count})",
+                f"{one['engine']}{_of(files, count)}",
                 short(one["milliseconds"]),
                 short(one["msamples_per_second"]),
-                short(several["msamples_per_second"]) if several else "",
+                f"{short(several['msamples_per_second'])}{_of(several.get('files', 1), files)}" if several else "",
                 short(one["cold_milliseconds"]),
                 f"{short(ratio)} x" if ratio else "",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -98,16 +99,23 @@ class Engine:
         As ``import`` takes it.
     task : callable
         Returns what it does with a Subject; raises NotImplementedError, with the reason, where it does not.
+    python : (int, int)
+        The first version of Python that the package is made for.
     """
 
     name: str
     package: str
     module: str
     task: Callable[[Subject], Task] = field(repr=False)
+    python: tuple[int, int] = (3, 11)
 
     def missing(self) -> str:
         """Return why the package cannot be imported, empty if it can."""
-        return _import_failure(self.module, self.package)
+        why = _import_failure(self.module, self.package)
+        if why and sys.version_info < self.python:
+            major, minor = self.python
+            return f"it needs Python {major}.{minor}, and this is {sys.version_info[0]}.{sys.version_info[1]}"
+        return why
 
 
 @cache
@@ -235,7 +243,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("GDCM", "python-gdcm", "gdcm", _gdcm),
     Engine("SimpleITK", "SimpleITK", "SimpleITK", _simpleitk),
     Engine("dicomsdl", "dicomsdl", "dicomsdl", _dicomsdl),
-    Engine("pydcm", "pydcm", "pydcm", _pydcm),
+    Engine("pydcm", "pydcm", "pydcm", _pydcm, python=(3, 12)),
 )
 
 

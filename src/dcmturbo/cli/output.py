@@ -77,6 +77,7 @@ class Output:
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self.failures: list[dict[str, str]] = []
+        self._warned: set[tuple[str, str]] = set()
         self._consoles: dict[str, Any] = {}
 
     @property
@@ -194,8 +195,10 @@ class Output:
         return 2
 
     def warn(self, path: str, message: str) -> None:
-        """Say on stderr what a reader should know."""
-        self._complain("warning", path, message)
+        """Say on stderr what a reader should know, once."""
+        if (path, message) not in self._warned:
+            self._warned.add((path, message))
+            self._complain("warning", path, message)
 
     @contextmanager
     def warnings_of(self, path: str) -> Iterator[list[str]]:

@@ -10,6 +10,8 @@ import json
 import mmap
 import os
 import re
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,9 @@ from dcmturbo.cli.bench_page import page
 from dcmturbo.cli.bench_table import csv_text
 from dcmturbo.cli.engines import ENGINES, OURS, Task, subject_of, task_of, tasks_of
 from dcmturbo.cli.measurement import Clock, Measured, Timing, drop_from_cache, thread_counts
+from dcmturbo.cli.output import Output
 from dcmturbo.cli.worker import EngineError, Workers
+from dcmturbo.errors import DecodeWarning
 
 MISSING = {engine.name for engine in ENGINES if engine.missing()}
 
@@ -83,6 +87,26 @@ def test_every_engine_ran_or_has_a_reason(document):
         if engine["files"]:
             assert engine["version"]
             assert document["imports"][engine["name"]] > 0
+
+
+def test_an_engine_for_another_python_says_so(monkeypatch):
+    engine = next(engine for engine in ENGINES if engine.name == "pydcm")
+    absent = dataclasses.replace(engine, module="no_such_module")
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7, "final", 0))
+    assert absent.missing() == "it needs Python 3.12, and this is 3.11"  # pip has none to install
+    monkeypatch.setattr(sys, "version_info", (3, 12, 0, "final", 0))
+    assert absent.missing() == "it is not installed (pip install pydcm)"
+
+
+def test_a_figure_of_some_files_says_of_how_many(call, document, tmp_path):
+    other = copy.deepcopy(document)
+    (group,) = [group for group in other["by_transfer_syntax"] if group["transfer_syntax"] == "RLELossless"]
+    group["files"] = group["decoders"][OURS]["files"] = 5
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(other))
+    _, out, _ = call("bench", "--record", record, "--by", "syntax")
+    (line,) = [line for line in out.splitlines() if "RLELossless" in line and OURS in line]
+    assert re.search(r"\d \(1 of 5\)", line)  # with all threads
 
 
 @pytest.mark.parametrize("by", ["file", "syntax"])
@@ -299,6 +323,15 @@ def test_of_many_files_every_so_many_are_looked_at(call_json, tmp_path, monkeypa
     assert "6 files of folders, which were not looked at" in found["method"]["not_measured"]
     assert "cold files (--no-cold)" in found["method"]["not_measured"]
     assert found["files"][0]["decoders"][OURS]["cold_milliseconds"] is None
+
+
+def test_a_warning_of_a_file_is_told_once(capsys):
+    """Its headers are read once to choose the files, and again to decode."""
+    output = Output(json=False)
+    for path in ("a.dcm", "a.dcm", "b.dcm"):
+        with output.warnings_of(path):
+            warnings.warn("x", DecodeWarning, stacklevel=1)
+    assert capsys.readouterr().err == "dcmturbo: warning: a.dcm: x\ndcmturbo: warning: b.dcm: x\n"
 
 
 def test_of_a_folder(call, tmp_path):
