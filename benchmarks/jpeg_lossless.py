@@ -41,6 +41,9 @@ def _decode_row(name: str, frame: bytes, kw: dict[str, Any], rounds: int) -> Row
             "ours out=": lambda: dt.decode_frame(frame, UID, out=out, **kw),
             "imagecodecs out=": lambda: imagecodecs.jpeg8_decode(frame, out=other, **space),
             "ours again": lambda: dt.decode_frame(frame, UID, **kw),
+            "imagecodecs again": lambda: imagecodecs.jpeg8_decode(
+                frame, **space
+            ),  # as many of theirs: none right after itself
         },
         rounds,
     )

@@ -8,6 +8,8 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from random import Random
 from typing import Any
 
 Work = Callable[[], Any]
@@ -47,7 +49,7 @@ def interleaved(
     most_rounds: int | None = None,
     control_floor: float = CONTROL_FLOOR,
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """Time every work once a round, in turn.
+    """Time every work once a round, in turn, in another order each round.
 
     With `two_threads`, a round counts only if the control scaled by `control_floor` before and after it; up to
     `most_rounds` are tried.
@@ -60,11 +62,14 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in works}
     controls: list[float] = []
     dropped = 0
+    random, last = Random(0), ""
     for work in works.values():
         work()
     while len(next(iter(times.values()))) < rounds:
+        order = _turns(list(works), last, random)
+        last = order[-1]
         before = control() if two_threads else 0.0
-        one = {name: seconds(work) for name, work in works.items()}
+        one = {name: seconds(works[name]) for name in order}
         after = control() if two_threads else 0.0
         if two_threads and min(before, after) < control_floor:
             dropped += 1
@@ -78,6 +83,33 @@ def interleaved(
     if two_threads and controls:
         facts["control"] = statistics.median(controls)
     return times, facts
+
+
+def with_again(works: Mapping[str, Work], name: str) -> dict[str, Work]:
+    """Return works of which one is there twice, the second time as "NAME again", for A/A.
+
+    Where there is one other only, that is there twice, too, so that neither has to run right after itself.
+    """
+    others = [other for other in works if other != name]
+    twice = [name, *(others if len(others) == 1 else [])]
+    return {**works, **{f"{one} again": works[one] for one in twice}}
+
+
+def _turns(names: Sequence[str], before: str, random: Random) -> list[str]:
+    """Return names in another order each round, such that nothing runs right after itself, where that can be.
+
+    What does finds its data in the caches, and a work that always runs after the same other one finds there what that
+    has left.
+    """
+    for _ in range(1000):
+        order = random.sample(names, len(names))
+        if all(_bare(a) != _bare(b) for a, b in pairwise([before, *order])):
+            return order
+    return list(names)
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(" again").removesuffix(" out=")
 
 
 def scaling_over_control(

@@ -55,6 +55,9 @@ def rle_decode(rounds: int) -> list[Row]:
                 "ours out=": lambda: dt.decode_frame(frame, "RLELossless", raw=True, out=out, **kw),
                 "imagecodecs out=": lambda: imagecodecs.dicomrle_decode(frame, dtype, out=flat),
                 "ours again": lambda: dt.decode_frame(frame, "RLELossless", raw=True, **kw),
+                "imagecodecs again": lambda: imagecodecs.dicomrle_decode(
+                    frame, dtype
+                ),  # as many of theirs: none right after itself
             },
             rounds,
         )

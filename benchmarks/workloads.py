@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 from definitions import DEFINITIONS, Definition, digest, image
 from engines import OURS, Work
-from measure import interleaved, median
+from measure import interleaved, median, with_again
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 
@@ -149,11 +149,11 @@ def _row(definition: Definition, rounds: int, folder: Path) -> Row | None:
         return {"file": definition.name, "not measured": reasons}
     repeat = 50 if definition.kind in ("decode", "encode") and work.array.size < _SMALL else 1
     peers = [name for name in works if name != OURS]
-    turns = {**works, f"{OURS} again": works[OURS]}
+    turns = with_again(works, OURS)
     times, facts = interleaved({name: _often(one, repeat) for name, one in turns.items()}, rounds)
-    middle = {name: median(taken) / repeat for name, taken in times.items()}
+    middle = {name: median(times[name]) / repeat for name in works}
     fastest = min(peers, key=lambda name: middle[name], default=None)
-    again = middle.pop(f"{OURS} again")
+    again = median(times[f"{OURS} again"]) / repeat
     done = definition.frames if definition.kind in ("path", "series", "transcode") else 1
     return {
         "file": definition.name,

@@ -1,5 +1,6 @@
 """benchmarks/: phantoms of the same bits everywhere, tables from records, and a check that can fail."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -84,6 +85,22 @@ def test_a_wrong_answer_is_not_timed(tmp_path):
     right[3, 4] += 1
     assert workloads.complaint(definition, work, right) == "other samples"
     assert workloads.complaint(definition, work, np.stack([right] * 2)) == "shape (2, 64, 64)"
+
+
+@pytest.mark.parametrize("others", [1, 2, 3, 4, 5])
+def test_nothing_is_timed_right_after_itself(others):
+    """dcmturbo followed dcmturbo, and found its data in the caches: A/A of one tile was 2.28."""
+    import measure
+
+    called = []
+    works = {name: (lambda n=name: called.append(n)) for name in ["ours", *(f"peer {k}" for k in range(others))]}
+    times, _ = measure.interleaved(measure.with_again(works, "ours"), 6)
+    assert {"ours", "ours again", *works} <= times.keys()
+    rounds = called[len(times) :]  # after the one that warms up
+    assert all(a != b for a, b in itertools.pairwise(rounds))
+    assert rounds.count("ours") == 12
+    if others > 1:
+        assert len({a for a, b in itertools.pairwise(rounds) if b == "ours"}) > 1  # nor always after the same
 
 
 def test_what_is_slower_is_found_and_confirmed(monkeypatch):
