@@ -38,8 +38,12 @@ def decode(work: Work) -> Callable[[], np.ndarray]:
 def encode(work: Work) -> Callable[[], bytes]:
     if work.keyword == "JPEG2000Lossless":
         import openjpeg
+        from openjpeg.utils import PhotometricInterpretation
 
-        return lambda: openjpeg.encode(work.array, bits_stored=work.attributes["bits_stored"])
+        # Without it, colours are coded without the transform that the other encoders apply.
+        colour = PhotometricInterpretation.RGB if work.array.ndim == 3 else PhotometricInterpretation.MONOCHROME2
+        bits = work.attributes["bits_stored"]
+        return lambda: openjpeg.encode(work.array, bits_stored=bits, photometric_interpretation=colour)
     if work.keyword == "RLELossless":
         from rle.utils import encode_pixel_data
 

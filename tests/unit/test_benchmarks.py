@@ -130,3 +130,42 @@ def test_callgrind_output_is_read():
     assert profile.own == {function: 105, "inner": 900}
     with pytest.raises(LookupError):
         _ = callgrind.parse("fn=other\n0 7\n").codec
+
+
+def test_pydicom_is_measured_with_the_quickest_of_its_plugins(tmp_path, monkeypatch):
+    """It was measured with the one that pydicom takes by itself: GDCM for JPEG 2000, which is not the quickest."""
+    import pydicom.pixels
+    import workloads
+    from definitions import Definition
+    from engines import pydicom as engine
+
+    definition = Definition("path", "phantom:small", "JPEG2000Lossless", 2)
+    work = workloads.prepare(definition, tmp_path)
+    quick = iter([3.0] * 3 + [1.0] * 3 + [2.0] * 3)
+    monkeypatch.setattr(engine, "seconds", lambda call: (call(), next(quick))[1])
+    used = []
+    genuine = pydicom.pixels.pixel_array
+    monkeypatch.setattr(
+        pydicom.pixels, "pixel_array", lambda *a, **k: (used.append(k["decoding_plugin"]), genuine(*a, **k))[1]
+    )
+    decode = engine.path(work)
+    plugins = list(dict.fromkeys(used))
+    if len(plugins) < 2:
+        pytest.skip("pydicom has one plugin of JPEG 2000 here")
+    assert workloads.complaint(definition, work, decode()) == ""
+    assert used[-1] == plugins[1]
+
+
+def test_colour_is_encoded_with_the_transform_by_all(tmp_path):
+    """pylibjpeg was told nothing of the colour, and coded three planes apart, in more than twice the time."""
+    pytest.importorskip("openjpeg")
+    import workloads
+    from definitions import Definition
+    from engines import imagecodecs, pylibjpeg
+
+    import dcmturbo as dt
+
+    work = workloads.prepare(Definition("encode", "phantom:ultrasound", "JPEG2000Lossless"), tmp_path)
+    lengths = {len(engine.encode(work)()) for engine in (imagecodecs, pylibjpeg)}
+    assert max(lengths) < 1.02 * min(lengths)
+    assert dt.probe(pylibjpeg.encode(work)()).parameters == dt.probe(imagecodecs.encode(work)()).parameters
