@@ -31,6 +31,7 @@ class Profile:
 
     own: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # without what it calls
     inclusive: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    libraries: dict[str, str] = field(default_factory=dict)  # the file that a function is in
 
     @property
     def codec(self) -> tuple[str, int]:
@@ -48,10 +49,13 @@ def parse(text: str) -> Profile:
     A cost line is "line cost"; the one behind "calls=" is what the callee cost, all in all.
     """
     profile = Profile()
-    function, called = "", False
+    function, library, called = "", "", False
     for line in text.splitlines():
         if line.startswith("fn="):
             function = line[3:]
+            profile.libraries[function] = library
+        elif line.startswith("ob="):
+            library = line[3:]
         elif line.startswith("calls="):
             called = True
         elif line[:1].isdigit() or line[:1] in "+-*":

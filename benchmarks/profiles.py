@@ -3,8 +3,9 @@
     python benchmarks/profiles.py FILE [--frame N] [--isa avx2] [--encode KEYWORD] [--functions N] [--json]
 
 Counts one call on one thread with callgrind (exact, and the same each time): `decode_frame` of the frame, or, with
---encode, `encode_frame` of its samples. Stages are the rooms of csrc/: an inlined function counts for the one that it
-is in. Instructions are not time: a mispredicted branch costs as much as fifty of them.
+--encode, `encode_frame` of its samples. Stages are the rooms of csrc/, an inlined function counting for the one that it
+is in, and, by name, the libraries that code what the core does not. Instructions are not time: a mispredicted branch
+costs as much as fifty of them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from data import attributes
 import dcmturbo as dt
 
 SOURCES = Path(__file__).parents[1] / "csrc"
+_CODING = re.compile(r"imagecodecs|/libz[-.]|/zlib[-.]")  # files of libraries that code pixels
 _ISA = re.compile(r"\bisa_(?:scalar|avx2|avx512|neon)::")
 
 
@@ -40,10 +42,15 @@ def work_of(path: Path, frame: int, keyword: str | None) -> tuple[Any, ...]:
     return "decode", data, syntax, known
 
 
-def room_of(function: str, rooms: dict[str, str]) -> str:
-    """Return the folder of csrc/ whose function this is, "libraries" if none of them is."""
+def _name(library: str) -> str:
+    """Return the name of a shared object without what wheels and Python add to it."""
+    return re.sub(r"-[0-9a-f]{8}$", "", Path(library).name.partition(".")[0])
+
+
+def room_of(function: str, rooms: dict[str, str], library: str = "") -> str:
+    """Return the folder of csrc/ whose function this is, or the library."""
     if "dcmturbo" not in function:
-        return "libraries (memory, Python)"
+        return _name(library) if _CODING.search(library) else "memory, Python, C library"
     name = re.sub(r"\(.*", "", _ISA.sub("", function.replace("(anonymous namespace)::", "")))
     for part in reversed(name.split("::")):
         part = re.sub(r"<.*", "", part)
@@ -81,21 +88,24 @@ def main() -> int:
     parser.add_argument("--functions", type=int, default=12, metavar="N", help="how many to list (default 12)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    work = work_of(arguments.file, arguments.frame, arguments.encode)
+    try:
+        work = work_of(arguments.file, arguments.frame, arguments.encode)
+    except (dt.Error, OSError, ValueError, LookupError, AttributeError, NotImplementedError) as error:
+        parser.error(f"{arguments.file}: {error}")
     tree = Path(dt.__file__).parents[2]
     profile = callgrind.count(tree, {"work": work}, arguments.isa)["work"]
     with dt.open(arguments.file, raw=True) as image:
         samples = image[arguments.frame].size
-    try:
-        codec, total = profile.codec
-    except LookupError:
-        print(f"{arguments.file}: a library decodes it: nothing of the core to show", file=sys.stderr)
-        return 1
     known = rooms()
     stages: dict[str, int] = defaultdict(int)
     for function, count in profile.own.items():
-        stages[room_of(function, known)] += count
+        stages[room_of(function, known, profile.libraries.get(function, ""))] += count
     everything = sum(stages.values())
+    try:
+        codec, total = profile.codec
+    except LookupError:  # not the core, but a library: all of the call is counted
+        used = [room for room in map(_name, filter(_CODING.search, profile.libraries.values())) if room in stages]
+        codec, total = max(used, key=stages.__getitem__, default="a library"), everything
     document = {
         "file": str(arguments.file),
         "codec": codec.partition("(")[0],

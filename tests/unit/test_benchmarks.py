@@ -124,10 +124,12 @@ def test_callgrind_output_is_read():
 
     function = "dcmturbo::rle::decode(dcmturbo::Fragments const&, dcmturbo::PixelAttributes const&)"
     profile = callgrind.parse(
-        f"events: Ir\nfn={function}\n0 100\ncfn=inner\ncalls=2 0\n0 900\n0 5\n\nfn=inner\n0 900\ntotals: 1005\n"
+        f"events: Ir\nob=/a/_core.so\nfn={function}\n0 100\ncob=/b/c.so\ncfn=inner\ncalls=2 0\n0 900\n0 5\n\n"
+        "ob=/b/c.so\nfn=inner\n0 900\ntotals: 1005\n"
     )
     assert profile.codec == (function, 1005)
     assert profile.own == {function: 105, "inner": 900}
+    assert profile.libraries == {function: "/a/_core.so", "inner": "/b/c.so"}
     with pytest.raises(LookupError):
         _ = callgrind.parse("fn=other\n0 7\n").codec
 
@@ -169,3 +171,23 @@ def test_colour_is_encoded_with_the_transform_by_all(tmp_path):
     lengths = {len(engine.encode(work)()) for engine in (imagecodecs, pylibjpeg)}
     assert max(lengths) < 1.02 * min(lengths)
     assert dt.probe(pylibjpeg.encode(work)()).parameters == dt.probe(imagecodecs.encode(work)()).parameters
+
+
+def test_a_profile_names_the_library_that_codes():
+    import profiles
+
+    wheel = "/x/imagecodecs.libs/libjpeg-f212e7a6.so.8.3.2"
+    assert profiles.room_of("jsimd_idct_islow", {}, wheel) == "libjpeg"
+    assert profiles.room_of("inflate_fast", {}, "/lib/x86_64-linux-gnu/libz.so.1.2.13") == "libz"
+    assert profiles.room_of("memcpy", {}, "/lib/x86_64-linux-gnu/libc.so.6") == "memory, Python, C library"
+    assert profiles.room_of("dcmturbo::rle::decode", {"rle": "codecs/rle"}, "/a/_core.so") == "codecs/rle"
+
+
+def test_a_profile_of_what_is_no_image_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("no image")
+    for place in (tmp_path / "a.txt", tmp_path / "absent"):
+        command = [sys.executable, BENCHMARKS / "profiles.py", place]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert str(place) in done.stderr
