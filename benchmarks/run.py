@@ -341,6 +341,8 @@ def main() -> int:
         help="discard two-thread rounds whose control scales less (default %(default)s; 0 keeps all)",
     )
     arguments = parser.parse_args(namespace=OPTIONS)
+    if arguments.rounds < 1:
+        parser.error(f"expected at least one round, found {arguments.rounds}")
     unknown = set(arguments.rows) - set(ROWS)
     if unknown:
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")

@@ -191,3 +191,33 @@ def test_a_profile_of_what_is_no_image_is_refused(tmp_path):
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
         assert str(place) in done.stderr
+
+
+def test_a_codec_that_one_commit_lacks_is_not_compared(monkeypatch):
+    import callgrind
+    import check
+
+    function = "dcmturbo::rle::decode(dcmturbo::Fragments const&)"
+    counts = {Path("x"): {"a": {function: 100}, "b": {}}, Path("y"): {"a": {function: 105}, "b": {function: 7}}}
+    monkeypatch.setattr(check, "works", lambda names: dict.fromkeys(names))
+    monkeypatch.setattr(check, "time_both", lambda trees, given, rounds: dict.fromkeys(given, 1.0))
+    monkeypatch.setattr(
+        callgrind,
+        "count",
+        lambda tree, given: {name: callgrind.Profile(inclusive=one) for name, one in counts[tree].items()},
+    )
+    found = check.judge((Path("x"), Path("y")), ["a", "b"], 101)
+    assert found["not in both"] == ["b"]
+    assert list(found["works"]) == ["a"]
+    assert found["more instructions"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "command", [["run.py", "small-frame-decode", "--rounds", "0"], ["check.py", "--against", "no such commit"]]
+)
+def test_wrong_usage_is_told(command):
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / command[0], *command[1:]], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: " in done.stderr
