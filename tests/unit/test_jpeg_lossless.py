@@ -461,6 +461,29 @@ def test_impossible_parameters(change, match):
     refused(changed, match, "malformed")
 
 
+@pytest.mark.parametrize("columns", [300, 0])
+def test_a_segment_of_jpegls_says_nothing_of_the_size(columns):
+    # LSE before the frame header: oversize image dimensions (ISO/IEC 14495-1, C.2.4.1.4) of 16 rows and 20 columns.
+    lse = oracle.segment(0xF8, b"\x04\x02" + (16).to_bytes(2, "big") + (20).to_bytes(2, "big"))
+    plain = oracle.encode([Component(samples((16, 300), 8))], precision=8, rows_per_interval=4)
+    where = plain.index(b"\xff\xc3") + 7
+    data = plain[:2] + lse + plain[2:where] + columns.to_bytes(2, "big") + plain[where + 2 :]
+    memory = np.zeros((40, 20), np.uint8)
+    arguments = {"rows": 16, "columns": 20, "bits_allocated": 8, "out": memory[:16]}
+    with pytest.raises(dt.DecodeError, match=r"300|width of 0"):
+        dt.decode_frame(data, "JPEGLossless", **arguments)
+    assert not memory.any()
+    if columns:
+        assert (dt.probe(data).height, dt.probe(data).width) == (16, 300)
+
+
+def test_dnl_states_two_bytes():
+    data = oracle.encode([Component(samples((16, 1), 8))], precision=8, number_of_lines_last=True)
+    where = data.index(b"\xff\xdc")
+    longer = data[:where] + oracle.segment(0xDC, b"\x00\x10\xff\xff") + data[where + 6 :]
+    assert dt.probe(longer).height == 16
+
+
 def test_a_scan_that_is_missing():
     components = [Component(samples((6, 6), 8, seed=k)) for k in range(3)]
     data = oracle.encode(components, precision=8, scans=[[0], [1], [2]])

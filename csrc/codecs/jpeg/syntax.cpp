@@ -53,7 +53,9 @@ void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
 void read_miscellaneous(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
     switch (segment.code) {
         case DRI: misc.restart_interval = read_restart_interval(segment); break;
-        case LSE: read_lse(segment, misc, frame); break;
+        case LSE:
+            if (frame.code == 0 || frame.is_jpegls()) read_lse(segment, misc, frame);
+            break;
         case APP0: misc.jfif = misc.jfif || starts_with(segment, "JFIF\0", 5); break;
         // Hewlett-Packard's colour transforms, which CharLS writes and inverts.
         case APP0 + 8:
@@ -105,7 +107,8 @@ void find_number_of_lines(MarkerReader reader, FrameHeader& frame) {
     }
     const Segment segment = reader.next();
     segment.require(2);
-    frame.lines = segment.number(0, std::min<std::size_t>(segment.parameters.size(), 4));
+    // Two bytes in 10918-1 (B.2.5), up to four in 14495-1.
+    frame.lines = segment.number(0, frame.is_jpegls() ? std::min<std::size_t>(segment.parameters.size(), 4) : 2);
     if (frame.lines == 0) fail(ErrorCode::malformed, segment.offset, "DNL states a height of 0");
 }
 
@@ -233,7 +236,7 @@ void probe_jpeg(MarkerReader reader, Header& header) {
         if (is_frame_header(segment.code) && frame.code == 0) {
             const FrameHeader sizes = frame;
             frame = read_frame_header(segment);
-            if (sizes.samples_per_line != 0) {  // LSE came first
+            if (frame.is_jpegls() && sizes.samples_per_line != 0) {  // LSE came first
                 frame.lines = sizes.lines;
                 frame.samples_per_line = sizes.samples_per_line;
             }

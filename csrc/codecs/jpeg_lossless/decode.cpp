@@ -66,6 +66,7 @@ class FrameDecoder {
             if (found_.code != 0) fail(ErrorCode::malformed, segment.offset, "found a second frame header");
             found_ = read_frame_header(segment);
             found_.lines = header_.height;  // DNL may have stated it
+            require_probed(segment);
         } else if (segment.code == DHT) {
             read_tables(segment);
         } else if (segment.code == DRI) {
@@ -74,6 +75,17 @@ class FrameDecoder {
             fail(ErrorCode::malformed, segment.offset, "found marker FF%02X where a table, a scan or EOI belongs",
                  static_cast<unsigned>(segment.code));
         }
+    }
+
+    // What is written to has the sizes that probing told.
+    void require_probed(const Segment& segment) const {
+        bool agrees = found_.samples_per_line == header_.width && found_.count == header_.components.size();
+        for (std::size_t i = 0; agrees && i < found_.count; ++i) {
+            const ComponentHeader& probed = header_.components[i];
+            agrees = found_.width(i) == probed.width && found_.height(i) == probed.height &&
+                     found_.precision == probed.precision;
+        }
+        if (!agrees) fail(ErrorCode::malformed, segment.offset, "the frame header is not the one that was probed");
     }
 
     // B.2.4.2
