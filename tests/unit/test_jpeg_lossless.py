@@ -492,6 +492,59 @@ def test_a_scan_that_is_missing():
     refused(data[:cut], "after the scans of 2 of 3", "truncated")
 
 
+def salvaged(decode):
+    """What is decoded, and the one warning."""
+    with pytest.warns(dt.DecodeWarning, match="not complete") as caught:
+        result = decode()
+    assert len(caught) == 1
+    return result
+
+
+@pytest.mark.parametrize("factors", [(1, 1), (2, 2)])
+def test_salvage_of_scans_apart(factors):
+    h, v = factors
+    shapes = [(12 * v, 10 * h), (12, 10), (12, 10)]
+    components = [Component(samples(s, 8, seed=k), *(factors if k == 0 else (1, 1))) for k, s in enumerate(shapes)]
+    data = oracle.encode(components, precision=8, scans=[[0], [1], [2]], size=shapes[0])
+    whole = image(data)
+    cut = data[: data.rindex(b"\xff\xda") + 10 + 60]
+    refused(cut, "the scan ends in row", "truncated")
+    status = np.zeros(1, np.uint8)
+    part = salvaged(lambda: image(cut, on_error="salvage", status=status))
+    assert status[0] == dt.FrameStatus.PARTIAL
+    rows = int(np.argmin((part == whole).all((1, 2))))
+    assert 0 < rows < shapes[0][0]
+    assert not part[rows:].any()
+    # Each component by itself: the first two are whole, of the third some rows are.
+    planes = salvaged(lambda: decoded(cut, on_error="salvage"))
+    for component, plane in zip(components[:2], planes, strict=False):
+        np.testing.assert_array_equal(plane, component.samples)
+    last = components[2].samples
+    rows = int(np.argmin((planes[2] == last).all(1)))
+    np.testing.assert_array_equal(planes[2][:rows], last[:rows])
+    assert 0 < rows < 12
+    assert not planes[2][rows:].any()
+    # A scan that is not there at all leaves no pixel, and two whole components.
+    missing = data[: data.rindex(b"\xff\xda")] + b"\xff\xd9"
+    status[0] = 0
+    assert not salvaged(lambda: image(missing, on_error="salvage", status=status)).any()
+    assert status[0] == dt.FrameStatus.FAILED
+    planes = salvaged(lambda: decoded(missing, on_error="salvage"))
+    np.testing.assert_array_equal(planes[1], components[1].samples)
+    assert not planes[2].any()
+    with pytest.raises(dt.DecodeError, match="table 0"):
+        decoded(data.replace(b"\xff\xc4", b"\xff\xfe"), on_error="salvage")
+
+
+def test_a_restart_marker_behind_the_last_sample():
+    # Without a restart interval: nothing is missing, so the image is whole, and a note says that there is more.
+    component = Component(samples((16, 20), 12))
+    data = oracle.encode([component], precision=12)
+    with pytest.warns(dt.DecodeWarning, match="more data than its pixels need"):
+        found = image(data[:-2] + b"\xff\xd0\xff\xd9")
+    np.testing.assert_array_equal(found, component.samples)
+
+
 def test_the_label_lies_about_the_process(tmp_path):
     from helpers.dicom_writer import encapsulated_file
 

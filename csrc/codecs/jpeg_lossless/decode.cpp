@@ -49,6 +49,15 @@ class FrameDecoder {
         if (waits()) finish_planes();
     }
 
+    // After an error: pixels get the rows of which all components were decoded, planes get zeros where nothing was.
+    void salvage() {
+        if (waits()) finish_planes();
+        if (pixels != nullptr) return;
+        for (std::size_t i = 0; i < planes.size(); ++i)
+            valid_pixels_ += std::uint64_t{valid_rows_[i]} * planes[i].width;
+        for (std::size_t i = 0; valid_pixels_ > 0 && i < planes.size(); ++i) clear(planes[i], valid_rows_[i]);
+    }
+
     [[nodiscard]] std::uint64_t valid_pixels() const { return valid_pixels_; }
     [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
 
@@ -262,13 +271,31 @@ class FrameDecoder {
             }
         } catch (const DecodeError& error) {
             if (whole_image) valid_pixels_ = std::uint64_t{progress.rows} * found_.samples_per_line + progress.samples;
+            else note_rows(scan, progress.rows);
             // The earlier of the two is the cause. A difference that a marker cuts begins at most 8 bytes before it.
             if (damage && damage->offset <= error.offset + 8) throw *damage;
             throw;
         }
-        if (damage) throw *damage;
-        has_excess_data_ |= progress.has_excess_data;
+        // A restart marker that nothing announced, behind the last sample, is no more than that.
+        has_excess_data_ |= progress.has_excess_data || damage.has_value();
         if (whole_image) valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+        else note_rows(scan, scan.mcu_rows);
+    }
+
+    void note_rows(const Scan& scan, std::uint32_t mcu_rows) {
+        for (const ScanComponent& component : scan.components) {
+            valid_rows_[component.index] = static_cast<std::uint32_t>(
+                std::min(std::uint64_t{mcu_rows} * component.rows, std::uint64_t{component.height}));
+        }
+    }
+
+    static void clear(const ComponentOut& plane, std::uint32_t first_row) {
+        const std::size_t cell = sample_size(plane.type);
+        for (std::uint32_t y = first_row; y < plane.height; ++y) {
+            std::byte* to = plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride;
+            for (std::uint32_t x = 0; x < plane.width; ++x, to += plane.sample_stride)
+                std::fill_n(to, cell, std::byte{0});
+        }
     }
 
     void allocate_planes() {
@@ -287,9 +314,17 @@ class FrameDecoder {
     }
 
     void finish_planes() {
+        std::uint32_t rows = found_.lines;
+        for (std::size_t i = 0; i < found_.count; ++i) {
+            // Those rows of the image that only decoded samples cover.
+            const std::uint64_t covered =
+                std::uint64_t{valid_rows_[i]} * found_.vertical_max / found_.components[i].vertical_factor;
+            if (valid_rows_[i] < found_.height(i))
+                rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, covered));
+        }
         PixelSink sink(*pixels, context_.kernels, context_.arena);
-        write_planes(scratch_planes_, found_, sink, context_.arena);
-        valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+        write_planes(scratch_planes_, found_, rows, sink, context_.arena);
+        valid_pixels_ = std::uint64_t{rows} * found_.samples_per_line;
     }
 
     const Fragments& frame_;
@@ -302,6 +337,7 @@ class FrameDecoder {
     std::array<std::optional<HuffmanTable>, 4> tables_;
     std::vector<std::pair<HuffmanTable, const DifferenceTable*>> built_;
     std::vector<ComponentOut> scratch_planes_;
+    std::array<std::uint32_t, 255> valid_rows_{};  // of each component; where it does not go straight to pixels
     std::uint64_t valid_pixels_ = 0;
     bool has_excess_data_ = false;
 };
@@ -309,6 +345,13 @@ class FrameDecoder {
 void require_lossless(const Header& header) {
     if (header.format == Format::jpeg_lossless) return;
     fail(ErrorCode::other_codec, 0, "the frame is JPEG of another process than the lossless one");
+}
+
+// Throws again where there is nothing to salvage. Within the catch clause.
+Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options& options) {
+    if (options.salvage) decoder.salvage();
+    if (!options.salvage || decoder.valid_pixels() == 0) throw;
+    return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
 }
 
 }  // namespace
@@ -321,8 +364,7 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
-        if (!options.salvage || decoder.valid_pixels() == 0) throw;
-        return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
+        return salvaged(decoder, error, options);
     }
     return {.valid_pixels = decoder.valid_pixels(),
             .complete = true,
@@ -335,7 +377,11 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
     require_lossless(header);
     FrameDecoder decoder(frame, header, options, context);
     decoder.planes = out;
-    decoder.decode();
+    try {
+        decoder.decode();
+    } catch (const DecodeError& error) {
+        return salvaged(decoder, error, options);
+    }
     return {.complete = true, .message = {}};
 }
 

@@ -57,11 +57,12 @@ void PlaneSink::put(std::size_t component, std::uint32_t y, const std::uint16_t*
     }
 }
 
-void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, RowSink& sink, Arena& arena) {
+void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, std::uint32_t lines,
+                  RowSink& sink, Arena& arena) {
     const std::uint32_t width = frame.samples_per_line;
     std::vector<std::uint16_t*> rows;
     for (std::size_t i = 0; i < planes.size(); ++i) rows.push_back(arena.allocate_array<std::uint16_t>(width));
-    for (std::uint32_t y = 0; y < frame.lines; ++y) {
+    for (std::uint32_t y = 0; y < lines; ++y) {
         for (std::size_t i = 0; i < planes.size(); ++i) {
             const ComponentOut& plane = planes[i];
             const jpeg::FrameComponent& component = frame.components[i];

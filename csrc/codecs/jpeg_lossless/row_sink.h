@@ -53,7 +53,9 @@ class PlaneSink final : public RowSink {
     std::span<const ComponentOut> planes_;
 };
 
-// Gives planes of 16-bit samples to a sink of pixels, each sample as often as sampling factors say.
-void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, RowSink& sink, Arena& arena);
+// Gives the first `lines` lines of planes of 16-bit samples to a sink of pixels, each sample as often as sampling
+// factors say.
+void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, std::uint32_t lines,
+                  RowSink& sink, Arena& arena);
 
 }  // namespace dcmturbo::jpeg_lossless
