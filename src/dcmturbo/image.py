@@ -369,11 +369,13 @@ class Image:
             raise LimitExceeded(f"{len(span)} frames are more than dt.config.limits.max_output allows")
 
     def _refuse_missing(self, frame: int) -> NoReturn:
-        raise DecodeError(
-            f"NumberOfFrames is {self._open.promised_frames}, the data hold {self._open.index.frame_count} frames",
-            code="missing_frame",
-            frame=frame,
+        promised, found = self._open.promised_frames, self._open.index.frame_count
+        message = (
+            "the data hold no frame"
+            if promised is None
+            else f"NumberOfFrames is {promised}, the data hold {found} frames"
         )
+        raise DecodeError(message, code="missing_frame", frame=frame)
 
     def _warn_of_excess(self) -> None:
         for text in self._open.index.warnings:

@@ -57,6 +57,7 @@ class OpenedSource:
     buffer: memoryview | None = None  # all bytes of the source, where they are in memory
     file: FileContent | None = None  # the whole object; None for a pydicom Dataset
     warnings: list[str] = field(default_factory=list)
+    keeps: object = None  # what the source needs to stay alive
     close: Callable[[], None] = lambda: None
 
 
@@ -67,7 +68,8 @@ class _FileReader:
         self._file = file
         self._lock = threading.Lock()
         position = file.tell()
-        self.size = file.seek(0, os.SEEK_END)
+        file.seek(0, os.SEEK_END)  # which need not return where it is
+        self.size = file.tell()
         file.seek(position)
 
     def __call__(self, offset: int, size: int) -> bytes:
@@ -116,17 +118,19 @@ def open_source(source: Any) -> OpenedSource:
         except BaseException:
             file.close()
             raise
+        # In an archive the file lives no longer than the file system, which only the OpenFile holds.
+        opened.keeps = source
         opened.close = file.close
         return opened
     if hasattr(source, "group_dataset") and hasattr(source, "get_item"):  # pydicom.Dataset, without importing it
         return _open_pydicom(source)
     if type(source) is io.BytesIO:
         return _open_buffer(source.getvalue())
-    if hasattr(source, "read") and hasattr(source, "seek"):
-        return _open_file(source)
     try:
         view = memoryview(source)
     except TypeError:
+        if hasattr(source, "read") and hasattr(source, "seek"):
+            return _open_file(source)
         raise TypeError(
             "source must be a path, a bytes-like object, a binary file object, an fsspec URL or OpenFile, "
             f"or a pydicom Dataset, not {type(source).__name__}"
@@ -340,7 +344,7 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
     if not present:
         _refuse_without_pixel_data(transfer_syntax, str(ds.get("PixelDataProviderURL", "") or ""))
     keyword = present[0]
-    element = ds[keyword]
+    element = _from_pydicom(ds, keyword)
     value = element.value
     if value is None:
         raise NoPixelData(f"{keyword} has no value")
@@ -359,11 +363,12 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
         reader = _FileReader(value)
         source, length = _core.Source.reader(reader, reader.size), reader.size
     else:
-        buffer = memoryview(value)
+        buffer = _bytes_of(keyword, value)
         source, length = _core.Source.buffer(buffer), len(buffer)
+    tables = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     extended: dict[str, Any] = {}
-    if "ExtendedOffsetTable" in ds and "ExtendedOffsetTableLengths" in ds:
-        extended["extended_bytes"] = (ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths)
+    if all(name in ds for name in tables):
+        extended["extended_bytes"] = tuple(_bytes_of(name, _from_pydicom(ds, name).value) for name in tables)
     return _make(
         source,
         syntax,
@@ -373,7 +378,8 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
         encapsulated=syntax.encapsulated,
         offset=0,
         length=length,
-        undefined_length=True,
+        # The value ends where its bytes do: pydicom leaves the sequence delimiter out.
+        undefined_length=False,
         extended=extended,
         big_endian=syntax.keyword == "ExplicitVRBigEndian",
         warnings=[],
@@ -382,12 +388,30 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
     )
 
 
+def _from_pydicom(ds: Dataset, keyword: str) -> Any:
+    """Return an element of a Dataset, which pydicom reads now: until then it is bytes of any kind."""
+    try:
+        return ds[keyword]
+    except (OSError, Warning):  # of the file that reading was deferred to; a warning that the caller made an error
+        raise
+    except Exception as error:
+        raise DecodeError(f"pydicom cannot read {keyword}: {error}", code="malformed") from error
+
+
+def _bytes_of(keyword: str, value: Any) -> memoryview:
+    try:
+        view = memoryview(b"" if value is None else value)
+    except TypeError:
+        raise DecodeError(f"{keyword} is a {type(value).__name__}, not bytes", code="argument") from None
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
+
+
 class _PydicomValues:
     """The Image Pixel attributes of a Dataset under the names that the scanner uses."""
 
     def __init__(self, ds: Dataset) -> None:
         def integer(keyword: str) -> int | None:
-            value = ds.get(keyword)
+            value: Any = _from_pydicom(ds, keyword).value if keyword in ds else None
             with contextlib.suppress(TypeError, ValueError):
                 return int(value)
             return None
@@ -400,7 +424,8 @@ class _PydicomValues:
         self.pixel_representation = integer("PixelRepresentation")
         self.planar_configuration = integer("PlanarConfiguration")
         self.number_of_frames = integer("NumberOfFrames")
-        self.photometric_interpretation = str(ds.get("PhotometricInterpretation") or "")
+        photometric = "PhotometricInterpretation"
+        self.photometric_interpretation = str(_from_pydicom(ds, photometric).value or "") if photometric in ds else ""
 
 
 def _make(
