@@ -16,11 +16,21 @@ __all__ = ["Configuration", "Limits", "config", "resolve_threads"]
 PREFERENCES = ("own", "library")
 
 
-def _positive(name: str, value: Any) -> int:
+_MOST_THREADS = 1024
+_MOST = 2**64 - 1  # the core counts in 64 bits
+
+
+def _within(name: str, value: Any, least: int, most: int = _MOST) -> int:
     number = operator.index(value)
-    if number < 1:
-        raise ValueError(f"{name} is {number}; it is at least 1")
+    if number < least:
+        raise ValueError(f"{name} is {number}; it is at least {least}")
+    if number > most:
+        raise ValueError(f"{name} is {number}; it is at most {most}")
     return number
+
+
+def _threads(value: Any) -> int:
+    return min(_within("threads", value, 1), _MOST_THREADS)
 
 
 class Limits:
@@ -41,6 +51,8 @@ class Limits:
         decoding RLE into it. The system takes them back when it runs short. 0 keeps none; by default 256 MiB.
     """
 
+    __slots__ = ("_max_inflated",)  # a name that is misspelt is an error
+
     def __init__(self) -> None:
         self._max_inflated = 4 << 30
 
@@ -51,7 +63,7 @@ class Limits:
 
     @max_pixels.setter
     def max_pixels(self, value: int) -> None:
-        _core.set_settings(max_pixels=_positive("max_pixels", value))
+        _core.set_settings(max_pixels=_within("max_pixels", value, 1))
 
     @property
     def max_output(self) -> int:
@@ -60,7 +72,7 @@ class Limits:
 
     @max_output.setter
     def max_output(self, value: int) -> None:
-        _core.set_settings(max_output=_positive("max_output", value))
+        _core.set_settings(max_output=_within("max_output", value, 1))
 
     @property
     def max_scratch(self) -> int:
@@ -69,7 +81,7 @@ class Limits:
 
     @max_scratch.setter
     def max_scratch(self, value: int) -> None:
-        _core.set_settings(max_scratch=_positive("max_scratch", value))
+        _core.set_settings(max_scratch=_within("max_scratch", value, 1))
 
     @property
     def max_inflated(self) -> int:
@@ -78,7 +90,7 @@ class Limits:
 
     @max_inflated.setter
     def max_inflated(self, value: int) -> None:
-        self._max_inflated = _positive("max_inflated", value)
+        self._max_inflated = _within("max_inflated", value, 1, sys.maxsize - 1)  # zlib is asked for one more
 
     @property
     def max_cached(self) -> int:
@@ -87,10 +99,7 @@ class Limits:
 
     @max_cached.setter
     def max_cached(self, value: int) -> None:
-        number = operator.index(value)
-        if number < 0:
-            raise ValueError(f"max_cached is {number}; it is at least 0")
-        _core.set_output_cache(number)
+        _core.set_output_cache(_within("max_cached", value, 0))
 
     def __repr__(self) -> str:
         fields = ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached")
@@ -104,7 +113,7 @@ class Configuration:
     ----------
     threads : int
         Workers of a call that does not say ``threads=``; from ``DCMTURBO_NUM_THREADS``, else the smaller of
-        CPU affinity and control group quota. Set it to None to return to that.
+        CPU affinity and control group quota; at most 1024. Set it to None to return to that.
     isa : str
         Instruction set of the core's kernels: one of `available_isas`; from ``DCMTURBO_ISA``, else the best.
         All give the same bits.
@@ -120,6 +129,7 @@ class Configuration:
         10918-1, H.1.2.2. False by default; set it for files of theirs alone, because others then decode wrongly.
     """
 
+    __slots__ = ("_limits", "_memory_map", "_prefer")  # a name that is misspelt is an error
     _NAMES = ("threads", "isa", "prefer", "memory_map", "category_16_has_bits")
 
     def __init__(self) -> None:
@@ -134,7 +144,7 @@ class Configuration:
 
     @threads.setter
     def threads(self, value: int | None) -> None:
-        _core.set_settings(threads=0 if value is None else _positive("threads", value))
+        _core.set_settings(threads=0 if value is None else _threads(value))
 
     @property
     def isa(self) -> str:
@@ -244,7 +254,7 @@ def resolve_threads(threads: int | None) -> int:
         At least 1.
     """
     if threads is not None:
-        return min(_positive("threads", threads), 1024)
+        return _threads(threads)
     if _inside_data_loader() and "DCMTURBO_NUM_THREADS" not in os.environ:
         return 1
     return config.threads

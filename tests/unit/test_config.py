@@ -63,6 +63,28 @@ def test_threads():
         dt.config.threads = None
 
 
+def test_there_are_at_most_1024_threads():
+    try:
+        for many in (1024, 10**6, 2**40):
+            dt.config.threads = many
+            assert dt.config.threads == 1024
+    finally:
+        dt.config.threads = None
+
+
+def test_numbers_that_the_core_cannot_count_to():
+    for name in ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached"):
+        with pytest.raises(ValueError, match=f"{name} is {2**64}; it is at most"):
+            setattr(dt.config.limits, name, 2**64)
+
+
+def test_a_misspelt_name_is_an_error():
+    with pytest.raises(AttributeError):
+        dt.config.thread = 1
+    with pytest.raises(AttributeError):
+        dt.config.limits.max_pixel = 1
+
+
 def test_prefer_and_memory_map():
     dt.config.prefer = "library"
     assert dt.config.prefer == "library"
