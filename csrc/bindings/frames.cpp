@@ -1,4 +1,5 @@
 // Decoding and encoding of frames.
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -116,10 +117,29 @@ class FragmentList {
             only_bytes_ = only_->bytes();
             return;
         }
-        for (const py::handle fragment : data) {
-            views_.push_back(std::make_unique<BufferView>(fragment));
-            bytes_.push_back(views_.back()->bytes());
+        try {
+            for (const py::handle fragment : data) {
+                views_.push_back(std::make_unique<BufferView>(fragment));
+                bytes_.push_back(views_.back()->bytes());
+            }
+        } catch (const py::error_already_set& error) {
+            if (!error.matches(PyExc_TypeError)) throw;
+            PyErr_SetString(PyExc_TypeError, "data are a bytes-like object, or a sequence of them");
+            throw py::error_already_set();
         }
+    }
+    // Whether an array may lie in the same memory: one of its cells, or what is between them.
+    [[nodiscard]] bool may_share_memory(const py::array& array) const {
+        auto begin = reinterpret_cast<std::uintptr_t>(array.data());
+        std::uintptr_t end = begin + static_cast<std::uintptr_t>(array.itemsize());
+        for (py::ssize_t i = 0; i < array.ndim(); ++i) {
+            const py::ssize_t span = (array.shape(i) - 1) * array.strides(i);
+            (span < 0 ? begin : end) += static_cast<std::uintptr_t>(span);
+        }
+        return std::any_of(data(), data() + size(), [&](const dcmturbo_bytes& bytes) {
+            const auto first = reinterpret_cast<std::uintptr_t>(bytes.data);
+            return first < end && begin < first + bytes.size;
+        });
     }
     [[nodiscard]] const dcmturbo_bytes* data() const { return only_ ? &only_bytes_ : bytes_.data(); }
     [[nodiscard]] std::size_t size() const { return only_ ? 1 : bytes_.size(); }
@@ -152,6 +172,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
         array = py::reinterpret_borrow<py::array>(out);
     }
     const FragmentList fragments(data);
+    if (!out.is_none() && fragments.may_share_memory(array)) throw py::value_error("out shares memory with the source");
     const dcmturbo_image image = image_of(array);
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
@@ -221,6 +242,8 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
             .ptr();
     } catch (py::error_already_set& error) {
         error.restore();
+    } catch (const py::builtin_exception& error) {
+        error.set_error();
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
     } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -90,6 +91,24 @@ def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
         raise ValueError(f"out has shape {out.shape}, the frames have {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
+
+
+def check_apart(out: np.ndarray, memory: memoryview | None) -> None:
+    """Refuse an output in the memory that is decoded from: it would overwrite what has not been read."""
+    if memory is not None and np.may_share_memory(out, np.asarray(memory)):
+        raise ValueError("out shares memory with the source")
+
+
+def check_fill_value(fill_value: float) -> float:
+    """Return a fill value as a float, an infinite one where it is larger; refuse what is no number."""
+    try:
+        if not isinstance(fill_value, (str, bytes, bytearray)):  # float() reads text, too
+            return float(fill_value)
+    except OverflowError:
+        return math.inf if fill_value > 0 else -math.inf
+    except TypeError:
+        pass
+    raise TypeError(f"fill_value is {fill_value!r}; it is a number")
 
 
 # PS3.5, 8.1.1: by Bits Allocated and Pixel Representation; single bits come out as bytes.

@@ -13,6 +13,7 @@ from dcmturbo import _core, library
 from dcmturbo.batch import (
     FrameStatus,
     OnError,
+    check_apart,
     check_on_error,
     check_out,
     check_status,
@@ -58,7 +59,8 @@ def decode(
         a frame axis; a slice or a sequence gives those, in that order, always with the frame axis. Negative
         numbers count from the end.
     out : numpy.ndarray, optional
-        Decode into this array, of exactly the result's shape and dtype and of any strides, and return it.
+        Decode into this array, of exactly the result's shape and dtype and of any strides, and return it. It shares
+        no memory with `source`.
     threads : int, optional
         Workers; by default as `dcmturbo.config` says, and 1 within a worker of torch's DataLoader. 1 makes no thread.
     raw : bool
@@ -92,6 +94,10 @@ def decode(
         The result is larger than ``dcmturbo.config.limits`` allows. Nothing has been allocated.
     IndexError
         `frames` names one that does not exist.
+    OSError
+        The file cannot be opened or read.
+    TypeError, ValueError
+        An argument is of another kind, or `out` or `status` of another shape or dtype, than described here.
 
     Warns
     -----
@@ -136,9 +142,11 @@ def decode_series(
     ------
     ValueError
         If there are no objects, or they differ in the shape or dtype of their frames.
-    DecodeError
-        As in `decode`; a note names the object.
+    DecodeError, and what else `decode` raises
+        A note names the object.
     """
+    if isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(paths, "group_dataset"):
+        raise TypeError(f"decode_series takes several sources, not {_describe(paths)}: for one there is decode")
     sources = list(paths)
     if not sources:
         raise ValueError("there are no objects to decode")
@@ -170,6 +178,8 @@ def decode_series(
         check_status(status, len(frames))
         if out is not None:
             check_out(out, shape, images[0].dtype)
+            for image in images:
+                check_apart(out, image._open.buffer)
         target = new_array(shape, images[0].dtype) if out is None else out
         failures = decode_batch(
             images,
@@ -256,11 +266,13 @@ planar_configuration
     if unused_bits not in ("correct", "keep"):
         raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
     if reduce:
-        _check_reduce(reduce)
+        reduce = _check_reduce(reduce)
     if bits_stored is None:
         bits_stored = bits_allocated
     if photometric_interpretation is None:
         photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
+    elif not isinstance(photometric_interpretation, str):
+        raise TypeError(f"photometric_interpretation is {photometric_interpretation!r}; it is a str")
     if out is not None:
         size = (-(-rows >> reduce), -(-columns >> reduce))
         check_out(
@@ -311,9 +323,17 @@ planar_configuration
     if result is None:
         if reduce:
             raise _no_levels()
-        for name, value in (("rows", rows), ("columns", columns), ("samples_per_pixel", samples_per_pixel)):
-            if operator.index(value) < 0:
-                raise ValueError(f"{name} is {value}; it is at least 0")
+        for name, value, most in (
+            ("rows", rows, 0xFFFFFFFF),
+            ("columns", columns, 0xFFFFFFFF),
+            ("samples_per_pixel", samples_per_pixel, 0xFFFF),
+            ("bits_allocated", bits_allocated, 0xFFFF),
+            ("bits_stored", bits_stored, 0xFFFF),
+            ("pixel_representation", pixel_representation, 1),
+            ("planar_configuration", planar_configuration, 1),
+        ):
+            if not 0 <= operator.index(value) <= most:
+                raise ValueError(f"{name} is {value}; it is at least 0 and at most {most}")
         attributes = _core.Attributes(
             rows=rows,
             columns=columns,
@@ -327,10 +347,13 @@ planar_configuration
         form = _core.frame_format(syntax.uid, attributes, None, raw=True, keep_unused_bits=False)
         _core.check_limits(form, 1)
         shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
+        joined = _joined(data)
+        if out is not None:
+            check_apart(out, joined)
         result = new_array(shape, form.dtype) if out is None else out
         try:
             error, notes = decode_library_frame(
-                _joined(data),
+                joined,
                 syntax,
                 attributes,
                 result,
@@ -361,13 +384,18 @@ def _joined(data: Data) -> memoryview:
     try:
         view = memoryview(data)
     except TypeError:
-        return memoryview(b"".join(data))
+        try:
+            return memoryview(b"".join(data))
+        except TypeError:
+            raise TypeError("data are a bytes-like object, or a sequence of them") from None
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
-def _check_reduce(reduce: int) -> None:
-    if not 0 <= reduce <= 32:  # ISO/IEC 15444-1, Table A.15
-        raise ValueError(f"reduce is {reduce}; it is at least 0 and at most 32")
+def _check_reduce(reduce: int) -> int:
+    levels = operator.index(reduce)
+    if not 0 <= levels <= 32:  # ISO/IEC 15444-1, Table A.15
+        raise ValueError(f"reduce is {levels}; it is at least 0 and at most 32")
+    return levels
 
 
 def _no_levels() -> DecodeError:
@@ -410,7 +438,7 @@ def decode_components(
         (``.code == "unsupported"``): subsampled ones, and `reduce`.
     """
     salvage = check_on_error(on_error)
-    _check_reduce(reduce)
+    reduce = _check_reduce(reduce)
     workers = threads if threads == 1 else resolve_threads(threads)
     joined = _joined(data)
     header = _core.probe(joined)

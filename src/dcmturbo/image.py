@@ -18,6 +18,8 @@ from dcmturbo.batch import (
     NOTES,
     FrameStatus,
     OnError,
+    check_apart,
+    check_fill_value,
     check_on_error,
     check_out,
     check_status,
@@ -187,12 +189,14 @@ class Image:
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
         salvage = check_on_error(on_error)
+        fill_value = check_fill_value(fill_value)
         selected, has_axis = self._select(frames, salvage=salvage)
         shape = (len(selected), *self.frame_shape)
         check_status(status, len(selected))
         target = None
         if out is not None:
             check_out(out, shape if has_axis else self.frame_shape, self.dtype)
+            check_apart(out, self._open.buffer)
             target = out if has_axis else out[np.newaxis]
         self._warn_of_excess()
         if target is None:
@@ -333,6 +337,8 @@ class Image:
 
     def _position(self, frame: Any) -> int:
         count = len(self)
+        if isinstance(frame, (bool, np.bool_)):  # of a mask, which is no list of numbers
+            raise TypeError("a frame is an int, not a bool")
         position = operator.index(frame)
         if not -count <= position < count:
             raise IndexError(f"frame {position} of {count}")
@@ -347,18 +353,24 @@ class Image:
             # Signed, for a slice that goes backwards may end at -1.
             selected = np.arange(span.start, span.stop, span.step, dtype=np.int64).astype(np.uint64)
             return selected, frames is not None or count != 1
-        if isinstance(frames, (str, bytes)) or (isinstance(frames, np.ndarray) and frames.dtype == bool):
-            raise TypeError("frames is None, an int, a slice or a sequence of ints")
         try:
-            positions, has_axis = [self._position(operator.index(frames))], False  # type: ignore[arg-type]
+            positions, has_axis = [self._position(frames)], False
         except TypeError:
-            positions, has_axis = [self._position(frame) for frame in frames], True  # type: ignore[union-attr]
+            positions, has_axis = self._positions(frames), True
         if not salvage:
             found = self._open.index.frame_count
             for position in positions:
                 if position >= found:
                     self._refuse_missing(position)
         return np.array(positions, dtype=np.uint64), has_axis
+
+    def _positions(self, frames: Any) -> list[int]:
+        try:
+            if not isinstance(frames, (str, bytes)):
+                return [self._position(frame) for frame in frames]
+        except TypeError:
+            pass
+        raise TypeError("frames is None, an int, a slice or a sequence of ints")
 
     def _check_span(self, span: range, *, salvage: bool) -> None:
         """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
