@@ -136,7 +136,7 @@ def decode_series(
     -------
     numpy.ndarray
         Shape (frames, rows, columns[, samples]): each object's frames after those of the object before. All objects
-        have frames of one shape and dtype.
+        have frames of one shape and dtype (as in `decode`; PS3.5, 8.1.1).
 
     Raises
     ------
@@ -517,7 +517,8 @@ def probe(data: Data) -> _core.Header:
     Parameters
     ----------
     data : bytes-like, or sequence of bytes-like
-        A JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, HTJ2K or JPEG XL codestream, bare or in its file format.
+        A JPEG or JPEG Lossless (ISO/IEC 10918-1, B.2), JPEG-LS (14495-1, C.2), JPEG 2000 or HTJ2K (15444-1, A.4 and
+        A.5) or JPEG XL (18181-1) codestream, bare or in its file format.
 
     Returns
     -------

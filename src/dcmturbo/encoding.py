@@ -56,7 +56,7 @@ def encode_frame(
     Returns
     -------
     bytes
-        The frame as it stands in an item, or in native Pixel Data; of even length.
+        The frame as it stands in an item (PS3.5, A.4), or in native Pixel Data (PS3.5, 8.1.1 and 8.2); of even length.
 
     Raises
     ------

@@ -44,7 +44,7 @@ _FEW_FRAMES = 1 << 20
 
 
 def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
-    """Open a DICOM object: headers and frame index only, whatever its size.
+    """Open a DICOM object: headers and frame index only (PS3.5, A.4; PS3.3, C.7.6.3.1.8), whatever its size.
 
     Parameters
     ----------
@@ -276,8 +276,8 @@ class Image:
         Returns
         -------
         memoryview
-            The codestream, its fragments joined. No copy where it is one fragment and the object is in memory.
-            Native frames that do not begin at a byte are returned with the bits of their neighbours.
+            The codestream, its fragments (PS3.5, A.4) joined. No copy where it is one fragment and the object is in
+            memory. Native frames that do not begin at a byte are returned with the bits of their neighbours.
 
         Raises
         ------
