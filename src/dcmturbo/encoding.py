@@ -96,7 +96,12 @@ def encode_frame(
     if allocated == 1 and frame.max() > 1:
         raise EncodeError(f"BitsAllocated 1 holds 0 and 1, found {frame.max()}")
     stored = allocated if bits_stored is None else bits_stored
+    for name, value, most in (("bits_stored", stored, 0xFFFF), ("planar_configuration", planar_configuration, 1)):
+        if not 0 <= operator.index(value) <= most:
+            raise EncodeError(f"{name} is {value}; it is at least 0 and at most {most}")
     photometric = photometric_interpretation or ("MONOCHROME2" if samples == 1 else "RGB")
+    if not isinstance(photometric, str):
+        raise TypeError(f"photometric_interpretation is {photometric!r}; it is a str")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
     if keyword != "PixelData" and syntax.family != "native":
         raise EncodeError(f"{syntax.name} does not hold floating point samples")
@@ -113,16 +118,12 @@ def encode_frame(
     )
     require_encoder(syntax)
     if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
-        chosen = _own_options(syntax, options)
-        try:
-            return _core.encode_frame(syntax.uid, frame, attributes, **chosen)
-        except Error as error:
-            raise EncodeError(error.message, code=error.code) from None
+        return _encode_own(syntax.uid, frame, attributes, **_own_options(syntax, options))
     if syntax.family == "deflated_frame":
         unknown = set(options) - {"level"}
         if unknown:
             raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
-        return library.deflate(_core.encode_frame("1.2.840.10008.1.2.1", frame, attributes), **options)
+        return library.deflate(_encode_own("1.2.840.10008.1.2.1", frame, attributes), **options)
     encoded = library.encode(
         frame,
         syntax.uid,
@@ -132,6 +133,13 @@ def encode_frame(
         **options,
     )
     return encoded + b"\0" * (len(encoded) & 1)  # PS3.5, A.4: items have even length
+
+
+def _encode_own(uid: str, frame: np.ndarray, attributes: _core.Attributes, **options: int) -> bytes:
+    try:
+        return _core.encode_frame(uid, frame, attributes, **options)
+    except Error as error:
+        raise EncodeError(error.message, code=error.code) from None
 
 
 _BEST_SELECTION_VALUE = 255

@@ -124,3 +124,20 @@ def test_a_series_is_not_one_path(path):
     for one in (str(path), path, path.read_bytes(), pydicom.dcmread(path)):
         with pytest.raises(TypeError, match="decode_series takes several sources"):
             dt.decode_series(one)
+
+
+# --- encoding -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keyword", ["RLELossless", "JPEGLSLossless", "DeflatedImageFrameCompression"])
+def test_attributes_that_nothing_can_be_encoded_with(keyword):
+    colour = np.zeros((*SHAPE, 3), np.uint8)
+    for wrong in ({"bits_stored": v} for v in (-1, 0, 9, 2**40)):
+        with pytest.raises(dt.EncodeError, match=r"(?i)bits_?\s?stored"):
+            dt.encode_frame(ARRAYS[0], keyword, **wrong)
+    for value in (-1, 2, 300):
+        with pytest.raises(dt.EncodeError, match="planar_configuration is"):
+            dt.encode_frame(colour, keyword, planar_configuration=value)
+    for wrong in ({"bits_stored": 8.0}, {"photometric_interpretation": 5}):
+        with pytest.raises(TypeError, match=r"cannot be interpreted as an integer|photometric_interpretation is"):
+            dt.encode_frame(ARRAYS[0], keyword, **wrong)
