@@ -1,5 +1,7 @@
 #include "codecs/frame_format.h"
 
+#include <algorithm>
+
 #include "base/checked.h"
 #include "base/error.h"
 
@@ -82,9 +84,21 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
     }
 }
 
+// JPEG 2000 may take every component at every other point of its grid only (XRsiz and YRsiz 2, in mammography): then
+// there are as many pixels as the components have samples.
+bool has_size_of(const PixelAttributes& attributes, const Header& header) {
+    if (header.width == attributes.columns && header.height == attributes.rows) return true;
+    if (header.format != Format::jpeg2000 && header.format != Format::htj2k) return false;
+    const ComponentHeader& one = header.components.front();
+    return one.width == attributes.columns && one.height == attributes.rows &&
+           std::all_of(header.components.begin(), header.components.end(), [&](const ComponentHeader& component) {
+               return component.horizontal_step == one.horizontal_step && component.vertical_step == one.vertical_step;
+           });
+}
+
 void check_against_codestream(const PixelAttributes& attributes, const Header& header, const TransferSyntax& syntax,
                               SettledFormat& result) {
-    if (header.width != attributes.columns || header.height != attributes.rows) {
+    if (!has_size_of(attributes, header)) {
         fail(ErrorCode::mismatch, no_offset, "the dataset says %u rows and %u columns, the codestream %u and %u",
              attributes.rows, attributes.columns, header.height, header.width);
     }

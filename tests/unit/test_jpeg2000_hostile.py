@@ -201,6 +201,43 @@ def test_progression_changes_of_each_tile_over_many_precincts():
     refused(data + b"\xff\xd9", "progression changes over 16384 precincts", "limit")
 
 
+def of_components(
+    count: int, tiles: int, levels: int = 0, *, layers: int = 1, changes: bytes = b"", body: bytes
+) -> bytes:
+    """Tiles of one pixel in each of many components."""
+    size = struct.pack(">HIIIIIIIIH", 0, tiles, 1, 0, 0, 1, 1, 0, 0, count) + bytes([7, 1, 1]) * count
+    data = (
+        b"\xff\x4f" + segment(SIZ, size) + segment(COD, struct.pack(">BBHBBBBBB", 0, 0, layers, 0, levels, 2, 2, 0, 1))
+    )
+    data += segment(QCD, bytes([64] * (3 * levels + 2)))
+    for at in range(0, len(changes), 9 * 7000):
+        data += segment(POC, changes[at : at + 9 * 7000])
+    for tile in range(tiles):
+        data += segment(SOT, struct.pack(">HIBB", tile, 14 + len(body), 0, 1)) + b"\xff\x93" + body
+    return data + b"\xff\xd9"
+
+
+def test_progression_changes_that_bring_one_component_each():
+    """Half of the components have come; each change looks at them again for each layer: 12 s for this 1 MB once."""
+    half, layers = 5000, 100
+    firsts = (half, *range(half - 1, -1, -1))
+    changes = b"".join(struct.pack(">BHHBHB", 0, first, layers, 33, 2 * half, LRCP) for first in firsts)
+    found = outcome(of_components(2 * half, 1, layers=layers, changes=changes, body=bytes(2 * half * layers)))
+    assert len(found) == 2 * half
+
+
+@pytest.mark.parametrize("tiles", [1, 60])
+def test_memory_does_not_grow_with_the_number_of_tiles(tiles):
+    outcome(of_components(1024, tiles, 32, body=b"\0"), "salvage")
+
+
+def test_resolutions_of_many_components_in_many_tiles():
+    """Each of their number is little, and none has a sample or a byte."""
+    error = outcome(of_components(16384, 60, 32, body=b"\0"), "salvage")
+    assert isinstance(error, dt.LimitExceeded)
+    assert "resolutions" in str(error)
+
+
 def test_packed_headers_in_many_segments_for_many_tiles():
     own = segment(POC, IDLE[:2] + b"\0\1" + IDLE[4:])
     data = tiny(128, 128, 0, main=segment(PPM, b"\0") * 60000, header=own)

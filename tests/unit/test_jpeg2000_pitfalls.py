@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.jpeg2000 import check, component, decoded, difference
-from helpers.jpeg2000_damage import COC, SOD, SOT, inserted, patched
+from helpers.jpeg2000_damage import COC, COD, QCD, SOD, SOT, find, inserted, patched
 from oracle.jpeg2000_stream import Image, finished, write
 from oracle.jpeg2000_tile import Coding
 
@@ -33,7 +33,8 @@ PITFALLS = {
     "region of interest, also with bypass": "streams.test_a_region_of_interest_at_each_shift",
     "derived and expounded quantisation": "streams.test_step_sizes",
     "COD, COC, QCD, QCC of tiles and components": "streams.test_tiles_coded_each_in_its_way "
-    "streams.test_components_that_are_not_alike pitfalls.test_which_coding_style_stands_over_which",
+    "streams.test_components_that_are_not_alike pitfalls.test_which_coding_style_stands_over_which "
+    "pitfalls.test_a_coding_style_written_twice",
     "progressions and their changes": "jpeg2000.test_progressions_and_layouts "
     "streams.test_progression_changes_that_overlap jpeg2000.test_progression_changes",
     "PPM and PPT": "streams.test_packed_packet_headers streams.test_packed_headers_in_segments_of_any_size",
@@ -42,7 +43,8 @@ PITFALLS = {
     "precincts smaller than blocks; empty bands and tiles": "streams.test_precincts streams.test_images_of_few_samples",
     "tile-parts interleaved, and as many as may be": "streams.test_tile_parts_among_those_of_other_tiles "
     "pitfalls.test_as_many_tile_parts_as_a_tile_may_have",
-    "subsampled components": "jpeg2000.test_subsampled pitfalls.test_every_other_sample_of_the_grid",
+    "subsampled components": "jpeg2000.test_subsampled pitfalls.test_every_other_sample_of_the_grid "
+    "pitfalls.test_a_frame_of_every_other_sample_of_the_grid",
     "16384 components": "hostile.test_as_many_components_as_there_may_be",
     "midpoint reconstruction": "jpeg2000_oracle.test_after_some_passes_each_value_is_the_middle_of_what_is_left "
     "streams.test_styles_with_passes_left_out",
@@ -128,6 +130,44 @@ def test_every_other_sample_of_the_grid():
     plane = component((0, 0, 48, 20), 12, dx=2)
     data, _ = write(Image([plane], (0, 0, 48, 20)))
     np.testing.assert_array_equal(dt.decode_components(data)[0], plane.samples)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("area", [(0, 0, 48, 40), (0, 0, 47, 39), (5, 3, 52, 43)])
+def test_a_frame_of_every_other_sample_of_the_grid(area, count):
+    """Rows and Columns are those of the components; a dataset that has those of the grid gets each sample as often as
+    the grid has it."""
+    planes = [component(area, 12, dx=2, dy=2, seed=i) for i in range(count)]
+    data, _ = write(Image(planes, area, (26, 22, 0, 0), transform=count == 3))
+    expected = planes[0].samples if count == 1 else np.stack([plane.samples for plane in planes], -1)
+    arguments = {"samples_per_pixel": count, "bits_stored": 12}
+    if count == 3:
+        arguments["photometric_interpretation"] = "YBR_RCT"
+    rows, columns = expected.shape[:2]
+    out = np.zeros_like(expected, np.uint16)
+    assert frame(data, rows=rows, columns=columns, out=out, threads=2, **arguments) is out
+    np.testing.assert_array_equal(out, expected)
+    if area[:2] == (0, 0):
+        smaller = np.stack(dt.decode_components(data, reduce=1), -1)
+        found = frame(data, rows=rows, columns=columns, reduce=1, **arguments)
+        np.testing.assert_array_equal(found.reshape(smaller.shape), smaller)
+        repeated = expected.repeat(2, 0).repeat(2, 1)[: area[3], : area[2]]
+        np.testing.assert_array_equal(frame(data, rows=area[3], columns=area[2], **arguments), repeated)
+    with pytest.raises(dt.DecodeError, match="the dataset says"):
+        frame(data, rows=rows, columns=columns + 1, **arguments)
+
+
+def test_a_coding_style_written_twice():
+    """Scanners did; a second one that differs is damage."""
+    plane = component(SMALL)
+    data, _ = write(Image([plane], SMALL))
+    place = find(data, COD)
+    content = data[place.at + 4 : place.at + 4 + place.size]
+    twice = inserted(data, QCD, COD, content)
+    np.testing.assert_array_equal(decoded(twice)[0], plane.samples)
+    assert dt.probe(twice).parameters == dt.probe(data).parameters
+    with pytest.raises(dt.DecodeError, match="a second COD"):
+        dt.decode_components(inserted(data, QCD, COD, content[:3] + b"\2" + content[4:]))
 
 
 def test_as_many_tile_parts_as_a_tile_may_have():

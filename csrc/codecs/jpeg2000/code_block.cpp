@@ -8,8 +8,6 @@
 namespace dcmturbo::jpeg2000 {
 namespace {
 
-constexpr unsigned planes_narrow = 30;
-constexpr unsigned planes_wide = 62;
 constexpr std::size_t arithmetic_passes = 10;  // the first ones are never raw (Table D.9)
 
 bool is_bypassed(std::uint8_t style, std::size_t pass_index, BlockPass pass) {
@@ -84,7 +82,7 @@ bool decode_passes(const CodeBlock& block, bool is_wide, const Kernels& kernels,
     passes.has_segmentation_symbols = (block.style & style_segmentation_symbols) != 0;
     passes.zero_coding = zero_coding_of(block.orientation);
     reset_contexts(passes);
-    if (block.bit_planes > (is_wide ? planes_wide : planes_narrow)) return false;
+    if (block.bit_planes > (is_wide ? max_bit_planes : max_narrow_bit_planes)) return false;
     auto* const words = arena.allocate_array<std::uint32_t>(unstuffed_bound(longest));
     return decode_segments(block, kernels, words, passes) && !passes.is_damaged;
 }

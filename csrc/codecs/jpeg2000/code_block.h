@@ -30,6 +30,10 @@ struct CodewordSegment {
     std::uint32_t passes = 0;
 };
 
+// What a coefficient holds beside a fractional bit and a sign: in 32 bits, and in 64.
+inline constexpr unsigned max_narrow_bit_planes = 30;
+inline constexpr unsigned max_bit_planes = 62;
+
 struct CodeBlock {
     std::uint32_t width = 0;  // at most 1024; width x height at most 4096
     std::uint32_t height = 0;
@@ -47,7 +51,7 @@ struct BlockOutcome {
 
 // Decodes a block into coefficients with one fractional bit: magnitude x 2, plus the half of the last bit-plane that
 // was decoded where a coefficient is not 0 (E.1.1.2, r = 1/2), with its sign, as two's complement. `to` has rows of
-// `stride` coefficients and need not be zeroed. Up to 30 bit-planes; more through decode_block_wide.
+// `stride` coefficients and need not be zeroed. Up to max_narrow_bit_planes; more through decode_block_wide.
 BlockOutcome decode_block(const CodeBlock& block, std::int32_t* to, std::size_t stride, const Kernels& kernels,
                           Arena& arena);
 BlockOutcome decode_block_wide(const CodeBlock& block, std::int64_t* to, std::size_t stride, Arena& arena);

@@ -28,19 +28,24 @@ class FrameDecoder {
         codestream_.read(codestream_of(frame.contiguous(context.arena), header));
         if (codestream_.components.size() != header.components.size())
             fail(ErrorCode::argument, no_offset, "the header is that of another frame");
-        for (const ComponentSize& component : codestream_.components)
+        const ComponentSize& one = codestream_.components[0];
+        for (const ComponentSize& component : codestream_.components) {
             is_subsampled_ = is_subsampled_ || component.horizontal_step != 1 || component.vertical_step != 1;
+            are_alike_ = are_alike_ && component.horizontal_step == one.horizontal_step &&
+                         component.vertical_step == one.vertical_step;
+        }
         require_bounded_work();
     }
 
     void decode_pixels(const FrameOut& out) {
         if (out.format.samples_per_pixel != codestream_.components.size())
             fail(ErrorCode::argument, no_offset, "the header is that of another frame");
-        require_plain_origin(out);
-        if (is_subsampled_) return decode_subsampled(out);
         const Rectangle image = component_area(0);
-        if (image.width() != out.format.columns || image.height() != out.format.rows)
+        if (!are_alike_ || image.width() != out.format.columns || image.height() != out.format.rows) {
+            require_plain_origin(out);
+            if (is_subsampled_) return decode_subsampled(out);
             fail(ErrorCode::argument, no_offset, "the output has another size than the image");
+        }
         PixelSink sink(out, codestream_.components, slots(), context_);
         decode(sink, codestream_.components.size());
     }
@@ -82,7 +87,7 @@ class FrameDecoder {
     }
 
     // Tiles times components may be many more than there are samples or bytes: nothing but their number makes work.
-    void require_bounded_work() const {
+    void require_bounded_work() {
         std::uint64_t samples = 0;
         for (std::size_t i = 0; i < codestream_.components.size(); ++i) {
             const Rectangle area = component_area(i);
@@ -94,6 +99,7 @@ class FrameDecoder {
                  static_cast<unsigned long long>(codestream_.size.tiles()), codestream_.components.size(),
                  static_cast<unsigned long long>(samples));
         }
+        spare_resolutions_ = (1U << 22) + 4 * (samples + codestream_.bytes.size());
         // A tile with a header of its own takes them over, one by one.
         const std::uint64_t inherited = codestream_.main.changes.size() + codestream_.main.packed.size();
         if (codestream_.size.tiles() * inherited > spare_looks_ + 64 * codestream_.bytes.size()) {
@@ -162,6 +168,7 @@ class FrameDecoder {
     // Returns whether the first three components are transformed.
     bool build(Tile& tile) {
         try {
+            require_few_resolutions(tile);
             build_tile(tile, codestream_.components, context_.arena);
             require_levels(tile);
             return unify_transformed(tile);
@@ -190,6 +197,18 @@ class FrameDecoder {
         }
         for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
         return true;
+    }
+
+    // Of all tiles, most may have neither samples nor bytes.
+    void require_few_resolutions(const Tile& tile) {
+        std::uint64_t count = 0;
+        for (const ComponentParameters& component : tile.parameters->components) count += component.coding.levels + 1U;
+        if (count > spare_resolutions_) {
+            fail(ErrorCode::limit, no_offset, "%zu components of %llu resolutions in all, in each of %llu tiles",
+                 codestream_.components.size(), static_cast<unsigned long long>(count),
+                 static_cast<unsigned long long>(codestream_.size.tiles()));
+        }
+        spare_resolutions_ -= count;
     }
 
     void require_levels(const Tile& tile) const {
@@ -336,8 +355,10 @@ class FrameDecoder {
     Context& context_;
     Codestream codestream_;
     bool is_subsampled_ = false;
+    bool are_alike_ = true;  // all components have the same steps
     std::uint64_t packets_ = 0;
     std::uint64_t spare_looks_ = 1U << 24;
+    std::uint64_t spare_resolutions_ = 0;
     std::size_t tile_ = 0;
     std::uint64_t tile_offset_ = no_offset;
     std::size_t last_damaged_ = ~std::size_t{0};

@@ -68,8 +68,8 @@ class PacketReader {
 
   private:
     struct Share {
-        BlockState* block;  // null: its data are not needed
-        Contribution* contribution;
+        BlockState* block;
+        Contribution* contribution;  // null: the block's data are not needed
         std::uint32_t size;
     };
 
@@ -78,7 +78,6 @@ class PacketReader {
                     unsigned layer, bool is_needed);
     void read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
     void take_body();
-    [[nodiscard]] std::size_t left() const { return parts_.empty() ? 0 : parts_.front().size(); }
 
     Tile& tile_;
     std::vector<Bytes> rest_;

@@ -58,9 +58,11 @@ PacketSequence::PacketSequence(Tile& tile, std::span<const ComponentSize> sizes,
 }
 
 std::span<const PacketSequence::Place> PacketSequence::places_of(const ProgressionChange& change) {
+    // Without those that have all of its layers: a place that is sorted, and looked at for each layer, takes a byte.
     Place* end = std::copy_if(all_.begin(), all_.end(), chosen_, [&](const Place& place) {
         return place.resolution >= change.first_resolution && place.resolution < change.end_resolution &&
-               place.component >= change.first_component && place.component < change.end_component;
+               place.component >= change.first_component && place.component < change.end_component &&
+               precinct(place).layers < change.end_layer;
     });
     switch (change.order) {
         case rpcl:

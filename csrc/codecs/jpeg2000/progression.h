@@ -50,11 +50,11 @@ class PacketSequence {
         return tile_.components[place.component].resolutions[place.resolution].precincts[place.precinct];
     }
 
-    // The places of a volume, in the order that its progression has apart from layers.
+    // The places of a volume that lack some of its layers, in the order that its progression has apart from layers.
     std::span<const Place> places_of(const ProgressionChange& change);
     void require_few_changes();
 
-    // Layers up to end_layer, for each run of places that `same_run` holds together.
+    // Layers up to end_layer, each over all of the places.
     template <typename Packet>
     bool run_layers(std::span<const Place> places, std::uint16_t end_layer, Packet&& packet) {
         // What an earlier volume has brought is not brought again.

@@ -125,7 +125,8 @@ void add(Header& header, const char* name, std::int64_t value) { header.paramete
 
 // What the main header says, gathered over its segments.
 struct MainHeader {
-    bool coding = false, quantisation = false;
+    Bytes coding;  // the parameters of COD
+    bool quantisation = false;
     bool reversible = true;        // 5/3 in all components
     bool quantised = false;        // in some component
     bool high_throughput = false;  // HT code-blocks may occur
@@ -139,7 +140,7 @@ void read_coding(const Segment& segment, MainHeader& main, Header& header) {
     const std::uint16_t layers = segment.u16(2);
     main.multiple_component_transform = segment.u8(4);
     const CodingStyle style = read_style(segment, 5);
-    main.coding = true;
+    main.coding = segment.parameters;
     main.transformation = style.transformation;
     main.reversible = main.reversible && style.transformation == 1;
     main.high_throughput = main.high_throughput || (style.style & 0x40) != 0;
@@ -157,8 +158,12 @@ void read_main_segment(const Segment& segment, MainHeader& main, Header& header)
     const std::size_t index_size = header.components.size() < 257 ? 1 : 2;  // 15444-1 A.6.2
     switch (segment.code) {
         case COD:
-            if (main.coding) fail(ErrorCode::malformed, segment.offset, "found a second COD in the main header");
-            read_coding(segment, main, header);
+            if (main.coding.empty()) {
+                read_coding(segment, main, header);
+            } else if (!std::equal(main.coding.begin(), main.coding.end(), segment.parameters.begin(),
+                                   segment.parameters.end())) {  // scanners wrote it twice
+                fail(ErrorCode::malformed, segment.offset, "found a second COD in the main header, unlike the first");
+            }
             break;
         case COC: {
             const CodingStyle style = read_style(segment, index_size + 1);
@@ -212,7 +217,7 @@ std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
         if (header != nullptr) read_main_segment(segment, main, *header);
     }
     if (header == nullptr) return segment.offset;
-    if (!main.coding) fail(ErrorCode::malformed, segment.offset, "the main header holds no COD");
+    if (main.coding.empty()) fail(ErrorCode::malformed, segment.offset, "the main header holds no COD");
     if (!main.quantisation) fail(ErrorCode::malformed, segment.offset, "the main header holds no QCD");
     header->format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
     header->lossless = main.reversible && !main.quantised;

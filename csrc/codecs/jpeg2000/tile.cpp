@@ -136,8 +136,8 @@ void build_tile(Tile& tile, std::span<const ComponentSize> components, Arena& ar
             for (const Band& band : std::span(resolution.bands).first(resolution.band_count))
                 if (!band.area.is_empty()) most_planes = std::max<unsigned>(most_planes, band.bit_planes);
         }
-        // Low-pass filtering widens by at most a bit or two what 5/3 and RCT add; 30 planes are what blocks hold.
-        const bool is_wide = of.precision > 25 || most_planes - component.parameters->roi_shift > 30;
+        // Low-pass filtering widens by at most a bit or two what 5/3 and RCT add.
+        const bool is_wide = of.precision > 25 || most_planes - component.parameters->roi_shift > max_narrow_bit_planes;
         component.arithmetic = !component.parameters->coding.reversible ? Arithmetic::real
                                : is_wide                                ? Arithmetic::wide
                                                                         : Arithmetic::integer;

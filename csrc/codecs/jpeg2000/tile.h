@@ -54,10 +54,6 @@ struct Precinct {
     PrecinctBand* bands = nullptr;  // made by the first packet that is not empty
 };
 
-// What decode_block_wide holds beside a fractional bit and a sign.
-inline constexpr unsigned max_bit_planes = 62;
-inline constexpr unsigned max_narrow_bit_planes = 30;
-
 struct Band {
     Rectangle area;
     Orientation orientation = Orientation::ll;
