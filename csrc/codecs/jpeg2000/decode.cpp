@@ -199,11 +199,12 @@ class FrameDecoder {
         return true;
     }
 
-    // Of all tiles, most may have neither samples nor bytes.
+    // Of all tiles, most may have neither samples nor bytes; and a tile's resolutions take memory before its bytes are
+    // read.
     void require_few_resolutions(const Tile& tile) {
         std::uint64_t count = 0;
         for (const ComponentParameters& component : tile.parameters->components) count += component.coding.levels + 1U;
-        if (count > spare_resolutions_) {
+        if (count > std::min(spare_resolutions_, (1U << 18) + 4 * std::uint64_t{codestream_.bytes.size()})) {
             fail(ErrorCode::limit, no_offset, "%zu components of %llu resolutions in all, in each of %llu tiles",
                  codestream_.components.size(), static_cast<unsigned long long>(count),
                  static_cast<unsigned long long>(codestream_.size.tiles()));

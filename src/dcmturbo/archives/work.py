@@ -147,23 +147,14 @@ def _transcode(source: str, destination: str, settings: Settings, threads: int) 
 
 
 def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
-    if is_url(task.source):
-        return _written(task, settings, threads)
-    before = os.stat(task.source)
-    try:
-        return _written(task, settings, threads)
-    finally:
-        # A file is read in parts: what came out may be of both the old and the new one.
-        if _changed(task.source, before):
-            remove(task.destination)
-            raise OSError(errno.EBUSY, "the file was changed while it was transcoded", task.source)
-
-
-def _written(task: Task, settings: Settings, threads: int) -> Outcome:
+    before = None if is_url(task.source) else os.stat(task.source)
     try:
         result = _transcode(task.source, task.destination, settings, threads)
     except (NotDicom, NoPixelData) as error:
         size = copy_file(task.source, task.destination, fsync=settings.fsync)
+        if before is not None and _changed(task.source, before):
+            remove(task.destination)
+            raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source) from None
         why, warnings = _why_copied(task.source, error)
         return Outcome(task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, warnings=warnings)
     return _outcome(task.number, result)
