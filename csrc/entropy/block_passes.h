@@ -10,7 +10,6 @@
 namespace dcmturbo {
 
 // Contexts, Table D.7.
-inline constexpr std::size_t first_sign_context = 9;
 inline constexpr std::size_t first_refinement_context = 14;
 inline constexpr std::size_t run_length_context = 17;
 inline constexpr std::size_t uniform_context = 18;
