@@ -77,11 +77,7 @@ void set_settings(const Settings& wanted) {
 
 unsigned resolve_threads(unsigned asked, const Settings& settings) {
     if (asked != 0) return asked;
-    if (settings.threads != 0) return settings.threads;
-    // Affinity can change while the process runs, but reading control group files on every call costs more
-    // than decoding a small frame.
-    static const unsigned automatic = default_threads();
-    return automatic;
+    return settings.threads != 0 ? settings.threads : default_threads();
 }
 
 }  // namespace dcmturbo

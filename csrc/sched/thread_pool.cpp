@@ -99,7 +99,8 @@ unsigned default_threads() {
     CPU_ZERO(&set);
     unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
                                                                    : std::thread::hardware_concurrency();
-    const unsigned quota = cgroup_cpu_quota();
+    // Once: reading control group files costs more than decoding a small frame.
+    static const unsigned quota = cgroup_cpu_quota();
     if (quota > 0) allowed = std::min(allowed, quota);
     return std::max(allowed, 1u);
 }

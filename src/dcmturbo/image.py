@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import mmap
 import operator
 import os
@@ -425,11 +426,11 @@ class Image:
         if opened.path is None or not config.memory_map or not len(selected) or not self._is_plain():
             return None
         first = int(selected[0])
-        if not np.array_equal(selected, np.arange(first, first + len(selected), dtype=np.uint64)):
+        if len(selected) > 1 and (np.diff(selected) != 1).any():
             return None
         if first + len(selected) > opened.index.frame_count:
             return None
-        frame_bytes = int(np.prod(self.frame_shape, dtype=np.int64)) * self.dtype.itemsize
+        frame_bytes = math.prod(self.frame_shape) * self.dtype.itemsize
         # What follows the pixel data is not part of them, even where the last frame is cut short.
         if opened.index.ranges(first + len(selected) - 1)[-1][1] < frame_bytes:
             return None
