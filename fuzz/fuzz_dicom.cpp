@@ -73,7 +73,7 @@ std::vector<std::byte> encapsulated(std::span<const Bytes> frames, bool with_tab
         if (with_table) table.insert(table.end(), std::begin(offset), std::end(offset));
         append_header(items, 0xE000, frame.size() + frame.size() % 2);
         items.insert(items.end(), frame.begin(), frame.end());
-        items.resize(items.size() + frame.size() % 2);
+        if (frame.size() % 2 != 0) items.push_back(std::byte{0});
     }
     std::vector<std::byte> value;
     append_header(value, 0xE000, table.size());

@@ -267,6 +267,19 @@ def test_a_team_ends_as_one_thread_does(selection_value):
             assert one == several
 
 
+@pytest.mark.parametrize("every", [150_000, 30_000, 4000, 900, 100])
+@pytest.mark.parametrize("restart_rows", [0, 100])
+def test_noise_that_changes_its_phase(every, restart_rows):
+    """Differences of 16 bits with their codes, but for one now and then: starts after it are out of phase."""
+    random = np.random.default_rng(every)
+    plane = random.integers(0, 1 << 16, (600, 500), np.uint16)
+    flat = plane.reshape(-1)
+    flat[every::every] = flat[every - 1 :: every][: len(flat[every::every])] + random.integers(0, 3)
+    data = dt.encode_frame(plane, "JPEGLossless", selection_value=1, restart_rows=restart_rows)
+    for threads in (1, 3):
+        assert outcome(data, plane.shape, threads=threads) == (plane.tobytes(),)
+
+
 def test_a_team_reads_fragments_cut_anywhere():
     plane = samples((300, 500), 12, kind="noise").astype(np.uint16)
     data = dt.encode_frame(plane, "JPEGLossless", selection_value=1, bits_stored=12)
