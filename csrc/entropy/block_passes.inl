@@ -180,6 +180,26 @@ static inline __attribute__((always_inline)) void refine_magnitudes(BlockPasses&
     block.raw = raw;
 }
 
+// Columns that stay empty, from the first of `rest` on, as long as the run-length context gives its more probable
+// symbol without renormalisation: that leaves the state as it is, and most decisions about empty columns are such.
+static inline __attribute__((always_inline)) std::uint64_t skip_empty_columns(MqDecoder& mq, MqState state,
+                                                                              std::uint64_t rest, std::uint64_t runs) {
+    if ((state & 1) != 0) return rest;
+    const std::uint64_t estimate = state & mq_estimate;
+    std::uint64_t a = mq.a - estimate;
+    std::uint64_t c = mq.c;
+    std::uint64_t first = rest & (0 - rest);
+    while ((first & runs) != 0 && a >> 63 != 0 && c >= estimate) {
+        rest -= first * 15;
+        first = rest & (0 - rest);
+        c -= estimate;
+        a -= estimate;
+    }
+    mq.a = a + estimate;
+    mq.c = c;
+    return rest;
+}
+
 template <typename Magnitude>
 static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
     const std::size_t pitch = block.bitmap_pitch();
@@ -211,7 +231,11 @@ static inline __attribute__((always_inline)) void clean_up(BlockPasses& block) {
                 auto i = static_cast<unsigned>(__builtin_ctzll(rest));
                 unsigned sign_entry;
                 if ((runs >> i & 1) != 0) {
-                    if (decode_likely_decision(mq, &block.contexts[run_length_context], states) == 0) {
+                    rest = skip_empty_columns(mq, block.contexts[run_length_context], rest, runs);
+                    if (rest == 0) break;
+                    i = static_cast<unsigned>(__builtin_ctzll(rest));
+                    if ((runs >> i & 1) == 0) continue;
+                    if (decode_decision(mq, &block.contexts[run_length_context], states) == 0) {
                         rest &= ~(std::uint64_t{15} << i);
                         continue;
                     }

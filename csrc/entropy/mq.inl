@@ -52,21 +52,6 @@ static inline __attribute__((always_inline)) std::uint64_t decode_decision(MqDec
     return (state ^ is_lps) & 1;
 }
 
-// The same for a context that nearly always gives its more probable symbol, without renormalisation: a branch that is
-// nearly always foreseen.
-static inline __attribute__((always_inline)) std::uint64_t decode_likely_decision(MqDecoder& mq, MqState* context,
-                                                                                  const MqState* states) {
-    const MqState state = *context;
-    const std::uint64_t estimate = state & mq_estimate;
-    const std::uint64_t a = mq.a - estimate;
-    if (__builtin_expect(a >> 63 != 0 && mq.c >= estimate, 1)) {
-        mq.a = a;
-        mq.c -= estimate;
-        return state & 1;
-    }
-    return decode_decision(mq, context, states);
-}
-
 static inline __attribute__((always_inline)) std::uint64_t decode_raw_bit(RawDecoder& raw) {
     if (raw.left == 0) {
         raw.bits = std::uint64_t{*raw.next} << 32;
