@@ -145,7 +145,9 @@ def decode_series(
     DecodeError, and what else `decode` raises
         A note names the object.
     """
-    if isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(paths, "group_dataset"):
+    # Of those that can be iterated over: a Dataset gives its elements, a file its lines.
+    is_one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
+    if is_one or hasattr(paths, "group_dataset") or hasattr(paths, "read"):
         raise TypeError(f"decode_series takes several sources, not {_describe(paths)}: for one there is decode")
     sources = list(paths)
     if not sources:

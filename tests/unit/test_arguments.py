@@ -1,5 +1,7 @@
 """Arguments of the public functions: what they mean, and what is refused with words for people."""
 
+import io
+
 import numpy as np
 import pydicom
 import pytest
@@ -121,7 +123,7 @@ def test_attributes_of_the_wrong_kind(keyword):
 
 
 def test_a_series_is_not_one_path(path):
-    for one in (str(path), path, path.read_bytes(), pydicom.dcmread(path)):
+    for one in (str(path), path, path.read_bytes(), io.BytesIO(path.read_bytes()), pydicom.dcmread(path)):
         with pytest.raises(TypeError, match="decode_series takes several sources"):
             dt.decode_series(one)
 
