@@ -206,10 +206,8 @@ def of_components(
 ) -> bytes:
     """Tiles of one pixel in each of many components."""
     size = struct.pack(">HIIIIIIIIH", 0, tiles, 1, 0, 0, 1, 1, 0, 0, count) + bytes([7, 1, 1]) * count
-    data = (
-        b"\xff\x4f" + segment(SIZ, size) + segment(COD, struct.pack(">BBHBBBBBB", 0, 0, layers, 0, levels, 2, 2, 0, 1))
-    )
-    data += segment(QCD, bytes([64] * (3 * levels + 2)))
+    coding = struct.pack(">BBHBBBBBB", 0, 0, layers, 0, levels, 2, 2, 0, 1)
+    data = b"\xff\x4f" + segment(SIZ, size) + segment(COD, coding) + segment(QCD, bytes([64] * (3 * levels + 2)))
     for at in range(0, len(changes), 9 * 7000):
         data += segment(POC, changes[at : at + 9 * 7000])
     for tile in range(tiles):
@@ -226,14 +224,17 @@ def test_progression_changes_that_bring_one_component_each():
     assert len(found) == 2 * half
 
 
-@pytest.mark.parametrize("tiles", [1, 60])
+@pytest.mark.parametrize("tiles", [2, 56])
 def test_memory_does_not_grow_with_the_number_of_tiles(tiles):
-    outcome(of_components(1024, tiles, 32, body=b"\0"), "salvage")
+    outcome(of_components(2100, tiles, 32, body=b"\0"), "salvage")
 
 
-def test_resolutions_of_many_components_in_many_tiles():
-    """Each of their number is little, and none has a sample or a byte."""
-    error = outcome(of_components(16384, 60, 32, body=b"\0"), "salvage")
+@pytest.mark.parametrize(
+    ("count", "tiles"), [(16384, 1), (16384, 60), (1500, 600)], ids=["of one", "of one of many", "of all"]
+)
+def test_resolutions_of_many_components_in_many_tiles(count, tiles):
+    """Each of their number is little, and none has a sample or a byte: too many for a tile, or for all of them."""
+    error = outcome(of_components(count, tiles, 32, body=b"\0"), "salvage")
     assert isinstance(error, dt.LimitExceeded)
     assert "resolutions" in str(error)
 
