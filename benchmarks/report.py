@@ -256,7 +256,7 @@ def plot(record: dict[str, Any]) -> str:
     ]
     for k, (name, mean, *_) in enumerate(lines):
         y = top + pitch * k
-        kind = "bar" if mean >= 1 else "slow"
+        kind = "bar" if float(_number(mean)) >= 1 else "slow"
         parts.append(f'<text x="{left - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
         parts.append(
             f'<rect class="{kind}" x="{left}" y="{y + 3}" width="{width * mean / longest:.1f}" height="15" rx="2"/>'
@@ -311,9 +311,14 @@ def main() -> int:
     records = all_records()
     if not records and not arguments.record:
         raise SystemExit(f"there is no record in {FOLDER}: run.py --record makes one")
-    record = read(arguments.record) if arguments.record else records[-1][1]
+    try:
+        record = read(arguments.record) if arguments.record else records[-1][1]
+        made = outputs(record)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no record of run.py"
+        raise SystemExit(f"{arguments.record or records[-1][0]}: {why}") from None
     stale = []
-    for place, text in outputs(record).items():
+    for place, text in made.items():
         if arguments.check:
             if not place.exists() or place.read_text(encoding="utf-8") != text:
                 stale.append(str(place.relative_to(REPOSITORY)))

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo.cli.engines import ENGINES
+
 KINDS = ("decode", "encode", "path", "series", "access", "transcode")
 OURS = "dcmturbo"
 
@@ -57,6 +59,9 @@ def modules() -> list[ModuleType]:
 
 def missing(engine: ModuleType) -> str:
     """Return why an engine cannot be used, empty if it can."""
+    for known in ENGINES:
+        if known.package == engine.PACKAGE:
+            return known.missing()
     try:
         importlib.import_module(engine.MODULE)
     except ModuleNotFoundError:

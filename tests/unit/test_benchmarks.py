@@ -212,6 +212,33 @@ def test_a_codec_that_one_commit_lacks_is_not_compared(monkeypatch):
     assert found["more instructions"] == ["a"]
 
 
+@pytest.mark.parametrize(("text", "why"), [(None, "No such file"), ("{", "no record"), ('{"rows": 3}', "no record")])
+def test_what_is_no_record_is_told(tmp_path, text, why):
+    place = tmp_path / "record.json"
+    if text:
+        place.write_text(text)
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "report.py", "--check", "--record", place],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{place}: ")
+    assert why in done.stderr
+
+
+def test_an_engine_that_is_missing_says_why_as_bench_does(monkeypatch):
+    import engines
+
+    from dcmturbo.cli.engines import Engine
+
+    monkeypatch.setattr(Engine, "missing", lambda engine: f"no {engine.name} here")
+    for engine in engines.modules():
+        assert engines.missing(engine) in ("", f"no {engine.NAME} here")
+    assert engines.missing(next(engine for engine in engines.modules() if engine.NAME == "pydcm")) == "no pydcm here"
+
+
 @pytest.mark.parametrize(
     "command", [["run.py", "small-frame-decode", "--rounds", "0"], ["check.py", "--against", "no such commit"]]
 )

@@ -36,7 +36,8 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--dim); font-weight: 500; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
-td.path { overflow-wrap: anywhere; min-width: 180px; } tr:last-child td { border-bottom: 0; }
+td.path { overflow-wrap: anywhere; min-width: 180px; } @media (max-width: 600px) { td.path { min-width: 92px; } }
+tr:last-child td { border-bottom: 0; }
 svg { display: block; width: 100%; height: auto; max-width: 520px; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--dim); } svg text.value { fill: var(--ink); }
 .key { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 4px 0 12px; }

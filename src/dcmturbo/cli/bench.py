@@ -6,7 +6,11 @@ import argparse
 import contextlib
 import json
 import os
+import signal
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +190,7 @@ def _measured(arguments: argparse.Namespace, output: Output) -> dict[str, Any] |
     order = _order(found)
     files: list[Measured] = []
     late: list[Subject] = []
-    with Workers() as processes, output.progress("measuring", len(order)) as advance:
+    with _orderly_end(), Workers() as processes, output.progress("measuring", len(order)) as advance:
         for position, subject in enumerate(order):
             if files and clock.left <= 0:
                 late.append(subject)
@@ -200,6 +204,19 @@ def _measured(arguments: argparse.Namespace, output: Output) -> dict[str, Any] |
     with peers.quiet():
         curves = _scaling(files, workers, whole) if workers > 1 else []
     return _document(files, late, curves, skipped, arguments, workers, whole) | {"imports": imports}
+
+
+@contextlib.contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does: processes are ended, and temporary files removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which alone may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _look(item: Input, output: Output) -> tuple[Input, Subject]:

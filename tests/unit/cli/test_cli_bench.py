@@ -10,7 +10,10 @@ import json
 import mmap
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -87,6 +90,18 @@ def test_every_engine_ran_or_has_a_reason(document):
         if engine["files"]:
             assert engine["version"]
             assert document["imports"][engine["name"]] > 0
+
+
+def test_sigterm_leaves_nothing(tmp_path):
+    """A scheduler's way to end a job: no process and no temporary file is left."""
+    command = [sys.executable, "-m", "dcmturbo.cli", "bench", str(J2K), "--rounds", "1000000", "--json"]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE) as process:
+        while process.poll() is None and not any(tmp_path.glob("dcmturbo-bench-*/array.npy")):
+            time.sleep(0.02)
+        process.terminate()
+        assert process.stdout.read() == b""
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not any(tmp_path.iterdir())
 
 
 def test_an_engine_for_another_python_says_so(monkeypatch):
