@@ -24,7 +24,9 @@ SIZ, COD, COC, QCD, QCC, RGN, POC, TLM, PLT, PPM, PPT = (
 CRG, COM, SOT, SOD, EOC = 0xFF63, 0xFF64, 0xFF90, 0xFF93, 0xFFD9
 
 SECONDS = 30 if os.environ.get("DCMTURBO_SANITIZED") else 3  # of the processor: the machine may be busy
-BYTES = 48 << 20  # of memory, beyond what the process had
+# Of memory, beyond what the process had. None of these streams needs more than 20 MiB at once, but the heap may grow by
+# every piece that was outgrown on the way there.
+BYTES = 128 << 20
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ _CHUNKS_A_WORKER = 4  # in flight: enough that nobody waits for the coordinator
 _AHEAD = 20_000  # files found before they are handed out: what is known of the end, and the memory that costs
 _LARGE = 8 << 20  # bytes: such files go first where all are known, so that none is left for the end alone
 _PROGRESS_EVERY = 0.05  # seconds
+_LONGEST_WAIT = 0.5  # seconds
 _ATTEMPTS = 2  # at a file whose process died
 
 
@@ -182,11 +183,20 @@ class Coordinator:
                 self._look_ahead(64)
                 self._tell_progress()
                 continue
-            self._take(self.results.get())
+            self._take(self._wait())
             while not self.results.empty():
                 self._take(self.results.get())
             self._flush()
             self._tell_progress(at_once=self.stopped is not None)
+
+    def _wait(self) -> Any:
+        """Return the next item of the queue.
+
+        Not without a limit of time: Python's handler of a signal that comes just before a wait runs only after it.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self.results.get(timeout=_LONGEST_WAIT)
 
     def _take(self, item: Any) -> None:
         if item is None:
