@@ -1,5 +1,6 @@
 """Fixtures of all tests: the conformance corpus, and settings that no test leaves behind."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from helpers.corpus import Corpus, corpus_folder
 
 import dcmturbo as dt
 from dcmturbo import _core
+
+# A shell that starts a test run behind "&" has it ignore Ctrl-C, and all commands that the tests start inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
