@@ -217,7 +217,7 @@ def losses(record: dict[str, Any]) -> str:
         f"- {row}, {one['file']}: {one['best peer']}, {_number(1 / one['ratio'])} times as fast as dcmturbo"
         for row, entry in sorted(record["rows"].items())
         for one in entry["results"]
-        if "engines" in one and one.get("ratio", 1) < 1
+        if "engines" in one and float(_number(1 / one.get("ratio", 1))) > 1
     ]
     return "\n".join(found) or "Nowhere in the newest record."
 
