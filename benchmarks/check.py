@@ -3,7 +3,8 @@
     python benchmarks/check.py --against main [--work NAME]... [--rounds 101] [--keep FOLDER] [--json]
 
 Fails (exit code 1) on more than 2 % more instructions in a codec's function (callgrind, AVX2), and on more than 6 %
-more time: medians of rounds of two processes in turn, one a build, which are made anew for each third of the rounds.
+more time: rounds of two processes in turn, one a build. They are made anew for each twelfth of the rounds, because how a
+process lies in memory, and which of the two began first, is worth more than that; the median of the twelve ratios counts.
 What seems slower is measured a second time, and fails only if it is again. The candidate is the commit that is checked
 out, or what is in the folder of --candidate. Nothing is compared with a record: those of other machines, and of this
 one at other times, say nothing here. They are listed, for the eye, with --records.
@@ -31,7 +32,7 @@ MOST_INSTRUCTIONS = 1.02
 MOST_TIME = 1.06
 REPOSITORY = Path(__file__).parent.parent
 DRIVER = Path(__file__).with_name("codec_driver.py")
-_PARTS = 3  # of the rounds, with processes of their own
+_PARTS = 12  # of the rounds, with processes of their own
 
 # One image of each kind a codec; small enough for 101 rounds, and for valgrind.
 WORKS = {
@@ -117,25 +118,29 @@ class Served:
 
 
 def time_both(trees: tuple[Path, Path], given: dict[str, Any], rounds: int) -> dict[str, float]:
-    """Return the candidate's median time over the other's, by work."""
-    times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in given}
+    """Return the candidate's median time over the other's, by work: the median of all parts."""
+    ratios: dict[str, list[float]] = {name: [] for name in given}
     with tempfile.NamedTemporaryFile() as file:
         file.write(pickle.dumps(given))
         file.flush()
-        for _ in range(_PARTS):
-            pair = [Served(tree, Path(file.name)) for tree in trees]
+        for part in range(_PARTS):
+            # The one that begins first, another one each time.
+            begun = [Served(tree, Path(file.name)) for tree in trees[:: -1 if part % 2 else 1]]
+            pair = begun[:: -1 if part % 2 else 1]
             try:
                 for name in given:
+                    times: tuple[list[float], list[float]] = ([], [])
                     for _ in range(3):  # warm
-                        for one in pair:
+                        for one in begun:
                             one.seconds(name)
                     for done in range(-(-rounds // _PARTS)):
                         for k in (0, 1) if done % 2 else (1, 0):
-                            times[name][k].append(pair[k].seconds(name))
+                            times[k].append(pair[k].seconds(name))
+                    ratios[name].append(median(times[1]) / median(times[0]))
             finally:
                 for one in pair:
                     one.close()
-    return {name: median(candidate) / median(other) for name, (other, candidate) in times.items()}
+    return {name: median(found) for name, found in ratios.items()}
 
 
 def instructions(trees: tuple[Path, Path], given: dict[str, Any]) -> dict[str, tuple[str, float]]:
