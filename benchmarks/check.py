@@ -3,11 +3,11 @@
     python benchmarks/check.py --against main [--work NAME]... [--rounds 101] [--keep FOLDER] [--json]
 
 Fails (exit code 1) on more than 2 % more instructions in a codec's function (callgrind, AVX2), and on more than 6 %
-more time: rounds of two processes in turn, one a build. They are made anew for each twelfth of the rounds, because how a
-process lies in memory, and which of the two began first, is worth more than that; the median of the twelve ratios counts.
-What seems slower is measured a second time, and fails only if it is again. The candidate is the commit that is checked
-out, or what is in the folder of --candidate. Nothing is compared with a record: those of other machines, and of this
-one at other times, say nothing here. They are listed, for the eye, with --records.
+more time: rounds of two processes in turn, one a build. They are made anew for each twelfth of the rounds, because how
+a process lies in memory, and which of the two began first, is worth more than that; the median of the twelve ratios
+counts. What seems slower is measured a second time, and fails only if it is again. The candidate is the commit that is
+checked out, or what is in the folder of --candidate. Nothing is compared with a record: those of other machines, and
+of this one at other times, say nothing here. They are listed, for the eye, with --records.
 """
 
 from __future__ import annotations
