@@ -59,6 +59,8 @@ DCMTURBO_API int32_t dcmturbo_set_settings(const dcmturbo_settings* settings, dc
 DCMTURBO_API const char* dcmturbo_isa_name(uint8_t isa); /* null past the last */
 DCMTURBO_API int32_t dcmturbo_isa_available(uint8_t isa);
 DCMTURBO_API uint32_t dcmturbo_default_threads(void); /* min of CPU affinity and cgroup quota */
+/* Bytes that this process may use: the machine's memory, or less where its control groups say so. */
+DCMTURBO_API uint64_t dcmturbo_memory_limit(void);
 
 /* Memory for results of a mebibyte and more: kept for the next result when it is given back, up to a cap in
  * bytes. NULL where there is none. Free it with the size that it was asked for with. */
@@ -184,6 +186,16 @@ DCMTURBO_API int32_t dcmturbo_source_file(const char* path, dcmturbo_source** so
 DCMTURBO_API int32_t dcmturbo_source_buffer(dcmturbo_bytes bytes, dcmturbo_source** source, dcmturbo_error* error);
 DCMTURBO_API int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t size,
                                               dcmturbo_source** source, dcmturbo_error* error);
+/* An open regular file: the source has a descriptor of its own, and reads without moving a position. */
+DCMTURBO_API int32_t dcmturbo_source_descriptor(int32_t descriptor, dcmturbo_source** source, dcmturbo_error* error);
+/* Four bytes in the place of others. */
+typedef struct dcmturbo_patch {
+    uint64_t offset;
+    uint8_t bytes[4];
+} dcmturbo_patch;
+/* Another source with some bytes replaced. That source must outlive it. */
+DCMTURBO_API int32_t dcmturbo_source_patched(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
+                                             dcmturbo_source** source, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_source_free(dcmturbo_source* source);
 
 /* The fields of dicom/dataset.h, behind a handle. */
@@ -210,11 +222,12 @@ DCMTURBO_API int32_t dcmturbo_list_elements(const dcmturbo_source* source, uint6
 typedef struct dcmturbo_layout {
     uint32_t size;
     uint8_t encapsulated;
-    uint8_t fragment_per_frame; /* encapsulated: RLE, Encapsulated Uncompressed, Deflated Image Frame */
+    uint8_t grouping; /* encapsulated, what shows where a frame begins: 0 markers, 1 nothing, 2 RLE headers, 3 its size */
     uint8_t undefined_length;
     uint8_t word_bytes;                               /* native: 2 for 8-bit cells in big endian words */
     uint64_t offset, length;                          /* of the pixel data's value */
     uint64_t frame_bits;                              /* native */
+    uint64_t unit_bytes; /* encapsulated, grouping 2: what a segment decodes to; 3: a frame; 0: unknown */
     uint64_t number_of_frames;                        /* as given; 0: unknown */
     uint64_t extended_offset, extended_offset_length; /* Extended Offset Table: in the source, */
     uint64_t extended_lengths, extended_lengths_length;
@@ -226,7 +239,8 @@ typedef struct dcmturbo_index dcmturbo_index;
 DCMTURBO_API int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layout* layout,
                                            dcmturbo_index** index, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_index_free(dcmturbo_index* index);
-DCMTURBO_API uint64_t dcmturbo_index_frame_count(const dcmturbo_index* index);
+/* Of a far source without an offset table, the first call reads the headers of all items. */
+DCMTURBO_API int32_t dcmturbo_index_frame_count(const dcmturbo_index* index, uint64_t* count, dcmturbo_error* error);
 /* Where the frame lies in the source, in order. *count is how many ranges there are; at most `capacity` are
  * stored. first_bit is not 0 only for native frames that begin within a byte or word. */
 typedef struct dcmturbo_range {
@@ -325,7 +339,7 @@ typedef struct dcmturbo_api {
     int32_t (*index_create)(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index,
                             dcmturbo_error* error);
     void (*index_free)(dcmturbo_index* index);
-    uint64_t (*index_frame_count)(const dcmturbo_index* index);
+    int32_t (*index_frame_count)(const dcmturbo_index* index, uint64_t* count, dcmturbo_error* error);
     int32_t (*index_frame)(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity,
                            size_t* count, uint32_t* first_bit, dcmturbo_error* error);
     int32_t (*index_read_frame)(const dcmturbo_index* index, uint64_t frame, uint8_t* to, size_t capacity,
@@ -337,6 +351,10 @@ typedef struct dcmturbo_api {
     int32_t (*list_elements)(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
                              void (*report)(void* context, const dcmturbo_element* element), void* context,
                              uint64_t* end, dcmturbo_error* error);
+    int32_t (*source_descriptor)(int32_t descriptor, dcmturbo_source** source, dcmturbo_error* error);
+    int32_t (*source_patched)(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
+                              dcmturbo_source** source, dcmturbo_error* error);
+    uint64_t (*memory_limit)(void);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -96,7 +96,7 @@ void round_trip(std::span<const std::byte> bytes, bool with_table) {
     EncapsulatedLayout layout;
     layout.length = value.size();
     layout.number_of_frames = frames.size();
-    layout.grouping = Grouping::one_fragment;
+    layout.grouping.kind = Grouping::one_fragment;
     const auto index = FrameIndex::encapsulated(source, layout);
     require(index->frame_count() == frames.size());
     require(index->warnings().empty());
@@ -136,7 +136,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             layout.length = element.length;
             layout.undefined_length = element.undefined_length;
             layout.number_of_frames = frames;
-            layout.grouping = static_cast<Grouping>((choice >> 4) % 2);
+            layout.grouping.kind = static_cast<Grouping>((choice >> 4) % 4);
+            layout.grouping.unit_bytes = std::uint64_t{dataset.rows.value_or(1)} * dataset.columns.value_or(1);
             layout.extended_offsets = dataset.extended_offset_table;
             layout.extended_lengths = dataset.extended_offset_table_lengths;
             read_frames(source, *FrameIndex::encapsulated(source, layout));

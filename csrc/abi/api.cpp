@@ -44,6 +44,9 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .decode_frames = dcmturbo_decode_frames,
         .parallel_for = dcmturbo_parallel_for,
         .list_elements = dcmturbo_list_elements,
+        .source_descriptor = dcmturbo_source_descriptor,
+        .source_patched = dcmturbo_source_patched,
+        .memory_limit = dcmturbo_memory_limit,
     };
     return &api;
 }

@@ -24,6 +24,22 @@ int32_t dcmturbo_source_callback(dcmturbo_read read, void* context, uint64_t siz
                         [&] { *source = new dcmturbo_source{std::make_unique<CallbackSource>(read, context, size)}; });
 }
 
+int32_t dcmturbo_source_descriptor(int32_t descriptor, dcmturbo_source** source, dcmturbo_error* error) {
+    return abi::guarded(error, [&] { *source = new dcmturbo_source{std::make_unique<FileSource>(descriptor)}; });
+}
+
+int32_t dcmturbo_source_patched(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
+                                dcmturbo_source** source, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        std::vector<Patch> taken(count);
+        for (size_t i = 0; i < count; ++i) {
+            taken[i].offset = patches[i].offset;
+            std::memcpy(taken[i].bytes.data(), patches[i].bytes, taken[i].bytes.size());
+        }
+        *source = new dcmturbo_source{std::make_unique<PatchedSource>(*inner->source, std::move(taken))};
+    });
+}
+
 void dcmturbo_source_free(dcmturbo_source* source) { delete source; }
 
 int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset,
@@ -69,7 +85,9 @@ int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layo
             inner.length = layout->length;
             inner.undefined_length = layout->undefined_length != 0;
             inner.number_of_frames = layout->number_of_frames;
-            inner.grouping = layout->fragment_per_frame != 0 ? Grouping::one_fragment : Grouping::codestream;
+            if (layout->grouping > static_cast<uint8_t>(Grouping::size))
+                fail(ErrorCode::argument, no_offset, "no grouping has the number %u", layout->grouping);
+            inner.grouping = {static_cast<Grouping>(layout->grouping), layout->unit_bytes};
             inner.extended_offsets = {layout->extended_offset, layout->extended_offset_length,
                                       layout->extended_offset_length != 0};
             inner.extended_lengths = {layout->extended_lengths, layout->extended_lengths_length,
@@ -94,7 +112,9 @@ int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layo
 
 void dcmturbo_index_free(dcmturbo_index* index) { delete index; }
 
-uint64_t dcmturbo_index_frame_count(const dcmturbo_index* index) { return index->index->frame_count(); }
+int32_t dcmturbo_index_frame_count(const dcmturbo_index* index, uint64_t* count, dcmturbo_error* error) {
+    return abi::guarded(error, [&] { *count = index->index->frame_count(); });
+}
 
 int32_t dcmturbo_index_frame(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity,
                              size_t* count, uint32_t* first_bit, dcmturbo_error* error) {

@@ -1,6 +1,7 @@
 #include "sched/settings.h"
 
 #include "abi/convert.h"
+#include "sched/memory_limit.h"
 #include "sched/output_memory.h"
 #include "sched/thread_pool.h"
 
@@ -44,6 +45,14 @@ const char* dcmturbo_isa_name(uint8_t isa) { return isa < isa_count ? isa_name(s
 int32_t dcmturbo_isa_available(uint8_t isa) { return isa < isa_count && isa_available(static_cast<Isa>(isa)) ? 1 : 0; }
 
 uint32_t dcmturbo_default_threads(void) { return default_threads(); }
+
+uint64_t dcmturbo_memory_limit(void) {
+    try {
+        return memory_limit();
+    } catch (...) {
+        return 0;
+    }
+}
 
 void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context) {
     ThreadPool::instance().run(count, threads, body, context);

@@ -83,6 +83,7 @@ struct HeaderHandle {
 
 // A source keeps alive what it reads from.
 struct SourceHandle {
+    std::shared_ptr<SourceHandle> inner;  // of a patched source; freed after the handle
     std::unique_ptr<dcmturbo_source, void (*)(dcmturbo_source*)> handle{nullptr, dcmturbo_source_free};
     py::object reader;  // called as reader(offset, size) -> bytes
     std::unique_ptr<BufferView> buffer;

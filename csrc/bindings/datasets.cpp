@@ -1,5 +1,7 @@
 // Sources, scanned datasets and frame indexes.
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "abi/convert.h"
@@ -58,6 +60,42 @@ std::shared_ptr<SourceHandle> open_reader(const py::object& reader, std::uint64_
     return result;
 }
 
+std::shared_ptr<SourceHandle> open_descriptor(int descriptor) {
+    auto result = std::make_shared<SourceHandle>();
+    dcmturbo_source* source = nullptr;
+    dcmturbo_error error = new_error();
+    check(dcmturbo_source_descriptor(descriptor, &source, &error), error);
+    result->handle.reset(source);
+    return result;
+}
+
+std::shared_ptr<SourceHandle> open_patched(const std::shared_ptr<SourceHandle>& inner,
+                                           const std::vector<std::pair<std::uint64_t, py::bytes>>& patches) {
+    std::vector<dcmturbo_patch> taken(patches.size());
+    for (std::size_t i = 0; i < patches.size(); ++i) {
+        const std::string bytes = patches[i].second;
+        if (bytes.size() != sizeof taken[i].bytes) throw py::value_error("a patch has four bytes");
+        taken[i].offset = patches[i].first;
+        std::memcpy(taken[i].bytes, bytes.data(), bytes.size());
+    }
+    auto result = std::make_shared<SourceHandle>();
+    result->inner = inner;
+    dcmturbo_source* source = nullptr;
+    dcmturbo_error error = new_error();
+    check(dcmturbo_source_patched(inner->handle.get(), taken.data(), taken.size(), &source, &error), error);
+    result->handle.reset(source);
+    return result;
+}
+
+py::list patches_of(const Dataset& dataset) {
+    py::list result;
+    for (const Patch& patch : dataset.patches) {
+        result.append(py::make_tuple(
+            patch.offset, py::bytes(reinterpret_cast<const char*>(patch.bytes.data()), patch.bytes.size())));
+    }
+    return result;
+}
+
 struct DatasetHandle {
     std::unique_ptr<dcmturbo_dataset, void (*)(dcmturbo_dataset*)> handle{nullptr, dcmturbo_dataset_free};
     [[nodiscard]] const Dataset& get() const { return handle->dataset; }
@@ -103,9 +141,13 @@ py::tuple list_elements(const SourceHandle& source, std::uint64_t offset, bool e
     return py::make_tuple(elements, end);
 }
 
+// In the order of Grouping.
+constexpr const char* grouping_names[] = {"codestream", "one_fragment", "rle", "size"};
+
 std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated,
                                         std::uint64_t offset, std::uint64_t length, bool undefined_length,
-                                        std::uint64_t number_of_frames, bool fragment_per_frame,
+                                        std::uint64_t number_of_frames, const std::string& grouping,
+                                        std::uint64_t unit_bytes,
                                         std::uint64_t frame_bits, unsigned word_bytes,
                                         std::pair<std::uint64_t, std::uint64_t> extended_offset_table,
                                         std::pair<std::uint64_t, std::uint64_t> extended_offset_table_lengths,
@@ -113,7 +155,10 @@ std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& sou
     dcmturbo_layout layout{};
     layout.size = sizeof layout;
     layout.encapsulated = encapsulated ? 1 : 0;
-    layout.fragment_per_frame = fragment_per_frame ? 1 : 0;
+    const auto* const named = std::find(std::begin(grouping_names), std::end(grouping_names), grouping);
+    if (named == std::end(grouping_names)) throw py::value_error("no grouping has the name '" + grouping + "'");
+    layout.grouping = static_cast<std::uint8_t>(named - std::begin(grouping_names));
+    layout.unit_bytes = unit_bytes;
     layout.undefined_length = undefined_length ? 1 : 0;
     layout.word_bytes = static_cast<std::uint8_t>(word_bytes);
     layout.offset = offset;
@@ -215,6 +260,8 @@ void bind_datasets(py::module_& m) {
         .def_static("file", open_file, py::arg("path"))
         .def_static("buffer", open_buffer, py::arg("buffer"))
         .def_static("reader", open_reader, py::arg("read"), py::arg("size"))
+        .def_static("descriptor", open_descriptor, py::arg("descriptor"))
+        .def_static("patched", open_patched, py::arg("source"), py::arg("patches"))
         .def_property_readonly("size", [](const SourceHandle& s) { return s.handle->source->size(); })
         .def(
             "read_into",
@@ -235,7 +282,8 @@ void bind_datasets(py::module_& m) {
             },
             py::arg("offset"), py::arg("to"))
         // The exception that the reader raised last, if any: forgotten once it is asked for.
-        .def("take_failure", [](SourceHandle& s) {
+        .def("take_failure", [](SourceHandle& outer) {
+            SourceHandle& s = outer.inner ? *outer.inner : outer;
             py::object failure = s.failure ? s.failure : py::object(py::none());
             s.failure = py::object();
             return failure;
@@ -278,6 +326,8 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly("extended_offset_table_lengths",
                                [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table_lengths); })
         .def_property_readonly("pixel_data", pixel_data)
+        .def_property_readonly("patches", [](const DatasetHandle& d) { return patches_of(d.get()); })
+        .def_property_readonly("cut", text(&Dataset::cut))
         .def_property_readonly("warnings", [](const DatasetHandle& d) { return texts_of(d.get().warnings); });
 
     m.def("scan", scan, py::arg("source"), py::kw_only(), py::arg("bare_dataset") = false,
@@ -289,12 +339,22 @@ void bind_datasets(py::module_& m) {
     py::class_<IndexHandle, std::shared_ptr<IndexHandle>>(m, "Index")
         .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"),
              py::arg("length"), py::arg("undefined_length") = false, py::arg("number_of_frames") = 0,
-             py::arg("fragment_per_frame") = false, py::arg("frame_bits") = 0, py::arg("word_bytes") = 1,
+             py::arg("grouping") = "codestream", py::arg("unit_bytes") = 0, py::arg("frame_bits") = 0, py::arg("word_bytes") = 1,
              py::arg("extended_offset_table") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_offset_table_lengths") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_bytes") = py::none())
         .def_property_readonly("frame_count",
-                               [](const IndexHandle& i) { return dcmturbo_index_frame_count(i.handle.get()); })
+                               [](const IndexHandle& i) {
+                                   std::uint64_t count = 0;
+                                   dcmturbo_error error = new_error();
+                                   std::int32_t code = 0;
+                                   {
+                                       const GilRelease release;
+                                       code = dcmturbo_index_frame_count(i.handle.get(), &count, &error);
+                                   }
+                                   check(code, error);
+                                   return count;
+                               })
         .def_property_readonly(
             "table",
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })

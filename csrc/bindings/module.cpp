@@ -115,6 +115,7 @@ PYBIND11_MODULE(_core, m) {
           py::arg("category_16_has_bits") = py::none());
     m.def("available_isas", available_isas);
     m.def("default_threads", dcmturbo_default_threads);
+    m.def("memory_limit", dcmturbo_memory_limit);
     m.def("transfer_syntaxes", transfer_syntaxes);
     m.def("parallel_for", parallel_for);
     m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);

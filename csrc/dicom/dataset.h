@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/pixel_attributes.h"
+#include "dicom/file_source.h"
 
 namespace dcmturbo {
 
@@ -64,6 +65,9 @@ struct Dataset {
     ByteRange extended_offset_table_lengths;  // (7FE0,0002)
     std::optional<PixelDataElement> pixel_data;
 
+    // Length fields of sequences and items before the pixel data that are wrong, as they should be.
+    std::vector<Patch> patches;
+    std::string cut;  // where the data end within an element before the pixel data; empty where they do not
     std::vector<std::string> warnings;
 };
 

@@ -12,6 +12,7 @@ namespace {
 
 // A common header is one or two reads; what is read of the pixel data behind it stays small.
 constexpr std::size_t window = 8 << 10;
+constexpr std::size_t largest_far_window = 1 << 20;
 constexpr unsigned enough = 4;
 
 enum class LengthField : std::uint8_t { none, bits16, bits32 };
@@ -56,8 +57,13 @@ std::uint32_t load_tag(const std::byte* at, bool big) {
 
 }  // namespace
 
+ElementReader::ElementReader(const Source& source)
+    : far_window_(source.is_far() ? window : 0), reader_(source), probe_(source) {}
+
 std::span<const std::byte> ElementReader::bytes(std::uint64_t offset, std::size_t size) {
-    return reader_.view(offset, size, window);
+    if (far_window_ == 0) return reader_.view(offset, size, window);
+    if (!reader_.holds(offset, size)) far_window_ = std::min(far_window_ * 2, largest_far_window);
+    return reader_.view(offset, size, far_window_);
 }
 
 bool ElementReader::read_header(std::uint64_t offset, Encoding encoding, ElementHeader& header) {

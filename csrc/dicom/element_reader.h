@@ -30,7 +30,7 @@ struct ElementHeader {
 
 class ElementReader {
   public:
-    explicit ElementReader(const Source& source) : reader_(source), probe_(source) {}
+    explicit ElementReader(const Source& source);
 
     [[nodiscard]] std::uint64_t size() const { return reader_.size(); }
 
@@ -58,6 +58,7 @@ class ElementReader {
     void resolve_unknown_vr(std::span<const std::byte> at, std::uint64_t offset, bool big_endian,
                             ElementHeader& header);
 
+    std::size_t far_window_ = 0;  // of a far source: the next read, larger than the one before; otherwise 0
     ReadAhead reader_;
     ReadAhead probe_;         // looks far ahead without losing what reader_ holds
     unsigned probes_ = 4096;  // left: a file of nothing but broken elements must not cost a read each

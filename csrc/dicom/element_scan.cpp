@@ -11,6 +11,7 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "dicom/element_reader.h"
+#include "dicom/sequence_lengths.h"
 #include "dicom/sequence_skip.h"
 
 namespace dcmturbo {
@@ -82,6 +83,10 @@ class Scanner {
     std::uint64_t find_dataset();
     void read_elements(std::uint64_t offset);
     bool read_element(const ElementHeader& header, std::uint64_t& next);
+    bool read_sequence(const ElementHeader& header, std::uint64_t& next, bool doubt);
+    bool skip_value(const ElementHeader& header, std::uint64_t& next);
+    [[nodiscard]] bool is_zero_from(std::uint64_t offset);
+    void cut(std::string text);
     void take(const ElementHeader& header);
     void take_number(const ElementHeader& header, std::optional<std::uint16_t>& to);
     void take_frames(const ElementHeader& header);
@@ -92,6 +97,9 @@ class Scanner {
 
     ElementReader reader_;
     Encoding encoding_;
+    SequenceBudget budget_;
+    // The last sequence of defined length, if nothing follows it.
+    std::optional<std::pair<ElementHeader, std::uint64_t>> at_end_;
     Dataset dataset_;
 };
 
@@ -170,7 +178,7 @@ std::uint64_t Scanner::read_meta(std::uint64_t offset) {
     ElementHeader header;
     while (reader_.read_header(offset, encoding, header) && header.group() == 0x0002) {
         if (header.end() > reader_.size()) {
-            warn("element " + name_of(header.tag) + " of the file meta passes the end of the file");
+            cut("element " + name_of(header.tag) + " of the file meta passes the end of the file");
             return promised_end > offset && promised_end < reader_.size() ? promised_end : reader_.size();
         }
         if (header.tag == transfer_syntax_tag) take_text(header, dataset_.transfer_syntax);
@@ -185,19 +193,33 @@ std::uint64_t Scanner::read_meta(std::uint64_t offset) {
 
 void Scanner::read_elements(std::uint64_t offset) {
     bool any = false;
+    bool doubted = false;
     ElementHeader header;
-    while (offset < reader_.size()) {
-        if (!reader_.read_header(offset, encoding_, header)) {
-            warn("the file ends within the header of an element");
-            return;
+    for (;;) {
+        while (offset < reader_.size()) {
+            if (!reader_.read_header(offset, encoding_, header)) {
+                if (any && is_zero_from(offset)) warn("the dataset ends in zeros");
+                else cut("the file ends within the header of an element");
+                return;
+            }
+            if (header.tag == 0 && any) {
+                warn("the dataset ends in zeros");
+                return;
+            }
+            any = true;
+            if (!read_element(header, offset)) return;
         }
-        if (header.tag == 0 && any) {
-            warn("the dataset ends in zeros");
-            return;
-        }
-        any = true;
-        if (!read_element(header, offset)) return;
+        // An image that ends in a sequence: its length may be too long and hide the pixel data.
+        if (!at_end_ || doubted || !dataset_.rows) return;
+        doubted = true;
+        offset = at_end_->second;
+        if (!read_sequence(at_end_->first, offset, true)) return;
     }
+}
+
+bool Scanner::is_zero_from(std::uint64_t offset) {
+    const auto rest = reader_.bytes(offset, 8);
+    return std::all_of(rest.begin(), rest.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 // Stores where the next element begins. False where nothing more is to be read.
@@ -214,22 +236,50 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
         default: break;
     }
     take(header);
+    if (!holds_items(reader_, header, encoding_)) return skip_value(header, next);
+    return read_sequence(header, next, false);
+}
+
+// `next` is where the header stands, and becomes where the next element does.
+bool Scanner::read_sequence(const ElementHeader& header, std::uint64_t& next, bool doubt) {
+    SequenceLengths found = check_sequence(reader_, header, next, encoding_, budget_, doubt);
+    switch (found.state) {
+        case SequenceLengths::State::unknown: return !doubt && skip_value(header, next);
+        case SequenceLengths::State::right: break;
+        case SequenceLengths::State::mended:
+            warn(header.is_undefined() && found.patches.size() == 1
+                     ? "element " + name_of(header.tag) + " of undefined length ends without a delimiter"
+                     : "the lengths in sequence " + name_of(header.tag) +
+                           " are wrong: where it ends was found by what it holds");
+            dataset_.patches.insert(dataset_.patches.end(), found.patches.begin(), found.patches.end());
+            break;
+    }
+    if (found.end == reader_.size() && !header.is_undefined()) at_end_ = {header, next};
+    next = found.end;
+    return true;
+}
+
+bool Scanner::skip_value(const ElementHeader& header, std::uint64_t& next) {
     if (header.is_undefined()) {
         const Skip skip = skip_undefined(reader_, header, encoding_);
-        if (skip.end == SkipEnd::cut) warn("the file ends within the value of element " + name_of(header.tag));
-        if (skip.end == SkipEnd::too_deep)
-            warn("element " + name_of(header.tag) + " nests too deep: what follows is not read");
+        if (skip.end == SkipEnd::cut) cut("the file ends within the value of element " + name_of(header.tag));
         if (skip.end == SkipEnd::broken)
             warn("element " + name_of(header.tag) + " of undefined length ends without a delimiter");
         next = skip.offset;
-        return skip.end == SkipEnd::delimited || skip.end == SkipEnd::broken;
+        return skip.end != SkipEnd::cut;
     }
     if (header.end() > reader_.size()) {
-        warn("the file ends within the value of element " + name_of(header.tag));
+        cut("the file ends within the value of element " + name_of(header.tag));
         return false;
     }
+    if (holds_items(reader_, header, encoding_) && header.end() == reader_.size()) at_end_ = {header, next};
     next = header.end();
     return true;
+}
+
+void Scanner::cut(std::string text) {
+    warn(text);
+    dataset_.cut = std::move(text);
 }
 
 // Where an element is there twice, the last one counts, as in pydicom.

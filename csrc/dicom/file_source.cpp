@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -30,7 +31,16 @@ FileSource::FileSource(const std::string& path) : path_(path) {
         descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (descriptor_ < 0 && errno == EINTR);
     if (descriptor_ < 0) fail(ErrorCode::source, no_offset, "%s: %s", path.c_str(), reason(errno).c_str());
+    take_size();
+}
 
+FileSource::FileSource(int descriptor) : path_("the open file") {
+    descriptor_ = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (descriptor_ < 0) fail(ErrorCode::source, no_offset, "%s: %s", path_.c_str(), reason(errno).c_str());
+    take_size();
+}
+
+void FileSource::take_size() {
     struct stat status {};
     const char* problem = nullptr;
     std::string text;
@@ -45,7 +55,7 @@ FileSource::FileSource(const std::string& path) : path_(path) {
     if (problem != nullptr) {
         ::close(descriptor_);
         descriptor_ = -1;
-        fail(ErrorCode::source, no_offset, "%s: %s", path.c_str(), problem);
+        fail(ErrorCode::source, no_offset, "%s: %s", path_.c_str(), problem);
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
 }
@@ -92,6 +102,25 @@ std::size_t CallbackSource::read_at(std::uint64_t offset, std::byte* to, std::si
         done += static_cast<std::size_t>(count);
     }
     return done;
+}
+
+PatchedSource::PatchedSource(const Source& source, std::vector<Patch> patches)
+    : source_(source), patches_(std::move(patches)) {
+    std::sort(patches_.begin(), patches_.end(), [](const Patch& a, const Patch& b) { return a.offset < b.offset; });
+}
+
+std::size_t PatchedSource::read_at(std::uint64_t offset, std::byte* to, std::size_t size) const {
+    const std::size_t read = source_.read_at(offset, to, size);
+    const std::uint64_t end = offset + read;
+    const auto reaches = [](const Patch& patch, std::uint64_t at) { return patch.offset + patch.bytes.size() <= at; };
+    for (auto patch = std::lower_bound(patches_.begin(), patches_.end(), offset, reaches);
+         patch != patches_.end() && patch->offset < end; ++patch) {
+        for (std::size_t i = 0; i < patch->bytes.size(); ++i) {
+            const std::uint64_t at = patch->offset + i;
+            if (at >= offset && at < end) to[at - offset] = patch->bytes[i];
+        }
+    }
+    return read;
 }
 
 }  // namespace dcmturbo

@@ -1,10 +1,12 @@
-// The three kinds of source: a file, bytes in memory, and a reader that the caller supplies.
+// The kinds of source: a file, bytes in memory, a reader that the caller supplies, and one with bytes replaced.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dicom/source.h"
 
@@ -15,12 +17,16 @@ class FileSource final : public Source {
   public:
     // Throws DecodeError(source) with the system's reason.
     explicit FileSource(const std::string& path);
+    // A file that is open already: of a descriptor of its own, so that the caller may close theirs.
+    explicit FileSource(int descriptor);
     ~FileSource() override;
 
     [[nodiscard]] std::uint64_t size() const override { return size_; }
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
 
   private:
+    void take_size();
+
     std::string path_;
     int descriptor_ = -1;
     std::uint64_t size_ = 0;
@@ -49,11 +55,32 @@ class CallbackSource final : public Source {
 
     [[nodiscard]] std::uint64_t size() const override { return size_; }
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
+    [[nodiscard]] bool is_far() const override { return true; }
 
   private:
     Read read_;
     void* context_;
     std::uint64_t size_;
+};
+
+// Four bytes that stand in the place of others: a length field that is mended.
+struct Patch {
+    std::uint64_t offset = 0;
+    std::array<std::byte, 4> bytes{};
+};
+
+// Another source, which must outlive it, with some bytes replaced.
+class PatchedSource final : public Source {
+  public:
+    PatchedSource(const Source& source, std::vector<Patch> patches);
+
+    [[nodiscard]] std::uint64_t size() const override { return source_.size(); }
+    std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
+    [[nodiscard]] bool is_far() const override { return source_.is_far(); }
+
+  private:
+    const Source& source_;
+    std::vector<Patch> patches_;  // by their offsets
 };
 
 }  // namespace dcmturbo

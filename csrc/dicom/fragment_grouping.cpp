@@ -1,55 +1,23 @@
 #include "dicom/fragment_grouping.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstring>
 #include <utility>
 
+#include "dicom/frame_starts.h"
 #include "dicom/read_ahead.h"
 
 namespace dcmturbo {
 
 namespace {
 
+constexpr std::size_t small_window = 16 << 10;
 constexpr std::size_t longest_marker = 12;
-// EOI and EOC may be followed by padding: more than the one byte that PS3.5 A.4 allows is seen.
-constexpr std::size_t tail_size = 10;
-constexpr std::size_t window = 16 << 10;
 
-struct Marker {
-    std::uint8_t size;
-    std::array<std::uint8_t, longest_marker> bytes;
-};
-
-constexpr std::array<Marker, 5> start_markers{{
-    {3, {0xFF, 0xD8, 0xFF}},                                                         // JPEG, JPEG-LS: SOI
-    {4, {0xFF, 0x4F, 0xFF, 0x51}},                                                   // JPEG 2000: SOC, SIZ
-    {12, {0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JP2, JPH
-    {2, {0xFF, 0x0A}},                                                               // JPEG XL
-    {12, {0x00, 0x00, 0x00, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JPEG XL boxes
-}};
-
-constexpr std::size_t no_marker = start_markers.size();
-
-// Which start marker the fragment begins with, or no_marker.
-std::size_t start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
-    const std::size_t size = std::min<std::uint64_t>(longest_marker, fragment.size);
-    const auto head = reader.view(fragment.offset, size, ahead);
-    const auto* const found = std::find_if(start_markers.begin(), start_markers.end(), [&](const Marker& marker) {
-        return head.size() >= marker.size && std::memcmp(head.data(), marker.bytes.data(), marker.size) == 0;
-    });
-    return static_cast<std::size_t>(found - start_markers.begin());
-}
-
-// EOI and EOC are the same two bytes. JPEG XL has no end marker.
-bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
-    const std::size_t size = std::min<std::uint64_t>(tail_size, fragment.size);
-    const auto tail = reader.view(fragment.offset + fragment.size - size, size, ahead);
-    for (std::size_t i = 0; i + 1 < tail.size(); ++i) {
-        if (tail[i] == std::byte{0xFF} && tail[i + 1] == std::byte{0xD9}) return true;
-    }
-    return false;
+// How much to read for a few bytes of a fragment: what is between small ones is read along with them.
+std::size_t ahead_of(const Source& source, const FragmentRange& fragment, std::size_t wanted) {
+    if (fragment.size < (source.is_far() ? far_item : small_window)) return source.is_far() ? far_block : small_window;
+    return wanted;
 }
 
 struct Markers {
@@ -63,16 +31,17 @@ Markers find_markers(const Source& source, const std::vector<FragmentRange>& fra
     // Two readers: heads and tails of large fragments would evict each other.
     ReadAhead heads(source);
     ReadAhead tails(source);
-    std::size_t kind = no_marker;  // the first fragment's: two bytes of another format's data may look like a marker
+    StartMarker kind = StartMarker::none;  // the first: two bytes of another format's data may look like a marker
     bool behind_end = true;
     for (std::uint64_t i = 0; i < fragments.size(); ++i) {
+        if (fragments[i].size == 0 && i != 0) continue;  // says nothing, and belongs to what is before it
         if (behind_end) found.after_ends.push_back(i);
-        const std::size_t ahead = fragments[i].size < window ? window : longest_marker;
-        const std::size_t marker = start_marker(heads, fragments[i], ahead);
+        const std::size_t ahead = ahead_of(source, fragments[i], longest_marker);
+        const StartMarker marker = start_marker(heads, fragments[i], ahead);
         if (i == 0) kind = marker;
         // What the end of the data left of the last fragment may be too little to hold its marker.
         const bool stub = last_cut && i + 1 == fragments.size() && fragments[i].size < longest_marker && behind_end;
-        if (kind != no_marker && (marker == kind || stub)) {
+        if (kind != StartMarker::none && (marker == kind || stub)) {
             found.starts.push_back(i);
             found.ends_agree = found.ends_agree && behind_end;
         }
@@ -81,21 +50,20 @@ Markers find_markers(const Source& source, const std::vector<FragmentRange>& fra
     return found;
 }
 
-void warn_of_excess(FrameMap& map, std::uint64_t number_of_frames) {
-    if (number_of_frames != 0 && map.frame_count() > number_of_frames) {
-        map.warnings.push_back("NumberOfFrames is " + std::to_string(number_of_frames) + ", the pixel data hold " +
-                               std::to_string(map.frame_count()) + " frames");
-    }
+void fail_to_group(FrameMap& map, std::uint64_t number_of_frames, const std::string& why) {
+    map.error = "the " + std::to_string(map.fragments.size()) + " fragments of the pixel data cannot be grouped into " +
+                std::to_string(number_of_frames) + " frames: " + why + ", and there is no usable offset table";
+    map.fragments.clear();
+    map.first.clear();
 }
 
-// More than one fragment, and their number is not NumberOfFrames.
 void group_by_markers(const Source& source, FrameMap& map, std::uint64_t number_of_frames) {
     const std::uint64_t count = map.fragments.size();
     Markers markers = find_markers(source, map.fragments, map.last_cut);
     const bool marked = !markers.starts.empty();  // then the first fragment is
 
-    if (number_of_frames == 0) {
-        // One image is what a missing NumberOfFrames means, unless the codestreams are clearly several.
+    if (number_of_frames <= 1) {
+        // One image, unless the codestreams are clearly several.
         map.first.assign(1, 0);
         if (marked && markers.ends_agree) map.first = std::move(markers.starts);
     } else if (marked && markers.starts.size() == number_of_frames) {
@@ -105,25 +73,96 @@ void group_by_markers(const Source& source, FrameMap& map, std::uint64_t number_
     } else if (marked && (markers.ends_agree || markers.starts.size() == count)) {
         // Fewer or more frames than promised, but frames without doubt.
         map.first = std::move(markers.starts);
-    } else if (count < number_of_frames) {
-        map.first.clear();
-    } else {
-        map.error = "the " + std::to_string(count) + " fragments of the pixel data cannot be grouped into " +
-                    std::to_string(number_of_frames) + " frames: " + std::to_string(markers.starts.size()) +
-                    " begin with a start marker, and there is no usable offset table";
-        map.fragments.clear();
-        map.first.clear();
+    } else if (count >= number_of_frames) {
+        fail_to_group(map, number_of_frames,
+                      std::to_string(markers.starts.size()) + " of them begin with a start marker");
+    }
+}
+
+// Walks frame after frame: a header says where the last segment begins, and PackBits (PS3.5 G.3.1) where it ends,
+// which is after `segment_bytes`. Each byte is looked at once at most. False where a frame has no header or no end.
+bool walk_rle(const Source& source, const std::vector<FragmentRange>& fragments,
+              const std::vector<std::uint64_t>& headers, std::uint64_t segment_bytes,
+              std::vector<std::uint64_t>& first) {
+    ReadAhead reader(source);
+    std::uint64_t fragment = 0;
+    for (auto next = headers.begin(); next != headers.end();) {
+        if (*next != fragment) return false;
+        first.push_back(fragment);
+        const std::size_t ahead = source.is_far() ? far_block : small_window;
+        RleHeader header;
+        if (!read_rle_header(reader, fragments, fragment, ahead, header)) return false;
+        FragmentStream stream(reader, fragments, fragment, ahead);
+        if (!stream.skip(header.last)) return false;
+        for (std::uint64_t decoded = 0; decoded < segment_bytes;) {
+            std::uint8_t control = 0;
+            if (!stream.next(control)) return false;
+            if (control == 128) continue;
+            const unsigned bytes = control < 128 ? control + 1U : 257U - control;
+            if (!stream.skip(control < 128 ? bytes : 1U)) return false;
+            decoded += bytes;
+        }
+        // Headers that stand within the frame are pixels. What follows the frame without a header is padding.
+        next = std::lower_bound(next, headers.end(), stream.next_fragment());
+        if (next != headers.end()) fragment = *next;
+    }
+    return !first.empty();
+}
+
+void group_by_rle_headers(const Source& source, FrameMap& map, std::uint64_t number_of_frames,
+                          std::uint64_t segment_bytes) {
+    const std::uint64_t count = map.fragments.size();
+    std::vector<std::uint64_t> headers;
+    {
+        ReadAhead reader(source);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            RleHeader header;
+            const std::size_t ahead = ahead_of(source, map.fragments[i], rle_header_size);
+            if (map.fragments[i].size != 0 && read_rle_header(reader, map.fragments, i, ahead, header))
+                headers.push_back(i);
+        }
+    }
+    const bool begins = !headers.empty() && headers[0] == 0;
+    // Pixels may look like a header, so that as many as frames is proof only because each frame has one.
+    if (begins && number_of_frames > 1 && headers.size() == number_of_frames) {
+        map.first = std::move(headers);
         return;
     }
-    if (map.first.size() == count) map.first.clear();
+    if (number_of_frames <= 1 && headers.size() <= 1) {
+        map.first.assign(1, 0);
+        return;
+    }
+    std::vector<std::uint64_t> walked;
+    if (begins && segment_bytes != 0 && walk_rle(source, map.fragments, headers, segment_bytes, walked)) {
+        map.first = std::move(walked);
+    } else if (number_of_frames <= 1) {
+        if (headers.size() != count) map.first.assign(1, 0);
+    } else if (count >= number_of_frames) {
+        fail_to_group(map, number_of_frames, std::to_string(headers.size()) + " of them begin with an RLE header");
+    }
+}
+
+void group_by_size(FrameMap& map, std::uint64_t number_of_frames, std::uint64_t frame_bytes) {
+    std::uint64_t held = 0;
+    bool fits = frame_bytes != 0;
+    for (std::uint64_t i = 0; fits && i < map.fragments.size(); ++i) {
+        const std::uint64_t size = map.fragments[i].size;
+        if (size == 0 && i != 0) continue;
+        if (held == 0) map.first.push_back(i);
+        fits = size <= frame_bytes - held || (size - 1 == frame_bytes - held && size % 2 == 0);  // a padding byte
+        held += size;
+        if (held >= frame_bytes) held = 0;
+    }
+    if (fits) return;
+    map.first.clear();
+    if (number_of_frames <= 1) {
+        map.first.assign(1, 0);
+    } else if (map.fragments.size() >= number_of_frames) {
+        fail_to_group(map, number_of_frames, "they do not add up to frames of " + std::to_string(frame_bytes) + " bytes");
+    }
 }
 
 }  // namespace
-
-bool starts_with_codestream(const Source& source, const FragmentRange& fragment) {
-    ReadAhead reader(source);
-    return start_marker(reader, fragment, longest_marker) != no_marker;
-}
 
 bool FrameMap::frame(std::uint64_t index, std::vector<FragmentRange>& out) const {
     if (first.empty()) {
@@ -137,7 +176,8 @@ bool FrameMap::frame(std::uint64_t index, std::vector<FragmentRange>& out) const
     return !(last_cut && index + 1 == frame_count());
 }
 
-FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_t number_of_frames, Grouping grouping) {
+FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_t number_of_frames,
+                         const GroupingRule& rule) {
     FrameMap map;
     map.fragments = std::move(list.fragments);
     map.last_cut = list.last_cut;
@@ -145,12 +185,19 @@ FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_
     const std::uint64_t count = map.fragments.size();
     if (count <= 1 || count == number_of_frames) return map;
 
-    if (number_of_frames == 1) {
-        map.first.assign(1, 0);
-    } else if (grouping == Grouping::codestream) {
-        group_by_markers(source, map, number_of_frames);
+    switch (rule.kind) {
+        case Grouping::codestream: group_by_markers(source, map, number_of_frames); break;
+        case Grouping::rle: group_by_rle_headers(source, map, number_of_frames, rule.unit_bytes); break;
+        case Grouping::size: group_by_size(map, number_of_frames, rule.unit_bytes); break;
+        case Grouping::one_fragment:
+            if (number_of_frames <= 1) map.first.assign(1, 0);
+            break;
     }
-    warn_of_excess(map, number_of_frames);
+    if (map.first.size() == map.fragments.size()) map.first.clear();
+    if (number_of_frames != 0 && map.frame_count() > number_of_frames) {
+        map.warnings.push_back("NumberOfFrames is " + std::to_string(number_of_frames) + ", the pixel data hold " +
+                               std::to_string(map.frame_count()) + " frames");
+    }
     return map;
 }
 

@@ -12,7 +12,14 @@ namespace dcmturbo {
 
 enum class Grouping : std::uint8_t {
     codestream,    // by the codestreams' start and end markers
-    one_fragment,  // PS3.5 A.4.2, A.4.11, A.4.13: RLE, Encapsulated Uncompressed, Deflated Image Frame
+    one_fragment,  // Deflated Image Frame (PS3.5 A.4.13): nothing in a fragment says whether it begins a frame
+    rle,           // by the RLE headers and what their last segments decode to: PS3.5 G.3 to G.5
+    size,          // Encapsulated Uncompressed (PS3.5 A.4.11): every frame has the same size
+};
+
+struct GroupingRule {
+    Grouping kind = Grouping::codestream;
+    std::uint64_t unit_bytes = 0;  // rle: what a segment decodes to; size: of a frame; 0 = not known
 };
 
 struct FrameMap {
@@ -27,11 +34,9 @@ struct FrameMap {
     bool frame(std::uint64_t index, std::vector<FragmentRange>& out) const;
 };
 
-// Whether the fragment begins with a start marker or signature of JPEG, JPEG-LS, JPEG 2000 or JPEG XL.
-bool starts_with_codestream(const Source& source, const FragmentRange& fragment);
-
-// `number_of_frames` as given; 0 = not known. Reads a few bytes of each fragment only where counting them
-// does not settle it.
-FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_t number_of_frames, Grouping grouping);
+// `number_of_frames` as given; 0 = not known, which means one frame unless the fragments clearly hold more. Reads
+// a few bytes of each fragment only where counting them does not settle it.
+FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_t number_of_frames,
+                         const GroupingRule& rule);
 
 }  // namespace dcmturbo

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "dicom/file_source.h"
+#include "dicom/frame_starts.h"
+#include "dicom/frame_walk.h"
 #include "dicom/offset_table.h"
 
 namespace dcmturbo {
@@ -104,7 +106,9 @@ class EncapsulatedIndex final : public FrameIndex {
     bool group_by_claims();
     Claim claimed_frame(std::uint64_t index, std::vector<FragmentRange>& out) const;
     void trim(std::uint64_t index, std::vector<FragmentRange>& frame) const;
+    bool starts_frame(const FragmentRange& fragment) const;
     void store_map(FrameMap&& map) const;
+    const FrameMap& settle() const;
     const FrameMap& drop_claims(std::uint64_t index) const;
     void warn(std::string text) const;
 
@@ -118,6 +122,7 @@ class EncapsulatedIndex final : public FrameIndex {
     std::uint64_t last_target_ = 0;  // where the last of them ends; past the end of the data where those are cut short
 
     mutable std::mutex mutex_;  // guards what follows
+    mutable std::unique_ptr<FrameWalk> walk_;  // of a far source without a table, until there is a map
     mutable std::unique_ptr<const FrameMap> owned_map_;
     mutable std::atomic<const FrameMap*> map_{nullptr};  // set once; then the claims are not used any more
     mutable FrameTable map_kind_ = FrameTable::scanned;
@@ -149,9 +154,30 @@ EncapsulatedIndex::EncapsulatedIndex(const Source& source, const EncapsulatedLay
     if (extended) return;
     if (accept(FrameTable::basic, read_offsets(source, basic.table, 4, basic.big_endian), {})) return;
 
-    store_map(group_fragments(source_, scan_items(source_, begin_, end_, layout_.undefined_length), promised(),
-                              layout_.grouping));
-    if (!map_.load()->error.empty()) fail(ErrorCode::malformed, layout_.offset, "%s", map_.load()->error.c_str());
+    walk_ = std::make_unique<FrameWalk>(source_, begin_, end_, layout_.grouping);
+    // Far away, the items are not all visited before somebody asks for more than the first frames.
+    if (!source.is_far() || promised() <= 1) (void)settle();
+}
+
+// All items are known from now on.
+const FrameMap& EncapsulatedIndex::settle() const {
+    const std::lock_guard lock(mutex_);
+    if (map_.load(std::memory_order_relaxed) == nullptr) {
+        store_map(group_fragments(source_, walk_->finish(layout_.undefined_length), promised(), layout_.grouping));
+        walk_.reset();
+    }
+    if (!owned_map_->error.empty()) fail(ErrorCode::malformed, layout_.offset, "%s", owned_map_->error.c_str());
+    return *owned_map_;
+}
+
+// True also where nothing in a fragment says so.
+bool EncapsulatedIndex::starts_frame(const FragmentRange& fragment) const {
+    if (layout_.grouping.kind == Grouping::codestream) return starts_with_codestream(source_, fragment);
+    if (layout_.grouping.kind != Grouping::rle) return true;
+    ReadAhead reader(source_);
+    RleHeader header;
+    return parse_rle_header(
+        reader.view(fragment.offset, std::min<std::uint64_t>(rle_header_size, fragment.size), rle_header_size), header);
 }
 
 // Explicit-length compressed pixel data without items: one codestream is all there can be.
@@ -190,8 +216,9 @@ bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vect
         lengths_.clear();
         warn("the Extended Offset Table Lengths are missing or not as many as the offsets");
     }
-    if (promised() != 0 && promised() != entries ? group_by_claims() : settle_end()) return true;
+    if (std::max<std::uint64_t>(promised(), 1) != entries ? group_by_claims() : settle_end()) return true;
     last_target_ = end_;
+    kind_ = FrameTable::scanned;
     warn(std::string("the ") + name_of(kind) + " is not used: its " + std::to_string(entries) +
          " offsets contradict the items");
     offsets_.clear();
@@ -227,21 +254,25 @@ bool EncapsulatedIndex::settle_end() {
 // Neither the table nor NumberOfFrames is above suspicion: the items decide between them.
 bool EncapsulatedIndex::group_by_claims() {
     FragmentList list = scan_items(source_, begin_, end_, layout_.undefined_length);
-    if (list.fragments.size() == promised()) return false;
-    if (offsets_.size() < promised()) {  // as a table of a single 0 is
+    const std::uint64_t wanted = std::max<std::uint64_t>(promised(), 1);
+    if (list.fragments.size() == wanted) return false;
+    // A frame's fragments may have an entry each.
+    const bool by_fragment = layout_.grouping.kind == Grouping::one_fragment || layout_.grouping.kind == Grouping::size;
+    if (by_fragment && wanted == 1) return false;
+    if (offsets_.size() < wanted) {  // as a table of a single 0 is
         const FrameMap by_markers = group_fragments(source_, FragmentList(list), promised(), layout_.grouping);
         if (by_markers.frame_count() == promised()) return false;
     }
     FrameMap map;
     map.first.reserve(offsets_.size());
     std::uint64_t fragment = 0;
-    bool marked = layout_.grouping == Grouping::codestream;
+    bool marked = true;
     for (const std::uint64_t offset : offsets_) {
         const std::uint64_t value = begin_ + offset + 8;
         while (fragment < list.fragments.size() && list.fragments[fragment].offset < value) ++fragment;
         if (fragment == list.fragments.size() || list.fragments[fragment].offset != value) return false;
         // Offsets of fragments instead of frames are all on items, too.
-        if (marked && !starts_with_codestream(source_, list.fragments[fragment])) {
+        if (marked && !starts_frame(list.fragments[fragment])) {
             if (fragment != 0) return false;
             marked = false;
         }
@@ -249,8 +280,10 @@ bool EncapsulatedIndex::group_by_claims() {
     }
     map.last_cut = list.last_cut;
     map.warnings = std::move(list.warnings);
-    map.warnings.push_back("NumberOfFrames is " + std::to_string(promised()) + ", the " + name_of(kind_) + " holds " +
-                           std::to_string(offsets_.size()) + " frames");
+    if (promised() != 0) {
+        map.warnings.push_back("NumberOfFrames is " + std::to_string(promised()) + ", the " + name_of(kind_) +
+                               " holds " + std::to_string(offsets_.size()) + " frames");
+    }
     map.fragments = std::move(list.fragments);
     store_map(std::move(map));
     map_kind_ = kind_;
@@ -293,6 +326,17 @@ void EncapsulatedIndex::trim(std::uint64_t index, std::vector<FragmentRange>& fr
 bool EncapsulatedIndex::frame(std::uint64_t index, std::vector<FragmentRange>& out) const {
     out.clear();
     const FrameMap* map = map_.load(std::memory_order_acquire);
+    if (map == nullptr && kind_ == FrameTable::scanned) {
+        {
+            const std::lock_guard lock(mutex_);
+            FragmentRange fragment;
+            if (walk_ != nullptr && index < promised() && walk_->frame(index, fragment)) {
+                out.push_back(fragment);
+                return true;
+            }
+        }
+        map = &settle();
+    }
     if (map == nullptr) {
         if (index >= offsets_.size()) missing(index);
         const Claim claim = claimed_frame(index, out);
@@ -328,6 +372,7 @@ const FrameMap& EncapsulatedIndex::drop_claims(std::uint64_t index) const {
 
 std::uint64_t EncapsulatedIndex::frame_count() const {
     const FrameMap* map = map_.load(std::memory_order_acquire);
+    if (map == nullptr && kind_ == FrameTable::scanned) map = &settle();
     return map != nullptr ? map->frame_count() : offsets_.size();
 }
 

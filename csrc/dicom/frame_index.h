@@ -21,7 +21,7 @@ struct EncapsulatedLayout {
     std::uint64_t length = 0;  // to the end of the source where undefined
     bool undefined_length = true;
     std::uint64_t number_of_frames = 0;  // as given; 0 = not known
-    Grouping grouping = Grouping::codestream;
+    GroupingRule grouping;
     // Extended Offset Table: locations in the source, or else the values in memory (which need to live
     // during the call only).
     ByteRange extended_offsets;
@@ -49,7 +49,8 @@ class FrameIndex {
     virtual ~FrameIndex() = default;
 
     // Frames that the data hold, the last perhaps in part. Changes at most once, when a frame is asked for
-    // whose offset turns out wrong.
+    // whose offset turns out wrong. Of a far source without a table, the first call reads all item headers.
+    // Throws DecodeError where those cannot be read, or are not to be grouped into frames.
     [[nodiscard]] virtual std::uint64_t frame_count() const = 0;
 
     // The frame's bytes, in order, in `out` (replaced). Returns whether the frame is whole: false where the

@@ -12,13 +12,18 @@ constexpr std::size_t header_size = 8;
 // Below this size the next header is likely to be found in one larger read; above, reading it alone is cheaper.
 constexpr std::uint64_t small_item = 4 << 10;
 constexpr std::size_t largest_window = 64 << 10;
+constexpr std::size_t first_far_window = 4 << 10;
 constexpr std::uint32_t item_tag = 0xFFFEE000;
 constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 
 }  // namespace
 
 ItemWalk::ItemWalk(const Source& source, std::uint64_t begin, std::uint64_t end)
-    : reader_(source), position_(begin), end_(std::min(end, source.size())), ahead_(header_size) {}
+    : reader_(source),
+      position_(begin),
+      end_(std::min(end, source.size())),
+      far_(source.is_far()),
+      ahead_(far_ ? first_far_window : header_size) {}
 
 void ItemWalk::move_to(std::uint64_t position) {
     position_ = position;
@@ -77,40 +82,45 @@ ItemWalk::Step ItemWalk::next(FragmentRange& fragment) {
     fragment.size = length;
     position_ = fragment.offset + length;
     after_odd_ = length % 2 != 0;
-    ahead_ = length < small_item ? std::min(ahead_ * 8, largest_window) : header_size;
+    if (far_) ahead_ = length < far_item ? std::min(ahead_ * 2, far_block) : first_far_window;
+    else ahead_ = length < small_item ? std::min(ahead_ * 8, largest_window) : header_size;
     return Step::item;
+}
+
+bool take_step(FragmentList& list, const ItemWalk& walk, ItemWalk::Step step, const FragmentRange& fragment,
+               bool undefined_length) {
+    switch (step) {
+        case ItemWalk::Step::item: list.fragments.push_back(fragment); return true;
+        case ItemWalk::Step::cut:
+            // An item header with nothing behind it holds no part of a frame.
+            if (fragment.size != 0) list.fragments.push_back(fragment);
+            list.last_cut = fragment.size != 0;
+            list.warnings.push_back("the end of the data cuts fragment " +
+                                    std::to_string(list.fragments.size() - list.last_cut) + " short");
+            return false;
+        case ItemWalk::Step::delimiter:
+            if (walk.delimiter_length() != 0)
+                list.warnings.emplace_back("the sequence delimiter of the pixel data has a length that is not zero");
+            return false;
+        case ItemWalk::Step::end:
+            if (undefined_length) list.warnings.emplace_back("the pixel data end without a sequence delimiter");
+            return false;
+        case ItemWalk::Step::foreign:
+            list.warnings.push_back("expected an item or the sequence delimiter of the pixel data at byte " +
+                                    std::to_string(walk.position()) + ", found another tag: what follows is ignored");
+            return false;
+    }
+    return false;
 }
 
 FragmentList scan_items(const Source& source, std::uint64_t begin, std::uint64_t end, bool undefined_length) {
     FragmentList list;
     ItemWalk walk(source, begin, end);
-    for (;;) {
-        FragmentRange fragment;
-        switch (walk.next(fragment)) {
-            case ItemWalk::Step::item: list.fragments.push_back(fragment); continue;
-            case ItemWalk::Step::cut:
-                // An item header with nothing behind it holds no part of a frame.
-                if (fragment.size != 0) list.fragments.push_back(fragment);
-                list.last_cut = fragment.size != 0;
-                list.warnings.push_back("the end of the data cuts fragment " +
-                                        std::to_string(list.fragments.size() - list.last_cut) + " short");
-                return list;
-            case ItemWalk::Step::delimiter:
-                if (walk.delimiter_length() != 0) {
-                    list.warnings.emplace_back(
-                        "the sequence delimiter of the pixel data has a length that is not zero");
-                }
-                return list;
-            case ItemWalk::Step::end:
-                if (undefined_length) list.warnings.emplace_back("the pixel data end without a sequence delimiter");
-                return list;
-            case ItemWalk::Step::foreign:
-                list.warnings.push_back("expected an item or the sequence delimiter of the pixel data at byte " +
-                                        std::to_string(walk.position()) +
-                                        ", found another tag: what follows is ignored");
-                return list;
-        }
-    }
+    FragmentRange fragment;
+    ItemWalk::Step step;
+    do step = walk.next(fragment);
+    while (take_step(list, walk, step, fragment, undefined_length));
+    return list;
 }
 
 }  // namespace dcmturbo

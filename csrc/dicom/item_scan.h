@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,13 @@ class ItemWalk {
     // On `item` and `cut`, stores the fragment and moves past it.
     Step next(FragmentRange& fragment);
 
+    // Bytes near where the walk stands, of what is read for it.
+    std::span<const std::byte> peek(std::uint64_t offset, std::size_t size) {
+        return reader_.view(offset, size, ahead_);
+    }
+    ReadAhead& reader() { return reader_; }
+    [[nodiscard]] std::size_t ahead() const { return ahead_; }
+
     // Where the next item header is expected.
     [[nodiscard]] std::uint64_t position() const { return position_; }
     // Whether the item behind us ends at `offset`: some writers pad odd fragments without counting the byte.
@@ -53,6 +61,7 @@ class ItemWalk {
     ReadAhead reader_;
     std::uint64_t position_;
     std::uint64_t end_;
+    bool far_;
     std::size_t ahead_;
     std::uint32_t delimiter_length_ = 0;
     bool after_odd_ = false;
@@ -64,6 +73,10 @@ struct FragmentList {
     bool last_cut = false;  // the end of the data cuts the last fragment short
     std::vector<std::string> warnings;
 };
+
+// Takes one step of the walk into the list. False where the items end.
+bool take_step(FragmentList& list, const ItemWalk& walk, ItemWalk::Step step, const FragmentRange& fragment,
+               bool undefined_length);
 
 // All fragments from `begin`, which lies after the Basic Offset Table.
 FragmentList scan_items(const Source& source, std::uint64_t begin, std::uint64_t end, bool undefined_length);

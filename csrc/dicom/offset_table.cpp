@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/endian.h"
-#include "dicom/fragment_grouping.h"
+#include "dicom/frame_starts.h"
 #include "dicom/item_scan.h"
 #include "dicom/read_ahead.h"
 

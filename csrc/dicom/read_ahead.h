@@ -19,6 +19,11 @@ class ReadAhead {
 
     [[nodiscard]] std::uint64_t size() const { return size_; }
 
+    // Whether `view` would read nothing.
+    [[nodiscard]] bool holds(std::uint64_t offset, std::size_t size) const {
+        return offset >= start_ && offset - start_ <= held_ && size <= held_ - (offset - start_);
+    }
+
     // The `size` bytes at `offset`, fewer only at the end of the source. Where they must be read, `ahead`
     // bytes are. Valid until the next call.
     std::span<const std::byte> view(std::uint64_t offset, std::size_t size, std::size_t ahead);
@@ -37,9 +42,7 @@ class ReadAhead {
 };
 
 inline std::span<const std::byte> ReadAhead::view(std::uint64_t offset, std::size_t size, std::size_t ahead) {
-    if (offset >= start_ && offset - start_ <= held_ && size <= held_ - (offset - start_)) {
-        return {buffer_ + (offset - start_), size};
-    }
+    if (holds(offset, size)) return {buffer_ + (offset - start_), size};
     return fill(offset, size, ahead);
 }
 

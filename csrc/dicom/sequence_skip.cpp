@@ -1,7 +1,7 @@
 #include "dicom/sequence_skip.h"
 
-#include <array>
-#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace dcmturbo {
 
@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint32_t item_tag = 0xFFFEE000;
 constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
 constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
-constexpr std::size_t deepest = 128;
 
 // What has a defined length is skipped whole, so that every level here is of undefined length.
 struct Level {
@@ -20,15 +19,19 @@ struct Level {
 
 class Levels {
   public:
-    [[nodiscard]] bool empty() const { return count_ == 0; }
-    [[nodiscard]] bool full() const { return count_ == levels_.size(); }
-    [[nodiscard]] const Level& top() const { return levels_[count_ - 1]; }
-    void push(Level level) { levels_[count_++] = level; }
-    void pop() { --count_; }
+    [[nodiscard]] bool empty() const { return levels_.empty(); }
+    [[nodiscard]] Level top() const {
+        const std::uint8_t bits = levels_.back();
+        return {(bits & 1) != 0, {(bits & 2) != 0, (bits & 4) != 0}};
+    }
+    void push(Level level) {
+        levels_.push_back(static_cast<std::uint8_t>((level.is_item ? 1 : 0) | (level.encoding.explicit_vr ? 2 : 0) |
+                                                    (level.encoding.big_endian ? 4 : 0)));
+    }
+    void pop() { levels_.pop_back(); }
 
   private:
-    std::array<Level, deepest> levels_;
-    std::size_t count_ = 0;
+    std::vector<std::uint8_t> levels_;
 };
 
 // A value of undefined length and VR UN is encoded as implicit VR little endian: PS3.5 6.2.2, note 2.
@@ -59,7 +62,6 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
             if (level.is_item) {  // its delimiter was left out
                 levels.pop();
             } else if (element.is_undefined()) {
-                if (levels.full()) return {SkipEnd::too_deep, offset};
                 Encoding content = level.encoding;
                 // Writers put items of either kind into explicit VR: what stands there decides.
                 if (mixed) content.explicit_vr = reader.shows_vr(element.value);
@@ -72,7 +74,6 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
             levels.pop();  // the sequence ends without a delimiter: the element belongs around it
             if (levels.empty()) return {SkipEnd::broken, offset};
         } else if (element.is_undefined()) {
-            if (levels.full()) return {SkipEnd::too_deep, offset};
             levels.push({false, inside(element, level.encoding)});
             offset = element.value;
         } else if (element.tag == 0 && element.length == 0) {

@@ -11,7 +11,6 @@ enum class SkipEnd : std::uint8_t {
     delimited,  // behind the sequence delimiter
     broken,     // where something else than an item begins
     cut,        // the source ends first
-    too_deep,   // more levels than any real file has
 };
 
 struct Skip {
@@ -19,6 +18,7 @@ struct Skip {
     std::uint64_t offset = 0;  // where to go on
 };
 
+// Sequences may nest as deep as the data do: a level takes one byte, and its headers at least eight of the data.
 // `header` is a sequence's, or a stray item's, has undefined length and was read with `encoding`.
 Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding encoding);
 

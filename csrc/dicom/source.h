@@ -7,6 +7,11 @@
 
 namespace dcmturbo {
 
+// Of a source that is far away, a read costs milliseconds whatever its size: items of up to far_item bytes are read
+// along with their headers, in blocks of far_block. 30 ms a read and 50 MB/s make 1.5 MB.
+constexpr std::size_t far_block = std::size_t{4} << 20;
+constexpr std::size_t far_item = std::size_t{1} << 20;
+
 class Source {
   public:
     Source() = default;
@@ -22,6 +27,9 @@ class Source {
 
     // All bytes, where they are in memory already; empty otherwise.
     [[nodiscard]] virtual std::span<const std::byte> span() const { return {}; }
+
+    // Whether each read is so slow that few large ones are better than many small ones.
+    [[nodiscard]] virtual bool is_far() const { return false; }
 };
 
 }  // namespace dcmturbo

@@ -1,7 +1,5 @@
 #include "sched/settings.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -9,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "sched/memory_limit.h"
 #include "sched/thread_pool.h"
 
 namespace dcmturbo {
@@ -34,10 +33,9 @@ Settings from_environment() {
         static_cast<unsigned>(std::min<std::uint64_t>(positive_from_environment("DCMTURBO_NUM_THREADS"), 1024));
     if (const std::uint64_t pixels = positive_from_environment("DCMTURBO_MAX_PIXELS"); pixels != 0)
         result.limits.max_pixels = pixels;
-    const auto pages = sysconf(_SC_PHYS_PAGES);
-    const auto page = sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page > 0)
-        result.limits.max_output = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+    const std::uint64_t memory = memory_limit();
+    result.limits.max_output = std::min(result.limits.max_output, memory);
+    result.limits.max_scratch = std::min(result.limits.max_scratch, memory / 2);
     result.isa = best_isa();
     if (const char* name = std::getenv("DCMTURBO_ISA"); name != nullptr && *name != '\0') {
         if (!isa_from_name(name, result.isa))

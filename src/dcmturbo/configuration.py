@@ -41,11 +41,12 @@ class Limits:
     max_pixels : int
         Rows x columns of one frame; from ``DCMTURBO_MAX_PIXELS``, else 2**30.
     max_output : int
-        Bytes of one result; by default as many as the machine has memory.
+        Bytes of one result; by default as many as the machine, or the control group, has memory.
     max_scratch : int
-        Bytes of scratch memory of one worker.
+        Bytes of scratch memory of one worker; by default half of that memory, at most 8 GiB.
     max_inflated : int
-        Bytes of one inflated dataset (Deflated Explicit VR Little Endian).
+        Bytes of one inflated dataset (Deflated Explicit VR Little Endian); by default a quarter of that memory, at
+        most 4 GiB.
     max_cached : int
         Bytes of large results, no longer used, that are kept for the next results: fresh memory costs as much as
         decoding RLE into it. The system takes them back when it runs short. 0 keeps none; by default 256 MiB.
@@ -54,7 +55,7 @@ class Limits:
     __slots__ = ("_max_inflated",)  # a name that is misspelt is an error
 
     def __init__(self) -> None:
-        self._max_inflated = 4 << 30
+        self._max_inflated: int | None = None
 
     @property
     def max_pixels(self) -> int:
@@ -86,6 +87,8 @@ class Limits:
     @property
     def max_inflated(self) -> int:
         """Bytes of one inflated dataset."""
+        if self._max_inflated is None:
+            self._max_inflated = max(1, min(4 << 30, _core.memory_limit() // 4))
         return self._max_inflated
 
     @max_inflated.setter

@@ -5,25 +5,30 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import threading
-import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dcmturbo import _core
-from dcmturbo.configuration import config
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.file_objects import file_source, plain_file
+from dcmturbo.inflation import inflate_dataset
+from dcmturbo.native_pixel_data import (
+    KEYWORDS,
+    is_native_after_all,
+    patched,
+    read_into,
+    settle_native_length,
+    starts_with_item,
+)
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax, known_transfer_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydicom.dataset import Dataset
 
-__all__ = ["FileContent", "OpenedSource", "import_fsspec", "open_source"]
-
-_KEYWORDS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
-_ITEM_TAG = b"\xfe\xff\x00\xe0"
+__all__ = ["FileContent", "OpenedSource", "Origin", "import_fsspec", "open_deflated", "open_source"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,42 @@ class FileContent:
     source: _core.Source
     dataset: _core.Dataset
     buffer: memoryview | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How another process can open the same object.
+
+    Attributes
+    ----------
+    source : str, bytes or OpenFile
+        What `open_source` takes.
+    identity : tuple of int
+        Of a path: device, inode, size and time of the last change. Of anything else: the size.
+    """
+
+    source: Any
+    identity: tuple[int, ...]
+
+    def reopen(self) -> OpenedSource:
+        """Open the object again.
+
+        Raises
+        ------
+        DecodeError
+            If something else is there now.
+        """
+        opened = open_source(self.source)
+        if opened.origin is None or opened.origin.identity != self.identity:
+            opened.close()
+            raise DecodeError(
+                f"{self.source} is no longer what it was when the image was opened: open it again", code="source"
+            )
+        return opened
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @dataclass
@@ -56,34 +97,12 @@ class OpenedSource:
     dataset: _core.Dataset | None = None  # what the scan found; None for a pydicom Dataset
     buffer: memoryview | None = None  # all bytes of the source, where they are in memory
     file: FileContent | None = None  # the whole object; None for a pydicom Dataset
+    mended: bool = False  # length fields were wrong: the source is not what the file holds, byte for byte
+    pixel_data_end: int | None = None  # where the length field cannot say so
+    origin: Origin | None = None  # how another process can open the same object
     warnings: list[str] = field(default_factory=list)
     keeps: object = None  # what the source needs to stay alive
     close: Callable[[], None] = lambda: None
-
-
-class _FileReader:
-    """``read_at`` on a binary file object, from any thread; the object's position is left as it was."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        position = file.tell()
-        file.seek(0, os.SEEK_END)  # which need not return where it is
-        self.size = file.tell()
-        file.seek(position)
-
-    def __call__(self, offset: int, size: int) -> bytes:
-        with self._lock:
-            position = self._file.tell()
-            try:
-                self._file.seek(offset)
-                parts = []
-                while size > 0 and (part := self._file.read(size)):
-                    parts.append(part)
-                    size -= len(part)
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-            finally:
-                self._file.seek(position)
 
 
 def open_source(source: Any) -> OpenedSource:
@@ -108,20 +127,13 @@ def open_source(source: Any) -> OpenedSource:
         For a source of another kind.
     """
     if isinstance(source, str) and "://" in source:
-        source = import_fsspec().open(source, mode="rb")
+        opened = _open_fsspec(import_fsspec().open(source, mode="rb"))
+        opened.origin = Origin(source, (opened.source.size,))
+        return opened
     if isinstance(source, (str, os.PathLike)):
         return _open_path(os.fsdecode(source))
     if hasattr(source, "open") and hasattr(source, "fs"):  # fsspec.core.OpenFile
-        file = source.open()
-        try:
-            opened = _open_file(file)
-        except BaseException:
-            file.close()
-            raise
-        # In an archive the file lives no longer than the file system, which only the OpenFile holds.
-        opened.keeps = source
-        opened.close = file.close
-        return opened
+        return _open_fsspec(source)
     if hasattr(source, "group_dataset") and hasattr(source, "get_item"):  # pydicom.Dataset, without importing it
         return _open_pydicom(source)
     if type(source) is io.BytesIO:
@@ -161,24 +173,46 @@ def _open_path(path: str) -> OpenedSource:
                 pass
         raise OSError(error.message) from None
     opened = _open_scanned(source)
-    if opened.source is source:  # not inflated
-        found = os.stat(path)
+    found = os.stat(path)
+    opened.origin = Origin(os.path.abspath(path), _identity(found))
+    if opened.buffer is None:  # not inflated
         opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened
 
 
-def _open_file(file: Any) -> OpenedSource:
+def _open_fsspec(source: Any) -> OpenedSource:
+    file = source.open()
+    try:
+        opened = _open_file(file, source.open)
+    except BaseException:
+        file.close()
+        raise
+    # In an archive the file lives no longer than the file system, which only the OpenFile holds.
+    opened.keeps = source
+    opened.close = file.close
+    opened.origin = Origin(source, (opened.source.size,))
+    return opened
+
+
+def _open_file(file: Any, reopen: Callable[[], Any] | None = None) -> OpenedSource:
     if isinstance(file, io.TextIOBase):
         raise TypeError("the file object must be opened in binary mode")
-    reader = _FileReader(file)
-    source = _core.Source.reader(reader, reader.size)
+    source = file_source(file, reopen)
     try:
-        return _open_scanned(source)
+        opened = _open_scanned(source)
     except Error as error:
         failure = source.take_failure()
         if failure is not None:
             raise failure from error
         raise
+    plain = plain_file(file)
+    if plain is not None and isinstance(plain.name, (str, bytes)):
+        with contextlib.suppress(OSError):
+            name = os.path.abspath(os.fsdecode(plain.name))
+            identity = _identity(os.stat(name))
+            if identity == _identity(os.fstat(plain.fileno())):
+                opened.origin = Origin(name, identity)
+    return opened
 
 
 def _open_buffer(buffer: Any) -> OpenedSource:
@@ -186,7 +220,9 @@ def _open_buffer(buffer: Any) -> OpenedSource:
     if not view.c_contiguous or not view.nbytes:
         view = memoryview(view.tobytes())
     view = view.cast("B")
-    return _open_scanned(_core.Source.buffer(view), view)
+    opened = _open_scanned(_core.Source.buffer(view), view)
+    opened.origin = Origin(view, (view.nbytes,))
+    return opened
 
 
 def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> OpenedSource:
@@ -196,20 +232,24 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
     transfer_syntax = dataset.transfer_syntax
     if dataset.deflated:
         # PS3.5, A.5: the dataset is one raw deflate stream. Only after inflating is there anything to scan.
-        deflate_stream = bytearray(max(source.size - dataset.dataset_offset, 0))
-        _read_into(source, buffer, dataset.dataset_offset, deflate_stream)
-        inflated = _inflate(deflate_stream, warnings)
-        buffer = memoryview(inflated)
-        source = _core.Source.buffer(buffer)
-        dataset = _core.scan(source, bare_dataset=True)
-        warnings += dataset.warnings
-
+        source, buffer, dataset = open_deflated(source, buffer, dataset, warnings)
+    source, buffer = patched(source, buffer, dataset.patches)
+    if dataset.patches and not file.dataset.deflated:
+        file = FileContent(source, dataset, buffer)
     element = dataset.pixel_data
     if element is None:
-        _refuse_without_pixel_data(transfer_syntax, dataset.pixel_data_provider_url)
+        _refuse_without_pixel_data(
+            transfer_syntax, dataset.pixel_data_provider_url, file.dataset.cut or dataset.cut, warnings
+        )
     encapsulated = bool(element["undefined_length"])
     if transfer_syntax and not encapsulated:
         encapsulated = _explicit_length_is_encapsulated(transfer_syntax, source, buffer, element)
+    if not encapsulated and is_native_after_all(transfer_syntax, dataset, source, buffer, element):
+        warnings.append(f"the transfer syntax is {_name(transfer_syntax)}, but the pixel data are not encapsulated")
+        transfer_syntax = ""
+    end = None
+    if not element["undefined_length"] and not encapsulated:
+        source, buffer, end = settle_native_length(source, buffer, dataset, element, warnings)
     syntax = _resolve_syntax(transfer_syntax, dataset, encapsulated, source, buffer, element, warnings)
     if syntax.encapsulated and not encapsulated and syntax.family != "native":
         encapsulated = True
@@ -233,58 +273,64 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
         dataset=dataset,
         buffer=buffer,
     )
-    opened.file = file
+    opened.file, opened.mended, opened.pixel_data_end = file, bool(dataset.patches), end
     return opened
 
 
-def _read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: bytearray) -> None:
-    if buffer is not None:
-        to[:] = buffer[offset : offset + len(to)]
-    elif to:
-        source.read_into(offset, to)
+def open_deflated(
+    source: _core.Source, buffer: memoryview | None, dataset: _core.Dataset, warnings: list[str]
+) -> tuple[_core.Source, memoryview, _core.Dataset]:
+    """Inflate a dataset, and scan it."""
 
+    def read(begin: int, end: int) -> memoryview:
+        part = bytearray(end - begin)
+        read_into(source, buffer, begin, part)
+        return memoryview(part)
 
-def _inflate(stream: bytearray, warnings: list[str]) -> bytes:
-    limit = config.limits.max_inflated
-    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
-        inflated = inflater.decompress(stream, limit + 1)
-    except zlib.error as error:
-        raise DecodeError(f"the deflated dataset is damaged: {error}", code="malformed") from None
-    if len(inflated) > limit:
-        raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
-    if not inflater.eof:
+        inflated, complete = inflate_dataset(read, dataset.dataset_offset, source.size)
+    except DecodeError as error:
+        syntax = known_transfer_syntax(dataset.transfer_syntax)
+        if isinstance(error, LimitExceeded) or syntax is None or syntax.decodable:
+            raise
+        inflated, complete = bytearray(), False  # nothing of it would be decoded: its syntax is what to tell
+    if not complete:
         warnings.append("the deflated dataset is cut short")
-    return inflated
+    view = memoryview(inflated)
+    source = _core.Source.buffer(view)
+    dataset = _core.scan(source, bare_dataset=True)
+    warnings += dataset.warnings
+    return source, view, dataset
 
 
-def _refuse_without_pixel_data(transfer_syntax: str, url: str) -> NoReturn:
+def _refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", told: Iterable[str] = ()) -> NoReturn:
     if url:
         raise UnsupportedTransferSyntax(
             f"the pixel data are elsewhere: PixelDataProviderURL (0028,7FE0) is {url!r} ({_name(transfer_syntax)})"
         )
-    raise NoPixelData("the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data")
+    syntax = known_transfer_syntax(transfer_syntax)
+    if syntax is not None and not syntax.decodable:
+        elsewhere = ": its pixel data are not in the object" if not syntax.encapsulated else ""
+        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here{elsewhere}")
+    if cut:
+        raise DecodeError(f"{cut}, before any pixel data", code="truncated")
+    notes = "".join(f"; {text}" for text in told)
+    raise NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{notes}")
 
 
 def _name(uid: str) -> str:
-    try:
-        return f"{find_transfer_syntax(uid).name}, {uid}"
-    except UnsupportedTransferSyntax:
-        return uid or "no transfer syntax"
+    syntax = known_transfer_syntax(uid)
+    return (uid or "no transfer syntax") if syntax is None else f"{syntax.name}, {uid}"
 
 
 def _explicit_length_is_encapsulated(
     transfer_syntax: str, source: _core.Source, buffer: memoryview | None, element: dict[str, Any]
 ) -> bool:
     """Whether pixel data of explicit length hold items all the same (some Konica files)."""
-    try:
-        if not find_transfer_syntax(transfer_syntax).encapsulated:
-            return False
-    except UnsupportedTransferSyntax:
+    syntax = known_transfer_syntax(transfer_syntax)
+    if syntax is None or not syntax.encapsulated:
         return False
-    start = bytearray(min(4, element["length"]))
-    _read_into(source, buffer, element["offset"], start)
-    return bytes(start) == _ITEM_TAG
+    return bool(element["length"] >= 4) and starts_with_item(source, buffer, element["offset"])
 
 
 # One syntax of each family, for data whose own label is missing or contradicts them.
@@ -338,7 +384,7 @@ def _resolve_syntax(
 
 def _open_pydicom(ds: Dataset) -> OpenedSource:
     """Take attributes and pixel data from a pydicom Dataset, without copying the pixel data."""
-    present = [keyword for keyword in _KEYWORDS if keyword in ds]
+    present = [keyword for keyword in KEYWORDS if keyword in ds]
     meta = getattr(ds, "file_meta", None)
     transfer_syntax = str(meta.TransferSyntaxUID) if meta is not None and "TransferSyntaxUID" in meta else ""
     if not present:
@@ -360,11 +406,17 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
         raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
     buffer: memoryview | None = None
     if hasattr(value, "read"):
-        reader = _FileReader(value)
-        source, length = _core.Source.reader(reader, reader.size), reader.size
+        source = file_source(value)
+        length = source.size
     else:
         buffer = _bytes_of(keyword, value)
         source, length = _core.Source.buffer(buffer), len(buffer)
+    values = _PydicomValues(ds)
+    warnings: list[str] = []
+    found = {"keyword": keyword, "offset": 0, "length": length}
+    if not starts_with_item(source, buffer) and is_native_after_all(syntax.uid, values, source, buffer, found):
+        warnings.append(f"the transfer syntax is {_name(syntax.uid)}, but the pixel data are not encapsulated")
+        syntax = find_transfer_syntax("ExplicitVRLittleEndian")
     tables = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     extended: dict[str, Any] = {}
     if all(name in ds for name in tables):
@@ -372,7 +424,7 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
     return _make(
         source,
         syntax,
-        values=_PydicomValues(ds),
+        values=values,
         keyword=keyword,
         vr=str(element.VR),
         encapsulated=syntax.encapsulated,
@@ -382,7 +434,7 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
         undefined_length=False,
         extended=extended,
         big_endian=syntax.keyword == "ExplicitVRBigEndian",
-        warnings=[],
+        warnings=warnings,
         dataset=None,
         buffer=buffer,
     )
@@ -449,7 +501,7 @@ def _make(
         if value is None:
             raise DecodeError(f"the object has pixel data but no {name}", code="argument")
     photometric = values.photometric_interpretation.strip(" \0")
-    bits_allocated = values.bits_allocated or _KEYWORDS[keyword]
+    bits_allocated = values.bits_allocated or KEYWORDS[keyword]
     if bits_allocated is None:
         raise DecodeError("the object has pixel data but no BitsAllocated", code="argument")
     bits_stored = bits_allocated if keyword != "PixelData" else values.bits_stored or bits_allocated
@@ -496,7 +548,8 @@ def _make(
         length=length,
         undefined_length=undefined_length,
         number_of_frames=promised or 0,
-        fragment_per_frame=not syntax.has_codestream_header,
+        grouping=syntax.grouping,
+        unit_bytes=syntax.unit_bytes(values.rows, values.columns, bits_allocated, attributes.native_frame_bits),
         frame_bits=attributes.native_frame_bits,
         word_bytes=2 if words_swapped else 1,
         **(extended if encapsulated else {}),

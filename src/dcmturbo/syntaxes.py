@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
 
-__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax"]
+__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax"]
 
 
 class TransferSyntax(NamedTuple):
@@ -33,12 +33,30 @@ class TransferSyntax(NamedTuple):
         """Whether a frame says of itself what it is: size, precision, colour."""
         return self.family in ("jpeg", "jpegls", "jpeg2000", "jpegxl")
 
+    @property
+    def grouping(self) -> str:
+        """What shows where a frame begins, where no offset table says so: a grouping of the core's index."""
+        if self.has_codestream_header:
+            return "codestream"
+        return {"rle": "rle", "native": "size"}.get(self.family, "one_fragment")
+
+    def unit_bytes(self, rows: int, columns: int, bits_allocated: int, frame_bits: int) -> int:
+        """Return the size that tells frames apart: of a decoded RLE segment, or of an uncompressed frame."""
+        if self.family == "rle":
+            return rows * columns if bits_allocated > 1 else (rows * columns + 7) // 8
+        return (frame_bits + 7) // 8
+
 
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
 
 _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
     syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES
 }
+
+
+def known_transfer_syntax(uid: str) -> TransferSyntax | None:
+    """Return a transfer syntax by its UID, None for one that is not in the table."""
+    return _BY_NAME.get(uid)
 
 
 def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:

@@ -162,12 +162,9 @@ def _scan(path: str) -> tuple[Any, Any, list[str]]:
     outer = _core.scan(source)
     if not outer.deflated:
         return outer, outer, list(outer.warnings)
-    stream = bytearray(max(source.size - outer.dataset_offset, 0))
-    source.read_into(outer.dataset_offset, stream)
     warnings = list(outer.warnings)
-    inflated = memoryview(sources._inflate(stream, warnings))
-    inner = _core.scan(_core.Source.buffer(inflated), bare_dataset=True)
-    return outer, inner, warnings + list(inner.warnings)
+    _, _, inner = sources.open_deflated(source, None, outer, warnings)
+    return outer, inner, warnings
 
 
 def _syntax(uid: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import can_encode
 from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
-from dcmturbo.sources import _FileReader
+from dcmturbo.file_objects import file_source
 from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
@@ -156,9 +156,9 @@ def describe(runner: Any) -> Description:
 def frame_source(runner: Any) -> tuple[_core.Source, int, int, memoryview | None]:
     """Return where a runner's pixel data are: the source, the first byte, how many, and the bytes if in memory."""
     if runner.is_binary:
-        reader = _FileReader(runner.src)
+        source = file_source(runner.src)
         offset = runner.src.tell()
-        return _core.Source.reader(reader, reader.size), offset, reader.size - offset, None
+        return source, offset, source.size - offset, None
     buffer = memoryview(runner.src).cast("B")
     return _core.Source.buffer(buffer), 0, len(buffer), buffer
 
@@ -170,6 +170,12 @@ def encapsulated_index(
     extended = runner.extended_offsets
     if extended:
         extended = tuple(part if isinstance(part, bytes) else np.asarray(part, "<u8").tobytes() for part in extended)
+    unit_bytes = 0
+    if not syntax.has_codestream_header:
+        what = describe(runner)
+        unit_bytes = syntax.unit_bytes(
+            what.rows, what.columns, what.bits_allocated, what.attributes().native_frame_bits
+        )
     return _core.Index(
         source,
         encapsulated=True,
@@ -177,7 +183,8 @@ def encapsulated_index(
         length=size,
         undefined_length=True,
         number_of_frames=runner.number_of_frames,
-        fragment_per_frame=not syntax.has_codestream_header,
+        grouping=syntax.grouping,
+        unit_bytes=unit_bytes,
         extended_bytes=extended or None,
     )
 

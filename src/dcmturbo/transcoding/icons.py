@@ -146,7 +146,7 @@ def _only_frame(data: memoryview, pixels: Element, syntax: TransferSyntax) -> by
         length=pixels.end - pixels.value,
         undefined_length=True,
         number_of_frames=1,
-        fragment_per_frame=not syntax.has_codestream_header,
+        grouping=syntax.grouping,
     )
     return index.read_frame(0)
 

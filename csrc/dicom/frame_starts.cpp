@@ -1,0 +1,112 @@
+#include "dicom/frame_starts.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "base/endian.h"
+
+namespace dcmturbo {
+
+namespace {
+
+constexpr std::size_t longest_marker = 12;
+// EOI and EOC may be followed by padding: more than the one byte that PS3.5 A.4 allows is seen.
+constexpr std::size_t tail_size = 10;
+
+struct Marker {
+    std::uint8_t size;
+    std::array<std::uint8_t, longest_marker> bytes;
+};
+
+// In the order of StartMarker.
+constexpr std::array<Marker, 5> start_markers{{
+    {3, {0xFF, 0xD8, 0xFF}},                                                         // JPEG, JPEG-LS: SOI
+    {4, {0xFF, 0x4F, 0xFF, 0x51}},                                                   // JPEG 2000: SOC, SIZ
+    {12, {0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JP2, JPH
+    {2, {0xFF, 0x0A}},                                                               // JPEG XL
+    {12, {0x00, 0x00, 0x00, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JPEG XL boxes
+}};
+
+}  // namespace
+
+StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
+    const std::size_t size = std::min<std::uint64_t>(longest_marker, fragment.size);
+    const auto head = reader.view(fragment.offset, size, ahead);
+    const auto* const found = std::find_if(start_markers.begin(), start_markers.end(), [&](const Marker& marker) {
+        return head.size() >= marker.size && std::memcmp(head.data(), marker.bytes.data(), marker.size) == 0;
+    });
+    return static_cast<StartMarker>(found - start_markers.begin());
+}
+
+bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
+    const std::size_t size = std::min<std::uint64_t>(tail_size, fragment.size);
+    const auto tail = reader.view(fragment.offset + fragment.size - size, size, ahead);
+    for (std::size_t i = 0; i + 1 < tail.size(); ++i) {
+        if (tail[i] == std::byte{0xFF} && tail[i + 1] == std::byte{0xD9}) return true;
+    }
+    return false;
+}
+
+bool starts_with_codestream(const Source& source, const FragmentRange& fragment) {
+    ReadAhead reader(source);
+    return start_marker(reader, fragment, longest_marker) != StartMarker::none;
+}
+
+bool parse_rle_header(std::span<const std::byte> bytes, RleHeader& header) {
+    if (bytes.size() < rle_header_size) return false;
+    const auto number = [&](std::size_t i) { return load_le<std::uint32_t>(bytes.data() + 4 * i); };
+    const std::uint32_t segments = number(0);
+    if (segments == 0 || segments > 15 || number(1) != rle_header_size) return false;
+    for (std::size_t i = 2; i < 16; ++i) {
+        if (i <= segments ? number(i) <= number(i - 1) : number(i) != 0) return false;
+    }
+    header.segments = segments;
+    header.last = number(segments);
+    return true;
+}
+
+void FragmentStream::pass_empty() {
+    while (fragment_ < fragments_.size() && offset_ >= fragments_[fragment_].size) {
+        ++fragment_;
+        offset_ = 0;
+    }
+}
+
+bool FragmentStream::next(std::uint8_t& byte) {
+    if (fragment_ == fragments_.size()) return false;
+    const auto view = reader_.view(fragments_[fragment_].offset + offset_, 1, ahead_);
+    if (view.empty()) return false;
+    byte = std::to_integer<std::uint8_t>(view[0]);
+    ++offset_;
+    pass_empty();
+    return true;
+}
+
+bool FragmentStream::skip(std::uint64_t count) {
+    while (count != 0) {
+        if (fragment_ == fragments_.size()) return false;
+        const std::uint64_t step = std::min(count, fragments_[fragment_].size - offset_);
+        offset_ += step;
+        count -= step;
+        pass_empty();
+    }
+    return true;
+}
+
+bool read_rle_header(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                     std::size_t ahead, RleHeader& header) {
+    if (fragments[first].size >= rle_header_size)
+        return parse_rle_header(reader.view(fragments[first].offset, rle_header_size, ahead), header);
+    FragmentStream stream(reader, fragments, first, ahead);
+    std::array<std::byte, rle_header_size> bytes{};
+    for (std::byte& to : bytes) {
+        std::uint8_t byte = 0;
+        if (!stream.next(byte)) return false;
+        to = std::byte{byte};
+    }
+    return parse_rle_header(bytes, header);
+}
+
+}  // namespace dcmturbo

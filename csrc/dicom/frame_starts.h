@@ -1,0 +1,65 @@
+// What shows in a fragment that a frame begins or ends there: the markers of codestreams, and RLE headers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dicom/item_scan.h"
+#include "dicom/read_ahead.h"
+#include "dicom/source.h"
+
+namespace dcmturbo {
+
+// Formats that begin with a marker or signature of their own.
+enum class StartMarker : std::uint8_t { jpeg, jpeg2000, jp2, jpegxl, jpegxl_boxes, none };
+
+// Which one the fragment begins with. Where bytes must be read, `ahead` are.
+StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
+
+// Whether EOI or EOC stands at the fragment's end, which are the same two bytes. JPEG XL has no end marker.
+bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
+
+// Whether the fragment begins with a start marker or signature of JPEG, JPEG-LS, JPEG 2000 or JPEG XL.
+bool starts_with_codestream(const Source& source, const FragmentRange& fragment);
+
+constexpr std::size_t rle_header_size = 64;  // PS3.5 G.5
+
+struct RleHeader {
+    unsigned segments = 0;
+    std::uint64_t last = 0;  // where the last segment begins
+};
+
+// The header in these bytes; false where they are none: 1 to 15 segments, the first right behind the header, each
+// behind the one before, and zeros for those that are not used.
+bool parse_rle_header(std::span<const std::byte> bytes, RleHeader& header);
+
+// The bytes of fragments that follow one another, as one stream.
+class FragmentStream {
+  public:
+    FragmentStream(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                   std::size_t ahead)
+        : reader_(reader), fragments_(fragments), fragment_(first), ahead_(ahead) {
+        pass_empty();
+    }
+
+    // False at the end of the last fragment.
+    bool next(std::uint8_t& byte);
+    bool skip(std::uint64_t count);
+    // The fragment that begins at, or first behind, where the stream stands.
+    [[nodiscard]] std::uint64_t next_fragment() const { return offset_ == 0 ? fragment_ : fragment_ + 1; }
+
+  private:
+    void pass_empty();
+
+    ReadAhead& reader_;
+    const std::vector<FragmentRange>& fragments_;
+    std::uint64_t fragment_;
+    std::uint64_t offset_ = 0;  // within it
+    std::size_t ahead_;
+};
+
+bool read_rle_header(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                     std::size_t ahead, RleHeader& header);
+
+}  // namespace dcmturbo

@@ -1,0 +1,407 @@
+#include "dicom/sequence_lengths.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/endian.h"
+
+namespace dcmturbo {
+
+namespace {
+
+constexpr std::uint32_t item_tag = 0xFFFEE000;
+constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
+constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
+constexpr std::uint32_t icon_sequence_tag = 0x00880200;
+constexpr std::uint32_t rows_tag = 0x00280010;
+constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
+constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
+constexpr std::size_t deepest = 64;  // deeper sequences are believed
+
+using State = SequenceLengths::State;
+
+// What is known of an item from the elements that were read in it.
+struct ItemContent {
+    std::uint32_t last_tag = 0;
+    bool has_rows = false;
+    bool has_pixels = false;
+
+    void take(std::uint32_t tag) {
+        last_tag = tag;
+        has_rows = has_rows || tag == rows_tag;
+        has_pixels = has_pixels || tag == pixel_data_tag;
+    }
+};
+
+struct Level {
+    bool is_item = false;
+    Encoding encoding;
+    std::uint32_t sequence_tag = 0;  // of an item: of the sequence around it
+    std::uint64_t header = 0;        // its offset, at which the enclosing level ends if it ends here
+    std::uint64_t value = 0;
+    std::uint64_t end = no_end;    // as the length says; no_end where that is undefined
+    std::uint64_t limit = no_end;  // the smallest end of this and all enclosing levels
+    std::optional<bool> trusted;   // what is_trusted found
+    ItemContent content;
+};
+
+// A value of undefined length and VR UN is encoded as implicit VR little endian: PS3.5 6.2.2, note 2.
+Encoding inside(const ElementHeader& header, Encoding around) {
+    return header.has_vr("UN") ? Encoding{false, false} : around;
+}
+
+// Only a length of 32 bits at its usual place can be mended: PS3.5 tables 7.1-1 and 7.1-3.
+bool has_length_field(const ElementHeader& header, std::uint64_t offset) {
+    return header.value - offset == (header.vr[0] != 0 ? 12U : 8U);
+}
+
+class Walk {
+  public:
+    Walk(ElementReader& reader, const ElementHeader& root, std::uint64_t offset, Encoding encoding, unsigned& mends,
+         bool doubt)
+        : reader_(reader), root_(root), offset_(offset), encoding_(encoding), mends_(mends), doubt_(doubt) {}
+
+    // The end, where everything agrees. Sets `contradiction` where something does not, and neither where the walk had
+    // to stop.
+    std::optional<std::uint64_t> check(unsigned& budget, bool& contradiction);
+
+    // Whether a sequence that ends at `end`, and of which all agrees, has lost the rest of an image.
+    bool lost_pixels(std::uint64_t end);
+
+    std::optional<std::uint64_t> mend(std::vector<Patch>& patches);
+
+  private:
+    [[nodiscard]] bool mixed() const { return encoding_.explicit_vr; }
+    bool is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t after, ElementHeader& header);
+    bool is_whole(const ElementHeader& header) const {
+        return header.is_undefined() || header.end() <= reader_.size();
+    }
+    void push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around);
+    void push_item(const ElementHeader& header, std::uint64_t at);
+    std::optional<std::uint64_t> end_of_fragments(std::uint64_t at, Encoding encoding, unsigned& budget);
+
+    bool belongs(const ElementHeader& header, std::uint64_t at);
+    bool pixels_are_nested(const ElementHeader& header, Encoding encoding);
+    bool is_trusted(std::size_t level);
+    bool leads_on(std::size_t level);
+    void close(std::uint64_t at, bool by_delimiter, std::vector<Patch>& patches);
+
+    ElementReader& reader_;
+    const ElementHeader& root_;
+    std::uint64_t offset_;
+    Encoding encoding_;
+    unsigned& mends_;
+    bool doubt_;
+    std::vector<Level> levels_;
+    ItemContent last_;  // the item whose element was read last
+};
+
+bool Walk::is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t after, ElementHeader& header) {
+    if (!reader_.read_header(offset, encoding, header)) return false;
+    if (header.group() == 0xFFFE || header.group() == 0 || header.tag <= after) return false;
+    if (encoding.explicit_vr && !reader_.shows_vr(offset)) return false;
+    return is_whole(header) || header.tag == pixel_data_tag;
+}
+
+void Walk::push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around) {
+    Level level;
+    level.encoding = inside(header, around);
+    level.sequence_tag = header.tag;
+    level.header = at;
+    level.value = header.value;
+    level.end = header.is_undefined() ? no_end : header.end();
+    level.limit = levels_.empty() ? level.end : std::min(level.end, levels_.back().limit);
+    levels_.push_back(level);
+}
+
+void Walk::push_item(const ElementHeader& header, std::uint64_t at) {
+    Level level = levels_.back();
+    level.is_item = true;
+    level.header = at;
+    level.value = header.value;
+    level.end = header.is_undefined() ? no_end : header.end();
+    level.limit = std::min(level.end, level.limit);
+    // Writers put items of either kind into explicit VR: what stands there decides.
+    if (mixed() && !level.encoding.big_endian) level.encoding.explicit_vr = reader_.shows_vr(header.value);
+    level.content = {};
+    levels_.push_back(level);
+}
+
+// Behind the delimiter of encapsulated pixel data within an item.
+std::optional<std::uint64_t> Walk::end_of_fragments(std::uint64_t at, Encoding encoding, unsigned& budget) {
+    ElementHeader header;
+    while (budget != 0 && reader_.read_header(at, encoding, header)) {
+        --budget;
+        if (header.tag == sequence_delimiter_tag) return header.value;
+        if (header.tag != item_tag || header.is_undefined() || header.end() > reader_.size()) break;
+        at = header.end();
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) {
+    levels_.clear();
+    push_sequence(root_, offset_, encoding_);
+    std::uint64_t at = root_.value;
+    ElementHeader header;
+    while (!levels_.empty()) {
+        const Level& top = levels_.back();
+        if (at == top.end) {
+            levels_.pop_back();
+            continue;
+        }
+        if (at > top.limit) {
+            contradiction = true;
+            return std::nullopt;
+        }
+        if (budget == 0 || !reader_.read_header(at, top.encoding, header)) return std::nullopt;
+        --budget;
+        contradiction = true;  // unless one of these
+        if (!top.is_item) {
+            if (header.tag == item_tag) {
+                push_item(header, at);
+                at = header.value;
+            } else if (header.tag == sequence_delimiter_tag && top.end == no_end) {
+                levels_.pop_back();
+                at = header.value;
+            } else {
+                return std::nullopt;
+            }
+        } else if (header.tag == item_delimiter_tag && top.end == no_end) {
+            levels_.pop_back();
+            at = header.value;
+        } else if (header.group() == 0xFFFE || (header.tag == 0 && header.length == 0)) {
+            return std::nullopt;
+        } else if (header.tag == pixel_data_tag && header.is_undefined()) {
+            levels_.back().content.take(header.tag);
+            last_ = top.content;
+            const auto end = end_of_fragments(header.value, top.encoding, budget);
+            if (!end) {
+                contradiction = budget != 0;
+                return std::nullopt;
+            }
+            at = *end;
+        } else {
+            levels_.back().content.take(header.tag);
+            last_ = top.content;
+            if (header.tag != pixel_data_tag && holds_items(reader_, header, top.encoding)) {
+                if (levels_.size() >= deepest) {
+                    contradiction = false;
+                    return std::nullopt;
+                }
+                push_sequence(header, at, top.encoding);
+                at = header.value;
+            } else if (header.is_undefined()) {
+                return std::nullopt;
+            } else {
+                at = header.end();
+            }
+        }
+        contradiction = false;
+    }
+    return at;
+}
+
+bool Walk::lost_pixels(std::uint64_t end) {
+    if (!last_.has_rows || last_.has_pixels) return false;
+    ElementHeader header;
+    if (!is_plausible(end, encoding_, last_.last_tag, header)) return false;
+    return header.tag <= root_.tag || (header.tag == pixel_data_tag && pixels_are_nested(header, encoding_));
+}
+
+// The image of an object is the last but for padding and signatures: pixel data that a lower tag follows are not it.
+bool Walk::pixels_are_nested(const ElementHeader& header, Encoding encoding) {
+    std::uint64_t end = 0;
+    if (header.is_undefined()) {
+        const auto found = end_of_fragments(header.value, encoding, mends_);
+        if (!found) return false;
+        end = *found;
+    } else {
+        if (!is_whole(header)) return false;
+        end = header.end();
+    }
+    ElementHeader next;
+    if (!reader_.read_header(end, encoding, next)) return false;
+    if (next.group() == 0xFFFE) return true;
+    return next.tag <= pixel_data_tag && is_plausible(end, encoding, 0, next);
+}
+
+// Whether what stands where a length leads is what may stand there.
+bool Walk::is_trusted(std::size_t level) {
+    std::size_t i = level;
+    while (i > 0 && !levels_[i].trusted && levels_[i].end != no_end && levels_[i].end == levels_[i - 1].end) --i;
+    if (!levels_[i].trusted) levels_[i].trusted = leads_on(i);
+    levels_[level].trusted = levels_[i].trusted;
+    return *levels_[level].trusted;
+}
+
+bool Walk::leads_on(std::size_t level) {
+    const Level& it = levels_[level];
+    if (it.end == no_end || it.end < it.value || it.end > reader_.size()) return false;
+    ElementHeader header;
+    if (level == 0) {
+        if (doubt_ || it.end == reader_.size()) return !doubt_;
+        return is_plausible(it.end, encoding_, it.sequence_tag, header) &&
+               (header.tag != pixel_data_tag || !pixels_are_nested(header, encoding_));
+    }
+    const Level& around = levels_[level - 1];
+    if (it.is_item) {
+        return reader_.read_header(it.end, around.encoding, header) &&
+               (header.tag == item_tag || (header.tag == sequence_delimiter_tag && around.end == no_end));
+    }
+    return is_plausible(it.end, around.encoding, it.sequence_tag, header);
+}
+
+// Whether an element belongs to the item that the walk is in. Tags ascend within an item as they do around it, which
+// decides most cases; where it does not, the lengths do as far as they can be believed.
+bool Walk::belongs(const ElementHeader& header, std::uint64_t at) {
+    const Level& item = levels_.back();
+    if (header.tag <= item.sequence_tag) return true;
+    if (header.tag <= item.content.last_tag) return false;
+    if (header.tag == pixel_data_tag) return pixels_are_nested(header, item.encoding);
+    std::uint64_t claimed = 0;
+    bool any = false;
+    for (std::size_t i = levels_.size(); i-- > 0;) {
+        if (levels_[i].end == no_end) continue;
+        if (is_trusted(i)) return at < levels_[i].end;
+        claimed = std::max(claimed, levels_[i].end);
+        any = true;
+    }
+    if (!any || header.is_undefined()) return !any || at < claimed;
+    if (at >= claimed || header.end() <= claimed) return at < claimed;
+    return header.group() == item.content.last_tag >> 16;
+}
+
+// Ends the innermost level at `at`.
+void Walk::close(std::uint64_t at, bool by_delimiter, std::vector<Patch>& patches) {
+    const Level level = levels_.back();
+    levels_.pop_back();
+    if (by_delimiter ? level.end == no_end : level.end == at) return;
+    const auto length =
+        by_delimiter ? ElementHeader::undefined : static_cast<std::uint32_t>(std::min(at - level.value, no_end >> 32));
+    // Items are in the byte order of what is around them, and so is a sequence's header.
+    const bool big = level.is_item ? level.encoding.big_endian
+                                   : (levels_.empty() ? encoding_ : levels_.back().encoding).big_endian;
+    Patch patch;
+    patch.offset = level.value - 4;
+    store_le<std::uint32_t>(patch.bytes.data(), length);
+    if (big) std::reverse(patch.bytes.begin(), patch.bytes.end());
+    patches.push_back(patch);
+}
+
+std::optional<std::uint64_t> Walk::mend(std::vector<Patch>& patches) {
+    levels_.clear();
+    push_sequence(root_, offset_, encoding_);
+    std::uint64_t at = root_.value;
+    ElementHeader header;
+    while (mends_ != 0) {
+        --mends_;
+        const Level& top = levels_.back();
+        if (!reader_.read_header(at, top.encoding, header)) return std::nullopt;
+        if (header.tag == item_tag) {
+            if (top.is_item) close(at, false, patches);
+            if (levels_.size() >= deepest) return std::nullopt;
+            push_item(header, at);
+            at = header.value;
+            continue;
+        }
+        if (header.tag == item_delimiter_tag) {
+            if (!top.is_item) close(at, false, patches);
+            if (levels_.empty()) return std::nullopt;
+            close(at, true, patches);
+            at = header.value;
+            continue;
+        }
+        if (header.tag == sequence_delimiter_tag) {
+            if (top.is_item) close(at, false, patches);
+            close(at, true, patches);
+            at = header.value;
+            if (levels_.empty()) return at;
+            continue;
+        }
+        if (!top.is_item || !belongs(header, at)) {
+            close(at, false, patches);
+            if (levels_.empty()) {
+                ElementHeader next;
+                return is_plausible(at, encoding_, 0, next) ? std::optional(at) : std::nullopt;
+            }
+            continue;
+        }
+        ElementHeader plausible;
+        if (!is_plausible(at, top.encoding, 0, plausible) || !is_whole(header)) return std::nullopt;
+        levels_.back().content.take(header.tag);
+        if (header.tag == pixel_data_tag && header.is_undefined()) {
+            const auto end = end_of_fragments(header.value, top.encoding, mends_);
+            if (!end) return std::nullopt;
+            at = *end;
+        } else if (header.tag != pixel_data_tag && holds_items(reader_, header, top.encoding)) {
+            if (levels_.size() >= deepest || !has_length_field(header, at)) return std::nullopt;
+            push_sequence(header, at, top.encoding);
+            at = header.value;
+        } else if (header.is_undefined()) {
+            return std::nullopt;
+        } else {
+            at = header.end();
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool holds_items(ElementReader& reader, const ElementHeader& header, Encoding encoding) {
+    if (header.has_vr("SQ") || header.is_undefined()) return true;
+    if (header.vr[0] != 0 && !header.has_vr("UN")) return false;
+    if (header.tag == icon_sequence_tag && header.length != 0) return true;
+    if (header.length < 8) return false;
+    const auto at = reader.bytes(header.value, 4);
+    if (at.size() < 4) return false;
+    const bool big = inside(header, encoding).big_endian;
+    return (big ? load_be<std::uint16_t>(at.data()) : load_le<std::uint16_t>(at.data())) == 0xFFFE &&
+           (big ? load_be<std::uint16_t>(at.data() + 2) : load_le<std::uint16_t>(at.data() + 2)) == 0xE000;
+}
+
+SequenceLengths check_sequence(ElementReader& reader, const ElementHeader& header, std::uint64_t offset,
+                               Encoding encoding, SequenceBudget& budget, bool doubt) {
+    SequenceLengths result;
+    if (!has_length_field(header, offset)) return result;
+    Walk walk(reader, header, offset, encoding, budget.mends, doubt);
+    bool contradiction = false;
+    const auto end = walk.check(budget.checks, contradiction);
+    ElementHeader next;
+    if (end && !doubt && !walk.lost_pixels(*end)) {
+        result.state = State::right;
+        result.end = *end;
+        if (header.is_undefined() || !reader.read_header(*end, encoding, next)) return result;
+        if (next.tag != sequence_delimiter_tag || next.length != 0) return result;
+        // A length and a delimiter as well: the length becomes undefined.
+        result.state = State::mended;
+        result.end = next.value;
+        Patch patch;
+        patch.offset = header.value - 4;
+        patch.bytes.fill(std::byte{0xFF});
+        result.patches.push_back(patch);
+        return result;
+    }
+    if (!end && !contradiction) return result;
+    // What only looks like items is left alone where the length leads to elements.
+    if (!end && !header.is_undefined() && !header.has_vr("SQ") && header.tag != icon_sequence_tag &&
+        header.end() < reader.size() && reader.read_header(header.end(), encoding, next) && next.tag > header.tag &&
+        next.group() != 0xFFFE && reader.plausibility(header.end(), encoding) >= 2) {
+        result.state = State::right;
+        result.end = header.end();
+        return result;
+    }
+    std::vector<Patch> patches;
+    if (const auto mended = walk.mend(patches)) {
+        result.state = State::mended;
+        result.end = *mended;
+        result.patches = std::move(patches);
+    }
+    return result;
+}
+
+}  // namespace dcmturbo

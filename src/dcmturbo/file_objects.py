@@ -1,0 +1,136 @@
+"""Sources of the core over Python's file objects: read at a position, from any thread and in forked processes."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dcmturbo import _core
+from dcmturbo.errors import DecodeError
+
+__all__ = ["file_source", "plain_file", "telling_why"]
+
+_reopening = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _reopening
+    _reopening = threading.Lock()  # a thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def file_source(file: Any, reopen: Callable[[], Any] | None = None) -> _core.Source:
+    """Return a source that reads a binary file object and leaves its position as it was.
+
+    Parameters
+    ----------
+    file : binary file object
+        A plain file is read with ``pread`` through a descriptor of its own, which has no position that threads or
+        forked processes could share. Any other file object is read by one thread after the other.
+    reopen : callable, optional
+        Returns the same file opened again, for a process that was forked.
+
+    Returns
+    -------
+    Source
+    """
+    plain = plain_file(file)
+    if plain is None:
+        reader = _FileReader(file, reopen)
+        return _core.Source.reader(reader, reader.size)
+    if isinstance(plain, io.FileIO):
+        return _core.Source.descriptor(plain.fileno())
+    flushed = _FlushedReader(plain)
+    return _core.Source.reader(flushed, flushed.size)
+
+
+def plain_file(file: Any) -> io.FileIO | io.BufferedRandom | None:
+    """Return what `open` returns of a regular file: its raw file, or a buffer that holds what is not written yet.
+
+    None for everything else, also for objects that have a descriptor but give other bytes than it does.
+    """
+    if type(file).__module__ == "tempfile":  # NamedTemporaryFile
+        file = getattr(file, "file", file)
+    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) and not file.closed else file
+    if type(raw) is not io.FileIO or raw.closed or not raw.readable():
+        return None
+    if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return None
+    return file if type(file) is io.BufferedRandom else raw
+
+
+class _FlushedReader:
+    """``read_at`` on a file that is open for writing too: what was written is seen."""
+
+    def __init__(self, file: io.BufferedRandom) -> None:
+        self._file, self._process, self._lock = file, os.getpid(), threading.Lock()
+        file.flush()
+        self.size = os.fstat(file.fileno()).st_size
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        if os.getpid() == self._process:  # a forked process must not write what the buffer holds once more
+            with self._lock:
+                self._file.flush()
+        return os.pread(self._file.fileno(), size, offset)
+
+
+class _FileReader:
+    """``read_at`` on any other binary file object."""
+
+    def __init__(self, file: Any, reopen: Callable[[], Any] | None) -> None:
+        self._file, self._reopen = file, reopen
+        self._lock, self._process = threading.Lock(), os.getpid()
+        position = file.tell()
+        file.seek(0, os.SEEK_END)  # which need not return where it is
+        self.size = file.tell()
+        file.seek(position)
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        if self._process != os.getpid():
+            self._take_over()
+        with self._lock:
+            position = self._file.tell()
+            try:
+                self._file.seek(offset)
+                parts = []
+                while size > 0 and (part := self._file.read(size)):
+                    parts.append(part)
+                    size -= len(part)
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+            finally:
+                self._file.seek(position)
+
+    def _take_over(self) -> None:
+        """Make a file object of the process before the fork one of this process."""
+        with _reopening:
+            if self._process == os.getpid():
+                return
+            if self._reopen is not None:
+                self._file = self._reopen()
+            elif not isinstance(self._file, io.BytesIO):  # whose bytes and position are this process's own
+                raise DecodeError(
+                    f"the {type(self._file).__name__} was opened by another process, with which this one shares its "
+                    "position: open the source again after the fork, or give its path",
+                    code="source",
+                )
+            self._lock, self._process = threading.Lock(), os.getpid()
+
+
+@contextmanager
+def telling_why(source: _core.Source) -> Iterator[None]:
+    """Add to an error of the core why the file object below it failed."""
+    try:
+        yield
+    except DecodeError as error:
+        failure = source.take_failure() if error.code == "source" else None
+        if failure is None:
+            raise
+        error.message += f": {failure}"
+        raise error from failure

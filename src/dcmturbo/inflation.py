@@ -1,0 +1,65 @@
+"""Deflated datasets (PS3.5, A.5), inflated in steps: memory follows what comes out, up to the limit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+from dcmturbo.configuration import config
+from dcmturbo.errors import DecodeError, LimitExceeded
+
+__all__ = ["inflate_dataset"]
+
+_STEP = 1 << 20
+
+
+def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool]:
+    """Inflate the raw deflate stream (RFC 1951) that lies between two places of a source.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(begin, end)`` returns bytes of the source.
+    begin, end : int
+        Where the stream lies.
+
+    Returns
+    -------
+    (bytearray, bool)
+        The dataset, and whether the stream is complete.
+
+    Raises
+    ------
+    LimitExceeded
+        More comes out than ``dt.config.limits.max_inflated`` allows, or there is no memory for it.
+    DecodeError
+        The stream is damaged.
+    """
+    limit = config.limits.max_inflated
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    inflated = bytearray()
+    pending: bytes | memoryview = b""
+    try:
+        while not inflater.eof:
+            if not pending:
+                pending = read(begin, min(begin + _STEP, end))
+                if not pending:
+                    break
+                begin += len(pending)
+            inflated += inflater.decompress(pending, min(_STEP, limit + 1 - len(inflated)))
+            pending = inflater.unconsumed_tail
+            if len(inflated) > limit:
+                raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
+        while not inflater.eof and (part := inflater.decompress(b"", min(_STEP, limit + 1 - len(inflated)))):
+            inflated += part
+    except zlib.error as error:
+        raise DecodeError(f"the deflated dataset is damaged: {error}", code="malformed") from None
+    except MemoryError:
+        size = len(inflated)
+        del inflated
+        raise LimitExceeded(
+            f"there is no memory for the deflated dataset, of which {size} bytes are inflated", code="out_of_memory"
+        ) from None
+    if len(inflated) > limit:
+        raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
+    return inflated, inflater.eof
