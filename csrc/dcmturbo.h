@@ -130,6 +130,9 @@ DCMTURBO_API int32_t dcmturbo_frame_format(const char* transfer_syntax, const dc
 
 /* Whether the settings allow `frames` such frames. */
 DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
+/* The same, and that `held` encoded bytes are not far too few for a large result. */
+DCMTURBO_API int32_t dcmturbo_check_held(const char* transfer_syntax, const dcmturbo_format* format, uint64_t frames,
+                                         uint64_t held, dcmturbo_error* error);
 
 /* ---- one frame --------------------------------------------------------------------------------- */
 
@@ -222,13 +225,14 @@ DCMTURBO_API int32_t dcmturbo_list_elements(const dcmturbo_source* source, uint6
 typedef struct dcmturbo_layout {
     uint32_t size;
     uint8_t encapsulated;
-    uint8_t grouping; /* encapsulated, what shows where a frame begins: 0 markers, 1 nothing, 2 RLE headers, 3 its size */
+    uint8_t
+        grouping; /* encapsulated, what shows where a frame begins: 0 markers, 1 nothing, 2 RLE headers, 3 its size */
     uint8_t undefined_length;
-    uint8_t word_bytes;                               /* native: 2 for 8-bit cells in big endian words */
-    uint64_t offset, length;                          /* of the pixel data's value */
-    uint64_t frame_bits;                              /* native */
-    uint64_t unit_bytes; /* encapsulated, grouping 2: what a segment decodes to; 3: a frame; 0: unknown */
-    uint64_t number_of_frames;                        /* as given; 0: unknown */
+    uint8_t word_bytes;        /* native: 2 for 8-bit cells in big endian words */
+    uint64_t offset, length;   /* of the pixel data's value */
+    uint64_t frame_bits;       /* native */
+    uint64_t unit_bytes;       /* encapsulated, grouping 2: what a segment decodes to; 3: a frame; 0: unknown */
+    uint64_t number_of_frames; /* as given; 0: unknown */
     uint64_t extended_offset, extended_offset_length; /* Extended Offset Table: in the source, */
     uint64_t extended_lengths, extended_lengths_length;
     dcmturbo_bytes extended_offset_bytes, extended_length_bytes; /* or in memory */
@@ -355,6 +359,8 @@ typedef struct dcmturbo_api {
     int32_t (*source_patched)(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
                               dcmturbo_source** source, dcmturbo_error* error);
     uint64_t (*memory_limit)(void);
+    int32_t (*check_held)(const char* transfer_syntax, const dcmturbo_format* format, uint64_t frames, uint64_t held,
+                          dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

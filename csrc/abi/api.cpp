@@ -47,6 +47,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .source_descriptor = dcmturbo_source_descriptor,
         .source_patched = dcmturbo_source_patched,
         .memory_limit = dcmturbo_memory_limit,
+        .check_held = dcmturbo_check_held,
     };
     return &api;
 }

@@ -114,6 +114,16 @@ int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dc
     return abi::guarded(error, [&] { check_limits(abi::format_from(*format), frames, settings().limits); });
 }
 
+int32_t dcmturbo_check_held(const char* transfer_syntax, const dcmturbo_format* format, uint64_t frames, uint64_t held,
+                            dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const FrameFormat form = abi::format_from(*format);
+        check_limits(form, frames, settings().limits);
+        if (form.frame_bytes() * frames > harmless_bytes)
+            check_held(form, abi::required_syntax(transfer_syntax), frames, held);
+    });
+}
+
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
                               const dcmturbo_attributes* attributes, dcmturbo_format* format, uint32_t flags,
                               const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,

@@ -90,8 +90,8 @@ std::shared_ptr<SourceHandle> open_patched(const std::shared_ptr<SourceHandle>& 
 py::list patches_of(const Dataset& dataset) {
     py::list result;
     for (const Patch& patch : dataset.patches) {
-        result.append(py::make_tuple(
-            patch.offset, py::bytes(reinterpret_cast<const char*>(patch.bytes.data()), patch.bytes.size())));
+        result.append(py::make_tuple(patch.offset,
+                                     py::bytes(reinterpret_cast<const char*>(patch.bytes.data()), patch.bytes.size())));
     }
     return result;
 }
@@ -147,8 +147,7 @@ constexpr const char* grouping_names[] = {"codestream", "one_fragment", "rle", "
 std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated,
                                         std::uint64_t offset, std::uint64_t length, bool undefined_length,
                                         std::uint64_t number_of_frames, const std::string& grouping,
-                                        std::uint64_t unit_bytes,
-                                        std::uint64_t frame_bits, unsigned word_bytes,
+                                        std::uint64_t unit_bytes, std::uint64_t frame_bits, unsigned word_bytes,
                                         std::pair<std::uint64_t, std::uint64_t> extended_offset_table,
                                         std::pair<std::uint64_t, std::uint64_t> extended_offset_table_lengths,
                                         const py::object& extended_bytes) {
@@ -339,7 +338,8 @@ void bind_datasets(py::module_& m) {
     py::class_<IndexHandle, std::shared_ptr<IndexHandle>>(m, "Index")
         .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"),
              py::arg("length"), py::arg("undefined_length") = false, py::arg("number_of_frames") = 0,
-             py::arg("grouping") = "codestream", py::arg("unit_bytes") = 0, py::arg("frame_bits") = 0, py::arg("word_bytes") = 1,
+             py::arg("grouping") = "codestream", py::arg("unit_bytes") = 0, py::arg("frame_bits") = 0,
+             py::arg("word_bytes") = 1,
              py::arg("extended_offset_table") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_offset_table_lengths") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_bytes") = py::none())
@@ -355,6 +355,7 @@ void bind_datasets(py::module_& m) {
                                    check(code, error);
                                    return count;
                                })
+        .def_property_readonly("is_settled", [](const IndexHandle& i) { return i.handle->index->is_settled(); })
         .def_property_readonly(
             "table",
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })

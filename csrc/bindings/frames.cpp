@@ -143,6 +143,11 @@ class FragmentList {
     }
     [[nodiscard]] const dcmturbo_bytes* data() const { return only_ ? &only_bytes_ : bytes_.data(); }
     [[nodiscard]] std::size_t size() const { return only_ ? 1 : bytes_.size(); }
+    [[nodiscard]] std::uint64_t total() const {
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < size(); ++i) sum += data()[i].size;
+        return sum;
+    }
 
   private:
     std::optional<BufferView> only_;
@@ -163,15 +168,15 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     dcmturbo_format format{};
     format.size = sizeof format;
     check(dcmturbo_frame_format(transfer_syntax, &attributes, nullptr, flags, &format, &error), error);
+    const FragmentList fragments(data);
     py::array array;
     if (out.is_none()) {
         // Before the array is made: its size comes from the caller, who may have it from a file.
-        check(dcmturbo_check_limits(&format, 1, &error), error);
+        check(dcmturbo_check_held(transfer_syntax, &format, 1, fragments.total(), &error), error);
         array = aligned_empty(Format{format}.dtype(), shape_of(format));
     } else {
         array = py::reinterpret_borrow<py::array>(out);
     }
-    const FragmentList fragments(data);
     if (!out.is_none() && fragments.may_share_memory(array)) throw py::value_error("out shares memory with the source");
     const dcmturbo_image image = image_of(array);
     std::uint8_t status = DCMTURBO_FRAME_OK;

@@ -155,6 +155,13 @@ void bind_images(py::module_& m) {
             check(dcmturbo_check_limits(&format.plain, frames, &error), error);
         },
         py::arg("format"), py::arg("frames"));
+    m.def(
+        "check_held",
+        [](const std::string& transfer_syntax, const Format& format, std::uint64_t frames, std::uint64_t held) {
+            dcmturbo_error error = new_error();
+            check(dcmturbo_check_held(transfer_syntax.c_str(), &format.plain, frames, held, &error), error);
+        },
+        py::arg("transfer_syntax"), py::arg("format"), py::arg("frames"), py::arg("held"));
     m.def("probe", probe, py::arg("data"));
     m.def("check", check_codestream, py::arg("data"), py::arg("header"));
 }

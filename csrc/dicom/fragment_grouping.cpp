@@ -37,7 +37,7 @@ Markers find_markers(const Source& source, const std::vector<FragmentRange>& fra
         if (fragments[i].size == 0 && i != 0) continue;  // says nothing, and belongs to what is before it
         if (behind_end) found.after_ends.push_back(i);
         const std::size_t ahead = ahead_of(source, fragments[i], longest_marker);
-        const StartMarker marker = start_marker(heads, fragments[i], ahead);
+        const StartMarker marker = start_marker(heads, fragments, i, ahead);
         if (i == 0) kind = marker;
         // What the end of the data left of the last fragment may be too little to hold its marker.
         const bool stub = last_cut && i + 1 == fragments.size() && fragments[i].size < longest_marker && behind_end;
@@ -158,7 +158,8 @@ void group_by_size(FrameMap& map, std::uint64_t number_of_frames, std::uint64_t 
     if (number_of_frames <= 1) {
         map.first.assign(1, 0);
     } else if (map.fragments.size() >= number_of_frames) {
-        fail_to_group(map, number_of_frames, "they do not add up to frames of " + std::to_string(frame_bytes) + " bytes");
+        fail_to_group(map, number_of_frames,
+                      "they do not add up to frames of " + std::to_string(frame_bytes) + " bytes");
     }
 }
 

@@ -91,6 +91,9 @@ class EncapsulatedIndex final : public FrameIndex {
     EncapsulatedIndex(const Source& source, const EncapsulatedLayout& layout);
 
     [[nodiscard]] std::uint64_t frame_count() const override;
+    [[nodiscard]] bool is_settled() const override {
+        return kind_ != FrameTable::scanned || map_.load(std::memory_order_acquire) != nullptr;
+    }
     bool frame(std::uint64_t index, std::vector<FragmentRange>& out) const override;
     [[nodiscard]] FrameTable table() const override;
     [[nodiscard]] std::vector<std::string> warnings() const override;
@@ -106,7 +109,7 @@ class EncapsulatedIndex final : public FrameIndex {
     bool group_by_claims();
     Claim claimed_frame(std::uint64_t index, std::vector<FragmentRange>& out) const;
     void trim(std::uint64_t index, std::vector<FragmentRange>& frame) const;
-    bool starts_frame(const FragmentRange& fragment) const;
+    bool starts_frame(const std::vector<FragmentRange>& fragments, std::uint64_t first) const;
     void store_map(FrameMap&& map) const;
     const FrameMap& settle() const;
     const FrameMap& drop_claims(std::uint64_t index) const;
@@ -121,7 +124,7 @@ class EncapsulatedIndex final : public FrameIndex {
     std::vector<std::uint64_t> lengths_;
     std::uint64_t last_target_ = 0;  // where the last of them ends; past the end of the data where those are cut short
 
-    mutable std::mutex mutex_;  // guards what follows
+    mutable std::mutex mutex_;                 // guards what follows
     mutable std::unique_ptr<FrameWalk> walk_;  // of a far source without a table, until there is a map
     mutable std::unique_ptr<const FrameMap> owned_map_;
     mutable std::atomic<const FrameMap*> map_{nullptr};  // set once; then the claims are not used any more
@@ -171,13 +174,14 @@ const FrameMap& EncapsulatedIndex::settle() const {
 }
 
 // True also where nothing in a fragment says so.
-bool EncapsulatedIndex::starts_frame(const FragmentRange& fragment) const {
-    if (layout_.grouping.kind == Grouping::codestream) return starts_with_codestream(source_, fragment);
-    if (layout_.grouping.kind != Grouping::rle) return true;
+bool EncapsulatedIndex::starts_frame(const std::vector<FragmentRange>& fragments, std::uint64_t first) const {
     ReadAhead reader(source_);
     RleHeader header;
-    return parse_rle_header(
-        reader.view(fragment.offset, std::min<std::uint64_t>(rle_header_size, fragment.size), rle_header_size), header);
+    switch (layout_.grouping.kind) {
+        case Grouping::codestream: return start_marker(reader, fragments, first, rle_header_size) != StartMarker::none;
+        case Grouping::rle: return read_rle_header(reader, fragments, first, rle_header_size, header);
+        default: return true;
+    }
 }
 
 // Explicit-length compressed pixel data without items: one codestream is all there can be.
@@ -256,9 +260,10 @@ bool EncapsulatedIndex::group_by_claims() {
     FragmentList list = scan_items(source_, begin_, end_, layout_.undefined_length);
     const std::uint64_t wanted = std::max<std::uint64_t>(promised(), 1);
     if (list.fragments.size() == wanted) return false;
-    // A frame's fragments may have an entry each.
-    const bool by_fragment = layout_.grouping.kind == Grouping::one_fragment || layout_.grouping.kind == Grouping::size;
-    if (by_fragment && wanted == 1) return false;
+    // A frame's fragments may have an entry each: their sizes tell, or else one frame is what is promised.
+    const GroupingRule& rule = layout_.grouping;
+    if (rule.kind == Grouping::size && rule.unit_bytes != 0) return false;
+    if (rule.kind == Grouping::one_fragment && wanted == 1) return false;
     if (offsets_.size() < wanted) {  // as a table of a single 0 is
         const FrameMap by_markers = group_fragments(source_, FragmentList(list), promised(), layout_.grouping);
         if (by_markers.frame_count() == promised()) return false;
@@ -272,7 +277,7 @@ bool EncapsulatedIndex::group_by_claims() {
         while (fragment < list.fragments.size() && list.fragments[fragment].offset < value) ++fragment;
         if (fragment == list.fragments.size() || list.fragments[fragment].offset != value) return false;
         // Offsets of fragments instead of frames are all on items, too.
-        if (marked && !starts_frame(list.fragments[fragment])) {
+        if (marked && !starts_frame(list.fragments, fragment)) {
             if (fragment != 0) return false;
             marked = false;
         }

@@ -53,6 +53,9 @@ class FrameIndex {
     // Throws DecodeError where those cannot be read, or are not to be grouped into frames.
     [[nodiscard]] virtual std::uint64_t frame_count() const = 0;
 
+    // Whether the number of frames is known without reading more.
+    [[nodiscard]] virtual bool is_settled() const { return true; }
+
     // The frame's bytes, in order, in `out` (replaced). Returns whether the frame is whole: false where the
     // end of the data cuts it short. Throws DecodeError(missing_frame). Safe from several threads at once.
     virtual bool frame(std::uint64_t index, std::vector<FragmentRange>& out) const = 0;

@@ -29,15 +29,24 @@ constexpr std::array<Marker, 5> start_markers{{
     {12, {0x00, 0x00, 0x00, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JPEG XL boxes
 }};
 
-}  // namespace
-
-StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
-    const std::size_t size = std::min<std::uint64_t>(longest_marker, fragment.size);
-    const auto head = reader.view(fragment.offset, size, ahead);
+StartMarker marker_at(std::span<const std::byte> head) {
     const auto* const found = std::find_if(start_markers.begin(), start_markers.end(), [&](const Marker& marker) {
         return head.size() >= marker.size && std::memcmp(head.data(), marker.bytes.data(), marker.size) == 0;
     });
     return static_cast<StartMarker>(found - start_markers.begin());
+}
+
+}  // namespace
+
+StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
+    return marker_at(reader.view(fragment.offset, std::min<std::uint64_t>(longest_marker, fragment.size), ahead));
+}
+
+StartMarker start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                         std::size_t ahead) {
+    if (fragments[first].size >= longest_marker) return start_marker(reader, fragments[first], ahead);
+    std::array<std::byte, longest_marker> head{};
+    return marker_at(std::span(head).first(FragmentStream(reader, fragments, first, ahead).read(head)));
 }
 
 bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
@@ -74,6 +83,15 @@ void FragmentStream::pass_empty() {
     }
 }
 
+std::size_t FragmentStream::read(std::span<std::byte> to) {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+        std::uint8_t byte = 0;
+        if (!next(byte)) return i;
+        to[i] = std::byte{byte};
+    }
+    return to.size();
+}
+
 bool FragmentStream::next(std::uint8_t& byte) {
     if (fragment_ == fragments_.size()) return false;
     const auto view = reader_.view(fragments_[fragment_].offset + offset_, 1, ahead_);
@@ -99,14 +117,9 @@ bool read_rle_header(ReadAhead& reader, const std::vector<FragmentRange>& fragme
                      std::size_t ahead, RleHeader& header) {
     if (fragments[first].size >= rle_header_size)
         return parse_rle_header(reader.view(fragments[first].offset, rle_header_size, ahead), header);
-    FragmentStream stream(reader, fragments, first, ahead);
     std::array<std::byte, rle_header_size> bytes{};
-    for (std::byte& to : bytes) {
-        std::uint8_t byte = 0;
-        if (!stream.next(byte)) return false;
-        to = std::byte{byte};
-    }
-    return parse_rle_header(bytes, header);
+    const std::size_t size = FragmentStream(reader, fragments, first, ahead).read(bytes);
+    return parse_rle_header(std::span(bytes).first(size), header);
 }
 
 }  // namespace dcmturbo

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "dicom/item_scan.h"
@@ -16,6 +17,9 @@ enum class StartMarker : std::uint8_t { jpeg, jpeg2000, jp2, jpegxl, jpegxl_boxe
 
 // Which one the fragment begins with. Where bytes must be read, `ahead` are.
 StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
+// The same, of a fragment that may be smaller than a marker.
+StartMarker start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                         std::size_t ahead);
 
 // Whether EOI or EOC stands at the fragment's end, which are the same two bytes. JPEG XL has no end marker.
 bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
@@ -43,6 +47,8 @@ class FragmentStream {
         pass_empty();
     }
 
+    // Fills `to`, or returns how many bytes there are.
+    std::size_t read(std::span<std::byte> to);
     // False at the end of the last fragment.
     bool next(std::uint8_t& byte);
     bool skip(std::uint64_t count);

@@ -8,9 +8,9 @@ bool FrameWalk::frame(std::uint64_t index, FragmentRange& out) {
     while (list_.fragments.size() <= index + 1) {
         if (unclear_ || last_step_ != ItemWalk::Step::item) return false;
         // Before the next header is read, so that one read serves all that stands around it.
-        const bool behind_end =
-            list_.fragments.empty() || kind_ == StartMarker::jpegxl_boxes || rule_.kind != Grouping::codestream ||
-            ends_codestream(walk_.reader(), list_.fragments.back(), walk_.ahead());
+        const bool behind_end = list_.fragments.empty() || kind_ == StartMarker::jpegxl_boxes ||
+                                rule_.kind != Grouping::codestream ||
+                                ends_codestream(walk_.reader(), list_.fragments.back(), walk_.ahead());
         FragmentRange fragment;
         last_step_ = walk_.next(fragment);
         if (last_step_ != ItemWalk::Step::item) {

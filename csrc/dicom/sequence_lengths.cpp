@@ -16,7 +16,6 @@ constexpr std::uint32_t item_tag = 0xFFFEE000;
 constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
 constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 constexpr std::uint32_t icon_sequence_tag = 0x00880200;
-constexpr std::uint32_t rows_tag = 0x00280010;
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
 constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t deepest = 64;  // deeper sequences are believed
@@ -26,12 +25,12 @@ using State = SequenceLengths::State;
 // What is known of an item from the elements that were read in it.
 struct ItemContent {
     std::uint32_t last_tag = 0;
-    bool has_rows = false;
+    bool has_image = false;  // attributes of the Image Pixel module: PS3.3 C.7.6.3
     bool has_pixels = false;
 
     void take(std::uint32_t tag) {
         last_tag = tag;
-        has_rows = has_rows || tag == rows_tag;
+        has_image = has_image || tag >> 16 == 0x0028;
         has_pixels = has_pixels || tag == pixel_data_tag;
     }
 };
@@ -76,9 +75,7 @@ class Walk {
   private:
     [[nodiscard]] bool mixed() const { return encoding_.explicit_vr; }
     bool is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t after, ElementHeader& header);
-    bool is_whole(const ElementHeader& header) const {
-        return header.is_undefined() || header.end() <= reader_.size();
-    }
+    bool is_whole(const ElementHeader& header) const { return header.is_undefined() || header.end() <= reader_.size(); }
     void push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around);
     void push_item(const ElementHeader& header, std::uint64_t at);
     std::optional<std::uint64_t> end_of_fragments(std::uint64_t at, Encoding encoding, unsigned& budget);
@@ -157,7 +154,11 @@ std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) 
             contradiction = true;
             return std::nullopt;
         }
-        if (budget == 0 || !reader_.read_header(at, top.encoding, header)) return std::nullopt;
+        if (budget == 0) return std::nullopt;
+        if (!reader_.read_header(at, top.encoding, header)) {
+            contradiction = top.limit != no_end;
+            return std::nullopt;
+        }
         --budget;
         contradiction = true;  // unless one of these
         if (!top.is_item) {
@@ -206,7 +207,7 @@ std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) 
 }
 
 bool Walk::lost_pixels(std::uint64_t end) {
-    if (!last_.has_rows || last_.has_pixels) return false;
+    if (!last_.has_image || last_.has_pixels) return false;
     ElementHeader header;
     if (!is_plausible(end, encoding_, last_.last_tag, header)) return false;
     return header.tag <= root_.tag || (header.tag == pixel_data_tag && pixels_are_nested(header, encoding_));
@@ -283,8 +284,8 @@ void Walk::close(std::uint64_t at, bool by_delimiter, std::vector<Patch>& patche
     const auto length =
         by_delimiter ? ElementHeader::undefined : static_cast<std::uint32_t>(std::min(at - level.value, no_end >> 32));
     // Items are in the byte order of what is around them, and so is a sequence's header.
-    const bool big = level.is_item ? level.encoding.big_endian
-                                   : (levels_.empty() ? encoding_ : levels_.back().encoding).big_endian;
+    const bool big =
+        level.is_item ? level.encoding.big_endian : (levels_.empty() ? encoding_ : levels_.back().encoding).big_endian;
     Patch patch;
     patch.offset = level.value - 4;
     store_le<std::uint32_t>(patch.bytes.data(), length);
@@ -387,19 +388,20 @@ SequenceLengths check_sequence(ElementReader& reader, const ElementHeader& heade
         return result;
     }
     if (!end && !contradiction) return result;
-    // What only looks like items is left alone where the length leads to elements.
-    if (!end && !header.is_undefined() && !header.has_vr("SQ") && header.tag != icon_sequence_tag &&
-        header.end() < reader.size() && reader.read_header(header.end(), encoding, next) && next.tag > header.tag &&
-        next.group() != 0xFFFE && reader.plausibility(header.end(), encoding) >= 2) {
-        result.state = State::right;
-        result.end = header.end();
-        return result;
-    }
+    // What only looks like items is left alone where the length leads to elements, unless they end there, too.
+    const bool leads_on = !end && !header.is_undefined() && !header.has_vr("SQ") && header.tag != icon_sequence_tag &&
+                          header.end() < reader.size() && reader.read_header(header.end(), encoding, next) &&
+                          next.tag > header.tag && next.group() != 0xFFFE &&
+                          reader.plausibility(header.end(), encoding) >= 2;
     std::vector<Patch> patches;
-    if (const auto mended = walk.mend(patches)) {
+    const auto mended = walk.mend(patches);
+    if (mended && (!leads_on || *mended == header.end())) {
         result.state = State::mended;
         result.end = *mended;
         result.patches = std::move(patches);
+    } else if (leads_on) {
+        result.state = State::right;
+        result.end = header.end();
     }
     return result;
 }

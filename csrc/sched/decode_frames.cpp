@@ -197,6 +197,22 @@ void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits&
     }
 }
 
+void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::uint64_t frames, std::uint64_t held) {
+    constexpr std::uint64_t missing = 64;  // of so many frames, one at least is there
+    const std::uint64_t bytes = checked_multiply(format.frame_bytes(), frames);
+    if (bytes <= harmless_bytes) return;
+    // How many bytes one encoded byte gives at most, where that is known: single bits come out as bytes, and two
+    // bytes of PackBits give 128 (PS3.5 G.3.1).
+    std::uint64_t most = 0;
+    if (syntax.family == Family::native) most = 8;
+    if (syntax.family == Family::rle) most = 64 * 8;
+    if (most == 0 || held > bytes / (missing * most)) return;
+    fail(ErrorCode::truncated, no_offset,
+         "%llu frames of %u x %u pixels need %llu bytes, but there are only %llu encoded ones: nothing was allocated",
+         static_cast<unsigned long long>(frames), format.rows, format.columns, static_cast<unsigned long long>(bytes),
+         static_cast<unsigned long long>(held));
+}
+
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status) {
     return Batch(jobs, streams, policy, settings, status).run();

@@ -73,4 +73,9 @@ void give_team(Context& context, unsigned& threads);
 // Throws DecodeError(limit) where the settings do not allow `frames` such frames.
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);
 
+// Refuses a result that is far larger than `held` bytes of such frames can fill, before there is memory for it:
+// salvage would fill it all. Results of up to `harmless_bytes` pass.
+constexpr std::uint64_t harmless_bytes = std::uint64_t{256} << 20;
+void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::uint64_t frames, std::uint64_t held);
+
 }  // namespace dcmturbo

@@ -15,6 +15,7 @@ import numpy as np
 from dcmturbo import _core, library
 from dcmturbo.configuration import config
 from dcmturbo.errors import CODES, DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.file_objects import telling_why
 
 if TYPE_CHECKING:
     from dcmturbo.image import Image
@@ -152,7 +153,8 @@ def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
         if len(ranges) == 1:
             offset, size = ranges[0]
             return opened.buffer[offset : offset + size]
-    return memoryview(opened.index.read_frame(position))
+    with telling_why(opened.source):
+        return memoryview(opened.index.read_frame(position))
 
 
 Failure = tuple[int, int, Error]
@@ -242,6 +244,7 @@ def _decode_with_core(batch: _Batch) -> list[Failure] | None:
         error = make_error(code, message, frame=int(batch.frames[k]), offset=offset)
         failure = batch.images[batch.number_of_image(k)]._open.source.take_failure()
         if failure is not None:
+            error.message += f": {failure}"
             error.__cause__ = failure
         failures.append((k, frame_status, error))
     if status is not None and not status.flags.c_contiguous:

@@ -176,6 +176,13 @@ def decode_series(
             image._warn_of_excess()
         image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
+        _core.check_limits(images[0]._format, len(frames))
+        for source, image, count in zip(sources, images, counts, strict=True):
+            try:
+                image._check_room(count)
+            except Error as error:
+                error.add_note(f"in {_describe(source)}")
+                raise
         shape = (len(frames), *images[0].frame_shape)
         check_status(status, len(frames))
         if out is not None:
@@ -347,9 +354,9 @@ planar_configuration
             photometric_interpretation=photometric_interpretation,
         )
         form = _core.frame_format(syntax.uid, attributes, None, raw=True, keep_unused_bits=False)
-        _core.check_limits(form, 1)
-        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
         joined = _joined(data)
+        _core.check_held(syntax.uid, form, 1, joined.nbytes)
+        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
         if out is not None:
             check_apart(out, joined)
         result = new_array(shape, form.dtype) if out is None else out

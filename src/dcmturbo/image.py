@@ -32,7 +32,8 @@ from dcmturbo.batch import (
 )
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
-from dcmturbo.sources import OpenedSource, open_source
+from dcmturbo.file_objects import telling_why
+from dcmturbo.sources import OpenedSource, Origin, open_source
 
 __all__ = ["Image", "open"]
 
@@ -42,6 +43,7 @@ UnusedBits = Literal["correct", "keep"]
 # What is kept for a frame while a batch is decoded, in bytes, and from how many frames on it is worth a check.
 _BYTES_A_FRAME = 64
 _FEW_FRAMES = 1 << 20
+_FEW_PIXELS = 1 << 16  # from here on it is worth a check whether there is room for the result
 
 
 def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
@@ -100,6 +102,7 @@ class Image:
             raw=self._raw,
             keep_unused_bits=self._keep,
         )
+        self._pixels = self._format.rows * self._format.columns
         self._first_header_format: _core.Format | None = None
         self._warned: set[str] = set()
         for text in opened.warnings:
@@ -114,11 +117,17 @@ class Image:
         return self._opened
 
     def __len__(self) -> int:
-        """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1."""
+        """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1.
+
+        Of a remote object without an offset table, the first call reads the headers of all frames.
+        """
+        return max(self._found(), self._open.promised_frames or 1)
+
+    def _found(self) -> int:
+        """Return the number of frames that the data hold."""
         opened = self._open
-        found = int(opened.index.frame_count)
-        promised = opened.promised_frames
-        return max(found, promised or 1)
+        with telling_why(opened.source):
+            return int(opened.index.frame_count)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -206,6 +215,7 @@ class Image:
                 if status is not None:
                     status[...] = FrameStatus.OK
                 return view
+            self._check_room(len(selected))
             target = new_array(shape, self.dtype)
         failures = decode_batch(
             [self],
@@ -323,6 +333,20 @@ class Image:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # ---- in another process ------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what opens the object again: its path or URL, or its bytes where they are in memory."""
+        origin = self._open.origin
+        if origin is None:
+            raise TypeError(
+                "an image that was opened from a file object without a path, or from a pydicom Dataset, cannot be "
+                "pickled: open a path, a URL or bytes, or open the object in the process that reads it"
+            )
+        if isinstance(origin.source, memoryview):
+            origin = Origin(bytes(origin.source), origin.identity)
+        return _reopen, (origin, self._raw, self._keep, frozenset(self._warned))
+
     # ---- inside -----------------------------------------------------------------------------------
 
     def _warn(self, text: str) -> None:
@@ -337,18 +361,20 @@ class Image:
                 self._warn(NOTES[note])
 
     def _position(self, frame: Any) -> int:
-        count = len(self)
         if isinstance(frame, (bool, np.bool_)):  # of a mask, which is no list of numbers
             raise TypeError("a frame is an int, not a bool")
         position = operator.index(frame)
+        if 0 <= position < (self._open.promised_frames or 1):
+            return position
+        count = len(self)
         if not -count <= position < count:
             raise IndexError(f"frame {position} of {count}")
         return position + count if position < 0 else position
 
     def _select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
         """Return the frames' positions, and whether the result has a frame axis."""
-        count = len(self)
         if frames is None or isinstance(frames, slice):
+            count = len(self)
             span = range(count) if frames is None else range(count)[frames]
             self._check_span(span, salvage=salvage)
             # Signed, for a slice that goes backwards may end at -1.
@@ -358,8 +384,9 @@ class Image:
             positions, has_axis = [self._position(frames)], False
         except TypeError:
             positions, has_axis = self._positions(frames), True
-        if not salvage:
-            found = self._open.index.frame_count
+        # Where the frames are not all known, each that is missing is told when it is read.
+        if not salvage and self._open.index.is_settled:
+            found = self._found()
             for position in positions:
                 if position >= found:
                     self._refuse_missing(position)
@@ -375,14 +402,22 @@ class Image:
 
     def _check_span(self, span: range, *, salvage: bool) -> None:
         """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
-        found = self._open.index.frame_count
+        found = self._found()
         if span and not salvage and max(span[0], span[-1]) >= found:
             self._refuse_missing(span[0] if span.step < 0 else span[bisect.bisect_left(span, found)])
         if len(span) > _FEW_FRAMES and len(span) * _BYTES_A_FRAME > config.limits.max_output:
             raise LimitExceeded(f"{len(span)} frames are more than dt.config.limits.max_output allows")
 
+    def _check_room(self, count: int) -> None:
+        """Refuse more than the limits allow, or than such an object can hold, before there is memory for it."""
+        opened = self._open
+        if count * self._pixels > _FEW_PIXELS:
+            distinct = min(count, opened.promised_frames or count)
+            _core.check_limits(self._format, count)
+            _core.check_held(opened.syntax.uid, self._format, distinct, opened.source.size)
+
     def _refuse_missing(self, frame: int) -> NoReturn:
-        promised, found = self._open.promised_frames, self._open.index.frame_count
+        promised, found = self._open.promised_frames, self._found()
         message = (
             "the data hold no frame"
             if promised is None
@@ -428,7 +463,7 @@ class Image:
         first = int(selected[0])
         if len(selected) > 1 and (np.diff(selected) != 1).any():
             return None
-        if first + len(selected) > opened.index.frame_count:
+        if first + len(selected) > self._found():
             return None
         frame_bytes = math.prod(self.frame_shape) * self.dtype.itemsize
         # What follows the pixel data is not part of them, even where the last frame is cut short.
@@ -448,6 +483,19 @@ class Image:
             return None
         shape = (len(selected), *self.frame_shape) if has_axis else self.frame_shape
         return np.ndarray(shape, self.dtype, buffer=mapped, offset=offset - start)
+
+
+def _reopen(origin: Origin, raw: bool, keep_unused_bits: bool, warned: frozenset[str]) -> Image:
+    opened = origin.reopen()
+    told, opened.warnings = opened.warnings, [text for text in opened.warnings if text not in warned]
+    try:
+        image = Image(opened, raw=raw, unused_bits="keep" if keep_unused_bits else "correct")
+    except BaseException:
+        opened.close()
+        raise
+    opened.warnings = told
+    image._warned |= warned
+    return image
 
 
 class io_open:  # noqa: N801 (reads as a function)

@@ -17,6 +17,7 @@ _START = 64 << 10  # within which a codestream's header lies
 
 
 def read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: bytearray) -> None:
+    """Read as many bytes of a source as `to` has; `buffer` is all of the source, where it is in memory."""
     if buffer is not None:
         to[:] = buffer[offset : offset + len(to)]
     elif to:
@@ -24,6 +25,7 @@ def read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: 
 
 
 def starts_with_item(source: _core.Source, buffer: memoryview | None, offset: int = 0) -> bool:
+    """Whether an item (PS3.5, 7.5) begins at a place."""
     start = bytearray(max(0, min(4, source.size - offset)))
     read_into(source, buffer, offset, start)
     return bytes(start) == _ITEM_TAG

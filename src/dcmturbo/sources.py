@@ -273,7 +273,8 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
         dataset=dataset,
         buffer=buffer,
     )
-    opened.file, opened.mended, opened.pixel_data_end = file, bool(dataset.patches), end
+    longer = not encapsulated and element["length"] > element["declared_length"]
+    opened.file, opened.mended, opened.pixel_data_end = file, longer or bool(dataset.patches), end
     return opened
 
 

@@ -178,6 +178,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
         image._warned.update(NOTES.values())  # `finish` warns, where a warning that is an error does no harm
         cache[key] = image
     form = image._settle(header)
+    image._check_room(promised + excess if index is None else 1)
     frames = np.arange(promised + excess, dtype=np.uint64) if index is None else np.array([index], np.uint64)
     return Plan(
         image=image,

@@ -329,7 +329,7 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
     attributes = description.attributes()
     header = _core.probe(src) if syntax.has_codestream_header else None
     form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
-    _core.check_limits(form, 1)
+    _core.check_held(syntax.uid, form, 1, memoryview(src).nbytes)
     shape = (form.rows, form.columns, form.samples_per_pixel)[: 2 if form.samples_per_pixel == 1 else 3]
     samples = bytearray(math.prod(shape) * form.dtype.itemsize)
     out = np.frombuffer(samples, form.dtype).reshape(shape)

@@ -133,6 +133,7 @@ class ObjectWriter:
             and stated.has_meta
             and self.dataset.explicit_vr == (self.target.keyword != "ImplicitVRLittleEndian")
             and not self.dataset.big_endian
+            and not self.opened.mended
             and self.settings.offset_table == "auto"
             and not is_lossy(self.settings.options)
         )
@@ -151,13 +152,7 @@ class ObjectWriter:
         """Write all of the object; leave nothing pending."""
         if self.whole:
             return self._copy_whole(output)
-        listed, end = _core.list_elements(
-            self.opened.source,
-            self.dataset.dataset_offset,
-            explicit_vr=self.dataset.explicit_vr,
-            big_endian=self.dataset.big_endian,
-        )
-        elements = [Element(*one) for one in listed]
+        elements, end = self._elements()
         uid = f"2.25.{uuid.uuid4().int}" if self.settings.new_uid else None
         changes: Changes = {} if self.coder is None else attribute_changes(self.opened, self.coder, elements, uid)
         place = self.dataset.pixel_data
@@ -189,6 +184,25 @@ class ObjectWriter:
         masked = self.coder is not None and self.coder.mask
         messages = warn_of(elements, masked=masked) + self._nested_pixels([*before, *behind], native=icons is not None)
         return self._conclude(output, places, messages)
+
+    def _elements(self) -> tuple[list[Element], int]:
+        """Return where the elements lie, and where they end."""
+        opened, dataset = self.opened, self.dataset
+
+        def listed(begin: int) -> tuple[list[Element], int]:
+            found, end = _core.list_elements(
+                opened.source, begin, explicit_vr=dataset.explicit_vr, big_endian=dataset.big_endian
+            )
+            return [Element(*one) for one in found], end
+
+        elements, end = listed(dataset.dataset_offset)
+        if opened.pixel_data_end is None:
+            return elements, end
+        # The pixel data end where no length field can say it.
+        at = next((i for i, element in enumerate(elements) if element.value == opened.pixel_data_offset), len(elements))
+        behind, end = listed(opened.pixel_data_end)
+        pixels = [element._replace(end=opened.pixel_data_end) for element in elements[at : at + 1]]
+        return elements[:at] + pixels + behind, end
 
     def _pieces(self, elements: list[Element], begin: int, end: int, changes: Changes) -> list[Piece]:
         explicit = self.target.keyword != "ImplicitVRLittleEndian"
@@ -300,7 +314,7 @@ class ObjectWriter:
         """Native pixel data stay what they are; only the element's header may change."""
         explicit = self.target.keyword != "ImplicitVRLittleEndian"
         size = pixels.end - pixels.value
-        if explicit == self.dataset.explicit_vr:
+        if explicit == self.dataset.explicit_vr and size <= _LARGEST_VALUE:
             sink.write(bytes(self._read(pixels.begin, pixels.value)))
         else:
             sink.write(self._native_header(keyword, size + (size & 1)))
