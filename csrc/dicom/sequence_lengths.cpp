@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/endian.h"
+#include "dicom/sequence_skip.h"
 
 namespace dcmturbo {
 
@@ -19,6 +20,7 @@ constexpr std::uint32_t icon_sequence_tag = 0x00880200;
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
 constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t deepest = 64;  // deeper sequences are believed
+constexpr unsigned most_walks = 4;   // that look ahead for one another
 
 using State = SequenceLengths::State;
 
@@ -61,7 +63,13 @@ class Walk {
   public:
     Walk(ElementReader& reader, const ElementHeader& root, std::uint64_t offset, Encoding encoding, unsigned& mends,
          bool doubt)
-        : reader_(reader), root_(root), offset_(offset), encoding_(encoding), mends_(mends), doubt_(doubt) {}
+        : reader_(reader),
+          root_(root),
+          offset_(offset),
+          encoding_(encoding),
+          mends_(mends),
+          doubt_(doubt),
+          floor_(root.tag) {}
 
     // The end, where everything agrees. Sets `contradiction` where something does not, and neither where the walk had
     // to stop.
@@ -84,6 +92,8 @@ class Walk {
     bool pixels_are_nested(const ElementHeader& header, Encoding encoding);
     bool is_trusted(std::size_t level);
     bool leads_on(std::size_t level);
+    bool descends(std::uint64_t at, Encoding encoding);
+    std::uint64_t end_of_element(const ElementHeader& header, std::uint64_t at, Encoding encoding);
     void close(std::uint64_t at, bool by_delimiter, std::vector<Patch>& patches);
 
     ElementReader& reader_;
@@ -92,7 +102,12 @@ class Walk {
     Encoding encoding_;
     unsigned& mends_;
     bool doubt_;
+    std::uint32_t floor_;  // tags above it may stand around the outermost sequence
+    unsigned depth_ = 0;   // of walks that look ahead for others
     std::vector<Level> levels_;
+    std::uint64_t descent_from_ = 0;  // what `descends` found, from here to there
+    std::uint64_t descent_ = 0;
+    bool descends_ = false;
     ItemContent last_;  // the item whose element was read last
 };
 
@@ -260,8 +275,9 @@ bool Walk::leads_on(std::size_t level) {
 // decides most cases; where it does not, the lengths do as far as they can be believed.
 bool Walk::belongs(const ElementHeader& header, std::uint64_t at) {
     const Level& item = levels_.back();
+    const std::uint32_t last = item.content.last_tag;
+    if (header.tag <= last) return header.tag <= floor_;  // otherwise it goes on around the outermost sequence
     if (header.tag <= item.sequence_tag) return true;
-    if (header.tag <= item.content.last_tag) return false;
     if (header.tag == pixel_data_tag) return pixels_are_nested(header, item.encoding);
     std::uint64_t claimed = 0;
     bool any = false;
@@ -271,9 +287,49 @@ bool Walk::belongs(const ElementHeader& header, std::uint64_t at) {
         claimed = std::max(claimed, levels_[i].end);
         any = true;
     }
-    if (!any || header.is_undefined()) return !any || at < claimed;
-    if (at >= claimed || header.end() <= claimed) return at < claimed;
-    return header.group() == item.content.last_tag >> 16;
+    if (!any || descends(at, item.encoding)) return true;
+    return at < claimed && (last == 0 || header.group() == last >> 16);
+}
+
+// Behind an element; where a sequence's length does not lead to another, behind what it holds.
+std::uint64_t Walk::end_of_element(const ElementHeader& header, std::uint64_t at, Encoding encoding) {
+    const std::uint64_t end = header.is_undefined() ? skip_undefined(reader_, header, encoding).offset : header.end();
+    ElementHeader next;
+    if (depth_ == most_walks || end >= reader_.size() || is_plausible(end, encoding, floor_, next) ||
+        !holds_items(reader_, header, encoding) || !has_length_field(header, at))
+        return end;
+    Walk inner(reader_, header, at, encoding, mends_, false);
+    inner.floor_ = floor_;
+    inner.depth_ = depth_ + 1;
+    std::vector<Patch> patches;
+    return inner.mend(patches).value_or(end);
+}
+
+// Whether, from this element on, tags ascend only up to one that is lower again: what is before that is within the
+// item, for around it they would go on ascending to the pixel data.
+bool Walk::descends(std::uint64_t at, Encoding encoding) {
+    if (at >= descent_from_ && at < descent_) return descends_;
+    descent_from_ = at;
+    descends_ = false;
+    std::uint32_t before = 0;
+    ElementHeader header;
+    while (mends_ != 0 && is_plausible(at, encoding, 0, header) && is_whole(header)) {
+        --mends_;
+        if (header.tag <= before) {
+            descends_ = true;
+            break;
+        }
+        before = header.tag;
+        if (header.tag == pixel_data_tag && header.is_undefined()) {
+            const auto end = end_of_fragments(header.value, encoding, mends_);
+            if (!end) break;
+            at = *end;
+        } else {
+            at = end_of_element(header, at, encoding);
+        }
+    }
+    descent_ = at;
+    return descends_;
 }
 
 // Ends the innermost level at `at`.

@@ -176,6 +176,85 @@ def test_pixel_data_elsewhere_name_the_url(uid):
         quietly(dicom_file(body, uid))
 
 
+REFERENCED = {"94": "JPIP Referenced", "95": "JPIP", "204": "JPIP", "205": "JPIP"}
+
+
+@pytest.mark.parametrize("number", REFERENCED)
+@pytest.mark.parametrize("body", ["plain", "deflated", "damaged", "empty"])
+@pytest.mark.parametrize("url", [False, True])
+def test_objects_whose_pixel_data_are_elsewhere(number, body, url):
+    uid = f"1.2.840.10008.1.2.4.{number}"
+    content = pixel_module(EXPLICIT, **MODULE)
+    if url:
+        content += EXPLICIT.element(0x00287FE0, "UR", "https://example.org/a ")
+    if body == "deflated":
+        deflater = zlib.compressobj(wbits=-15)
+        content = deflater.compress(content) + deflater.flush()
+    elif body == "damaged":
+        content = b"\xff\xff\xff" + content
+    elif body == "empty":
+        content = b""
+    named = "https" if url and body in ("plain", "deflated") and (body == "plain" or number in ("95", "205")) else uid
+    with pytest.raises(dt.UnsupportedTransferSyntax, match=named.replace(".", r"\.")):
+        quietly(dicom_file(content, uid))
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.7.1", "1.2.840.10008.1.2.7.3", "1.2.840.10008.1.2.4.102"])
+def test_objects_of_video_without_pixel_data_name_their_syntax(uid):
+    with pytest.raises(dt.UnsupportedTransferSyntax, match=uid.replace(".", r"\.")):
+        quietly(dicom_file(pixel_module(EXPLICIT, **MODULE), uid))
+
+
+# --- lengths of pixel data ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big_endian"])
+@pytest.mark.parametrize("length", [0, 2, 40, 94])
+@pytest.mark.parametrize("followed", [False, True])
+def test_pixel_data_that_are_longer_than_their_length_says(syntax, length, followed, tmp_path):
+    encoding = {"implicit": IMPLICIT, "big_endian": BIG}.get(syntax, EXPLICIT)
+    values = np.arange(48, dtype=np.uint16).reshape(SHAPE) * 301
+    after = encoding.element(0xFFFCFFFC, "OB", bytes(10)) if followed else b""
+    pixels = values.astype(f"{encoding.order}u2").tobytes()
+    source = native_file(pixels, syntax, length=length, bits_allocated=16, after=after, **MODULE)
+    path = tmp_path / "short.dcm"
+    path.write_bytes(source)
+    for one in (source, path):
+        with pytest.warns(dt.DecodeWarning, match="length field"):
+            np.testing.assert_array_equal(dt.decode(one), values)
+    for target in ("RLELossless", "ExplicitVRLittleEndian", "ImplicitVRLittleEndian"):
+        result = tmp_path / "result.dcm"
+        dt.transcode(path, result, target)
+        np.testing.assert_array_equal(quietly(result), values)
+        assert (b"\xfc\xff\xfc\xff" in result.read_bytes()) == followed
+
+
+@pytest.mark.parametrize("more", [2, 100, 5000])
+def test_pixel_data_that_are_shorter_than_their_length_says(more):
+    pixels = ARRAYS[0].tobytes()
+    source = native_file(pixels, length=len(pixels) + more, **MODULE)
+    with pytest.warns(dt.DecodeWarning, match="file ends within the pixel data"):
+        np.testing.assert_array_equal(dt.decode(source), ARRAYS[0])
+
+
+def test_a_length_of_which_2_to_the_32nd_is_missing(tmp_path):
+    # 70000 x 65000 bytes in a sparse file: the length field holds what is left of them.
+    rows, columns, frames = 35000, 65000, 2
+    size = rows * columns * frames
+    start = native_file(b"", length=size % (1 << 32), rows=rows, columns=columns, frames=frames)
+    path = tmp_path / "large.dcm"
+    after = EXPLICIT.element(0xFFFCFFFC, "OB", bytes(10))
+    with path.open("wb") as file:
+        file.write(start)
+        file.seek(size - 4, 1)
+        file.write(b"\1\2\3\4" + after)
+    with dt.config.override(max_pixels=1 << 32, max_output=1 << 40):
+        with pytest.warns(dt.DecodeWarning, match="length field"):
+            image = dt.open(path)
+        assert len(image) == 2
+        assert image[1][-1, -4:].tolist() == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stated", ["explicit", "implicit", None])
 def test_encapsulated_pixel_data_under_a_native_label(kind, stated):
