@@ -16,6 +16,7 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "base/fragments.h"
+#include "dicom/element_list.h"
 #include "dicom/element_scan.h"
 #include "dicom/file_source.h"
 #include "dicom/frame_index.h"
@@ -28,6 +29,33 @@ constexpr std::uint64_t most_frames = 4096;
 
 void require(bool condition) {
     if (!condition) std::abort();
+}
+
+// A source that says that it is far: frames are then found one after the other.
+class FarSource final : public Source {
+  public:
+    explicit FarSource(const Source& inner) : inner_(inner) {}
+    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
+    std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override {
+        return inner_.read_at(offset, to, size);
+    }
+    [[nodiscard]] bool is_far() const override { return true; }
+
+  private:
+    const Source& inner_;
+};
+
+// Mended lengths lead to the same pixel data by themselves.
+void check_patches(const Source& source, const Dataset& dataset) {
+    if (dataset.patches.empty() || !dataset.pixel_data) return;
+    for (const Patch& patch : dataset.patches) require(patch.offset + 4 <= source.size());
+    const PatchedSource mended(source, dataset.patches);
+    const Encoding encoding{dataset.explicit_vr, dataset.big_endian};
+    const ElementList list = list_elements(mended, dataset.dataset_offset, encoding);
+    for (const ElementPlace& place : list.elements) {
+        if (place.value == dataset.pixel_data->offset) return;
+    }
+    require(false);
 }
 
 void read_frames(const Source& source, const FrameIndex& index) {
@@ -125,6 +153,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         options.big_endian = (choice & 4) != 0;
         const Dataset dataset = scan(source, options);
         if (!dataset.pixel_data) return 0;
+        check_patches(source, dataset);
         const PixelDataElement& element = *dataset.pixel_data;
         require(element.offset <= source.size() + 12);
         const std::uint64_t frames = dataset.number_of_frames && *dataset.number_of_frames > 0
@@ -141,6 +170,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             layout.extended_offsets = dataset.extended_offset_table;
             layout.extended_lengths = dataset.extended_offset_table_lengths;
             read_frames(source, *FrameIndex::encapsulated(source, layout));
+            const FarSource far(source);
+            const auto index = FrameIndex::encapsulated(far, layout);
+            std::vector<FragmentRange> ranges;
+            for (std::uint64_t i = 0; i < std::min<std::uint64_t>(frames, 3); ++i) {
+                try {
+                    index->frame(i, ranges);
+                } catch (const DecodeError&) {
+                }
+            }
+            read_frames(far, *index);
         } else {
             NativeLayout layout;
             layout.offset = element.offset;

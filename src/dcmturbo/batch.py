@@ -15,7 +15,7 @@ import numpy as np
 from dcmturbo import _core, library
 from dcmturbo.configuration import config
 from dcmturbo.errors import CODES, DecodeError, DecodeWarning, Error, LimitExceeded, make_error
-from dcmturbo.file_objects import telling_why
+from dcmturbo.file_objects import raise_why
 
 if TYPE_CHECKING:
     from dcmturbo.image import Image
@@ -153,8 +153,10 @@ def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
         if len(ranges) == 1:
             offset, size = ranges[0]
             return opened.buffer[offset : offset + size]
-    with telling_why(opened.source):
+    try:
         return memoryview(opened.index.read_frame(position))
+    except DecodeError as error:
+        raise_why(opened.source, error)
 
 
 Failure = tuple[int, int, Error]

@@ -6,14 +6,13 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from dcmturbo import _core
 from dcmturbo.errors import DecodeError
 
-__all__ = ["file_source", "plain_file", "telling_why"]
+__all__ = ["file_source", "plain_file", "raise_why"]
 
 _reopening = threading.Lock()
 
@@ -123,14 +122,10 @@ class _FileReader:
             self._lock, self._process = threading.Lock(), os.getpid()
 
 
-@contextmanager
-def telling_why(source: _core.Source) -> Iterator[None]:
-    """Add to an error of the core why the file object below it failed."""
-    try:
-        yield
-    except DecodeError as error:
-        failure = source.take_failure() if error.code == "source" else None
-        if failure is None:
-            raise
-        error.message += f": {failure}"
-        raise error from failure
+def raise_why(source: _core.Source, error: DecodeError) -> NoReturn:
+    """Raise an error of the core again, with why the file object below it failed, if it did."""
+    failure = source.take_failure() if error.code == "source" else None
+    if failure is None:
+        raise error
+    error.message += f": {failure}"
+    raise error from failure

@@ -32,7 +32,7 @@ from dcmturbo.batch import (
 )
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
-from dcmturbo.file_objects import telling_why
+from dcmturbo.file_objects import raise_why
 from dcmturbo.sources import OpenedSource, Origin, open_source
 
 __all__ = ["Image", "open"]
@@ -121,13 +121,16 @@ class Image:
 
         Of a remote object without an offset table, the first call reads the headers of all frames.
         """
-        return max(self._found(), self._open.promised_frames or 1)
+        found, promised = self._found(), self._open.promised_frames or 1
+        return found if found > promised else promised
 
     def _found(self) -> int:
         """Return the number of frames that the data hold."""
         opened = self._open
-        with telling_why(opened.source):
-            return int(opened.index.frame_count)
+        try:
+            return opened.index.frame_count
+        except DecodeError as error:
+            raise_why(opened.source, error)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dcmturbo import _core
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
@@ -40,8 +40,7 @@ class FileContent:
     buffer: memoryview | None
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """How another process can open the same object.
 
     Attributes
@@ -174,7 +173,7 @@ def _open_path(path: str) -> OpenedSource:
         raise OSError(error.message) from None
     opened = _open_scanned(source)
     found = os.stat(path)
-    opened.origin = Origin(os.path.abspath(path), _identity(found))
+    opened.origin = Origin(path if os.path.isabs(path) else os.path.abspath(path), _identity(found))
     if opened.buffer is None:  # not inflated
         opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened

@@ -10,6 +10,9 @@ from dcmturbo.errors import UnsupportedTransferSyntax
 __all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax"]
 
 
+_GROUPINGS = {"rle": "rle", "native": "size", "deflated_frame": "one_fragment"}
+
+
 class TransferSyntax(NamedTuple):
     """A transfer syntax (PS3.6, annex A)."""
 
@@ -36,12 +39,12 @@ class TransferSyntax(NamedTuple):
     @property
     def grouping(self) -> str:
         """What shows where a frame begins, where no offset table says so: a grouping of the core's index."""
-        if self.has_codestream_header:
-            return "codestream"
-        return {"rle": "rle", "native": "size"}.get(self.family, "one_fragment")
+        return _GROUPINGS.get(self.family, "codestream")
 
     def unit_bytes(self, rows: int, columns: int, bits_allocated: int, frame_bits: int) -> int:
         """Return the size that tells frames apart: of a decoded RLE segment, or of an uncompressed frame."""
+        if not self.encapsulated:
+            return 0
         if self.family == "rle":
             return rows * columns if bits_allocated > 1 else (rows * columns + 7) // 8
         return (frame_bits + 7) // 8
