@@ -359,7 +359,16 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly(
             "table",
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
-        .def_property_readonly("warnings", [](const IndexHandle& i) { return texts_of(i.handle->index->warnings()); })
+        .def_property_readonly("warnings",
+                               [](const IndexHandle& i) {
+                                   // A thread that holds the index's lock may be waiting for Python's.
+                                   std::vector<std::string> texts;
+                                   {
+                                       const GilRelease release;
+                                       texts = i.handle->index->warnings();
+                                   }
+                                   return texts_of(texts);
+                               })
         .def("ranges",
              [](const IndexHandle& index, std::uint64_t frame) {
                  py::list result;

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dcmturbo.configuration import config
 from dcmturbo.errors import DecodeError, LimitExceeded
 
-__all__ = ["inflate_dataset"]
+__all__ = ["inflate_dataset", "is_whole_frame"]
 
 _STEP = 1 << 20
 
@@ -63,3 +63,13 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
     if len(inflated) > limit:
         raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
     return inflated, inflater.eof
+
+
+def is_whole_frame(stream: bytes | bytearray, size: int) -> bool:
+    """Whether a raw deflate stream is complete, and gives a frame of `size` bytes (PS3.5, A.4.13)."""
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    try:
+        content = inflater.decompress(stream, size + 2)
+    except zlib.error:
+        return False
+    return inflater.eof and len(content) in (size, size + (size & 1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from dcmturbo import _core
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
 from dcmturbo.file_objects import file_source, plain_file
-from dcmturbo.inflation import inflate_dataset
+from dcmturbo.inflation import inflate_dataset, is_whole_frame
 from dcmturbo.native_pixel_data import (
     KEYWORDS,
     is_native_after_all,
@@ -541,19 +541,28 @@ def _make(
     if promised is not None and promised < 1:
         warnings.append(f"NumberOfFrames is {promised}")
         promised = None
-    index = _core.Index(
-        source,
-        encapsulated=encapsulated,
-        offset=offset,
-        length=length,
-        undefined_length=undefined_length,
-        number_of_frames=promised or 0,
-        grouping=syntax.grouping,
-        unit_bytes=syntax.unit_bytes(values.rows, values.columns, bits_allocated, attributes.native_frame_bits),
-        frame_bits=attributes.native_frame_bits,
-        word_bytes=2 if words_swapped else 1,
-        **(extended if encapsulated else {}),
-    )
+    layout: dict[str, Any] = {
+        "encapsulated": encapsulated,
+        "offset": offset,
+        "length": length,
+        "undefined_length": undefined_length,
+        "grouping": syntax.grouping,
+        "unit_bytes": syntax.unit_bytes(values.rows, values.columns, bits_allocated, attributes.native_frame_bits),
+        "frame_bits": attributes.native_frame_bits,
+        "word_bytes": 2 if words_swapped else 1,
+    }
+    if encapsulated:
+        layout |= extended
+    index = _core.Index(source, number_of_frames=promised or 0, **layout)
+    if syntax.family == "deflated_frame" and (promised or 1) == 1 and index.frame_count == 1:
+        # Nothing but inflating tells fragments of one frame from several frames.
+        fragments = index.ranges(0)
+        if len(fragments) > 1:
+            start = bytearray(fragments[0][1])
+            read_into(source, buffer, fragments[0][0], start)
+            if is_whole_frame(start, layout["unit_bytes"]):
+                warnings.append(f"NumberOfFrames says 1, the pixel data hold {len(fragments)} frames")
+                index = _core.Index(source, number_of_frames=len(fragments), **layout)
     return OpenedSource(
         source=source,
         syntax=syntax,

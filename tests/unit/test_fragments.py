@@ -170,6 +170,20 @@ def test_more_frames_in_fragments_than_promised_come_with_a_warning(keyword, num
         np.testing.assert_array_equal(dt.decode(source), FRAMES)
 
 
+@every_syntax
+@pytest.mark.parametrize("table", ["empty", "right", "extended"])
+def test_several_frames_without_a_number_of_frames(keyword, table):
+    if keyword == "JPEGXLLossless" and table == "empty":
+        pytest.skip("a start marker of two bytes and no end marker is no evidence")
+    data = [encoded(keyword, frame) for frame in FRAMES]
+    layout: dict = {"table": table == "right"}
+    if table == "extended":
+        layout["extended"] = extended_tables(data)
+    source = encapsulated_file(data, uid_of(keyword), **{**MODULE, "frames": None}, **layout)
+    expected = [dt.decode_frame(one, keyword, **MODULE, bits_allocated=8) for one in data]
+    np.testing.assert_array_equal(quietly(source), expected)
+
+
 @pytest.mark.parametrize("keyword", ["RLELossless", "JPEGLSLossless"])
 def test_fewer_frames_in_fragments_than_promised(keyword):
     frames = [pieces(encoded(keyword, frame), 100) for frame in FRAMES]
