@@ -54,7 +54,7 @@ std::unique_ptr<FrameIndex> index_of(const Source& source, std::uint64_t frames)
     EncapsulatedLayout layout;
     layout.length = source.size();
     layout.number_of_frames = frames;
-    layout.grouping = Grouping::one_fragment;
+    layout.grouping.kind = Grouping::one_fragment;
     return FrameIndex::encapsulated(source, layout);
 }
 
