@@ -6,7 +6,7 @@ import enum
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,8 +44,41 @@ NOTES = {
     "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
     "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
     "excess_data": "a frame holds more data than its pixels need, as after damage that its format cannot notice",
+    "missing_end": "a codestream lacks its end marker (EOC), as after a copy that broke off; its packets are all there",
+    "transform_ignored": "a codestream states a component transform that its components cannot have; it is ignored",
+    "zero_tail": (
+        "more than half of a frame, up to its end, is zeroes: a black part of the image, or a copy that broke off"
+    ),
     "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
 }
+
+
+def _has_zero_tail(data: np.ndarray) -> bool | None:
+    """Return the core's answer for the bytes of a frame, or None for one that looks blank."""
+    if data.size < 512 or data[-8:].any():
+        return False
+    half = (data.size - 1) // 2
+    step = max(1, half // 64)
+    if data[half::step].any():
+        return False
+    return None if not data[:half:step].any() else not data[half:].any()
+
+
+def breaks_off(frame: Callable[[int], Any], count: int) -> bool:
+    """Return whether native frames end as a copy that broke off ends.
+
+    The last frame that is not blank is zeroes in more than its last half, and the one before it is not: two such
+    frames are images with a black part. Nearly nothing of a frame is read unless it is zeroes; at most 64 are.
+    """
+    for position in reversed(range(max(0, count - 64), count)):
+        tail = _has_zero_tail(_bytes_of(frame(position)))
+        if tail is not None:
+            return tail and not (position > 0 and _has_zero_tail(_bytes_of(frame(position - 1))))
+    return False
+
+
+def _bytes_of(frame: Any) -> np.ndarray:
+    return np.asarray(frame).reshape(-1).view(np.uint8)
 
 
 def stack_level() -> int:

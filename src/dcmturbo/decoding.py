@@ -499,7 +499,8 @@ def _own_components(
     _check_component_limits(header)
     described = [_core.component(header, i, reduce) for i in range(len(header.components))]
     arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
-    damage = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    damage, notes = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    warn_of_notes(notes)
     if damage is not None:
         frame_status, code, offset, message = damage
         _conclude_one(make_error(code, message, offset=offset), frame_status, "codestreams")
@@ -513,7 +514,10 @@ def _check_component_limits(header: _core.Header) -> None:
             f"a codestream of {header.height} x {header.width} pixels; dt.config.limits.max_pixels "
             f"(DCMTURBO_MAX_PIXELS) allows {config.limits.max_pixels}"
         )
-    size = pixels * sum((component.precision + 7) // 8 for component in header.components)
+    size = sum(
+        component.width * component.height * (1 << max(0, (component.precision - 1).bit_length() - 3))
+        for component in header.components
+    )
     if size > config.limits.max_output:
         raise LimitExceeded(
             f"the components need {size} bytes; dt.config.limits.max_output allows {config.limits.max_output}"
