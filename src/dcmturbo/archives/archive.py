@@ -16,9 +16,10 @@ from dcmturbo.archives.estimate import estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
 from dcmturbo.archives.places import lie_within_each_other
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
-from dcmturbo.archives.work import Settings
-from dcmturbo.archives.workers import available_cores, make_workers
+from dcmturbo.archives.work import ON_FAILURE, Settings
+from dcmturbo.archives.workers import available_cores, is_shared, make_workers
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
@@ -37,6 +38,11 @@ def transcode_archive(
     destination: str | os.PathLike[str] | None,
     transfer_syntax: str,
     *,
+    overwrite: bool = False,
+    on_failure: Literal["fail", "copy", "skip"] = "fail",
+    from_syntaxes: str | Sequence[str] | None = None,
+    include_lossy: bool = False,
+    keep_if_larger: bool = False,
     executor: Executor | str | None = None,
     manifest: str | os.PathLike[str] | bool | None = None,
     jobs: int | Literal["auto"] | None = None,
@@ -130,7 +136,11 @@ def transcode_archive(
         raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
     syntax = find_transfer_syntax(transfer_syntax)
     require_encoder(syntax)
+    if on_failure not in ON_FAILURE:
+        raise ValueError(f"on_failure is {on_failure!r}; it is one of {', '.join(ON_FAILURE)}")
     _check_options(syntax, options, new_uid=new_uid)
+    if keep_if_larger and is_lossy(options):
+        raise ValueError("keep_if_larger is for lossless targets: with loss, the size is that which was asked for")
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not sources:
         raise ValueError("there is no source")
@@ -144,6 +154,12 @@ def transcode_archive(
         mask_unused_bits=bool(mask_unused_bits),
         fsync=bool(fsync),
         in_place=bool(in_place),
+        overwrite=bool(overwrite),
+        on_failure=on_failure,
+        from_syntaxes=find_syntaxes(_patterns(from_syntaxes)),
+        skip_lossy=is_lossless_target(syntax, options) and not include_lossy,
+        include_lossy=bool(include_lossy),
+        keep_if_larger=bool(keep_if_larger),
         options=options,
     )
     filters = Filters(_patterns(include), _patterns(exclude))
@@ -157,7 +173,8 @@ def transcode_archive(
         place = default_manifest(target)
     elif manifest is not False:
         place = absolute(manifest)  # type: ignore[arg-type]
-    with Manifest(place) as opened, make_workers(executor, jobs, threads) as workers:
+    # The workers first: a process that is forked must not have the manifest open.
+    with make_workers(executor, jobs, threads, apart=is_shared([*paths, target])) as workers, Manifest(place) as opened:
         run = Coordinator(
             paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
         )

@@ -109,8 +109,17 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def copy_file(source: str, destination: str, *, fsync: bool = False) -> int:
+def copy_file(source: str, destination: str, *, fsync: bool = False, replace: bool = True) -> int:
     """Copy a file, unchanged, between any two places.
+
+    Parameters
+    ----------
+    source, destination : str
+        Paths or URLs.
+    fsync : bool
+        Have it on disk before it gets its name.
+    replace : bool
+        Whether the destination may be there already; False never replaces it.
 
     Returns
     -------
@@ -123,6 +132,8 @@ def copy_file(source: str, destination: str, *, fsync: bool = False) -> int:
         If it cannot be read or written: then nothing is there.
     """
     if is_url(destination):
+        if not replace and size_of(destination) is not None:
+            raise FileExistsError(17, "the destination is there already", destination)
         return _copy_to_store(source, destination)
     beside = temporary_name(destination)
     try:
@@ -135,7 +146,11 @@ def copy_file(source: str, destination: str, *, fsync: bool = False) -> int:
         if fsync:
             with open(beside, "rb") as file:
                 os.fsync(file.fileno())
-        os.replace(beside, destination)
+        if replace:
+            os.replace(beside, destination)
+        else:
+            os.link(beside, destination)
+            os.unlink(beside)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
@@ -19,7 +20,7 @@ from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
-__all__ = ["transcode"]
+__all__ = ["transcode", "transcode_object"]
 
 _SMALL = 16 << 20  # a file of this size is read at once: one call instead of dozens
 _COPIED_AT_ONCE = 4 << 20
@@ -95,6 +96,43 @@ def transcode(
     PhotometricInterpretation, PlanarConfiguration, the lossy history and the offset tables (PS3.5, 8.2; PS3.3,
     C.7.6.1.1.5 and C.7.6.3). Memory is bounded by workers times frames, not by the object.
     """
+    return transcode_object(
+        source, destination, transfer_syntax, verify=verify, threads=threads, on_error=on_error,
+        offset_table=offset_table, new_uid=new_uid, mask_unused_bits=mask_unused_bits, fsync=fsync,
+        overwrite=overwrite, **options,
+    )  # fmt: skip
+
+
+def transcode_object(
+    source: Any,
+    destination: Any,
+    transfer_syntax: str,
+    *,
+    verify: bool,
+    threads: int | None,
+    offset_table: str,
+    new_uid: bool | str,
+    mask_unused_bits: bool,
+    fsync: bool,
+    overwrite: bool,
+    on_error: Literal["raise", "copy"] = "raise",
+    admit: Callable[[OpenedSource], object] | None = None,
+    accept: Callable[[TranscodeResult], object] | None = None,
+    **options: Any,
+) -> TranscodeResult:
+    """Do what `transcode` does, and ask twice whether to go on.
+
+    Parameters
+    ----------
+    source, destination, transfer_syntax, on_error, **options
+        As of `transcode`, as are the others.
+    new_uid : bool or str
+        A str is the UID itself: the same call then gives the same bytes.
+    admit : callable, optional
+        Gets the source when it is open; what it raises ends the work.
+    accept : callable, optional
+        Gets the result when it is written and verified, and does not have its name yet; likewise.
+    """
     target = find_transfer_syntax(transfer_syntax)
     require_encoder(target)
     if on_error not in ("raise", "copy"):
@@ -117,6 +155,8 @@ def transcode(
                 raise
             return _copy_unread(source, destination, str(error), verify=verify, fsync=fsync, overwrite=overwrite)
         try:
+            if admit is not None:
+                admit(opened)
             work = ObjectWriter(opened, settings)
             with Destination(destination, overwrite=overwrite) as place:
                 output = Output(place.descriptor, verify=verify)
@@ -124,6 +164,8 @@ def transcode(
                 # It is read in parts: what came out may be of both the old and the new file.
                 if _state(source) != before:
                     raise OSError(errno.EBUSY, "the file was changed while it was transcoded", os.fsdecode(source))
+                if accept is not None:
+                    accept(result)
                 place.commit(fsync=fsync or in_place)
             return result
         finally:
