@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import signal
+import tempfile
 import threading
 import time
 import uuid
@@ -119,7 +120,7 @@ class Coordinator:
         self.rows: list[Row] = []
         self.totals = _Totals()
         self.failures: list[Failure] = []
-        self.warnings: list[str] = list(workers.warnings)
+        self.warned: list[tuple[str, str]] = [("", warning) for warning in workers.warnings]
         self.stopped: str | None = None
         self.interrupted = False
         self.writable = True
@@ -134,6 +135,10 @@ class Coordinator:
         self.begin = time.perf_counter()
         if not is_url(self.target):
             os.makedirs(self.target, exist_ok=True)
+            if not self.settings.in_place:
+                # What cannot be written at all is told before the first file.
+                with tempfile.TemporaryFile(dir=self.target):
+                    pass
         ended = self.manifest.begin(
             target=self.settings.transfer_syntax,
             options=self.options,
@@ -412,7 +417,7 @@ class Coordinator:
             totals.bytes_after += outcome.bytes_after
             totals.pixel_bytes += outcome.pixel_bytes
         for warning in outcome.warnings:
-            self.warnings.append(f"{found.path}: {warning}")
+            self.warned.append((found.path, warning))
         self.rows.append(
             Row(
                 destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
@@ -437,7 +442,7 @@ class Coordinator:
     def _tell(self, kind: str, path: str, message: str) -> None:
         """Hear from the walk."""
         if kind == "warning":
-            self.warnings.append(f"{path}: {message}")
+            self.warned.append((path, message))
             return
         self._fail(Found(path, "", 0, 0), "", message, "OSError")
         self.rows.append(
@@ -488,9 +493,10 @@ class Coordinator:
             pixel_bytes=totals.pixel_bytes,
             seconds=seconds,
             failures=tuple(self.failures),
-            warnings=tuple(self.warnings),
+            warnings=tuple(f"{path}: {message}" if path else message for path, message in self.warned),
             manifest=self.manifest.path,
             stopped=self.stopped,
+            warned=tuple(self.warned),
         )
 
 
@@ -498,7 +504,6 @@ def _options_of(settings: Settings) -> str:
     """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
     chosen: dict[str, Any] = {
         "from_syntaxes": list(settings.from_syntaxes),
-        "include_lossy": settings.include_lossy,
         "keep_if_larger": settings.keep_if_larger,
     }
     always = {
@@ -507,6 +512,8 @@ def _options_of(settings: Settings) -> str:
         "mask_unused_bits": settings.mask_unused_bits,
     }
     options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
+    if settings.include_lossy is not None:
+        options["include_lossy"] = settings.include_lossy
     return json.dumps(options, sort_keys=True, default=str)
 
 

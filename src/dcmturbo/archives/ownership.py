@@ -11,11 +11,31 @@ from dcmturbo.archives.walk import is_url
 
 __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_still"]
 
+NOT_LISTED = "the manifest does not list it as an output"
+
 _COMPARED_AT_ONCE = 4 << 20
 
 
 class DestinationExistsError(FileExistsError):
-    """The place of an output is taken by a file that the manifest does not list as ours."""
+    """The place of an output is taken by a file that the manifest does not list as ours.
+
+    Parameters
+    ----------
+    destination : str
+        The place.
+    why : str
+        Why what is there is not replaced.
+    """
+
+    def __init__(self, destination: str, why: str = NOT_LISTED) -> None:
+        super().__init__(
+            f"its destination {destination} is there already and left as it is, for {why}; overwrite=True "
+            "(--overwrite) replaces files"
+        )
+        self.destination, self.why = destination, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.destination, self.why)
 
 
 def identity_of_status(found: os.stat_result) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dcmturbo.archives.ownership import DestinationExistsError, has_content, identity_of, identity_of_status, is_still
-from dcmturbo.archives.places import copy_file, open_binary, remove, sync_folder, temporary_name
+from dcmturbo.archives.places import copy_file, open_binary, remove, size_of, sync_folder, temporary_name
 from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.walk import is_directory_object, is_url
 from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
@@ -51,7 +51,8 @@ class Settings:
     on_failure: str = "fail"
     from_syntaxes: tuple[str, ...] = ()
     skip_lossy: bool = False
-    include_lossy: bool = False  # asked for: where nothing is skipped anyway, it says nothing
+    include_lossy: bool | None = None  # what was asked for, of which `skip_lossy` is made
+    only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -197,7 +198,7 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     except FileExistsError as error:
         if error.filename is not None and os.fsdecode(error.filename) == task.source:
             raise
-        raise _already_there(task.destination) from None
+        raise DestinationExistsError(task.destination) from None
     if outcome.status in ("failed", "left_out"):
         return outcome
     if outcome.status == "copied" and before is not None and _changed(task.source, before):
@@ -221,23 +222,12 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     if standing is None:
         return settings.overwrite
     if not is_url(task.destination) and not stat.S_ISREG(os.lstat(task.destination).st_mode):
-        raise _already_there(task.destination, "no regular file")
+        raise DestinationExistsError(task.destination, "it is no regular file")
     if settings.overwrite or is_still(standing, task.owned):
         return True
     if task.was_begun:
         return None
-    raise _already_there(task.destination)
-
-
-def _already_there(
-    destination: str, what: str = "no file that this archive's manifest lists as written"
-) -> DestinationExistsError:
-    return DestinationExistsError(
-        errno.EEXIST,
-        f"the destination is there already, and is {what}: it is left as it is (overwrite=True, --overwrite, replaces "
-        "files)",
-        destination,
-    )
+    raise DestinationExistsError(task.destination)
 
 
 def _written(task: Task, destination: Any, settings: Settings, threads: int, *, replaces: bool) -> Outcome:
@@ -263,7 +253,9 @@ def _copied(
     task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None, *, replaces: bool
 ) -> Outcome:
     """Copy a file unchanged, with the reason; `kind` names the exception where transcoding it failed."""
-    if not isinstance(destination, str):
+    if settings.only_estimates:
+        size = size_of(task.source) or 0
+    elif not isinstance(destination, str):
         with open_binary(task.source) as file:
             shutil.copyfileobj(file, destination)
         size = destination.tell()
@@ -298,7 +290,7 @@ def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
             return outcome
         output = identity_of(task.destination)
         if not has_content(task.destination, spool) or output is None:
-            raise _already_there(task.destination)
+            raise DestinationExistsError(task.destination)
     if before is not None and _changed(task.source, before):
         raise OSError(errno.EBUSY, "the file was changed while it was compared", task.source)
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))

@@ -24,6 +24,7 @@ __all__ = [
     "Processes",
     "Workers",
     "available_cores",
+    "close_spare_workers",
     "do_files_apart",
     "is_shared",
     "make_workers",

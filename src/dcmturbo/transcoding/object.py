@@ -20,7 +20,7 @@ from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
-__all__ = ["transcode", "transcode_object"]
+__all__ = ["check_option_names", "transcode", "transcode_object"]
 
 _SMALL = 16 << 20  # a file of this size is read at once: one call instead of dozens
 _COPIED_AT_ONCE = 4 << 20
@@ -139,7 +139,7 @@ def transcode_object(
         raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'copy'")
     if offset_table not in OFFSET_TABLES:
         raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
-    _check_options(target, options)
+    check_option_names(target, options)
     if new_uid and not is_lossy(options):
         raise EncodeError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
     settings = Settings(
@@ -176,7 +176,7 @@ def transcode_object(
         raise
 
 
-def _check_options(target: TransferSyntax, options: dict[str, Any]) -> None:
+def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
     """Refuse what the target does not have before anything is opened."""
     names = option_names(target)
     if target.encapsulated:
