@@ -120,7 +120,7 @@ class Coordinator:
         self.rows: list[Row] = []
         self.totals = _Totals()
         self.failures: list[Failure] = []
-        self.warned: list[tuple[str, str]] = [("", warning) for warning in workers.warnings]
+        self.warned: list[tuple[str, str]] = []
         self.stopped: str | None = None
         self.interrupted = False
         self.writable = True
@@ -281,11 +281,14 @@ class Coordinator:
         if self.settings.new_uid:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
         owned = None if done is None else _owned(done, found)
-        task = Task(next(self.numbers), found.path, destination, owned, begun is not None, uid)
+        # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
+        was_begun = begun is not None or not self.workers.streams
+        task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
         self.totals.found_files += 1
         self.totals.found_bytes += found.size
         self.pending[task.number] = (task, found)
         if done is not None and done.status not in DONE and done.error_type == DIED:
+            self.suspected.add(task.number)  # alone, the first time proves it
             self.suspects.append(task)
         else:
             self.ahead.append((task, found))
@@ -361,10 +364,11 @@ class Coordinator:
     # ---- what became of it ------------------------------------------------------------------------
 
     def _close_chunk(self, chunk: _Chunk, end: Ended) -> None:
-        left = [task for task in chunk.tasks if task.number in self.pending and task.number not in self.suspected]
+        later = {task.number for task in self.suspects}
+        left = [task for task in chunk.tasks if task.number in self.pending and task.number not in later]
         if end.lost:
             if left and self.stopped is None:
-                self._submit(_Chunk(left, chunk.alone))
+                self._submit(_Chunk([self._begun_task(task) for task in left], chunk.alone))
             return
         if end.error is None or not left:
             return
@@ -379,11 +383,17 @@ class Coordinator:
         for task in left:
             self._record(Outcome(task.number, "failed", 0.0, error=error, error_type=type(end.error).__name__))
 
+    def _begun_task(self, task: Task) -> Task:
+        """Return a task as it is to be done again: its output may be there, and nobody has said so."""
+        task = task._replace(was_begun=True)
+        self.pending[task.number] = (task, self.pending[task.number][1])
+        return task
+
     def _has_died(self, task: Task, outcome: Outcome) -> Outcome | None:
         """Return the outcome of a file in hand when its process died; None if it is to be tried again, alone."""
         if task.number not in self.suspected:
             self.suspected.add(task.number)
-            self.suspects.append(task)
+            self.suspects.append(self._begun_task(task))
             return None
         message, kind = outcome.error or "", outcome.error_type or DIED
         if self.settings.on_failure == "skip":
@@ -485,6 +495,7 @@ class Coordinator:
 
     def _result(self, seconds: float) -> ArchiveResult:
         totals = self.totals
+        self.warned[:0] = [("", warning) for warning in self.workers.warnings]
         return ArchiveResult(
             counts=totals.counts,
             frames=totals.frames,

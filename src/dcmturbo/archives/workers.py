@@ -216,7 +216,7 @@ class Processes(Workers):
 
     streams = True
     name = "processes"
-    _MOST_NURSERIES = 16
+    _MOST_NURSERIES = 4
 
     def __init__(self, jobs: int, threads: int, *, idle: float | None = None) -> None:
         self.count = jobs * threads
@@ -227,14 +227,28 @@ class Processes(Workers):
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._nurseries = 1
+        self._fallback: LocalThreads | None = None
+        self._has_begun = False
         self._nursery = Nursery(threads, idle=idle)
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
         """Have a group of files done by the process that has the fewest."""
         group = _Group(number, [task.number for task in tasks], put)
-        with self._lock:
-            worker = self._worker()
-            worker.groups[number] = group
+        if self._fallback is None:
+            try:
+                with self._lock:
+                    worker = self._worker()
+                    worker.groups[number] = group
+                    self._has_begun = True
+            except OSError as error:
+                if self._has_begun:
+                    raise
+                # No interpreter can be started here: this process does the work, as well as it can.
+                self.warnings.append(f"the work is done in one process, for no other can be started: {error}")
+                self._fallback = LocalThreads(self.count)
+        if self._fallback is not None:
+            self._fallback.hand_out(number, tasks, settings, threads, put)
+            return
         # What cannot be sent has been lost with its worker: the thread that listens to it says so.
         with contextlib.suppress(OSError):
             send(worker.connection, (number, list(tasks), settings, threads))
@@ -300,6 +314,8 @@ class Processes(Workers):
 
     def halt(self) -> None:
         """Begin nothing more."""
+        if self._fallback is not None:
+            self._fallback.halt()
         with self._lock:
             workers = list(self._workers)
         for worker in workers:
@@ -308,6 +324,8 @@ class Processes(Workers):
 
     def close(self, *, wait: bool = True) -> None:
         """End the processes; what they have in hand is done before, if `wait`."""
+        if self._fallback is not None:
+            self._fallback.close(wait=wait)
         if wait:
             self.halt()
             with self._changed:
@@ -362,7 +380,7 @@ def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) 
                 if what.error is not None:
                     raise what.error
             known = {outcome.number for outcome in outcomes}
-            left = [task for task in left if task.number not in known]
+            left = [task._replace(was_begun=True) for task in left if task.number not in known]
             if any(outcome.hopeless is not None for outcome in outcomes):
                 break
     except BaseException:
