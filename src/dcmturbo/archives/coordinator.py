@@ -343,7 +343,7 @@ class Coordinator:
         if not self.workers.streams:
             return self.workers.threads
         if self.exhausted and len(self.pending) < self.workers.count:
-            return min(self.workers.threads, max(1, self.workers.count // max(len(self.pending), 1)))
+            return max(1, self.workers.count // max(len(self.pending), 1))
         return 1
 
     def _submit(self, chunk: _Chunk) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pickle
+import queue
 import select
 import signal
 import socket
@@ -19,11 +20,11 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing import spawn
 from typing import Any, BinaryIO, NoReturn
 
-from dcmturbo.archives.work import Outcome, Settings, Task, describe, do_files
+from dcmturbo.archives.work import Outcome, describe, do_files
 from dcmturbo.configuration import Limits, config
 
 __all__ = ["Nursery", "forks_here", "receive", "send", "serve"]
@@ -103,8 +104,6 @@ class Nursery:
 
     Parameters
     ----------
-    threads : int
-        Of each worker.
     idle : float, optional
         Seconds after which a worker that has nothing to do leaves.
 
@@ -114,7 +113,7 @@ class Nursery:
         If there can be no such process.
     """
 
-    def __init__(self, threads: int, *, idle: float | None = None) -> None:
+    def __init__(self, *, idle: float | None = None) -> None:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +132,7 @@ class Nursery:
             raise
         finally:
             theirs.close()
-        send(self._socket, {"threads": threads, "idle": idle, **_state_of_this_process()})
+        send(self._socket, {"idle": idle, **_state_of_this_process()})
 
     def fork(self) -> tuple[int, socket.socket]:
         """Return a new worker's process, and the connection to it.
@@ -198,8 +197,6 @@ def _fork() -> int:
 
 
 def _start(descriptor: int) -> subprocess.Popen[bytes]:
-    from multiprocessing import spawn
-
     executable = os.fsdecode(spawn.get_executable() or sys.executable)
     # numpy's threads would only be in the way of forking.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
@@ -279,7 +276,7 @@ def _serve(control: socket.socket) -> None:
                 ours.close()
                 stream.close()
                 control.close()
-                _work(theirs, start["threads"], idle)
+                _work(theirs, idle)
             theirs.close()
             children.add(child)
             socket.send_fds(control, [_FORKED.pack(child)], [ours.fileno()])
@@ -303,47 +300,44 @@ def _wait_for(process: int) -> int:
 # ---- a worker ---------------------------------------------------------------------------------------
 
 
-def _work(connection: socket.socket, threads: int, idle: float | None) -> NoReturn:
-    """Do groups of files, as many at once as there are threads, until the run is gone; the process ends here."""
+def _work(connection: socket.socket, idle: float | None) -> NoReturn:
+    """Do groups of files, one after the other, until the run is gone; the process ends here.
+
+    On the main thread, so that a signal that a codec sends to its own process arrives before anything else is done.
+    """
     code = 1
     try:
-        lock = threading.Lock()
         halt = threading.Event()
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="dcmturbo-files")
+        messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-        def tell(number: int, what: Outcome | str | None) -> None:
-            try:
-                with lock:
-                    send(connection, (number, what))
-            except OSError:
-                os._exit(0)  # nobody is left who wants to know
+        def listen() -> None:
+            stream: Any = connection.makefile("rb")
+            while True:
+                try:
+                    message = receive(stream)
+                except EOFError:
+                    os._exit(0)  # whatever is in hand: nobody is left who wants it
+                if message is None:
+                    halt.set()
+                else:
+                    messages.put(message)
 
-        def do(number: int, tasks: Sequence[Task], settings: Settings, within: int) -> None:
-            error = None
-            try:
-                do_files(tasks, settings, within, lambda outcome: tell(number, outcome), halt.is_set)
-            except BaseException as problem:
-                error = describe(problem)
-            tell(number, error)
-
-        stream: Any = connection.makefile("rb", buffering=0)
-        busy: set[Any] = set()
+        threading.Thread(target=listen, daemon=True, name="dcmturbo-listen").start()
         while True:
-            if idle is not None and not select.select([connection], [], [], idle)[0]:
-                if busy:
-                    continue
+            try:
+                number, tasks, settings, threads = messages.get(timeout=idle)
+            except queue.Empty:
                 code = 0
                 break
             try:
-                message = receive(stream)
-            except EOFError:
-                code = 0
-                break
-            if message is None:
-                halt.set()
-                continue
-            future = pool.submit(do, *message)
-            busy.add(future)
-            future.add_done_callback(busy.discard)
+                do_files(tasks, settings, threads, partial(_tell, connection, number), halt.is_set)
+            except BaseException as problem:
+                _tell(connection, number, describe(problem))
+            else:
+                _tell(connection, number, None)
     finally:
-        os._exit(code)  # whatever its threads are at
+        os._exit(code)
+
+
+def _tell(connection: socket.socket, number: int, what: Outcome | str | None) -> None:
+    send(connection, (number, what))

@@ -208,10 +208,11 @@ class _Worker:
 
 
 class Processes(Workers):
-    """Processes of this machine, each with some threads.
+    """Processes of this machine: as many as `jobs` and `threads` make together, each of which does one file at a time.
 
-    One that dies is replaced. Of the files that it had in hand, each outcome is ``died``; whoever reads it tries them
-    again, one at a time, to find which one it was. Groups that it had not begun are lost, and handed out again.
+    Where fewer files than processes are left, each gets the threads of several. A process that dies is replaced. The
+    outcome of the file that it had in hand is ``died``; whoever reads it tries that file again, alone. What it had
+    not begun is lost, and handed out again.
     """
 
     streams = True
@@ -229,7 +230,16 @@ class Processes(Workers):
         self._nurseries = 1
         self._fallback: LocalThreads | None = None
         self._has_begun = False
-        self._nursery = Nursery(threads, idle=idle)
+        self._nursery: Nursery | None = None
+        try:
+            self._nursery = Nursery(idle=idle)
+        except OSError as error:
+            self._do_it_here(error)
+
+    def _do_it_here(self, error: OSError) -> None:
+        """Let this process do the work, as well as it can, where no other can be started."""
+        self.warnings.append(f"the work is done in one process, for no other can be started: {error}")
+        self._fallback = LocalThreads(self.count)
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
         """Have a group of files done by the process that has the fewest."""
@@ -243,9 +253,7 @@ class Processes(Workers):
             except OSError as error:
                 if self._has_begun:
                     raise
-                # No interpreter can be started here: this process does the work, as well as it can.
-                self.warnings.append(f"the work is done in one process, for no other can be started: {error}")
-                self._fallback = LocalThreads(self.count)
+                self._do_it_here(error)
         if self._fallback is not None:
             self._fallback.hand_out(number, tasks, settings, threads, put)
             return
@@ -256,8 +264,9 @@ class Processes(Workers):
     def _worker(self) -> _Worker:
         """Return the worker with the fewest groups; a new one while there are fewer than wanted."""
         idlest = min(self._workers, key=lambda worker: len(worker.groups), default=None)
-        if idlest is not None and (not idlest.groups or len(self._workers) >= self.jobs):
+        if idlest is not None and (not idlest.groups or len(self._workers) >= self.count):
             return idlest
+        assert self._nursery is not None
         try:
             process, connection = self._nursery.fork()
         except OSError:
@@ -265,7 +274,7 @@ class Processes(Workers):
                 raise
             self._nurseries += 1
             self._nursery.close()
-            self._nursery = Nursery(self.threads, idle=self._idle)
+            self._nursery = Nursery(idle=self._idle)
             process, connection = self._nursery.fork()
         worker = _Worker(process, connection)
         self._workers.append(worker)
@@ -286,7 +295,7 @@ class Processes(Workers):
                     group.left.remove(what.number)
                 group.put(what)
                 if what.hopeless is not None:
-                    self.halt()
+                    self.halt()  # all: they would only fail too
                 continue
             with self._changed:
                 del worker.groups[number]
@@ -299,10 +308,9 @@ class Processes(Workers):
             worker.is_dead = True
             self._workers.remove(worker)
             groups = list(worker.groups.values())
-        died, how = self._nursery.wait(worker.process) if groups else (False, "")
+        died, how = self._nursery.wait(worker.process) if groups and self._nursery is not None else (False, "")
         worker.connection.close()
-        # Groups are done in their order, as many at once as there are threads.
-        for group in groups[: self.threads] if died else ():
+        for group in groups[:1] if died else ():  # which are done in their order
             if group.left:
                 error = f"the process that decoded it died ({how})"
                 group.put(Outcome(group.left[0], "died", 0.0, error=error, error_type="WorkerDied"))
@@ -335,7 +343,8 @@ class Processes(Workers):
         for worker in workers:
             with contextlib.suppress(OSError):
                 worker.connection.shutdown(socket.SHUT_RDWR)
-        self._nursery.close()
+        if self._nursery is not None:
+            self._nursery.close()
 
 
 # ---- apart, within another executor's process -------------------------------------------------------
@@ -365,8 +374,8 @@ def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) 
     said: queue.SimpleQueue[Outcome | Ended] = queue.SimpleQueue()
     try:
         while left:
-            # One file a group: as many are done at once as there are threads.
-            groups = [left] if threads == 1 or len(left) == 1 else [[task] for task in left]
+            # Of one file, the frames are done at once; of several, the files.
+            groups = [left] if threads == 1 else [[task] for task in left]
             within = threads if len(left) == 1 else 1
             for number, group in enumerate(groups):
                 workers.hand_out(number, group, settings, within, said.put)
