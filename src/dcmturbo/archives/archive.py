@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dcmturbo.archives.coordinator import Coordinator, leave_out
+from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.estimate import estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
-from dcmturbo.archives.places import lie_within_each_other
+from dcmturbo.archives.places import lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
 from dcmturbo.archives.work import Settings
 from dcmturbo.archives.workers import available_cores, make_workers
@@ -152,6 +153,8 @@ def transcode_archive(
         jobs = available_cores() if small else None
     if dry_run:
         return _dry_run(paths, target, settings, filters, jobs, threads)
+    if not in_place and not is_url(target):
+        make_root(target, paths)
     place: str | None = None
     if manifest is None:
         place = default_manifest(target)

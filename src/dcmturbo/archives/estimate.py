@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -87,14 +88,14 @@ def estimate_archive(
             sample.append(file)
         elif (place := draw.randrange(files)) < _SAMPLE_FILES:
             sample[place] = file
-    settings = replace(settings, in_place=False, fsync=False)
+    settings = replace(settings, in_place=False, fsync=False, copies=False)
     pairs: list[tuple[int, int]] = []
     failed = []
     seconds = 0.0
     with tempfile.TemporaryDirectory(prefix="dcmturbo-") as folder:
         place_of_output = os.path.join(folder, "output")
         for file in sample:
-            if pairs and sum(before for before, _ in pairs) + file.size > _SAMPLE_BYTES:
+            if sum(before for before, _ in pairs) + file.size > _SAMPLE_BYTES:
                 continue
             task = Task(0, file.path, place_of_output)
             outcome = do_one(task, settings, 1)
@@ -103,7 +104,8 @@ def estimate_archive(
                 failed.append((task, outcome))
                 continue
             pairs.append((file.size, outcome.bytes_after))
-            os.unlink(place_of_output)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place_of_output)
     before, after = (sum(column) for column in zip(*pairs, strict=True)) if pairs else (0, 0)
     ratio = after / before if before else 1.0
     return (

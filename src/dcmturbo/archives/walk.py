@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
@@ -10,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 __all__ = [
     "Filters",
@@ -20,6 +21,7 @@ __all__ = [
     "has_magic",
     "is_url",
     "join_destination",
+    "open_regular",
     "source_folder",
     "takes_subfolders",
 ]
@@ -352,10 +354,34 @@ def _without_case(root: str, components: Sequence[str]) -> str | None:
     return inside
 
 
+def open_regular(path: str) -> IO[bytes]:
+    """Return a regular file opened for reading, without ever waiting.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a pipe, a socket or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    try:
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
+            raise OSError(errno.EINVAL, "it is no regular file but a " + _kind_of(kind), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFDIR: "folder"}
+    return kinds.get(stat.S_IFMT(mode), "device")
+
+
 def is_file_set(path: str) -> bool:
     """Whether a file is a DICOMDIR: its SOP class says so (PS3.10, 8.6)."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return is_directory_object(file.read(1024))
     except OSError:
         return False

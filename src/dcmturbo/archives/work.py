@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dcmturbo.archives.places import copy_file, remove, sync_folder, temporary_name
+from dcmturbo.archives.places import (
+    Place,
+    PlaceOfSource,
+    copy_file,
+    copy_within_store,
+    make_folder,
+    open_binary,
+    size_of,
+)
 from dcmturbo.archives.walk import is_directory_object, is_url
 from dcmturbo.errors import NoPixelData, NotDicom
 from dcmturbo.transcoding.object import transcode
+from dcmturbo.transcoding.output import Destination
+from dcmturbo.transcoding.permissions import state_of
 
 __all__ = ["Outcome", "Settings", "Task", "do_files", "do_one"]
 
@@ -40,6 +48,9 @@ class Settings:
     mask_unused_bits: bool = False
     fsync: bool = False
     in_place: bool = False
+    root: str = ""  # the destination of the run
+    token: str | None = None  # of the run: it is in the names of temporary files
+    copies: bool = True  # False only looks at what would be copied as it is
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -122,8 +133,6 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     """Do one file; whatever goes wrong is its outcome."""
     begin = time.perf_counter()
     try:
-        if not settings.in_place and not is_url(task.destination):
-            os.makedirs(os.path.dirname(task.destination), exist_ok=True)
         outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
     except Exception as error:
         # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
@@ -131,7 +140,7 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 
-def _transcode(source: str, destination: str, settings: Settings, threads: int) -> Any:
+def _transcode(source: str, destination: Any, settings: Settings, threads: int) -> Any:
     return transcode(
         source,
         destination,
@@ -147,17 +156,39 @@ def _transcode(source: str, destination: str, settings: Settings, threads: int) 
 
 
 def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
-    before = None if is_url(task.source) else os.stat(task.source)
-    try:
-        result = _transcode(task.source, task.destination, settings, threads)
-    except (NotDicom, NoPixelData) as error:
-        size = copy_file(task.source, task.destination, fsync=settings.fsync)
-        if before is not None and _changed(task.source, before):
-            remove(task.destination)
-            raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source) from None
-        why, warnings = _why_copied(task.source, error)
-        return Outcome(task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, warnings=warnings)
-    return _outcome(task.number, result)
+    _refuse_special(task.source)
+    if not is_url(task.destination):
+        make_folder(os.path.dirname(task.destination), None if is_url(task.source) else os.path.dirname(task.source))
+    with Place(task.source, task.destination, root=settings.root, token=settings.token, replace=True) as place:
+        try:
+            outcome = _outcome(task.number, _transcode(task.source, place, settings, threads))
+        except (NotDicom, NoPixelData) as error:
+            why, warnings = _why_copied(task.source, error)
+            size = _copy(task, place, settings)
+            return Outcome(
+                task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, warnings=warnings
+            )  # fmt: skip
+        place.commit(fsync=settings.fsync)
+        return outcome
+
+
+def _copy(task: Task, place: Destination, settings: Settings) -> int:
+    if not settings.copies:
+        return size_of(task.source) or 0
+    size = copy_within_store(task.source, task.destination)
+    if size is None:
+        before = None if is_url(task.source) else state_of(os.stat(task.source))
+        size = copy_file(task.source, place)
+        if before is not None and state_of(os.stat(task.source)) != before:
+            raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source)
+        place.commit(fsync=settings.fsync)
+    return size
+
+
+def _refuse_special(source: str) -> None:
+    """Refuse what reading might wait for without an end: a pipe that took the place of a file, for instance."""
+    if not is_url(source):
+        open_binary(source).close()
 
 
 def _outcome(number: int, result: Any) -> Outcome:
@@ -183,11 +214,11 @@ def _outcome(number: int, result: Any) -> Outcome:
 def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
     """Replace a file by what it becomes, once that is verified and on disk."""
     path = task.source
-    beside = temporary_name(path)
+    _refuse_special(path)
     before = os.stat(path)
-    try:
+    with PlaceOfSource(path, token=settings.token) as place:
         try:
-            result = _transcode(path, beside, settings, threads)
+            result = _transcode(path, place, settings, threads)
         except (NotDicom, NoPixelData) as error:
             why, warnings = _why_copied(path, error)
             return Outcome(
@@ -198,27 +229,11 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         if result.status == "copied":  # in the wanted form already: nothing is better than what is there
             identity = (before.st_size, before.st_mtime_ns)
             return outcome._replace(status="unchanged", bytes_after=before.st_size, identity=identity)
-        shutil.copymode(path, beside)
-        with contextlib.suppress(OSError):
-            os.chown(beside, before.st_uid, before.st_gid)
-        if _changed(path, before):
-            raise OSError(errno.EBUSY, "the file was changed while it was transcoded: it is left as it is")
-        os.replace(beside, path)
-        sync_folder(os.path.dirname(path))
-        after = os.stat(path)
-        return outcome._replace(identity=(after.st_size, after.st_mtime_ns))
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-
-
-def _changed(path: str, before: os.stat_result) -> bool:
-    """Whether somebody has written to a file, or taken it away."""
-    try:
-        now = os.stat(path)
-    except FileNotFoundError:
-        return True
-    return (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
+        place.commit(fsync=True)
+        after = place.written or before
+        return outcome._replace(
+            identity=(after.st_size, after.st_mtime_ns), warnings=(*outcome.warnings, *place.warnings)
+        )
 
 
 def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:

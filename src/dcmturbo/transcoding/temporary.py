@@ -38,6 +38,8 @@ class Temporary:
         Where the file is to go.
     mode : int
         Permissions, of which the umask takes away; nobody ever has more.
+    group : int, optional
+        Whose the group's permissions are: where the file gets another group, it may no more than others.
     token : str, optional
         Of the run.
 
@@ -49,7 +51,7 @@ class Temporary:
         The path that it has for now.
     """
 
-    def __init__(self, path: str, *, mode: int = 0o666, token: str | None = None) -> None:
+    def __init__(self, path: str, *, mode: int = 0o666, group: int | None = None, token: str | None = None) -> None:
         self.path = path
         self.name: str | None = None
         self.descriptor = -1
@@ -59,10 +61,14 @@ class Temporary:
             name = os.path.join(folder, f".dcmturbo-{token}-{secrets.token_hex(8)}.part")
             with contextlib.suppress(FileExistsError):
                 self.descriptor = os.open(name, os.O_RDWR | _NEVER_THROUGH_LINKS, mode & 0o777)
-                # Before it was locked, somebody who tidies up may have taken it for a file that was left behind.
-                if lock_without_waiting(self.descriptor) is False or not os.fstat(self.descriptor).st_nlink:
-                    os.close(self.descriptor)
-                    self.descriptor = -1
+                found = os.fstat(self.descriptor) if lock_without_waiting(self.descriptor) is not False else None
+                others = mode & 0o007
+                if found is None or not found.st_nlink:
+                    # Before it was locked, somebody who tidies up took it for a file that was left behind.
+                    self._forget(name)
+                elif group not in (None, found.st_gid) and mode & 0o070 & ~(others << 3):
+                    mode &= 0o707 | others << 3
+                    self._forget(name)  # and anew: somebody of its group may have opened it
         self.name = name
 
     def publish(self, *, replace: bool) -> None:
@@ -86,15 +92,18 @@ class Temporary:
             _rename_exclusively(self.name, self.path)
         self.name = None
 
-    def close(self) -> None:
-        """Close the file, and remove it unless it has got its path."""
-        name, self.name = self.name, None
+    def _forget(self, name: str | None) -> None:
         if name is not None:
             with contextlib.suppress(OSError):
                 os.unlink(name)
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+    def close(self) -> None:
+        """Close the file, and remove it unless it has got its path."""
+        name, self.name = self.name, None
         if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+            self._forget(name)
 
     def __enter__(self) -> Temporary:
         return self
