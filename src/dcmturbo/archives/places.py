@@ -73,8 +73,12 @@ def make_folder(folder: str, like: str | None) -> None:
             break
         folder, like = above, None if like is None else os.path.dirname(like)
     for path, original in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # of another worker; of a file, writing into it will tell
+        with contextlib.suppress(
+            FileExistsError, NotADirectoryError
+        ):  # of another worker; of a file, writing into it will tell
             os.mkdir(path, _folder_mode([] if original is None else [original]))
+    if missing and not os.path.isdir(missing[0][0]):
+        raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is to be there", missing[0][0])
 
 
 def make_root(folder: str, sources: Sequence[str]) -> None:
@@ -243,4 +247,10 @@ def open_binary(path: str) -> Any:
     if not is_url(path):
         return open_regular(path)
     system, inner = file_system(path)
-    return system.open(inner, "rb")
+    file = system.open(inner, "rb")
+    if file is None:
+        raise OSError(errno.EINVAL, "it is no regular file", path)  # of a tar archive
+    # A member of an archive can be read only as long as its file system is there, which nothing else holds.
+    with contextlib.suppress(AttributeError):
+        file.keeps = system
+    return file

@@ -254,9 +254,7 @@ class Destination:
         try:
             now = os.lstat(self.path)
         except FileNotFoundError:
-            raise FileNotFoundError(
-                errno.ENOENT, "the file was removed meanwhile", self.path
-            ) from None
+            raise FileNotFoundError(errno.ENOENT, "the file was removed meanwhile", self.path) from None
         if state_of(now) != state_of(before):
             raise OSError(errno.EBUSY, "the file was changed meanwhile: it is left as it is", self.path)
 
