@@ -345,7 +345,7 @@ class _Walk:
             for found, information in _objects_below(system, path, self._tell_unread(url)):
                 yield from self._remote(base, behind, _below(system, root, found), information, prefix)
         except Exception as error:  # stores have exceptions of their own: of a bucket's name, for instance
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            why = " ".join(str(error).split()) or type(error).__name__
             self.tell("failed", url, f"the folder cannot be read: {why}")
 
     def _tell_unread(self, url: str) -> Callable[[Exception], None]:
