@@ -1,6 +1,7 @@
 """The manifest of an archive: an SQLite file that says of each file what became of it.
 
-One process writes it. What is in it has happened: a row is written after its file got its name.
+One process writes it. A row in ``file`` says what has happened: it is written after its file got its name. A row in
+``hand`` says what may have happened: it is written before the file is begun, and goes when ``file`` has the outcome.
 """
 
 from __future__ import annotations
@@ -19,15 +20,27 @@ from typing import Any, NamedTuple
 
 from dcmturbo.archives.walk import is_url
 
-__all__ = ["DONE", "NAME", "Done", "Manifest", "ManifestError", "Row", "Run", "default_manifest", "is_manifest_file"]
+__all__ = [
+    "DONE",
+    "NAME",
+    "Done",
+    "InHand",
+    "Manifest",
+    "ManifestError",
+    "Row",
+    "Run",
+    "default_manifest",
+    "is_manifest_file",
+]
 
 NAME = ".dcmturbo-transcode.sqlite"
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-lock")
 _APPLICATION_ID = 0x64637475  # "dctu"
-_VERSION = 1
+_VERSION = 2
+_FIRST_VERSION = 1  # without what is in `_ADDED`; a run that writes such a manifest adds it
 _SECONDS_BUSY = 10.0
 
-# The statuses of files that need nothing more; "failed" is the other one.
+# The statuses of files that need nothing more; the others are "failed" and "left_out" (failed, and not wanted then).
 DONE = ("transcoded", "copied", "unchanged")
 
 _SCHEMA = """
@@ -68,9 +81,14 @@ CREATE TABLE file (
     error TEXT,
     error_type TEXT,
     warnings TEXT,
+    output TEXT,
+    original TEXT,
     run INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+_ADDED = {"output": "TEXT", "original": "TEXT"}
+_HAND = "CREATE TABLE hand (destination PRIMARY KEY, uid TEXT) WITHOUT ROWID;"
 
 
 class ManifestError(ValueError):
@@ -87,7 +105,7 @@ class Row(NamedTuple):
     source_syntax: str | None
     target: str
     options: str
-    status: str  # "transcoded", "copied", "unchanged" or "failed"
+    status: str  # "transcoded", "copied", "unchanged", "failed" or "left_out"
     frames: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
@@ -102,6 +120,8 @@ class Row(NamedTuple):
     error: str | None = None
     error_type: str | None = None
     warnings: str | None = None  # lines
+    output: str | None = None  # what was written, as `dcmturbo.archives.ownership.identity_of` tells it
+    original: str | None = None  # the source's, likewise; with size and time alone it could be another file
     run: int = 0
 
 
@@ -116,6 +136,16 @@ class Done(NamedTuple):
     status: str
     bytes_after: int
     verified: bool
+    error_type: str | None
+    output: str | None
+    original: str | None
+
+
+class InHand(NamedTuple):
+    """A file that a run had begun, perhaps, when it was killed."""
+
+    destination: str
+    uid: str | None  # the SOP Instance UID that its output was to get
 
 
 @dataclass(frozen=True)
@@ -213,10 +243,11 @@ class Manifest:
         self.path = path
         self._lock: int | None = None
         self._run = 0
+        self._version = _VERSION
         self.is_new = True
         if path is None:
             self._connection = sqlite3.connect(":memory:", isolation_level=None)
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(_SCHEMA + _HAND)
             return
         if write:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -238,8 +269,9 @@ class Manifest:
             self.is_new = tables == 0 and application == 0
             if not self.is_new and application != _APPLICATION_ID:
                 raise ManifestError(f"{self.path} is an SQLite file of something else, not a manifest")
-            if not self.is_new and version != _VERSION:
+            if not self.is_new and not _FIRST_VERSION <= version <= _VERSION:
                 raise ManifestError(f"{self.path} is a manifest of version {version}; this one writes {_VERSION}")
+            self._version = _VERSION if self.is_new else version
             if not write:
                 if self.is_new:
                     raise ManifestError(f"{self.path} is empty: no run has begun")
@@ -249,8 +281,13 @@ class Manifest:
             self._connection.execute("PRAGMA synchronous=NORMAL")
             if self.is_new:
                 self._connection.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION}; COMMIT;"
+                    f"BEGIN; {_SCHEMA} {_HAND} PRAGMA application_id={_APPLICATION_ID}; "
+                    f"PRAGMA user_version={_VERSION}; COMMIT;"
                 )
+            elif version < _VERSION:
+                columns = "".join(f"ALTER TABLE file ADD COLUMN {name} {kind}; " for name, kind in _ADDED.items())
+                self._connection.executescript(f"BEGIN; {columns} {_HAND} PRAGMA user_version={_VERSION}; COMMIT;")
+                self._version = _VERSION
         except sqlite3.DatabaseError as error:
             self._connection.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -314,11 +351,37 @@ class Manifest:
         """Return what is known of a file, None if nothing is."""
         with self._named():
             row = self._connection.execute(
-                "SELECT path, size, mtime, target, options, status, bytes_after, verified FROM file "
-                "WHERE destination = ?",
+                f"SELECT {self._columns(Done._fields)} FROM file WHERE destination = ?",
                 (_stored(destination),),
             ).fetchone()
-        return None if row is None else Done._make((_loaded(row[0]), *row[1:7], bool(row[7])))
+        if row is None:
+            return None
+        done = Done._make(row)
+        return done._replace(path=_loaded(done.path), verified=bool(done.verified))
+
+    def _columns(self, names: Sequence[str]) -> str:
+        """Return columns for a SELECT; a manifest of the first version that is only read does not have all."""
+        if self._version == _VERSION:
+            return ", ".join(names)
+        return ", ".join(f"NULL AS {name}" if name in _ADDED else name for name in names)
+
+    def hand_out(self, files: Sequence[InHand]) -> None:
+        """Note that files are about to be begun: what is found in their places afterwards may be ours.
+
+        Raises
+        ------
+        OSError
+            If that cannot be written.
+        """
+        self._change(
+            "INSERT OR REPLACE INTO hand VALUES (?, ?)", [(_stored(file.destination), file.uid) for file in files]
+        )
+
+    def take_in_hand(self) -> dict[str, InHand]:
+        """Return what the runs before this one had begun, perhaps, when they were killed."""
+        with self._named():
+            rows = self._connection.execute("SELECT destination, uid FROM hand").fetchall()
+        return {(name := _loaded(destination)): InHand(name, uid) for destination, uid in rows}
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows, all or none.
@@ -329,11 +392,20 @@ class Manifest:
             If they cannot be written: the disk is full, for instance.
         """
         values = [(_stored(row[0]), _stored(row[1]), *row[2:-1], self._run) for row in rows]
+        columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
+        self._change(
+            f"INSERT OR REPLACE INTO file ({columns}) VALUES ({places})",
+            values,
+            "DELETE FROM hand WHERE destination = ?",
+            [value[:1] for value in values],
+        )
+
+    def _change(self, *statements_and_rows: Any) -> None:
+        """Run statements over rows, all or none."""
         try:
             self._connection.execute("BEGIN")
-            self._connection.executemany(
-                f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * len(Row._fields))})", values
-            )
+            for statement, rows in zip(statements_and_rows[::2], statements_and_rows[1::2], strict=True):
+                self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
@@ -344,7 +416,7 @@ class Manifest:
 
     def rows(self, where: str = "1", parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """Iterate over the files, in the order of their destinations."""
-        statement = f"SELECT {', '.join(Row._fields)} FROM file WHERE {where} ORDER BY destination"
+        statement = f"SELECT {self._columns(Row._fields)} FROM file WHERE {where} ORDER BY destination"
         with self._named():
             for row in self._connection.execute(statement, parameters):
                 values = Row(*row)

@@ -15,15 +15,16 @@ from dcmturbo.sources import import_fsspec
 from dcmturbo.transcoding.output import Destination
 
 __all__ = [
+    "NameTakenError",
     "Place",
     "PlaceOfSource",
     "copy_file",
-    "copy_within_store",
     "file_system",
     "lie_within_each_other",
     "make_folder",
     "make_root",
     "open_binary",
+    "refuse_other_spelling",
     "size_of",
 ]
 
@@ -73,9 +74,7 @@ def make_folder(folder: str, like: str | None) -> None:
             break
         folder, like = above, None if like is None else os.path.dirname(like)
     for path, original in reversed(missing):
-        with contextlib.suppress(
-            FileExistsError, NotADirectoryError
-        ):  # of another worker; of a file, writing into it will tell
+        with contextlib.suppress(FileExistsError, NotADirectoryError):  # another worker's; or files, as is told below
             os.mkdir(path, _folder_mode([] if original is None else [original]))
     if missing and not os.path.isdir(missing[0][0]):
         raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is to be there", missing[0][0])
@@ -127,14 +126,32 @@ class Place(Destination):
             super().__init__(destination, overwrite=replace, source=source, token=token, files_only=True)
         except FileExistsError as error:
             raise _taken(destination, error) from None
-        if self._replaced is not None and not is_url(destination):
-            other = _LISTINGS.other_spelling(root, destination)
-            if other is not None:
+        self._stored = False
+        if self._replaced is not None:
+            try:
+                refuse_other_spelling(root, destination)
+            except NameTakenError:
                 self.close()
-                raise _taken_by(other, destination)
+                raise
+
+    def copy_within_store(self, source: str) -> int | None:
+        """Copy an object to another of the same store, which does it by itself; None where they are not of one store.
+
+        It has its name at once.
+        """
+        if self._url_file is None or not is_url(source):
+            return None
+        system, inner = file_system(source)
+        if system != self._url_file.fs:
+            return None
+        system.cp_file(inner, self._url_file.path)
+        self._stored = True
+        return int(system.info(inner)["size"])
 
     def commit(self, *, fsync: bool) -> None:
         """Give the output its name."""
+        if self._stored:
+            return
         try:
             super().commit(fsync=fsync)
         except FileExistsError as error:
@@ -151,6 +168,25 @@ class PlaceOfSource(Destination):
         super().__init__(path, overwrite=True, source=path, token=token, files_only=True)
 
 
+class NameTakenError(FileExistsError):
+    """The file system takes the name of an output for that of another one, which is there."""
+
+
+def refuse_other_spelling(root: str, destination: str) -> None:
+    """Raise NameTakenError if what is at a destination has another name, which the file system takes for the same.
+
+    Parameters
+    ----------
+    root : str
+        The folder below which names count.
+    destination : str
+        Where something is.
+    """
+    other = None if is_url(destination) else _LISTINGS.other_spelling(root, destination)
+    if other is not None:
+        raise _taken_by(other, destination)
+
+
 def _taken(destination: str, error: FileExistsError) -> FileExistsError:
     if is_url(destination):
         return error
@@ -158,8 +194,8 @@ def _taken(destination: str, error: FileExistsError) -> FileExistsError:
     return error if other is None else _taken_by(other, destination)
 
 
-def _taken_by(other: str, destination: str) -> FileExistsError:
-    return FileExistsError(
+def _taken_by(other: str, destination: str) -> NameTakenError:
+    return NameTakenError(
         errno.EEXIST, f"this file system takes it for {other}, which is another file's output and is kept", destination
     )
 
@@ -213,7 +249,7 @@ class _Listings:
 _LISTINGS = _Listings()
 
 
-def copy_file(source: str, place: Destination) -> int:
+def copy_file(source: str, place: Place) -> int:
     """Copy a source, unchanged, into a place, which is still to be committed.
 
     Returns
@@ -226,20 +262,14 @@ def copy_file(source: str, place: Destination) -> int:
     OSError
         If it cannot be read or written.
     """
+    size = place.copy_within_store(source)
+    if size is not None:
+        return size
+    os.ftruncate(place.descriptor, 0)  # of what may have been written before it failed
+    os.lseek(place.descriptor, 0, os.SEEK_SET)
     with open_binary(source) as file, open(place.descriptor, "wb", closefd=False) as copy:
         shutil.copyfileobj(file, copy, _COPIED_AT_ONCE)
     return os.fstat(place.descriptor).st_size
-
-
-def copy_within_store(source: str, destination: str) -> int | None:
-    """Copy an object to another of the same store, which does it by itself; None where they are not of one store."""
-    if not is_url(source) or not is_url(destination):
-        return None
-    (system, inner), (other, path) = file_system(source), file_system(destination)
-    if system != other:
-        return None
-    system.cp_file(inner, path)
-    return int(system.info(inner)["size"])
 
 
 def open_binary(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Destinations that take several names for one (SMB, NTFS, exFAT, macOS): nothing is lost, and who collides is named."""
+"""Destinations that take several names for one (SMB, NTFS, exFAT, macOS): nothing is lost, and collisions are named."""
 
 import os
 import shutil
