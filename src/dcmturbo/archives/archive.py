@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dcmturbo.archives.coordinator import Coordinator, leave_out
+from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.estimate import TakenPlaces, estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
-from dcmturbo.archives.places import lie_within_each_other
+from dcmturbo.archives.places import lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
 from dcmturbo.archives.work import ON_FAILURE, Settings
@@ -175,6 +176,8 @@ def transcode_archive(
     check_first_image(paths, filters, settings)
     if dry_run:
         return _dry_run(paths, target, settings, filters, jobs, threads, place)
+    if not in_place and not is_url(target):
+        make_root(target, paths)
     # The workers first: a process that is forked must not have the manifest open.
     with make_workers(executor, jobs, threads, apart=is_shared([*paths, target])) as workers, Manifest(place) as opened:
         run = Coordinator(

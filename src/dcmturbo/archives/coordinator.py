@@ -17,19 +17,20 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dcmturbo.archives.manifest import DONE, NAME, Done, InHand, Manifest, Row
+from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
 from dcmturbo.archives.originals import Originals
 from dcmturbo.archives.ownership import identity_of_status
-from dcmturbo.archives.places import is_stale, is_temporary, size_of
+from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
-from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination
+from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
+from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination, source_folder
 from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
 
-__all__ = ["Coordinator", "leave_out"]
+__all__ = ["Coordinator"]
 
 _CHUNK_FILES = 8
 _CHUNK_BYTES = 4 << 20
@@ -41,21 +42,6 @@ _PROGRESS_EVERY = 0.05  # seconds
 _LONGEST_WAIT = 0.5  # seconds
 
 DIED = "WorkerDied"  # the type of the failure of a file that the process that did it died of
-
-
-def leave_out(manifest: Manifest | None) -> Callable[[str, str], bool]:
-    """Return what says of a folder and a name whether that file is ours, not the archive's."""
-
-    def is_ours(folder: str, name: str) -> bool:
-        if not name.startswith("."):
-            return manifest is not None and manifest.is_own(folder, name)
-        return (
-            (manifest is not None and manifest.is_own(folder, name))
-            or name.startswith(NAME)
-            or (is_temporary(name) and is_stale(os.path.join(folder, name)))
-        )
-
-    return is_ours
 
 
 @dataclass
@@ -127,19 +113,37 @@ class Coordinator:
         self.begin = 0.0
         self.told = 0.0
         self.was_empty = manifest.is_new
+        self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
 
     def run(self) -> ArchiveResult:
         """Do what there is to do; KeyboardInterrupt after Ctrl-C, its ``result`` being what was done."""
         self.begin = time.perf_counter()
-        if not is_url(self.target):
-            os.makedirs(self.target, exist_ok=True)
-            if not self.settings.in_place:
-                # What cannot be written at all is told before the first file.
-                with tempfile.TemporaryFile(dir=self.target):
-                    pass
-        ended = self.manifest.begin(
+        record = self._begin_record()
+        try:
+            return self._run()
+        finally:
+            record.close(tidy=self.lost)
+
+    def _begin_record(self) -> RunRecord:
+        """Say whose the temporary files of this run are, and remove those of runs that were killed."""
+        folders: list[str] = []
+        if self.settings.in_place:
+            folders = [source_folder(one) or os.path.dirname(one) for one in self.sources]
+        elif not is_url(self.target):
+            # What cannot be written at all is told before the first file.
+            with tempfile.TemporaryFile(dir=self.target):
+                folders = [self.target]
+        folders = [folder for folder in folders if os.path.isdir(folder)]
+        record = RunRecord(folders)
+        self.warned += [("", warning) for warning in record.warnings]
+        self.settings = replace(self.settings, root=self.target, token=record.token)
+        remove_left_over(folders, but=record.token)
+        return record
+
+    def _run(self) -> ArchiveResult:
+        self.manifest.begin(
             target=self.settings.transfer_syntax,
             options=self.options,
             version=_version(),
@@ -148,8 +152,6 @@ class Coordinator:
             executor=self.workers.name,
         )
         self.begun = self.manifest.take_in_hand()
-        if not ended and not is_url(self.target):
-            _remove_stale(self.target)
         follow = not self.settings.in_place
         self.walk = find_files(
             self.sources,
@@ -364,6 +366,7 @@ class Coordinator:
     # ---- what became of it ------------------------------------------------------------------------
 
     def _close_chunk(self, chunk: _Chunk, end: Ended) -> None:
+        self.lost = self.lost or end.lost or end.error is not None
         later = {task.number for task in self.suspects}
         left = [task for task in chunk.tasks if task.number in self.pending and task.number not in later]
         if end.lost:
@@ -408,6 +411,7 @@ class Coordinator:
             return
         task, found = self.pending[outcome.number]
         if outcome.status == "died":
+            self.lost = True
             charged = self._has_died(task, outcome)
             if charged is None:
                 return
@@ -544,13 +548,3 @@ def _version() -> str:
     import dcmturbo
 
     return dcmturbo.__version__
-
-
-def _remove_stale(root: str) -> None:
-    """Remove the files on their way of processes that are no more: of a run that was killed."""
-    for folder, _folders, names in os.walk(root):
-        for name in names:
-            path = os.path.join(folder, name)
-            if name.endswith(".part") and is_stale(path):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)

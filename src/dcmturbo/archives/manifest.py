@@ -20,7 +20,18 @@ from typing import Any, NamedTuple
 
 from dcmturbo.archives.walk import is_url
 
-__all__ = ["DONE", "NAME", "Done", "InHand", "Manifest", "ManifestError", "Row", "Run", "default_manifest"]
+__all__ = [
+    "DONE",
+    "NAME",
+    "Done",
+    "InHand",
+    "Manifest",
+    "ManifestError",
+    "Row",
+    "Run",
+    "default_manifest",
+    "is_manifest_file",
+]
 
 NAME = ".dcmturbo-transcode.sqlite"
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-lock")
@@ -167,6 +178,36 @@ def default_manifest(destination: str) -> str:
     return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
 
 
+def is_manifest_file(folder: str, name: str) -> bool:
+    """Whether a file is a manifest of the usual name, or belongs to one that is beside it; its content says so."""
+    if name not in [NAME + ending for ending in _COMPANIONS]:
+        return False
+    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(os.path.join(folder, NAME), flags)
+    except OSError:
+        return False
+    try:
+        start = os.read(descriptor, 100)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    # The header of SQLite's files (https://sqlite.org/fileformat.html, 1.3). One that has none yet is of a run that was
+    # killed at its very beginning.
+    return not start or (start.startswith(b"SQLite format 3\0") and start[68:72] == _APPLICATION_ID.to_bytes(4, "big"))
+
+
+def _make_private(path: str) -> None:
+    """Make a manifest's file, which nobody else may read: it has names, digests and errors of files that are private.
+
+    SQLite gives the files beside it the same permissions.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, flags, 0o600))
+
+
 def _stored(text: str) -> str | bytes:
     """Return a path as SQLite holds it: names that are no Unicode are kept as their bytes."""
     try:
@@ -212,6 +253,8 @@ class Manifest:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             self._lock = _lock(f"{path}-lock")
         try:
+            if write:
+                _make_private(path)
             self._connection = _connect(path, write=write)
             self._prepare(write=write)
         except BaseException:
@@ -404,9 +447,15 @@ class Manifest:
 
     def is_own(self, folder: str, name: str) -> bool:
         """Whether a file is the manifest, or one of those that SQLite keeps beside it."""
-        if self.path is None or not name.startswith(os.path.basename(self.path)):
+        if self.path is None:
             return False
-        return os.path.join(folder, name) in {self.path + ending for ending in _COMPANIONS}
+        own, base = os.path.split(self.path)
+        if name not in [base + ending for ending in _COMPANIONS]:
+            return False
+        try:  # a folder has several paths where links lead to it
+            return folder == own or os.path.samefile(folder, own or ".")
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close it; a manifest that was written is one file afterwards."""
@@ -462,7 +511,7 @@ def _lock(path: str) -> int | None:
     except ImportError:
         return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

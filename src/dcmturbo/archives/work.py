@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
@@ -15,12 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dcmturbo.archives.ownership import DestinationExistsError, has_content, identity_of, identity_of_status, is_still
-from dcmturbo.archives.places import copy_file, open_binary, remove, size_of, sync_folder, temporary_name
+from dcmturbo.archives.places import (
+    NameTakenError,
+    Place,
+    PlaceOfSource,
+    copy_file,
+    make_folder,
+    open_binary,
+    refuse_other_spelling,
+    size_of,
+)
 from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.walk import is_directory_object, is_url
 from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
+from dcmturbo.transcoding.permissions import state_of
 
 __all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_one", "left_out"]
 
@@ -54,6 +63,8 @@ class Settings:
     include_lossy: bool | None = None  # what was asked for, of which `skip_lossy` is made
     only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
+    root: str = ""  # the destination of the run
+    token: str | None = None  # of the run: it is in the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -142,8 +153,9 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     """Do one file; whatever goes wrong is its outcome."""
     begin = time.perf_counter()
     try:
-        if not settings.in_place and not is_url(task.destination):
-            os.makedirs(os.path.dirname(task.destination), exist_ok=True)
+        if not is_url(task.source):
+            # A pipe, say, that has taken the place of a file since it was found: nobody waits for what it says.
+            open_binary(task.source).close()
         outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
     except Exception as error:
         # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
@@ -151,7 +163,7 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 
-def _transcode(task: Task, destination: Any, settings: Settings, threads: int, *, overwrite: bool) -> Any:
+def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
     target = find_transfer_syntax(settings.transfer_syntax)
     selection = Selection(target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger)
     opened = False
@@ -172,7 +184,7 @@ def _transcode(task: Task, destination: Any, settings: Settings, threads: int, *
             new_uid=task.uid or settings.new_uid,
             mask_unused_bits=settings.mask_unused_bits,
             fsync=settings.fsync or settings.in_place,
-            overwrite=overwrite,
+            overwrite=True,
             admit=admit,
             accept=selection.accept,
             **settings.options,
@@ -191,20 +203,27 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     if replaces is None:
         return _found_done(task, settings, threads)
     before = None if is_url(task.source) else os.stat(task.source)
+    if not is_url(task.destination):
+        make_folder(os.path.dirname(task.destination), None if before is None else os.path.dirname(task.source))
     try:
-        outcome = _written(task, task.destination, settings, threads, replaces=replaces)
-    except DestinationExistsError:
+        with Place(
+            task.source, task.destination, root=settings.root, token=settings.token, replace=replaces
+        ) as place:  # fmt: skip
+            outcome = _written(task, place, settings, threads)
+            if outcome.status in ("failed", "left_out"):
+                return outcome
+            if outcome.status == "copied" and before is not None and _changed(task.source, before):
+                raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source)
+            if settings.only_estimates:
+                return outcome
+            place.commit(fsync=settings.fsync)
+    except (DestinationExistsError, NameTakenError):
         raise
     except FileExistsError as error:
         if error.filename is not None and os.fsdecode(error.filename) == task.source:
             raise
         raise DestinationExistsError(task.destination) from None
-    if outcome.status in ("failed", "left_out"):
-        return outcome
-    if outcome.status == "copied" and before is not None and _changed(task.source, before):
-        remove(task.destination)
-        raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source)
-    output = identity_of(task.destination)
+    output = identity_of(task.destination) if place.written is None else identity_of_status(place.written)
     if output is not None and not output.startswith(f"{outcome.bytes_after}:"):
         output = None  # somebody has been there already
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
@@ -221,6 +240,7 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     standing = identity_of(task.destination)
     if standing is None:
         return settings.overwrite
+    refuse_other_spelling(settings.root, task.destination)
     if not is_url(task.destination) and not stat.S_ISREG(os.lstat(task.destination).st_mode):
         raise DestinationExistsError(task.destination, "it is no regular file")
     if settings.overwrite or is_still(standing, task.owned):
@@ -230,39 +250,37 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     raise DestinationExistsError(task.destination)
 
 
-def _written(task: Task, destination: Any, settings: Settings, threads: int, *, replaces: bool) -> Outcome:
-    """Write what becomes of a file, to its path or into an open file."""
+def _written(task: Task, destination: Any, settings: Settings, threads: int) -> Outcome:
+    """Write what becomes of a file, to a place or into an open file."""
     if task.failed is not None:
-        return _copied(task, destination, settings, *task.failed, replaces=replaces)
+        return _copied(task, destination, settings, *task.failed)
     try:
-        return _outcome(task.number, _transcode(task, destination, settings, threads, overwrite=replaces))
+        return _outcome(task.number, _transcode(task, destination, settings, threads))
     except (NotDicom, NoPixelData) as error:
         why, warnings = _why_copied(task.source, error)
-        return _copied(task, destination, settings, why, replaces=replaces)._replace(warnings=warnings)
+        return _copied(task, destination, settings, why)._replace(warnings=warnings)
     except KeepOriginal as kept:
-        return _copied(task, destination, settings, str(kept), replaces=replaces)
+        return _copied(task, destination, settings, str(kept))
     except Exception as error:
         if settings.on_failure == "fail" or isinstance(error, OSError):
             raise
         if settings.on_failure == "skip":
             return left_out(task.number, describe(error), type(error).__name__)
-        return _copied(task, destination, settings, describe(error), type(error).__name__, replaces=replaces)
+        return _copied(task, destination, settings, describe(error), type(error).__name__)
 
 
-def _copied(
-    task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None, *, replaces: bool
-) -> Outcome:
+def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None) -> Outcome:
     """Copy a file unchanged, with the reason; `kind` names the exception where transcoding it failed."""
     if settings.only_estimates:
         size = size_of(task.source) or 0
-    elif not isinstance(destination, str):
+    elif isinstance(destination, Place):
+        size = copy_file(task.source, destination)
+    else:
+        destination.seek(0)
+        destination.truncate()
         with open_binary(task.source) as file:
             shutil.copyfileobj(file, destination)
         size = destination.tell()
-    elif replaces:
-        size = copy_file(task.source, destination, fsync=settings.fsync)
-    else:
-        size = copy_file(task.source, destination, fsync=settings.fsync, replace=False)
     warnings = () if kind is None else (f"copied as it is, for it could not be transcoded: {why}",)
     return Outcome(
         task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings
@@ -285,7 +303,7 @@ def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
     before = None if is_url(task.source) else os.stat(task.source)
     folder = None if is_url(task.destination) else os.path.dirname(task.destination)
     with tempfile.TemporaryFile(dir=folder) as spool:
-        outcome = _written(task, spool, settings, threads, replaces=True)
+        outcome = _written(task, spool, settings, threads)
         if outcome.status in ("failed", "left_out"):
             return outcome
         output = identity_of(task.destination)
@@ -322,13 +340,12 @@ def _outcome(number: int, result: Any) -> Outcome:
 def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
     """Replace a file by what it becomes, once that is verified and on disk."""
     path = task.source
-    beside = temporary_name(path)
     before = os.stat(path)
-    try:
+    if task.failed is not None:
+        return _unchanged(task.number, before, *task.failed)
+    with PlaceOfSource(path, token=settings.token) as place:
         try:
-            if task.failed is not None:
-                return _unchanged(task.number, before, *task.failed)
-            result = _transcode(task, beside, settings, threads, overwrite=True)
+            result = _transcode(task, place, settings, threads)
         except (NotDicom, NoPixelData) as error:
             why, warnings = _why_copied(path, error)
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
@@ -346,18 +363,12 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
             return outcome._replace(
                 status="unchanged", bytes_after=before.st_size, identity=identity, original=identity_of_status(before)
             )
-        shutil.copymode(path, beside)
-        with contextlib.suppress(OSError):
-            os.chown(beside, before.st_uid, before.st_gid)
-        if _changed(path, before):
-            raise OSError(errno.EBUSY, "the file was changed while it was transcoded: it is left as it is")
-        os.replace(beside, path)
-        sync_folder(os.path.dirname(path))
-        after = os.stat(path)
-        return outcome._replace(identity=(after.st_size, after.st_mtime_ns), original=identity_of_status(after))
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
+        place.commit(fsync=True)
+        after = place.written or before
+        return outcome._replace(
+            identity=(after.st_size, after.st_mtime_ns), original=identity_of_status(after),
+            warnings=(*outcome.warnings, *place.warnings),
+        )  # fmt: skip
 
 
 def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:
@@ -370,12 +381,11 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
 
 
 def _changed(path: str, before: os.stat_result) -> bool:
-    """Whether somebody has written to a file, or taken it away."""
+    """Whether somebody has written to a file, replaced it or taken it away."""
     try:
-        now = os.stat(path)
+        return state_of(os.stat(path)) != state_of(before)
     except FileNotFoundError:
         return True
-    return (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
 
 
 def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
@@ -16,6 +18,7 @@ from dcmturbo.sources import OpenedSource, import_fsspec, open_source
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
+from dcmturbo.transcoding.permissions import state_of
 from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
@@ -158,7 +161,7 @@ def transcode_object(
             if admit is not None:
                 admit(opened)
             work = ObjectWriter(opened, settings)
-            with Destination(destination, overwrite=overwrite) as place:
+            with _place_for(destination, source, overwrite=overwrite) as place:
                 output = Output(place.descriptor, verify=verify)
                 result = work.write(output)
                 # It is read in parts: what came out may be of both the old and the new file.
@@ -166,7 +169,9 @@ def transcode_object(
                     raise OSError(errno.EBUSY, "the file was changed while it was transcoded", os.fsdecode(source))
                 if accept is not None:
                     accept(result)
-                place.commit(fsync=fsync or in_place)
+                if place is not destination:
+                    place.commit(fsync=fsync or in_place)
+                    result = replace(result, warnings=(*result.warnings, *place.warnings))
             return result
         finally:
             opened.close()
@@ -187,7 +192,16 @@ def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
             raise TypeError(f"{target.name} has no option {name!r}: {takes}")
 
 
+def _place_for(destination: Any, source: Any, *, overwrite: bool) -> contextlib.AbstractContextManager[Destination]:
+    """Return where the result goes. A `Destination` of the caller's is written into, and the caller commits it."""
+    if isinstance(destination, Destination):
+        return contextlib.nullcontext(destination)
+    return Destination(destination, overwrite=overwrite, source=source)
+
+
 def _same_file(source: Any, destination: Any) -> bool:
+    if isinstance(destination, Destination):
+        destination = destination.path
     paths = (str, os.PathLike)
     if not isinstance(source, paths) or not isinstance(destination, paths):
         return False
@@ -197,15 +211,15 @@ def _same_file(source: Any, destination: Any) -> bool:
         return False
 
 
-def _state(source: Any) -> tuple[int, int] | None:
-    """Return what changes when somebody writes to a local file, None of anything else."""
+def _state(source: Any) -> tuple[int, ...] | None:
+    """Return what changes when somebody writes to a local file or replaces it, None of anything else."""
     if not isinstance(source, (str, os.PathLike)):
         return None
     try:
         found = os.stat(source)
     except OSError:
         return None
-    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    return state_of(found) if stat.S_ISREG(found.st_mode) else None
 
 
 def _open(source: Any) -> OpenedSource:
@@ -256,12 +270,13 @@ def _copy_unread(
     else:
         file = io.BytesIO(bytes(source))
     try:
-        with Destination(destination, overwrite=overwrite) as place:
+        with _place_for(destination, source, overwrite=overwrite) as place:
             output = Output(place.descriptor, verify=verify)
             while part := file.read(_COPIED_AT_ONCE):
                 output.write(part)
             output.flush()
-            place.commit(fsync=fsync or _same_file(source, destination))
+            if place is not destination:
+                place.commit(fsync=fsync or _same_file(source, destination))
         size = output.position
     finally:
         if opened is not None:
