@@ -123,9 +123,12 @@ class Coordinator:
         self.begin = time.perf_counter()
         record = self._begin_record()
         try:
-            return self._run()
-        finally:
-            record.close(tidy=self.lost)
+            result = self._run()
+        except BaseException:
+            record.close(tidy=True)  # what is being written still has to be found by the next run
+            raise
+        record.close(tidy=self.lost)
+        return result
 
     def _begin_record(self) -> RunRecord:
         """Say whose the temporary files of this run are, and remove those of runs that were killed."""
