@@ -113,6 +113,7 @@ class Coordinator:
         self.begin = 0.0
         self.told = 0.0
         self.was_empty = manifest.is_new
+        self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
         self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class Coordinator:
         folders = [folder for folder in folders if os.path.isdir(folder)]
         record = RunRecord(folders)
         self.warned += [("", warning) for warning in record.warnings]
-        self.settings = replace(self.settings, root=self.target, token=record.token)
+        self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
         remove_left_over(folders, but=record.token)
         return record
 
@@ -283,6 +284,10 @@ class Coordinator:
         if self.settings.new_uid:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
         owned = None if done is None else _owned(done, found)
+        if owned is None and (owner := self._owner_of(destination)) is not None:
+            message = f"its output {destination} is taken for {owner} by the file system, and that is kept"
+            self._fail(found, destination, message, "NameTakenError")
+            return
         # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
         was_begun = begun is not None or not self.workers.streams
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
@@ -294,6 +299,18 @@ class Coordinator:
             self.suspects.append(task)
         else:
             self.ahead.append((task, found))
+
+    def _owner_of(self, destination: str) -> str | None:
+        """Return whose output a file is that would be overwritten; None if it is nobody's."""
+        if not self.settings.overwrite or self.settings.in_place or is_url(destination):
+            return None
+        if self.owners is None:
+            self.owners = {inode: path for path, inode in self.manifest.inodes()}
+        try:
+            other = self.owners.get(os.lstat(destination).st_ino)
+        except OSError:
+            return None
+        return None if other == destination else other
 
     def _is_done(self, found: Found, destination: str, done: Done) -> bool:
         return (

@@ -359,6 +359,14 @@ class Manifest:
         done = Done._make(row)
         return done._replace(path=_loaded(done.path), verified=bool(done.verified))
 
+    def inodes(self) -> Iterator[tuple[str, int]]:
+        """Iterate over the outputs that are files, with their inodes."""
+        with self._named():
+            for destination, output in self._connection.execute("SELECT destination, output FROM file"):
+                inode = (output or "").rpartition(":")[2]
+                if inode.isdigit():
+                    yield _loaded(destination), int(inode)
+
     def _columns(self, names: Sequence[str]) -> str:
         """Return columns for a SELECT; a manifest of the first version that is only read does not have all."""
         if self._version == _VERSION:

@@ -107,13 +107,11 @@ class Place(Destination):
     ----------
     source, destination : str
         Paths or URLs.
-    root : str
-        The destination of the run.
     token : str
         Of the run.
     replace : bool
-        Whether a file that is there may be replaced. What is another file's, by a file system that takes two names
-        for one, is never replaced, nor is a link, a pipe or a device.
+        Whether a file that is there may be replaced; a link, a pipe or a device never is. What comes to be there
+        after this is never replaced.
 
     Raises
     ------
@@ -121,18 +119,12 @@ class Place(Destination):
         If the destination is taken; also by `commit`, if it has been taken since.
     """
 
-    def __init__(self, source: str, destination: str, *, root: str, token: str | None, replace: bool) -> None:
+    def __init__(self, source: str, destination: str, *, token: str | None, replace: bool) -> None:
         try:
             super().__init__(destination, overwrite=replace, source=source, token=token, files_only=True)
         except FileExistsError as error:
             raise _taken(destination, error) from None
         self._stored = False
-        if self._replaced is not None:
-            try:
-                refuse_other_spelling(root, destination)
-            except NameTakenError:
-                self.close()
-                raise
 
     def copy_within_store(self, source: str) -> int | None:
         """Copy an object to another of the same store, which does it by itself; None where they are not of one store.
