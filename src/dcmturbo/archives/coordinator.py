@@ -29,6 +29,7 @@ from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination, source_folder
 from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
+from dcmturbo.redaction import without_secrets
 
 __all__ = ["Coordinator"]
 
@@ -279,7 +280,7 @@ class Coordinator:
         if why := self.originals.why_not(found.path, destination):
             self._fail(found, destination, why, "ValueError")
             return
-        begun = self.begun.get(destination)
+        begun = self.begun.get(without_secrets(destination))
         uid = None
         if self.settings.new_uid:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
@@ -316,7 +317,7 @@ class Coordinator:
         return (
             done.status in DONE
             and (done.error_type is None or self.settings.on_failure == "copy")
-            and (done.path, done.size, done.mtime) == (found.path, found.size, found.mtime)
+            and (done.path, done.size, done.mtime) == (without_secrets(found.path), found.size, found.mtime)
             and self._is_same_original(found, done)
             and done.target == self.settings.transfer_syntax
             and done.options == self.options
@@ -554,7 +555,7 @@ def _owned(done: Done, found: Found) -> str | None:
 
     A source that has been moved is known by its size and time.
     """
-    if done.path != found.path and (done.size, done.mtime) != (found.size, found.mtime):
+    if done.path != without_secrets(found.path) and (done.size, done.mtime) != (found.size, found.mtime):
         return None
     if done.output is None and done.status in DONE:
         return str(done.bytes_after)

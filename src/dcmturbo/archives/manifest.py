@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcmturbo.archives.walk import is_url
+from dcmturbo.redaction import without_secrets
 
 __all__ = [
     "DONE",
@@ -174,7 +175,7 @@ def default_manifest(destination: str) -> str:
     if not is_url(destination):
         return os.path.join(destination, NAME)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    name = hashlib.sha256(destination.rstrip("/").encode()).hexdigest()[:16]
+    name = hashlib.sha256(without_secrets(destination).rstrip("/").encode()).hexdigest()[:16]
     return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
 
 
@@ -209,7 +210,8 @@ def _make_private(path: str) -> None:
 
 
 def _stored(text: str) -> str | bytes:
-    """Return a path as SQLite holds it: names that are no Unicode are kept as their bytes."""
+    """Return a path as SQLite holds it: without secrets, and as bytes where it is no Unicode."""
+    text = without_secrets(text)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -218,7 +220,13 @@ def _stored(text: str) -> str | bytes:
 
 
 def _loaded(value: Any) -> Any:
-    return os.fsdecode(value) if isinstance(value, bytes) else value
+    return os.fsdecode(value) if isinstance(value, bytes) else without_secrets(value)
+
+
+def _values(row: Row, run: int) -> tuple[Any, ...]:
+    texts = {name: text for name in ("error", "warnings") if (text := getattr(row, name)) is not None}
+    row = row._replace(run=run, **{name: without_secrets(text) for name, text in texts.items()})
+    return (_stored(row.destination), _stored(row.path), *row[2:])
 
 
 class Manifest:
@@ -399,7 +407,7 @@ class Manifest:
         OSError
             If they cannot be written: the disk is full, for instance.
         """
-        values = [(_stored(row[0]), _stored(row[1]), *row[2:-1], self._run) for row in rows]
+        values = [_values(row, self._run) for row in rows]
         columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
         self._change(
             f"INSERT OR REPLACE INTO file ({columns}) VALUES ({places})",
@@ -431,6 +439,8 @@ class Manifest:
                 yield values._replace(
                     destination=_loaded(values.destination),
                     path=_loaded(values.path),
+                    error=_loaded(values.error or "") or None,
+                    warnings=_loaded(values.warnings or "") or None,
                     verified=bool(values.verified),
                     lossy=bool(values.lossy),
                 )
