@@ -101,6 +101,7 @@ class Coordinator:
         self.suspects: deque[Task] = deque()  # in hand when their process died: tried last, one at a time
         self.suspected: set[int] = set()
         self.begun: dict[str, InHand] = {}
+        self.of_others: set[int] = set()  # whose destination the manifest lists as the output of another source
         self.chunks: dict[int, _Chunk] = {}
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
@@ -295,6 +296,8 @@ class Coordinator:
         self.totals.found_files += 1
         self.totals.found_bytes += found.size
         self.pending[task.number] = (task, found)
+        if done is not None and done.status in DONE and owned is None:
+            self.of_others.add(task.number)
         if done is not None and done.status not in DONE and done.error_type == DIED:
             self.suspected.add(task.number)  # alone, the first time proves it
             self.suspects.append(task)
@@ -439,10 +442,8 @@ class Coordinator:
         totals = self.totals
         totals.counts[outcome.status] = totals.counts.get(outcome.status, 0) + 1
         totals.bytes_done += found.size
-        destination = task.destination
-        size, mtime = outcome.identity or (found.size, found.mtime)
         if outcome.status == "failed":
-            self.failures.append(Failure(found.path, destination, outcome.error or "", outcome.error_type or ""))
+            self.failures.append(Failure(found.path, task.destination, outcome.error or "", outcome.error_type or ""))
         elif outcome.status != "left_out":
             totals.frames += outcome.frames
             totals.bytes_before += outcome.bytes_before
@@ -450,20 +451,23 @@ class Coordinator:
             totals.pixel_bytes += outcome.pixel_bytes
         for warning in outcome.warnings:
             self.warned.append((found.path, warning))
-        self.rows.append(
-            Row(
-                destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
-                self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
-                outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
-                outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
-                "\n".join(outcome.warnings) or None,
-                task.owned if outcome.status not in DONE else outcome.output, outcome.original,
-            )
-        )  # fmt: skip
+        if outcome.status in DONE or task.number not in self.of_others:  # whose row stays
+            self.rows.append(self._row(task, found, outcome))
         if outcome.hopeless is not None:
             self._stop(outcome.hopeless)
         elif outcome.status == "failed" and self.fail_fast:
             self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
+        size, mtime = outcome.identity or (found.size, found.mtime)
+        return Row(
+            task.destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
+            self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
+            outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
+            outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
+            "\n".join(outcome.warnings) or None, task.owned if outcome.status not in DONE else outcome.output,
+            outcome.original,
+        )  # fmt: skip
 
     def _fail(self, found: Found, destination: str, message: str, kind: str) -> None:
         self.totals.counts["failed"] += 1

@@ -61,6 +61,7 @@ class Settings:
     from_syntaxes: tuple[str, ...] = ()
     skip_lossy: bool = False
     include_lossy: bool | None = None  # what was asked for, of which `skip_lossy` is made
+    only_dicom: bool = False  # what is none fails, rather than being copied
     only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
     root: str = ""  # the destination of the run
@@ -263,6 +264,8 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
     try:
         return _outcome(task.number, _transcode(task, destination, settings, threads))
     except (NotDicom, NoPixelData) as error:
+        if settings.only_dicom and isinstance(error, NotDicom):
+            raise
         why, warnings = _why_copied(task.source, error)
         return _copied(task, destination, settings, why)._replace(warnings=warnings)
     except KeepOriginal as kept:

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dcmturbo as dt
@@ -319,6 +320,7 @@ def _one_file(
     if os.path.exists(destination) and os.path.samefile(source, destination):
         raise _UsageError("SRC and DST are the same file: --in-place replaces it")
     settings = make_settings(syntax.uid, options, **_choices(arguments), in_place=False)
+    settings = replace(settings, only_dicom=True)
     document: dict[str, Any] = {}
     task = Task(0, absolute(source), absolute(destination))
     if arguments.dry_run:
