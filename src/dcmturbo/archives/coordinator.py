@@ -521,7 +521,7 @@ class Coordinator:
 
     def _result(self, seconds: float) -> ArchiveResult:
         totals = self.totals
-        self.warned[:0] = [("", warning) for warning in self.workers.warnings]
+        self.warned[:0] = [("", warning) for warning in (*self.workers.warnings, *self.manifest.warnings)]
         return ArchiveResult(
             counts=totals.counts,
             frames=totals.frames,

@@ -199,6 +199,14 @@ def is_manifest_file(folder: str, name: str) -> bool:
     return not start or (start.startswith(b"SQLite format 3\0") and start[68:72] == _APPLICATION_ID.to_bytes(4, "big"))
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _make_private(path: str) -> None:
     """Make a manifest's file, which nobody else may read: it has names, digests and errors of files that are private.
 
@@ -224,8 +232,11 @@ def _loaded(value: Any) -> Any:
 
 
 def _values(row: Row, run: int) -> tuple[Any, ...]:
-    texts = {name: text for name in ("error", "warnings") if (text := getattr(row, name)) is not None}
-    row = row._replace(run=run, **{name: without_secrets(text) for name, text in texts.items()})
+    row = row._replace(
+        run=run,
+        error=None if row.error is None else without_secrets(row.error),
+        warnings=None if row.warnings is None else without_secrets(row.warnings),
+    )
     return (_stored(row.destination), _stored(row.path), *row[2:])
 
 
@@ -253,6 +264,8 @@ class Manifest:
         self._run = 0
         self._version = _VERSION
         self.is_new = True
+        self.warnings: list[str] = []
+        self._identity: tuple[int, int] | None = None
         if path is None:
             self._connection = sqlite3.connect(":memory:", isolation_level=None)
             self._connection.executescript(_SCHEMA + _HAND)
@@ -265,6 +278,7 @@ class Manifest:
                 _make_private(path)
             self._connection = _connect(path, write=write)
             self._prepare(write=write)
+            self._identity = _identity(path)
         except BaseException:
             self._unlock()
             raise
@@ -347,6 +361,7 @@ class Manifest:
         OSError
             If the manifest cannot be written.
         """
+        self._keep_name()
         try:
             self._connection.execute(
                 "UPDATE run SET ended = ?, seconds = ?, skipped = ?, stopped = ? WHERE id = ?",
@@ -416,8 +431,36 @@ class Manifest:
             [value[:1] for value in values],
         )
 
+    def _keep_name(self) -> None:
+        """Write the manifest anew if somebody has removed it; what has been opened can be read still.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or another file has its name.
+        """
+        if self.path is None or self._lock is None or (now := _identity(self.path)) == self._identity:
+            return
+        if now is not None:
+            raise OSError(f"another file has taken the place of the manifest {self.path} while it was written")
+        try:
+            _make_private(self.path)
+            anew = sqlite3.connect(self.path, isolation_level=None, timeout=_SECONDS_BUSY)
+            for ending in ("-wal", "-shm"):  # of the one that was removed
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path + ending)
+            self._connection.backup(anew)
+            anew.execute("PRAGMA journal_mode=WAL")
+            anew.execute("PRAGMA synchronous=NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise OSError(f"the manifest {self.path} was removed, and cannot be written anew: {error}") from error
+        self._connection.close()
+        self._connection, self._identity = anew, _identity(self.path)
+        self.warnings.append(f"the manifest {self.path} was removed while it was written; it was written anew")
+
     def _change(self, *statements_and_rows: Any) -> None:
         """Run statements over rows, all or none."""
+        self._keep_name()
         try:
             self._connection.execute("BEGIN")
             for statement, rows in zip(statements_and_rows[::2], statements_and_rows[1::2], strict=True):

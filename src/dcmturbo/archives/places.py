@@ -20,6 +20,8 @@ __all__ = [
     "PlaceOfSource",
     "copy_file",
     "file_system",
+    "folder_identity",
+    "folders_around",
     "lie_within_each_other",
     "make_folder",
     "make_root",
@@ -42,6 +44,28 @@ def lie_within_each_other(first: str, second: str) -> bool:
     (system, ours), (other, theirs) = file_system(first), file_system(second)
     ours, theirs = ours.rstrip("/") + "/", theirs.rstrip("/") + "/"
     return system == other and (ours.startswith(theirs) or theirs.startswith(ours))
+
+
+def folder_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a folder, None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def folders_around(path: str) -> set[tuple[int, int]]:
+    """Return the identities of a folder, as far as it is there, and of all that it is in."""
+    around = set()
+    while True:
+        identity = folder_identity(path)
+        if identity is not None:
+            around.add(identity)
+        above = os.path.dirname(path)
+        if above == path:
+            return around
+        path = above
 
 
 def size_of(path: str) -> int | None:
