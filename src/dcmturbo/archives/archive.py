@@ -307,8 +307,7 @@ def _check_places(
         given = None if destination is None else absolute(destination)
         if given is not None and [given] != list(sources):
             raise ValueError("in_place has no destination besides the source")
-        first = sources[0]
-        return first if os.path.isdir(first) else os.path.dirname(first)
+        return source_folder(sources[0]) or os.path.dirname(sources[0])
     if destination is None:
         raise ValueError("a destination is needed, or in_place=True")
     target = absolute(destination)
