@@ -13,6 +13,7 @@ from helpers.archives import TARGET, image, make_archive, tree
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest, Row
 from dcmturbo.archives.walk import Filters, find_files
+from dcmturbo.archives.work import Settings, Task, do_one
 from dcmturbo.cli import main
 
 
@@ -226,16 +227,17 @@ def test_a_run_whose_manifest_is_removed(tmp_path):
 
 
 def test_a_dry_run_copies_nothing(tmp_path, monkeypatch):
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "1.dcm").write_bytes(image(1))
-    with open(source / "film.mp4", "wb") as file:
+    with open(tmp_path / "film.mp4", "wb") as file:
         file.truncate(4 << 30)
-    written = []
-    monkeypatch.setattr("dcmturbo.archives.places.shutil.copyfileobj", lambda *_: written.append(1))
-    result = dt.transcode_archive(source, tmp_path / "out", TARGET, dry_run=True)
-    assert result.estimate.bytes_before > 4 << 30
-    assert not written
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(shutil, "copyfileobj", lambda *_: pytest.fail("it is copied"))
+    settings = Settings("1.2.840.10008.1.2.5", only_estimates=True)
+    outcome = do_one(Task(1, str(tmp_path / "film.mp4"), str(tmp_path / "out/film.mp4")), settings, 1)
+    assert (outcome.status, outcome.bytes_after) == ("copied", 4 << 30)
+    assert not os.listdir(tmp_path / "out")
+    result = dt.transcode_archive(tmp_path / "film.mp4", tmp_path / "new", TARGET, dry_run=True)
+    assert result.estimate.bytes_after == 4 << 30
+    assert not (tmp_path / "new").exists()
 
 
 # ---- the command line -------------------------------------------------------------------------------
