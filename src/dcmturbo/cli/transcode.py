@@ -431,9 +431,9 @@ def _archive(
             if found is None:
                 raise
             result, interrupted = found, True
-    for told in group_by_reason((path, path, message, "") for path, message in dict.fromkeys(result.warned)):
+    for told in group_by_reason((path, path, message, "") for path, message in sorted(set(result.warned))):
         output.warn(told.paths[0] if told.files == 1 else _files(told), told.error)
-    for reason in group_by_reason((one.path, one.destination, one.error, one.type) for one in result.failures):
+    for reason in group_by_reason(sorted((one.path, one.destination, one.error, one.type) for one in result.failures)):
         output.fail(reason.paths[0] if reason.files == 1 else _files(reason), reason.error, reason.type)
     output.failures = [{"path": one.path, "error": one.error, "type": one.type} for one in result.failures]
     if result.stopped is not None and not interrupted:
