@@ -16,7 +16,7 @@ import numpy as np
 from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.estimate import TakenPlaces, estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
-from dcmturbo.archives.places import lie_within_each_other, make_root
+from dcmturbo.archives.places import folder_identity, folders_around, lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
@@ -26,6 +26,7 @@ from dcmturbo.archives.workers import available_cores, is_shared, make_workers, 
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.image import open as open_image
+from dcmturbo.redaction import without_secrets
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.object import check_option_names
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
@@ -306,28 +307,33 @@ def _check_places(
         given = None if destination is None else absolute(destination)
         if given is not None and [given] != list(sources):
             raise ValueError("in_place has no destination besides the source")
-        first = sources[0]
-        return first if os.path.isdir(first) else os.path.dirname(first)
+        return source_folder(sources[0]) or os.path.dirname(sources[0])
     if destination is None:
         raise ValueError("a destination is needed, or in_place=True")
     target = absolute(destination)
     if is_url(target):
         for one in sources:
             if is_url(one) and lie_within_each_other(one, target):
-                raise ValueError(f"the destination {target} and the source {one} lie within each other")
+                both = f"the destination {target} and the source {one} lie within each other"
+                raise ValueError(without_secrets(both))
         return target
     if os.path.lexists(target) and not os.path.isdir(target):
         raise NotADirectoryError(f"the destination {target} is not a folder")
     real = os.path.realpath(target)
+    around = folders_around(real)
     for one in sources:
         folder = source_folder(one)
         if folder is None:
             continue
         theirs = os.path.realpath(folder)
-        if theirs == real:
+        # By path, and by device and inode: a folder can be mounted in two places.
+        identity = folder_identity(theirs)
+        if theirs == real or (identity is not None and identity == folder_identity(real)):
             raise ValueError(f"the destination is the source, {one}: in_place=True (--in-place) replaces its files")
         common = os.path.commonpath([theirs, real])
-        if (common == theirs and takes_subfolders(one)) or (common == real and os.path.isdir(one)):
+        is_below = common == theirs or identity in around
+        is_above = common == real or folder_identity(real) in folders_around(theirs)
+        if (is_below and takes_subfolders(one)) or (is_above and os.path.isdir(one)):
             raise ValueError(f"the destination {target} and the source {one} lie within each other")
     return target
 

@@ -29,6 +29,7 @@ from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination, source_folder
 from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
+from dcmturbo.redaction import without_secrets
 
 __all__ = ["Coordinator"]
 
@@ -114,6 +115,7 @@ class Coordinator:
         self.begin = 0.0
         self.told = 0.0
         self.was_empty = manifest.is_new
+        self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
         self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -142,7 +144,7 @@ class Coordinator:
         folders = [folder for folder in folders if os.path.isdir(folder)]
         record = RunRecord(folders)
         self.warned += [("", warning) for warning in record.warnings]
-        self.settings = replace(self.settings, root=self.target, token=record.token)
+        self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
         remove_left_over(folders, but=record.token)
         return record
 
@@ -282,11 +284,15 @@ class Coordinator:
         if why := self.originals.why_not(found.path, destination):
             self._fail(found, destination, why, "ValueError")
             return
-        begun = self.begun.get(destination)
+        begun = self.begun.get(without_secrets(destination))
         uid = None
         if self.settings.new_uid:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
         owned = None if done is None else _owned(done, found)
+        if owned is None and (owner := self._owner_of(destination)) is not None:
+            message = f"its output {destination} is taken for {owner} by the file system, and that is kept"
+            self._fail(found, destination, message, "NameTakenError")
+            return
         # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
         was_begun = begun is not None or not self.workers.streams
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
@@ -301,11 +307,23 @@ class Coordinator:
         else:
             self.ahead.append((task, found))
 
+    def _owner_of(self, destination: str) -> str | None:
+        """Return whose output a file is that would be overwritten; None if it is nobody's."""
+        if not self.settings.overwrite or self.settings.in_place or is_url(destination):
+            return None
+        if self.owners is None:
+            self.owners = {inode: path for path, inode in self.manifest.inodes()}
+        try:
+            other = self.owners.get(os.lstat(destination).st_ino)
+        except OSError:
+            return None
+        return None if other == destination else other
+
     def _is_done(self, found: Found, destination: str, done: Done) -> bool:
         return (
             done.status in DONE
             and (done.error_type is None or self.settings.on_failure == "copy")
-            and (done.path, done.size, done.mtime) == (found.path, found.size, found.mtime)
+            and (done.path, done.size, done.mtime) == (without_secrets(found.path), found.size, found.mtime)
             and self._is_same_original(found, done)
             and done.target == self.settings.transfer_syntax
             and done.options == self.options
@@ -506,7 +524,7 @@ class Coordinator:
 
     def _result(self, seconds: float) -> ArchiveResult:
         totals = self.totals
-        self.warned[:0] = [("", warning) for warning in self.workers.warnings]
+        self.warned[:0] = [("", warning) for warning in (*self.workers.warnings, *self.manifest.warnings)]
         return ArchiveResult(
             counts=totals.counts,
             frames=totals.frames,
@@ -544,7 +562,7 @@ def _owned(done: Done, found: Found) -> str | None:
 
     A source that has been moved is known by its size and time.
     """
-    if done.path != found.path and (done.size, done.mtime) != (found.size, found.mtime):
+    if done.path != without_secrets(found.path) and (done.size, done.mtime) != (found.size, found.mtime):
         return None
     if done.output is None and done.status in DONE:
         return str(done.bytes_after)

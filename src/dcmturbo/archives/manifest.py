@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcmturbo.archives.walk import is_url
+from dcmturbo.redaction import without_secrets
 
 __all__ = [
     "DONE",
@@ -174,7 +175,7 @@ def default_manifest(destination: str) -> str:
     if not is_url(destination):
         return os.path.join(destination, NAME)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    name = hashlib.sha256(destination.rstrip("/").encode()).hexdigest()[:16]
+    name = hashlib.sha256(without_secrets(destination).rstrip("/").encode()).hexdigest()[:16]
     return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
 
 
@@ -198,6 +199,14 @@ def is_manifest_file(folder: str, name: str) -> bool:
     return not start or (start.startswith(b"SQLite format 3\0") and start[68:72] == _APPLICATION_ID.to_bytes(4, "big"))
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _make_private(path: str) -> None:
     """Make a manifest's file, which nobody else may read: it has names, digests and errors of files that are private.
 
@@ -209,7 +218,8 @@ def _make_private(path: str) -> None:
 
 
 def _stored(text: str) -> str | bytes:
-    """Return a path as SQLite holds it: names that are no Unicode are kept as their bytes."""
+    """Return a path as SQLite holds it: without secrets, and as bytes where it is no Unicode."""
+    text = without_secrets(text)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -218,7 +228,16 @@ def _stored(text: str) -> str | bytes:
 
 
 def _loaded(value: Any) -> Any:
-    return os.fsdecode(value) if isinstance(value, bytes) else value
+    return os.fsdecode(value) if isinstance(value, bytes) else without_secrets(value)
+
+
+def _values(row: Row, run: int) -> tuple[Any, ...]:
+    row = row._replace(
+        run=run,
+        error=None if row.error is None else without_secrets(row.error),
+        warnings=None if row.warnings is None else without_secrets(row.warnings),
+    )
+    return (_stored(row.destination), _stored(row.path), *row[2:])
 
 
 class Manifest:
@@ -245,6 +264,8 @@ class Manifest:
         self._run = 0
         self._version = _VERSION
         self.is_new = True
+        self.warnings: list[str] = []
+        self._identity: tuple[int, int] | None = None
         if path is None:
             self._connection = sqlite3.connect(":memory:", isolation_level=None)
             self._connection.executescript(_SCHEMA + _HAND)
@@ -257,6 +278,7 @@ class Manifest:
                 _make_private(path)
             self._connection = _connect(path, write=write)
             self._prepare(write=write)
+            self._identity = _identity(path)
         except BaseException:
             self._unlock()
             raise
@@ -339,6 +361,7 @@ class Manifest:
         OSError
             If the manifest cannot be written.
         """
+        self._keep_name()
         try:
             self._connection.execute(
                 "UPDATE run SET ended = ?, seconds = ?, skipped = ?, stopped = ? WHERE id = ?",
@@ -358,6 +381,14 @@ class Manifest:
             return None
         done = Done._make(row)
         return done._replace(path=_loaded(done.path), verified=bool(done.verified))
+
+    def inodes(self) -> Iterator[tuple[str, int]]:
+        """Iterate over the outputs that are files, with their inodes."""
+        with self._named():
+            for destination, output in self._connection.execute("SELECT destination, output FROM file"):
+                inode = (output or "").rpartition(":")[2]
+                if inode.isdigit():
+                    yield _loaded(destination), int(inode)
 
     def _columns(self, names: Sequence[str]) -> str:
         """Return columns for a SELECT; a manifest of the first version that is only read does not have all."""
@@ -391,7 +422,7 @@ class Manifest:
         OSError
             If they cannot be written: the disk is full, for instance.
         """
-        values = [(_stored(row[0]), _stored(row[1]), *row[2:-1], self._run) for row in rows]
+        values = [_values(row, self._run) for row in rows]
         columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
         self._change(
             f"INSERT OR REPLACE INTO file ({columns}) VALUES ({places})",
@@ -400,8 +431,36 @@ class Manifest:
             [value[:1] for value in values],
         )
 
+    def _keep_name(self) -> None:
+        """Write the manifest anew if somebody has removed it; what has been opened can be read still.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or another file has its name.
+        """
+        if self.path is None or self._lock is None or (now := _identity(self.path)) == self._identity:
+            return
+        if now is not None:
+            raise OSError(f"another file has taken the place of the manifest {self.path} while it was written")
+        try:
+            _make_private(self.path)
+            anew = sqlite3.connect(self.path, isolation_level=None, timeout=_SECONDS_BUSY)
+            for ending in ("-wal", "-shm"):  # of the one that was removed
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path + ending)
+            self._connection.backup(anew)
+            anew.execute("PRAGMA journal_mode=WAL")
+            anew.execute("PRAGMA synchronous=NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise OSError(f"the manifest {self.path} was removed, and cannot be written anew: {error}") from error
+        self._connection.close()
+        self._connection, self._identity = anew, _identity(self.path)
+        self.warnings.append(f"the manifest {self.path} was removed while it was written; it was written anew")
+
     def _change(self, *statements_and_rows: Any) -> None:
         """Run statements over rows, all or none."""
+        self._keep_name()
         try:
             self._connection.execute("BEGIN")
             for statement, rows in zip(statements_and_rows[::2], statements_and_rows[1::2], strict=True):
@@ -423,6 +482,8 @@ class Manifest:
                 yield values._replace(
                     destination=_loaded(values.destination),
                     path=_loaded(values.path),
+                    error=_loaded(values.error or "") or None,
+                    warnings=_loaded(values.warnings or "") or None,
                     verified=bool(values.verified),
                     lossy=bool(values.lossy),
                 )

@@ -14,6 +14,7 @@ __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_
 NOT_LISTED = "the manifest does not list it as an output"
 
 _COMPARED_AT_ONCE = 4 << 20
+_TIMES_ROUNDED = 2_000_000_000  # nanoseconds; FAT has times of two seconds
 
 
 class DestinationExistsError(FileExistsError):
@@ -92,7 +93,14 @@ def is_still(standing: str, owned: str | None) -> bool:
     """
     if owned is None:
         return False
-    return standing == owned or (":" not in owned and standing.partition(":")[0] == owned)
+    if standing == owned or (":" not in owned and standing.partition(":")[0] == owned):
+        return True
+    # Of a file, several file systems round its times later, or set them when its writer is gone.
+    now, then = standing.split(":"), owned.split(":")
+    if len(now) != 4 or len(then) != 4 or not all(part.isdigit() for part in now + then):
+        return False
+    same = now[0] == then[0] and now[3] == then[3]
+    return same and all(abs(int(now[i]) - int(then[i])) <= _TIMES_ROUNDED for i in (1, 2))
 
 
 def has_content(path: str, content: BinaryIO) -> bool:

@@ -20,6 +20,8 @@ __all__ = [
     "PlaceOfSource",
     "copy_file",
     "file_system",
+    "folder_identity",
+    "folders_around",
     "lie_within_each_other",
     "make_folder",
     "make_root",
@@ -42,6 +44,28 @@ def lie_within_each_other(first: str, second: str) -> bool:
     (system, ours), (other, theirs) = file_system(first), file_system(second)
     ours, theirs = ours.rstrip("/") + "/", theirs.rstrip("/") + "/"
     return system == other and (ours.startswith(theirs) or theirs.startswith(ours))
+
+
+def folder_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a folder, None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def folders_around(path: str) -> set[tuple[int, int]]:
+    """Return the identities of a folder, as far as it is there, and of all that it is in."""
+    around = set()
+    while True:
+        identity = folder_identity(path)
+        if identity is not None:
+            around.add(identity)
+        above = os.path.dirname(path)
+        if above == path:
+            return around
+        path = above
 
 
 def size_of(path: str) -> int | None:
@@ -107,13 +131,11 @@ class Place(Destination):
     ----------
     source, destination : str
         Paths or URLs.
-    root : str
-        The destination of the run.
     token : str
         Of the run.
     replace : bool
-        Whether a file that is there may be replaced. What is another file's, by a file system that takes two names
-        for one, is never replaced, nor is a link, a pipe or a device.
+        Whether a file that is there may be replaced; a link, a pipe or a device never is. What comes to be there
+        after this is never replaced.
 
     Raises
     ------
@@ -121,18 +143,12 @@ class Place(Destination):
         If the destination is taken; also by `commit`, if it has been taken since.
     """
 
-    def __init__(self, source: str, destination: str, *, root: str, token: str | None, replace: bool) -> None:
+    def __init__(self, source: str, destination: str, *, token: str | None, replace: bool) -> None:
         try:
             super().__init__(destination, overwrite=replace, source=source, token=token, files_only=True)
         except FileExistsError as error:
             raise _taken(destination, error) from None
         self._stored = False
-        if self._replaced is not None:
-            try:
-                refuse_other_spelling(root, destination)
-            except NameTakenError:
-                self.close()
-                raise
 
     def copy_within_store(self, source: str) -> int | None:
         """Copy an object to another of the same store, which does it by itself; None where they are not of one store.

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from dcmturbo.archives.manifest import DONE, Manifest, Row, Run
 from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.transcoding.output import Destination
 
 if TYPE_CHECKING:
     from dcmturbo.cli.output import Output
@@ -168,19 +168,20 @@ def names_of(reason: Reason) -> str:
 
 
 @contextmanager
-def _stream(place: str | None) -> Iterator[IO[str]]:
-    """Open a report's file, which gets its name when it is whole; stdout for None."""
+def _stream(place: str | None, manifest: str) -> Iterator[IO[str]]:
+    """Open a report's file, which gets its name when it is whole; stdout for None.
+
+    Nobody may read it who may not read the manifest.
+    """
     if place is None:
         yield sys.stdout
         return
-    beside = f"{place}.{os.getpid()}.part"
-    try:
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with Destination(place, overwrite=True, source=manifest) as destination:
+        with open(
+            destination.descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False
+        ) as file:
             yield file
-        os.replace(beside, place)
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
+        destination.commit(fsync=False)
 
 
 def write_report(manifest: str, form: str, place: str | None, output: Output) -> None:
@@ -214,7 +215,7 @@ def write_report(manifest: str, form: str, place: str | None, output: Output) ->
             "html": _write_page,
             "table": _write_table,
         }
-        with _stream(place) as stream:
+        with _stream(place, manifest) as stream:
             writers[form](opened, stream)
 
 
@@ -229,7 +230,20 @@ def write_csv(manifest: Manifest, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Row._fields)
     for row in manifest.rows():
-        writer.writerow(["" if value is None else int(value) if isinstance(value, bool) else value for value in row])
+        writer.writerow([_cell(value, many_lines=name == "warnings") for name, value in row._asdict().items()])
+
+
+def _cell(value: Any, *, many_lines: bool) -> Any:
+    """Return a value for a table that may be shown on a terminal: names of files may hold what that acts on."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        c if c.isprintable() or (many_lines and c == "\n") else c.encode("unicode_escape").decode() for c in value
+    )
 
 
 def write_json(manifest: Manifest, stream: IO[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dcmturbo.redaction import without_secrets
+
 __all__ = ["ArchiveResult", "Estimate", "Failure", "Progress"]
 
 
@@ -147,6 +149,19 @@ class ArchiveResult:
     stopped: str | None
     estimate: Estimate | None = None
     warned: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Leave out the secrets of URLs."""
+        hide = without_secrets
+        failures = tuple(
+            Failure(hide(one.path), hide(one.destination), hide(one.error), one.type) for one in self.failures
+        )
+        for name, value in (
+            ("failures", failures),
+            ("warnings", tuple(map(hide, self.warnings))),
+            ("warned", tuple((hide(path), hide(message)) for path, message in self.warned)),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def is_complete(self) -> bool:

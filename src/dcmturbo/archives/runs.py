@@ -38,6 +38,8 @@ class RunRecord:
     ----------
     token : str
         Random.
+    began : int
+        When the run began, in nanoseconds, by the clock of the file system.
     warnings : list of str
         Where no record could be made.
     """
@@ -45,6 +47,7 @@ class RunRecord:
     def __init__(self, folders: Sequence[str]) -> None:
         self.token = new_token()
         self.folders = tuple(dict.fromkeys(folders))
+        self.began = time.time_ns()
         self.warnings: list[str] = []
         self._records: list[tuple[str, int]] = []
         for folder in self.folders:
@@ -63,6 +66,7 @@ class RunRecord:
             os.write(descriptor, _BEGINNING + f"{self.token}, by {socket.gethostname()}\n".encode())
             if lock_without_waiting(descriptor) is not False and os.fstat(descriptor).st_nlink:
                 self._records.append((path, descriptor))
+                self.began = os.fstat(descriptor).st_mtime_ns
                 return
             os.close(descriptor)  # somebody who tidies up was faster than the lock
             with contextlib.suppress(OSError):

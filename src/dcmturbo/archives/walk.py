@@ -193,7 +193,7 @@ def _find_all(walk: _Walk, sources: Sequence[str]) -> Iterator[Found]:
         elif is_file_set(source):
             yield from walk.file_set(source)
         else:
-            yield from walk.file(source, os.path.basename(source))
+            yield from walk.file(source, os.path.basename(source), named=True)
 
 
 @dataclass
@@ -206,7 +206,7 @@ class _Walk:
 
     # ---- local ------------------------------------------------------------------------------------
 
-    def file(self, path: str, relative: str) -> Iterator[Found]:
+    def file(self, path: str, relative: str, *, named: bool = False) -> Iterator[Found]:
         try:
             found = os.stat(path)
         except OSError as error:
@@ -214,7 +214,8 @@ class _Walk:
             self.tell("failed", path, "the symbolic link leads nowhere" if link else error.strerror or str(error))
             return
         if not stat.S_ISREG(found.st_mode):
-            self.tell("warning", path, "left out: it is no regular file")
+            what = f"it is no regular file but a {_kind_of(found.st_mode)}"
+            self.tell(*(("failed", path, what) if named else ("warning", path, f"left out: {what}")))
         elif not self.follow_links and os.path.islink(path):
             self.tell("warning", path, "left as it is: a symbolic link")
         elif self.filters.takes(relative):
@@ -229,6 +230,7 @@ class _Walk:
             try:
                 identity = _identity(folder)
                 if identity in self.folders_left_out:
+                    self.tell("warning", folder, "left out: it leads to the destination")
                     continue
                 if identity in around:
                     self.tell("warning", folder, "left out: the symbolic link leads back to a folder that it is in")
@@ -260,17 +262,33 @@ class _Walk:
 
     def pattern(self, pattern: str) -> Iterator[Found]:
         base = fixed_part(pattern)
+        if "**" in pattern.split("/"):
+            yield from self._below(base, pattern)
+            return
         nothing = True
-        seen: set[str] = set()
-        for path in sorted(glob.iglob(pattern, recursive=True, include_hidden=True)):
+        for path in sorted(glob.iglob(pattern, include_hidden=True)):
             nothing = False
             relative = os.path.relpath(path, base)
-            if os.path.isdir(path):
-                if "**" not in pattern:  # which finds what is in it by itself
-                    yield from self.folder(path, relative)
-            elif relative not in seen:
-                seen.add(relative)
+            if not self.follow_links and _is_behind_link(base, relative):
+                self.tell("warning", path, "left as it is: a symbolic link leads to its folder")
+            elif os.path.isdir(path):
+                yield from self.folder(path, relative)
+            elif not self.leave_out(os.path.dirname(path), os.path.basename(path)):
                 yield from self.file(path, relative)
+        if nothing:
+            self.tell("failed", pattern, "no file fits the pattern")
+
+    def _below(self, base: str, pattern: str) -> Iterator[Found]:
+        """Find the files of a pattern with ``**`` as those of a folder are found: with its circles, and links."""
+        patterns = os.path.relpath(pattern, base or ".").split("/")
+        nothing = True
+        if not os.path.isdir(base or "."):
+            self.tell("failed", pattern, "no file fits the pattern")
+            return
+        for found in self.folder(base or ".", ""):
+            if _fits(found.relative.split("/"), patterns):
+                nothing = False
+                yield found
         if nothing:
             self.tell("failed", pattern, "no file fits the pattern")
 
@@ -395,6 +413,36 @@ def _objects_below(system: Any, path: str, tell: Callable[[Exception], None]) ->
     for folder, _folders, files in system.walk(path, detail=True, on_error=tell):
         for name in sorted(files):
             yield f"{folder.rstrip('/')}/{name}" if folder else name, files[name]
+
+
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether a path is one of a pattern, part by part; ``**`` stands for any number of folders."""
+
+    def closed(reached: set[int]) -> set[int]:
+        for place in sorted(reached):
+            while place < len(patterns) and patterns[place] == "**":
+                place += 1
+                reached.add(place)
+        return reached
+
+    reached = closed({0})
+    for part in parts:
+        after = {place for place in reached if place < len(patterns) and patterns[place] == "**"}
+        after |= {
+            place + 1 for place in reached if place < len(patterns) and fnmatch.fnmatchcase(part, patterns[place])
+        }
+        reached = closed(after)
+    return len(patterns) in reached
+
+
+def _is_behind_link(base: str, relative: str) -> bool:
+    """Whether a symbolic link is among the folders that a file is in, below a base."""
+    folder = os.path.dirname(relative)
+    while folder:
+        if os.path.islink(os.path.join(base, folder)):
+            return True
+        folder = os.path.dirname(folder)
+    return False
 
 
 def _identity(folder: str) -> tuple[int, int]:

@@ -65,6 +65,7 @@ class Settings:
     only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
     root: str = ""  # the destination of the run
+    began: int = 0  # nanoseconds, by the clock of the destination's file system
     token: str | None = None  # of the run: it is in the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -207,9 +208,7 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     if not is_url(task.destination):
         make_folder(os.path.dirname(task.destination), None if before is None else os.path.dirname(task.source))
     try:
-        with Place(
-            task.source, task.destination, root=settings.root, token=settings.token, replace=replaces
-        ) as place:  # fmt: skip
+        with Place(task.source, task.destination, token=settings.token, replace=replaces) as place:
             outcome = _written(task, place, settings, threads)
             if outcome.status in ("failed", "left_out"):
                 return outcome
@@ -224,7 +223,8 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
         if error.filename is not None and os.fsdecode(error.filename) == task.source:
             raise
         raise DestinationExistsError(task.destination) from None
-    output = identity_of(task.destination) if place.written is None else identity_of_status(place.written)
+    # Once it is closed: some file systems set its times only then.
+    output = identity_of(task.destination)
     if output is not None and not output.startswith(f"{outcome.bytes_after}:"):
         output = None  # somebody has been there already
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
@@ -241,13 +241,19 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     standing = identity_of(task.destination)
     if standing is None:
         return settings.overwrite
-    refuse_other_spelling(settings.root, task.destination)
-    if not is_url(task.destination) and not stat.S_ISREG(os.lstat(task.destination).st_mode):
+    found = None if is_url(task.destination) else os.lstat(task.destination)
+    if found is not None and not stat.S_ISREG(found.st_mode):
         raise DestinationExistsError(task.destination, "it is no regular file")
-    if settings.overwrite or is_still(standing, task.owned):
+    if is_still(standing, task.owned):
+        return True
+    refuse_other_spelling(settings.root, task.destination)
+    if settings.overwrite and (found is None or found.st_ctime_ns < settings.began):
         return True
     if task.was_begun:
         return None
+    if settings.overwrite:
+        # By this run, for a file whose name the file system takes for the same; or by somebody else.
+        raise NameTakenError(errno.EEXIST, "it was written after this run began, and is kept", task.destination)
     raise DestinationExistsError(task.destination)
 
 

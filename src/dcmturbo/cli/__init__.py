@@ -121,3 +121,10 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
     except BrokenPipeError:
         _leave_pipe()
         return 141
+    except (MemoryError, RuntimeError) as error:
+        # What the machine does not give is no defect of ours, and needs no traceback.
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
+        lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
+        sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
+        return 1

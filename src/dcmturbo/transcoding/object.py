@@ -14,6 +14,7 @@ from typing import Any, Literal
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.encoding import option_names, require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
+from dcmturbo.redaction import without_secrets
 from dcmturbo.sources import OpenedSource, import_fsspec, open_source
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
@@ -177,7 +178,7 @@ def transcode_object(
             opened.close()
     except Error as error:
         if isinstance(source, (str, os.PathLike)):
-            error.add_note(f"while transcoding {os.fsdecode(source)}")
+            error.add_note(f"while transcoding {without_secrets(os.fsdecode(source))}")
         raise
 
 

@@ -6,12 +6,10 @@ import subprocess
 import unicodedata
 
 import pytest
-from helpers.archives import TARGET, image, is_transcoded, rows_of, tree
+from helpers.archives import TARGET, image, is_transcoded, tree
 
 import dcmturbo as dt
-from dcmturbo.archives import work
-from dcmturbo.archives.manifest import NAME
-from dcmturbo.archives.places import Place
+from dcmturbo.transcoding import temporary
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
 
@@ -53,7 +51,7 @@ def source(tmp_path):
     return source
 
 
-def check(source, target, result, *, times=1):
+def check(source, target, result):
     """Of each pair one is there, whole, and the other one is named."""
     assert result.counts["failed"] == 3
     assert sum(result.counts.values()) == 7
@@ -76,14 +74,14 @@ def test_names_that_a_file_system_folds(folding, source, threads):
     target = folding / "out"
     result = dt.transcode_archive(source, target, TARGET, threads=threads)
     check(source, target, result)
-    first = rows_of(target / NAME)
     # Again, and with every file changed: none takes the place of another's output.
     again = dt.transcode_archive(source, target, TARGET, threads=threads)
     assert again.counts["skipped"] == 4
     assert {one.path for one in again.failures} == {one.path for one in result.failures}
-    assert dt.transcode_archive(source, target, TARGET, threads=threads, resume=False).counts["failed"] == 3
+    for again in ({"resume": False}, {"resume": False, "overwrite": True}, {"overwrite": True}):
+        repeated = dt.transcode_archive(source, target, TARGET, threads=threads, **again)
+        assert {one.path for one in repeated.failures} == {one.path for one in result.failures}
     check(source, target, dt.transcode_archive(source, target, TARGET, threads=threads, resume=False))
-    assert first
 
 
 def test_processes(folding, source):
@@ -91,24 +89,36 @@ def test_processes(folding, source):
 
 
 @pytest.mark.parametrize("fold", [str.lower, lambda path: unicodedata.normalize("NFC", path)], ids=["case", "unicode"])
-def test_a_faked_file_system_that_folds(tmp_path, monkeypatch, fold):
-    """As those do it: each name that is asked for leads to the one that is there."""
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_faked_file_system_that_folds(tmp_path, monkeypatch, fold, overwrite):
+    """Each name that is asked for leads to the one that is there, but folders list that one alone."""
+    real = {name: getattr(os, name) for name in ("lstat", "replace")}
 
-    class Folding(Place):
-        def __init__(self, source, destination, **options):
-            root = options["root"]
-            super().__init__(source, root + fold(destination.removeprefix(root)), **options)
+    def folded(path):
+        path = os.fspath(path)
+        folder, name = os.path.split(path)
+        if folder == str(tmp_path / "out"):
+            return next((os.path.join(folder, one) for one in os.listdir(folder) if fold(one) == fold(name)), path)
+        return path
 
-    monkeypatch.setattr(work, "Place", Folding)
+    def rename(name, path):
+        os.link(name, folded(path))
+        os.unlink(name)
+        return True
+
+    monkeypatch.setattr(os, "lstat", lambda path, **options: real["lstat"](folded(path), **options))
+    monkeypatch.setattr(os, "replace", lambda name, path: real["replace"](name, folded(path)))
+    monkeypatch.setattr(temporary, "_rename_without_replacing", rename)
+    monkeypatch.setattr("dcmturbo.archives.archive.is_shared", lambda paths: False)
     source = tmp_path / "source"
     source.mkdir()
     names = [f"{NFC}.dcm", f"{NFD}.dcm"] if fold is not str.lower else ["IM1.dcm", "im1.dcm"]
     for i, name in enumerate(names):
         (source / name).write_bytes(image(i))
-    result = dt.transcode_archive(source, tmp_path / "out", TARGET, threads=2)
-    if result.counts["transcoded"] == 2:  # one was done before the other one was looked at: then it was replaced
-        pytest.fail("one output took the place of the other")
-    assert (result.counts["transcoded"], result.counts["failed"]) == (1, 1)
-    (kept,) = {str(source / name) for name in names} - {result.failures[0].path}
-    (output,) = tree(tmp_path / "out")
-    assert is_transcoded(tmp_path / "out" / output, kept)
+    for _ in range(2):
+        result = dt.transcode_archive(source, tmp_path / "out", TARGET, threads=2, overwrite=overwrite, resume=False)
+        assert (result.counts["transcoded"], result.counts["failed"]) == (1, 1)
+        (kept,) = {str(source / name) for name in names} - {result.failures[0].path}
+        (output,) = tree(tmp_path / "out")
+        assert is_transcoded(tmp_path / "out" / output, kept)
+        assert os.path.basename(kept) in result.failures[0].error
