@@ -65,7 +65,7 @@ class Settings:
     only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
     root: str = ""  # the destination of the run
-    began: int = 0  # nanoseconds, by the clock of the destination's file system
+    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 of a file alone
     token: str | None = None  # of the run: it is in the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -247,7 +247,7 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     if is_still(standing, task.owned):
         return True
     refuse_other_spelling(settings.root, task.destination)
-    if settings.overwrite and (found is None or found.st_ctime_ns < settings.began):
+    if settings.overwrite and (found is None or not settings.began or found.st_ctime_ns < settings.began):
         return True
     if task.was_begun:
         return None
