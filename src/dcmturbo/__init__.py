@@ -7,6 +7,7 @@ A compiled core finds, decodes and encodes the frames of DICOM objects on many t
 numpy arrays. `register` makes pydicom use it. The names below are the whole public interface.
 """
 
+import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.batch import FrameStatus

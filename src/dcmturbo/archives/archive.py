@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
 
-from dcmturbo.archives.coordinator import Coordinator, leave_out
-from dcmturbo.archives.estimate import estimate_archive
+from dcmturbo.archives.coordinator import Coordinator
+from dcmturbo.archives.estimate import TakenPlaces, estimate_archive
 from dcmturbo.archives.manifest import Manifest, default_manifest
-from dcmturbo.archives.places import lie_within_each_other
+from dcmturbo.archives.places import folder_identity, folders_around, lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.runs import leave_out
+from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
-from dcmturbo.archives.work import Settings
-from dcmturbo.archives.workers import available_cores, make_workers
+from dcmturbo.archives.work import ON_FAILURE, Settings
+from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
+from dcmturbo.image import open as open_image
+from dcmturbo.redaction import without_secrets
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.transcoding.object import check_option_names
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.pixels import always_loses, is_lossy
 
-__all__ = ["transcode_archive"]
+__all__ = ["make_settings", "transcode_archive"]
 
 _OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
-_MANY = 4000  # files
-_SMALL = 1 << 20  # bytes
+_FIRST_FILES = 100  # looked at for what none could do
 
 
 def transcode_archive(
@@ -37,6 +43,11 @@ def transcode_archive(
     destination: str | os.PathLike[str] | None,
     transfer_syntax: str,
     *,
+    overwrite: bool = False,
+    on_failure: Literal["fail", "copy", "skip"] = "fail",
+    from_syntaxes: str | Sequence[str] | None = None,
+    include_lossy: bool | None = None,
+    keep_if_larger: bool = False,
     executor: Executor | str | None = None,
     manifest: str | os.PathLike[str] | bool | None = None,
     jobs: int | Literal["auto"] | None = None,
@@ -70,30 +81,45 @@ def transcode_archive(
         The folder to write, made where it is missing; None with `in_place`.
     transfer_syntax : str
         UID or keyword, as of `transcode`.
+    overwrite : bool
+        Replace, in one step each, files at the destination that are not ours. By default such a file is left as it
+        is, and the file that would have gone there fails. Ours is what the manifest lists as written, and nobody has
+        changed since; without a manifest, nothing is.
+    on_failure : {"fail", "copy", "skip"}
+        What becomes of a file that cannot be transcoded: it fails and has no output; its original is copied
+        unchanged, so that the new archive is complete; or it is left out. The last two tell it in `warnings`, and are
+        no failures. A file that cannot be read, and a place that is taken, always fail.
+    from_syntaxes : str or sequence of str, optional
+        Transfer syntaxes: sources in others are copied as they are.
+    include_lossy : bool, optional
+        Whether sources that are compressed with loss are encoded anew, rather than copied as they are. By default only
+        where the target is with loss itself, or uncompressed: a lossless copy of what JPEG has left over is larger,
+        and no better.
+    keep_if_larger : bool
+        Copy the original where transcoding would make the file larger.
     executor : concurrent.futures.Executor or str, optional
         Who does the work; a str is the address of a dask.distributed scheduler. Paths must mean the same to all.
-        By default threads or processes of this machine.
+        By default processes of this machine.
     manifest : path or False, optional
         The SQLite file that says of each file what became of it; False keeps none. By default
         ``.dcmturbo-transcode.sqlite`` in the destination; for a destination URL, a file in the user's state folder.
-    jobs : int or "auto", optional
-        Processes; 1 by default, which is this one. "auto" takes one a core for thousands of small files, of which each
-        costs more Python than decoding: that needs a main module that can be imported (``if __name__ ==
-        "__main__"``). With an `executor`: how many files it does at once.
-    threads : int, optional
-        Workers of each process: over files, or over the frames of a file where fewer files than workers remain. By
-        default `jobs` x `threads` are all cores that the process may use, and they are never more.
+    jobs, threads : int, optional
+        `jobs` x `threads` files are done at once, each in a process of its own; or the frames of a file, where fewer
+        files remain. By default as many as the cores that the process may use, and never more. The process that
+        calls does none of the work: a codec that crashes ends one of the others, and only the file that it had in
+        hand fails. With an `executor`: how many groups of files it gets at once, and the threads of each. `jobs` may
+        be "auto", which is the default.
     verify : bool
         Decode each result and compare it with its source.
     include, exclude : str or sequence of str, optional
         Patterns of the files to take and to leave: of names, or, with a slash, of paths below the source.
     resume : bool
-        Skip what the manifest says is done: with the same size, modification time, target and options, its output
-        there with the size noted. False does everything again.
+        Skip what the manifest says is done: the same file (size, times, inode), target and options, its output there
+        with the size noted. False does everything again.
     in_place : bool
         Replace each file, once its successor is verified and on disk.
     dry_run : bool
-        Write nothing: estimate size and time from a sample.
+        Write nothing: estimate size and time from a sample, and list the places that are taken.
     fail_fast : bool
         Stop at the first failure.
     fsync : bool
@@ -126,17 +152,64 @@ def transcode_archive(
     A full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
     must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
     """
-    if offset_table not in OFFSET_TABLES:
-        raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
-    syntax = find_transfer_syntax(transfer_syntax)
-    require_encoder(syntax)
-    _check_options(syntax, options, new_uid=new_uid)
+    settings = make_settings(
+        transfer_syntax, options, overwrite=overwrite, on_failure=on_failure, from_syntaxes=from_syntaxes,
+        include_lossy=include_lossy, keep_if_larger=keep_if_larger, verify=verify, in_place=in_place, fsync=fsync,
+        offset_table=offset_table, new_uid=new_uid, mask_unused_bits=mask_unused_bits,
+    )  # fmt: skip
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not sources:
         raise ValueError("there is no source")
     paths = [absolute(one) for one in sources]
     target = _check_places(paths, destination, in_place=in_place, verify=verify)
-    settings = Settings(
+    filters = Filters(_patterns(include), _patterns(exclude))
+    if jobs == "auto":
+        jobs = None
+    place: str | None = None
+    if manifest is None:
+        place = default_manifest(target)
+    elif manifest is not False:
+        place = absolute(manifest)  # type: ignore[arg-type]
+    check_first_image(paths, filters, settings)
+    if dry_run:
+        return _dry_run(paths, target, settings, filters, jobs, threads, place)
+    if not in_place and not is_url(target):
+        make_root(target, paths)
+    # The workers first: a process that is forked must not have the manifest open.
+    with make_workers(executor, jobs, threads, apart=is_shared([*paths, target])) as workers, Manifest(place) as opened:
+        run = Coordinator(
+            paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
+        )
+        return run.run()
+
+
+def make_settings(
+    transfer_syntax: str,
+    options: dict[str, Any],
+    *,
+    overwrite: bool,
+    on_failure: str,
+    from_syntaxes: str | Sequence[str] | None,
+    include_lossy: bool | None,
+    keep_if_larger: bool,
+    verify: bool,
+    in_place: bool,
+    fsync: bool,
+    offset_table: str,
+    new_uid: bool,
+    mask_unused_bits: bool,
+) -> Settings:
+    """Return what holds for all files of a run; refuse before the first what each would be refused for."""
+    if offset_table not in OFFSET_TABLES:
+        raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
+    if on_failure not in ON_FAILURE:
+        raise ValueError(f"on_failure is {on_failure!r}; it is one of {', '.join(ON_FAILURE)}")
+    syntax = find_transfer_syntax(transfer_syntax)
+    require_encoder(syntax)
+    _check_options(syntax, options, new_uid=new_uid)
+    if keep_if_larger and is_lossy(options):
+        raise ValueError("keep_if_larger is for lossless targets: with loss, the size is that which was asked for")
+    return Settings(
         transfer_syntax=syntax.uid,
         verify=bool(verify),
         offset_table=offset_table,
@@ -144,47 +217,24 @@ def transcode_archive(
         mask_unused_bits=bool(mask_unused_bits),
         fsync=bool(fsync),
         in_place=bool(in_place),
+        overwrite=bool(overwrite),
+        on_failure=on_failure,
+        from_syntaxes=find_syntaxes(_patterns(from_syntaxes)),
+        skip_lossy=is_lossless_target(syntax, options) if include_lossy is None else not include_lossy,
+        include_lossy=include_lossy,
+        keep_if_larger=bool(keep_if_larger),
         options=options,
     )
-    filters = Filters(_patterns(include), _patterns(exclude))
-    if jobs == "auto":
-        small = executor is None and threads is None and not dry_run and _are_many_and_small(paths, filters)
-        jobs = available_cores() if small else None
-    if dry_run:
-        return _dry_run(paths, target, settings, filters, jobs, threads)
-    place: str | None = None
-    if manifest is None:
-        place = default_manifest(target)
-    elif manifest is not False:
-        place = absolute(manifest)  # type: ignore[arg-type]
-    with Manifest(place) as opened, make_workers(executor, jobs, threads) as workers:
-        run = Coordinator(
-            paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
-        )
-        return run.run()
-
-
-def _are_many_and_small(paths: Sequence[str], filters: Filters) -> bool:
-    """Whether processes of their own are worth the half second that they take to begin.
-
-    Measured on two cores: 500 CT slices from RLE to uncompressed, 1.3 times as fast on two threads as on one, for
-    Python runs in one of them at a time; 1.75 times on two processes. Large files are done by code that lets go of
-    Python, and threads do them as fast.
-    """
-    if any(is_url(path) for path in paths):
-        return False
-    found = itertools.islice(find_files(paths, filters, lambda *_: None), _MANY)
-    sizes = [file.size for file in found]
-    return len(sizes) == _MANY and sum(sizes) < _MANY * _SMALL
 
 
 def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> None:
-    """Refuse before the first file what each would be refused for."""
+    """Refuse options that no file could be encoded with."""
     lossy = is_lossy(options)
     if new_uid and not lossy:
         raise ValueError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
     if always_loses(syntax) and not lossy:
         raise ValueError(f"{syntax.name} always loses something: say how much, by quality or ratio")
+    check_option_names(syntax, options)
     errors = []
     depths = (8, 12, 16)
     for bits in depths if options else ():
@@ -197,6 +247,30 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     wrong = [error for error in errors if getattr(error, "code", None) == "argument"]
     if len(errors) == len(depths) and wrong and not options.keys() & _OF_EACH_FRAME:
         raise wrong[0]
+
+
+def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings) -> None:
+    """Refuse what the first image shows to need a package that is not installed.
+
+    Raises
+    ------
+    ImportError
+        Naming it. Where files that fail are copied or left out, each says so itself.
+    """
+    syntax = find_transfer_syntax(settings.transfer_syntax)
+    if syntax.family != "jpegls" or settings.on_failure != "fail" or find_spec("jpeg_ls") is not None:
+        return
+    if any(is_url(path) for path in paths):
+        return
+    for found in itertools.islice(find_files(paths, filters, lambda *_: None), _FIRST_FILES):
+        with contextlib.suppress(Error, OSError), open_image(found.path) as image:
+            bits = image._open.bits_stored
+            if bits not in (8, 16):
+                raise ImportError(
+                    f"JPEG-LS of {bits} bits needs the package pyjpegls, and {found.path} has that many: pip install "
+                    "pyjpegls"
+                )
+            return
 
 
 def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -215,50 +289,66 @@ def _check_places(
         given = None if destination is None else absolute(destination)
         if given is not None and [given] != list(sources):
             raise ValueError("in_place has no destination besides the source")
-        first = sources[0]
-        return first if os.path.isdir(first) else os.path.dirname(first)
+        return source_folder(sources[0]) or os.path.dirname(sources[0])
     if destination is None:
         raise ValueError("a destination is needed, or in_place=True")
     target = absolute(destination)
     if is_url(target):
         for one in sources:
             if is_url(one) and lie_within_each_other(one, target):
-                raise ValueError(f"the destination {target} and the source {one} lie within each other")
+                both = f"the destination {target} and the source {one} lie within each other"
+                raise ValueError(without_secrets(both))
         return target
     if os.path.lexists(target) and not os.path.isdir(target):
         raise NotADirectoryError(f"the destination {target} is not a folder")
     real = os.path.realpath(target)
+    around = folders_around(real)
     for one in sources:
         folder = source_folder(one)
         if folder is None:
             continue
         theirs = os.path.realpath(folder)
-        if theirs == real:
+        # By path, and by device and inode: a folder can be mounted in two places.
+        identity = folder_identity(theirs)
+        if theirs == real or (identity is not None and identity == folder_identity(real)):
             raise ValueError(f"the destination is the source, {one}: in_place=True (--in-place) replaces its files")
         common = os.path.commonpath([theirs, real])
-        if (common == theirs and takes_subfolders(one)) or (common == real and os.path.isdir(one)):
+        is_below = common == theirs or identity in around
+        is_above = common == real or folder_identity(real) in folders_around(theirs)
+        if (is_below and takes_subfolders(one)) or (is_above and os.path.isdir(one)):
             raise ValueError(f"the destination {target} and the source {one} lie within each other")
     return target
 
 
 def _dry_run(
-    paths: list[str], target: str, settings: Settings, filters: Filters, jobs: int | None, threads: int | None
+    paths: list[str],
+    target: str,
+    settings: Settings,
+    filters: Filters,
+    jobs: int | None,
+    threads: int | None,
+    place: str | None,
 ) -> ArchiveResult:
     failures: list[Failure] = []
-    warnings: list[str] = []
+    warned: list[tuple[str, str]] = []
 
     def tell(kind: str, path: str, message: str) -> None:
         if kind == "failed":
             failures.append(Failure(path, "", message, "OSError"))
         else:
-            warnings.append(f"{path}: {message}")
+            warned.append((path, message))
 
     begin = time.perf_counter()
-    with make_workers(None, jobs, threads) as workers:
-        found = find_files(paths, filters, tell, follow_links=not settings.in_place, leave_out=leave_out(None))
-        estimate, failed = estimate_archive(found, settings, workers.count)
-    failures += [Failure(task.source, "", outcome.error or "", outcome.error_type or "") for task, outcome in failed]
+    processes, each, _ = share_cores(jobs, threads)
+    found = find_files(paths, filters, tell, follow_links=not settings.in_place, leave_out=leave_out(None))
+    with contextlib.ExitStack() as stack:
+        opened = None
+        if place is not None and not settings.in_place and os.path.isfile(place):
+            opened = stack.enter_context(Manifest(place, write=False))
+        taken = None if settings.in_place else TakenPlaces(target, opened)
+        estimate, failed = estimate_archive(found, settings, processes * each, taken)
+    failures += failed
     return ArchiveResult(
         {}, 0, estimate.bytes_before, estimate.bytes_after, 0, time.perf_counter() - begin, tuple(failures),
-        tuple(warnings), None, None, estimate,
+        tuple(f"{path}: {message}" for path, message in warned), None, None, estimate, tuple(warned),
     )  # fmt: skip

@@ -10,23 +10,28 @@ import json
 import os
 import queue
 import signal
+import tempfile
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import dataclass, field
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dcmturbo.archives.manifest import DONE, NAME, Manifest, Row
+from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
 from dcmturbo.archives.originals import Originals
-from dcmturbo.archives.places import is_stale, is_temporary, size_of
+from dcmturbo.archives.ownership import identity_of_status
+from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
-from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination
-from dcmturbo.archives.work import Outcome, Settings, Task, describe, do_files
-from dcmturbo.archives.workers import LocalThreads, Workers
+from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
+from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination, source_folder
+from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
+from dcmturbo.archives.workers import Ended, Workers
+from dcmturbo.redaction import without_secrets
 
-__all__ = ["Coordinator", "leave_out"]
+__all__ = ["Coordinator"]
 
 _CHUNK_FILES = 8
 _CHUNK_BYTES = 4 << 20
@@ -36,28 +41,14 @@ _AHEAD = 20_000  # files found before they are handed out: what is known of the 
 _LARGE = 8 << 20  # bytes: such files go first where all are known, so that none is left for the end alone
 _PROGRESS_EVERY = 0.05  # seconds
 _LONGEST_WAIT = 0.5  # seconds
-_ATTEMPTS = 2  # at a file whose process died
 
-
-def leave_out(manifest: Manifest | None) -> Callable[[str, str], bool]:
-    """Return what says of a folder and a name whether that file is ours, not the archive's."""
-
-    def is_ours(folder: str, name: str) -> bool:
-        if not name.startswith("."):
-            return manifest is not None and manifest.is_own(folder, name)
-        return (
-            (manifest is not None and manifest.is_own(folder, name))
-            or name.startswith(NAME)
-            or (is_temporary(name) and is_stale(os.path.join(folder, name)))
-        )
-
-    return is_ours
+DIED = "WorkerDied"  # the type of the failure of a file that the process that did it died of
 
 
 @dataclass
 class _Chunk:
     tasks: list[Task]
-    attempts: int = 0
+    alone: bool = False
 
 
 @dataclass
@@ -95,16 +86,7 @@ class Coordinator:
         self.progress = progress
         self.resume = resume
         self.fail_fast = fail_fast
-        self.options = json.dumps(
-            {
-                "offset_table": settings.offset_table,
-                "new_uid": settings.new_uid,
-                "mask_unused_bits": settings.mask_unused_bits,
-                **settings.options,
-            },
-            sort_keys=True,
-            default=str,
-        )
+        self.options = _options_of(settings)
         self.sources = sources
         self.filters = filters
         # Only of several sources, or of a pattern, can two files have the same destination.
@@ -115,30 +97,59 @@ class Coordinator:
         self.walk: Iterator[Found] = iter(())
         self.ahead: deque[tuple[Task, Found]] = deque()
         self.exhausted = False
-        self.pending: dict[int, Found] = {}  # handed out, or waiting, and without an outcome
+        self.pending: dict[int, tuple[Task, Found]] = {}  # handed out, or waiting, and without an outcome
+        self.suspects: deque[Task] = deque()  # in hand when their process died: tried last, one at a time
+        self.suspected: set[int] = set()
+        self.begun: dict[str, InHand] = {}
+        self.of_others: set[int] = set()  # whose destination the manifest lists as the output of another source
         self.chunks: dict[int, _Chunk] = {}
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
         self.rows: list[Row] = []
         self.totals = _Totals()
         self.failures: list[Failure] = []
-        self.warnings: list[str] = list(workers.warnings)
+        self.warned: list[tuple[str, str]] = []
         self.stopped: str | None = None
         self.interrupted = False
-        self.halt = threading.Event()
         self.writable = True
         self.begin = 0.0
         self.told = 0.0
         self.was_empty = manifest.is_new
+        self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
+        self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
 
     def run(self) -> ArchiveResult:
         """Do what there is to do; KeyboardInterrupt after Ctrl-C, its ``result`` being what was done."""
         self.begin = time.perf_counter()
-        if not is_url(self.target):
-            os.makedirs(self.target, exist_ok=True)
-        ended = self.manifest.begin(
+        record = self._begin_record()
+        try:
+            result = self._run()
+        except BaseException:
+            record.close(tidy=True)  # what is being written still has to be found by the next run
+            raise
+        record.close(tidy=self.lost)
+        return result
+
+    def _begin_record(self) -> RunRecord:
+        """Say whose the temporary files of this run are, and remove those of runs that were killed."""
+        folders: list[str] = []
+        if self.settings.in_place:
+            folders = [source_folder(one) or os.path.dirname(one) for one in self.sources]
+        elif not is_url(self.target):
+            # What cannot be written at all is told before the first file.
+            with tempfile.TemporaryFile(dir=self.target):
+                folders = [self.target]
+        folders = [folder for folder in folders if os.path.isdir(folder)]
+        record = RunRecord(folders)
+        self.warned += [("", warning) for warning in record.warnings]
+        self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
+        remove_left_over(folders, but=record.token)
+        return record
+
+    def _run(self) -> ArchiveResult:
+        self.manifest.begin(
             target=self.settings.transfer_syntax,
             options=self.options,
             version=_version(),
@@ -146,8 +157,7 @@ class Coordinator:
             threads=self.workers.threads,
             executor=self.workers.name,
         )
-        if not ended and not is_url(self.target):
-            _remove_stale(self.target)
+        self.begun = self.manifest.take_in_hand()
         follow = not self.settings.in_place
         self.walk = find_files(
             self.sources,
@@ -177,6 +187,8 @@ class Coordinator:
         while True:
             while self.stopped is None and len(self.chunks) < most and (chunk := self._next_chunk()):
                 self._submit(chunk)
+            if not self.chunks and self.stopped is None and self.exhausted and self.suspects:
+                self._submit(_Chunk([self.suspects.popleft()], alone=True))
             if not self.chunks and (self.stopped is not None or self.exhausted):
                 return
             if self.stopped is None and not self.exhausted and len(self.ahead) < _AHEAD and self.results.empty():
@@ -204,14 +216,12 @@ class Coordinator:
         elif isinstance(item, Outcome):
             self._record(item)
         else:
-            number, future = item
-            self._close_chunk(self.chunks.pop(number), future)
+            self._close_chunk(self.chunks.pop(item.number), item)
 
     def _stop(self, why: str) -> None:
         if self.stopped is None:
             self.stopped = why
-        self.halt.set()
-        self.workers.cancel()
+        self.workers.halt()
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -267,34 +277,75 @@ class Coordinator:
             if not is_url(destination) and os.path.realpath(destination) in self.named:
                 self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
                 return
-        if self.resume and not self.was_empty and self._is_done(found, destination):
+        done = None if self.was_empty else self.manifest.find(destination)
+        if self.resume and done is not None and self._is_done(found, destination, done):
             self.totals.counts["skipped"] += 1
             return
         if why := self.originals.why_not(found.path, destination):
             self._fail(found, destination, why, "ValueError")
             return
-        task = Task(next(self.numbers), found.path, destination)
+        begun = self.begun.get(without_secrets(destination))
+        uid = None
+        if self.settings.new_uid:
+            uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
+        owned = None if done is None else _owned(done, found)
+        if owned is None and (owner := self._owner_of(destination)) is not None:
+            message = f"its output {destination} is taken for {owner} by the file system, and that is kept"
+            self._fail(found, destination, message, "NameTakenError")
+            return
+        # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
+        was_begun = begun is not None or not self.workers.streams
+        task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
         self.totals.found_files += 1
         self.totals.found_bytes += found.size
-        self.pending[task.number] = found
-        self.ahead.append((task, found))
+        self.pending[task.number] = (task, found)
+        if done is not None and done.status in DONE and owned is None:
+            self.of_others.add(task.number)
+        if done is not None and done.status not in DONE and done.error_type == DIED:
+            self.suspected.add(task.number)  # alone, the first time proves it
+            self.suspects.append(task)
+        else:
+            self.ahead.append((task, found))
 
-    def _is_done(self, found: Found, destination: str) -> bool:
-        done = self.manifest.find(destination)
+    def _owner_of(self, destination: str) -> str | None:
+        """Return whose output a file is that would be overwritten; None if it is nobody's."""
+        if not self.settings.overwrite or self.settings.in_place or is_url(destination):
+            return None
+        if self.owners is None:
+            self.owners = {inode: path for path, inode in self.manifest.inodes()}
+        try:
+            other = self.owners.get(os.lstat(destination).st_ino)
+        except OSError:
+            return None
+        return None if other == destination else other
+
+    def _is_done(self, found: Found, destination: str, done: Done) -> bool:
         return (
-            done is not None
-            and done.status in DONE
-            and (done.path, done.size, done.mtime) == (found.path, found.size, found.mtime)
+            done.status in DONE
+            and (done.error_type is None or self.settings.on_failure == "copy")
+            and (done.path, done.size, done.mtime) == (without_secrets(found.path), found.size, found.mtime)
+            and self._is_same_original(found, done)
             and done.target == self.settings.transfer_syntax
             and done.options == self.options
             and (done.verified or done.status != "transcoded" or not self.settings.verify)
             and (self.settings.in_place or size_of(destination) == done.bytes_after)
         )
 
+    def _is_same_original(self, found: Found, done: Done) -> bool:
+        """Whether a source of the same name, size and time has not been replaced by another file."""
+        if done.original is None or is_url(found.path):
+            return True
+        if self.settings.in_place and self.settings.options:
+            return True  # with loss, doing it once more loses more: a new owner or mode is no reason
+        try:
+            return identity_of_status(os.stat(found.path)) == done.original
+        except OSError:
+            return False
+
     def _next_chunk(self) -> _Chunk | None:
         if not self.ahead:
             self._look_ahead(_CHUNK_FILES)
-        most = self.workers.chunk_files or _CHUNK_FILES
+        most = _CHUNK_FILES
         if self.exhausted:
             most = min(most, -(-len(self.ahead) // (2 * self.workers.count)))
         limit = _CHUNK_BYTES if self.workers.streams else _CHUNK_BYTES_ELSEWHERE
@@ -311,87 +362,115 @@ class Coordinator:
                 self._look_ahead(_CHUNK_FILES)
         return _Chunk(tasks) if tasks else None
 
-    def _threads(self) -> int:
+    def _threads(self, chunk: _Chunk) -> int:
         """Return how many workers a chunk of one file gets: more than one where fewer files than workers remain."""
-        if self.workers.streams and self.exhausted and len(self.pending) < self.workers.count:
+        if chunk.alone:
+            return 1  # it takes the least memory, should that have been the reason
+        if not self.workers.streams:
+            return self.workers.threads
+        if self.exhausted and len(self.pending) < self.workers.count:
             return max(1, self.workers.count // max(len(self.pending), 1))
-        return 1 if self.workers.streams else self.workers.threads
+        return 1
 
     def _submit(self, chunk: _Chunk) -> None:
+        if not self.settings.in_place and self.writable:
+            try:
+                self.manifest.hand_out([InHand(task.destination, task.uid) for task in chunk.tasks])
+            except OSError as error:
+                self.writable = False
+                self._stop(describe(error))
+                return
         number = next(self.numbers)
         self.chunks[number] = chunk
-        if isinstance(self.workers, LocalThreads):
-            future = self.workers.submit(
-                do_files, chunk.tasks, self.settings, self._threads(), self._emit, self.halt.is_set
-            )
-        else:
-            future = self.workers.submit(do_files, chunk.tasks, self.settings, self._threads())
-        future.add_done_callback(lambda done: self.results.put((number, done)))
-
-    def _emit(self, outcome: Outcome) -> None:
-        """Take an outcome from the thread that had it."""
-        if outcome.hopeless is not None:
-            self.halt.set()  # at once: the other threads would only fail too
-        self.results.put(outcome)
+        try:
+            self.workers.hand_out(number, chunk.tasks, self.settings, self._threads(chunk), self.results.put)
+        except (OSError, RuntimeError) as error:
+            self.results.put(Ended(number, error))
 
     # ---- what became of it ------------------------------------------------------------------------
 
-    def _close_chunk(self, chunk: _Chunk, future: Future[list[Outcome]]) -> None:
-        try:
-            outcomes = future.result()
-        except CancelledError:
+    def _close_chunk(self, chunk: _Chunk, end: Ended) -> None:
+        self.lost = self.lost or end.lost or end.error is not None
+        later = {task.number for task in self.suspects}
+        left = [task for task in chunk.tasks if task.number in self.pending and task.number not in later]
+        if end.lost:
+            if left and self.stopped is None:
+                self._submit(_Chunk([self._begun_task(task) for task in left], chunk.alone))
             return
-        except Exception as error:
-            self._broken(chunk, error)
+        if end.error is None or not left:
             return
-        for outcome in outcomes:
-            self._record(outcome)
-
-    def _broken(self, chunk: _Chunk, error: Exception) -> None:
-        """Do a chunk again, file by file, of which nobody knows what became of it: its process died."""
-        left = [task for task in chunk.tasks if task.number in self.pending]
-        died = isinstance(error, BrokenExecutor)
-        if died and not self.workers.renew():
-            self._stop(f"the executor is broken: {describe(error)}")
-        if self.stopped is None and died and chunk.attempts + 1 < _ATTEMPTS:
+        error = describe(end.error)
+        if isinstance(end.error, BrokenExecutor):
+            self._stop(f"the executor is broken: {error}")
+        elif type(end.error).__name__ == "KilledWorker":  # dask's: none of its workers has survived this group
             for task in left:
-                self._submit(_Chunk([task], chunk.attempts + 1))
+                self._record(Outcome(task.number, "died", 0.0, error=f"the process that decoded it died ({error})",
+                                     error_type=DIED))  # fmt: skip
             return
         for task in left:
-            message = "the process that did it died" if died else describe(error)
-            self._record(Outcome(task.number, "failed", 0.0, error=message, error_type=type(error).__name__))
+            self._record(Outcome(task.number, "failed", 0.0, error=error, error_type=type(end.error).__name__))
+
+    def _begun_task(self, task: Task) -> Task:
+        """Return a task as it is to be done again: its output may be there, and nobody has said so."""
+        task = task._replace(was_begun=True)
+        self.pending[task.number] = (task, self.pending[task.number][1])
+        return task
+
+    def _has_died(self, task: Task, outcome: Outcome) -> Outcome | None:
+        """Return the outcome of a file in hand when its process died; None if it is to be tried again, alone."""
+        if task.number not in self.suspected:
+            self.suspected.add(task.number)
+            self.suspects.append(self._begun_task(task))
+            return None
+        message, kind = outcome.error or "", outcome.error_type or DIED
+        if self.settings.on_failure == "skip":
+            return left_out(task.number, message, kind)
+        if self.settings.on_failure == "copy" and task.failed is None:
+            self.suspects.append(task._replace(failed=(message, kind)))
+            return None
+        return outcome._replace(status="failed")
 
     def _record(self, outcome: Outcome) -> None:
-        found = self.pending.pop(outcome.number, None)
-        if found is None:
+        if outcome.number not in self.pending:
             return
+        task, found = self.pending[outcome.number]
+        if outcome.status == "died":
+            self.lost = True
+            charged = self._has_died(task, outcome)
+            if charged is None:
+                return
+            outcome = charged
+        del self.pending[outcome.number]
+        self.suspected.discard(outcome.number)
         totals = self.totals
-        totals.counts[outcome.status] += 1
+        totals.counts[outcome.status] = totals.counts.get(outcome.status, 0) + 1
         totals.bytes_done += found.size
-        destination = found.path if self.settings.in_place else join_destination(self.target, found.relative)
-        size, mtime = outcome.identity or (found.size, found.mtime)
         if outcome.status == "failed":
-            self.failures.append(Failure(found.path, destination, outcome.error or "", outcome.error_type or ""))
-        else:
+            self.failures.append(Failure(found.path, task.destination, outcome.error or "", outcome.error_type or ""))
+        elif outcome.status != "left_out":
             totals.frames += outcome.frames
             totals.bytes_before += outcome.bytes_before
             totals.bytes_after += outcome.bytes_after
             totals.pixel_bytes += outcome.pixel_bytes
         for warning in outcome.warnings:
-            self.warnings.append(f"{found.path}: {warning}")
-        self.rows.append(
-            Row(
-                destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
-                self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
-                outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
-                outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
-                "\n".join(outcome.warnings) or None,
-            )
-        )  # fmt: skip
+            self.warned.append((found.path, warning))
+        if outcome.status in DONE or task.number not in self.of_others:  # whose row stays
+            self.rows.append(self._row(task, found, outcome))
         if outcome.hopeless is not None:
             self._stop(outcome.hopeless)
         elif outcome.status == "failed" and self.fail_fast:
             self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
+        size, mtime = outcome.identity or (found.size, found.mtime)
+        return Row(
+            task.destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
+            self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
+            outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
+            outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
+            "\n".join(outcome.warnings) or None, task.owned if outcome.status not in DONE else outcome.output,
+            outcome.original,
+        )  # fmt: skip
 
     def _fail(self, found: Found, destination: str, message: str, kind: str) -> None:
         self.totals.counts["failed"] += 1
@@ -402,7 +481,7 @@ class Coordinator:
     def _tell(self, kind: str, path: str, message: str) -> None:
         """Hear from the walk."""
         if kind == "warning":
-            self.warnings.append(f"{path}: {message}")
+            self.warned.append((path, message))
             return
         self._fail(Found(path, "", 0, 0), "", message, "OSError")
         self.rows.append(
@@ -445,6 +524,7 @@ class Coordinator:
 
     def _result(self, seconds: float) -> ArchiveResult:
         totals = self.totals
+        self.warned[:0] = [("", warning) for warning in (*self.workers.warnings, *self.manifest.warnings)]
         return ArchiveResult(
             counts=totals.counts,
             frames=totals.frames,
@@ -453,23 +533,43 @@ class Coordinator:
             pixel_bytes=totals.pixel_bytes,
             seconds=seconds,
             failures=tuple(self.failures),
-            warnings=tuple(self.warnings),
+            warnings=tuple(f"{path}: {message}" if path else message for path, message in self.warned),
             manifest=self.manifest.path,
             stopped=self.stopped,
+            warned=tuple(self.warned),
         )
+
+
+def _options_of(settings: Settings) -> str:
+    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
+    chosen: dict[str, Any] = {
+        "from_syntaxes": list(settings.from_syntaxes),
+        "keep_if_larger": settings.keep_if_larger,
+    }
+    always = {
+        "offset_table": settings.offset_table,
+        "new_uid": settings.new_uid,
+        "mask_unused_bits": settings.mask_unused_bits,
+    }
+    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
+    if settings.include_lossy is not None:
+        options["include_lossy"] = settings.include_lossy
+    return json.dumps(options, sort_keys=True, default=str)
+
+
+def _owned(done: Done, found: Found) -> str | None:
+    """Return the identity of the output that the manifest lists for a source, None if it is another one's.
+
+    A source that has been moved is known by its size and time.
+    """
+    if done.path != without_secrets(found.path) and (done.size, done.mtime) != (found.size, found.mtime):
+        return None
+    if done.output is None and done.status in DONE:
+        return str(done.bytes_after)
+    return done.output
 
 
 def _version() -> str:
     import dcmturbo
 
     return dcmturbo.__version__
-
-
-def _remove_stale(root: str) -> None:
-    """Remove the files on their way of processes that are no more: of a run that was killed."""
-    for folder, _folders, names in os.walk(root):
-        for name in names:
-            path = os.path.join(folder, name)
-            if name.endswith(".part") and is_stale(path):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)

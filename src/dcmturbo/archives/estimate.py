@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from dcmturbo.archives.walk import Found
-from dcmturbo.archives.work import Outcome, Settings, Task, do_one
+from dcmturbo.archives.manifest import Manifest
+from dcmturbo.archives.ownership import DestinationExistsError, identity_of, is_still
+from dcmturbo.archives.places import file_system
+from dcmturbo.archives.result import Estimate, Failure
+from dcmturbo.archives.walk import Found, is_url, join_destination
+from dcmturbo.archives.work import Settings, Task
+from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 
-__all__ = ["Estimate", "estimate_archive"]
+__all__ = ["TakenPlaces", "estimate_archive"]
 
 _SAMPLE_FILES = 32
 _SAMPLE_BYTES = 512 << 20
 _SEED = 5  # the same files each time
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What an archive would become.
+class TakenPlaces:
+    """The places of a destination that are taken.
 
-    Attributes
+    Parameters
     ----------
-    files, bytes_before : int
-        All that was found.
-    bytes_after : int
-        Estimated.
-    standard_error : float
-        Of `bytes_after`, as a part of it.
-    seconds : float
-        Estimated, with all workers.
-    sampled_files, sampled_bytes : int
-        What was transcoded for it.
+    target : str
+        The destination.
+    manifest : Manifest or None
+        Of the destination, where there is one.
     """
 
-    files: int
-    bytes_before: int
-    bytes_after: int
-    standard_error: float
-    seconds: float
-    sampled_files: int
-    sampled_bytes: int
+    def __init__(self, target: str, manifest: Manifest | None) -> None:
+        self._target, self._manifest = target, manifest
+        self._objects: set[str] | None = None
+        if is_url(target):
+            system, self._root = file_system(target)
+            # One listing rather than a question for each file.
+            names = system.find(self._root) if system.exists(self._root) else ()
+            self._objects = {str(name).strip("/") for name in names}
 
-    def describe(self) -> str:
-        """Return how it was done, as a sentence."""
-        if not self.sampled_files:
-            return "nothing could be sampled"
-        if self.sampled_files == self.files:
-            return "every file was transcoded into a temporary folder"
-        return (
-            f"{self.sampled_files} of {self.files} files, drawn at random, were transcoded into a temporary folder, "
-            f"and their ratio applied to all; one standard error is {100 * self.standard_error:.1f} %"
-        )
+    def place_of(self, relative: str) -> str:
+        """Return the path or URL of a file."""
+        return join_destination(self._target, relative)
+
+    def is_taken(self, relative: str) -> bool:
+        """Whether a file is there that is not ours."""
+        if self._objects is not None and f"{self._root.strip('/')}/{relative}" not in self._objects:
+            return False
+        destination = self.place_of(relative)
+        standing = identity_of(destination)
+        if standing is None:
+            return False
+        done = None if self._manifest is None else self._manifest.find(destination)
+        return done is None or not is_still(standing, done.output)
 
 
 def estimate_archive(
-    found: Iterable[Found], settings: Settings, workers: int
-) -> tuple[Estimate, list[tuple[Task, Outcome]]]:
+    found: Iterable[Found], settings: Settings, workers: int, taken: TakenPlaces | None = None
+) -> tuple[Estimate, list[Failure]]:
     """Estimate size and time.
 
     Parameters
@@ -70,40 +75,52 @@ def estimate_archive(
         What holds for all.
     workers : int
         How many would do the work.
+    taken : TakenPlaces, optional
+        Of the destination.
 
     Returns
     -------
-    (Estimate, list of (Task, Outcome))
-        The estimate; what failed in the sample.
+    (Estimate, list of Failure)
+        The estimate; what failed in the sample, and which places are taken, unless they may be.
     """
     # A reservoir: each file has the same chance, however many there are, and few are kept.
     draw = random.Random(_SEED)
     sample: list[Found] = []
-    files = total = 0
+    failures: list[Failure] = []
+    files = total = not_ours = 0
     for file in found:
         files += 1
         total += file.size
+        if taken is not None and taken.is_taken(file.relative):
+            not_ours += 1
+            if not settings.overwrite:
+                error = DestinationExistsError(taken.place_of(file.relative))
+                failures.append(Failure(file.path, error.destination, str(error), type(error).__name__))
+                continue
         if len(sample) < _SAMPLE_FILES:
             sample.append(file)
         elif (place := draw.randrange(files)) < _SAMPLE_FILES:
             sample[place] = file
-    settings = replace(settings, in_place=False, fsync=False)
+    settings = replace(settings, in_place=False, fsync=False, overwrite=False, only_estimates=True)
     pairs: list[tuple[int, int]] = []
-    failed = []
     seconds = 0.0
     with tempfile.TemporaryDirectory(prefix="dcmturbo-") as folder:
         place_of_output = os.path.join(folder, "output")
         for file in sample:
-            if pairs and sum(before for before, _ in pairs) + file.size > _SAMPLE_BYTES:
+            used = sum(before for before, _ in pairs)
+            if used + file.size > _SAMPLE_BYTES and (pairs or shutil.disk_usage(folder).free < 2 * file.size):
                 continue
             task = Task(0, file.path, place_of_output)
-            outcome = do_one(task, settings, 1)
+            (outcome,) = do_files_apart([task], settings)
             seconds += outcome.seconds
-            if outcome.status == "failed":
-                failed.append((task, outcome))
+            if outcome.status in ("failed", "died"):
+                failures.append(Failure(file.path, "", outcome.error or "", outcome.error_type or ""))
                 continue
-            pairs.append((file.size, outcome.bytes_after))
-            os.unlink(place_of_output)
+            if outcome.status != "left_out":
+                pairs.append((file.size, outcome.bytes_after))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place_of_output)
+    close_spare_workers()
     before, after = (sum(column) for column in zip(*pairs, strict=True)) if pairs else (0, 0)
     ratio = after / before if before else 1.0
     return (
@@ -115,8 +132,9 @@ def estimate_archive(
             seconds=seconds * (total / before if before else 1.0) / max(workers, 1),
             sampled_files=len(pairs),
             sampled_bytes=before,
+            taken=not_ours,
         ),
-        failed,
+        failures,
     )
 
 

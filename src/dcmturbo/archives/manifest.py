@@ -1,6 +1,7 @@
 """The manifest of an archive: an SQLite file that says of each file what became of it.
 
-One process writes it. What is in it has happened: a row is written after its file got its name.
+One process writes it. A row in ``file`` says what has happened: it is written after its file got its name. A row in
+``hand`` says what may have happened: it is written before the file is begun, and goes when ``file`` has the outcome.
 """
 
 from __future__ import annotations
@@ -18,16 +19,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcmturbo.archives.walk import is_url
+from dcmturbo.redaction import without_secrets
 
-__all__ = ["DONE", "NAME", "Done", "Manifest", "ManifestError", "Row", "Run", "default_manifest"]
+__all__ = [
+    "DONE",
+    "NAME",
+    "Done",
+    "InHand",
+    "Manifest",
+    "ManifestError",
+    "Row",
+    "Run",
+    "default_manifest",
+    "is_manifest_file",
+]
 
 NAME = ".dcmturbo-transcode.sqlite"
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-lock")
 _APPLICATION_ID = 0x64637475  # "dctu"
-_VERSION = 1
+_VERSION = 2
+_FIRST_VERSION = 1  # without what is in `_ADDED`; a run that writes such a manifest adds it
 _SECONDS_BUSY = 10.0
 
-# The statuses of files that need nothing more; "failed" is the other one.
+# The statuses of files that need nothing more; the others are "failed" and "left_out" (failed, and not wanted then).
 DONE = ("transcoded", "copied", "unchanged")
 
 _SCHEMA = """
@@ -68,9 +82,14 @@ CREATE TABLE file (
     error TEXT,
     error_type TEXT,
     warnings TEXT,
+    output TEXT,
+    original TEXT,
     run INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+_ADDED = {"output": "TEXT", "original": "TEXT"}
+_HAND = "CREATE TABLE hand (destination PRIMARY KEY, uid TEXT) WITHOUT ROWID;"
 
 
 class ManifestError(ValueError):
@@ -87,7 +106,7 @@ class Row(NamedTuple):
     source_syntax: str | None
     target: str
     options: str
-    status: str  # "transcoded", "copied", "unchanged" or "failed"
+    status: str  # "transcoded", "copied", "unchanged", "failed" or "left_out"
     frames: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
@@ -102,6 +121,8 @@ class Row(NamedTuple):
     error: str | None = None
     error_type: str | None = None
     warnings: str | None = None  # lines
+    output: str | None = None  # what was written, as `dcmturbo.archives.ownership.identity_of` tells it
+    original: str | None = None  # the source's, likewise; with size and time alone it could be another file
     run: int = 0
 
 
@@ -116,6 +137,16 @@ class Done(NamedTuple):
     status: str
     bytes_after: int
     verified: bool
+    error_type: str | None
+    output: str | None
+    original: str | None
+
+
+class InHand(NamedTuple):
+    """A file that a run had begun, perhaps, when it was killed."""
+
+    destination: str
+    uid: str | None  # the SOP Instance UID that its output was to get
 
 
 @dataclass(frozen=True)
@@ -144,12 +175,51 @@ def default_manifest(destination: str) -> str:
     if not is_url(destination):
         return os.path.join(destination, NAME)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    name = hashlib.sha256(destination.rstrip("/").encode()).hexdigest()[:16]
+    name = hashlib.sha256(without_secrets(destination).rstrip("/").encode()).hexdigest()[:16]
     return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
 
 
+def is_manifest_file(folder: str, name: str) -> bool:
+    """Whether a file is a manifest of the usual name, or belongs to one that is beside it; its content says so."""
+    if name not in [NAME + ending for ending in _COMPANIONS]:
+        return False
+    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(os.path.join(folder, NAME), flags)
+    except OSError:
+        return False
+    try:
+        start = os.read(descriptor, 100)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    # The header of SQLite's files (https://sqlite.org/fileformat.html, 1.3). One that has none yet is of a run that was
+    # killed at its very beginning.
+    return not start or (start.startswith(b"SQLite format 3\0") and start[68:72] == _APPLICATION_ID.to_bytes(4, "big"))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make_private(path: str) -> None:
+    """Make a manifest's file, which nobody else may read: it has names, digests and errors of files that are private.
+
+    SQLite gives the files beside it the same permissions.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, flags, 0o600))
+
+
 def _stored(text: str) -> str | bytes:
-    """Return a path as SQLite holds it: names that are no Unicode are kept as their bytes."""
+    """Return a path as SQLite holds it: without secrets, and as bytes where it is no Unicode."""
+    text = without_secrets(text)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -158,7 +228,16 @@ def _stored(text: str) -> str | bytes:
 
 
 def _loaded(value: Any) -> Any:
-    return os.fsdecode(value) if isinstance(value, bytes) else value
+    return os.fsdecode(value) if isinstance(value, bytes) else without_secrets(value)
+
+
+def _values(row: Row, run: int) -> tuple[Any, ...]:
+    row = row._replace(
+        run=run,
+        error=None if row.error is None else without_secrets(row.error),
+        warnings=None if row.warnings is None else without_secrets(row.warnings),
+    )
+    return (_stored(row.destination), _stored(row.path), *row[2:])
 
 
 class Manifest:
@@ -183,17 +262,23 @@ class Manifest:
         self.path = path
         self._lock: int | None = None
         self._run = 0
+        self._version = _VERSION
         self.is_new = True
+        self.warnings: list[str] = []
+        self._identity: tuple[int, int] | None = None
         if path is None:
             self._connection = sqlite3.connect(":memory:", isolation_level=None)
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(_SCHEMA + _HAND)
             return
         if write:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             self._lock = _lock(f"{path}-lock")
         try:
+            if write:
+                _make_private(path)
             self._connection = _connect(path, write=write)
             self._prepare(write=write)
+            self._identity = _identity(path)
         except BaseException:
             self._unlock()
             raise
@@ -206,8 +291,9 @@ class Manifest:
             self.is_new = tables == 0 and application == 0
             if not self.is_new and application != _APPLICATION_ID:
                 raise ManifestError(f"{self.path} is an SQLite file of something else, not a manifest")
-            if not self.is_new and version != _VERSION:
+            if not self.is_new and not _FIRST_VERSION <= version <= _VERSION:
                 raise ManifestError(f"{self.path} is a manifest of version {version}; this one writes {_VERSION}")
+            self._version = _VERSION if self.is_new else version
             if not write:
                 if self.is_new:
                     raise ManifestError(f"{self.path} is empty: no run has begun")
@@ -217,8 +303,13 @@ class Manifest:
             self._connection.execute("PRAGMA synchronous=NORMAL")
             if self.is_new:
                 self._connection.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION}; COMMIT;"
+                    f"BEGIN; {_SCHEMA} {_HAND} PRAGMA application_id={_APPLICATION_ID}; "
+                    f"PRAGMA user_version={_VERSION}; COMMIT;"
                 )
+            elif version < _VERSION:
+                columns = "".join(f"ALTER TABLE file ADD COLUMN {name} {kind}; " for name, kind in _ADDED.items())
+                self._connection.executescript(f"BEGIN; {columns} {_HAND} PRAGMA user_version={_VERSION}; COMMIT;")
+                self._version = _VERSION
         except sqlite3.DatabaseError as error:
             self._connection.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -270,6 +361,7 @@ class Manifest:
         OSError
             If the manifest cannot be written.
         """
+        self._keep_name()
         try:
             self._connection.execute(
                 "UPDATE run SET ended = ?, seconds = ?, skipped = ?, stopped = ? WHERE id = ?",
@@ -282,11 +374,45 @@ class Manifest:
         """Return what is known of a file, None if nothing is."""
         with self._named():
             row = self._connection.execute(
-                "SELECT path, size, mtime, target, options, status, bytes_after, verified FROM file "
-                "WHERE destination = ?",
+                f"SELECT {self._columns(Done._fields)} FROM file WHERE destination = ?",
                 (_stored(destination),),
             ).fetchone()
-        return None if row is None else Done._make((_loaded(row[0]), *row[1:7], bool(row[7])))
+        if row is None:
+            return None
+        done = Done._make(row)
+        return done._replace(path=_loaded(done.path), verified=bool(done.verified))
+
+    def inodes(self) -> Iterator[tuple[str, int]]:
+        """Iterate over the outputs that are files, with their inodes."""
+        with self._named():
+            for destination, output in self._connection.execute("SELECT destination, output FROM file"):
+                inode = (output or "").rpartition(":")[2]
+                if inode.isdigit():
+                    yield _loaded(destination), int(inode)
+
+    def _columns(self, names: Sequence[str]) -> str:
+        """Return columns for a SELECT; a manifest of the first version that is only read does not have all."""
+        if self._version == _VERSION:
+            return ", ".join(names)
+        return ", ".join(f"NULL AS {name}" if name in _ADDED else name for name in names)
+
+    def hand_out(self, files: Sequence[InHand]) -> None:
+        """Note that files are about to be begun: what is found in their places afterwards may be ours.
+
+        Raises
+        ------
+        OSError
+            If that cannot be written.
+        """
+        self._change(
+            "INSERT OR REPLACE INTO hand VALUES (?, ?)", [(_stored(file.destination), file.uid) for file in files]
+        )
+
+    def take_in_hand(self) -> dict[str, InHand]:
+        """Return what the runs before this one had begun, perhaps, when they were killed."""
+        with self._named():
+            rows = self._connection.execute("SELECT destination, uid FROM hand").fetchall()
+        return {(name := _loaded(destination)): InHand(name, uid) for destination, uid in rows}
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows, all or none.
@@ -296,12 +422,49 @@ class Manifest:
         OSError
             If they cannot be written: the disk is full, for instance.
         """
-        values = [(_stored(row[0]), _stored(row[1]), *row[2:-1], self._run) for row in rows]
+        values = [_values(row, self._run) for row in rows]
+        columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
+        self._change(
+            f"INSERT OR REPLACE INTO file ({columns}) VALUES ({places})",
+            values,
+            "DELETE FROM hand WHERE destination = ?",
+            [value[:1] for value in values],
+        )
+
+    def _keep_name(self) -> None:
+        """Write the manifest anew if somebody has removed it; what has been opened can be read still.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or another file has its name.
+        """
+        if self.path is None or self._lock is None or (now := _identity(self.path)) == self._identity:
+            return
+        if now is not None:
+            raise OSError(f"another file has taken the place of the manifest {self.path} while it was written")
+        try:
+            _make_private(self.path)
+            anew = sqlite3.connect(self.path, isolation_level=None, timeout=_SECONDS_BUSY)
+            for ending in ("-wal", "-shm"):  # of the one that was removed
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path + ending)
+            self._connection.backup(anew)
+            anew.execute("PRAGMA journal_mode=WAL")
+            anew.execute("PRAGMA synchronous=NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise OSError(f"the manifest {self.path} was removed, and cannot be written anew: {error}") from error
+        self._connection.close()
+        self._connection, self._identity = anew, _identity(self.path)
+        self.warnings.append(f"the manifest {self.path} was removed while it was written; it was written anew")
+
+    def _change(self, *statements_and_rows: Any) -> None:
+        """Run statements over rows, all or none."""
+        self._keep_name()
         try:
             self._connection.execute("BEGIN")
-            self._connection.executemany(
-                f"INSERT OR REPLACE INTO file VALUES ({', '.join('?' * len(Row._fields))})", values
-            )
+            for statement, rows in zip(statements_and_rows[::2], statements_and_rows[1::2], strict=True):
+                self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
@@ -312,13 +475,15 @@ class Manifest:
 
     def rows(self, where: str = "1", parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """Iterate over the files, in the order of their destinations."""
-        statement = f"SELECT {', '.join(Row._fields)} FROM file WHERE {where} ORDER BY destination"
+        statement = f"SELECT {self._columns(Row._fields)} FROM file WHERE {where} ORDER BY destination"
         with self._named():
             for row in self._connection.execute(statement, parameters):
                 values = Row(*row)
                 yield values._replace(
                     destination=_loaded(values.destination),
                     path=_loaded(values.path),
+                    error=_loaded(values.error or "") or None,
+                    warnings=_loaded(values.warnings or "") or None,
                     verified=bool(values.verified),
                     lossy=bool(values.lossy),
                 )
@@ -343,9 +508,15 @@ class Manifest:
 
     def is_own(self, folder: str, name: str) -> bool:
         """Whether a file is the manifest, or one of those that SQLite keeps beside it."""
-        if self.path is None or not name.startswith(os.path.basename(self.path)):
+        if self.path is None:
             return False
-        return os.path.join(folder, name) in {self.path + ending for ending in _COMPANIONS}
+        own, base = os.path.split(self.path)
+        if name not in [base + ending for ending in _COMPANIONS]:
+            return False
+        try:  # a folder has several paths where links lead to it
+            return folder == own or os.path.samefile(folder, own or ".")
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close it; a manifest that was written is one file afterwards."""
@@ -401,7 +572,7 @@ def _lock(path: str) -> int | None:
     except ImportError:
         return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import re
 import shutil
-import tempfile
+import stat
+from collections.abc import Sequence
 from typing import Any
 
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.walk import is_url, open_regular, source_folder
 from dcmturbo.sources import import_fsspec
+from dcmturbo.transcoding.output import Destination
 
 __all__ = [
+    "NameTakenError",
+    "Place",
+    "PlaceOfSource",
     "copy_file",
     "file_system",
-    "is_stale",
-    "is_temporary",
+    "folder_identity",
+    "folders_around",
     "lie_within_each_other",
+    "make_folder",
+    "make_root",
     "open_binary",
-    "remove",
+    "refuse_other_spelling",
     "size_of",
-    "sync_folder",
-    "temporary_name",
 ]
 
-_TEMPORARY = re.compile(r"\..*\.(\d+)(?:-\d+)?\.part", re.DOTALL)  # with the number of the process
-_LONGEST_NAME = 255  # bytes, on the file systems there are
+_COPIED_AT_ONCE = 4 << 20
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -42,50 +46,26 @@ def lie_within_each_other(first: str, second: str) -> bool:
     return system == other and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
-def temporary_name(path: str) -> str:
-    """Return the name under which a file is written, in the same folder, before it gets its own."""
-    folder, name = os.path.split(path)
-    ending = f".{os.getpid()}.part"
-    room = _LONGEST_NAME - len(ending) - 1
-    shortened = os.fsdecode(os.fsencode(name)[:room])
-    return os.path.join(folder, f".{shortened}{ending}")
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a name is that of a file on its way."""
-    return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
-
-
-def is_stale(path: str) -> bool:
-    """Whether a path is that of a file on its way of which no process is left on this machine."""
-    name = os.path.basename(path)
-    found = _TEMPORARY.fullmatch(name) if name.startswith(".") else None
-    if found is None:
-        return False
+def folder_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a folder, None if it is not there."""
     try:
-        written = os.stat(path).st_mtime
+        found = os.stat(path)
     except OSError:
-        return False
-    return not _has_run_since(int(found[1]), written)
+        return None
+    return found.st_dev, found.st_ino
 
 
-def _has_run_since(process: int, time: float) -> bool:
-    """Whether a process is there, and was at a time: numbers of processes come again."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        pass
-    try:  # Linux: proc(5)
-        with open(f"/proc/{process}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        with open("/proc/stat", "rb") as file:
-            booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
-    except (OSError, StopIteration):
-        return True
-    began = booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return fields[0] not in (b"Z", b"X") and began <= time + 2  # clocks of file systems lag a little
+def folders_around(path: str) -> set[tuple[int, int]]:
+    """Return the identities of a folder, as far as it is there, and of all that it is in."""
+    around = set()
+    while True:
+        identity = folder_identity(path)
+        if identity is not None:
+            around.add(identity)
+        above = os.path.dirname(path)
+        if above == path:
+            return around
+        path = above
 
 
 def size_of(path: str) -> int | None:
@@ -100,17 +80,193 @@ def size_of(path: str) -> int | None:
     return int(information["size"]) if information.get("type") == "file" else None
 
 
-def sync_folder(path: str) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def make_folder(folder: str, like: str | None) -> None:
+    """Make the folder of an output, and those that it is in; none is open to more people than its source's.
+
+    Parameters
+    ----------
+    folder : str
+        To be made.
+    like : str, optional
+        The folder of the source, whose tree is that of the destination.
+    """
+    missing: list[tuple[str, str | None]] = []
+    while not os.path.isdir(folder):
+        missing.append((folder, like))
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder, like = above, None if like is None else os.path.dirname(like)
+    for path, original in reversed(missing):
+        with contextlib.suppress(FileExistsError, NotADirectoryError):  # another worker's; or files, as is told below
+            os.mkdir(path, _folder_mode([] if original is None else [original]))
+    if missing and not os.path.isdir(missing[0][0]):
+        raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is to be there", missing[0][0])
 
 
-def copy_file(source: str, destination: str, *, fsync: bool = False) -> int:
-    """Copy a file, unchanged, between any two places.
+def make_root(folder: str, sources: Sequence[str]) -> None:
+    """Make the destination of a run, no more open than the folders that its files are from."""
+    if os.path.isdir(folder):
+        return
+    os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
+    originals = [one for source in sources if not is_url(one := source_folder(source) or os.path.dirname(source))]
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, _folder_mode(originals))
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, "the destination is not a folder", folder)
+
+
+def _folder_mode(originals: Sequence[str]) -> int:
+    mode = 0o777
+    for original in originals:
+        with contextlib.suppress(OSError):
+            mode &= os.stat(original).st_mode
+    return mode | stat.S_IRWXU
+
+
+class Place(Destination):
+    """Where the output of an archive's file goes; a path gets it whole, or not at all.
+
+    Parameters
+    ----------
+    source, destination : str
+        Paths or URLs.
+    token : str
+        Of the run.
+    replace : bool
+        Whether a file that is there may be replaced; a link, a pipe or a device never is. What comes to be there
+        after this is never replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the destination is taken; also by `commit`, if it has been taken since.
+    """
+
+    def __init__(self, source: str, destination: str, *, token: str | None, replace: bool) -> None:
+        try:
+            super().__init__(destination, overwrite=replace, source=source, token=token, files_only=True)
+        except FileExistsError as error:
+            raise _taken(destination, error) from None
+        self._stored = False
+
+    def copy_within_store(self, source: str) -> int | None:
+        """Copy an object to another of the same store, which does it by itself; None where they are not of one store.
+
+        It has its name at once.
+        """
+        if self._url_file is None or not is_url(source):
+            return None
+        system, inner = file_system(source)
+        if system != self._url_file.fs:
+            return None
+        system.cp_file(inner, self._url_file.path)
+        self._stored = True
+        return int(system.info(inner)["size"])
+
+    def commit(self, *, fsync: bool) -> None:
+        """Give the output its name."""
+        if self._stored:
+            return
+        try:
+            super().commit(fsync=fsync)
+        except FileExistsError as error:
+            raise _taken(self.path or "", error) from None
+
+
+class PlaceOfSource(Destination):
+    """The place of an original that is replaced; it is left where there is nothing better.
+
+    Owner, group, permissions and extended attributes are kept, or `warnings` tells what is lost.
+    """
+
+    def __init__(self, path: str, *, token: str | None) -> None:
+        super().__init__(path, overwrite=True, source=path, token=token, files_only=True)
+
+
+class NameTakenError(FileExistsError):
+    """The file system takes the name of an output for that of another one, which is there."""
+
+
+def refuse_other_spelling(root: str, destination: str) -> None:
+    """Raise NameTakenError if what is at a destination has another name, which the file system takes for the same.
+
+    Parameters
+    ----------
+    root : str
+        The folder below which names count.
+    destination : str
+        Where something is.
+    """
+    other = None if is_url(destination) else _LISTINGS.other_spelling(root, destination)
+    if other is not None:
+        raise _taken_by(other, destination)
+
+
+def _taken(destination: str, error: FileExistsError) -> FileExistsError:
+    if is_url(destination):
+        return error
+    other = _LISTINGS.other_spelling(os.path.dirname(destination), destination)
+    return error if other is None else _taken_by(other, destination)
+
+
+def _taken_by(other: str, destination: str) -> NameTakenError:
+    return NameTakenError(
+        errno.EEXIST, f"this file system takes it for {other}, which is another file's output and is kept", destination
+    )
+
+
+class _Listings:
+    """The names in the folders of a destination, as the file system spells them."""
+
+    _MOST = 8  # folders
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str]] = {}
+
+    def other_spelling(self, root: str, path: str) -> str | None:
+        """Return the path of what is there under another spelling; None where all of a path is spelled so."""
+        path = path.rstrip("/")
+        while len(path) > len(root.rstrip("/")):
+            folder, name = os.path.split(path)
+            if not self._has(folder, name):
+                return self._same_file(folder, path)
+            if folder == path:
+                break
+            path = folder
+        return None
+
+    def _has(self, folder: str, name: str) -> bool:
+        # Names only ever come while files are written: one that was there is spelled so still.
+        names = self._names.get(folder)
+        if names is None or name not in names:
+            try:
+                names = frozenset(os.listdir(folder or "."))
+            except OSError:
+                return True
+            while len(self._names) >= self._MOST:
+                with contextlib.suppress(KeyError, StopIteration, RuntimeError):  # of another thread
+                    del self._names[next(iter(self._names))]
+            self._names[folder] = names
+        return name in names
+
+    def _same_file(self, folder: str, path: str) -> str | None:
+        try:
+            wanted = os.lstat(path)
+            with os.scandir(folder or ".") as entries:
+                for entry in entries:
+                    if os.path.samestat(entry.stat(follow_symlinks=False), wanted):
+                        return entry.path
+        except OSError:
+            pass
+        return None
+
+
+_LISTINGS = _Listings()
+
+
+def copy_file(source: str, place: Place) -> int:
+    """Copy a source, unchanged, into a place, which is still to be committed.
 
     Returns
     -------
@@ -120,61 +276,27 @@ def copy_file(source: str, destination: str, *, fsync: bool = False) -> int:
     Raises
     ------
     OSError
-        If it cannot be read or written: then nothing is there.
+        If it cannot be read or written.
     """
-    if is_url(destination):
-        return _copy_to_store(source, destination)
-    beside = temporary_name(destination)
-    try:
-        if is_url(source):
-            system, path = file_system(source)
-            system.get_file(path, beside)
-        else:
-            shutil.copyfile(source, beside)
-        size = os.stat(beside).st_size
-        if fsync:
-            with open(beside, "rb") as file:
-                os.fsync(file.fileno())
-        os.replace(beside, destination)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
-    if fsync:
-        sync_folder(os.path.dirname(destination))
-    return size
-
-
-def _copy_to_store(source: str, destination: str) -> int:
-    # By whole files: an fsspec file that is closed because of an error would leave what it has got.
-    system, path = file_system(destination)
-    if not is_url(source):
-        system.put_file(source, path)
-        return os.stat(source).st_size
-    origin, inner = file_system(source)
-    if origin == system:
-        system.cp_file(inner, path)
-        return int(origin.info(inner)["size"])
-    with tempfile.TemporaryDirectory(prefix="dcmturbo-") as folder:
-        between = os.path.join(folder, "object")
-        origin.get_file(inner, between)
-        system.put_file(between, path)
-        return os.stat(between).st_size
-
-
-def remove(path: str) -> None:
-    """Remove a file or an object, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        if is_url(path):
-            system, inner = file_system(path)
-            system.rm_file(inner)
-        else:
-            os.unlink(path)
+    size = place.copy_within_store(source)
+    if size is not None:
+        return size
+    os.ftruncate(place.descriptor, 0)  # of what may have been written before it failed
+    os.lseek(place.descriptor, 0, os.SEEK_SET)
+    with open_binary(source) as file, open(place.descriptor, "wb", closefd=False) as copy:
+        shutil.copyfileobj(file, copy, _COPIED_AT_ONCE)
+    return os.fstat(place.descriptor).st_size
 
 
 def open_binary(path: str) -> Any:
     """Return a file or an object opened for reading."""
     if not is_url(path):
-        return open(path, "rb")
+        return open_regular(path)
     system, inner = file_system(path)
-    return system.open(inner, "rb")
+    file = system.open(inner, "rb")
+    if file is None:
+        raise OSError(errno.EINVAL, "it is no regular file", path)  # of a tar archive
+    # A member of an archive can be read only as long as its file system is there, which nothing else holds.
+    with contextlib.suppress(AttributeError):
+        file.keeps = system
+    return file

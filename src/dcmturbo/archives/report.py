@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,18 +14,30 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from dcmturbo.archives.manifest import DONE, Manifest, Row, Run
+from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.transcoding.output import Destination
 
 if TYPE_CHECKING:
     from dcmturbo.cli.output import Output
 
-__all__ = ["FORMATS", "Group", "Histogram", "Reason", "Summary", "name_of", "summarise", "utc", "write_report"]
+__all__ = [
+    "FORMATS",
+    "Group",
+    "Histogram",
+    "Reason",
+    "Summary",
+    "name_of",
+    "names_of",
+    "summarise",
+    "utc",
+    "write_report",
+]
 
 FORMATS = ("table", "json", "csv", "html")
 
-_MOST_REASONS = 20
-_MOST_FAILURES = 50  # in the table; JSON, CSV and the page have more
+_MOST_REASONS = 50  # in the table; the page has more, JSON and CSV have every file
 
 
 @dataclass(frozen=True)
@@ -52,15 +63,6 @@ class Group:
     def speed(self) -> float | None:
         """MB of pixels a second, of one worker."""
         return self.pixel_bytes / 1e6 / self.seconds if self.seconds and self.pixel_bytes else None
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why files failed: an exception's name, and the first of their messages."""
-
-    type: str
-    error: str
-    files: int
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def summarise(manifest: Manifest) -> Summary:
     """Add up what a manifest holds."""
     counts = dict.fromkeys((*DONE, "failed"), 0)
     counts.update(manifest.query("SELECT status, count(*) FROM file GROUP BY status"))
-    done = "status != 'failed'"
+    done = f"status IN {DONE}"
     totals = manifest.query(
         "SELECT total(frames), total(bytes_before), total(bytes_after), total(pixel_bytes), total(verified), "
         f"total(lossy), max(maximum_error), min(psnr) FROM file WHERE {done}"
@@ -123,10 +125,8 @@ def summarise(manifest: Manifest) -> Summary:
         "SELECT source_syntax, target, count(*), sum(verified), sum(frames), sum(bytes_before), sum(bytes_after), "
         f"sum(pixel_bytes), total(seconds) FROM file WHERE {done} GROUP BY 1, 2 ORDER BY sum(bytes_before) DESC, 1, 2"
     )
-    reasons = manifest.query(
-        "SELECT coalesce(error_type, ''), coalesce(min(error), ''), count(*) FROM file WHERE status = 'failed' "
-        "GROUP BY 1 ORDER BY 3 DESC, 1"
-    )
+    failed = manifest.rows(f"status NOT IN {DONE}")
+    reasons = group_by_reason((row.path, row.destination, row.error or "", row.error_type or "") for row in failed)
     transcoded = "status = 'transcoded' AND bytes_after > 0"
     return Summary(
         counts=counts,
@@ -139,7 +139,7 @@ def summarise(manifest: Manifest) -> Summary:
         maximum_error=totals[6],
         least_psnr=totals[7],
         groups=[Group(*row) for row in groups],
-        reasons=[Reason(*row) for row in reasons[:_MOST_REASONS]],
+        reasons=reasons,
         ratios=_histogram(manifest, "1.0 * bytes_before / bytes_after", transcoded, _RATIO_EDGES),
         speeds=_histogram(
             manifest, "pixel_bytes / 1e6 / seconds", f"{transcoded} AND seconds > 0 AND pixel_bytes > 0", _SPEED_EDGES
@@ -158,23 +158,30 @@ def _histogram(manifest: Manifest, value: str, where: str, edges: tuple[float, .
     return Histogram(edges, tuple(counts))
 
 
+def names_of(reason: Reason) -> str:
+    """Return the first files of a reason, and how many more there are."""
+    more = reason.files - len(reason.paths)
+    return ", ".join(reason.paths) + (f" and {more} more" if more else "")
+
+
 # ---- writing ----------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _stream(place: str | None) -> Iterator[IO[str]]:
-    """Open a report's file, which gets its name when it is whole; stdout for None."""
+def _stream(place: str | None, manifest: str) -> Iterator[IO[str]]:
+    """Open a report's file, which gets its name when it is whole; stdout for None.
+
+    Nobody may read it who may not read the manifest.
+    """
     if place is None:
         yield sys.stdout
         return
-    beside = f"{place}.{os.getpid()}.part"
-    try:
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with Destination(place, overwrite=True, source=manifest) as destination:
+        with open(
+            destination.descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False
+        ) as file:
             yield file
-        os.replace(beside, place)
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
+        destination.commit(fsync=False)
 
 
 def write_report(manifest: str, form: str, place: str | None, output: Output) -> None:
@@ -208,14 +215,14 @@ def write_report(manifest: str, form: str, place: str | None, output: Output) ->
             "html": _write_page,
             "table": _write_table,
         }
-        with _stream(place) as stream:
+        with _stream(place, manifest) as stream:
             writers[form](opened, stream)
 
 
 def _write_page(manifest: Manifest, stream: IO[str]) -> None:
     from dcmturbo.archives.report_page import render
 
-    stream.write(render(summarise(manifest), manifest.rows("status = 'failed'"), manifest.rows("warnings IS NOT NULL")))
+    stream.write(render(summarise(manifest), manifest.rows("warnings IS NOT NULL")))
 
 
 def write_csv(manifest: Manifest, stream: IO[str]) -> None:
@@ -223,7 +230,20 @@ def write_csv(manifest: Manifest, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Row._fields)
     for row in manifest.rows():
-        writer.writerow(["" if value is None else int(value) if isinstance(value, bool) else value for value in row])
+        writer.writerow([_cell(value, many_lines=name == "warnings") for name, value in row._asdict().items()])
+
+
+def _cell(value: Any, *, many_lines: bool) -> Any:
+    """Return a value for a table that may be shown on a terminal: names of files may hold what that acts on."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        c if c.isprintable() or (many_lines and c == "\n") else c.encode("unicode_escape").decode() for c in value
+    )
 
 
 def write_json(manifest: Manifest, stream: IO[str]) -> None:
@@ -307,13 +327,17 @@ def _table(summary: Summary, manifest: Manifest, output: Output) -> None:
         )
     if summary.reasons:
         failures = [
-            (row.path, row.error_type, row.error)
-            for row, _ in zip(manifest.rows("status = 'failed'"), range(_MOST_FAILURES), strict=False)
+            (reason.files, reason.type, reason.error, names_of(reason)) for reason in summary.reasons[:_MOST_REASONS]
         ]
+        files = sum(reason.files for reason in summary.reasons)
         output.say()
-        output.table(f"{summary.counts['failed']} failed", ("path", "type", "error"), failures)
-        if summary.counts["failed"] > _MOST_FAILURES:
-            output.say(f"the first {_MOST_FAILURES} of {summary.counts['failed']}; --report csv has all")
+        output.table(
+            f"{files} failed, for {len(summary.reasons)} reason{'' if len(summary.reasons) == 1 else 's'}",
+            (">files", "type", "error", "which"),
+            failures,
+        )
+        if len(summary.reasons) > _MOST_REASONS:
+            output.say(f"the first {_MOST_REASONS} reasons; --report csv has every file")
     for run in summary.runs:
         end = "it did not end" if run.ended is None else f"{run.seconds:.1f} s"
         stopped = f", stopped: {run.stopped}" if run.stopped else ""

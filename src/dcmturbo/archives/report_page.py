@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from dcmturbo.archives.manifest import Row
-from dcmturbo.archives.report import Group, Histogram, Summary, name_of, utc
+from dcmturbo.archives.reasons import group_by_reason
+from dcmturbo.archives.report import Group, Histogram, Summary, name_of, names_of, utc
 
 __all__ = ["render"]
 
 _MOST_ROWS = 1000  # of a table
+_MOST_BARS = 20
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fbfbfa; --card: #ffffff; --ink: #1d2329; --dim: #5b6670;
@@ -152,6 +153,7 @@ def _facts(summary: Summary) -> str:
         (_count(summary.verified), "verified"),
         (_count(summary.counts["copied"] + summary.counts["unchanged"]), "as they were"),
         (_count(summary.counts["failed"]), "failed"),
+        *([(_count(summary.counts["left_out"]), "left out")] if summary.counts.get("left_out") else []),
         (_bytes(summary.bytes_before), "before"),
         (_bytes(summary.bytes_after), "after"),
         (f"{_number(ratio)} : 1" if ratio else "–", "ratio"),
@@ -184,32 +186,34 @@ def _groups(summary: Summary) -> str:
     return f"<section><h2>By source transfer syntax</h2>{_table(columns, rows)}<p class=dim>{note}</p></section>"
 
 
-def _failures(summary: Summary, failed: Iterable[Row]) -> str:
-    if not summary.counts["failed"]:
+def _failures(summary: Summary) -> str:
+    if not summary.reasons:
         return "<section><h2>Failures</h2><p>None.</p></section>"
     most = max(reason.files for reason in summary.reasons)
     bars, height = [], 30
-    for i, reason in enumerate(summary.reasons):
+    for i, reason in enumerate(summary.reasons[:_MOST_BARS]):
         width = max(1.0, (_WIDTH - 60) * reason.files / most)
         top = i * height
         bars.append(f'<text class=value x=0 y="{top + 11}">{_text(reason.type or "no exception")}</text>')
         bars.append(f'<rect x=0 y="{top + 15}" width="{width:.1f}" height=10 rx=2 fill="var(--bad)"/>')
         bars.append(f'<text x="{width + 5:.1f}" y="{top + 24}">{_count(reason.files)}</text>')
     plot = (
-        f'<svg viewBox="0 0 {_WIDTH} {height * len(summary.reasons)}" role=img aria-label="Failures by exception">'
+        f'<svg viewBox="0 0 {_WIDTH} {height * len(bars) // 3}" role=img aria-label="Failures by exception">'
         f"{''.join(bars)}</svg>"
     )
-    rows = [(row.path, row.error_type or "", row.error or "") for row in islice(failed, _MOST_ROWS)]
-    left = summary.counts["failed"] - len(rows)
-    more = f"<p class=dim>{_count(left)} more: --report csv has all.</p>" if left else ""
-    return f"<section><h2>Failures</h2>{plot}{_table(('/path', 'exception', '/what'), rows)}{more}</section>"
+    rows = [
+        (_count(reason.files), reason.type, reason.error, names_of(reason)) for reason in summary.reasons[:_MOST_ROWS]
+    ]
+    note = "<p class=dim>Files that failed for one reason are one line: --report csv has each.</p>"
+    return f"<section><h2>Failures</h2>{plot}{_table(('>files', 'exception', '/what', '/which'), rows)}{note}</section>"
 
 
 def _warnings(warned: Iterable[Row]) -> str:
-    rows = [(row.path, line) for row in islice(warned, _MOST_ROWS) for line in (row.warnings or "").split("\n")]
+    lines = ((row.path, row.destination, line, "") for row in warned for line in (row.warnings or "").split("\n"))
+    rows = [(_count(told.files), told.error, names_of(told)) for told in group_by_reason(lines)[:_MOST_ROWS]]
     if not rows:
         return ""
-    return f"<section><h2>Warnings</h2>{_table(('/path', '/what'), rows)}</section>"
+    return f"<section><h2>Warnings</h2>{_table(('>files', '/what', '/which'), rows)}</section>"
 
 
 def _runs(summary: Summary) -> str:
@@ -230,15 +234,15 @@ def _runs(summary: Summary) -> str:
     return f"<section><h2>Runs</h2>{_table(columns, rows)}</section>"
 
 
-def render(summary: Summary, failed: Iterable[Row], warned: Iterable[Row]) -> str:
+def render(summary: Summary, warned: Iterable[Row]) -> str:
     """Return the page.
 
     Parameters
     ----------
     summary : Summary
         What the manifest says of all files.
-    failed, warned : iterable of Row
-        The files that failed, and those with warnings.
+    warned : iterable of Row
+        The files with warnings.
 
     Returns
     -------
@@ -265,7 +269,7 @@ def render(summary: Summary, failed: Iterable[Row], warned: Iterable[Row]) -> st
 <div class=pair><section><h2>Ratios</h2>{ratios}</section>
 <section><h2>Speeds</h2>{speeds}</section></div>
 {_groups(summary)}
-{_failures(summary, failed)}
+{_failures(summary)}
 {_warnings(warned)}
 {_runs(summary)}
 </main></body></html>

@@ -4,9 +4,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcmturbo.archives.estimate import Estimate
+from dcmturbo.redaction import without_secrets
 
-__all__ = ["ArchiveResult", "Failure", "Progress"]
+__all__ = ["ArchiveResult", "Estimate", "Failure", "Progress"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an archive would become.
+
+    Attributes
+    ----------
+    files, bytes_before : int
+        All that was found.
+    bytes_after : int
+        Estimated.
+    standard_error : float
+        Of `bytes_after`, as a part of it.
+    seconds : float
+        Estimated, with all workers.
+    sampled_files, sampled_bytes : int
+        What was transcoded for it.
+    taken : int
+        Files whose place at the destination is taken by a file that is not ours.
+    """
+
+    files: int
+    bytes_before: int
+    bytes_after: int
+    standard_error: float
+    seconds: float
+    sampled_files: int
+    sampled_bytes: int
+    taken: int = 0
+
+    def describe(self) -> str:
+        """Return how it was done, as a sentence."""
+        if not self.sampled_files:
+            return "nothing could be sampled"
+        if self.sampled_files == self.files:
+            return "every file was transcoded into a temporary folder"
+        return (
+            f"{self.sampled_files} of {self.files} files, drawn at random, were transcoded into a temporary folder, "
+            f"and their ratio applied to all; one standard error is {100 * self.standard_error:.1f} %"
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +114,7 @@ class ArchiveResult:
     ----------
     counts : dict of str to int
         Files by status: ``"transcoded"``, ``"copied"`` (as they were), ``"unchanged"`` (in place only), ``"failed"``,
-        and ``"skipped"`` (done by an earlier run).
+        ``"skipped"`` (done by an earlier run), and, where there are such, ``"left_out"`` (``on_failure="skip"``).
     frames : int
         Frames of the files transcoded or copied in this run.
     bytes_before, bytes_after : int
@@ -92,6 +133,8 @@ class ArchiveResult:
         Why the run ended early, None if it came to its end. The same call goes on from there.
     estimate : Estimate or None
         Of a dry run.
+    warned : tuple of (str, str)
+        `warnings` in two parts: the path, which may be empty, and the sentence.
     """
 
     counts: dict[str, int]
@@ -105,6 +148,20 @@ class ArchiveResult:
     manifest: str | None
     stopped: str | None
     estimate: Estimate | None = None
+    warned: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Leave out the secrets of URLs."""
+        hide = without_secrets
+        failures = tuple(
+            Failure(hide(one.path), hide(one.destination), hide(one.error), one.type) for one in self.failures
+        )
+        for name, value in (
+            ("failures", failures),
+            ("warnings", tuple(map(hide, self.warnings))),
+            ("warned", tuple((hide(path), hide(message)) for path, message in self.warned)),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def is_complete(self) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
+import re
 import stat
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 __all__ = [
     "Filters",
@@ -20,6 +22,7 @@ __all__ = [
     "has_magic",
     "is_url",
     "join_destination",
+    "open_regular",
     "source_folder",
     "takes_subfolders",
 ]
@@ -152,6 +155,31 @@ def find_files(
     Found
     """
     walk = _Walk(filters, tell, follow_links, leave_out, folders_left_out)
+    for found in _find_all(walk, sources):
+        # Here, since it holds for every kind of source: what a listing says need not have passed a file system.
+        why = _why_no_place(found.relative, remote=is_url(found.path))
+        if why is None:
+            yield found
+        else:
+            tell("failed", found.path, f"it has no place below a destination: {why}")
+
+
+def _why_no_place(relative: str, *, remote: bool) -> str | None:
+    """Return why a name would lead out of the destination, or to no file in it; None if it does not."""
+    if "\0" in relative:
+        return "there is a NUL in its name"
+    parts = relative.split("/")
+    if not parts[0]:
+        return "its name begins with a slash"
+    if remote and re.match(r"[A-Za-z]:[/\\]|\\|(.*[/\\])?\.\.\\|.*\\\.\.([/\\]|$)", relative, re.DOTALL):
+        return f"its name {relative!r} leads elsewhere where backslashes part folders"
+    if ".." in parts or "." in parts:
+        return f"its name {relative!r} climbs by '.' or '..'"
+    return "its name has an empty part (//)" if "" in parts else None
+
+
+def _find_all(walk: _Walk, sources: Sequence[str]) -> Iterator[Found]:
+    tell = walk.tell
     for source in sources:
         if is_url(source):
             yield from walk.url(source, alone=len(sources) == 1)
@@ -165,7 +193,7 @@ def find_files(
         elif is_file_set(source):
             yield from walk.file_set(source)
         else:
-            yield from walk.file(source, os.path.basename(source))
+            yield from walk.file(source, os.path.basename(source), named=True)
 
 
 @dataclass
@@ -178,7 +206,7 @@ class _Walk:
 
     # ---- local ------------------------------------------------------------------------------------
 
-    def file(self, path: str, relative: str) -> Iterator[Found]:
+    def file(self, path: str, relative: str, *, named: bool = False) -> Iterator[Found]:
         try:
             found = os.stat(path)
         except OSError as error:
@@ -186,7 +214,8 @@ class _Walk:
             self.tell("failed", path, "the symbolic link leads nowhere" if link else error.strerror or str(error))
             return
         if not stat.S_ISREG(found.st_mode):
-            self.tell("warning", path, "left out: it is no regular file")
+            what = f"it is no regular file but a {_kind_of(found.st_mode)}"
+            self.tell(*(("failed", path, what) if named else ("warning", path, f"left out: {what}")))
         elif not self.follow_links and os.path.islink(path):
             self.tell("warning", path, "left as it is: a symbolic link")
         elif self.filters.takes(relative):
@@ -201,6 +230,7 @@ class _Walk:
             try:
                 identity = _identity(folder)
                 if identity in self.folders_left_out:
+                    self.tell("warning", folder, "left out: it leads to the destination")
                     continue
                 if identity in around:
                     self.tell("warning", folder, "left out: the symbolic link leads back to a folder that it is in")
@@ -232,17 +262,33 @@ class _Walk:
 
     def pattern(self, pattern: str) -> Iterator[Found]:
         base = fixed_part(pattern)
+        if "**" in pattern.split("/"):
+            yield from self._below(base, pattern)
+            return
         nothing = True
-        seen: set[str] = set()
-        for path in sorted(glob.iglob(pattern, recursive=True, include_hidden=True)):
+        for path in sorted(glob.iglob(pattern, include_hidden=True)):
             nothing = False
             relative = os.path.relpath(path, base)
-            if os.path.isdir(path):
-                if "**" not in pattern:  # which finds what is in it by itself
-                    yield from self.folder(path, relative)
-            elif relative not in seen:
-                seen.add(relative)
+            if not self.follow_links and _is_behind_link(base, relative):
+                self.tell("warning", path, "left as it is: a symbolic link leads to its folder")
+            elif os.path.isdir(path):
+                yield from self.folder(path, relative)
+            elif not self.leave_out(os.path.dirname(path), os.path.basename(path)):
                 yield from self.file(path, relative)
+        if nothing:
+            self.tell("failed", pattern, "no file fits the pattern")
+
+    def _below(self, base: str, pattern: str) -> Iterator[Found]:
+        """Find the files of a pattern with ``**`` as those of a folder are found: with its circles, and links."""
+        patterns = os.path.relpath(pattern, base or ".").split("/")
+        nothing = True
+        if not os.path.isdir(base or "."):
+            self.tell("failed", pattern, "no file fits the pattern")
+            return
+        for found in self.folder(base or ".", ""):
+            if _fits(found.relative.split("/"), patterns):
+                nothing = False
+                yield found
         if nothing:
             self.tell("failed", pattern, "no file fits the pattern")
 
@@ -266,7 +312,7 @@ class _Walk:
             if not components:
                 continue
             name = "/".join(components)
-            if any(part in ("", ".", "..") or "/" in part for part in components):
+            if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in components):
                 self.tell("failed", path, f"the DICOMDIR refers to {name!r}, which is no file of its own set")
                 continue
             inside = _without_case(root, components)
@@ -282,41 +328,121 @@ class _Walk:
     def url(self, url: str, *, alone: bool) -> Iterator[Found]:
         from dcmturbo.archives.places import file_system
 
+        # Of a chained URL, zip://folder::s3://bucket/archive.zip, what is left of the first :: is within the archive.
+        inner, chain, outer = url.partition("::")
+        behind = chain + outer
         try:
             system, path = file_system(url)
             system.invalidate_cache()  # of listings: others write there, too
-            if has_magic(url):
-                base, _, _ = url.partition(next(c for c in url if c in "*?["))
-                base = base.rpartition("/")[0]
-                inner = file_system(base)[1].rstrip("/")
+            if has_magic(inner):
+                base = inner.partition(next(c for c in inner if c in "*?["))[0].rpartition("/")[0]
+                base += "/" * base.endswith("/")  # of scheme://
+                root = file_system(base + behind)[1].rstrip("/")
                 listing = system.glob(path, detail=True)
                 if not listing:
                     self.tell("failed", url, "no file fits the pattern")
                 for name in sorted(listing):
-                    yield from self._remote(base, name[len(inner) :].strip("/"), listing[name])
+                    yield from self._remote(base, behind, _below(system, root, name), listing[name])
                 return
             if system.isfile(path):
-                information = system.info(path)
-                yield from self._remote(url.rpartition("/")[0], path.rstrip("/").rpartition("/")[2], information)
+                folder, _, name = inner.rstrip("/").rpartition("/")
+                information = dict(system.find(path, detail=True)).get(path) or system.info(path)
+                # One that is the folder of others, too, may be called a folder.
+                file = {**information, "type": "file"}
+                yield from self._remote(folder + "/" * folder.endswith("/"), behind, name, file)
+                if _lists_all_at_once(system) and system.isdir(path):
+                    self.tell("failed", url, "it is both an object and the folder of others, which are not taken")
                 return
             if not system.isdir(path):
                 self.tell("failed", url, "there is no such file or folder")
                 return
-            prefix = "" if alone else path.rstrip("/").rpartition("/")[2] + "/"
+            name = (path or inner.partition("://")[2]).rstrip("/").rpartition("/")[2]
+            prefix = "" if alone or not name else name + "/"
             root = path.rstrip("/")
-            for folder, _folders, files in system.walk(path, detail=True):
-                below = folder.rstrip("/")[len(root) :].strip("/")
-                for name in sorted(files):
-                    relative = f"{below}/{name}" if below else name
-                    yield from self._remote(url.rstrip("/"), relative, files[name], prefix)
-        except (OSError, ImportError, ValueError) as error:
-            self.tell("failed", url, f"the folder cannot be read: {error}")
+            base = inner if inner.endswith("://") else inner.rstrip("/")
+            for found, information in _objects_below(system, path, self._tell_unread(url)):
+                yield from self._remote(base, behind, _below(system, root, found), information, prefix)
+        except Exception as error:  # stores have exceptions of their own: of a bucket's name, for instance
+            why = " ".join(str(error).split()) or type(error).__name__
+            self.tell("failed", url, f"the folder cannot be read: {why}")
 
-    def _remote(self, base: str, relative: str, information: dict[str, Any], prefix: str = "") -> Iterator[Found]:
-        if information.get("type") != "file" or not relative or not self.filters.takes(relative):
-            return
+    def _tell_unread(self, url: str) -> Callable[[Exception], None]:
+        return lambda error: self.tell("failed", url, f"a folder below it cannot be read: {error}")
+
+    def _remote(
+        self, base: str, behind: str, relative: str, information: dict[str, Any], prefix: str = ""
+    ) -> Iterator[Found]:
         size = int(information.get("size") or 0)
-        yield Found(f"{base}/{relative}", prefix + relative, size, _remote_mtime(information))
+        path = f"{base if base.endswith('://') else base + '/'}{relative}{behind}"
+        if information.get("type") != "file":
+            return
+        if not relative or relative.endswith("/"):
+            if size:
+                self.tell("failed", path, "its name is that of a folder, but it has content, which no folder can have")
+            return  # a folder marker, as some clients make them
+        if information.get("linkname"):
+            self.tell("warning", path, "left out: a link within an archive")
+        elif self.filters.takes(relative):
+            yield Found(path, prefix + relative, size, _remote_mtime(information))
+
+
+def _below(system: Any, root: str, name: str) -> str:
+    """Return the name of an object below a prefix, with all its slashes: each may mean another object."""
+    relative = name[len(root) :] if name.startswith(root) else name
+    return relative[1:] if relative.startswith("/") and (root or system.root_marker) else relative
+
+
+def _lists_all_at_once(system: Any) -> bool:
+    """Whether a file system has a listing of all that is below a prefix of its own.
+
+    Such are those that have keys, not folders: gone through by folders, a key with ``//`` in it, or one that is also
+    the folder of others, would be passed over.
+    """
+    from fsspec.asyn import AsyncFileSystem
+    from fsspec.spec import AbstractFileSystem
+
+    if isinstance(system, AsyncFileSystem):
+        return type(system)._find is not AsyncFileSystem._find
+    return type(system).find is not AbstractFileSystem.find
+
+
+def _objects_below(system: Any, path: str, tell: Callable[[Exception], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if _lists_all_at_once(system):
+        yield from sorted(system.find(path, detail=True).items())
+        return
+    for folder, _folders, files in system.walk(path, detail=True, on_error=tell):
+        for name in sorted(files):
+            yield f"{folder.rstrip('/')}/{name}" if folder else name, files[name]
+
+
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether a path is one of a pattern, part by part; ``**`` stands for any number of folders."""
+
+    def closed(reached: set[int]) -> set[int]:
+        for place in sorted(reached):
+            while place < len(patterns) and patterns[place] == "**":
+                place += 1
+                reached.add(place)
+        return reached
+
+    reached = closed({0})
+    for part in parts:
+        after = {place for place in reached if place < len(patterns) and patterns[place] == "**"}
+        after |= {
+            place + 1 for place in reached if place < len(patterns) and fnmatch.fnmatchcase(part, patterns[place])
+        }
+        reached = closed(after)
+    return len(patterns) in reached
+
+
+def _is_behind_link(base: str, relative: str) -> bool:
+    """Whether a symbolic link is among the folders that a file is in, below a base."""
+    folder = os.path.dirname(relative)
+    while folder:
+        if os.path.islink(os.path.join(base, folder)):
+            return True
+        folder = os.path.dirname(folder)
+    return False
 
 
 def _identity(folder: str) -> tuple[int, int]:
@@ -352,10 +478,34 @@ def _without_case(root: str, components: Sequence[str]) -> str | None:
     return inside
 
 
+def open_regular(path: str) -> IO[bytes]:
+    """Return a regular file opened for reading, without ever waiting.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a pipe, a socket or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    try:
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
+            raise OSError(errno.EINVAL, "it is no regular file but a " + _kind_of(kind), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFDIR: "folder"}
+    return kinds.get(stat.S_IFMT(mode), "device")
+
+
 def is_file_set(path: str) -> bool:
     """Whether a file is a DICOMDIR: its SOP class says so (PS3.10, 8.6)."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return is_directory_object(file.read(1024))
     except OSError:
         return False

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
+import stat
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dcmturbo.archives.places import copy_file, remove, sync_folder, temporary_name
+from dcmturbo.archives.ownership import DestinationExistsError, has_content, identity_of, identity_of_status, is_still
+from dcmturbo.archives.places import (
+    NameTakenError,
+    Place,
+    PlaceOfSource,
+    copy_file,
+    make_folder,
+    open_binary,
+    refuse_other_spelling,
+    size_of,
+)
+from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.walk import is_directory_object, is_url
-from dcmturbo.errors import NoPixelData, NotDicom
-from dcmturbo.transcoding.object import transcode
+from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
+from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.transcoding.object import transcode_object as transcode
+from dcmturbo.transcoding.permissions import state_of
 
-__all__ = ["Outcome", "Settings", "Task", "do_files", "do_one"]
+__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_one", "left_out"]
+
+ON_FAILURE = ("fail", "copy", "skip")
 
 # What the next file would meet too: the disk is full, the quota used up, the file system read-only.
 _HOPELESS = {
@@ -40,6 +56,17 @@ class Settings:
     mask_unused_bits: bool = False
     fsync: bool = False
     in_place: bool = False
+    overwrite: bool = False
+    on_failure: str = "fail"
+    from_syntaxes: tuple[str, ...] = ()
+    skip_lossy: bool = False
+    include_lossy: bool | None = None  # what was asked for, of which `skip_lossy` is made
+    only_dicom: bool = False  # what is none fails, rather than being copied
+    only_estimates: bool = False  # what is copied has its size already
+    keep_if_larger: bool = False
+    root: str = ""  # the destination of the run
+    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 of a file alone
+    token: str | None = None  # of the run: it is in the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -49,6 +76,10 @@ class Task(NamedTuple):
     number: int
     source: str
     destination: str
+    owned: str | None = None  # the identity of the output that an earlier run left there: it may be replaced
+    was_begun: bool = False  # a run that was killed had it in hand: what is there may be its output
+    uid: str | None = None  # the SOP Instance UID of the output, where it gets one of its own
+    failed: tuple[str, str] | None = None  # the error and its type: it is only copied
 
 
 class Outcome(NamedTuple):
@@ -73,6 +104,8 @@ class Outcome(NamedTuple):
     hopeless: str | None = None  # why the next file need not be tried
     warnings: tuple[str, ...] = ()
     identity: tuple[int, int] | None = None  # size and mtime of what stands in the source's place now
+    output: str | None = None  # the identity of what was written
+    original: str | None = None  # that of the source
 
 
 def do_files(
@@ -122,8 +155,9 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     """Do one file; whatever goes wrong is its outcome."""
     begin = time.perf_counter()
     try:
-        if not settings.in_place and not is_url(task.destination):
-            os.makedirs(os.path.dirname(task.destination), exist_ok=True)
+        if not is_url(task.source):
+            # A pipe, say, that has taken the place of a file since it was found: nobody waits for what it says.
+            open_binary(task.source).close()
         outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
     except Exception as error:
         # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
@@ -131,33 +165,162 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 
-def _transcode(source: str, destination: str, settings: Settings, threads: int) -> Any:
-    return transcode(
-        source,
-        destination,
-        settings.transfer_syntax,
-        verify=settings.verify,
-        threads=threads,
-        offset_table=settings.offset_table,
-        new_uid=settings.new_uid,
-        mask_unused_bits=settings.mask_unused_bits,
-        fsync=settings.fsync or settings.in_place,
-        **settings.options,
-    )
+def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
+    target = find_transfer_syntax(settings.transfer_syntax)
+    selection = Selection(target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger)
+    opened = False
+
+    def admit(source: Any) -> None:
+        nonlocal opened
+        opened = True
+        selection.admit(source)
+
+    try:
+        return transcode(
+            task.source,
+            destination,
+            settings.transfer_syntax,
+            verify=settings.verify,
+            threads=threads,
+            offset_table=settings.offset_table,
+            new_uid=task.uid or settings.new_uid,
+            mask_unused_bits=settings.mask_unused_bits,
+            fsync=settings.fsync or settings.in_place,
+            overwrite=True,
+            admit=admit,
+            accept=selection.accept,
+            **settings.options,
+        )
+    except UnsupportedTransferSyntax as error:
+        if settings.from_syntaxes and not opened:
+            raise KeepOriginal(f"it is not among the syntaxes to transcode from: {error}") from None
+        raise
+
+
+# ---- beside -----------------------------------------------------------------------------------------
 
 
 def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
+    replaces = _may_replace(task, settings)
+    if replaces is None:
+        return _found_done(task, settings, threads)
     before = None if is_url(task.source) else os.stat(task.source)
+    if not is_url(task.destination):
+        make_folder(os.path.dirname(task.destination), None if before is None else os.path.dirname(task.source))
     try:
-        result = _transcode(task.source, task.destination, settings, threads)
+        with Place(task.source, task.destination, token=settings.token, replace=replaces) as place:
+            outcome = _written(task, place, settings, threads)
+            if outcome.status in ("failed", "left_out"):
+                return outcome
+            if outcome.status == "copied" and before is not None and _changed(task.source, before):
+                raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source)
+            if settings.only_estimates:
+                return outcome
+            place.commit(fsync=settings.fsync)
+    except (DestinationExistsError, NameTakenError):
+        raise
+    except FileExistsError as error:
+        if error.filename is not None and os.fsdecode(error.filename) == task.source:
+            raise
+        raise DestinationExistsError(task.destination) from None
+    # Once it is closed: some file systems set its times only then.
+    output = identity_of(task.destination)
+    if output is not None and not output.startswith(f"{outcome.bytes_after}:"):
+        output = None  # somebody has been there already
+    return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
+
+
+def _may_replace(task: Task, settings: Settings) -> bool | None:
+    """Return whether something that is there may be replaced; None if it may be what a killed run has written.
+
+    Raises
+    ------
+    DestinationExistsError
+        If something is there that is not ours.
+    """
+    standing = identity_of(task.destination)
+    if standing is None:
+        return settings.overwrite
+    found = None if is_url(task.destination) else os.lstat(task.destination)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        raise DestinationExistsError(task.destination, "it is no regular file")
+    if is_still(standing, task.owned):
+        return True
+    refuse_other_spelling(settings.root, task.destination)
+    if settings.overwrite and (found is None or not settings.began or found.st_ctime_ns < settings.began):
+        return True
+    if task.was_begun:
+        return None
+    if settings.overwrite:
+        # By this run, for a file whose name the file system takes for the same; or by somebody else.
+        raise NameTakenError(errno.EEXIST, "it was written after this run began, and is kept", task.destination)
+    raise DestinationExistsError(task.destination)
+
+
+def _written(task: Task, destination: Any, settings: Settings, threads: int) -> Outcome:
+    """Write what becomes of a file, to a place or into an open file."""
+    if task.failed is not None:
+        return _copied(task, destination, settings, *task.failed)
+    try:
+        return _outcome(task.number, _transcode(task, destination, settings, threads))
     except (NotDicom, NoPixelData) as error:
-        size = copy_file(task.source, task.destination, fsync=settings.fsync)
-        if before is not None and _changed(task.source, before):
-            remove(task.destination)
-            raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source) from None
+        if settings.only_dicom and isinstance(error, NotDicom):
+            raise
         why, warnings = _why_copied(task.source, error)
-        return Outcome(task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, warnings=warnings)
-    return _outcome(task.number, result)
+        return _copied(task, destination, settings, why)._replace(warnings=warnings)
+    except KeepOriginal as kept:
+        return _copied(task, destination, settings, str(kept))
+    except Exception as error:
+        if settings.on_failure == "fail" or isinstance(error, OSError):
+            raise
+        if settings.on_failure == "skip":
+            return left_out(task.number, describe(error), type(error).__name__)
+        return _copied(task, destination, settings, describe(error), type(error).__name__)
+
+
+def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None) -> Outcome:
+    """Copy a file unchanged, with the reason; `kind` names the exception where transcoding it failed."""
+    if settings.only_estimates:
+        size = size_of(task.source) or 0
+    elif isinstance(destination, Place):
+        size = copy_file(task.source, destination)
+    else:
+        destination.seek(0)
+        destination.truncate()
+        with open_binary(task.source) as file:
+            shutil.copyfileobj(file, destination)
+        size = destination.tell()
+    warnings = () if kind is None else (f"copied as it is, for it could not be transcoded: {why}",)
+    return Outcome(
+        task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings
+    )
+
+
+def left_out(number: int, why: str, kind: str) -> Outcome:
+    """Return the outcome of a file that could not be transcoded, and is not wanted then."""
+    return Outcome(
+        number, "left_out", 0.0, error=why, error_type=kind,
+        warnings=(f"left out, for it could not be transcoded: {why}",),
+    )  # fmt: skip
+
+
+def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
+    """Do a file that a killed run had in hand once more, and compare: if what is there is that, it is ours.
+
+    What is there stays there, whosever it is.
+    """
+    before = None if is_url(task.source) else os.stat(task.source)
+    folder = None if is_url(task.destination) else os.path.dirname(task.destination)
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        outcome = _written(task, spool, settings, threads)
+        if outcome.status in ("failed", "left_out"):
+            return outcome
+        output = identity_of(task.destination)
+        if not has_content(task.destination, spool) or output is None:
+            raise DestinationExistsError(task.destination)
+    if before is not None and _changed(task.source, before):
+        raise OSError(errno.EBUSY, "the file was changed while it was compared", task.source)
+    return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
 
 
 def _outcome(number: int, result: Any) -> Outcome:
@@ -180,45 +343,58 @@ def _outcome(number: int, result: Any) -> Outcome:
     )
 
 
+# ---- in place ---------------------------------------------------------------------------------------
+
+
 def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
     """Replace a file by what it becomes, once that is verified and on disk."""
     path = task.source
-    beside = temporary_name(path)
     before = os.stat(path)
-    try:
+    if task.failed is not None:
+        return _unchanged(task.number, before, *task.failed)
+    with PlaceOfSource(path, token=settings.token) as place:
         try:
-            result = _transcode(path, beside, settings, threads)
+            result = _transcode(task, place, settings, threads)
         except (NotDicom, NoPixelData) as error:
             why, warnings = _why_copied(path, error)
-            return Outcome(
-                task.number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why,
-                warnings=warnings, identity=(before.st_size, before.st_mtime_ns),
-            )  # fmt: skip
+            return _unchanged(task.number, before, why)._replace(warnings=warnings)
+        except KeepOriginal as kept:
+            return _unchanged(task.number, before, str(kept))
+        except Exception as error:
+            if settings.on_failure == "fail" or isinstance(error, OSError):
+                raise
+            if settings.on_failure == "skip":
+                return left_out(task.number, describe(error), type(error).__name__)
+            return _unchanged(task.number, before, describe(error), type(error).__name__)
         outcome = _outcome(task.number, result)
         if result.status == "copied":  # in the wanted form already: nothing is better than what is there
             identity = (before.st_size, before.st_mtime_ns)
-            return outcome._replace(status="unchanged", bytes_after=before.st_size, identity=identity)
-        shutil.copymode(path, beside)
-        with contextlib.suppress(OSError):
-            os.chown(beside, before.st_uid, before.st_gid)
-        if _changed(path, before):
-            raise OSError(errno.EBUSY, "the file was changed while it was transcoded: it is left as it is")
-        os.replace(beside, path)
-        sync_folder(os.path.dirname(path))
-        after = os.stat(path)
-        return outcome._replace(identity=(after.st_size, after.st_mtime_ns))
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
+            return outcome._replace(
+                status="unchanged", bytes_after=before.st_size, identity=identity, original=identity_of_status(before)
+            )
+        place.commit(fsync=True)
+        after = place.written or before
+        return outcome._replace(
+            identity=(after.st_size, after.st_mtime_ns), original=identity_of_status(after),
+            warnings=(*outcome.warnings, *place.warnings),
+        )  # fmt: skip
+
+
+def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:
+    """Return the outcome of a file that stays as it is, in its place."""
+    return Outcome(
+        number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why, error_type=kind,
+        warnings=() if kind is None else (f"left as it is, for it could not be transcoded: {why}",),
+        identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
+    )  # fmt: skip
 
 
 def _changed(path: str, before: os.stat_result) -> bool:
-    """Whether somebody has written to a file, or taken it away."""
+    """Whether somebody has written to a file, replaced it or taken it away."""
     try:
-        now = os.stat(path)
+        return state_of(os.stat(path)) != state_of(before)
     except FileNotFoundError:
         return True
-    return (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
 
 
 def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:

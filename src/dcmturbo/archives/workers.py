@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import operator
-import os
-import signal
+import queue
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from dcmturbo import _core
+from dcmturbo.archives.nursery import Nursery, receive, send
+from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.work import Outcome, Settings, Task, do_files
 from dcmturbo.configuration import config
 
-__all__ = ["LocalThreads", "Processes", "Workers", "available_cores", "make_workers", "share_cores"]
+__all__ = [
+    "Ended",
+    "LocalThreads",
+    "Processes",
+    "Workers",
+    "available_cores",
+    "close_spare_workers",
+    "do_files_apart",
+    "is_shared",
+    "make_workers",
+    "share_cores",
+]
 
 
 def available_cores() -> int:
@@ -54,8 +68,29 @@ def share_cores(jobs: int | None, threads: int | None) -> tuple[int, int, list[s
     return processes, workers, []
 
 
+class Ended(NamedTuple):
+    """The end of a group of files.
+
+    Attributes
+    ----------
+    number : int
+        The group's.
+    error : Exception or None
+        Why no more outcomes come; None where all have come, or were not wanted any more.
+    lost : bool
+        Whether the worker that had the group is gone: what has no outcome is to be handed out again.
+    """
+
+    number: int
+    error: Exception | None = None
+    lost: bool = False
+
+
+Put = Callable[["Outcome | Ended"], object]
+
+
 class Workers:
-    """An executor, and how it is to be fed.
+    """Who does the files: here, any executor.
 
     Attributes
     ----------
@@ -65,12 +100,9 @@ class Workers:
         Processes, and the threads that each uses.
     streams : bool
         Whether each file's outcome comes by itself, before its group is done.
-    chunk_files : int
-        Files of a group at most; 0 leaves it to the coordinator.
     """
 
     streams = False
-    chunk_files = 0
     name = "executor"
 
     def __init__(self, executor: Executor, count: int, threads: int = 1) -> None:
@@ -81,28 +113,54 @@ class Workers:
         self.warnings: list[str] = []
         self._futures: set[Future[Any]] = set()
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Hand out a group."""
+    def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
+        """Have a group of files done.
+
+        Parameters
+        ----------
+        number : int
+            Of the group.
+        tasks : sequence of Task
+            Its files.
+        settings : Settings
+            What holds for all.
+        threads : int
+            That the group gets.
+        put : callable
+            Gets each `Outcome`, and an `Ended` at the end; called by any thread.
+        """
+        self._submit(number, put, do_files_apart, list(tasks), settings, threads)
+
+    def _submit(self, number: int, put: Put, function: Callable[..., Any], *arguments: Any) -> None:
         future = self.executor.submit(function, *arguments)
         self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
-        return future
 
-    def cancel(self) -> None:
+        def end(done: Future[Any]) -> None:
+            self._futures.discard(done)
+            error: Exception | None = None
+            try:
+                for outcome in done.result():
+                    put(outcome)
+            except CancelledError:
+                pass
+            except Exception as problem:
+                error = problem
+            put(Ended(number, error))
+
+        future.add_done_callback(end)
+
+    def halt(self) -> None:
         """Take back what nobody has begun."""
         for future in list(self._futures):
             future.cancel()
 
-    def renew(self) -> bool:
-        """Return whether work can go on after a process has died."""
-        return False
-
     def close(self, *, wait: bool = True) -> None:
         """End what was made here."""
+        close_spare_workers()
 
 
 class LocalThreads(Workers):
-    """Threads of this process."""
+    """Threads of this process: for file systems that are in its memory."""
 
     streams = True
     name = "threads"
@@ -110,64 +168,260 @@ class LocalThreads(Workers):
     def __init__(self, threads: int) -> None:
         super().__init__(ThreadPoolExecutor(threads, thread_name_prefix="dcmturbo-files"), threads)
         self.jobs, self.threads = 1, threads
+        self._halt = threading.Event()
+
+    def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
+        """Have a group of files done by one of the threads."""
+
+        def emit(outcome: Outcome) -> None:
+            if outcome.hopeless is not None:
+                self._halt.set()  # at once: the other threads would only fail too
+            put(outcome)
+
+        self._submit(number, put, do_files, list(tasks), settings, threads, emit, self._halt.is_set)
+
+    def halt(self) -> None:
+        """Begin nothing more."""
+        self._halt.set()
+        super().halt()
 
     def close(self, *, wait: bool = True) -> None:
         """End the threads."""
         self.executor.shutdown(wait=wait, cancel_futures=True)
 
 
+@dataclass
+class _Group:
+    number: int
+    left: list[int]  # numbers of the files without an outcome, in the order in which they are done
+    put: Put
+
+
+class _Worker:
+    """A process, and the groups that it has, in the order in which it does them."""
+
+    def __init__(self, process: int, connection: socket.socket) -> None:
+        self.process = process
+        self.connection = connection
+        self.groups: dict[int, _Group] = {}
+        self.is_dead = False
+
+
 class Processes(Workers):
-    """Processes of this machine."""
+    """Processes of this machine: as many as `jobs` and `threads` make together, each of which does one file at a time.
 
+    Where fewer files than processes are left, each gets the threads of several. A process that dies is replaced. The
+    outcome of the file that it had in hand is ``died``; whoever reads it tries that file again, alone. What it had
+    not begun is lost, and handed out again.
+    """
+
+    streams = True
     name = "processes"
-    _RENEWALS = 16
+    _MOST_NURSERIES = 4
 
-    def __init__(self, jobs: int, threads: int) -> None:
-        super().__init__(self._make(jobs), jobs, threads)
-        self._renewals = 0
-
-    @staticmethod
-    def _make(jobs: int) -> ProcessPoolExecutor:
-        # Not by fork: this process has threads, and a lock that one of them held would stay locked.
-        return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_process)
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Hand out a group."""
-        from concurrent.futures.process import BrokenProcessPool
-
+    def __init__(self, jobs: int, threads: int, *, idle: float | None = None) -> None:
+        self.count = jobs * threads
+        self.jobs, self.threads = jobs, threads
+        self.warnings = []
+        self._idle = idle
+        self._workers: list[_Worker] = []
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._nurseries = 1
+        self._fallback: LocalThreads | None = None
+        self._has_begun = False
+        self._nursery: Nursery | None = None
         try:
-            return super().submit(function, *arguments)
-        except BrokenProcessPool:
-            self.renew()
-            return super().submit(function, *arguments)
+            self._nursery = Nursery(idle=idle)
+        except OSError as error:
+            self._do_it_here(error)
 
-    def renew(self) -> bool:
-        """Replace a pool of which a process has died: that ends all others, too."""
-        if not getattr(self.executor, "_broken", True):
-            return True  # done already, when another group was found to be lost
-        self._renewals += 1
-        if self._renewals > self._RENEWALS:
-            return False
-        self.executor.shutdown(wait=False)
-        self.executor = self._make(self.jobs)
-        return True
+    def _do_it_here(self, error: OSError) -> None:
+        """Let this process do the work, as well as it can, where no other can be started."""
+        self.warnings.append(f"the work is done in one process, for no other can be started: {error}")
+        self._fallback = LocalThreads(self.count)
+
+    def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
+        """Have a group of files done by the process that has the fewest."""
+        group = _Group(number, [task.number for task in tasks], put)
+        if self._fallback is None:
+            try:
+                with self._lock:
+                    worker = self._worker()
+                    worker.groups[number] = group
+                    self._has_begun = True
+            except OSError as error:
+                if self._has_begun:
+                    raise
+                self._do_it_here(error)
+        if self._fallback is not None:
+            self._fallback.hand_out(number, tasks, settings, threads, put)
+            return
+        # What cannot be sent has been lost with its worker: the thread that listens to it says so.
+        with contextlib.suppress(OSError):
+            send(worker.connection, (number, list(tasks), settings, threads))
+
+    def _worker(self) -> _Worker:
+        """Return the worker with the fewest groups; a new one while there are fewer than wanted."""
+        idlest = min(self._workers, key=lambda worker: len(worker.groups), default=None)
+        if idlest is not None and (not idlest.groups or len(self._workers) >= self.count):
+            return idlest
+        assert self._nursery is not None
+        try:
+            process, connection = self._nursery.fork()
+        except OSError:
+            if self._nurseries >= self._MOST_NURSERIES:
+                raise
+            self._nurseries += 1
+            self._nursery.close()
+            self._nursery = Nursery(idle=self._idle)
+            process, connection = self._nursery.fork()
+        worker = _Worker(process, connection)
+        self._workers.append(worker)
+        threading.Thread(target=self._listen, args=(worker,), daemon=True, name="dcmturbo-worker").start()
+        return worker
+
+    def _listen(self, worker: _Worker) -> None:
+        """Pass on what a worker says, until it is gone."""
+        stream: Any = worker.connection.makefile("rb")
+        while True:
+            try:
+                number, what = receive(stream)
+            except EOFError:
+                break
+            group = worker.groups[number]
+            if isinstance(what, Outcome):
+                with contextlib.suppress(ValueError):
+                    group.left.remove(what.number)
+                group.put(what)
+                if what.hopeless is not None:
+                    self.halt()  # all: they would only fail too
+                continue
+            with self._changed:
+                del worker.groups[number]
+                self._changed.notify_all()
+            group.put(Ended(number, None if what is None else RuntimeError(what)))
+        self._bury(worker)
+
+    def _bury(self, worker: _Worker) -> None:
+        with self._lock:
+            worker.is_dead = True
+            self._workers.remove(worker)
+            groups = list(worker.groups.values())
+        died, how = self._nursery.wait(worker.process) if groups and self._nursery is not None else (False, "")
+        worker.connection.close()
+        for group in groups[:1] if died else ():  # which are done in their order
+            if group.left:
+                error = f"the process that decoded it died ({how})"
+                group.put(Outcome(group.left[0], "died", 0.0, error=error, error_type="WorkerDied"))
+        for group in groups:
+            group.put(Ended(group.number, lost=True))
+        with self._changed:
+            worker.groups.clear()
+            self._changed.notify_all()
+
+    def halt(self) -> None:
+        """Begin nothing more."""
+        if self._fallback is not None:
+            self._fallback.halt()
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            with contextlib.suppress(OSError):
+                send(worker.connection, None)
 
     def close(self, *, wait: bool = True) -> None:
-        """End the processes."""
-        self.executor.shutdown(wait=wait, cancel_futures=True)
+        """End the processes; what they have in hand is done before, if `wait`."""
+        if self._fallback is not None:
+            self._fallback.close(wait=wait)
+        if wait:
+            self.halt()
+            with self._changed:
+                self._changed.wait_for(lambda: not any(worker.groups for worker in self._workers))
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            with contextlib.suppress(OSError):
+                worker.connection.shutdown(socket.SHUT_RDWR)
+        if self._nursery is not None:
+            self._nursery.close()
 
 
-def _begin_process() -> None:
-    """Leave Ctrl-C to the coordinator, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
+# ---- apart, within another executor's process -------------------------------------------------------
 
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
+_IDLE = 60.0  # seconds: a cluster's workers live for weeks
+_spare: list[Processes] = []
+_spare_lock = threading.Lock()
 
-        threading.Thread(target=watch, daemon=True, name="dcmturbo-watch").start()
+
+def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) -> list[Outcome]:
+    """Do a group of files in a process of its own: whoever was asked to do it lives on if that dies.
+
+    Returns
+    -------
+    list of Outcome
+        With ``died`` for the file that it died of; of those that were in hand beside it, too.
+    """
+    if not is_shared([task.source for task in tasks] + [task.destination for task in tasks]):
+        return do_files(tasks, settings, threads)
+    with _spare_lock:
+        found = next((one for one in _spare if one.threads == threads), None)
+        if found is not None:
+            _spare.remove(found)
+    workers = found or Processes(1, threads, idle=_IDLE)
+    outcomes: list[Outcome] = []
+    left = list(tasks)
+    said: queue.SimpleQueue[Outcome | Ended] = queue.SimpleQueue()
+    try:
+        while left:
+            # Of one file, the frames are done at once; of several, the files.
+            groups = [left] if threads == 1 else [[task] for task in left]
+            within = threads if len(left) == 1 else 1
+            for number, group in enumerate(groups):
+                workers.hand_out(number, group, settings, within, said.put)
+            open_groups = len(groups)
+            while open_groups:
+                what = said.get()
+                if isinstance(what, Outcome):
+                    outcomes.append(what)
+                    continue
+                open_groups -= 1
+                if what.error is not None:
+                    raise what.error
+            known = {outcome.number for outcome in outcomes}
+            left = [task._replace(was_begun=True) for task in left if task.number not in known]
+            if any(outcome.hopeless is not None for outcome in outcomes):
+                break
+    except BaseException:
+        workers.close(wait=False)
+        raise
+    with _spare_lock:
+        _spare.append(workers)
+    return outcomes
+
+
+def close_spare_workers() -> None:
+    """End the processes that `do_files_apart` has kept for the next group."""
+    with _spare_lock:
+        spare, _spare[:] = list(_spare), []
+    for workers in spare:
+        workers.close(wait=False)
+
+
+# ---- who it is to be --------------------------------------------------------------------------------
+
+
+def is_shared(paths: Sequence[str]) -> bool:
+    """Whether another process finds the same behind paths and URLs: not what is in this one's memory."""
+    urls = [path for path in paths if is_url(path)]
+    if not urls:
+        return True
+    try:
+        from fsspec.registry import known_implementations
+    except ImportError:
+        return True
+    schemes = {part.partition("://")[0] for url in urls for part in url.split("::")}
+    return all(scheme != "memory" and scheme in known_implementations for scheme in schemes)
 
 
 @contextlib.contextmanager
@@ -175,8 +429,17 @@ def make_workers(
     executor: Executor | str | None,
     jobs: int | None,
     threads: int | None,
+    *,
+    apart: bool = True,
 ) -> Iterator[Workers]:
     """Make, or wrap, who does the files.
+
+    Parameters
+    ----------
+    executor, jobs, threads
+        As of `transcode_archive`.
+    apart : bool
+        Whether the work is done in other processes; False does it here, if there is no executor.
 
     Yields
     ------
@@ -186,7 +449,7 @@ def make_workers(
         workers: Workers
         if executor is None:
             processes, each, warnings = share_cores(jobs, threads)
-            workers = LocalThreads(each) if processes == 1 else Processes(processes, each)
+            workers = Processes(processes, each) if apart else LocalThreads(processes * each)
             workers.warnings += warnings
         elif isinstance(executor, str):
             from dcmturbo.archives.cluster import connect

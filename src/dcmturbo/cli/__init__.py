@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dcmturbo
+from dcmturbo.archives.nursery import forks_here
 from dcmturbo.cli import bench, decode, demo, info, transcode, verify
 from dcmturbo.cli.output import Output
 
@@ -92,8 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code: 0 all is well, 1 some file failed, 2 wrong usage, 130 interrupted, 141 nobody reads.
     """
+    if argv is None:  # a program of our own, not a call within another one
+        with forks_here():
+            return main(sys.argv[1:])
     try:
-        arguments = _parse(_bind_negative_values(sys.argv[1:] if argv is None else argv))
+        arguments = _parse(_bind_negative_values(argv))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     except BrokenPipeError:
@@ -117,3 +121,10 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
     except BrokenPipeError:
         _leave_pipe()
         return 141
+    except (MemoryError, RuntimeError) as error:
+        # What the machine does not give is no defect of ours, and needs no traceback.
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
+        lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
+        sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
+        return 1

@@ -216,7 +216,7 @@ def _decode(
         "photometric_interpretation": colour,
         "frames": numbers,
     }
-    outputs = write(array, places, form, has_axis, document)
+    outputs = write(array, places, form, has_axis, document, item.path)
     written.update(dict.fromkeys(outputs, item.path))
     seconds = time.perf_counter() - begin
     names = str(outputs[0]) if form != "png" or len(outputs) == 1 else f"{outputs[0]} to {outputs[-1].name}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import dcmturbo
 from dcmturbo.errors import DecodeWarning, Error
+from dcmturbo.redaction import without_secrets
 
 __all__ = ["Output", "describe_error", "human_bytes", "printable", "short", "significant"]
 
@@ -23,8 +24,13 @@ _PROGRESS_AFTER = 1.0  # seconds: what is shorter needs no bar
 
 
 def printable(value: Any) -> str:
-    """Return text of one line that no terminal acts on: names and values from files may hold anything."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+    """Return text of one line that no terminal acts on, and without secrets: names may hold anything."""
+    text = without_secrets(str(value))
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def human_bytes(size: float) -> str:
@@ -171,7 +177,7 @@ class Output:
         """Print the JSON document of a command, with its version and what failed; nothing without ``--json``."""
         if self.json:
             whole = {"dcmturbo": dcmturbo.__version__, **document, "failed": self.failures}
-            sys.stdout.write(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+            sys.stdout.write(without_secrets(json.dumps(whole, indent=2, allow_nan=False)) + "\n")
 
     # ---- complaints -------------------------------------------------------------------------------
 
@@ -184,7 +190,8 @@ class Output:
 
     def fail(self, path: str, error: BaseException | str, kind: str = "OSError") -> None:
         """Say on stderr that something failed, and remember it for the exit code; `kind` is for a bare message."""
-        message = error if isinstance(error, str) else describe_error(error)
+        path = without_secrets(path)
+        message = without_secrets(error if isinstance(error, str) else describe_error(error))
         kind = kind if isinstance(error, str) else type(error).__name__
         self.failures.append({"path": path, "error": message, "type": kind})
         self._complain("error", path, message)

@@ -8,19 +8,23 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import dcmturbo as dt
-from dcmturbo.archives.archive import transcode_archive
+from dcmturbo.archives.archive import make_settings, transcode_archive
 from dcmturbo.archives.manifest import default_manifest
-from dcmturbo.archives.report import FORMATS, write_report
+from dcmturbo.archives.ownership import DestinationExistsError
+from dcmturbo.archives.reasons import Reason, group_by_reason
+from dcmturbo.archives.report import FORMATS, names_of, write_report
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.archives.walk import absolute, has_magic, is_url
-from dcmturbo.archives.work import describe
+from dcmturbo.archives.work import ON_FAILURE, Outcome, Task
+from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output, human_bytes, short, significant
 from dcmturbo.cli.transcode_progress import follow
+from dcmturbo.configuration import resolve_threads
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 
@@ -28,14 +32,21 @@ __all__ = ["add_parser", "add_pydicom_parser", "run"]
 
 _EPILOG = """\
 SRC is a folder (with all folders in it), a file, a pattern in quotation marks, a DICOMDIR, or an fsspec URL such as
-s3://bucket/prefix; DST is the folder (or URL) that gets the same tree. What is not DICOM, or has no pixel data, is
-copied as it is. A single file may also have a file as its DST.
+s3://bucket/prefix; DST is the folder (or URL) that gets the same tree; it is made where it is missing. What is not
+DICOM, or has no pixel data, is copied as it is. A single file may also have a file as its DST.
 
-Each result is decoded again and compared with its source before it gets its name; a file that fails leaves no output,
-and does not end the run. DST/.dcmturbo-transcode.sqlite says of each file what became of it: run the same command
-again, and it does what is missing, after Ctrl-C, a full disk or a power failure alike.
+Each result is decoded again and compared with its source before it gets its name. A file that fails leaves no output
+(--on-failure copy or skip is another way), and does not end the run. A file that is at DST already is left as it is,
+and the one that would go there fails, unless this archive's manifest lists it as written and nobody has changed it
+since; --overwrite replaces all. The manifest, DST/.dcmturbo-transcode.sqlite (of a URL: in ~/.local/state/dcmturbo),
+says of each file what became of it: run the same command again, and it does what is missing, after Ctrl-C, a full
+disk or a power failure alike. A file that the codec crashes on fails alone, and is tried last the next time.
 
-Lossy syntaxes need one of the --lossy options:
+What has lost something by compression is copied as it is where the target is lossless: a lossless copy of it is larger
+and no better (--include-lossy makes it all the same). Uncompressed targets take everything.
+
+Loss has to be asked for, by one of these options. The first two syntaxes always lose something, and need one; without
+one, the others are written lossless:
   JPEGBaseline8Bit, JPEGExtended12Bit   --lossy-quality 1..100, or --lossy-ratio
   JPEGLSNearLossless                    --lossy-maximum-error
   JPEG2000                              --lossy-ratio, or --lossy-psnr
@@ -49,7 +60,8 @@ examples:
   dcmturbo transcode s3://pacs/2019 s3://pacs-htj2k/2019 --to HTJ2KLosslessRPCL --scheduler tcp://10.0.0.1:8786
   dcmturbo transcode --report html smaller/ --output report.html
 
-exit codes: 0 all is done, 1 some file failed (they are listed), 2 wrong usage, 130 interrupted
+exit codes: 0 all is done, 1 some file failed (reasons and files are listed; with --dry-run: would fail), 2 wrong
+usage, 130 interrupted. Files that --on-failure copies or leaves out are told, and do not count as failed.
 """
 
 # By target, what the options that lose something are called by its encoder.
@@ -101,15 +113,47 @@ def add_parser(commands: Any) -> None:
     files.add_argument(
         "--exclude", action="append", metavar="PATTERN", help="leave these names or folders (repeatable)"
     )
+    files.add_argument(
+        "--from",
+        dest="from_syntaxes",
+        action="extend",
+        nargs="+",
+        metavar="SYNTAX",
+        help="transcode only what is in these transfer syntaxes, and copy the rest",
+    )
+    lossy = files.add_mutually_exclusive_group()
+    lossy.add_argument(
+        "--skip-lossy",
+        dest="include_lossy",
+        action="store_false",
+        default=None,
+        help="copy what is compressed with loss already (default where the target is compressed without loss)",
+    )
+    lossy.add_argument("--include-lossy", action="store_true", default=None, help="encode that anew, too")
+    files.add_argument(
+        "--keep-if-larger", action="store_true", help="copy the original where the result would be larger (lossless)"
+    )
+    files.add_argument(
+        "--on-failure",
+        choices=ON_FAILURE,
+        default="fail",
+        help="what cannot be transcoded has no output (fail, the default), is copied as it is, or is left out (skip)",
+    )
+    files.add_argument("--overwrite", action="store_true", help="replace files at DST, whosever they are")
     files.add_argument("--in-place", action="store_true", help="replace the files of SRC; there is no DST")
     files.add_argument("--fsync", action="store_true", help="have each output on disk before it gets its name")
-    files.add_argument("--manifest", metavar="FILE", help="by default DST/.dcmturbo-transcode.sqlite")
+    files.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="by default DST/.dcmturbo-transcode.sqlite; of a URL: a file in ~/.local/state/dcmturbo",
+    )
     files.add_argument("--no-resume", dest="resume", action="store_false", help="do again what is done")
     work = parser.add_argument_group("work")
+    work.add_argument("--jobs", type=thread_count, metavar="N", help="with --threads: N x M files at once")
     work.add_argument(
-        "--jobs", type=thread_count, metavar="N", help="processes (default: 1, or one a core for many small files)"
-    )
-    work.add_argument("--threads", type=thread_count, metavar="N", help="threads of each (default: all cores)")
+        "--threads", type=thread_count, metavar="M", help="see --jobs; the frames of a file where fewer files remain"
+        " (default: N x M is the number of cores, which is also the most)",
+    )  # fmt: skip
     work.add_argument("--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler that has the work done")
     work.add_argument("--dry-run", action="store_true", help="write nothing: estimate size and time from a sample")
     work.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
@@ -193,6 +237,26 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
     return options
 
 
+def _settle_from(arguments: argparse.Namespace) -> None:
+    """Give back the paths that ``--from`` has taken: what stands behind its syntaxes and is none."""
+    given = arguments.from_syntaxes or []
+    known = 0
+    while known < len(given) and _is_syntax(given[known]):
+        known += 1
+    if given and not known:
+        raise _UsageError(f"--from {given[0]}: that is not a transfer syntax that dcmturbo knows")
+    arguments.from_syntaxes = given[:known] or None
+    arguments.paths = [*arguments.paths, *given[known:]]
+
+
+def _is_syntax(name: str) -> bool:
+    try:
+        find_transfer_syntax(name)
+    except dt.UnsupportedTransferSyntax:
+        return False
+    return True
+
+
 def _sources_and_destination(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
     paths = arguments.paths
     if arguments.in_place:
@@ -213,6 +277,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return _report(arguments, output)
         if not arguments.to:
             raise _UsageError("--to SYNTAX says what the files are to become")
+        _settle_from(arguments)
         sources, destination = _sources_and_destination(arguments)
         syntax = find_transfer_syntax(arguments.to)
         options = _lossy_options(arguments, syntax)
@@ -234,11 +299,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 def _is_file_to_file(sources: list[str], destination: str, arguments: argparse.Namespace) -> bool:
     """Whether a single file has a file as its destination, as ``cp`` would have it."""
-    if len(sources) != 1 or arguments.dry_run or arguments.manifest or arguments.scheduler:
+    if len(sources) != 1 or arguments.manifest or arguments.scheduler:
         return False
     if is_url(destination) or is_url(sources[0]) or has_magic(sources[0]):
         return False
     if not os.path.isfile(sources[0]) or os.path.basename(sources[0]) == "DICOMDIR":
+        return False
+    if arguments.dry_run and not os.path.lexists(destination):
         return False
     return not os.path.isdir(destination) and not destination.endswith("/")
 
@@ -251,41 +318,68 @@ def _one_file(
     arguments: argparse.Namespace,
     output: Output,
 ) -> int:
-    document: dict[str, Any] = {}
     if os.path.exists(destination) and os.path.samefile(source, destination):
         raise _UsageError("SRC and DST are the same file: --in-place replaces it")
-    try:
-        result = dt.transcode(
-            source,
-            destination,
-            syntax.uid,
-            verify=arguments.verify,
-            threads=arguments.threads,
-            offset_table=arguments.offset_table,
-            new_uid=arguments.new_uid,
-            mask_unused_bits=arguments.mask_unused_bits,
-            fsync=arguments.fsync,
-            **options,
-        )
-    except (dt.Error, OSError, ValueError, TypeError) as error:
-        # With the name of the file that it is about: it may be either.
-        output.fail(source, describe(error), type(error).__name__)
+    settings = make_settings(syntax.uid, options, **_choices(arguments), in_place=False)
+    settings = replace(settings, only_dicom=True)
+    document: dict[str, Any] = {}
+    task = Task(0, absolute(source), absolute(destination))
+    if arguments.dry_run:
+        if not arguments.overwrite:
+            output.fail(source, str(DestinationExistsError(destination)), DestinationExistsError.__name__)
+        else:
+            output.say(f"{destination} is there already and would be replaced")
+        output.result({"command": "transcode", "file": None})
+        return output.exit_code
+    (outcome,) = do_files_apart([task], settings, resolve_threads(arguments.threads))
+    close_spare_workers()
+    for warning in outcome.warnings:
+        output.warn(source, warning)
+    if outcome.status in ("failed", "died"):
+        output.fail(source, outcome.error or "", outcome.error_type or "")
     else:
-        for warning in result.warnings:
-            output.warn(source, warning)
+        why = f" ({outcome.error})" if outcome.error and not outcome.error_type else ""
         if not arguments.quiet:
             output.say(
-                f"{source} -> {destination}  {result.status}, {human_bytes(result.bytes_before)} -> "
-                f"{human_bytes(result.bytes_after)}{', verified' if result.verified else ''}"
+                f"{source} -> {destination}  {outcome.status.replace('_', ' ')}{why}, "
+                f"{human_bytes(outcome.bytes_before)} -> "
+                f"{human_bytes(outcome.bytes_after)}{', verified' if outcome.verified else ''}"
             )
-        document = {
-            "path": source,
-            "destination": destination,
-            **asdict(result),
-            "psnr": result.psnr if result.psnr is None or math.isfinite(result.psnr) else None,
-        }
+        document = _document_of_file(source, destination, syntax, outcome)
     output.result({"command": "transcode", "file": document or None})
     return output.exit_code
+
+
+def _choices(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `transcode_archive` that hold for each file."""
+    names = (
+        "overwrite", "on_failure", "from_syntaxes", "include_lossy", "keep_if_larger", "verify", "fsync",
+        "offset_table", "new_uid", "mask_unused_bits",
+    )  # fmt: skip
+    return {name: getattr(arguments, name) for name in names}
+
+
+def _document_of_file(source: str, destination: str, syntax: TransferSyntax, outcome: Outcome) -> dict[str, Any]:
+    psnr = outcome.psnr
+    return {
+        "path": source,
+        "destination": destination,
+        "status": outcome.status,
+        "source_transfer_syntax": outcome.source_syntax,
+        "transfer_syntax": syntax.uid if outcome.source_syntax else None,
+        "frames": outcome.frames,
+        "bytes_before": outcome.bytes_before,
+        "bytes_after": outcome.bytes_after,
+        "pixel_bytes": outcome.pixel_bytes,
+        "digest": outcome.digest,
+        "verified": outcome.verified,
+        "lossy": outcome.lossy,
+        "maximum_error": outcome.maximum_error,
+        "mean_error": outcome.mean_error,
+        "psnr": psnr if psnr is None or math.isfinite(psnr) else None,
+        "warnings": list(outcome.warnings),
+        "note": outcome.error,
+    }
 
 
 @contextlib.contextmanager
@@ -321,20 +415,16 @@ def _archive(
                 syntax.uid,
                 executor=arguments.scheduler,
                 manifest=arguments.manifest,
-                jobs=arguments.jobs or "auto",
+                jobs=arguments.jobs,
                 threads=arguments.threads,
-                verify=arguments.verify,
                 include=arguments.include,
                 exclude=arguments.exclude,
                 resume=arguments.resume,
                 in_place=arguments.in_place,
                 dry_run=arguments.dry_run,
                 fail_fast=arguments.fail_fast,
-                fsync=arguments.fsync,
-                offset_table=arguments.offset_table,
-                new_uid=arguments.new_uid,
-                mask_unused_bits=arguments.mask_unused_bits,
                 progress=progress,
+                **_choices(arguments),
                 **options,
             )
         except KeyboardInterrupt as interrupt:
@@ -342,14 +432,15 @@ def _archive(
             if found is None:
                 raise
             result, interrupted = found, True
-    for warning in result.warnings:
-        output.warn("", warning)
-    for failure in result.failures:
-        output.fail(failure.path, failure.error, failure.type)
+    for told in group_by_reason((path, path, message, "") for path, message in sorted(set(result.warned))):
+        output.warn(told.paths[0] if told.files == 1 else _files(told), told.error)
+    for reason in group_by_reason(sorted((one.path, one.destination, one.error, one.type) for one in result.failures)):
+        output.fail(reason.paths[0] if reason.files == 1 else _files(reason), reason.error, reason.type)
+    output.failures = [{"path": one.path, "error": one.error, "type": one.type} for one in result.failures]
     if result.stopped is not None and not interrupted:
         output.fail("", f"stopped: {result.stopped}; the same command goes on from here", "Stopped")
     if not arguments.quiet:
-        _say(result, syntax, output)
+        _say(result, syntax, output, overwrite=arguments.overwrite)
     if interrupted:
         sys.stderr.write("dcmturbo: interrupted; what is done is in the manifest: run the same command to go on\n")
     output.result(_document(result, syntax))
@@ -372,7 +463,11 @@ def human_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output) -> None:
+def _files(reason: Reason) -> str:
+    return f"{reason.files} files ({names_of(reason)})"
+
+
+def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overwrite: bool) -> None:
     if result.estimate is not None:
         estimate = result.estimate
         output.say(
@@ -380,9 +475,13 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output) -> None:
             f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
         )
         output.say(f"how: {estimate.describe()}")
+        if estimate.taken:
+            would = "would be replaced" if overwrite else "would be left as they are (--overwrite replaces them)"
+            output.say(f"{_plural(estimate.taken, 'file')} at the destination, not of its manifest, {would}")
         return
     counts = result.counts
-    parts = [f"{counts[name]} {name}" for name in ("transcoded", "copied", "unchanged", "failed") if counts[name]]
+    names = ("transcoded", "copied", "unchanged", "left_out", "failed")
+    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts.get(name)]
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} done before")
     output.say(f"{_plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
@@ -421,6 +520,7 @@ def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
             "seconds": significant(estimate.seconds),
             "sampled_files": estimate.sampled_files,
             "sampled_bytes": estimate.sampled_bytes,
+            "taken": estimate.taken,
             "how": estimate.describe(),
         },
     }

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from dcmturbo.archives.comparison import Comparison, compare_objects, pairs_of
-from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
@@ -74,7 +74,7 @@ def _files(root: str, filters: Filters, output: Output) -> dict[str, str]:
         else:
             output.warn(path, message)
 
-    found = find_files([root], filters, tell, leave_out=lambda _folder, name: name.startswith(NAME))
+    found = find_files([root], filters, tell, leave_out=leave_out(None))
     return {file.relative: file.path for file in found}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from dcmturbo.cli.inputs import Input
+from dcmturbo.transcoding.output import Destination
 
 __all__ = ["SUFFIXES", "encode_png", "refuse_existing", "write", "write_whole"]
 
@@ -34,28 +33,30 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
             raise FileExistsError(f"the output {place} exists: --force overwrites it")
 
 
-def write_whole(place: Path, fill: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under another name, and give it its own when all is in it."""
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | None = None) -> None:
+    """Write a file under another name, and give it its own when all is in it.
+
+    Nobody may read it who may not read its source.
+    """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            fill(file)
-        beside.replace(place)
+        with Destination(place, overwrite=True, source=source) as destination:
+            with open(destination.descriptor, "wb", closefd=False) as file:
+                fill(file)
+            destination.commit(fsync=False)
     except OSError as error:
         # Named by its output: that is what cannot be written.
         raise OSError(f"cannot write {place}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
 
 
-def _write_bytes(place: Path, content: bytes | memoryview) -> None:
-    write_whole(place, lambda file: file.write(content))
+def _write_bytes(place: Path, content: bytes | memoryview, source: str | None) -> None:
+    write_whole(place, lambda file: file.write(content), source)
 
 
-def write(array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, document: dict[str, Any]) -> list[Path]:
-    """Write an array in a format; `document` says of raw bytes what they are.
+def write(
+    array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, document: dict[str, Any], source: str
+) -> list[Path]:
+    """Write an array in a format; `document` says of raw bytes what they are, `source` where they are from.
 
     Returns
     -------
@@ -64,26 +65,26 @@ def write(array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, 
     """
     if form == "png":
         if not has_axis:
-            _write_bytes(places[0], encode_png(array))
+            _write_bytes(places[0], encode_png(array), source)
             return [places[0]]
         # A frame may be selected twice, and is written once.
         first = {number: position for position, number in reversed(list(enumerate(document["frames"])))}
         for place, position in zip(
             places, (first[number] for number in dict.fromkeys(document["frames"])), strict=True
         ):
-            _write_bytes(place, encode_png(array[position]))
+            _write_bytes(place, encode_png(array[position]), source)
         return list(places)
     place = places[0]
     if form == "npy":
-        write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+        write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
     elif form == "tiff":
-        _write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3))
+        _write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3), source)
     else:
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        _write_bytes(place, little.reshape(-1).data.cast("B"))
+        _write_bytes(place, little.reshape(-1).data.cast("B"), source)
         beside = place.with_name(place.name + ".json")
         described = document | {"dtype": little.dtype.str, "order": "C"}
-        _write_bytes(beside, json.dumps(described, indent=2).encode() + b"\n")
+        _write_bytes(beside, json.dumps(described, indent=2).encode() + b"\n", source)
         return [place, beside]
     return [place]
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.encoding import option_names, require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
+from dcmturbo.redaction import without_secrets
 from dcmturbo.sources import OpenedSource, import_fsspec, open_source
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
+from dcmturbo.transcoding.permissions import state_of
 from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
-__all__ = ["transcode"]
+__all__ = ["check_option_names", "transcode", "transcode_object"]
 
 _SMALL = 16 << 20  # a file of this size is read at once: one call instead of dozens
 _COPIED_AT_ONCE = 4 << 20
@@ -95,13 +100,50 @@ def transcode(
     PhotometricInterpretation, PlanarConfiguration, the lossy history and the offset tables (PS3.5, 8.2; PS3.3,
     C.7.6.1.1.5 and C.7.6.3). Memory is bounded by workers times frames, not by the object.
     """
+    return transcode_object(
+        source, destination, transfer_syntax, verify=verify, threads=threads, on_error=on_error,
+        offset_table=offset_table, new_uid=new_uid, mask_unused_bits=mask_unused_bits, fsync=fsync,
+        overwrite=overwrite, **options,
+    )  # fmt: skip
+
+
+def transcode_object(
+    source: Any,
+    destination: Any,
+    transfer_syntax: str,
+    *,
+    verify: bool,
+    threads: int | None,
+    offset_table: str,
+    new_uid: bool | str,
+    mask_unused_bits: bool,
+    fsync: bool,
+    overwrite: bool,
+    on_error: Literal["raise", "copy"] = "raise",
+    admit: Callable[[OpenedSource], object] | None = None,
+    accept: Callable[[TranscodeResult], object] | None = None,
+    **options: Any,
+) -> TranscodeResult:
+    """Do what `transcode` does, and ask twice whether to go on.
+
+    Parameters
+    ----------
+    source, destination, transfer_syntax, on_error, **options
+        As of `transcode`, as are the others.
+    new_uid : bool or str
+        A str is the UID itself: the same call then gives the same bytes.
+    admit : callable, optional
+        Gets the source when it is open; what it raises ends the work.
+    accept : callable, optional
+        Gets the result when it is written and verified, and does not have its name yet; likewise.
+    """
     target = find_transfer_syntax(transfer_syntax)
     require_encoder(target)
     if on_error not in ("raise", "copy"):
         raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'copy'")
     if offset_table not in OFFSET_TABLES:
         raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
-    _check_options(target, options)
+    check_option_names(target, options)
     if new_uid and not is_lossy(options):
         raise EncodeError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
     settings = Settings(
@@ -117,24 +159,30 @@ def transcode(
                 raise
             return _copy_unread(source, destination, str(error), verify=verify, fsync=fsync, overwrite=overwrite)
         try:
+            if admit is not None:
+                admit(opened)
             work = ObjectWriter(opened, settings)
-            with Destination(destination, overwrite=overwrite) as place:
+            with _place_for(destination, source, overwrite=overwrite) as place:
                 output = Output(place.descriptor, verify=verify)
                 result = work.write(output)
                 # It is read in parts: what came out may be of both the old and the new file.
                 if _state(source) != before:
                     raise OSError(errno.EBUSY, "the file was changed while it was transcoded", os.fsdecode(source))
-                place.commit(fsync=fsync or in_place)
+                if accept is not None:
+                    accept(result)
+                if place is not destination:
+                    place.commit(fsync=fsync or in_place)
+                    result = replace(result, warnings=(*result.warnings, *place.warnings))
             return result
         finally:
             opened.close()
     except Error as error:
         if isinstance(source, (str, os.PathLike)):
-            error.add_note(f"while transcoding {os.fsdecode(source)}")
+            error.add_note(f"while transcoding {without_secrets(os.fsdecode(source))}")
         raise
 
 
-def _check_options(target: TransferSyntax, options: dict[str, Any]) -> None:
+def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
     """Refuse what the target does not have before anything is opened."""
     names = option_names(target)
     if target.encapsulated:
@@ -145,7 +193,16 @@ def _check_options(target: TransferSyntax, options: dict[str, Any]) -> None:
             raise TypeError(f"{target.name} has no option {name!r}: {takes}")
 
 
+def _place_for(destination: Any, source: Any, *, overwrite: bool) -> contextlib.AbstractContextManager[Destination]:
+    """Return where the result goes. A `Destination` of the caller's is written into, and the caller commits it."""
+    if isinstance(destination, Destination):
+        return contextlib.nullcontext(destination)
+    return Destination(destination, overwrite=overwrite, source=source)
+
+
 def _same_file(source: Any, destination: Any) -> bool:
+    if isinstance(destination, Destination):
+        destination = destination.path
     paths = (str, os.PathLike)
     if not isinstance(source, paths) or not isinstance(destination, paths):
         return False
@@ -155,15 +212,15 @@ def _same_file(source: Any, destination: Any) -> bool:
         return False
 
 
-def _state(source: Any) -> tuple[int, int] | None:
-    """Return what changes when somebody writes to a local file, None of anything else."""
+def _state(source: Any) -> tuple[int, ...] | None:
+    """Return what changes when somebody writes to a local file or replaces it, None of anything else."""
     if not isinstance(source, (str, os.PathLike)):
         return None
     try:
         found = os.stat(source)
     except OSError:
         return None
-    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    return state_of(found) if stat.S_ISREG(found.st_mode) else None
 
 
 def _open(source: Any) -> OpenedSource:
@@ -214,12 +271,13 @@ def _copy_unread(
     else:
         file = io.BytesIO(bytes(source))
     try:
-        with Destination(destination, overwrite=overwrite) as place:
+        with _place_for(destination, source, overwrite=overwrite) as place:
             output = Output(place.descriptor, verify=verify)
             while part := file.read(_COPIED_AT_ONCE):
                 output.write(part)
             output.flush()
-            place.commit(fsync=fsync or _same_file(source, destination))
+            if place is not destination:
+                place.commit(fsync=fsync or _same_file(source, destination))
         size = output.position
     finally:
         if opened is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import errno
 import os
 import shutil
 import stat
@@ -13,6 +13,8 @@ from typing import Any
 from dcmturbo import _core
 from dcmturbo.errors import EncodeError
 from dcmturbo.sources import import_fsspec
+from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
+from dcmturbo.transcoding.temporary import Temporary, sync_folder
 
 __all__ = ["Destination", "Output"]
 
@@ -115,11 +117,22 @@ class Output:
             at += wanted.nbytes
 
 
-_numbers = itertools.count()
-
-
 class Destination:
     """A path, an fsspec URL or OpenFile, or a binary file object; nothing of it changes before `commit`.
+
+    Parameters
+    ----------
+    destination : path, fsspec URL or OpenFile, or writable binary file object
+        Where the bytes go.
+    overwrite : bool
+        Whether a file that is there is replaced. If not, FileExistsError, now or by `commit`.
+    source : path or URL, optional
+        What the bytes come from: nobody may read the result who may not read that. A result that takes the place of
+        its own source gets its owner, group, permissions and extended attributes.
+    token : str, optional
+        Of the run, for the name of the temporary file.
+    files_only : bool
+        Refuse a path where a link, a pipe or a device is. Otherwise links are followed, and the others written to.
 
     Attributes
     ----------
@@ -127,26 +140,42 @@ class Destination:
         Of a new file to write into.
     path : str or None
         Of the destination, where it is a path.
+    warnings : list of str
+        What could not be kept of the file that was replaced.
+    written : os.stat_result or None
+        Of the file that has got the path.
     """
 
-    def __init__(self, destination: Any, *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        destination: Any,
+        *,
+        overwrite: bool,
+        source: Any = None,
+        token: str | None = None,
+        files_only: bool = False,
+    ) -> None:
         self.path: str | None = None
-        self._temporary: str | None = None
+        self.warnings: list[str] = []
+        self.written: os.stat_result | None = None
+        self._temporary: Temporary | None = None
         self._file: Any = None
         self._url_file: Any = None
         self._opened: Any = None
         self._overwrite = overwrite
+        self._files_only = files_only
+        self._replaced: os.stat_result | None = None
+        self._source = stat_of(source)
         if isinstance(destination, str) and destination.startswith("file://"):
             destination = destination.removeprefix("file://")
         if isinstance(destination, str) and "://" in destination:
             destination = import_fsspec().open(destination, mode="wb")
         if isinstance(destination, (str, os.PathLike)):
-            self._open_beside(os.fsdecode(destination))
+            self._open_beside(os.fsdecode(destination), token)
             return
         if hasattr(destination, "open") and hasattr(destination, "fs"):
             self._url_file = destination
-            if not overwrite and destination.fs.exists(destination.path):
-                raise FileExistsError(17, "the destination is there already, and overwrite is False", destination.path)
+            self._refuse_existing_object()
         elif not hasattr(destination, "write"):
             raise TypeError(
                 "destination must be a path, an fsspec URL or OpenFile, or a writable binary file object, not "
@@ -155,64 +184,79 @@ class Destination:
         self._file = destination
         self._spool_into_file()
 
+    def _refuse_existing_object(self) -> None:
+        if not self._overwrite and self._url_file.fs.exists(self._url_file.path):
+            raise FileExistsError(
+                errno.EEXIST, "the destination is there already, and overwrite is False", self._url_file.path
+            )
+
     def _spool_into_file(self) -> None:
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self.descriptor = self._spool.fileno()
 
-    def _open_beside(self, path: str) -> None:
-        if os.path.islink(path):
+    def _open_beside(self, path: str, token: str | None) -> None:
+        if os.path.islink(path) and not self._files_only:
             path = os.path.realpath(path)
         self.path = path
-        self._mode = None
         with contextlib.suppress(FileNotFoundError):
-            found = os.stat(path)
-            if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-                # A device or a pipe is written to, never replaced.
-                self._opened = self._file = open(path, "wb")  # noqa: SIM115 (closed by `close`)
+            found = os.lstat(path)
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "the destination is a folder", path)
+            if not stat.S_ISREG(found.st_mode):
+                if self._files_only:
+                    raise FileExistsError(errno.EEXIST, "the destination is a link, a pipe or a device", path)
+                # A device or a pipe is written to, never replaced; a pipe that nobody reads is an error.
+                descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+                os.set_blocking(descriptor, True)
+                self._opened = self._file = open(descriptor, "wb")  # noqa: SIM115 (closed by `close`)
                 self._spool_into_file()
                 return
             if not self._overwrite:
-                raise FileExistsError(17, "the destination is there already, and overwrite is False", path)
-            self._mode = found.st_mode & 0o7777
-        if os.path.isdir(path):
-            raise IsADirectoryError(21, "the destination is a folder", path)
-        folder, name = os.path.split(path)
-        # 255 bytes is what a name may have; what it begins with tells whose file it was to be.
-        short = os.fsdecode(os.fsencode(name)[:200])
-        self._temporary = os.path.join(folder, f".{short}.{os.getpid()}-{next(_numbers)}.part")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        self.descriptor = os.open(self._temporary, flags, 0o666)
+                raise FileExistsError(errno.EEXIST, "the destination is there already, and overwrite is False", path)
+            self._replaced = found
+        self._mode = mode_of(self._source)
+        if self._replaced is not None:
+            self._mode &= self._replaced.st_mode
+        group = None if self._source is None else self._source.st_gid
+        self._temporary = Temporary(path, mode=self._mode, group=group, token=token)
+        self.descriptor = self._temporary.descriptor
 
     def commit(self, *, fsync: bool) -> None:
         """Put what has been written where it belongs."""
         if self._temporary is not None:
-            self._rename(fsync=fsync)
+            self._rename(self._temporary, fsync=fsync)
         elif self._url_file is not None:
+            self._refuse_existing_object()
             self._upload()
         else:
             os.lseek(self.descriptor, 0, os.SEEK_SET)
             shutil.copyfileobj(self._spool, self._file, _COPIED_AT_ONCE)
 
-    def _rename(self, *, fsync: bool) -> None:
-        path, temporary = self.path, self._temporary
-        assert path is not None
-        assert temporary is not None
-        if self._mode is not None:
-            os.fchmod(self.descriptor, self._mode)
+    def _rename(self, temporary: Temporary, *, fsync: bool) -> None:
+        if self._replaced is not None:
+            self._check_unchanged(self._replaced)
+            if self._source is not None and os.path.samestat(self._source, self._replaced):
+                self.warnings += keep_attributes(self.descriptor, temporary.path, self._replaced)
+            else:
+                os.fchmod(self.descriptor, self._mode & 0o777)
         if fsync:
             os.fsync(self.descriptor)
-        if self._overwrite:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)  # fails where somebody has been faster
-            os.unlink(temporary)
-        self._temporary = None
+        # Of an archive's files, only what was there, and was looked at, is replaced.
+        temporary.publish(replace=self._overwrite and (self._replaced is not None or not self._files_only))
+        self.written = os.fstat(self.descriptor)
         if fsync:
-            folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(os.path.dirname(temporary.path))
+
+    def _check_unchanged(self, before: os.stat_result) -> None:
+        """Refuse to replace what somebody has written to, or put there, since it was looked at."""
+        if not self._files_only or self.path is None:
+            return
+        try:
+            now = os.lstat(self.path)
+        except FileNotFoundError:
+            raise FileNotFoundError(errno.ENOENT, "the file was removed meanwhile", self.path) from None
+        if state_of(now) != state_of(before):
+            raise OSError(errno.EBUSY, "the file was changed meanwhile: it is left as it is", self.path)
 
     def _upload(self) -> None:
         os.lseek(self.descriptor, 0, os.SEEK_SET)
@@ -236,13 +280,9 @@ class Destination:
             if self._opened is not None:
                 self._opened.close()
             return
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        self.descriptor = -1
         if self._temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._temporary)
-            self._temporary = None
+            self._temporary.close()
 
     def __enter__(self) -> Destination:
         return self

@@ -54,7 +54,7 @@ class Settings:
     verify: bool
     threads: int
     offset_table: str
-    new_uid: bool
+    new_uid: bool | str  # a str is the UID
     mask_unused_bits: bool
     options: dict[str, Any]
 
@@ -153,7 +153,8 @@ class ObjectWriter:
         if self.whole:
             return self._copy_whole(output)
         elements, end = self._elements()
-        uid = f"2.25.{uuid.uuid4().int}" if self.settings.new_uid else None
+        wanted = self.settings.new_uid
+        uid = wanted if isinstance(wanted, str) else f"2.25.{uuid.uuid4().int}" if wanted else None
         changes: Changes = {} if self.coder is None else attribute_changes(self.opened, self.coder, elements, uid)
         place = self.dataset.pixel_data
         assert place is not None

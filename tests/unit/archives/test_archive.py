@@ -419,7 +419,7 @@ def test_fail_fast_stops_and_the_next_run_goes_on(tmp_path):
     assert result.counts["skipped"] < 150
 
 
-def test_a_full_disk_ends_the_run_at_once(archive, monkeypatch):
+def test_a_full_disk_ends_the_run_at_once(archive, monkeypatch, in_this_process):
     source, target, _ = archive
     calls = []
 

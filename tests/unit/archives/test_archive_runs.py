@@ -17,7 +17,7 @@ from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels,
 import dcmturbo as dt
 from dcmturbo.archives import work
 from dcmturbo.archives.manifest import NAME, Manifest
-from dcmturbo.archives.workers import available_cores, make_workers, share_cores
+from dcmturbo.archives.workers import available_cores, share_cores
 
 # ---- resuming ---------------------------------------------------------------------------------------
 
@@ -46,12 +46,19 @@ def _remove(source, target):
     (target / "a/image1.dcm").unlink()
 
 
-def _cut(source, target):
-    path = target / "a/image1.dcm"
-    path.write_bytes(path.read_bytes()[:-2])
+def _replace_in_disguise(source, target):
+    """Another file of the same name, size and time."""
+    path = source / "a/image1.dcm"
+    before = path.stat()
+    content = path.read_bytes()
+    other = source.parent / "other"
+    other.write_bytes(content)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.replace(other, path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 
-@pytest.mark.parametrize("change", [_touch, _replace, _remove, _cut])
+@pytest.mark.parametrize("change", [_touch, _replace, _remove, _replace_in_disguise])
 def test_what_has_changed_is_done_again(archive, change):
     source, target, _ = archive
     dt.transcode_archive(source, target, TARGET)
@@ -75,20 +82,6 @@ def test_what_was_not_verified_is_done_again_when_it_is_to_be(archive):
     assert dt.transcode_archive(source, target, TARGET, verify=False).counts["skipped"] == 8
     assert dt.transcode_archive(source, target, TARGET).counts["transcoded"] == 6
     assert dt.transcode_archive(source, target, TARGET, verify=False).counts["skipped"] == 8
-
-
-def test_what_a_dead_process_left_is_removed(archive):
-    source, target, _ = archive
-    (target / "a").mkdir(parents=True)
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    stale = [target / "a" / f".image1.dcm.{gone.pid}-3.part", target / f".notes.txt.{gone.pid}.part"]
-    kept = [target / f".x.dcm.{os.getpid()}-1.part", target / "a" / "own.part", target / ".own.part"]
-    for path in stale + kept:
-        path.write_bytes(b"half")
-    dt.transcode_archive(source, target, TARGET)
-    assert not any(path.exists() for path in stale)
-    assert all(path.exists() for path in kept)
 
 
 # ---- in place ---------------------------------------------------------------------------------------
@@ -127,7 +120,7 @@ def test_in_place_keeps_what_fails(archive):
     assert not [name for name in os.listdir(source / "a") if name.endswith(".part")]
 
 
-def test_in_place_keeps_the_original_until_the_new_one_is_on_disk(archive, monkeypatch):
+def test_in_place_keeps_the_original_until_the_new_one_is_on_disk(archive, monkeypatch, in_this_process):
     source, _, content = archive
     events = []
     real_sync, real_replace = os.fsync, os.replace
@@ -146,7 +139,7 @@ def test_in_place_keeps_the_original_until_the_new_one_is_on_disk(archive, monke
     assert events[-2:] == ["replaced", "fsync"]
 
 
-def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch):
+def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch, in_this_process):
     source, _, _ = archive
     path = source / "a/image1.dcm"
     real = work.transcode
@@ -162,14 +155,14 @@ def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch):
     assert path.read_bytes() == b"written meanwhile"
 
 
-def test_a_file_that_changes_while_it_is_copied_has_no_output(archive, monkeypatch):
+def test_a_file_that_changes_while_it_is_copied_has_no_output(archive, monkeypatch, in_this_process):
     source, target, _ = archive
     path = source / "a/report.dcm"
     copy_file = work.copy_file
 
     def changes(*arguments, **options):
         size = copy_file(*arguments, **options)
-        assert (target / path.name).exists()
+        assert not (target / path.name).exists()
         with open(path, "ab") as file:
             file.write(b"more")
         return size
@@ -276,29 +269,6 @@ def test_ctrl_c_finishes_what_is_in_flight(tmp_path, how):
         assert is_transcoded(target / name, data)
 
 
-def test_a_process_that_dies_costs_its_files_only(tmp_path, monkeypatch):
-    source, target = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    data = image(1, rows=256, columns=256, frames=4)
-    for i in range(60):
-        (source / f"{i:03}.dcm").write_bytes(data)
-    killed = []
-
-    def progress(state):
-        if state.files >= 5 and not killed:
-            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-            workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-            killed.append(workers[0])
-            os.kill(int(workers[0]), signal.SIGKILL)
-
-    result = dt.transcode_archive(source, target, TARGET, jobs=2, progress=progress)
-    if available_cores() < 2:
-        pytest.skip("needs two cores")
-    assert killed
-    assert result.is_complete, result.failures
-    assert result.counts["transcoded"] == 60
-
-
 # ---- workers ----------------------------------------------------------------------------------------
 
 
@@ -312,22 +282,7 @@ def test_workers_are_never_more_than_the_cores():
                 assert told
 
 
-def test_many_small_files_get_processes(archive, monkeypatch):
-    from dcmturbo.archives import archive as module
-
-    source, target, _ = archive
-    asked = []
-    monkeypatch.setattr(module, "make_workers", lambda *a: (asked.append(a[1]), make_workers(None, 1, 1))[1])
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    monkeypatch.setattr(module, "_MANY", 8)
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    dt.transcode_archive(source, target, TARGET, jobs="auto", threads=1)
-    monkeypatch.setattr(module, "_SMALL", 100)
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    assert asked == [None, available_cores(), None, None]
-
-
-def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch):
+def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch, in_this_process):
     seen = []
     real = work.transcode
     monkeypatch.setattr(work, "transcode", lambda *a, **k: (seen.append(k["threads"]), real(*a, **k))[1])

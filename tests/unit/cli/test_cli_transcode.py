@@ -195,13 +195,30 @@ def test_file_to_file_and_file_to_folder(archive, capsys):
     assert "verified" in out
     assert os.listdir(target) == ["new.dcm"]
     assert same_pixels(one, target / "new.dcm")
-    code, out, _ = run(capsys, "transcode", one, target / "new.dcm", "--to", "HTJ2KLossless", "--json")
+    code, out, err = run(capsys, "transcode", one, target / "new.dcm", "--to", "HTJ2KLossless")
+    assert (code, "--overwrite" in err) == (1, True)
+    code, out, err = run(capsys, "transcode", one, target / "new.dcm", "--to", "HTJ2KLossless", "--dry-run")
+    assert (code, "--overwrite" in err) == (1, True)
+    command = ["transcode", one, target / "new.dcm", "--to", "HTJ2KLossless", "--json", "--overwrite"]
+    code, out, _ = run(capsys, *command)
     assert json.loads(out)["file"]["verified"]
     code, _, err = run(capsys, "transcode", source / "notes.txt", target / "x", "--to", "HTJ2KLossless")
     assert code == 1
     assert "notes.txt" in err
     code, _, _ = run(capsys, "transcode", one, target, "--to", "HTJ2KLossless")
     assert (target / "image1.dcm").exists()
+
+
+def test_a_single_file_makes_its_folder_and_needs_no_pixels(archive, tmp_path, capsys):
+    source, _ = archive
+    code, _, _ = run(capsys, "transcode", source / "a/image1.dcm", tmp_path / "new/deep/x.dcm", "--to", "RLELossless")
+    assert code == 0
+    assert same_pixels(source / "a/image1.dcm", tmp_path / "new/deep/x.dcm")
+    report = source / "a/report.dcm"
+    code, out, err = run(capsys, "transcode", report, tmp_path / "report.dcm", "--to", "RLELossless")
+    assert (code, err) == (0, "")
+    assert "copied (it has no pixel data)" in out
+    assert (tmp_path / "report.dcm").read_bytes() == report.read_bytes()
 
 
 def test_several_sources(archive, capsys):
@@ -470,11 +487,11 @@ def test_verify_names_the_element(tmp_path, capsys, change, name):
 
 def test_a_destination_that_cannot_be_written_is_named(archive, tmp_path, capsys):
     source, _ = archive
-    nowhere = tmp_path / "no such folder" / "x.dcm"
+    nowhere = source / "notes.txt" / "x.dcm"
     code, _, err = run(capsys, "transcode", source / "a/image1.dcm", nowhere, "--to", "RLELossless")
     assert code == 1
-    assert "image1.dcm: No such file or directory: " in err
-    assert "no such folder" in err
+    assert "image1.dcm: " in err
+    assert f"{source / 'notes.txt'}" in err
     manifest = tmp_path / "image" / "m.sqlite"
     manifest.parent.write_text("a file, where a folder is wanted")
     code, _, err = run(capsys, "transcode", source, tmp_path / "o", "--to", "RLELossless", "--manifest", manifest)

@@ -1,0 +1,32 @@
+"""Ctrl-C while the command line is imported: a sentence, not a traceback of whatever was just being loaded.
+
+The package imports this before anything else. In a program that only uses the package nothing is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+
+__all__: list[str] = []
+
+
+def _is_ours() -> bool:
+    """Whether this process is ``dcmturbo`` or ``python -m dcmturbo.cli``."""
+    given = sys.orig_argv[1:]
+    named = os.path.basename(sys.argv[0]) if sys.argv else ""
+    return named in ("dcmturbo", "dcmturbo.exe") or ("-m" in given and "dcmturbo.cli" in given)
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    sys.stderr.write("dcmturbo: interrupted\n")
+    sys.stderr.flush()
+    os._exit(130)
+
+
+if _is_ours():
+    sys.excepthook = _report

@@ -1,0 +1,124 @@
+"""Ownership: which files of a destination are ours, and may be replaced; all others are somebody's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any, BinaryIO
+
+from dcmturbo.archives.places import file_system, open_binary
+from dcmturbo.archives.walk import is_url
+
+__all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_still"]
+
+NOT_LISTED = "the manifest does not list it as an output"
+
+_COMPARED_AT_ONCE = 4 << 20
+# Nanoseconds that the times of some file systems are multiples of: NTFS, exFAT, HFS+, FAT among them.
+_UNITS_OF_TIME = (100, 1000, 10**6, 10**7, 10**9, 2 * 10**9)
+
+
+class DestinationExistsError(FileExistsError):
+    """The place of an output is taken by a file that the manifest does not list as ours.
+
+    Parameters
+    ----------
+    destination : str
+        The place.
+    why : str
+        Why what is there is not replaced.
+    """
+
+    def __init__(self, destination: str, why: str = NOT_LISTED) -> None:
+        super().__init__(
+            f"its destination {destination} is there already and left as it is, for {why}; overwrite=True "
+            "(--overwrite) replaces files"
+        )
+        self.destination, self.why = destination, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.destination, self.why)
+
+
+def identity_of_status(found: os.stat_result) -> str:
+    """Return what a local file's status says of its content, as text.
+
+    The times of modification and of change, and the inode: a file that somebody has written to, replaced, or put back
+    with its old time has another one.
+    """
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
+
+
+def identity_of(path: str) -> str | None:
+    """Return what tells whether a file or an object is still the one that it was, None if nothing is there.
+
+    Raises
+    ------
+    OSError
+        If that cannot be found out.
+    """
+    if not is_url(path):
+        try:
+            return identity_of_status(os.lstat(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    system, inner = file_system(path)
+    with contextlib.suppress(Exception):  # not every file system keeps listings
+        system.invalidate_cache(inner.rpartition("/")[0])
+    try:
+        information = system.info(inner)
+    except FileNotFoundError:
+        return None
+    if information.get("type") == "directory":
+        return None  # a prefix: an object of that name can stand beside it
+    return f"{int(information.get('size') or 0)}:{_version_of(information)}"
+
+
+def _version_of(information: dict[str, Any]) -> str:
+    parts = []
+    for names in (("ETag", "etag", "md5Hash"), ("LastModified", "mtime", "last_modified", "updated", "created")):
+        value = next((information[name] for name in names if information.get(name)), "")
+        parts.append(str(value).strip('"'))
+    return ":".join(parts)
+
+
+def is_still(standing: str, owned: str | None) -> bool:
+    """Whether what stands somewhere is what was written there.
+
+    Parameters
+    ----------
+    standing : str
+        Its identity now.
+    owned : str or None
+        Its identity when it was written; of a manifest of the first version, its size alone; None was not ours.
+    """
+    if owned is None:
+        return False
+    if standing == owned or (":" not in owned and standing.partition(":")[0] == owned):
+        return True
+    # Some file systems tell a time more precisely than they keep it, as long as the file is in memory.
+    now, then = standing.split(":"), owned.split(":")
+    if len(now) != 4 or len(then) != 4 or not all(part.isdigit() for part in now + then):
+        return False
+    same = now[0] == then[0] and now[3] == then[3]
+    return same and all(_is_rounded(int(now[i]), int(then[i])) for i in (1, 2))
+
+
+def _is_rounded(now: int, then: int) -> bool:
+    """Whether a time may be what is left of a more precise one."""
+    return now == then or any(now % unit == 0 and abs(now - then) < unit for unit in _UNITS_OF_TIME)
+
+
+def has_content(path: str, content: BinaryIO) -> bool:
+    """Whether a file or an object has the bytes of an open file."""
+    content.seek(0, os.SEEK_END)
+    size = content.tell()
+    content.seek(0)
+    with open_binary(path) as file:
+        left = size
+        while left:
+            wanted = content.read(min(left, _COMPARED_AT_ONCE))
+            if not wanted or file.read(len(wanted)) != wanted:
+                return False
+            left -= len(wanted)
+        return not file.read(1)

@@ -1,0 +1,83 @@
+"""Reasons: why files failed, each told once, with how many and the first few of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+__all__ = ["Reason", "group_by_reason"]
+
+_MOST_NAMES = 3
+_MOST_REASONS = 1000  # different ones; what comes after is counted with the last
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+(?:\.\d+)*")
+
+
+@dataclass
+class Reason:
+    """Why files failed.
+
+    Attributes
+    ----------
+    type : str
+        An exception's name.
+    error : str
+        The first file's message; its own names are left out where other files share the reason.
+    files : int
+        How many.
+    paths : list of str
+        The first few of them.
+    """
+
+    type: str
+    error: str
+    files: int = 0
+    paths: list[str] = field(default_factory=list)
+
+
+def _without_names(error: str, names: Iterable[str]) -> str:
+    """Return a message without the names that it has of one file."""
+    for name in sorted({name for name in names if len(name) > 2}, key=len, reverse=True):
+        error = error.replace(f": {name}", "").replace(name, "...")
+    return error
+
+
+def group_by_reason(failures: Iterable[tuple[str, str, str, str]]) -> list[Reason]:
+    """Put together what failed for one reason: messages that differ in names and numbers alone.
+
+    Parameters
+    ----------
+    failures : iterable of (str, str, str, str)
+        Path, destination, message and type of each.
+
+    Returns
+    -------
+    list of Reason
+        That of the most files first.
+    """
+    groups: dict[tuple[str, str], Reason] = {}
+    shared: dict[tuple[str, str], str] = {}
+    for path, destination, error, kind in failures:
+        plain = _without_names(error, _names(path, destination))
+        key = (kind, _NUMBER.sub("#", plain))
+        if key not in groups and len(groups) >= _MOST_REASONS:
+            key = ("", "")
+            plain = error = "other reasons"
+        reason = groups.get(key)
+        if reason is None:
+            reason = groups[key] = Reason(key[0], error)
+            shared[key] = plain
+        reason.files += 1
+        if len(reason.paths) < _MOST_NAMES:
+            reason.paths.append(path)
+    for key, reason in groups.items():
+        if reason.files > 1:
+            reason.error = shared[key]
+    return sorted(groups.values(), key=lambda reason: -reason.files)
+
+
+def _names(path: str, destination: str) -> Iterator[str]:
+    for name in (path, destination):
+        yield name
+        yield os.path.basename(name)

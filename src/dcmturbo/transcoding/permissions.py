@@ -1,0 +1,113 @@
+"""What the file system says of a file: who may read it, what it keeps when it is replaced, whether it has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import Any
+
+__all__ = ["keep_attributes", "mode_of", "stat_of", "state_of"]
+
+_EVERYBODY = 0o666
+_NOT_KEPT = ("security.capability", "security.ima", "security.evm")  # of what a program was, or how its bytes were
+
+
+def stat_of(source: Any) -> os.stat_result | None:
+    """Return what says who may read a source; None where nothing does, as of an object in a store.
+
+    Of a member of an archive (``zip://member::/folder/archive.zip``) it is the local file that the archive is in.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    path = os.fsdecode(source)
+    if "::" in path and "://" in path:
+        path = path.rpartition("::")[2]
+    for scheme in ("file://", "local://"):
+        path = path.removeprefix(scheme)
+    if "://" in path:
+        return None
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None
+
+
+def state_of(found: os.stat_result) -> tuple[int, ...]:
+    """Return what is another when a file has been written to, or another file is in its place.
+
+    The time of change cannot be set back, as the time of modification can.
+    """
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+
+
+def mode_of(source: os.stat_result | None) -> int:
+    """Return the permissions that a copy may have, of which the umask takes away."""
+    if source is None or not stat.S_ISREG(source.st_mode):
+        return _EVERYBODY
+    return source.st_mode & _EVERYBODY | stat.S_IRUSR | stat.S_IWUSR
+
+
+def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> list[str]:
+    """Give the file that will replace an original its owner, group, permissions and extended attributes.
+
+    The bits that run a program as another user (setuid, setgid) and its capabilities are dropped.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the new file.
+    path : str
+        Where the original is.
+    original : os.stat_result
+        Of the original.
+
+    Returns
+    -------
+    list of str
+        What could not be kept.
+    """
+    told = []
+    mode = original.st_mode & 0o777
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (original.st_uid, original.st_gid):
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, -1, original.st_gid)
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, original.st_uid, -1)
+        new = os.fstat(descriptor)
+    if new.st_uid != original.st_uid:
+        told.append(f"its owner could not be kept: it was user {original.st_uid}, and is user {new.st_uid} now")
+    if new.st_gid != original.st_gid:
+        told.append(f"its group could not be kept: it was group {original.st_gid}, and is group {new.st_gid} now")
+        mode &= 0o707 | (mode & 0o007) << 3  # the new group may no more than others
+    lost = _copy_extended_attributes(path, descriptor)
+    if lost:
+        told.append(f"its extended attributes {', '.join(sorted(lost))} could not be kept")
+    os.fchmod(descriptor, mode)
+    if original.st_nlink > 1:
+        others = original.st_nlink - 1
+        told.append(
+            f"it had {others} more name{'s' if others > 1 else ''} (hard links), which keep the old content: only this "
+            "name has the new one"
+        )
+    return told
+
+
+def _copy_extended_attributes(path: str, descriptor: int) -> list[str]:
+    """Copy extended attributes, access control lists among them; return the names of those that were lost."""
+    if not hasattr(os, "listxattr"):
+        return []
+    try:
+        names = os.listxattr(path)
+    except OSError:
+        return []
+    lost = []
+    for name in names:
+        if name in _NOT_KEPT:
+            continue
+        try:
+            os.setxattr(descriptor, name, os.getxattr(path, name))
+        except OSError:
+            lost.append(name)
+    return lost
