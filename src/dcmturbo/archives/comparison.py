@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dcmturbo.archives.dataset_comparison import compare_elements, limited
+from dcmturbo.archives.encapsulation import encapsulation_faults
 from dcmturbo.archives.expected_changes import ExpectedChanges
 from dcmturbo.archives.pixel_comparison import PixelComparison, compare_pixels
 from dcmturbo.archives.places import open_binary, size_of
@@ -194,16 +195,17 @@ def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelCom
         if theirs.vr not in allowed:
             wrong.append(f"{name}: VR {theirs.vr}, expected {' or '.join(sorted(allowed))}")
     if theirs.is_undefined:
-        delimiter = b"\xfe\xff\xdd\xe0\0\0\0\0"
-        ends = [
-            bytes(stored.read(max(0, place.end - 8), place.end))
-            for stored, place in zip((one, other), elements, strict=True)
-        ]
-        if ends[1] != delimiter and not (ours.is_undefined and ends[0] == ends[1]):
-            wrong.append(f"{name}: they do not end with a sequence delimiter")
+        faults = _encapsulation_faults(other, theirs, pixels, 1)
+        known = _encapsulation_faults(one, ours, pixels, 0) if faults and ours.is_undefined else []
+        wrong += [f"{name}: {fault}" for fault in faults if fault not in known]
     elif not ours.is_undefined and pixels.families == ("native", "native"):
         wrong += _behind_last_frame(one, ours, other, theirs, pixels)
     return wrong + [f"{name}: read with a warning: {text}" for text in pixels.warnings]
+
+
+def _encapsulation_faults(stored: StoredObject, place: Place, pixels: PixelComparison, side: int) -> list[str]:
+    rle = pixels.families[side] == "rle" and pixels.families[0] != "rle"
+    return encapsulation_faults(stored.read, place, pixels.frames, rle=rle)
 
 
 def _behind_last_frame(

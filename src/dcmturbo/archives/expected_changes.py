@@ -6,6 +6,7 @@ enough: a Photometric Interpretation that the codestreams do not have, or a loss
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dcmturbo.archives.pixel_comparison import PixelComparison
 from dcmturbo.archives.stored_object import Place, StoredObject
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.transcoding.file_meta import IMPLEMENTATION_CLASS_UID
+from dcmturbo.transcoding.vr import vr_of
 
 __all__ = ["ExpectedChanges"]
 
@@ -182,7 +185,7 @@ class ExpectedChanges:
     def _is_new_instance(self, found: Finding) -> bool:
         """Whether a lossy result is an instance of its own."""
         lossy = self._after.texts(_LOSSY) == ["01"] and self._before.texts(_LOSSY) != ["01"]
-        same = self._after.texts(_SOP_INSTANCE) == [_uid(self.other.meta.get(_SOP_INSTANCE_META, b""))]
+        same = self._after.texts(_SOP_INSTANCE) == [_text(self.other.meta.get(_SOP_INSTANCE_META, b""))]
         return lossy and same and found.other is not None
 
     # ---- file meta information: PS3.10, 7.1 -------------------------------------------------------
@@ -196,11 +199,14 @@ class ExpectedChanges:
             (expected if added else different).append("the preamble: added" if added else "the preamble: other bytes")
         for tag in sorted(self.one.meta.keys() | self.other.meta.keys()):
             before, after = self.one.meta.get(tag), self.other.meta.get(tag)
+            headers = self.one.meta_headers.get(tag), self.other.meta_headers.get(tag)
             if before == after:
+                if headers[0] and headers[0] != headers[1]:
+                    different.append(f"{name_of(tag)}: another VR")
                 continue
             how = "only in the first" if after is None else "only in the second" if before is None else "another value"
             if before is not None and after is not None and tag not in (_GROUP_LENGTH, _VERSION):
-                how = f"{_uid(before)[:64]} against {_uid(after)[:64]}"
+                how = f"{_text(before)[:64]} against {_text(after)[:64]}"
             right = after is not None and self._is_meta_expected(tag, after)
             (expected if right else different).append(f"{name_of(tag)}: {how}")
         if self._is_count_wrong(self.other) and not self._is_count_wrong(self.one):
@@ -214,10 +220,14 @@ class ExpectedChanges:
         return value is not None and (len(value) != 4 or struct.unpack("<I", value)[0] != stored.meta_length)
 
     def _is_meta_expected(self, tag: int, after: bytes) -> bool:
-        if tag in (_GROUP_LENGTH, _TRANSFER_SYNTAX, _IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME):
-            return True  # the first is counted, the second has its say in how the dataset is read
+        if self.other.meta_headers.get(tag, b"")[:2] not in (b"", vr_of(tag).encode()):
+            return False
+        if tag in (_GROUP_LENGTH, _TRANSFER_SYNTAX):
+            return True  # the one is counted, the other has its say in how the dataset is read
+        if tag in (_IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME):
+            return self._is_implementation()
         if tag == _SOP_INSTANCE_META and self._before.texts(_SOP_INSTANCE) != self._after.texts(_SOP_INSTANCE):
-            return [_uid(after)] == self._after.texts(_SOP_INSTANCE)
+            return [_text(after)] == self._after.texts(_SOP_INSTANCE)
         if self.one.stated.has_meta:
             return False
         made = {
@@ -227,13 +237,20 @@ class ExpectedChanges:
         }
         return tag in made and after.strip(b" \0") == made[tag].strip(b" \0")
 
+    def _is_implementation(self) -> bool:
+        """Whether the second names who wrote it: dcmturbo by both of its names, or somebody else by a UID."""
+        uid = _text(self.other.meta.get(_IMPLEMENTATION_CLASS, b""))
+        name = _text(self.other.meta.get(_IMPLEMENTATION_NAME, b""))
+        ours = uid == IMPLEMENTATION_CLASS_UID, re.fullmatch(r"DCMTURBO_\d+_\d+", name) is not None
+        return ours[0] == ours[1] and re.fullmatch(r"[0-9.]{1,64}", uid) is not None and name.isascii()
+
     def _contradiction(self) -> list[str]:
         """Return what the second's Transfer Syntax UID says wrongly of its elements, where the first's does not."""
         wrong = [_encoding_contradicted(stored) for stored in (self.one, self.other)]
         return [f"{name_of(_TRANSFER_SYNTAX)}: {wrong[1]}"] if wrong[1] and not wrong[0] else []
 
 
-def _uid(value: bytes) -> str:
+def _text(value: bytes) -> str:
     return value.decode("latin-1").strip(" \0")
 
 

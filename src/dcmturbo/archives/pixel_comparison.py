@@ -41,6 +41,8 @@ class PixelComparison:
         Colour transforms as the codestreams have them.
     table : str
         Which offset table of the second is in use.
+    frames : int
+        Of the second.
     frame_bytes : int
         Of all frames of the first, where they are native.
     warnings : list of str
@@ -56,6 +58,7 @@ class PixelComparison:
     lossless: tuple[bool, bool] = (True, True)
     colours: tuple[str, str] = ("", "")
     table: str = ""
+    frames: int = 0
     frame_bytes: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -109,6 +112,7 @@ class _Pair:
         result.lossless = tuple(header is None or header.lossless for header in headers)  # type: ignore[assignment]
         result.colours = tuple("" if header is None else header.colour for header in headers)  # type: ignore[assignment]
         result.table = str(self.opened[1].index.table)
+        result.frames = len(self.read[1])
         result.frame_bytes = (len(self.read[0]) * self.opened[0].attributes.native_frame_bits + 7) // 8
         result.difference = self._shapes(*self.read) or self._same_colours()
         if not result.difference:

@@ -95,6 +95,8 @@ class StoredObject:
         Where the elements end.
     meta : dict of int to bytes
         The values of File Meta Information.
+    meta_headers : dict of int to bytes
+        Their VRs, with the reserved bytes of those that have them.
     meta_length : int or None
         How many bytes of it there are behind the group length, None without one.
     preamble : bytes
@@ -142,14 +144,17 @@ class StoredObject:
         begin = 132 if self.stated.has_preamble else 4 if start[:4] == b"DICM" else 0
         self.preamble = start[:128] if self.stated.has_preamble else b""
         self.meta: dict[int, bytes] = {}
+        self.meta_headers: dict[int, bytes] = {}
         self.meta_length: int | None = None
         if not self.stated.has_meta:
             return
         explicit = start[begin + 4 : begin + 6].isalpha()
         listed, _ = _core.list_elements(_core.Source.buffer(start), begin, explicit_vr=explicit, big_endian=False)
         last, length_end = 0, None
-        for tag, _vr, _begin, value, end, _ in listed:
+        for tag, vr, first, value, end, _ in listed:
             if tag >> 16 == 2:
+                # VR and reserved bytes: the length is what the value has, or the next element is not found.
+                self.meta_headers[tag] = vr.encode() + start[first + 6 : first + 8] * (value - first == 12)
                 self.meta[tag] = start[value:end]
                 last = end
                 length_end = end if tag == 0x00020000 else length_end

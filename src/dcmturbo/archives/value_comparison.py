@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dcmturbo.archives.stored_object import Bytes, Place
-from dcmturbo.transcoding.dataset_bytes import VRS
+from dcmturbo.transcoding.dataset_bytes import LONG_VRS, VRS
 from dcmturbo.transcoding.vr import settle_vr, vr_of
 
 __all__ = ["header_difference", "is_sequence", "same_range", "same_value", "shown", "vr_difference"]
@@ -87,7 +87,7 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
     what = f"VR {theirs or 'none'} instead of {ours or 'none'}"
     if ours in VRS:
         # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
-        return what, theirs == "UN" and bool(first.tag >> 16 & 1)
+        return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
     allowed = {settle_vr(first.tag, first.end - first.value, number)}
     if not settled and "US or SS" in vr_of(first.tag):
         allowed = {"US", "SS"}
@@ -102,6 +102,9 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
 
 def header_difference(first: Place, second: Place) -> str:
     """Return what a second header says wrongly that the first does not, empty if nothing."""
+    size = second.value - second.begin
+    if second.vr in VRS and size != (12 if second.vr in LONG_VRS else 8) and size != first.value - first.begin:
+        return f"a header of {size} bytes, which VR {second.vr} does not have"
     if second.reserved and second.reserved != first.reserved:
         return f"the reserved bytes of its header are {second.reserved:04X}"
     if not second.is_undefined and not first.is_undefined:
