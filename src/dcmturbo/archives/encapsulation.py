@@ -19,7 +19,8 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
 
     Readers get over most of it, and decode the right pixels: what another one makes of it nobody knows.
     """
-    begins, table, faults = array("Q"), b"", []
+    begins, table = array("Q"), b""
+    faults: list[str] = []
     position, first, headers_are_right = place.value, 0, True
     while position < place.end:
         header = bytes(read(position, min(position + 8, place.end)))
@@ -41,12 +42,9 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
             first = position + 8 + length
         else:
             begins.append(position - first)
-            if (
-                rle
-                and headers_are_right
-                and not _is_rle_header(bytes(read(position + 8, position + 8 + min(length, _RLE_HEADER))))
-            ):
-                headers_are_right = False
+            if rle and headers_are_right:
+                start = position + 8
+                headers_are_right = _is_rle_header(bytes(read(start, start + min(length, _RLE_HEADER))))
         position += 8 + length
     else:
         faults.append("there is no sequence delimiter")
