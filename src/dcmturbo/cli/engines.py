@@ -212,6 +212,8 @@ def _gdcm(subject: Subject) -> Task:
         data = image.GetBuffer().encode("utf-8", "surrogateescape")
         planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
         array = np.frombuffer(data, subject.dtype)
+        if array.size == (subject.samples + 7) // 8 < subject.samples:
+            array = np.unpackbits(array, count=subject.samples, bitorder="little")  # it returns single bits packed
         if not planar:
             return array.reshape(subject.shape)
         rows, columns = subject.shape[-3:-1]
