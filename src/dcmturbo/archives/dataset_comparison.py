@@ -19,7 +19,7 @@ from dcmturbo.archives.value_comparison import (
     vr_difference,
 )
 from dcmturbo.errors import DecodeError
-from dcmturbo.transcoding.dataset_bytes import tag_name
+from dcmturbo.transcoding.dataset_bytes import VRS, tag_name
 
 __all__ = ["Finding", "compare_elements", "name_of"]
 
@@ -27,6 +27,7 @@ _ICON_IMAGE_SEQUENCE = 0x00880200
 _PIXEL_DATA = 0x7FE00010
 _PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
 _PIXEL_REPRESENTATION, _WAVEFORM_BITS = 0x00280103, 0x54001004
+_KNOWN_VRS = VRS - {"UN"}
 _PHOTOMETRIC_TAGS = (_PHOTOMETRIC, _PLANAR)
 _COMPARED_WHOLE = 8  # levels: deeper ones are compared element by element, or depth times size would be read
 
@@ -227,8 +228,12 @@ class _Pair:
         yield Finding(first.tag, self._name(first.tag), how, top, first, second)
 
     def _are_sequences(self, first: Place, second: Place) -> bool:
-        if first.is_undefined or second.is_undefined or is_sequence(first) or is_sequence(second):
+        if first.is_undefined or second.is_undefined:
             return True
+        stated = {first.vr, second.vr} & _KNOWN_VRS
+        if stated or not (first.vr or second.vr):
+            # What one of them says counts more than the dictionary, which alone knows where neither does.
+            return "SQ" in stated or (not stated and is_sequence(first))
         # UN, or nothing known of a private element: items, where both look like them and are not the same bytes.
         if not ({first.vr, second.vr} <= {"UN", ""}):
             return False

@@ -10,7 +10,7 @@ import numpy as np
 from dcmturbo import _core
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.decoding import decode_frame
-from dcmturbo.errors import Error
+from dcmturbo.errors import DecodeError, Error
 from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["ATTRIBUTES", "IconSide", "same_icon"]
@@ -70,6 +70,8 @@ class IconSide:
         }
         if self.place.is_undefined:
             syntax = find_transfer_syntax(self.syntax)
+            if not syntax.encapsulated:
+                raise DecodeError(f"it is encapsulated, and its object is {syntax.name}", code="mismatch")
             data = bytearray(self.read(self.place.value, min(self.place.end, self.place.value + _LARGEST)))
             source = _core.Source.buffer(data)
             index = _core.Index(
