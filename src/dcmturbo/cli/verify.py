@@ -163,6 +163,7 @@ class _Found:
     expected: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     states: dict[str, Counter[str]] = field(default_factory=dict)
+    otherwise: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     undecoded: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by engine and reason
 
     def pair(self, name: str, comparison: Comparison, testimonies: list[Testimony]) -> None:
@@ -175,6 +176,8 @@ class _Found:
                 reasons.append(f"{one.engine} reads other pixels: {one.why}")
             elif one.state == witness.NOT_DECODED and self.is_required:
                 reasons.append(f"{one.engine} could not decode it: {one.why}")
+            elif one.why and one.state == witness.AGREED:
+                self.otherwise.setdefault((one.engine, one.why), []).append(name)
             elif one.state == witness.NOT_DECODED:
                 self.undecoded.setdefault((one.engine, one.why), []).append(name)
         row: dict[str, Any] = {"path": name, "state": "different" if reasons else "equal", "kind": comparison.kind}
@@ -294,9 +297,10 @@ def _say(files: int, found: _Found, output: Output) -> None:
             f"{name}: {counts[witness.AGREED]} agreed, {counts[witness.DIFFERED]} differed, "
             f"{counts[witness.NOT_DECODED]} could not be decoded"
         )
-    for (engine, why), paths in found.undecoded.items():
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        output.say(f"{engine} could not decode {paths[0]}{more}: {why}")
+    for said, places in (("could not decode", found.undecoded), ("agreed with itself on", found.otherwise)):
+        for (engine, why), paths in places.items():
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            output.say(f"{engine} {said} {paths[0]}{more}: {why}")
     if output.failures:
         output.say(f"{len(found.different)} differ, {len(found.missing)} are in one place only")
     else:
