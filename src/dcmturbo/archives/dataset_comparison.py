@@ -29,6 +29,7 @@ _PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
 _PIXEL_REPRESENTATION, _WAVEFORM_BITS = 0x00280103, 0x54001004
 _KNOWN_VRS = VRS - {"UN"}
 _PHOTOMETRIC_TAGS = (_PHOTOMETRIC, _PLANAR)
+_LEVELS_SHOWN = 16  # of a name: a file says how many there are
 _COMPARED_WHOLE = 8  # levels: deeper ones are compared element by element, or depth times size would be read
 
 
@@ -68,6 +69,8 @@ def name_of(tag: int) -> str:
     """Return a tag's keyword and number."""
     from pydicom.datadict import keyword_for_tag
 
+    if tag & 0xFFFF == 0:
+        return f"group length {tag_name(tag)}"
     name = keyword_for_tag(tag) or ("private" if tag >> 16 & 1 else "unknown")
     return f"{name} {tag_name(tag)}"
 
@@ -197,7 +200,7 @@ class _Pair:
     # ---- one element ------------------------------------------------------------------------------
 
     def _number(self, tag: int) -> int | None:
-        for item in reversed(self.items):
+        for item in reversed(self.items[-_LEVELS_SHOWN:]):
             place = item.attributes[0].get(tag)
             if place is not None:
                 return _first_number(self.sides[0].object, place)
@@ -205,7 +208,10 @@ class _Pair:
 
     @property
     def _prefix(self) -> str:
-        return "".join(f"{name}[{count}]." for name, count in zip(self.names, self.counts, strict=False))
+        levels = list(zip(self.names[:_LEVELS_SHOWN], self.counts[:_LEVELS_SHOWN], strict=False))
+        deeper = len(self.counts) - _LEVELS_SHOWN
+        more = f"({deeper} deeper)." if deeper > 0 else ""
+        return "".join(f"{name}[{count}]." for name, count in levels) + more
 
     def _name(self, tag: int) -> str:
         return self._prefix + name_of(tag) if self.counts else self.names[0]

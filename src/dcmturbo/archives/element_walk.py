@@ -24,6 +24,7 @@ from dcmturbo.transcoding.dataset_bytes import (
 
 __all__ = ["ElementWalk", "Kind", "Token"]
 
+_PIXEL_DATA = 0x7FE00010
 _IMPLICIT = Encoding(explicit_vr=False)
 
 
@@ -90,13 +91,13 @@ class ElementWalk:
         """How many sequences and items are open."""
         return len(self._levels)
 
-    def enter(self, place: Place, *, fragments: bool = False) -> None:
+    def enter(self, place: Place) -> None:
         """Go into the element that `next` has returned last."""
         around = self._levels[-1].bound if self._levels else self._bound
         end = None if place.is_undefined else place.value + place.length
         # PS3.5, 6.2.2, note 2: what is in UN is encoded in implicit VR, little endian.
         encoding = _IMPLICIT if place.vr == "UN" else place.encoding
-        fragments = fragments or (place.is_undefined and place.tag == 0x7FE00010)
+        fragments = place.is_undefined and place.tag == _PIXEL_DATA
         self._levels.append(_Level(False, fragments, end, around if end is None else min(end, around), encoding))
         self.position = place.value
 

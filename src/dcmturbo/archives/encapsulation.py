@@ -38,7 +38,10 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
         if length & 1:
             faults.append(f"a fragment has an odd length: {length}")
         if position == place.value:
-            table = bytes(read(position + 8, position + 8 + length))
+            if length not in (0, 4 * frames):
+                faults.append(f"the Basic Offset Table has {length} bytes, expected {4 * frames} for {frames} frames")
+            else:
+                table = bytes(read(position + 8, position + 8 + length))
             first = position + 8 + length
         else:
             begins.append(position - first)
@@ -56,8 +59,6 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
 
 
 def _table_faults(table: bytes, begins: array[int], frames: int) -> list[str]:
-    if len(table) != 4 * frames:
-        return [f"the Basic Offset Table has {len(table)} bytes, expected {4 * frames} for {frames} frames"]
     starts = set(begins)
     offsets = struct.unpack(f"<{frames}I", table)
     rising = all(one < other for one, other in pairwise(offsets))

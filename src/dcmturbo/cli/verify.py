@@ -137,6 +137,9 @@ def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[
     if None in folders:
         missing = (arguments.first, arguments.second)[folders.index(None)]
         return f"{without_credentials(missing)}: there is no such file or folder"
+    for place, is_folder in zip(roots, folders, strict=True):
+        if not is_folder and not is_url(place) and not os.path.isfile(place):
+            return f"{place} is no regular file"
     if folders[0] != folders[1]:
         return "a folder is compared with a folder, a file with a file"
     if arguments.with_required and not arguments.engines:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 import dcmturbo as dt
+from dcmturbo.archives.places import open_binary
+from dcmturbo.archives.walk import is_url
 from dcmturbo.cli import dcmtk
 from dcmturbo.cli.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
 from dcmturbo.cli.measurement import difference_of
@@ -82,8 +89,13 @@ class Witness:
         Where the two decoders do not agree on what the pixels mean, that the witness reads both files alike is what
         counts: then nothing has changed between them.
         """
-        if "://" in first or "://" in second:
-            return Testimony(self.engine, NOT_DECODED, "it is a URL, which the engine does not open")
+        try:
+            with _local(first) as one, _local(second) as other:
+                return self._look(one, other)
+        except OSError as error:
+            return Testimony(self.engine, NOT_DECODED, str(error))
+
+    def _look(self, first: str, second: str) -> Testimony:
         try:
             subject = subject_of(second)
             if subject.samples * subject.dtype.itemsize > _MOST_BYTES:
@@ -140,6 +152,19 @@ class Witness:
         if found:
             return found
         return reasons.get(self.engine, reasons.get(_PYDICOM, "it does not decode this transfer syntax"))
+
+
+@contextmanager
+def _local(path: str) -> Iterator[str]:
+    """Have an object of a store in a file: engines open no URLs."""
+    if not is_url(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dcmturbo-verify-") as folder:
+        place = os.path.join(folder, "object.dcm")
+        with open_binary(path) as source, open(place, "wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+        yield place
 
 
 def _is_same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -189,10 +189,18 @@ def test_a_witness_that_reads_otherwise_than_dcmturbo_is_told(trees, call, monke
     assert "imagecodecs agreed with itself on a/image1.dcm: it reads both files alike, and otherwise than" in out
 
 
-def test_urls_and_files_that_dcmturbo_cannot_decode_have_no_second_witness(tmp_path):
+def test_objects_of_stores_have_a_second_witness():
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    system.pipe("/verify/a.dcm", RLE.read_bytes())
+    with Workers() as workers:
+        assert Witness("pydicom", workers).look("memory://verify/a.dcm", "memory://verify/a.dcm").state == AGREED
+        assert Witness("pydicom", workers).look(str(CT), "memory://verify/a.dcm").state == DIFFERED
+
+
+def test_files_that_dcmturbo_cannot_decode_have_no_second_witness(tmp_path):
     with Workers() as workers:
         one = Witness("pydicom", workers)
-        assert one.look(str(CT), "memory://x").state == NOT_DECODED
         assert one.look(str(CT), str(tmp_path / "absent")).state == NOT_DECODED
         said = Witness("imagecodecs", workers).look(str(CT), str(CT))
         assert (said.state, said.why) == (
@@ -258,6 +266,13 @@ def test_files_that_only_look_like_the_manifest_are_compared(trees, call):
     code, _, err = call("verify", source, target)
     assert code == 1
     assert ".dcmturbo-transcode.sqlite.bak: only in the first" in err
+
+
+def test_a_pipe_is_no_file(call, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = call("verify", CT, tmp_path / "pipe")  # and nobody waits for who writes to it
+    assert code == 2
+    assert "is no regular file" in err
 
 
 def test_a_damaged_file_is_named_and_the_others_compared(trees, call):
