@@ -20,7 +20,7 @@ from dcmturbo.cli.engines import Subject, subject_of
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.measurement import Clock, Measured, measure, scaling, start
 from dcmturbo.cli.output import Output, significant
-from dcmturbo.cli.worker import Workers, isolated
+from dcmturbo.cli.worker import Workers
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.configuration import resolve_threads
 
@@ -122,11 +122,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return output.usage("bench", f"the output {option} is an input itself")
     if arguments.csv and arguments.html and os.path.realpath(arguments.csv) == os.path.realpath(arguments.html):
         return output.usage("bench", "--csv and --html name the same file")
-    if arguments.record:
-        document = _recorded(arguments.record, output)
-    else:
-        with isolated():
-            document = _measured(arguments, output)
+    document = _recorded(arguments.record, output) if arguments.record else _measured(arguments, output)
     if document is None:
         return output.exit_code
     if document["files"]:

@@ -20,7 +20,7 @@ from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import SUFFIXES, suffix_of, without_credentials, write_report
 from dcmturbo.cli.witness import Testimony, Witness
-from dcmturbo.cli.worker import Workers, isolated
+from dcmturbo.cli.worker import Workers
 from dcmturbo.configuration import resolve_threads
 
 __all__ = ["add_parser", "run"]
@@ -216,12 +216,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     wrong = _wrong_usage(arguments, roots, folders)
     if wrong:
         return output.usage("verify", wrong)
-    with isolated():
-        try:
-            engines = list(dict.fromkeys(witness.engine_named(text) for text in arguments.engines or ()))
-        except ValueError as error:
-            return output.usage("verify", f"--with: {error}")
-        return _run(arguments, output, roots, bool(folders[0]), engines)
+    try:
+        engines = list(dict.fromkeys(witness.engine_named(text) for text in arguments.engines or ()))
+    except ValueError as error:
+        return output.usage("verify", f"--with: {error}")
+    return _run(arguments, output, roots, bool(folders[0]), engines)
 
 
 def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tree: bool, engines: list[str]) -> int:

@@ -17,14 +17,15 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
 
-__all__ = ["AdapterError", "EngineCrashError", "EngineError", "Workers", "isolated", "safe_path"]
+from dcmturbo.cli.isolation import safe_path
+
+__all__ = ["AdapterError", "EngineCrashError", "EngineError", "Workers"]
 
 _START = 60.0  # seconds for a process to be there
 _LAST_WORDS = 400  # characters of what an engine has printed that are shown
@@ -52,28 +53,6 @@ class EngineCrashError(EngineError):
 
 class AdapterError(EngineError):
     """An engine answered, and dcmturbo could make nothing of its answer."""
-
-
-def safe_path() -> list[str]:
-    """Return where modules are searched, without the current folder.
-
-    Where dcmturbo itself is imported from there, the folder comes last: what is installed has precedence.
-    """
-    here = os.path.realpath(os.getcwd())
-    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-    path = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
-    return [*path, here] if ours == here else path
-
-
-@contextlib.contextmanager
-def isolated() -> Iterator[None]:
-    """Import nothing from the current folder within the block."""
-    before = list(sys.path)
-    sys.path[:] = safe_path()
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 class _Worker:

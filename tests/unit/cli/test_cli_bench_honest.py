@@ -16,8 +16,9 @@ from dcmturbo.cli import bench_record, engines, peers, worker
 from dcmturbo.cli.bench_page import page
 from dcmturbo.cli.bench_table import headline
 from dcmturbo.cli.engines import OURS, Task, subject_of
+from dcmturbo.cli.isolation import isolated, safe_path
 from dcmturbo.cli.measurement import Measured, Timing, difference_of
-from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers, isolated, safe_path
+from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers
 
 NAMES = ("numpy", "pydicom", "gdcm", "imagecodecs", "SimpleITK", "json", "pylibjpeg")
 TRAP = "import pathlib, sys\npathlib.Path({!r}).write_text(__name__)\nsys.exit('the wrong ' + __name__)\n"
