@@ -39,6 +39,7 @@ _COLOURS = {
     "jpeg": {"RGB", "YBR_FULL", "YBR_FULL_422"},
 }
 _OTHER_COLOURS = {"RGB", "YBR_FULL"}
+_UID = re.compile(rb"[0-9.]{1,64}\0?")  # PS3.5, 9.1
 _TRANSFORMS = {"reversible": "YBR_RCT", "irreversible": "YBR_ICT"}
 
 
@@ -101,6 +102,8 @@ class ExpectedChanges:
             return False
         if found.tag and found.tag & 0xFFFF == 0:
             return found.other is None or self._is_group_length(found.other)
+        if found.other is not None and found.other.vr not in ("", vr_of(found.tag)):
+            return False
         rule = self._rules.get(found.tag)
         if rule is None or self.pixels is None:
             return rule is not None and found.tag == _LENGTH_TO_END and rule(found)
@@ -222,8 +225,10 @@ class ExpectedChanges:
     def _is_meta_expected(self, tag: int, after: bytes) -> bool:
         if self.other.meta_headers.get(tag, b"")[:2] not in (b"", vr_of(tag).encode()):
             return False
-        if tag in (_GROUP_LENGTH, _TRANSFER_SYNTAX):
-            return True  # the one is counted, the other has its say in how the dataset is read
+        if tag == _GROUP_LENGTH:
+            return True  # it is counted below
+        if tag == _TRANSFER_SYNTAX:
+            return _UID.fullmatch(after) is not None  # which one, shows in how the object is read
         if tag in (_IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME):
             return self._is_implementation()
         if tag == _SOP_INSTANCE_META and self._before.texts(_SOP_INSTANCE) != self._after.texts(_SOP_INSTANCE):
@@ -242,7 +247,7 @@ class ExpectedChanges:
         uid = _text(self.other.meta.get(_IMPLEMENTATION_CLASS, b""))
         name = _text(self.other.meta.get(_IMPLEMENTATION_NAME, b""))
         ours = uid == IMPLEMENTATION_CLASS_UID, re.fullmatch(r"DCMTURBO_\d+_\d+", name) is not None
-        return ours[0] == ours[1] and re.fullmatch(r"[0-9.]{1,64}", uid) is not None and name.isascii()
+        return ours[0] == ours[1] and _UID.fullmatch(uid.encode()) is not None and name.isascii()
 
     def _contradiction(self) -> list[str]:
         """Return what the second's Transfer Syntax UID says wrongly of its elements, where the first's does not."""

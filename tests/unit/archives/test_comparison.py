@@ -471,3 +471,16 @@ def test_what_transcode_reports_as_done_is_no_alarm(tmp_path, target):
             alarms.append((path.name, found.reasons))
     assert done > 10
     assert alarms == []
+
+
+def test_what_is_added_has_the_vr_of_the_dictionary(compare):
+    history = [(0x00282110, "CS", "01"), (0x00282112, "DS", "4.5 "), (0x00282114, "CS", "ISO_14495_1 ")]
+    added = [EXPLICIT.element(*one) for one in history]
+    assert compare(native(), native(b"".join(added))).reasons == []
+    named = compare(native(), native(added[0].replace(b"CS", b"LO") + added[1] + added[2])).elements
+    assert named == ["LossyImageCompression (0028,2110): only in the second"]
+
+
+def test_the_transfer_syntax_is_a_uid(compare):
+    result = transcoded(native(), "RLELossless")
+    assert compare(native(), result.replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.5 ")).reasons != []
