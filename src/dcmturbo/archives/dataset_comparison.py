@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dcmturbo.archives.element_walk import ElementWalk, Kind, Token
-from dcmturbo.archives.icon_comparison import ATTRIBUTES, IconSide, same_icon
+from dcmturbo.archives.icon_comparison import ATTRIBUTES, IconSide, is_readable, same_icon
 from dcmturbo.archives.stored_object import Place, StoredObject
 from dcmturbo.archives.value_comparison import (
     header_difference,
@@ -414,6 +414,8 @@ class _Pair:
         )
         if same_bytes and (parts[0].syntax == parts[1].syntax or self.pair[0].tag != _ICON_IMAGE_SEQUENCE):
             return  # what is not the object's own icon keeps its bytes
+        if same_bytes and not is_readable(parts[0]):
+            return  # nobody could read it before
         why = same_icon(*parts)
         if why and same_bytes:
             why = f"{why}: it is encapsulated in the first's transfer syntax still"

@@ -11,9 +11,10 @@ from dcmturbo import _core
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, Error
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.sources import _SYNTAX_OF_FORMAT
+from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["ATTRIBUTES", "IconSide", "same_icon"]
+__all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]
 
 _LARGEST = 64 << 20  # bytes: an icon is small
 _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280004, 0x00280006, 0x00280008
@@ -46,8 +47,13 @@ class IconSide:
             return default
         return int.from_bytes(value, "big" if place.encoding.big_endian else "little")
 
-    def cells(self) -> np.ndarray:
+    def cells(self, *, strict: bool) -> np.ndarray:
         """Return the stored cells: (rows, columns), or with the samples behind.
+
+        Parameters
+        ----------
+        strict : bool
+            Whether the icon has to be in the transfer syntax of its object; else its codestream says what it is.
 
         Raises
         ------
@@ -69,9 +75,7 @@ class IconSide:
             "photometric_interpretation": stated or ("MONOCHROME2" if samples == 1 else "RGB"),
         }
         if self.place.is_undefined:
-            syntax = find_transfer_syntax(self.syntax)
-            if not syntax.encapsulated:
-                raise DecodeError(f"it is encapsulated, and its object is {syntax.name}", code="mismatch")
+            labelled = find_transfer_syntax(self.syntax)
             data = bytearray(self.read(self.place.value, min(self.place.end, self.place.value + _LARGEST)))
             source = _core.Source.buffer(data)
             index = _core.Index(
@@ -81,9 +85,13 @@ class IconSide:
                 length=source.size,
                 undefined_length=True,
                 number_of_frames=1,
-                fragment_per_frame=not syntax.has_codestream_header,
+                fragment_per_frame=not labelled.has_codestream_header,
             )
-            cells = decode_frame(index.read_frame(0), syntax.uid, **attributes, raw=True, unused_bits="keep", threads=1)
+            frame = index.read_frame(0)
+            syntax = _own_syntax(frame, labelled)
+            if strict and syntax.family != labelled.family:
+                raise DecodeError(f"it is {syntax.name}, and its object is {labelled.name}", code="mismatch")
+            cells = decode_frame(frame, syntax.uid, **attributes, raw=True, unused_bits="keep", threads=1)
             return np.asarray(cells)
         return self._native(attributes)
 
@@ -106,12 +114,35 @@ class IconSide:
         return cells.reshape(rows, columns, samples)
 
 
+def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
+    """Return the transfer syntax that a frame shows to be in; what its object states where it shows nothing."""
+    try:
+        found = find_transfer_syntax(_SYNTAX_OF_FORMAT[_core.probe(frame).format])
+    except (Error, KeyError):
+        # PS3.5, G.5: a count of segments, and the first right behind the header.
+        segments, first = int.from_bytes(frame[:4], "little"), int.from_bytes(frame[4:8], "little")
+        return find_transfer_syntax("RLELossless") if 1 <= segments <= 15 and first == 64 else stated
+    return stated if found.family == stated.family else found
+
+
+def is_readable(icon: IconSide) -> bool:
+    """Whether an icon is in the transfer syntax of its object."""
+    try:
+        icon.cells(strict=True)
+    except (Error, ValueError, TypeError, IndexError):
+        return False
+    return True
+
+
 def same_icon(one: IconSide, other: IconSide) -> str:
-    """Return how two icons differ, empty if their cells are the same, or nobody can say what they are."""
+    """Return how two icons differ, empty if their cells are the same.
+
+    The first may be in another transfer syntax than its object, the second must not.
+    """
     arrays: list[np.ndarray] = []
     for side, where in ((one, "first"), (other, "second")):
         try:
-            arrays.append(side.cells())
+            arrays.append(side.cells(strict=side is other))
         except (Error, ValueError, TypeError, IndexError) as error:
             return f"the icon of the {where} cannot be decoded: {error}"
     if arrays[0].shape != arrays[1].shape:

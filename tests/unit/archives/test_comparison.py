@@ -107,6 +107,20 @@ def test_an_icon_left_in_the_syntax_of_the_other_object_is_named(compare):
     assert "still" in what
 
 
+@pytest.mark.parametrize("target", ["RLELossless", "JPEG2000Lossless"])
+def test_an_icon_in_another_syntax_than_its_object(compare, target):
+    """What was wrong before is nobody's fault after; what was right has to stay so."""
+    frame = dt.encode_frame(GREY, target, bits_stored=12)
+    uid = dt.syntaxes.find_transfer_syntax(target).uid
+    wrong = encapsulated_file([frame], uid, before=icons(icon()), **{**MODULE, "frames": None})  # JPEG Lossless in it
+    (what,) = compare(lossless(icons(icon())), wrong).elements
+    assert "the icon of the second cannot be decoded: it is JPEG Lossless" in what
+    assert compare(wrong, native(icons(icon()))).reasons == []  # as unreadable as it was
+    picture = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    assert compare(wrong, native(icons(icon(picture)))).reasons == []  # made native by its own syntax
+    assert compare(wrong, native(icons(icon(picture + 1)))).reasons != []
+
+
 def test_icons_are_decoded_by_the_syntax_of_their_own_object(compare):
     picture = np.arange(16, dtype=np.uint8).reshape(4, 4)
     module = pixel_module(EXPLICIT, rows=4, columns=4, bits_allocated=8)
