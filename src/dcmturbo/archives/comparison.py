@@ -19,6 +19,7 @@ __all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]
 
 _MOST_FINDINGS = 1000  # that are named of one pair: a file may have millions of elements
 _READ = 1 << 20
+_ITEM_WINDOW = 128  # bytes that are read at once where an item's header is wanted, and no frame
 
 
 @dataclass
@@ -70,8 +71,8 @@ def compare_bytes(first: str, second: str) -> bool:
                 return True
 
 
-def compare_objects(first: str, second: str) -> Comparison:
-    """Compare two files, by path or URL.
+def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
+    """Compare two files, by path or URL; `threads` decode the frames of each.
 
     Pixels are compared as `decode` returns them, and as they are stored; elements by their values, whatever the
     encoding of the datasets, and by what their headers say. The reader is `_core.list_elements` and one for what is
@@ -82,7 +83,7 @@ def compare_objects(first: str, second: str) -> Comparison:
         if size_of(first) == size_of(second) and compare_bytes(first, second):
             result.kind = _kind_of(first)
             return result
-        _compare(first, second, result)
+        _compare(first, second, result, threads)
     except (Error, OSError, MemoryError) as error:
         result.problem = str(error) or type(error).__name__
     return result
@@ -97,17 +98,17 @@ def _kind_of(path: str) -> str:
         return "bytes"
 
 
-def _compare(first: str, second: str, result: Comparison) -> None:
+def _compare(first: str, second: str, result: Comparison, threads: int) -> None:
     try:
         with open_object(first) as one, open_object(second) as other:
-            pixels = _compare_pixels(first, second, result, (one, other))
+            pixels = _compare_pixels(first, second, result, (one, other), threads)
             _compare_datasets(one, other, pixels, result)
     except NotDicom:
         result.kind, result.pixels = "bytes", "the bytes differ"
 
 
 def _compare_pixels(
-    first: str, second: str, result: Comparison, pair: tuple[StoredObject, StoredObject]
+    first: str, second: str, result: Comparison, pair: tuple[StoredObject, StoredObject], threads: int
 ) -> PixelComparison | None:
     present = [stored.dataset.pixel_data is not None for stored in pair]
     if present == [False, False]:
@@ -117,7 +118,7 @@ def _compare_pixels(
         result.pixels = f"pixel data only in the {'first' if present[0] else 'second'}"
         return None
     try:
-        found = compare_pixels(first, second)
+        found = compare_pixels(first, second, threads=threads)
     except NoPixelData as error:
         result.problem = str(error)
         return None
@@ -205,7 +206,7 @@ def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelCom
 
 def _encapsulation_faults(stored: StoredObject, place: Place, pixels: PixelComparison, side: int) -> list[str]:
     rle = pixels.families[side] == "rle" and pixels.families[0] != "rle"
-    return encapsulation_faults(stored.read, place, pixels.frames, rle=rle)
+    return encapsulation_faults(stored.reader(_ITEM_WINDOW), place, pixels.frames, rle=rle)
 
 
 def _behind_last_frame(

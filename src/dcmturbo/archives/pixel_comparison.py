@@ -75,8 +75,8 @@ class _Listening(Image):
             self.messages.append(text)
 
 
-def compare_pixels(first: str, second: str) -> PixelComparison:
-    """Compare all frames of two files, by path or URL.
+def compare_pixels(first: str, second: str, *, threads: int = 1) -> PixelComparison:
+    """Compare all frames of two files, by path or URL; `threads` decode the frames of each.
 
     They are compared as `decode` returns them without options, and as they are stored (``raw=True,
     unused_bits="keep"``), unless the stored samples are of other colours: then what users read decides.
@@ -90,7 +90,7 @@ def compare_pixels(first: str, second: str) -> PixelComparison:
     try:
         other = open_source(second)
         try:
-            return _Pair(opened, other).compare()
+            return _Pair(opened, other, threads).compare()
         finally:
             other.close()
     finally:
@@ -98,7 +98,8 @@ def compare_pixels(first: str, second: str) -> PixelComparison:
 
 
 class _Pair:
-    def __init__(self, one: OpenedSource, other: OpenedSource) -> None:
+    def __init__(self, one: OpenedSource, other: OpenedSource, threads: int) -> None:
+        self.threads = threads
         self.opened = (one, other)
         self.read = tuple(_Listening(opened) for opened in self.opened)
         self.stored = tuple(_Listening(opened, raw=True, unused_bits="keep") for opened in self.opened)
@@ -149,12 +150,12 @@ class _Pair:
         masked = _Masked(self.opened)
         for begin in range(0, len(one), step):
             frames = slice(begin, min(begin + step, len(one)))
-            ours = one.read(frames, threads=1)
-            found.add(ours, other.read(frames, threads=1), begin)
+            ours = one.read(frames, threads=self.threads)
+            found.add(ours, other.read(frames, threads=self.threads), begin)
             if bits:
                 result.bits = max(result.bits, _bits_of(ours))
             if stored and self._differ():
-                ours, theirs = (image.read(frames, threads=1) for image in self.stored)
+                ours, theirs = (image.read(frames, threads=self.threads) for image in self.stored)
                 before = cells.count
                 cells.add(ours, theirs, begin)
                 if cells.count > before:

@@ -26,8 +26,9 @@ _LONGEST_META = 1 << 20  # no File Meta Information has more; what follows it ma
 class Bytes:
     """The bytes of a source, read through a window: headers that follow one another cost one read."""
 
-    def __init__(self, source: _core.Source) -> None:
+    def __init__(self, source: _core.Source, window: int = _WINDOW) -> None:
         self._source = source
+        self._most = window
         self.size = int(source.size)
         self._begin = 0
         self._window = memoryview(b"")
@@ -38,9 +39,9 @@ class Bytes:
         if begin >= end:
             return memoryview(b"")
         if begin < self._begin or end > self._begin + len(self._window):
-            data = bytearray(max(end - begin, min(_WINDOW, self.size - begin)))
+            data = bytearray(max(end - begin, min(self._most, self.size - begin)))
             self._source.read_into(begin, data)
-            if len(data) > _WINDOW:
+            if len(data) > self._most:
                 return memoryview(data)[: end - begin]
             self._begin, self._window = begin, memoryview(data)
         return self._window[begin - self._begin : end - self._begin]
@@ -124,9 +125,9 @@ class StoredObject:
         )
         self.elements = [Element(*one) for one in listed]
 
-    def reader(self) -> Bytes:
-        """Return the bytes once more, with a window of its own."""
-        return Bytes(self._source)
+    def reader(self, window: int = _WINDOW) -> Bytes:
+        """Return the bytes once more, with a window of its own: a small one where little is read here and there."""
+        return Bytes(self._source, window)
 
     def place(self, element: Element) -> Place:
         """Return an element with what its header says."""

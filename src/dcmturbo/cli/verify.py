@@ -110,11 +110,13 @@ def _files(root: str, filters: Filters, output: Output) -> dict[str, str]:
 
 def _compared(pairs: list[tuple[str, str, str]], workers: int) -> Iterator[tuple[tuple[str, str, str], Comparison]]:
     """Yield pairs with how they differ, in order, a few of them compared ahead."""
+    # Fewer files than workers: the workers go on within files.
+    within = max(1, workers // max(1, len(pairs)))
     with ThreadPoolExecutor(workers, thread_name_prefix="dcmturbo-verify") as pool:
         ahead: deque[tuple[tuple[str, str, str], Future[Comparison]]] = deque()
         try:
             for pair in pairs:
-                ahead.append((pair, pool.submit(compare_objects, pair[1], pair[2])))
+                ahead.append((pair, pool.submit(compare_objects, pair[1], pair[2], threads=within)))
                 if len(ahead) >= 4 * workers:
                     done, future = ahead.popleft()
                     yield done, future.result()
