@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
 from dcmturbo.cli import bench, decode, demo, info, transcode, verify
+from dcmturbo.cli.isolation import isolated
 from dcmturbo.cli.output import Output
 
 __all__ = ["main", "run_command"]
@@ -113,7 +114,8 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
             # A file name of bytes that are no text must not end the program.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        code = int(run(arguments, Output(json=arguments.json)))
+        with isolated():
+            code = int(run(arguments, Output(json=arguments.json)))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

@@ -44,7 +44,9 @@ then runs for each engine in turn, round after round; the medians are given.
   first  the engine's first decode of the file, which its process may be new to; the import of its packages is apart
          (both in --json, --csv and --html only)
 
-Each engine has a process of its own: some bring theirs down with a damaged file.
+Each engine has a process of its own: some bring theirs down with a damaged file. Nothing is imported from the current
+folder. Where an engine ends its process, or gives what cannot be compared, its last words are shown, and no ratio is
+given for all of the files: without it, that would flatter. The figures of a transfer syntax are all of the same files.
 
 Files of folders are sampled, evenly by transfer syntax, until the time (--seconds) is up. Few rounds tell large
 differences only: on a shared machine, one function against itself gave ratios of 0.86 to 1.09 over 7 rounds, and of
@@ -326,6 +328,7 @@ def _document(
         "summary": bench_record.summary(files),
         "engines": bench_record.engines(files),
         "disagreements": bench_record.disagreements(files),
+        "unexplained": bench_record.unexplained(files),
         "scaling": curves,
         "method": {
             "what": "path to array, colour converted to RGB, every page of the result read",

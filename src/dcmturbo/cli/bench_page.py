@@ -61,9 +61,10 @@ def _syntax(group: dict[str, Any]) -> str:
         rows.append(Bar(label + some, decoder["msamples_per_second"], text, decoder["engine"] == "dcmturbo"))
     rows.sort(key=lambda bar: -bar.value)
     keyword = group["transfer_syntax"]
+    left_out = "".join(f'<p class="faint">{_text(name)}: {_text(why)}</p>' for name, why in group["left_out"].items())
     return (
         f"<section><h3>{_text(keyword)} <span class=faint>{count} file{'' if count == 1 else 's'}</span></h3>\n"
-        f"{bars(rows, f'Million samples a second, {keyword}')}</section>"
+        f"{bars(rows, f'Million samples a second, {keyword}')}{left_out}</section>"
     )
 
 

@@ -11,9 +11,9 @@ from dcmturbo.cli.engines import ENGINES, OURS
 from dcmturbo.cli.measurement import Measured
 from dcmturbo.cli.output import significant
 
-__all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary"]
+__all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary", "unexplained"]
 
-FORM = 2  # of the document
+FORM = 3  # of the document
 
 # What no option of the command measures.
 NEVER_MEASURED = (
@@ -37,17 +37,43 @@ class Group:
         names = dict.fromkeys(label for file in self.files for label in file.seconds)
         return sorted(names, key=lambda label: not label.startswith(OURS))
 
+    def common(self) -> tuple[list[Measured], dict[str, str]]:
+        """Return the files that all figures are of, and which engines have none for want of files.
+
+        A bar of five files and a bar of one of them say nothing beside each other. An engine that was timed with
+        fewer than half of the files that would be left without it is not shown.
+        """
+        files = [file for file in self.files if not file.alone] or self.files
+        left_out: dict[str, str] = {}
+        labels = self.labels()
+        while True:
+            common = [file for file in files if all(label in file.seconds for label in labels)]
+            others = [label for label in labels if label != OURS]
+            if not others:
+                return common, left_out
+            fewest = min(others, key=lambda label: sum(label in file.seconds for file in files))
+            without = [name for name in labels if name != fewest]
+            more = sum(all(name in file.seconds for name in without) for file in files)
+            if common and 2 * len(common) >= more:
+                return common, left_out
+            count = sum(fewest in file.seconds for file in files)
+            left_out[fewest] = f"timed with {count} of {len(self.files)} files only"
+            labels = without
+
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
+        files, left_out = self.common()
+        labels = [label for label in self.labels() if label not in left_out]
         return {
             "transfer_syntax": self.keyword,
             "files": len(self.files),
-            "samples": sum(file.subject.samples for file in self.files),
-            "decoders": {label: self._entry(label) for label in self.labels()},
+            "files_in_common": len(files),
+            "samples": sum(file.subject.samples for file in files),
+            "decoders": {label: self._entry(label, files) for label in labels},
+            "left_out": left_out,
         }
 
-    def _entry(self, label: str) -> dict[str, Any]:
-        files = [file for file in self.files if label in file.seconds]
+    def _entry(self, label: str, files: list[Measured]) -> dict[str, Any]:
         timing = files[0].timings[label]
         seconds = sum(file.seconds[label] for file in files)
         cold = [statistics.median(file.timings[label].cold) for file in files if file.timings[label].cold]
@@ -86,6 +112,15 @@ def summary(files: list[Measured]) -> dict[str, Any]:
         "fastest_peers_milliseconds": significant(sum(peers_seconds) * 1000),
         "slower_than_a_peer": sum(ratio < 1 for ratio in ratios),
     }
+
+
+def unexplained(files: list[Measured]) -> list[dict[str, Any]]:
+    """Return the engines of which nobody knows what they would have answered, and why, with the files."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        for name, why in file.unexplained.items():
+            found.setdefault((name, why), []).append(file.subject.path)
+    return [{"engine": name, "why": why, "paths": paths} for (name, why), paths in found.items()]
 
 
 def disagreements(files: list[Measured]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
             differing = {name for file in files if file["transfer_syntax"] == keyword for name in file["differing"]}
             never = sorted(differing - {decoder["engine"] for decoder in group["decoders"].values()})
             rows += _engine_rows((keyword, str(group["files"])), group, group["files"], never)
+            rows += [("", "", name, "", "", "", "", why) for name, why in group["left_out"].items() if "," not in name]
     output.table(
         f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}: path to array",
         columns,
@@ -95,6 +96,8 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
 def headline(document: dict[str, Any]) -> str:
     """Return the result in a sentence."""
     found = document["summary"]
+    if document["unexplained"]:
+        return f"no figure for all files, as engines crashed or gave what cannot be compared: {_told(document)}"
     if not found["files_compared"]:
         return "there was no engine to compare with"
     slower = found["slower_than_a_peer"]
@@ -108,6 +111,16 @@ def headline(document: dict[str, Any]) -> str:
         f"{short(found['milliseconds'])} ms, and the fastest other engine of each "
         f"{short(found['fastest_peers_milliseconds'])} ms"
     )
+
+
+def _told(document: dict[str, Any]) -> str:
+    """Return which engines crashed, or gave what could not be compared: a ratio without them would flatter."""
+    files: dict[str, set[str]] = {}
+    for one in document["unexplained"]:
+        files.setdefault(one["engine"], set()).update(one["paths"])
+    names = [f"{name} with {len(paths)} of {len(document['files'])} files" for name, paths in files.items()]
+    first = document["unexplained"][0]
+    return f"{', '.join(names)} ({first['engine']}, {first['paths'][0]}: {first['why']})"
 
 
 def _show_method(document: dict[str, Any], output: Output) -> None:

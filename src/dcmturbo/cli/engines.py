@@ -13,12 +13,17 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
+from dcmturbo.cli import dcmtk
 from dcmturbo.cli.peers import Peer, is_lossless, pydicom_peers
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["ENGINES", "OURS", "Engine", "Subject", "Task", "subject_of", "task_of", "tasks_of"]
+__all__ = ["ENGINES", "OURS", "Engine", "RefusedError", "Subject", "Task", "subject_of", "task_of", "tasks_of"]
 
 OURS = "dcmturbo"
+
+
+class RefusedError(ValueError):
+    """An engine says that it does not decode a file."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Subject:
     dtype: np.dtype[Any]
     photometric: str  # of the file
     lossless: bool  # whether all decoders owe the same samples
+    bits_stored: int = 0  # 0: all bits of a cell
 
     @property
     def samples(self) -> int:
@@ -57,7 +63,13 @@ def subject_of(path: str) -> Subject:
             np.dtype(image.dtype),
             image.source_photometric_interpretation or "",
             is_lossless(syntax),
+            _bits_stored(image),
         )
+
+
+def _bits_stored(image: dt.Image) -> int:
+    opened = image._open
+    return opened.bits_stored if opened.bits_stored < opened.bits_allocated else 0
 
 
 @dataclass
@@ -195,11 +207,13 @@ def _gdcm(subject: Subject) -> Task:
         reader = gdcm.ImageReader()
         reader.SetFileName(subject.path)
         if not reader.Read():
-            raise ValueError("it cannot read the file")
+            raise RefusedError("it cannot read the file")
         image = reader.GetImage()
         data = image.GetBuffer().encode("utf-8", "surrogateescape")
         planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
         array = np.frombuffer(data, subject.dtype)
+        if array.size == (subject.samples + 7) // 8 < subject.samples:
+            array = np.unpackbits(array, count=subject.samples, bitorder="little")  # it returns single bits packed
         if not planar:
             return array.reshape(subject.shape)
         rows, columns = subject.shape[-3:-1]
@@ -227,6 +241,11 @@ def _dicomsdl(subject: Subject) -> Task:
         return frames[0] if len(frames) == 1 else np.stack(frames)
 
     return Task("dicomsdl", decode, modules=["numpy", "dicomsdl"])
+
+
+def _dcmtk(subject: Subject) -> Task:
+    dcmtk.tool_of(subject.syntax)
+    return Task(dcmtk.NAME, lambda _: dcmtk.decode(subject.path, subject.syntax), modules=["dcmturbo"])
 
 
 def _pydcm(subject: Subject) -> Task:
@@ -306,6 +325,8 @@ def task_of(subject: Subject, name: str) -> Task:
     """
     if name == OURS:
         return _dcmturbo(subject)
+    if name == dcmtk.NAME:
+        return _dcmtk(subject)
     for engine in ENGINES:
         if engine.name == name:
             return engine.task(subject)

@@ -20,9 +20,19 @@ import dcmturbo as dt
 from dcmturbo.cli import peers
 from dcmturbo.cli.engines import OURS, Subject, Task, tasks_of
 from dcmturbo.cli.output import significant
-from dcmturbo.cli.worker import EngineError, Workers
+from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers
 
-__all__ = ["Clock", "Measured", "Timing", "drop_from_cache", "measure", "scaling", "start", "thread_counts"]
+__all__ = [
+    "Clock",
+    "Measured",
+    "Timing",
+    "difference_of",
+    "drop_from_cache",
+    "measure",
+    "scaling",
+    "start",
+    "thread_counts",
+]
 
 _ROUNDS, _LEAST_ROUNDS, _COLD_ROUNDS = 15, 3, 3
 _LEAST_SECONDS = 0.3  # that an engine may take for them, however little time there is
@@ -97,6 +107,7 @@ class Measured:
     timings: dict[str, Timing] = field(default_factory=dict)  # by label
     differing: dict[str, str] = field(default_factory=dict)  # engines with other pixels
     failing: dict[str, str] = field(default_factory=dict)  # engines that raised
+    unexplained: dict[str, str] = field(default_factory=dict)  # those of them that crashed, or we could not ask
     absent: dict[str, str] = field(default_factory=dict)  # engines that were not tried
     groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels, dcmturbo's first
     cold_reason: str = ""  # why the file was not measured cold
@@ -157,6 +168,7 @@ class Measured:
             "fastest_peer": self.fastest_peer,
             "differing": self.differing,
             "failing": self.failing,
+            "unexplained": self.unexplained,
             "not_tried": self.absent,
             "agreement": self.groups,
             "dcmturbo_alone_against": self.alone,
@@ -204,6 +216,7 @@ class _Answers:
         ours = self.array
         if theirs.ndim == ours.ndim + 1 and theirs.shape[0] == 1:
             theirs = theirs[0]  # a frame axis of one frame
+        cells = theirs
         if task.rescales and theirs.shape == ours.shape:
             with contextlib.suppress(Exception):
                 slope, intercept = _rescale(self.subject.path)
@@ -214,11 +227,20 @@ class _Answers:
             wide = np.promote_types(theirs.dtype, ours.dtype)
             ours, theirs = ours.astype(wide), theirs.astype(wide)
         found = peers.compare(ours, theirs, lossless=self.subject.lossless)
+        if found and cells.shape == self.array.shape:
+            plain = peers.corrected(np.ascontiguousarray(cells), self.array.dtype, self.subject.bits_stored)
+            if not peers.compare(self.array, plain, lossless=self.subject.lossless):
+                return ""
         if found and self.subject.photometric.startswith("YBR") and theirs.shape == self.array.shape:
             raw = dt.decode(self.subject.path, raw=True)
             if raw.shape == theirs.shape and not peers.compare(raw, theirs, lossless=self.subject.lossless):
                 return "it leaves YBR as it is: other work than turning it into RGB"
         return found
+
+
+def difference_of(subject: Subject, array: np.ndarray, task: Task, theirs: np.ndarray) -> str:
+    """Return how an engine's array differs from dcmturbo's, empty if it counts as equal."""
+    return _Answers(subject, array).difference(task, theirs)
 
 
 def _compare_all(
@@ -249,6 +271,8 @@ def _compare_all(
             if ours:
                 raise
             measured.failing[task.engine] = str(error)
+            if isinstance(error, (EngineCrashError, AdapterError)):
+                measured.unexplained[task.engine] = str(error)
             continue
         clock.saw(task.engine, subject, taken)
         if not difference:
@@ -258,6 +282,8 @@ def _compare_all(
         if ours:
             raise EngineError("it gave other pixels in a second process")
         measured.differing[task.engine] = difference
+        if difference.startswith(("shape ", "dtype ")):
+            measured.unexplained[task.engine] = difference  # the same samples, perhaps, in a form we do not know
         if "leaves YBR" in difference:
             continue
         for other, names in others:

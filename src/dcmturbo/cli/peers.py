@@ -23,6 +23,7 @@ from dcmturbo.syntaxes import TransferSyntax
 __all__ = [
     "Peer",
     "compare",
+    "corrected",
     "geometric_mean",
     "is_lossless",
     "machine",
@@ -171,6 +172,18 @@ def compare(ours: np.ndarray, theirs: np.ndarray, *, lossless: bool) -> str:
     if not lossless and largest <= 1:
         return ""
     return f"{differing} of {ours.size} samples differ, by up to {largest:g}"
+
+
+def corrected(array: np.ndarray, dtype: np.dtype[Any], bits_stored: int) -> np.ndarray:
+    """Return samples as integers of a type, with their sign, and without what lies above BitsStored.
+
+    Some engines return cells as they lie in the file: that is a matter of their interface, not a wrong answer.
+    """
+    if array.dtype.kind not in "iu" or dtype.kind not in "iu" or array.dtype.itemsize != dtype.itemsize:
+        return array
+    cells = array.view(dtype)
+    unused = 8 * dtype.itemsize - bits_stored
+    return (cells << unused) >> unused if 0 < unused < 8 * dtype.itemsize and bits_stored else cells
 
 
 def is_lossless(syntax: TransferSyntax) -> bool:

@@ -1,4 +1,8 @@
-"""Engines in processes of their own: some end their process on a damaged file, or write where they should not."""
+"""Engines in processes of their own: some end their process on a damaged file, or write where they should not.
+
+What lies in the current folder is none of theirs: a ``numpy.py`` there must not become the numpy of an engine. Their
+processes are isolated (``python -I``), begin in a folder of their own, and search modules where `safe_path` says.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,26 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
 
-__all__ = ["EngineError", "Workers"]
+from dcmturbo.cli.isolation import safe_path
+
+__all__ = ["AdapterError", "EngineCrashError", "EngineError", "Workers"]
 
 _START = 60.0  # seconds for a process to be there
+_LAST_WORDS = 400  # characters of what an engine has printed that are shown
 
 # The packages' import is timed before anything else has been imported.
 _PROGRAM = """\
-import sys, time
+import json, sys, time
+sys.path[:] = json.loads(sys.argv[2])
 begin = time.perf_counter()
-for name in sys.argv[2:]:
+for name in sys.argv[3:]:
     __import__(name)
 taken = time.perf_counter() - begin
 from dcmturbo.cli.worker import serve
@@ -38,22 +47,32 @@ class EngineError(ValueError):
     """An engine raised, ended its process, or was not done in time; the message says which."""
 
 
+class EngineCrashError(EngineError):
+    """An engine ended its process, or was not done in time: nobody knows what it would have answered."""
+
+
+class AdapterError(EngineError):
+    """An engine answered, and dcmturbo could make nothing of its answer."""
+
+
 class _Worker:
     """The process of an engine."""
 
-    def __init__(self, engine: str, modules: list[str]) -> None:
-        command = [sys.executable, "-c", _PROGRAM, engine, *modules]
+    def __init__(self, engine: str, modules: list[str], folder: str) -> None:
+        command = [sys.executable, "-I", "-c", _PROGRAM, engine, json.dumps(safe_path()), *modules]
+        # What it prints goes to a file: a pipe that nobody reads would stop it.
+        self.words = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stderr=self.words,
+            cwd=folder,
             start_new_session=True,  # Ctrl-C is for the command, which then ends this
         )
         self.is_asked = True
         try:
-            self.import_seconds = float(self._answer(_START)["import"])
+            self.import_seconds = float(self._answer(_START, "while its packages were imported")["import"])
         except BaseException:
             self.close()
             raise
@@ -66,20 +85,30 @@ class _Worker:
     def close(self) -> None:
         self.process.kill()
         self.process.communicate()
+        self.words.close()
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self.process.stdin is not None
         self.is_asked = True
+        self.words.truncate(0)  # of the file before, or for ever more
+        self.words.seek(0)
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
-        answer = self._answer(seconds)
+        answer = self._answer(seconds, "with this file")
         if "error" in answer:
-            raise EngineError(answer["error"])
+            raise (AdapterError if answer.get("ours") else EngineError)(answer["error"])
         return answer
 
-    def _answer(self, seconds: float) -> dict[str, Any]:
-        """Return an answer; raise EngineError if the process ends before, or takes longer."""
+    def _last_words(self) -> str:
+        """Return what the engine has printed last."""
+        size = self.words.seek(0, os.SEEK_END)
+        self.words.seek(max(0, size - 4 * _LAST_WORDS))
+        said = " ".join(self.words.read().decode("utf-8", "replace").replace("\0", " ").split())
+        return f'; its last words: "{said[-_LAST_WORDS:]}"' if said else ""
+
+    def _answer(self, seconds: float, when: str) -> dict[str, Any]:
+        """Return an answer; raise EngineCrashError if the process ends before, or takes longer."""
         assert self.process.stdout is not None
         stream = self.process.stdout.fileno()
         line = b""
@@ -90,9 +119,9 @@ class _Worker:
             if ready and not part:
                 code = self.process.wait()
                 how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-                raise EngineError(f"it ended its process with this file ({how})")
+                raise EngineCrashError(f"it ended its process {when} ({how}){self._last_words()}")
             if not part:
-                raise EngineError(f"it was not done after {seconds:.3g} s, and was ended")
+                raise EngineCrashError(f"it was not done after {seconds:.3g} s, and was ended{self._last_words()}")
             line += part
         self.is_asked = False
         answer: dict[str, Any] = json.loads(line)
@@ -120,15 +149,17 @@ class Workers:
         self._folder.cleanup()
 
     def _ask(self, engine: str, modules: list[str], request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        if "://" not in request["path"]:
+            request["path"] = os.path.abspath(request["path"])  # the process is in a folder of its own
         try:
             if engine not in self._workers:
-                self._workers[engine] = _Worker(engine, modules)
+                self._workers[engine] = _Worker(engine, modules, self._folder.name)
                 self.import_seconds.setdefault(engine, self._workers[engine].import_seconds)
             return self._workers[engine].ask(request, seconds)
         except (OSError, EngineError) as error:
             if engine in self._workers and (isinstance(error, OSError) or not self._workers[engine].is_idle):
                 self._end(engine)
-            raise EngineError(str(error)) from None
+            raise (type(error) if isinstance(error, EngineError) else EngineCrashError)(str(error)) from None
         except BaseException:
             self._end(engine)  # it may still be at it
             raise
@@ -185,6 +216,16 @@ class _Engine:
         return {"seconds": taken}
 
 
+def _is_ours(error: BaseException) -> bool:
+    """Whether an exception comes from dcmturbo's own use of an engine, not from the engine."""
+    from dcmturbo.cli.engines import RefusedError
+
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    while frames and frames[-1].split(".")[0] == "numpy":
+        frames.pop()  # numpy's are those of who called it
+    return bool(frames) and frames[-1] == "dcmturbo.cli.engines" and not isinstance(error, (RefusedError, OSError))
+
+
 def serve(name: str, import_seconds: float) -> None:
     """Decode what the standard input asks for, line by line, and answer each with a line."""
     import warnings
@@ -195,8 +236,7 @@ def serve(name: str, import_seconds: float) -> None:
     warnings.simplefilter("ignore")
     # Engines may print: answers go to a descriptor that they do not know.
     answers: IO[str] = os.fdopen(os.dup(1), "w")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    os.dup2(2, 1)
     print(json.dumps({"import": import_seconds}), file=answers, flush=True)
     engine = _Engine(name)
     gc.disable()
@@ -204,5 +244,5 @@ def serve(name: str, import_seconds: float) -> None:
         try:
             answer = engine.run(json.loads(line))
         except Exception as error:
-            answer = {"error": peers.reason(error)}
+            answer = {"error": peers.reason(error), "ours": _is_ours(error)}
         print(json.dumps(answer), file=answers, flush=True)

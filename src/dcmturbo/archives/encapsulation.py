@@ -1,0 +1,81 @@
+"""Encapsulated pixel data, as PS3.5, A.4, wants them: items, offsets, a delimiter; and RLE headers, G.5."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from itertools import pairwise
+
+from dcmturbo.archives.stored_object import Bytes, Place
+
+__all__ = ["encapsulation_faults"]
+
+_ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_RLE_HEADER = 64
+
+
+def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -> list[str]:
+    """Return what is wrong with the items of pixel data of undefined length.
+
+    Readers get over most of it, and decode the right pixels: what another one makes of it nobody knows.
+    """
+    begins, table = array("Q"), b""
+    faults: list[str] = []
+    position, first, headers_are_right = place.value, 0, True
+    while position < place.end:
+        header = bytes(read(position, min(position + 8, place.end)))
+        if len(header) < 8 or header[:4] not in (_ITEM, _DELIMITER):
+            return [*faults, "something else than an item stands between the fragments"]
+        (length,) = struct.unpack_from("<I", header, 4)
+        if header[:4] == _DELIMITER:
+            if length:
+                faults.append(f"the sequence delimiter has the length {length}")
+            if position + 8 != place.end:
+                faults.append("the sequence delimiter is not at the end")
+            break
+        if position + 8 + length > place.end:
+            return [*faults, f"a fragment of {length} bytes passes the end"]
+        if length & 1:
+            faults.append(f"a fragment has an odd length: {length}")
+        if position == place.value:
+            if length not in (0, 4 * frames):
+                faults.append(f"the Basic Offset Table has {length} bytes, expected {4 * frames} for {frames} frames")
+            else:
+                table = bytes(read(position + 8, position + 8 + length))
+            first = position + 8 + length
+        else:
+            begins.append(position - first)
+            if rle and headers_are_right:
+                start = position + 8
+                headers_are_right = _is_rle_header(bytes(read(start, start + min(length, _RLE_HEADER))))
+        position += 8 + length
+    else:
+        faults.append("there is no sequence delimiter")
+    if not headers_are_right and len(begins) == frames:  # else some fragments have none
+        faults.append("an RLE header has offsets of segments that it does not count, or none of 64")
+    if table:
+        faults += _table_faults(table, begins, frames)
+    return list(dict.fromkeys(faults))
+
+
+def _table_faults(table: bytes, begins: array[int], frames: int) -> list[str]:
+    starts = set(begins)
+    offsets = struct.unpack(f"<{frames}I", table)
+    rising = all(one < other for one, other in pairwise(offsets))
+    if offsets[0] != 0 or not rising or not starts.issuperset(offsets):
+        return ["the Basic Offset Table has an offset at which no frame begins"]
+    return []
+
+
+def _is_rle_header(header: bytes) -> bool:
+    """Whether a fragment begins with an RLE header: a count, offsets that rise from 64, and zeros behind them."""
+    if len(header) < _RLE_HEADER:
+        return False
+    count, *offsets = struct.unpack("<16I", header)
+    used = offsets[:count]
+    return (
+        1 <= count <= 15
+        and used[0] == _RLE_HEADER
+        and all(one < other for one, other in pairwise(used))
+        and not any(offsets[count:])
+    )

@@ -1,0 +1,248 @@
+"""The pixels of two objects: as users read them, and as they are stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.errors import Error, LimitExceeded
+from dcmturbo.image import Image
+from dcmturbo.sources import OpenedSource, open_source
+
+__all__ = ["PixelComparison", "compare_pixels"]
+
+_AT_ONCE = 16 << 20  # bytes of pixels that are compared at a time
+
+
+@dataclass
+class PixelComparison:
+    """How the pixels of two objects differ.
+
+    Attributes
+    ----------
+    difference : str
+        Empty if they are equal; else a sentence.
+    maximum_error : float or None
+        The largest difference of two samples, where there is one.
+    masked : bool
+        Whether the stored cells differ, in bits above BitsStored only, which the second has all cleared.
+    bits : int
+        That the samples of the first need, where the objects do not agree on BitsStored; else 0.
+    syntaxes : tuple of str
+        UIDs of what the pixel data are encoded in.
+    families : tuple of str
+        Of those.
+    lossless : tuple of bool
+        Whether the codestreams are: what has none is.
+    colours : tuple of str
+        Colour transforms as the codestreams have them.
+    table : str
+        Which offset table of the second is in use.
+    frames : int
+        Of the second.
+    frame_bytes : int
+        Of all frames of the first, where they are native.
+    warnings : list of str
+        What the reader of the second warned of, and the reader of the first did not.
+    """
+
+    difference: str = ""
+    maximum_error: float | None = None
+    masked: bool = False
+    bits: int = 0
+    syntaxes: tuple[str, str] = ("", "")
+    families: tuple[str, str] = ("", "")
+    lossless: tuple[bool, bool] = (True, True)
+    colours: tuple[str, str] = ("", "")
+    table: str = ""
+    frames: int = 0
+    frame_bytes: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Listening(Image):
+    """An image that keeps its warnings instead of issuing them."""
+
+    def __init__(self, opened: OpenedSource, *, raw: bool = False, unused_bits: str = "correct") -> None:
+        self.messages: list[str] = []
+        super().__init__(opened, raw=raw, unused_bits=unused_bits)
+
+    def _warn(self, text: str) -> None:
+        if text not in self.messages:
+            self.messages.append(text)
+
+
+def compare_pixels(first: str, second: str, *, threads: int = 1) -> PixelComparison:
+    """Compare all frames of two files, by path or URL; `threads` decode the frames of each.
+
+    They are compared as `decode` returns them without options, and as they are stored (``raw=True,
+    unused_bits="keep"``), unless the stored samples are of other colours: then what users read decides.
+
+    Raises
+    ------
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, LimitExceeded, OSError
+        If one of them cannot be decoded.
+    """
+    opened = open_source(first)
+    try:
+        other = open_source(second)
+        try:
+            return _Pair(opened, other, threads).compare()
+        finally:
+            other.close()
+    finally:
+        opened.close()
+
+
+class _Pair:
+    def __init__(self, one: OpenedSource, other: OpenedSource, threads: int) -> None:
+        self.threads = threads
+        self.opened = (one, other)
+        self.read = tuple(_Listening(opened) for opened in self.opened)
+        self.stored = tuple(_Listening(opened, raw=True, unused_bits="keep") for opened in self.opened)
+        self.result = PixelComparison(
+            syntaxes=(one.syntax.uid, other.syntax.uid), families=(one.syntax.family, other.syntax.family)
+        )
+
+    def compare(self) -> PixelComparison:
+        result = self.result
+        headers = [_header(image) for image in self.stored]
+        result.lossless = tuple(header is None or header.lossless for header in headers)  # type: ignore[assignment]
+        result.colours = tuple("" if header is None else header.colour for header in headers)  # type: ignore[assignment]
+        result.table = str(self.opened[1].index.table)
+        result.frames = len(self.read[1])
+        result.frame_bytes = (len(self.read[0]) * self.opened[0].attributes.native_frame_bits + 7) // 8
+        result.difference = self._shapes(*self.read) or self._same_colours()
+        if not result.difference:
+            self._compare_frames()
+        known = {_plain(text) for image in (self.read[0], self.stored[0]) for text in image.messages}
+        heard = dict.fromkeys(text for image in (self.read[1], self.stored[1]) for text in image.messages)
+        result.warnings = [text for text in heard if _plain(text) not in known]
+        return result
+
+    def _shapes(self, one: Image, other: Image) -> str:
+        if len(one) != len(other):
+            return f"{len(one)} frames against {len(other)}"
+        if one.frame_shape != other.frame_shape:
+            return f"frames of shape {one.frame_shape} against {other.frame_shape}"
+        if one.dtype != other.dtype:
+            return f"{one.dtype.name} against {other.dtype.name}"
+        return ""
+
+    def _same_colours(self) -> str:
+        """Return why equal numbers would mean something else."""
+        colours = [_colours(image) for image in self.stored]
+        if colours[0] != colours[1] and len(self.stored[0].frame_shape) < 3:
+            return f"{colours[0] or 'no colours'} against {colours[1] or 'no colours'}"
+        return ""
+
+    def _compare_frames(self) -> None:
+        one, other = self.read
+        result = self.result
+        bits = self.opened[0].bits_stored != self.opened[1].bits_stored
+        stored = _colours(self.stored[0]) == _colours(self.stored[1]) and not self._shapes(*self.stored)
+        found = _Difference("samples")
+        cells = _Difference("stored cells")
+        step = max(1, _AT_ONCE // max(1, one.dtype.itemsize * int(np.prod(one.frame_shape))))
+        masked = _Masked(self.opened)
+        for begin in range(0, len(one), step):
+            frames = slice(begin, min(begin + step, len(one)))
+            ours = one.read(frames, threads=self.threads)
+            found.add(ours, other.read(frames, threads=self.threads), begin)
+            if bits:
+                result.bits = max(result.bits, _bits_of(ours))
+            if stored and self._differ():
+                ours, theirs = (image.read(frames, threads=self.threads) for image in self.stored)
+                before = cells.count
+                cells.add(ours, theirs, begin)
+                if cells.count > before:
+                    masked.look(ours, theirs, frames)
+        result.masked = bool(cells.count) and not found.count and masked.holds
+        if found.count or (cells.count and not result.masked):
+            worst = found if found.count else cells
+            result.maximum_error = worst.largest
+            result.difference = worst.describe()
+
+    def _differ(self) -> bool:
+        """Whether what users read of either object can be other than what is stored."""
+        return any(
+            image._format.converts_colour or image._format.significant_bits or opened.syntax.has_codestream_header
+            for image, opened in zip(self.read, self.opened, strict=True)
+        )
+
+
+@dataclass
+class _Difference:
+    what: str
+    count: int = 0
+    largest: float = 0.0
+    first: int = -1
+
+    def add(self, ours: np.ndarray, theirs: np.ndarray, begin: int) -> None:
+        if np.array_equal(ours, theirs) and ours.dtype.kind != "f":
+            return
+        if ours.dtype.kind == "f":
+            # By their bits: what is no number equals nothing, itself included.
+            bits = f"u{ours.itemsize}"
+            unequal = np.ascontiguousarray(ours).view(bits) != np.ascontiguousarray(theirs).view(bits)
+        else:
+            unequal = ours != theirs
+        count = int(np.count_nonzero(unequal))
+        if not count:
+            return
+        self.count += count
+        if self.first < 0:
+            self.first = begin + int(np.flatnonzero(unequal.reshape(len(unequal), -1).any(1))[0])
+        with np.errstate(all="ignore"):
+            error = np.abs(ours[unequal].astype(np.float64) - theirs[unequal].astype(np.float64))
+        error = error[np.isfinite(error)]
+        self.largest = max(self.largest, float(error.max()) if error.size else 0.0)
+
+    def describe(self) -> str:
+        return f"{self.count} {self.what} differ, by up to {self.largest:g}, first in frame {self.first}"
+
+
+class _Masked:
+    """Whether stored cells differ in bits above BitsStored only, and the second has none of them in use."""
+
+    def __init__(self, opened: tuple[OpenedSource, OpenedSource]) -> None:
+        self._images = tuple(_Listening(one, raw=True) for one in opened)
+        self.holds = True
+
+    def look(self, ours: np.ndarray, theirs: np.ndarray, frames: slice) -> None:
+        if self.holds:
+            first, second = (image.read(frames, threads=1) for image in self._images)
+            self.holds = np.array_equal(first, second) and np.array_equal(second, theirs)
+
+
+def _header(image: Image) -> Any:
+    """Return the header of the first codestream; None where there is none, or it is damaged."""
+    try:
+        return image.probe(0) if image._open.syntax.has_codestream_header else None
+    except LimitExceeded:
+        raise
+    except Error:
+        return None
+
+
+def _colours(image: Image) -> str:
+    """Return the photometric interpretation of stored samples, without what says only how they were subsampled."""
+    return image.photometric_interpretation.replace("YBR_FULL_422", "YBR_FULL")
+
+
+def _bits_of(array: np.ndarray) -> int:
+    """Return how many bits the samples need."""
+    if array.dtype.kind == "f" or not array.size:
+        return 0
+    low, high = int(array.min()), int(array.max())
+    return max((-low - 1).bit_length() + 1 if low < 0 else 0, high.bit_length() + (array.dtype.kind == "i"))
+
+
+def _plain(text: str) -> str:
+    """Return a message without its numbers: frames and bytes lie elsewhere in another encoding."""
+    if text.startswith("NumberOfFrames is"):
+        return "NumberOfFrames"  # against the offset table of the one, and the length of the other
+    return re.sub(r"\d+", "#", text)

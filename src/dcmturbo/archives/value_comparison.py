@@ -1,0 +1,135 @@
+"""Two elements of the same tag: their values, in the byte order of each, and what their headers say of them.
+
+What transcoding knows of VRs and byte orders is written here a second time, for a mistake there must show here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dcmturbo.archives.stored_object import Bytes, Place
+from dcmturbo.transcoding.dataset_bytes import LONG_VRS, VRS
+from dcmturbo.transcoding.vr import settle_vr, vr_of
+
+__all__ = ["header_difference", "is_sequence", "same_range", "same_value", "shown", "vr_difference"]
+
+_AT_ONCE = 1 << 20  # bytes that are compared at a time, a multiple of all numbers' sizes
+_LONGEST_SHOWN = 40
+_PIXEL_REPRESENTATION = 0x00280103
+# PS3.5, 7.3: VRs whose values are numbers, with the bytes of one.
+_SIZES = {2: ("AT", "OW", "SS", "US"), 4: ("FL", "OF", "OL", "SL", "UL"), 8: ("FD", "OD", "OV", "SV", "UV")}
+_SIZE_OF = {vr: size for size, vrs in _SIZES.items() for vr in vrs}
+_TEXTS = VRS - _SIZE_OF.keys() - {"OB", "SQ", "UN"}
+_CODES = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8", "UV": "u8", "SV": "i8"}
+
+Number = Callable[[int], int | None]
+
+
+def same_range(one: Bytes, first: tuple[int, int], other: Bytes, second: tuple[int, int]) -> bool:
+    """Whether two ranges have the same bytes; they are compared in blocks."""
+    if first[1] - first[0] != second[1] - second[0]:
+        return False
+    for done in range(0, first[1] - first[0], _AT_ONCE):
+        ours = one(first[0] + done, min(first[0] + done + _AT_ONCE, first[1]))
+        theirs = other(second[0] + done, min(second[0] + done + _AT_ONCE, second[1]))
+        if ours != theirs:
+            return False
+    return True
+
+
+def _stated(place: Place, number: Number) -> str:
+    """Return the VR that an element has, or that the data dictionary gives it."""
+    return place.vr if place.vr in VRS else settle_vr(place.tag, place.end - place.value, number)
+
+
+def is_sequence(place: Place) -> bool:
+    """Whether an element's value is known to be items: by its VR, by its length, or by the data dictionary."""
+    if place.vr in VRS:
+        return place.vr == "SQ" or place.is_undefined
+    return place.is_undefined or vr_of(place.tag) == "SQ"
+
+
+def same_value(one: Bytes, first: Place, other: Bytes, second: Place, number: Number) -> bool:
+    """Whether two values of defined length are the same, whatever the byte order of each."""
+    if first.encoding.big_endian == second.encoding.big_endian:
+        return same_range(one, (first.value, first.end), other, (second.value, second.end))
+    if first.end - first.value != second.end - second.value:
+        return False
+    size = _SIZE_OF.get(_stated(first if first.encoding.big_endian else second, number), 1)
+    for done in range(0, first.end - first.value, _AT_ONCE):
+        ours = one(first.value + done, min(first.value + done + _AT_ONCE, first.end))
+        theirs = other(second.value + done, min(second.value + done + _AT_ONCE, second.end))
+        whole = len(ours) // size * size
+        turned = np.frombuffer(ours[:whole], f">u{size}").byteswap().tobytes()
+        if turned != theirs[:whole] or ours[whole:] != theirs[whole:]:
+            return False
+    return True
+
+
+def vr_difference(first: Place, second: Place, number: Number, *, settled: bool = True) -> tuple[str, bool]:
+    """Return how the VRs of two elements differ, empty if they do not, and whether transcoding makes it so.
+
+    Parameters
+    ----------
+    first, second : Place
+    number : callable
+        Returns the first number of another element around the first one, or None.
+    settled : bool
+        Whether what `number` finds is all there will be: else elements with a choice may have either VR.
+    """
+    ours, theirs = first.vr, second.vr
+    if ours == theirs:
+        return "", True
+    if not second.encoding.explicit_vr and not theirs:
+        return "", True  # implicit VR has none
+    what = f"VR {theirs or 'none'} instead of {ours or 'none'}"
+    if ours in VRS:
+        # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
+        return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
+    allowed = {settle_vr(first.tag, first.end - first.value, number)}
+    if not settled and "US or SS" in vr_of(first.tag):
+        allowed = {"US", "SS"}
+    if first.is_undefined:
+        allowed = {"SQ", "UN"} if allowed == {"UN"} else {"SQ"}
+    elif first.end - first.value > 0xFFFF:
+        allowed.add("UN")
+    if theirs in allowed:
+        return "", True
+    return f"{what}: the data dictionary has {' or '.join(sorted(allowed))}", False
+
+
+def header_difference(first: Place, second: Place) -> str:
+    """Return what a second header says wrongly that the first does not, empty if nothing."""
+    size = second.value - second.begin
+    if second.vr in VRS and size != (12 if second.vr in LONG_VRS else 8) and size != first.value - first.begin:
+        return f"a header of {size} bytes, which VR {second.vr} does not have"
+    if second.reserved and second.reserved != first.reserved:
+        return f"the reserved bytes of its header are {second.reserved:04X}"
+    if not second.is_undefined and not first.is_undefined:
+        wrong = second.end >= 0 and second.length != second.end - second.value
+        if wrong and second.length != first.length:
+            return f"its header says {second.length} bytes, and {second.end - second.value} are there"
+    return ""
+
+
+def shown(read: Bytes, place: Place, number: Number) -> str:
+    """Return a value for people."""
+    size = place.end - place.value
+    vr = _stated(place, number)
+    data = bytes(read(place.value, min(place.end, place.value + 4 * _LONGEST_SHOWN)))
+    if vr in _TEXTS:
+        text = data.decode("latin-1").rstrip(" \0")
+    elif vr == "AT" and size == 4:
+        order = "big" if place.encoding.big_endian else "little"
+        text = f"({int.from_bytes(data[:2], order):04X},{int.from_bytes(data[2:], order):04X})"  # type: ignore[arg-type]
+    elif vr in _CODES and size and size % _SIZE_OF[vr] == 0:
+        order = ">" if place.encoding.big_endian else "<"
+        numbers = np.frombuffer(data, order + _CODES[vr])
+        text = "\\".join(f"{value:g}" if vr[0] == "F" else str(value) for value in numbers)
+    elif 0 < size <= 8:
+        text = data.hex(" ")
+    else:
+        return f"{size} bytes"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

@@ -1,0 +1,65 @@
+"""DCMTK's command line tools as a decoder: a compressed file to a native one, which dcmturbo then reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.syntaxes import TransferSyntax
+
+__all__ = ["NAME", "decode", "tool_of"]
+
+NAME = "DCMTK"
+_TIMEOUT = 600.0
+
+# By family: the tool, and what keeps it from converting colours on the way.
+_TOOLS = {
+    "jpeg": ["dcmdjpeg", "--conv-never"],
+    "jpegls": ["dcmdjpls"],
+    "rle": ["dcmdrle"],
+    "native": ["dcmconv", "--write-xfer-little"],
+}
+
+
+def tool_of(syntax: TransferSyntax) -> str:
+    """Return the tool for a transfer syntax.
+
+    Raises
+    ------
+    NotImplementedError
+        If DCMTK has none, or it is not in PATH.
+    """
+    if syntax.family not in _TOOLS:
+        raise NotImplementedError("DCMTK has no tool that decodes this transfer syntax")
+    (name, *_) = _TOOLS[syntax.family]
+    found = shutil.which(name)
+    if found is None:
+        raise NotImplementedError(f"{name} is not in PATH (it is part of DCMTK)")
+    return os.path.abspath(found)
+
+
+def decode(path: str, syntax: TransferSyntax) -> np.ndarray:
+    """Return all frames as the tool has decoded them, colours converted to RGB.
+
+    Raises
+    ------
+    ValueError
+        If the tool fails; the message is its own.
+    """
+    options = _TOOLS[syntax.family][1:]
+    with tempfile.TemporaryDirectory(prefix="dcmturbo-dcmtk-") as folder:
+        place = Path(folder) / "native.dcm"
+        command = [tool_of(syntax), *options, os.path.abspath(path), str(place)]
+        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT, check=False)
+        if done.returncode or not place.exists():
+            said = " ".join(done.stderr.decode("utf-8", "replace").split())
+            raise ValueError(
+                f"{Path(command[0]).name} ended with {done.returncode}: {said[-300:] or 'it said nothing'}"
+            )
+        return np.array(dt.decode(place))

@@ -1,0 +1,157 @@
+"""What ``dcmturbo verify`` found, as files: a page, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dcmturbo
+from dcmturbo.archives.report_page import _STYLE, _count, _table, _text
+from dcmturbo.cli.output import printable
+from dcmturbo.cli.writing import write_whole
+
+__all__ = ["SUFFIXES", "csv_text", "page", "suffix_of", "without_credentials", "write_report"]
+
+SUFFIXES = (".html", ".csv", ".json")
+_MOST_ROWS = 1000  # of a table
+
+
+def without_credentials(text: str) -> str:
+    """Return text in which URLs have no user and password."""
+    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]+@", r"\1", text)
+
+
+def suffix_of(place: str) -> str:
+    """Return the form of a report by its name, empty if it is none."""
+    suffix = Path(place).suffix.lower()
+    return suffix if suffix in SUFFIXES else ""
+
+
+def write_report(place: str, document: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Write a report.
+
+    Parameters
+    ----------
+    place : str
+        Its name, whose suffix says what it becomes.
+    document : dict
+        What ``--json`` prints.
+    rows : list of dict
+        Each pair of files: path, state, kind, and what there is to say.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    suffix = suffix_of(place)
+    if suffix == ".json":
+        whole = {"dcmturbo": dcmturbo.__version__, **document, "pairs": rows}
+        text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    else:
+        text = csv_text(document, rows) if suffix == ".csv" else page(document, rows)
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_whole(Path(place), lambda file: file.write(encoded))
+
+
+def csv_text(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Return a line for each pair of files."""
+    engines = list(document["with"])
+    columns = ["path", "state", "kind", "maximum_error", "what", "expected", *(f"with {name}" for name in engines)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        testimonies = {f"with {one['engine']}": _said(one) for one in row.get("with", [])}
+        cells = {
+            "path": row["path"],
+            "state": row["state"],
+            "kind": row.get("kind") or "",
+            "maximum_error": "" if row.get("maximum_error") is None else row["maximum_error"],
+            "what": "; ".join(row.get("what", [])),
+            "expected": "; ".join(row.get("expected", [])),
+            **testimonies,
+        }
+        writer.writerow({name: _cell(value) for name, value in cells.items()})
+    return text.getvalue()
+
+
+def _said(testimony: dict[str, str]) -> str:
+    return f"{testimony['state']}: {testimony['why']}" if testimony["why"] else testimony["state"]
+
+
+def _cell(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Return the page: it needs nothing of the network."""
+    title = "All equal" if document["equal"] else "Differences"
+    states = {state: sum(row["state"] == state for row in rows) for state in ("equal", "different", "missing")}
+    facts = [
+        (states["equal"], "equal", False),
+        (states["different"], "different", True),
+        (states["missing"], "missing", True),
+    ]
+    facts += [
+        (count, f"{name}: {state}", state == "differed")
+        for name, counts in document["with"].items()
+        for state, count in counts.items()
+    ]
+    cells = "".join(
+        f"<div class=fact><b{' class=bad' if bad and count else ''}>{_count(count)}</b>"
+        f"<span class=dim>{_text(name)}</span></div>"
+        for count, name, bad in facts
+    )
+    places = f"{_text(document['first'])} and {_text(document['second'])}"
+    return f"""<!DOCTYPE html>
+<html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">
+<title>{_text(title)}</title><style>{_STYLE}</style></head><body><main>
+<h1>{_text(title)}</h1><p class=dim>dcmturbo verify {_text(dcmturbo.__version__)}: {places}</p>
+<div class=facts>{cells}</div>
+{_differences(rows)}
+{_expected(document)}
+{_witnesses(rows)}
+</main></body></html>
+"""
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{_text(title)}</h2>{body}</section>"
+
+
+def _cut(lines: Sequence[tuple[str, ...]], columns: tuple[str, ...]) -> str:
+    left = len(lines) - _MOST_ROWS
+    more = f"<p class=dim>{_count(left)} more: a report as .csv has all.</p>" if left > 0 else ""
+    return _table(columns, lines[:_MOST_ROWS]) + more
+
+
+def _differences(rows: list[dict[str, Any]]) -> str:
+    lines = [(row["path"], what) for row in rows if row["state"] != "equal" for what in row["what"]]
+    return _section("Differences", _cut(lines, ("/path", "/what")) if lines else "<p>None.</p>")
+
+
+def _expected(document: dict[str, Any]) -> str:
+    if not document["expected"]:
+        return ""
+    lines = [(name, _count(count)) for name, count in document["expected"].items()]
+    return _section("Changed as transcoding does it", _cut(lines, ("/element", ">files")))
+
+
+def _witnesses(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        (row["path"], one["engine"], _said(one))
+        for row in rows
+        for one in row.get("with", [])
+        if one["state"] != "agreed" or one["why"]
+    ]
+    return _section("Second witnesses", _cut(lines, ("/path", "engine", "/what"))) if lines else ""

@@ -1,0 +1,171 @@
+"""Second witnesses of ``dcmturbo verify --with``: decoders that have nothing to do with dcmturbo's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.archives.places import open_binary
+from dcmturbo.archives.walk import is_url
+from dcmturbo.cli import dcmtk
+from dcmturbo.cli.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
+from dcmturbo.cli.measurement import difference_of
+from dcmturbo.cli.worker import EngineError, Workers
+from dcmturbo.errors import Error
+
+__all__ = ["AGREED", "DIFFERED", "NOT_DECODED", "Testimony", "Witness", "engine_named", "engine_names"]
+
+AGREED, DIFFERED, NOT_DECODED = "agreed", "differed", "could not decode"
+_PLUGINS = ("pylibjpeg", "gdcm", "pillow", "pyjpegls")
+_PYDICOM = "pydicom"
+_PATIENCE = 600.0  # seconds for a file
+_MOST_BYTES = 1 << 30  # of a result that an engine is asked for
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a second witness says of two files: one of the three states, and why."""
+
+    engine: str
+    state: str
+    why: str = ""
+
+
+def engine_names() -> list[str]:
+    """Return what ``--with`` takes."""
+    return [_PYDICOM, *_PLUGINS, *(engine.name for engine in ENGINES), dcmtk.NAME]
+
+
+def engine_named(text: str) -> str:
+    """Return the engine that somebody means.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or it is not installed; the message says which there are.
+    """
+    if text.lower() == OURS:
+        raise ValueError("dcmturbo is the first witness: name another decoder")
+    if text in _PLUGINS or text.removeprefix("pydicom+") in _PLUGINS:
+        return f"{_PYDICOM}+{text.removeprefix('pydicom+')}"
+    if text.lower() == _PYDICOM:
+        return _PYDICOM
+    if text.lower() == dcmtk.NAME.lower():
+        return dcmtk.NAME
+    for engine in ENGINES:
+        if text.lower() in (engine.name.lower(), engine.package.lower()):
+            why = engine.missing()
+            if why:
+                raise ValueError(f"{engine.name} cannot be used: {why}")
+            return engine.name
+    raise ValueError(f"there is no decoder {text!r}: expected one of {', '.join(engine_names())}")
+
+
+class Witness:
+    """A decoder in a process of its own, which a file may bring down without harm.
+
+    Parameters
+    ----------
+    engine : str
+        As `engine_named` returns it.
+    workers : Workers
+        The processes of all engines.
+    """
+
+    def __init__(self, engine: str, workers: Workers) -> None:
+        self.engine = engine
+        self._workers = workers
+
+    def look(self, first: str, second: str) -> Testimony:
+        """Decode the second file, and compare with what dcmturbo reads from the first.
+
+        Where the two decoders do not agree on what the pixels mean, that the witness reads both files alike is what
+        counts: then nothing has changed between them.
+        """
+        try:
+            with _local(first) as one, _local(second) as other:
+                return self._look(one, other)
+        except OSError as error:
+            return Testimony(self.engine, NOT_DECODED, str(error))
+
+    def _look(self, first: str, second: str) -> Testimony:
+        try:
+            subject = subject_of(second)
+            if subject.samples * subject.dtype.itemsize > _MOST_BYTES:
+                return Testimony(self.engine, NOT_DECODED, f"the array is of more than {_MOST_BYTES >> 30} GiB")
+            ours = dt.decode(first, threads=1)
+        except (Error, OSError) as error:
+            return Testimony(self.engine, NOT_DECODED, f"dcmturbo cannot decode it: {error}")
+        decoded = self._decode(subject)
+        if isinstance(decoded, str):
+            return Testimony(self.engine, NOT_DECODED, decoded)
+        task, theirs = decoded
+        difference = difference_of(subject, ours, task, theirs)
+        if not difference:
+            return Testimony(self.engine, AGREED)
+        try:
+            before = self._decode(subject_of(first))
+        except (Error, OSError) as error:
+            before = str(error)
+        if not isinstance(before, str) and _is_same(before[1], theirs):
+            return Testimony(
+                self.engine, AGREED, f"it reads both files alike, and otherwise than dcmturbo: {difference}"
+            )
+        return Testimony(self.engine, DIFFERED, difference)
+
+    def _decode(self, subject: Subject) -> tuple[Task, np.ndarray] | str:
+        """Return what the engine makes of a file, or why it makes nothing of it."""
+        tasks = self._tasks(subject)
+        if isinstance(tasks, str):
+            return tasks
+        reasons = []
+        for task in tasks:
+            try:
+                array, _ = self._workers.decode(task.engine, task.modules, subject.path, _PATIENCE)
+            except EngineError as error:
+                reasons.append(str(error))
+            else:
+                return task, array
+        return "; ".join(dict.fromkeys(reasons))
+
+    def _tasks(self, subject: Subject) -> list[Task] | str:
+        """Return what to try, one after the other."""
+        if self.engine == dcmtk.NAME:
+            try:
+                dcmtk.tool_of(subject.syntax)
+            except NotImplementedError as error:
+                return str(error)
+            return [Task(dcmtk.NAME, lambda _: np.empty(0))]  # the worker makes its own
+        tasks, reasons = tasks_of(subject)
+        is_one = {self.engine}.__contains__
+        if self.engine == _PYDICOM:
+            found = [task for task in tasks if task.engine.split("+")[0] == _PYDICOM]
+        else:
+            found = [task for task in tasks if is_one(task.engine)]
+        if found:
+            return found
+        return reasons.get(self.engine, reasons.get(_PYDICOM, "it does not decode this transfer syntax"))
+
+
+@contextmanager
+def _local(path: str) -> Iterator[str]:
+    """Have an object of a store in a file: engines open no URLs."""
+    if not is_url(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dcmturbo-verify-") as folder:
+        place = os.path.join(folder, "object.dcm")
+        with open_binary(path) as source, open(place, "wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+        yield place
+
+
+def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
