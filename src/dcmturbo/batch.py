@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import sys
@@ -44,6 +45,14 @@ NOTES = {
     "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
     "excess_data": "a frame holds more data than its pixels need, as after damage that its format cannot notice",
     "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
+    "subsampled_colour": "the codestream has subsampled chroma, so its pixels are YCbCr, although "
+    "PhotometricInterpretation says otherwise; they are decoded as YBR_FULL",
+    "transform_missing": "PhotometricInterpretation is YBR_RCT or YBR_ICT, but no such transform has been applied: "
+    "whether the samples are RGB or YBR cannot be known; they are returned as they are, as RGB",
+    "not_subsampled": "PhotometricInterpretation is YBR_FULL_422, but the pixel data are as long as three samples a "
+    "pixel: they are not subsampled, and read as YBR_FULL (they might be RGB)",
+    "subsampled_native": "the pixel data are as long as YBR_FULL_422, which PhotometricInterpretation does not say; "
+    "they are read as that",
 }
 
 
@@ -352,11 +361,11 @@ def decode_library_frame(
     _core.check_limits(form, 1)
     if syntax.family == "deflated_frame":
         # Native frames inside (PS3.5, A.4.13).
-        native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
+        native, notes = _inflated(data, attributes, out.size * out.dtype.itemsize)
         _core.decode_frame_into(
             _NATIVE, native, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=False
         )
-        return None, []
+        return None, [*form.notes, *notes]
     if header is None:
         _core.finish_frame(library.decode_rle(data, out.shape, out.dtype), form, out)
         return None, []
@@ -389,6 +398,20 @@ def decode_library_frame(
         samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
     _core.finish_frame(samples.view(out.dtype), form, out)
     return complaint, form.notes
+
+
+def _inflated(data: memoryview, attributes: _core.Attributes, frame_bytes: int) -> tuple[bytes, list[str]]:
+    """Return the native frame in a deflate stream, and what its length says against PhotometricInterpretation."""
+    size = (attributes.native_frame_bits + 7) // 8
+    try:
+        return library.inflate(data, size), []
+    except DecodeError as error:
+        for other in (frame_bytes, frame_bytes // 3 * 2):
+            notes = _core.native_reading(attributes, other, 1)[1]
+            if other != size and notes:
+                with contextlib.suppress(DecodeError):
+                    return library.inflate(data, other), notes
+        raise error
 
 
 def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:

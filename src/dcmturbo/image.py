@@ -104,6 +104,7 @@ class Image:
         self._warned: set[str] = set()
         for text in opened.warnings:
             self._warn(text)
+        self._warn_of_notes(self._format.notes)
 
     # ---- what it is -------------------------------------------------------------------------------
 
@@ -417,7 +418,7 @@ class Image:
             and form.significant_bits == 0
             and not form.converts_colour
             and (form.samples_per_pixel == 1 or opened.planar_configuration == 0)
-            and (form.samples_per_pixel == 1 or opened.photometric_interpretation != "YBR_FULL_422")
+            and opened.attributes.native_frame_bits == 8 * math.prod(self.frame_shape) * self.dtype.itemsize
         )
 
     def _memory_map(self, selected: np.ndarray, has_axis: bool) -> np.ndarray | None:

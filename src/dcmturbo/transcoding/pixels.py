@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -153,6 +154,9 @@ class FrameCoder:
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
+        if header is not None:
+            with contextlib.suppress(Error):  # if it cannot be decoded, that is told where it is decoded
+                image._warn_of_notes(image._settle(header).notes)
         how = None if header is None or self.lossy else self._copied(header)
         self.copies = how is not None
         self.relabels = how is _same
