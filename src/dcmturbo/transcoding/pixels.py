@@ -20,6 +20,7 @@ from dcmturbo.image import Image
 from dcmturbo.library.pool import submit
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax
+from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
 
 __all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "always_loses", "in_order", "is_lossy"]
 
@@ -122,6 +123,8 @@ class FrameCoder:
         Of the target dataset.
     planar_configuration : int
         Of the target dataset.
+    bits_stored : int
+        Of the target dataset: the source's, unless `raise_bits_stored` has found samples that need more.
     lossy : bool
         Whether this encoding loses something.
     copies : bool
@@ -150,6 +153,12 @@ class FrameCoder:
         self._shape = image.frame_shape
         self.samples_per_pixel = 1 if len(self._shape) == 2 else self._shape[2]
         self.cell_bytes = math.prod(self._shape) * image.dtype.itemsize
+        self.bits_stored = opened.bits_stored
+        self._has_integers = image.dtype.kind in "iu" and opened.bits_allocated > 1
+        self._may_exceed = (
+            self._has_integers and keeps_all_bits(opened.syntax.family) and opened.bits_stored < opened.bits_allocated
+        )
+        self._target_format: _core.Format | None = None
         self.lossy = is_lossy(options)
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
@@ -175,6 +184,25 @@ class FrameCoder:
             if header.parameters.get("jpeg_reconstruction"):
                 form = "jpeg"
             self.lossy_source = (form, self.cell_bytes / max(size, 1))
+
+    def raise_bits_stored(self, workers: int) -> str:
+        """Decode all frames to see how many bits the samples need, and let the result say so.
+
+        Returns
+        -------
+        str
+            What a user should know of it.
+        """
+        most = max(in_order(len(self.image), self._bits_of_frame, workers))
+        stated, self.bits_stored = self.bits_stored, max(self.bits_stored, most)
+        self._target_format = None
+        return (
+            f"BitsStored is {stated}, but the codestreams hold samples of {self.bits_stored} bits: the result has "
+            f"BitsStored {self.bits_stored} and HighBit {self.bits_stored - 1}, so that all samples keep their values"
+        )
+
+    def _bits_of_frame(self, frame: int) -> int:
+        return bits_of(self.image.read(frame, threads=self.threads))
 
     # ---- what is to be done -----------------------------------------------------------------------
 
@@ -293,14 +321,20 @@ class FrameCoder:
         if not self.verify:
             return CodedFrame(copied, None, None)
         cells = self.image.read(frame, threads=self.threads)
-        self._compare(cells, self._decode(copied), "copied")
+        after = self._decode(copied)
+        self._compare(cells, after, "copied")
+        self._compare_readings(frame, cells, after, copied)
         return CodedFrame(copied, cells, None)
 
     def _code(self, frame: int) -> CodedFrame:
         cells = self.image.read(frame, threads=self.threads)
         if self.mask:
             cells = self._masked(cells)
+        elif self._may_exceed and bits_of(cells) > self.bits_stored:
+            raise SamplesBeyondBitsStored
         if self.target.family == "native" and not self.target.encapsulated:
+            if self.verify:
+                self._compare_readings(frame, cells, cells, None)
             planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
             return CodedFrame(np.ascontiguousarray(planes), cells, None)
         try:
@@ -311,7 +345,9 @@ class FrameCoder:
         if not self.verify:
             return CodedFrame(data, cells, None)
         if not self.lossy:
-            self._compare(cells, self._decode(data), "encoded")
+            after = self._decode(data)
+            self._compare(cells, after, "encoded")
+            self._compare_readings(frame, cells, after, data)
             return CodedFrame(data, cells, None)
         # Where the encoder has made YBR of RGB, the two are compared as RGB.
         lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
@@ -326,14 +362,14 @@ class FrameCoder:
     def _encode(self, cells: np.ndarray) -> bytes:
         opened = self._opened
         options = dict(self.options)
-        photometric = self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
+        photometric = self._stated_photometric()
         if self.lossy and self.target.family == "jpeg" and photometric.startswith("YBR"):
             options.setdefault("from_rgb", self._decoded_photometric == "RGB")
         return encode_frame(
             cells,
             self.target.uid,
             bits_allocated=opened.bits_allocated,
-            bits_stored=opened.bits_stored,
+            bits_stored=self.bits_stored,
             photometric_interpretation=photometric,
             planar_configuration=self.planar_configuration,
             threads=self.threads,
@@ -349,15 +385,56 @@ class FrameCoder:
             columns=self._shape[1],
             samples_per_pixel=self.samples_per_pixel,
             bits_allocated=opened.bits_allocated,
-            bits_stored=opened.bits_stored,
+            bits_stored=self.bits_stored,
             pixel_representation=int(self.image.dtype.kind == "i"),
-            photometric_interpretation=self.photometric_interpretation
-            or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB"),
+            photometric_interpretation=self._stated_photometric(),
             planar_configuration=self.planar_configuration,
             raw=raw,
             unused_bits="keep",
             threads=self.threads,
         )
+
+    def _stated_photometric(self) -> str:
+        return self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
+
+    def _compare_readings(self, frame: int, before: np.ndarray, after: np.ndarray, data: Any) -> None:
+        """Refuse a frame whose cells are the same, and mean something else to who decodes it by default."""
+        if self.mask or not self._has_integers:
+            return
+        try:
+            of_source = self._format_of_source(frame)
+        except Error:
+            return  # nobody reads the source so: its cells are what counts
+        if not same_reading(before, of_source, after, self._format_of_target(data)):
+            raise EncodeError(
+                f"in {self.target.name} the frame would have the same cells and yet be decoded to other pixels, since "
+                f"BitsStored {self.bits_stored} or the colour space is taken otherwise there",
+                code="internal",
+            )
+
+    def _format_of_source(self, frame: int) -> _core.Format:
+        opened = self._opened
+        header = _core.probe(self.image.encoded_frame(frame)) if opened.syntax.has_codestream_header else None
+        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=False, keep_unused_bits=False)
+
+    def _format_of_target(self, data: Any) -> _core.Format:
+        header = _core.probe(data) if self.target.has_codestream_header else None
+        if header is None and self._target_format is not None:
+            return self._target_format
+        attributes = _core.Attributes(
+            rows=self._shape[0],
+            columns=self._shape[1],
+            samples_per_pixel=self.samples_per_pixel,
+            bits_allocated=self._opened.bits_allocated,
+            bits_stored=self.bits_stored,
+            pixel_representation=int(self.image.dtype.kind == "i"),
+            planar_configuration=self.planar_configuration,
+            photometric_interpretation=self._stated_photometric(),
+        )
+        form = _core.frame_format(self.target.uid, attributes, header, raw=False, keep_unused_bits=False)
+        if header is None:
+            self._target_format = form
+        return form
 
     @staticmethod
     def _compare(before: np.ndarray, after: np.ndarray, what: str) -> None:
@@ -375,7 +452,7 @@ class FrameCoder:
 
     def _explain_unused_bits(self, cells: np.ndarray, error: EncodeError) -> None:
         if not np.array_equal(self._masked(cells), cells):
-            bits = self._opened.bits_stored
+            bits = self.bits_stored
             raise EncodeError(
                 f"bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: encode natively "
                 "or as RLE, or mask them with mask_unused_bits=True (--mask-unused-bits)",
