@@ -207,7 +207,14 @@ class ObjectWriter:
         encoding = Encoding(self.dataset.explicit_vr, self.dataset.big_endian)
         if encoding == Encoding(explicit, False):
             return splice(elements, begin, end, changes, explicit_vr=explicit)
-        return Rewriter(self._read, encoding, explicit_vr=explicit).splice(elements, changes)
+        rewriter = Rewriter(self._read, encoding, explicit_vr=explicit)
+        pieces = rewriter.splice(elements, changes)
+        for tag in dict.fromkeys(rewriter.rewritten):
+            self.image._warn(
+                f"the items in {tag_name(tag)}, of VR UN, were not in implicit VR little endian (PS3.5, 6.2.2): they "
+                "have been rewritten, since nobody could read them in the result"
+            )
+        return pieces
 
     def _native_icons(self, elements: list[Element]) -> bytes | None:
         """Return the items of the icon sequence, where they cannot stay what they are: PS3.5, A.4."""
