@@ -232,8 +232,25 @@ class FrameCoder:
                 f"HighBit is {high_bit} with BitsStored {opened.bits_stored}: masking would cut off pixels",
                 code="unsupported",
             )
-        if self.lossy and opened.bits_allocated == 1:
+        if opened.bits_allocated == 1:
+            self._refuse_single_bits()
+
+    def _refuse_single_bits(self) -> None:
+        """Refuse what does not hold single bits, and warn of what holds them and is hardly read anywhere else."""
+        target = self.target
+        if self.lossy:
             raise EncodeError("single bits cannot be coded with loss: use a lossless syntax")
+        if target.family in ("jpeg", "jpegls"):
+            raise EncodeError(
+                f"{target.name} does not hold single bits (BitsAllocated 1): use a native transfer syntax, which every "
+                "reader takes, or JPEG2000Lossless",
+                code="unsupported",
+            )
+        if target.family == "rle":
+            self.image._warn(
+                "single bits (BitsAllocated 1) in RLE Lossless are read here, but not by pydicom, pylibjpeg or GDCM: a "
+                "native transfer syntax or JPEG2000Lossless is read by all of them"
+            )
 
     def _settle_planar_configuration(self) -> int:
         """Return the value that will stand in the dataset: colour by plane only where it was so, and can be."""
