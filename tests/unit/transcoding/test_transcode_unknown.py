@@ -1,4 +1,4 @@
-"""`transcode` to another encoding of the dataset: elements of VR UN, and sequences that nest as deep as a file says."""
+"""`transcode` of what lies within sequences: elements of VR UN, deep nesting, icons of their own syntax."""
 
 import io
 import warnings
@@ -6,11 +6,22 @@ import warnings
 import numpy as np
 import pydicom
 import pytest
-from helpers.dicom_writer import BIG, EXPLICIT, IMPLICIT, dicom_file, native_file, pixel_module
+from helpers.dicom_writer import (
+    BIG,
+    EXPLICIT,
+    IMPLICIT,
+    dicom_file,
+    encapsulate,
+    encapsulated_file,
+    native_file,
+    pixel_module,
+)
+from helpers.samples import smooth
 from helpers.transcoding import transcoded
 
 import dcmturbo as dt
 from dcmturbo.errors import DecodeError
+from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.dataset_bytes import ITEM, Encoding, end_of_undefined, is_sequence, walk
 
 PIXELS = np.arange(16, dtype=np.uint16).reshape(4, 4)
@@ -170,3 +181,30 @@ def test_what_settles_a_vr_may_stand_behind_it_or_around_it(stated):
         inner + EXPLICIT.sequence(KNOWN, [EXPLICIT.item(inner)]) + EXPLICIT.element(0x00280103, "US", 1 - stated)
     ) + EXPLICIT.item(outer)
     assert wanted in data
+
+
+# ---- icons ------------------------------------------------------------------------------------------
+
+ICON_SYNTAXES = (
+    "RLELossless",
+    "JPEGLosslessSV1",
+    "JPEGLSLossless",
+    "JPEG2000Lossless",
+    "HTJ2KLossless",
+    "JPEGXLLossless",
+)
+
+
+@pytest.mark.parametrize("inner", ICON_SYNTAXES)
+@pytest.mark.parametrize("outer", ICON_SYNTAXES)
+def test_an_icon_of_another_syntax_than_its_object(outer, inner):
+    icon = smooth((8, 6), "uint8")
+    content = pixel_module(rows=8, columns=6)
+    frame = bytes(dt.encode_frame(icon, inner))
+    content += EXPLICIT.element(0x7FE00010, "OB", encapsulate([frame]), length=0xFFFFFFFF)
+    sequence = EXPLICIT.sequence(0x00880200, [EXPLICIT.item(content)])
+    uid = find_transfer_syntax(outer).uid
+    source = encapsulated_file([bytes(dt.encode_frame(PIXELS, outer))], uid, extended=sequence, **MODULE)
+    data, _ = transcoded(source, "ExplicitVRLittleEndian")
+    ds = pydicom.dcmread(io.BytesIO(data))
+    assert ds.IconImageSequence[0].PixelData == icon.tobytes()
