@@ -56,6 +56,10 @@ NOTES = {
 }
 
 
+# Those that are of colours.
+COLOUR_NOTES = ("photometric_overridden", "subsampled_colour", "transform_missing")
+
+
 def stack_level() -> int:
     """Return the stack level of the first frame outside this package, for warnings."""
     frame = sys._getframe(1)
@@ -386,10 +390,16 @@ def decode_library_frame(
             raise
         complaint = error
         data = close_codestream(data, header)
+    notes = form.notes
+    inside = jpeg_inside(data, header)
+    if inside is not None:
+        data, header = inside
+        form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
+        notes = [*notes, *(note for note in form.notes if note in COLOUR_NOTES)]
     finished = form.significant_bits == 0 and not form.converts_colour
     samples = library.decode(data, header, out=out if finished else None)
     if np.may_share_memory(samples, out):
-        return complaint, form.notes
+        return complaint, notes
     if samples.shape != out.shape:
         raise DecodeError(
             f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
@@ -397,7 +407,25 @@ def decode_library_frame(
     if samples.dtype.itemsize != out.dtype.itemsize:
         samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
     _core.finish_frame(samples.view(out.dtype), form, out)
-    return complaint, form.notes
+    return complaint, notes
+
+
+def jpeg_inside(data: Any, header: _core.Header) -> tuple[memoryview, _core.Header] | None:
+    """Return the JPEG that a JPEG XL stream was made from, and its header; None of all other frames.
+
+    It says what its colours are; the JPEG XL stream does not.
+    """
+    if not header.parameters.get("jpeg_reconstruction"):
+        return None
+    jpeg = memoryview(library.reconstruct_jpeg(data))
+    return jpeg, _core.probe(jpeg)
+
+
+def header_of_colours(data: Any) -> _core.Header:
+    """Return the header of a frame that says most of its colours: its own, or that of the JPEG inside it."""
+    header = _core.probe(data)
+    inside = jpeg_inside(data, header)
+    return header if inside is None else inside[1]
 
 
 def _inflated(data: memoryview, attributes: _core.Attributes, frame_bytes: int) -> tuple[bytes, list[str]]:

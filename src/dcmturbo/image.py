@@ -27,6 +27,7 @@ from dcmturbo.batch import (
     conclude,
     decode_batch,
     encoded_frame,
+    header_of_colours,
     new_array,
     stack_level,
 )
@@ -397,7 +398,7 @@ class Image:
 
     def _format_of_first_frame(self) -> _core.Format:
         if self._first_header_format is None:
-            self._first_header_format = self._settle(_core.probe(self.encoded_frame(0)))
+            self._first_header_format = self._settle(header_of_colours(self.encoded_frame(0)))
         return self._first_header_format
 
     def _settle(self, header: _core.Header | None) -> _core.Format:

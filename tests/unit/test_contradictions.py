@@ -141,6 +141,43 @@ def test_subsampled_chroma_transcoded(target, photometric):
         assert not messages
 
 
+@pytest.mark.parametrize("kind", ["subsampled", "JFIF", "neither"])
+@pytest.mark.parametrize("registered", [None, True, False])
+def test_a_jpeg_inside_jpeg_xl_says_what_its_colours_are(kind, registered):
+    jpeg = bare_jpeg("444") if kind == "neither" else bare_jpeg()
+    if kind == "JFIF":
+        jpeg = jpeg[:2] + b"\xff\xe0\x00\x10JFIF\0\1\2\0\0\1\0\1\0\0" + jpeg[2:]
+    data = encapsulated_file(
+        [bytes(dt.encode_frame(jpeg, "JPEGXLJPEGRecompression"))] * 3,
+        "1.2.840.10008.1.2.4.111",
+        photometric="RGB",
+        **MODULE,
+    )
+    if registered is None:
+        found, messages = told(lambda: dt.decode(data))
+        with dt.open(data, raw=True) as image:
+            assert image.photometric_interpretation == ("RGB" if kind == "neither" else "YBR_FULL")
+    else:
+        dt.register()
+        try:
+            ds = pydicom.dcmread(io.BytesIO(data))
+            index = None if registered else 1
+            found, messages = told(lambda: pydicom.pixels.pixel_array(ds, decoding_plugin="dcmturbo", index=index))
+        finally:
+            dt.unregister()
+    assert np.abs(found.astype(int) - RED).max() <= 4 if kind != "neither" else not close_to_red(found)
+    assert len([m for m in messages if "colour space" in m or "subsampled" in m]) == (kind != "neither")
+    assert not any("another format" in message for message in messages)
+
+
+@pytest.mark.parametrize("target", ["JPEGXLJPEGRecompression", "ExplicitVRLittleEndian"])
+def test_a_jpeg_that_contradicts_its_label_stays_the_same_to_users(target):
+    data = encapsulated_file([bare_jpeg()], JPEG_UID, photometric="RGB", **MODULE)
+    (result, told_of), _ = told(lambda: transcoded(data, target))
+    assert any("subsampled chroma" in message for message in told_of.warnings)
+    np.testing.assert_array_equal(told(lambda: dt.decode(data))[0], told(lambda: dt.decode(result))[0])
+
+
 @pytest.mark.parametrize("verify", [True, False])
 def test_copied_frames_keep_their_label_and_it_is_told(verify):
     data = encapsulated_file([bare_jpeg()], JPEG_UID, photometric="RGB", **MODULE)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dcmturbo import _core, library
+from dcmturbo.batch import COLOUR_NOTES, header_of_colours
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
@@ -165,7 +166,9 @@ class FrameCoder:
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
         if header is not None:
             with contextlib.suppress(Error):  # if it cannot be decoded, that is told where it is decoded
-                image._warn_of_notes(image._settle(header).notes)
+                notes = image._settle(header).notes
+                of_colours = image._format_of_first_frame().notes
+                image._warn_of_notes([*notes, *(note for note in of_colours if note in COLOUR_NOTES)])
         how = None if header is None or self.lossy else self._copied(header)
         self.copies = how is not None
         self.relabels = how is _same
@@ -340,7 +343,7 @@ class FrameCoder:
         cells = self.image.read(frame, threads=self.threads)
         after = self._decode(copied)
         self._compare(cells, after, "copied")
-        self._compare_readings(frame, cells, after, copied)
+        self._compare_readings(frame, cells, after, copied, code="unsupported")
         return CodedFrame(copied, cells, None)
 
     def _code(self, frame: int) -> CodedFrame:
@@ -414,7 +417,9 @@ class FrameCoder:
     def _stated_photometric(self) -> str:
         return self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
 
-    def _compare_readings(self, frame: int, before: np.ndarray, after: np.ndarray, data: Any) -> None:
+    def _compare_readings(
+        self, frame: int, before: np.ndarray, after: np.ndarray, data: Any, code: str = "internal"
+    ) -> None:
         """Refuse a frame whose cells are the same, and mean something else to who decodes it by default."""
         if self.mask or not self._has_integers:
             return
@@ -426,16 +431,18 @@ class FrameCoder:
             raise EncodeError(
                 f"in {self.target.name} the frame would have the same cells and yet be decoded to other pixels, since "
                 f"BitsStored {self.bits_stored} or the colour space is taken otherwise there",
-                code="internal",
+                code=code,
             )
 
     def _format_of_source(self, frame: int) -> _core.Format:
         opened = self._opened
-        header = _core.probe(self.image.encoded_frame(frame)) if opened.syntax.has_codestream_header else None
+        header = None
+        if opened.syntax.has_codestream_header:
+            header = header_of_colours(self.image.encoded_frame(frame))
         return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=False, keep_unused_bits=False)
 
     def _format_of_target(self, data: Any) -> _core.Format:
-        header = _core.probe(data) if self.target.has_codestream_header else None
+        header = header_of_colours(data) if self.target.has_codestream_header else None
         if header is None and self._target_format is not None:
             return self._target_format
         attributes = _core.Attributes(
