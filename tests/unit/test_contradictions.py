@@ -10,8 +10,10 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.dicom_writer import encapsulated_file, native_file
+from helpers.jpeg2000 import component
 from helpers.samples import smooth
 from helpers.transcoding import transcoded, value
+from oracle.jpeg2000_stream import Image, write
 
 import dcmturbo as dt
 
@@ -76,6 +78,23 @@ def test_subsampled_chroma_under_a_true_label_is_no_contradiction(photometric):
     )
     assert close_to_red(found)
     assert not messages
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "YBR_ICT"])
+@pytest.mark.parametrize("steps", [{"dx": 2}, {"dx": 2, "dy": 2}], ids=["4:2:2", "4:2:0"])
+def test_subsampled_chroma_of_jpeg_2000(steps, photometric):
+    area = (0, 0, 32, 32)
+    parts = [component(area), component(area, seed=1, **steps), component(area, seed=2, **steps)]
+    data, _ = write(Image(parts, area))
+    source, ybr = (
+        encapsulated_file([data], J2K_UID, photometric=stated, **MODULE) for stated in (photometric, "YBR_FULL")
+    )
+    for raw in (False, True):
+        found, messages = told(lambda raw=raw: dt.decode(source, raw=raw))
+        assert ["subsampled chroma" in message for message in messages] == [True]
+        wanted, messages = told(lambda raw=raw: dt.decode(ybr, raw=raw))
+        assert not messages
+        np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize(

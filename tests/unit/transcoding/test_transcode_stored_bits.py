@@ -13,6 +13,7 @@ from helpers.transcoding import LOSSLESS_TARGETS, transcoded, value
 
 import dcmturbo as dt
 from dcmturbo.transcoding import pixels as frames_module
+from dcmturbo.transcoding.attributes import lossy_method
 from dcmturbo.transcoding.stored_bits import bits_of, same_reading
 
 TARGETS = tuple(target for target in LOSSLESS_TARGETS if target != "JPEGXLJPEGRecompression")
@@ -263,3 +264,8 @@ def test_a_point_transform_to_everything_else(target, keyword):
         ds = pydicom.dcmread(io.BytesIO(data))
         # PS3.3, C.7.6.1.1.5: the two lowest bits are gone.
         assert (ds.LossyImageCompression, ds.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+
+
+@pytest.mark.parametrize("form", ["jpeg", "jpeg_lossless", "jpegls", "jpeg2000", "htj2k", "jpegxl"])
+def test_every_format_with_loss_has_a_method(form):
+    assert lossy_method(form).startswith("ISO_")
