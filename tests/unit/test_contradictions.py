@@ -382,3 +382,27 @@ def test_a_transform_under_another_label_is_rgb_and_told(stated):
     assert len(messages) == 1
     assert "another colour space" in messages[0]
     np.testing.assert_array_equal(found, COLOUR)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("way", ["one", "all", "iterated", "buffer"])
+def test_pydicom_is_told_what_the_pixels_are(way, raw):
+    data = encapsulated_file([bare_jpeg()] * 3, JPEG_UID, photometric="RGB", **MODULE)
+    ds = pydicom.dcmread(io.BytesIO(data))
+    dt.register()
+    try:
+        decoder = pydicom.pixels.get_decoder(JPEG_UID)
+        options = {"decoding_plugin": "dcmturbo"} | ({} if way == "buffer" else {"raw": raw})
+
+        def work():
+            if way == "iterated":
+                return list(decoder.iter_array(ds, **options))[-1]
+            if way == "buffer":
+                return decoder.as_buffer(ds, index=1, **options)
+            return decoder.as_array(ds, index=1 if way == "one" else None, **options)
+
+        (_, described), messages = told(work)
+    finally:
+        dt.unregister()
+    assert described["photometric_interpretation"] == ("YBR_FULL" if raw or way == "buffer" else "RGB")
+    assert any("subsampled chroma" in message for message in messages)
