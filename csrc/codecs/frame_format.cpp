@@ -101,18 +101,22 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
         // The codestream knows its sign; where the dataset disagrees, the bits are right and the
         // reading is the dataset's (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
-            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color)
+            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color ||
+                family == Family::jpegxl)
                 significant = header->precision();
             result.notes |= note_sign_differs;
         }
     } else if (header != nullptr && family == Family::jpegls) {
         // JPEG-LS has no sign (ISO/IEC 14495-1): two's complement cells arrive as unsigned.
         if (is_signed) significant = header->precision();
-    } else if (!keep && attributes.bits_stored < attributes.bits_allocated) {
-        significant = attributes.bits_stored;
-    } else if (header != nullptr && header->format == Format::jpeg_lossless && is_signed) {
-        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them.
-        significant = header->precision();
+    } else {
+        if (!keep && attributes.bits_stored < attributes.bits_allocated) significant = attributes.bits_stored;
+        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them, also
+        // those below Bits Stored.
+        if (header != nullptr && header->format == Format::jpeg_lossless && is_signed &&
+            (significant == 0 || header->precision() < significant)) {
+            significant = header->precision();
+        }
     }
     if (significant != 0 && significant < cell_bits) {
         format.significant_bits = static_cast<std::uint8_t>(significant);

@@ -179,7 +179,7 @@ class FrameCoder:
             return
         self._refuse()
         decoded = image.photometric_interpretation
-        self._decoded_photometric = "YBR_FULL" if decoded == "YBR_FULL_422" else decoded
+        self._decoded_photometric = _colours(decoded)
         self.photometric_interpretation = self._settle_photometric(stated)
         if header is not None and not header.lossless:
             size = sum(size for _, size in opened.index.ranges(0))
@@ -338,16 +338,25 @@ class FrameCoder:
                 code="unsupported",
             )
         copied = how(data)
-        if not self.verify:
+        # Under a label of another family the same codestream may be read otherwise.
+        if not self.verify and self.target.family == self._opened.syntax.family:
             return CodedFrame(copied, None, None)
         cells = self.image.read(frame, threads=self.threads)
         after = self._decode(copied)
+        if self.target.family != self._opened.syntax.family and not _core.same_bytes(cells, after):
+            raise EncodeError(
+                f"under the label {self.target.name} the same codestream is read otherwise, because of "
+                "PixelRepresentation or BitsStored: encode it anew in another syntax",
+                code="unsupported",
+            )
         self._compare(cells, after, "copied")
         self._compare_readings(frame, cells, after, copied, code="unsupported")
         return CodedFrame(copied, cells, None)
 
     def _code(self, frame: int) -> CodedFrame:
         cells = self.image.read(frame, threads=self.threads)
+        if frame > 0 and self.samples_per_pixel == 3 and self._opened.syntax.has_codestream_header:
+            self._refuse_other_colours(frame)
         if self.mask:
             cells = self._masked(cells)
         elif self._may_exceed and bits_of(cells) > self.bits_stored:
@@ -378,6 +387,15 @@ class FrameCoder:
                 code="internal",
             )
         return CodedFrame(data, cells, lost)
+
+    def _refuse_other_colours(self, frame: int) -> None:
+        form = self.image._settle(header_of_colours(self.image.encoded_frame(frame)))
+        if _colours(form.photometric_interpretation) != _colours(self._decoded_photometric):
+            raise EncodeError(
+                f"this frame decodes to {form.photometric_interpretation}, the first to {self._decoded_photometric}: "
+                "one PhotometricInterpretation cannot say both",
+                code="unsupported",
+            )
 
     def _encode(self, cells: np.ndarray) -> bytes:
         opened = self._opened
@@ -423,25 +441,27 @@ class FrameCoder:
         """Refuse a frame whose cells are the same, and mean something else to who decodes it by default."""
         if self.mask or not self._has_integers:
             return
+        raw = False
         try:
-            of_source = self._format_of_source(frame)
-        except Error:
-            return  # nobody reads the source so: its cells are what counts
-        if not same_reading(before, of_source, after, self._format_of_target(data)):
+            of_source = self._format_of_source(frame, raw=raw)
+        except Error:  # YBR of more than 8 bits: nobody reads it but raw
+            raw = True
+            of_source = self._format_of_source(frame, raw=raw)
+        if not same_reading(before, of_source, after, self._format_of_target(data, raw=raw)):
             raise EncodeError(
                 f"in {self.target.name} the frame would have the same cells and yet be decoded to other pixels, since "
                 f"BitsStored {self.bits_stored} or the colour space is taken otherwise there",
                 code=code,
             )
 
-    def _format_of_source(self, frame: int) -> _core.Format:
+    def _format_of_source(self, frame: int, *, raw: bool) -> _core.Format:
         opened = self._opened
         header = None
         if opened.syntax.has_codestream_header:
             header = header_of_colours(self.image.encoded_frame(frame))
-        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=False, keep_unused_bits=False)
+        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=raw, keep_unused_bits=False)
 
-    def _format_of_target(self, data: Any) -> _core.Format:
+    def _format_of_target(self, data: Any, *, raw: bool) -> _core.Format:
         header = header_of_colours(data) if self.target.has_codestream_header else None
         if header is None and self._target_format is not None:
             return self._target_format
@@ -455,7 +475,7 @@ class FrameCoder:
             planar_configuration=self.planar_configuration,
             photometric_interpretation=self._stated_photometric(),
         )
-        form = _core.frame_format(self.target.uid, attributes, header, raw=False, keep_unused_bits=False)
+        form = _core.frame_format(self.target.uid, attributes, header, raw=raw, keep_unused_bits=False)
         if header is None:
             self._target_format = form
         return form
@@ -482,6 +502,11 @@ class FrameCoder:
                 "or as RLE, or mask them with mask_unused_bits=True (--mask-unused-bits)",
                 code="unsupported",
             ) from error
+
+
+def _colours(photometric: str) -> str:
+    """Return a photometric interpretation without what says only how it is subsampled."""
+    return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
 
 
 _FORMATS = {

@@ -237,6 +237,61 @@ def test_readings_of_other_settings_are_compared_by_their_pixels():
     assert not same_reading(BEYOND, form(16), BEYOND, form(12))
 
 
+@pytest.mark.parametrize("bits_stored", [8, 11, 12, 14, 16])
+@pytest.mark.parametrize("target", ["ExplicitVRLittleEndian", "RLELossless", "JPEG2000Lossless", "JPEGXLLossless"])
+def test_signed_jpeg_lossless_of_another_precision(target, bits_stored):
+    """Its sign is that of its precision, also where BitsStored is larger; what is larger than BitsStored is cut off."""
+    cells = (
+        np.arange(1024).reshape(32, 32) % 256 - 128 if bits_stored < 11 else FITTING.astype("i2") // 4 - 512
+    ).astype("i2")
+    frame = bytes(dt.encode_frame(cells, "JPEGLosslessSV1", bits_stored=11))
+    module = {"rows": 32, "columns": 32, "bits_allocated": 16, "bits_stored": bits_stored, "signed": 1}
+    source = encapsulated_file([frame], "1.2.840.10008.1.2.4.70", **module)
+    np.testing.assert_array_equal(quiet(lambda: dt.decode(source)), cells)
+    np.testing.assert_array_equal(quiet(lambda: dt.decode(source, unused_bits="keep")), cells)
+    same_everywhere(source, quiet(lambda: transcoded(source, target))[0])
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize(("signed", "bits_stored"), [(1, 8), (1, 16), (0, 6)])
+def test_a_jpeg_is_not_copied_to_where_it_is_read_otherwise(signed, bits_stored, verify):
+    frame = imagecodecs.jpeg8_encode((FITTING & 255).astype("u1"), level=90)
+    module = {"rows": 32, "columns": 32, "bits_allocated": 16, "bits_stored": bits_stored, "signed": signed}
+    source = encapsulated_file([frame], "jpeg", **module)
+    with pytest.raises(dt.EncodeError) as caught:
+        quiet(lambda: transcoded(source, "JPEGXLJPEGRecompression", verify=verify))
+    assert caught.value.code == "unsupported"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_frames_of_two_colour_spaces_are_refused(verify):
+    """One with a component transform, which is RGB, and one without, under YBR_FULL."""
+    colour = np.stack([FITTING & 255, FITTING >> 4, FITTING & 15], -1).astype("u1")
+    frames = [
+        bytes(dt.encode_frame(colour, "JPEG2000Lossless", photometric_interpretation=each))
+        for each in ("YBR_RCT", "RGB")
+    ]
+    module = {"rows": 32, "columns": 32, "samples": 3, "planar": 0, "photometric": "YBR_FULL"}
+    source = encapsulated_file(frames, "jpeg2000", **module)
+    for target in ("ExplicitVRLittleEndian", "JPEGLosslessSV1"):
+        with pytest.raises(dt.EncodeError, match=r"frame 1: .*cannot say both") as caught:
+            quiet(lambda target=target: transcoded(source, target, verify=verify))
+        assert caught.value.code == "unsupported"
+    same_everywhere(source, quiet(lambda: transcoded(source, "JPEG2000", verify=verify))[0])
+
+
+def test_signed_colours_in_jpeg_xl():
+    colour = np.stack([FITTING & 127, FITTING >> 5, FITTING & 15], -1).astype("i1") - 64
+    frame = bytes(dt.encode_frame(colour, "JPEGLSLossless", bits_stored=8))
+    module = {"rows": 32, "columns": 32, "samples": 3, "planar": 0, "signed": 1}
+    source = encapsulated_file([frame], "jpegls", **module)
+    np.testing.assert_array_equal(dt.decode(source), colour)
+    small = encapsulated_file([bytes(dt.encode_frame(colour // 4, "JPEGLSLossless", bits_stored=6))], "jpegls",
+                              **module, bits_stored=6)  # fmt: skip
+    for one in (source, small):
+        same_everywhere(one, quiet(lambda one=one: transcoded(one, "JPEGXLLossless"))[0])
+
+
 # ---- JPEG Lossless with a point transform -----------------------------------------------------------
 
 
