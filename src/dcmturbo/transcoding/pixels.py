@@ -160,6 +160,7 @@ class FrameCoder:
             self._has_integers and keeps_all_bits(opened.syntax.family) and opened.bits_stored < opened.bits_allocated
         )
         self._target_format: _core.Format | None = None
+        self._headers: dict[int, _core.Header] = {}
         self.lossy = is_lossy(options)
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
@@ -328,6 +329,16 @@ class FrameCoder:
         except Error as error:
             error.frame = frame
             raise
+        finally:
+            self._headers.pop(frame, None)
+
+    def _header_of(self, frame: int) -> _core.Header | None:
+        """Return the header of a frame of the source, None where its format has none; read once."""
+        if not self._opened.syntax.has_codestream_header:
+            return None
+        if frame not in self._headers:
+            self._headers[frame] = header_of_colours(self.image.encoded_frame(frame))
+        return self._headers[frame]
 
     def _copy(self, frame: int) -> CodedFrame:
         data = self.image.encoded_frame(frame)
@@ -389,7 +400,7 @@ class FrameCoder:
         return CodedFrame(data, cells, lost)
 
     def _refuse_other_colours(self, frame: int) -> None:
-        form = self.image._settle(header_of_colours(self.image.encoded_frame(frame)))
+        form = self.image._settle(self._header_of(frame))
         if _colours(form.photometric_interpretation) != _colours(self._decoded_photometric):
             raise EncodeError(
                 f"this frame decodes to {form.photometric_interpretation}, the first to {self._decoded_photometric}: "
@@ -456,9 +467,7 @@ class FrameCoder:
 
     def _format_of_source(self, frame: int, *, raw: bool) -> _core.Format:
         opened = self._opened
-        header = None
-        if opened.syntax.has_codestream_header:
-            header = header_of_colours(self.image.encoded_frame(frame))
+        header = self._header_of(frame)
         return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=raw, keep_unused_bits=False)
 
     def _format_of_target(self, data: Any, *, raw: bool) -> _core.Format:
