@@ -134,7 +134,9 @@ class Rewriter:
     def _top_level(self, element: Element, number: Number) -> list[Piece]:
         size = element.end - element.value
         vr = self._vr(element, number)
-        may_be_items = vr in ("SQ", "UN") or element.undefined_length
+        may_be_items = vr == "SQ" or element.undefined_length
+        if vr == "UN" and not may_be_items:
+            may_be_items = bytes(self._read(element.value, min(element.end, element.value + 4))) in _ITEM_TAGS
         if size > _LONG_VALUE and not may_be_items and not self._swaps(vr):
             return [self._header(element.tag, vr, size), (element.value, element.end)]
         data = self._read(element.begin, element.end)
