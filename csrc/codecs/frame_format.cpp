@@ -235,10 +235,12 @@ std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
 NativeReading native_reading(const PixelAttributes& attributes, std::uint64_t bytes, std::uint64_t frames) {
     const Photometric stated = attributes.photometric;
     const NativeReading as_stated{stated, 0};
-    if (attributes.samples_per_pixel != 3 || attributes.keyword != PixelKeyword::pixel_data || frames == 0)
+    const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
+    if (attributes.samples_per_pixel != 3 || attributes.keyword != PixelKeyword::pixel_data ||
+        attributes.bits_allocated < 8 || frames == 0 || pixels == 0 || frames > bytes / pixels) {
         return as_stated;
-    const std::uint64_t samples = checked_multiply(std::uint64_t{attributes.rows} * attributes.columns, frames);
-    const std::uint64_t of_one = checked_multiply(samples, attributes.bits_allocated / 8);
+    }
+    const std::uint64_t of_one = checked_multiply(pixels * frames, attributes.bits_allocated / 8);
     const auto is_length = [&](std::uint64_t wanted) { return bytes == wanted || bytes == wanted + (wanted & 1); };
     if (stated == Photometric::ybr_full_422) {
         if (is_length(checked_multiply(of_one, 3))) return {Photometric::ybr_full, note_not_subsampled};

@@ -401,10 +401,11 @@ class FrameCoder:
 
     def _refuse_other_colours(self, frame: int) -> None:
         form = self.image._settle(self._header_of(frame))
-        if _colours(form.photometric_interpretation) != _colours(self._decoded_photometric):
+        found = _colours(form.photometric_interpretation or self._opened.photometric_interpretation)
+        if found != self._decoded_photometric:
             raise EncodeError(
-                f"this frame decodes to {form.photometric_interpretation}, the first to {self._decoded_photometric}: "
-                "one PhotometricInterpretation cannot say both",
+                f"this frame decodes to {found}, the first to {self._decoded_photometric}: one "
+                "PhotometricInterpretation cannot say both",
                 code="unsupported",
             )
 

@@ -114,6 +114,12 @@ TEST_CASE("the length of native data decides between YBR_FULL_422 and three samp
     CHECK(native_reading(odd, 2, 1).notes == 0);  // YBR_FULL_422 has an even number of columns
     CHECK(native_reading(colour(Photometric::hsv), 2 * pixels, 1).notes == 0);
     CHECK(native_reading(colour(Photometric::ybr_full_422), 3 * pixels, 0).notes == 0);
+    PixelAttributes empty = colour(Photometric::ybr_full_422);
+    empty.rows = 0;
+    CHECK(native_reading(empty, 0, 1).notes == 0);
+    PixelAttributes huge = colour(Photometric::ybr_full_422);
+    huge.rows = huge.columns = 0xFFFF;
+    CHECK(native_reading(huge, 1000, 0xFFFFFFFFFFFFFFFF).notes == 0);
 }
 
 TEST_CASE("signed JPEG Lossless is extended from its precision, or from Bits Stored where that is less") {

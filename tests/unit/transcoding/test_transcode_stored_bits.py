@@ -280,6 +280,15 @@ def test_frames_of_two_colour_spaces_are_refused(verify):
     same_everywhere(source, quiet(lambda: transcoded(source, "JPEG2000", verify=verify))[0])
 
 
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "SOMETHING", "YBR_PARTIAL_420", "HSV"])
+def test_frames_of_one_colour_space_whatever_its_name(photometric):
+    colour = np.stack([FITTING & 255, FITTING >> 4, FITTING & 15], -1).astype("u1")
+    frame = bytes(dt.encode_frame(colour, "JPEGLosslessSV1"))
+    module = {"rows": 32, "columns": 32, "samples": 3, "planar": 0, "photometric": photometric}
+    source = encapsulated_file([frame] * 3, "1.2.840.10008.1.2.4.70", **module)
+    same_everywhere(source, quiet(lambda: transcoded(source, "RLELossless"))[0])
+
+
 def test_signed_colours_in_jpeg_xl():
     colour = np.stack([FITTING & 127, FITTING >> 5, FITTING & 15], -1).astype("i1") - 64
     frame = bytes(dt.encode_frame(colour, "JPEGLSLossless", bits_stored=8))
