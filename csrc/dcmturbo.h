@@ -128,6 +128,11 @@ DCMTURBO_API int32_t dcmturbo_frame_format(const char* transfer_syntax, const dc
                                            const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
                                            dcmturbo_error* error);
 
+/* How `bytes` bytes of native data that hold `frames` frames are to be read, where their length contradicts the
+ * photometric interpretation of the attributes: returns what it is in fact, and writes the notes. */
+DCMTURBO_API int32_t dcmturbo_native_reading(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
+                                             uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
+
 /* Whether the settings allow `frames` such frames. */
 DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
 /* The same, and that `held` encoded bytes are not far too few for a large result. */
@@ -362,6 +367,8 @@ typedef struct dcmturbo_api {
     uint64_t (*memory_limit)(void);
     int32_t (*check_held)(const char* transfer_syntax, const dcmturbo_format* format, uint64_t frames, uint64_t held,
                           dcmturbo_error* error);
+    int32_t (*native_reading)(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
+                              uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -48,6 +48,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .source_patched = dcmturbo_source_patched,
         .memory_limit = dcmturbo_memory_limit,
         .check_held = dcmturbo_check_held,
+        .native_reading = dcmturbo_native_reading,
     };
     return &api;
 }

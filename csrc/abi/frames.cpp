@@ -112,6 +112,15 @@ int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attrib
     });
 }
 
+int32_t dcmturbo_native_reading(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
+                                uint8_t* photometric, uint32_t* notes, dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const NativeReading reading = native_reading(abi::attributes_from(*attributes), bytes, frames);
+        *photometric = static_cast<uint8_t>(reading.photometric);
+        *notes = reading.notes;
+    });
+}
+
 int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error) {
     return abi::guarded(error, [&] { check_limits(abi::format_from(*format), frames, settings().limits); });
 }

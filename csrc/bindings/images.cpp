@@ -14,7 +14,8 @@ constexpr const char* format_names[] = {"unknown", "native",   "rle",   "jpeg", 
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
 constexpr const char* note_names[] = {
     "photometric_overridden", "sign_differs",         "precision_differs", "container",
-    "format_differs",         "lossy_under_lossless", "excess_data"};
+    "format_differs",         "lossy_under_lossless", "excess_data",       "subsampled_colour",
+    "transform_missing",      "not_subsampled",       "subsampled_native"};
 
 // Of codecs/codec.h, DecodeNote: they begin at bit 16.
 constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail"};
@@ -50,6 +51,15 @@ Format frame_format(const std::string& transfer_syntax, const Attributes& attrib
                                 (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &result.plain, &error),
           error);
     return result;
+}
+
+// Returns (photometric interpretation, notes).
+py::tuple native_reading(const Attributes& attributes, std::uint64_t bytes, std::uint64_t frames) {
+    std::uint8_t photometric = 0;
+    std::uint32_t notes = 0;
+    dcmturbo_error error = new_error();
+    check(dcmturbo_native_reading(&attributes.plain, bytes, frames, &photometric, &notes, &error), error);
+    return py::make_tuple(dcmturbo_photometric_name(photometric), names_of_notes(notes));
 }
 
 HeaderHandle probe(const py::object& data) {
@@ -152,6 +162,7 @@ void bind_images(py::module_& m) {
             return parameters;
         });
 
+    m.def("native_reading", native_reading, py::arg("attributes"), py::arg("bytes"), py::arg("frames"));
     m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"),
           py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"));
     m.def(

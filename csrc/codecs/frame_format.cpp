@@ -32,6 +32,21 @@ Format expected_format(const TransferSyntax& syntax, Format actual) {
     }
 }
 
+// Whether the second and third component have fewer samples than the first, as only chroma has. JPEG Lossless and
+// JPEG-LS hold whatever was put in, so with them it is the dataset's word that counts.
+bool has_subsampled_chroma(const Header& header) {
+    const bool may_be_lossy =
+        header.format == Format::jpeg || header.format == Format::jpeg2000 || header.format == Format::htj2k;
+    if (!may_be_lossy || header.components.size() != 3) return false;
+    const ComponentHeader& luma = header.components[0];
+    const auto is_smaller = [&](const ComponentHeader& component) {
+        return component.width <= luma.width && component.height <= luma.height &&
+               (component.width < luma.width || component.height < luma.height ||
+                component.horizontal_step > luma.horizontal_step || component.vertical_step > luma.vertical_step);
+    };
+    return is_smaller(header.components[1]) && is_smaller(header.components[2]);
+}
+
 // The colour space of the decoded samples: the codestream where it says one, the dataset otherwise.
 Photometric decoded_photometric(const PixelAttributes& attributes, const Header* header, Family family) {
     const Photometric stated = attributes.photometric;
@@ -45,6 +60,8 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
             case ColourTransform::irreversible: return Photometric::rgb;
             case ColourTransform::unstated: break;
         }
+        // Nobody subsamples the red and the blue of RGB.
+        if (has_subsampled_chroma(*header) && !is_ybr_full(stated)) return Photometric::ybr_full;
     }
     // PS3.5, 8.2.4: YBR_RCT and YBR_ICT describe the codestream; what comes out is RGB.
     if (family == Family::jpeg2000 && (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict))
@@ -52,6 +69,25 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
     // libjxl converts XYB to RGB itself (PS3.5, 8.2.15).
     if (family == Family::jpegxl && stated == Photometric::xyb) return Photometric::rgb;
     return stated;
+}
+
+std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* header, Family family,
+                           Photometric decoded) {
+    const Photometric stated = attributes.photometric;
+    if (attributes.samples_per_pixel != 3 || stated == Photometric::unknown) return 0;
+    const bool states_colour = header != nullptr && header->colour != ColourTransform::unstated;
+    if (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict) {
+        // PS3.3, C.7.6.3.1.2: these are the component transforms of JPEG 2000. Without one, the samples may be RGB
+        // under a label that was to be, or YBR that somebody stored. Nobody can know.
+        if (header == nullptr && has_codestream_header(family)) return 0;  // it has not been looked at
+        const bool transformed = states_colour && (header->colour == ColourTransform::reversible ||
+                                                   header->colour == ColourTransform::irreversible);
+        if (transformed) return 0;
+        if (states_colour) return note_photometric_overridden;
+        return decoded == Photometric::ybr_full ? note_subsampled_colour : note_transform_missing;
+    }
+    if (decoded == stated || stated == Photometric::xyb) return 0;
+    return states_colour ? note_photometric_overridden : note_subsampled_colour;
 }
 
 void correct_bits(const PixelAttributes& attributes, const Header* header, Family family, bool keep,
@@ -65,18 +101,22 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
         // The codestream knows its sign; where the dataset disagrees, the bits are right and the
         // reading is the dataset's (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
-            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color)
+            if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color ||
+                family == Family::jpegxl)
                 significant = header->precision();
             result.notes |= note_sign_differs;
         }
     } else if (header != nullptr && family == Family::jpegls) {
         // JPEG-LS has no sign (ISO/IEC 14495-1): two's complement cells arrive as unsigned.
         if (is_signed) significant = header->precision();
-    } else if (!keep && attributes.bits_stored < attributes.bits_allocated) {
-        significant = attributes.bits_stored;
-    } else if (header != nullptr && header->format == Format::jpeg_lossless && is_signed) {
-        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them.
-        significant = header->precision();
+    } else {
+        if (!keep && attributes.bits_stored < attributes.bits_allocated) significant = attributes.bits_stored;
+        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them, also
+        // those below Bits Stored.
+        if (header != nullptr && header->format == Format::jpeg_lossless && is_signed &&
+            (significant == 0 || header->precision() < significant)) {
+            significant = header->precision();
+        }
     }
     if (significant != 0 && significant < cell_bits) {
         format.significant_bits = static_cast<std::uint8_t>(significant);
@@ -192,6 +232,25 @@ std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
     return checked_multiply(samples, std::uint64_t{attributes.bits_allocated});
 }
 
+NativeReading native_reading(const PixelAttributes& attributes, std::uint64_t bytes, std::uint64_t frames) {
+    const Photometric stated = attributes.photometric;
+    const NativeReading as_stated{stated, 0};
+    const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
+    if (attributes.samples_per_pixel != 3 || attributes.keyword != PixelKeyword::pixel_data ||
+        attributes.bits_allocated < 8 || frames == 0 || pixels == 0 || frames > bytes / pixels) {
+        return as_stated;
+    }
+    const std::uint64_t of_one = checked_multiply(pixels * frames, attributes.bits_allocated / 8);
+    const auto is_length = [&](std::uint64_t wanted) { return bytes == wanted || bytes == wanted + (wanted & 1); };
+    if (stated == Photometric::ybr_full_422) {
+        if (is_length(checked_multiply(of_one, 3))) return {Photometric::ybr_full, note_not_subsampled};
+    } else if ((stated == Photometric::ybr_full || stated == Photometric::rgb) && attributes.bits_allocated == 8 &&
+               attributes.pixel_representation == 0 && attributes.columns % 2 == 0 && frames % 3 != 0) {
+        if (is_length(checked_multiply(of_one, 2))) return {Photometric::ybr_full_422, note_subsampled_native};
+    }
+    return as_stated;
+}
+
 SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax,
                            const FormatRequest& request) {
     check_attributes(attributes);
@@ -215,11 +274,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     correct_bits(attributes, header, syntax.family, request.keep_unused_bits, result);
 
     format.photometric = decoded_photometric(attributes, header, syntax.family);
-    if (format.samples_per_pixel == 3 && attributes.photometric != Photometric::unknown &&
-        format.photometric != attributes.photometric && attributes.photometric != Photometric::ybr_rct &&
-        attributes.photometric != Photometric::ybr_ict && attributes.photometric != Photometric::xyb) {
-        result.notes |= note_photometric_overridden;
-    }
+    result.notes |= colour_notes(attributes, header, syntax.family, format.photometric);
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
         if (!converts) {
             // The samples come out one for each pixel, so the subsampling is gone.

@@ -25,6 +25,10 @@ enum FormatNote : std::uint32_t {
     note_format_differs = 16,         // the codestream is of another format than the label says
     note_lossy_under_lossless = 32,   // a lossy codestream under a lossless-only label
     note_excess_data = 64,            // more data than the pixels need (Outcome)
+    note_subsampled_colour = 128,     // chroma is subsampled where the dataset says RGB: the pixels are YCbCr
+    note_transform_missing = 256,     // the dataset says YBR_RCT or YBR_ICT, and no such transform is there
+    note_not_subsampled = 512,        // native YBR_FULL_422 with the length of data that are not subsampled
+    note_subsampled_native = 1024,    // native YBR_FULL or RGB with the length of YBR_FULL_422
 };
 
 struct SettledFormat {
@@ -40,6 +44,17 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
 
 // Bits of one frame in native form (PS3.5, 8.1.1; YBR_FULL_422: PS3.3, C.7.6.3.1.2).
 std::uint64_t native_frame_bits(const PixelAttributes& attributes);
+
+// How native pixel data are to be read: their length decides where it contradicts Photometric Interpretation.
+struct NativeReading {
+    Photometric photometric;
+    std::uint32_t notes;
+};
+
+// The reading of `bytes` bytes of native data that hold `frames` frames. YBR_FULL_422 of exactly the length (or one
+// byte of padding more) of three samples a pixel is YBR_FULL; YBR_FULL and RGB of exactly the length of two samples a
+// pixel are YBR_FULL_422. With three frames, two of three samples are as long as three of two: nothing is changed then.
+NativeReading native_reading(const PixelAttributes& attributes, std::uint64_t bytes, std::uint64_t frames);
 
 // Rows or columns of an image that its dataset says to have `size`, without `levels` of its resolution levels.
 std::uint32_t reduced_size(std::uint32_t size, unsigned levels);

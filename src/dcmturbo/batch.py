@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import sys
@@ -50,7 +51,19 @@ NOTES = {
         "more than half of a frame, up to its end, is zeroes: a black part of the image, or a copy that broke off"
     ),
     "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
+    "subsampled_colour": "the codestream has subsampled chroma, so its pixels are YCbCr, although "
+    "PhotometricInterpretation says otherwise; they are decoded as YBR_FULL",
+    "transform_missing": "PhotometricInterpretation is YBR_RCT or YBR_ICT, but no such transform has been applied: "
+    "whether the samples are RGB or YBR cannot be known; they are returned as they are, as RGB",
+    "not_subsampled": "PhotometricInterpretation is YBR_FULL_422, but the pixel data are as long as three samples a "
+    "pixel: they are not subsampled, and read as YBR_FULL (they might be RGB)",
+    "subsampled_native": "the pixel data are as long as YBR_FULL_422, which PhotometricInterpretation does not say; "
+    "they are read as that",
 }
+
+
+# Those that are of colours.
+COLOUR_NOTES = ("photometric_overridden", "subsampled_colour", "transform_missing")
 
 
 def _has_zero_tail(data: np.ndarray) -> bool | None:
@@ -390,11 +403,11 @@ def decode_library_frame(
     _core.check_limits(form, 1)
     if syntax.family == "deflated_frame":
         # Native frames inside (PS3.5, A.4.13).
-        native = library.inflate(data, (attributes.native_frame_bits + 7) // 8)
+        native, notes = _inflated(data, attributes, out.size * out.dtype.itemsize)
         _core.decode_frame_into(
             _NATIVE, native, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=False
         )
-        return None, []
+        return None, [*form.notes, *notes]
     if header is None:
         _core.finish_frame(library.decode_rle(data, out.shape, out.dtype), form, out)
         return None, []
@@ -415,10 +428,16 @@ def decode_library_frame(
             raise
         complaint = error
         data = close_codestream(data, header)
+    notes = form.notes
+    inside = jpeg_inside(data, header)
+    if inside is not None:
+        data, header = inside
+        form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
+        notes = [*notes, *(note for note in form.notes if note in COLOUR_NOTES)]
     finished = form.significant_bits == 0 and not form.converts_colour
     samples = library.decode(data, header, out=out if finished else None)
     if np.may_share_memory(samples, out):
-        return complaint, form.notes
+        return complaint, notes
     if samples.shape != out.shape:
         raise DecodeError(
             f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
@@ -426,7 +445,39 @@ def decode_library_frame(
     if samples.dtype.itemsize != out.dtype.itemsize:
         samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
     _core.finish_frame(samples.view(out.dtype), form, out)
-    return complaint, form.notes
+    return complaint, notes
+
+
+def jpeg_inside(data: Any, header: _core.Header) -> tuple[memoryview, _core.Header] | None:
+    """Return the JPEG that a JPEG XL stream was made from, and its header; None of all other frames.
+
+    It says what its colours are; the JPEG XL stream does not.
+    """
+    if not header.parameters.get("jpeg_reconstruction"):
+        return None
+    jpeg = memoryview(library.reconstruct_jpeg(data))
+    return jpeg, _core.probe(jpeg)
+
+
+def header_of_colours(data: Any) -> _core.Header:
+    """Return the header of a frame that says most of its colours: its own, or that of the JPEG inside it."""
+    header = _core.probe(data)
+    inside = jpeg_inside(data, header)
+    return header if inside is None else inside[1]
+
+
+def _inflated(data: memoryview, attributes: _core.Attributes, frame_bytes: int) -> tuple[bytes, list[str]]:
+    """Return the native frame in a deflate stream, and what its length says against PhotometricInterpretation."""
+    size = (attributes.native_frame_bits + 7) // 8
+    try:
+        return library.inflate(data, size), []
+    except DecodeError as error:
+        for other in (frame_bytes, frame_bytes // 3 * 2):
+            notes = _core.native_reading(attributes, other, 1)[1]
+            if other != size and notes:
+                with contextlib.suppress(DecodeError):
+                    return library.inflate(data, other), notes
+        raise error
 
 
 def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:

@@ -28,6 +28,7 @@ from dcmturbo.batch import (
     conclude,
     decode_batch,
     encoded_frame,
+    header_of_colours,
     new_array,
     stack_level,
 )
@@ -108,6 +109,7 @@ class Image:
         self._warned: set[str] = set()
         for text in opened.warnings:
             self._warn(text)
+        self._warn_of_notes(self._format.notes)
 
     # ---- what it is -------------------------------------------------------------------------------
 
@@ -446,7 +448,7 @@ class Image:
 
     def _format_of_first_frame(self) -> _core.Format:
         if self._first_header_format is None:
-            self._first_header_format = self._settle(_core.probe(self.encoded_frame(0)))
+            self._first_header_format = self._settle(header_of_colours(self.encoded_frame(0)))
         return self._first_header_format
 
     def _settle(self, header: _core.Header | None) -> _core.Format:
@@ -467,7 +469,7 @@ class Image:
             and form.significant_bits == 0
             and not form.converts_colour
             and (form.samples_per_pixel == 1 or opened.planar_configuration == 0)
-            and (form.samples_per_pixel == 1 or opened.photometric_interpretation != "YBR_FULL_422")
+            and opened.attributes.native_frame_bits == 8 * math.prod(self.frame_shape) * self.dtype.itemsize
         )
 
     def _memory_map(self, selected: np.ndarray, has_axis: bool) -> np.ndarray | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dcmturbo import _core
+from dcmturbo.batch import NOTES
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
 from dcmturbo.file_objects import file_source, plain_file
 from dcmturbo.inflation import inflate_dataset, is_whole_frame
@@ -524,23 +525,32 @@ def _make(
             raise DecodeError(f"{name} is {value}", code="argument")
     # PS3.5, 8.1.2 and annex D: cells smaller than the big endian words that they are in.
     words_swapped = big_endian and bits_allocated <= 8 and vr == "OW" and keyword == "PixelData"
-    attributes = _core.Attributes(
-        rows=values.rows,
-        columns=values.columns,
-        samples_per_pixel=samples,
-        bits_allocated=bits_allocated,
-        bits_stored=bits_stored,
-        pixel_representation=pixel_representation if keyword == "PixelData" else 0,
-        planar_configuration=planar_configuration,
-        photometric_interpretation=photometric,
-        keyword=keyword,
-        big_endian=big_endian,
-        words_swapped=words_swapped,
-    )
+    described = {
+        "rows": values.rows,
+        "columns": values.columns,
+        "samples_per_pixel": samples,
+        "bits_allocated": bits_allocated,
+        "bits_stored": bits_stored,
+        "pixel_representation": pixel_representation if keyword == "PixelData" else 0,
+        "planar_configuration": planar_configuration,
+        "photometric_interpretation": photometric,
+        "keyword": keyword,
+        "big_endian": big_endian,
+        "words_swapped": words_swapped,
+    }
+    attributes = _core.Attributes(**described)
     promised = values.number_of_frames
     if promised is not None and promised < 1:
         warnings.append(f"NumberOfFrames is {promised}")
         promised = None
+
+    def settled_by_length(size: int, frames: int) -> _core.Attributes:
+        reading, notes = _core.native_reading(attributes, size, frames)
+        warnings.extend(NOTES[note] for note in notes)
+        return _core.Attributes(**{**described, "photometric_interpretation": reading}) if notes else attributes
+
+    if not encapsulated and samples == 3:
+        attributes = settled_by_length(length, promised or 1)
     layout: dict[str, Any] = {
         "encapsulated": encapsulated,
         "offset": offset,
@@ -563,6 +573,8 @@ def _make(
             if is_whole_frame(start, layout["unit_bytes"]):
                 warnings.append(f"NumberOfFrames says 1, the pixel data hold {len(fragments)} frames")
                 index = _core.Index(source, number_of_frames=len(fragments), **layout)
+    if encapsulated and syntax.family == "native" and samples == 3 and index.frame_count:
+        attributes = settled_by_length(sum(size for _, size in index.ranges(0)), 1)
     return OpenedSource(
         source=source,
         syntax=syntax,

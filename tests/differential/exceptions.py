@@ -40,6 +40,14 @@ RULES = (
         "from another right decoder.",
     ),
     (
+        "Labels that the data contradict",
+        "dcmturbo reads what is there and warns. JPEG and JPEG 2000 with subsampled chroma are YCbCr, also under RGB; "
+        "pydicom returns the YCbCr samples as RGB. Native data under YBR_FULL_422 that are as long as three samples a "
+        "pixel are read as YBR_FULL, native YBR_FULL or RGB as long as two samples a pixel as YBR_FULL_422; pydicom "
+        "refuses both. JPEG 2000 with a component transform is RGB whatever its label; under YBR_FULL pydicom converts "
+        "it once more. No file here shows any of these.",
+    ),
+    (
         "Frames",
         "With more frames in the data than NumberOfFrames says, dcmturbo returns all of them and warns.",
     ),

@@ -19,7 +19,7 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders import base
 
 from dcmturbo import _core, library
-from dcmturbo.batch import NOTES, decode_batch, new_array
+from dcmturbo.batch import NOTES, decode_batch, header_of_colours, new_array
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.image import Image
 from dcmturbo.integrations import pydicom_plugin as plugin
@@ -136,7 +136,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
             codestream = places.read_frame(first)
             # pydicom's own reading of the header: of the colour space, with its warnings.
             runner._get_frame_info(codestream)
-            header = _core.probe(codestream)
+            header = header_of_colours(codestream)
     description = plugin.describe(runner)
     attributes = description.attributes()
     if not syntax.encapsulated:
@@ -186,7 +186,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
         frames=frames,
         target=new_array((len(frames), *image.frame_shape), image.dtype),
         photometric_interpretation=form.photometric_interpretation,
-        notes=form.notes,
+        notes=[note for note in form.notes if note != "format_differs" or syntax.family != "jpegxl"],
         # JPEG XL is left to pydicom: precision and BitsStored may differ, and cost more to settle than to mask.
         corrects_bits=corrects
         and description.keyword == "PixelData"

@@ -19,7 +19,7 @@ import numpy as np
 from pydicom.uid import UID
 
 from dcmturbo import _core, library
-from dcmturbo.batch import NOTES, stack_level, uses_library
+from dcmturbo.batch import NOTES, jpeg_inside, stack_level, uses_library
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import can_encode
@@ -330,11 +330,17 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
     header = _core.probe(src) if syntax.has_codestream_header else None
     form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
     _core.check_held(syntax.uid, form, 1, memoryview(src).nbytes)
+    notes = form.notes
     shape = (form.rows, form.columns, form.samples_per_pixel)[: 2 if form.samples_per_pixel == 1 else 3]
     samples = bytearray(math.prod(shape) * form.dtype.itemsize)
     out = np.frombuffer(samples, form.dtype).reshape(shape)
     if header is not None and uses_library(syntax):
         _core.check(src, header)
+        inside = jpeg_inside(src, header)
+        if inside is not None:
+            src, header = inside
+            form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
+            notes += [note for note in form.notes if note not in notes and note != "format_differs"]
         decoded = library.decode(src, header, out=out)
         if not np.may_share_memory(decoded, out):
             if syntax.family in ("jpeg2000", "jpegls"):
@@ -352,7 +358,7 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
             given["pixel_representation"] = int(header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
         decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
-    return _Coded(samples, form.photometric_interpretation, form.notes)
+    return _Coded(samples, form.photometric_interpretation, notes)
 
 
 def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description) -> Ahead[Any] | None:

@@ -14,6 +14,7 @@ __all__ = ["RATIO_PLACE", "RATIO_TAG", "attribute_changes", "lossy_method", "war
 
 _SOP_INSTANCE_UID = 0x00080018
 _PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
+_BITS_STORED, _HIGH_BIT = 0x00280101, 0x00280102
 _LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
 # (7FE0,0001) to (7FE0,0003): the tables are written anew, Encapsulated Pixel Data Value Total Length is optional.
 _ENCAPSULATION = (0x7FE00001, 0x7FE00002, 0x7FE00003)
@@ -25,6 +26,7 @@ RATIO_TAG = struct.pack("<HH", 0x0028, 0x2112)
 # PS3.3, C.7.6.1.1.5.1.
 _METHODS = {
     "jpeg": "ISO_10918_1",
+    "jpeg_lossless": "ISO_10918_1",  # lossy by its point transform (ISO/IEC 10918-1, A.4)
     "jpegls": "ISO_14495_1",
     "jpeg2000": "ISO_15444_1",
     "htj2k": "ISO_15444_15",
@@ -72,6 +74,9 @@ def attribute_changes(
     if coder.samples_per_pixel > 1 and values.planar_configuration != coder.planar_configuration:
         # PS3.3, C.7.6.3.1.3: required with more than one sample a pixel.
         changes[_PLANAR] = ("US", struct.pack("<H", coder.planar_configuration))
+    if coder.bits_stored != opened.bits_stored:
+        changes[_BITS_STORED] = ("US", struct.pack("<H", coder.bits_stored))
+        changes[_HIGH_BIT] = ("US", struct.pack("<H", coder.bits_stored - 1))
     if sop_instance_uid is not None:
         changes[_SOP_INSTANCE_UID] = ("UI", sop_instance_uid.encode())
     ratio = values.lossy_image_compression_ratio

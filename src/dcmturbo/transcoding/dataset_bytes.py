@@ -20,7 +20,9 @@ __all__ = [
     "Encoding",
     "Piece",
     "element_bytes",
+    "end_of_undefined",
     "header_bytes",
+    "is_sequence",
     "padded",
     "read_header",
     "splice",
@@ -79,6 +81,8 @@ class Element(NamedTuple):
     end: int  # behind the value, and behind the delimiter of one of undefined length
     undefined_length: bool
 
+
+_IMPLICIT = Encoding(explicit_vr=False)
 
 # What stands in the result: bytes, or a range of the source.
 Piece = bytes | tuple[int, int]
@@ -208,7 +212,8 @@ def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator
         if tag >> 16 == 0xFFFE and tag != ITEM:
             return
         undefined = length == UNDEFINED_LENGTH
-        stop = _end_of_undefined(data, value, end, encoding, vr) if undefined else value + length
+        inner = _IMPLICIT if vr == "UN" else encoding
+        stop = end_of_undefined(data, value, end, inner) if undefined else value + length
         if stop > end:
             raise DecodeError(
                 f"element {tag_name(tag)} passes the end of its dataset", code="truncated", offset=position
@@ -217,23 +222,94 @@ def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator
         position = stop
 
 
-def _end_of_undefined(data: memoryview, position: int, end: int, encoding: Encoding, vr: str) -> int:
-    """Return where a value of undefined length ends, behind its delimiter."""
-    inner = Encoding(False, False) if vr == "UN" else encoding  # PS3.5, 6.2.2, note 2
+def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encoding) -> int:
+    """Return where a value of undefined length ends, behind its delimiter.
+
+    Parameters
+    ----------
+    data : memoryview
+        Bytes of the dataset.
+    position, end : int
+        Of the value, and where the data that it can take end.
+    encoding : Encoding
+        Of what is in its items.
+
+    Raises
+    ------
+    DecodeError
+        If it does not end, or holds something else than items.
+    """
+    # What is open: whether it is an item, and how its content is encoded. A file says how deep it nests.
+    opened = [(False, encoding)]
     while position < end:
-        tag, _, value, length = read_header(data, position, inner)
-        if tag == SEQUENCE_DELIMITER:
-            return value
-        if tag != ITEM:
-            raise DecodeError(f"expected an item, found {tag_name(tag)}", code="malformed", offset=position)
-        if length != UNDEFINED_LENGTH:
-            position = value + length
+        is_item, inner = opened[-1]
+        tag, vr, value, length = read_header(data, position, inner)
+        if tag == (ITEM_DELIMITER if is_item else SEQUENCE_DELIMITER):
+            opened.pop()
+            if not opened:
+                return value
+            position = value
             continue
-        position = value
-        for element in walk(data, value, end, inner):
-            position = element.end
-        tag, _, value, _ = read_header(data, position, inner)
-        if tag != ITEM_DELIMITER:
+        if is_item and tag >> 16 == 0xFFFE:
             raise DecodeError(f"expected the end of an item, found {tag_name(tag)}", code="malformed", offset=position)
-        position = value
+        if not is_item and tag != ITEM:
+            raise DecodeError(f"expected an item, found {tag_name(tag)}", code="malformed", offset=position)
+        if length == UNDEFINED_LENGTH:
+            # PS3.5, 6.2.2, note 2: what is within a UN of undefined length is implicit VR little endian.
+            opened.append((not is_item, _IMPLICIT if vr == "UN" else inner))
+            position = value
+        else:
+            position = value + length
     raise DecodeError("a value of undefined length has no end", code="truncated", offset=position)
+
+
+def is_sequence(data: memoryview, begin: int, end: int, *, undefined_length: bool, encoding: Encoding) -> bool:
+    """Whether a value consists of items whose content is, all of it, elements of an encoding.
+
+    Parameters
+    ----------
+    data : memoryview
+        Bytes of the dataset.
+    begin, end : int
+        The value, with its delimiter if it is of undefined length.
+    undefined_length : bool
+        Whether its length is.
+    encoding : Encoding
+        The encoding to try. Content of other encodings hardly ever passes: the lengths would have to fit by chance.
+    """
+    # As above, and where each ends that has a length.
+    opened: list[tuple[bool, int | None]] = [(False, None if undefined_length else end)]
+    limits = [end]
+    position = begin
+    try:
+        while opened:
+            is_item, stop = opened[-1]
+            if stop is not None and position >= stop:
+                if position > stop:
+                    return False
+                opened.pop()
+                limits.pop()
+                continue
+            tag, vr, value, length = read_header(data, position, encoding)
+            if stop is None and tag == (ITEM_DELIMITER if is_item else SEQUENCE_DELIMITER):
+                opened.pop()
+                limits.pop()
+                position = value
+                continue
+            if (tag == ITEM) == is_item or (tag != ITEM and tag >> 16 == 0xFFFE):
+                return False
+            undefined = length == UNDEFINED_LENGTH
+            if value > limits[-1] or (not undefined and value + length > limits[-1]):
+                return False
+            if undefined or tag == ITEM or vr == "SQ":
+                if undefined and vr == "UN":
+                    position = end_of_undefined(data, value, limits[-1], _IMPLICIT)
+                    continue
+                opened.append((not is_item, None if undefined else value + length))
+                limits.append(limits[-1] if undefined else value + length)
+                position = value
+            else:
+                position = value + length
+    except DecodeError:
+        return False
+    return position == end

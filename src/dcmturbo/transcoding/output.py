@@ -65,6 +65,11 @@ class Output:
         self.flush()
         self._put([memoryview(data)], position)
 
+    def restart(self) -> None:
+        """Forget everything that has been written."""
+        self._pending, self._pending_bytes, self._written = [], 0, 0
+        os.ftruncate(self.descriptor, 0)
+
     def insert(self, position: int, data: Buffer) -> None:
         """Move all that stands behind a position back, and write into the gap."""
         self.flush()

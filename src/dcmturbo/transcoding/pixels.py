@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dcmturbo import _core, library
+from dcmturbo.batch import COLOUR_NOTES, header_of_colours
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
@@ -19,6 +21,7 @@ from dcmturbo.image import Image
 from dcmturbo.library.pool import submit
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax
+from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
 
 __all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "always_loses", "in_order", "is_lossy"]
 
@@ -121,6 +124,8 @@ class FrameCoder:
         Of the target dataset.
     planar_configuration : int
         Of the target dataset.
+    bits_stored : int
+        Of the target dataset: the source's, unless `raise_bits_stored` has found samples that need more.
     lossy : bool
         Whether this encoding loses something.
     copies : bool
@@ -149,10 +154,22 @@ class FrameCoder:
         self._shape = image.frame_shape
         self.samples_per_pixel = 1 if len(self._shape) == 2 else self._shape[2]
         self.cell_bytes = math.prod(self._shape) * image.dtype.itemsize
+        self.bits_stored = opened.bits_stored
+        self._has_integers = image.dtype.kind in "iu" and opened.bits_allocated > 1
+        self._may_exceed = (
+            self._has_integers and keeps_all_bits(opened.syntax.family) and opened.bits_stored < opened.bits_allocated
+        )
+        self._target_format: _core.Format | None = None
+        self._headers: dict[int, _core.Header] = {}
         self.lossy = is_lossy(options)
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
+        if header is not None:
+            with contextlib.suppress(Error):  # if it cannot be decoded, that is told where it is decoded
+                notes = image._settle(header).notes
+                of_colours = image._format_of_first_frame().notes
+                image._warn_of_notes([*notes, *(note for note in of_colours if note in COLOUR_NOTES)])
         how = None if header is None or self.lossy else self._copied(header)
         self.copies = how is not None
         self.relabels = how is _same
@@ -163,7 +180,7 @@ class FrameCoder:
             return
         self._refuse()
         decoded = image.photometric_interpretation
-        self._decoded_photometric = "YBR_FULL" if decoded == "YBR_FULL_422" else decoded
+        self._decoded_photometric = _colours(decoded)
         self.photometric_interpretation = self._settle_photometric(stated)
         if header is not None and not header.lossless:
             size = sum(size for _, size in opened.index.ranges(0))
@@ -171,6 +188,25 @@ class FrameCoder:
             if header.parameters.get("jpeg_reconstruction"):
                 form = "jpeg"
             self.lossy_source = (form, self.cell_bytes / max(size, 1))
+
+    def raise_bits_stored(self, workers: int) -> str:
+        """Decode all frames to see how many bits the samples need, and let the result say so.
+
+        Returns
+        -------
+        str
+            What a user should know of it.
+        """
+        most = max(in_order(len(self.image), self._bits_of_frame, workers))
+        stated, self.bits_stored = self.bits_stored, max(self.bits_stored, most)
+        self._target_format = None
+        return (
+            f"BitsStored is {stated}, but the codestreams hold samples of {self.bits_stored} bits: the result has "
+            f"BitsStored {self.bits_stored} and HighBit {self.bits_stored - 1}, so that all samples keep their values"
+        )
+
+    def _bits_of_frame(self, frame: int) -> int:
+        return bits_of(self.image.read(frame, threads=self.threads))
 
     # ---- what is to be done -----------------------------------------------------------------------
 
@@ -200,8 +236,25 @@ class FrameCoder:
                 f"HighBit is {high_bit} with BitsStored {opened.bits_stored}: masking would cut off pixels",
                 code="unsupported",
             )
-        if self.lossy and opened.bits_allocated == 1:
+        if opened.bits_allocated == 1:
+            self._refuse_single_bits()
+
+    def _refuse_single_bits(self) -> None:
+        """Refuse what does not hold single bits, and warn of what holds them and is hardly read anywhere else."""
+        target = self.target
+        if self.lossy:
             raise EncodeError("single bits cannot be coded with loss: use a lossless syntax")
+        if target.family in ("jpeg", "jpegls"):
+            raise EncodeError(
+                f"{target.name} does not hold single bits (BitsAllocated 1): use a native transfer syntax, which every "
+                "reader takes, or JPEG2000Lossless",
+                code="unsupported",
+            )
+        if target.family == "rle":
+            self.image._warn(
+                "single bits (BitsAllocated 1) in RLE Lossless are read here, but not by pydicom, pylibjpeg or GDCM: a "
+                "native transfer syntax or JPEG2000Lossless is read by all of them"
+            )
 
     def _settle_planar_configuration(self) -> int:
         """Return the value that will stand in the dataset: colour by plane only where it was so, and can be."""
@@ -276,6 +329,16 @@ class FrameCoder:
         except Error as error:
             error.frame = frame
             raise
+        finally:
+            self._headers.pop(frame, None)
+
+    def _header_of(self, frame: int) -> _core.Header | None:
+        """Return the header of a frame of the source, None where its format has none; read once."""
+        if not self._opened.syntax.has_codestream_header:
+            return None
+        if frame not in self._headers:
+            self._headers[frame] = header_of_colours(self.image.encoded_frame(frame))
+        return self._headers[frame]
 
     def _copy(self, frame: int) -> CodedFrame:
         data = self.image.encoded_frame(frame)
@@ -286,17 +349,32 @@ class FrameCoder:
                 code="unsupported",
             )
         copied = how(data)
-        if not self.verify:
+        # Under a label of another family the same codestream may be read otherwise.
+        if not self.verify and self.target.family == self._opened.syntax.family:
             return CodedFrame(copied, None, None)
         cells = self.image.read(frame, threads=self.threads)
-        self._compare(cells, self._decode(copied), "copied")
+        after = self._decode(copied)
+        if self.target.family != self._opened.syntax.family and not _core.same_bytes(cells, after):
+            raise EncodeError(
+                f"under the label {self.target.name} the same codestream is read otherwise, because of "
+                "PixelRepresentation or BitsStored: encode it anew in another syntax",
+                code="unsupported",
+            )
+        self._compare(cells, after, "copied")
+        self._compare_readings(frame, cells, after, copied, code="unsupported")
         return CodedFrame(copied, cells, None)
 
     def _code(self, frame: int) -> CodedFrame:
         cells = self.image.read(frame, threads=self.threads)
+        if frame > 0 and self.samples_per_pixel == 3 and self._opened.syntax.has_codestream_header:
+            self._refuse_other_colours(frame)
         if self.mask:
             cells = self._masked(cells)
+        elif self._may_exceed and bits_of(cells) > self.bits_stored:
+            raise SamplesBeyondBitsStored
         if self.target.family == "native" and not self.target.encapsulated:
+            if self.verify:
+                self._compare_readings(frame, cells, cells, None)
             planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
             return CodedFrame(np.ascontiguousarray(planes), cells, None)
         try:
@@ -307,7 +385,9 @@ class FrameCoder:
         if not self.verify:
             return CodedFrame(data, cells, None)
         if not self.lossy:
-            self._compare(cells, self._decode(data), "encoded")
+            after = self._decode(data)
+            self._compare(cells, after, "encoded")
+            self._compare_readings(frame, cells, after, data)
             return CodedFrame(data, cells, None)
         # Where the encoder has made YBR of RGB, the two are compared as RGB.
         lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
@@ -319,17 +399,27 @@ class FrameCoder:
             )
         return CodedFrame(data, cells, lost)
 
+    def _refuse_other_colours(self, frame: int) -> None:
+        form = self.image._settle(self._header_of(frame))
+        found = _colours(form.photometric_interpretation or self._opened.photometric_interpretation)
+        if found != self._decoded_photometric:
+            raise EncodeError(
+                f"this frame decodes to {found}, the first to {self._decoded_photometric}: one "
+                "PhotometricInterpretation cannot say both",
+                code="unsupported",
+            )
+
     def _encode(self, cells: np.ndarray) -> bytes:
         opened = self._opened
         options = dict(self.options)
-        photometric = self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
+        photometric = self._stated_photometric()
         if self.lossy and self.target.family == "jpeg" and photometric.startswith("YBR"):
             options.setdefault("from_rgb", self._decoded_photometric == "RGB")
         return encode_frame(
             cells,
             self.target.uid,
             bits_allocated=opened.bits_allocated,
-            bits_stored=opened.bits_stored,
+            bits_stored=self.bits_stored,
             photometric_interpretation=photometric,
             planar_configuration=self.planar_configuration,
             threads=self.threads,
@@ -345,15 +435,60 @@ class FrameCoder:
             columns=self._shape[1],
             samples_per_pixel=self.samples_per_pixel,
             bits_allocated=opened.bits_allocated,
-            bits_stored=opened.bits_stored,
+            bits_stored=self.bits_stored,
             pixel_representation=int(self.image.dtype.kind == "i"),
-            photometric_interpretation=self.photometric_interpretation
-            or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB"),
+            photometric_interpretation=self._stated_photometric(),
             planar_configuration=self.planar_configuration,
             raw=raw,
             unused_bits="keep",
             threads=self.threads,
         )
+
+    def _stated_photometric(self) -> str:
+        return self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
+
+    def _compare_readings(
+        self, frame: int, before: np.ndarray, after: np.ndarray, data: Any, code: str = "internal"
+    ) -> None:
+        """Refuse a frame whose cells are the same, and mean something else to who decodes it by default."""
+        if self.mask or not self._has_integers:
+            return
+        raw = False
+        try:
+            of_source = self._format_of_source(frame, raw=raw)
+        except Error:  # YBR of more than 8 bits: nobody reads it but raw
+            raw = True
+            of_source = self._format_of_source(frame, raw=raw)
+        if not same_reading(before, of_source, after, self._format_of_target(data, raw=raw)):
+            raise EncodeError(
+                f"in {self.target.name} the frame would have the same cells and yet be decoded to other pixels, since "
+                f"BitsStored {self.bits_stored} or the colour space is taken otherwise there",
+                code=code,
+            )
+
+    def _format_of_source(self, frame: int, *, raw: bool) -> _core.Format:
+        opened = self._opened
+        header = self._header_of(frame)
+        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=raw, keep_unused_bits=False)
+
+    def _format_of_target(self, data: Any, *, raw: bool) -> _core.Format:
+        header = header_of_colours(data) if self.target.has_codestream_header else None
+        if header is None and self._target_format is not None:
+            return self._target_format
+        attributes = _core.Attributes(
+            rows=self._shape[0],
+            columns=self._shape[1],
+            samples_per_pixel=self.samples_per_pixel,
+            bits_allocated=self._opened.bits_allocated,
+            bits_stored=self.bits_stored,
+            pixel_representation=int(self.image.dtype.kind == "i"),
+            planar_configuration=self.planar_configuration,
+            photometric_interpretation=self._stated_photometric(),
+        )
+        form = _core.frame_format(self.target.uid, attributes, header, raw=raw, keep_unused_bits=False)
+        if header is None:
+            self._target_format = form
+        return form
 
     @staticmethod
     def _compare(before: np.ndarray, after: np.ndarray, what: str) -> None:
@@ -371,12 +506,17 @@ class FrameCoder:
 
     def _explain_unused_bits(self, cells: np.ndarray, error: EncodeError) -> None:
         if not np.array_equal(self._masked(cells), cells):
-            bits = self._opened.bits_stored
+            bits = self.bits_stored
             raise EncodeError(
                 f"bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: encode natively "
                 "or as RLE, or mask them with mask_unused_bits=True (--mask-unused-bits)",
                 code="unsupported",
             ) from error
+
+
+def _colours(photometric: str) -> str:
+    """Return a photometric interpretation without what says only how it is subsampled."""
+    return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
 
 
 _FORMATS = {

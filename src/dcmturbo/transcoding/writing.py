@@ -37,6 +37,7 @@ from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
 from dcmturbo.transcoding.output import Output
 from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, QuietImage, in_order, is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
+from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
 __all__ = ["ObjectWriter", "Settings"]
 
@@ -152,6 +153,17 @@ class ObjectWriter:
         """Write all of the object; leave nothing pending."""
         if self.whole:
             return self._copy_whole(output)
+        try:
+            return self._write(output)
+        except SamplesBeyondBitsStored:
+            # BitsStored stands before the frames and steers how they are encoded: everything is written anew.
+            assert self.coder is not None
+            self.image._warn(self.coder.raise_bits_stored(self.workers))
+            output.restart()
+            self.hash, self.lost, self.ratio_at = hashlib.sha256(), Difference(), None
+            return self._write(output)
+
+    def _write(self, output: Output) -> TranscodeResult:
         elements, end = self._elements()
         wanted = self.settings.new_uid
         uid = wanted if isinstance(wanted, str) else f"2.25.{uuid.uuid4().int}" if wanted else None
@@ -210,7 +222,14 @@ class ObjectWriter:
         encoding = Encoding(self.dataset.explicit_vr, self.dataset.big_endian)
         if encoding == Encoding(explicit, False):
             return splice(elements, begin, end, changes, explicit_vr=explicit)
-        return Rewriter(self._read, encoding, explicit_vr=explicit).splice(elements, changes)
+        rewriter = Rewriter(self._read, encoding, explicit_vr=explicit)
+        pieces = rewriter.splice(elements, changes)
+        for tag in dict.fromkeys(rewriter.rewritten):
+            self.image._warn(
+                f"the items in {tag_name(tag)}, of VR UN, were not in implicit VR little endian (PS3.5, 6.2.2): they "
+                "have been rewritten, since nobody could read them in the result"
+            )
+        return pieces
 
     def _native_icons(self, elements: list[Element]) -> bytes | None:
         """Return the items of the icon sequence, where they cannot stay what they are: PS3.5, A.4."""
@@ -384,7 +403,7 @@ class ObjectWriter:
             result,
             maximum_error=self.lost.maximum,
             mean_error=self.lost.mean,
-            psnr=self.lost.psnr((1 << self.opened.bits_stored) - 1),
+            psnr=self.lost.psnr((1 << coder.bits_stored) - 1),
         )
 
     def _result(self, status: str, size: int, messages: list[str]) -> TranscodeResult:
@@ -418,12 +437,13 @@ class ObjectWriter:
         photometric = (
             self.opened.photometric_interpretation if self.coder is None else self.coder.photometric_interpretation
         )
+        bits_stored = self.opened.bits_stored if self.coder is None else self.coder.bits_stored
         for what, found, wanted in (
             ("transfer syntax", written.syntax.uid, self.target.uid),
             ("number of frames", len(again), self.count),
             ("frames' shape", again.frame_shape, self.image.frame_shape),
             ("frames' type", again.dtype, self.image.dtype),
-            ("BitsStored", written.bits_stored, self.opened.bits_stored),
+            ("BitsStored", written.bits_stored, bits_stored),
             ("photometric interpretation", written.photometric_interpretation, photometric),
         ):
             if found != wanted:

@@ -213,3 +213,33 @@ def test_bits_that_are_not_the_lowest_are_not_masked():
     assert same_cells(bytes(body), transcoded(bytes(body), "RLELossless")[0])
     with pytest.raises(dt.EncodeError, match="HighBit is 15"):
         transcoded(bytes(body), "JPEG2000Lossless", mask_unused_bits=True)
+
+
+# ---- single bits ------------------------------------------------------------------------------------
+
+
+def single_bits() -> bytes:
+    bits = smooth((16, 24), "uint8") & 1
+    packed = np.packbits(bits, bitorder="little").tobytes()
+    return native_file(packed, rows=16, columns=24, bits_allocated=1, bits_stored=1)
+
+
+@pytest.mark.parametrize("syntax", ["JPEGLossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEGLSNearLossless"])
+def test_single_bits_are_sent_where_others_read_them(syntax):
+    with pytest.raises(dt.EncodeError, match=r"native transfer syntax.*JPEG2000Lossless") as caught:
+        transcoded(single_bits(), syntax)
+    assert "RLE" not in str(caught.value)
+
+
+def test_single_bits_in_rle_are_warned_of():
+    data, result = transcoded(single_bits(), "RLELossless")
+    assert same_cells(single_bits(), data)
+    assert any("not by pydicom, pylibjpeg or GDCM" in message for message in result.warnings)
+
+
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "JPEG2000Lossless"])
+def test_what_is_recommended_for_single_bits_is_read_by_pydicom(syntax):
+    data, result = transcoded(single_bits(), syntax)
+    assert not result.warnings
+    ds = pydicom.dcmread(io.BytesIO(data))
+    np.testing.assert_array_equal(ds.pixel_array, dt.decode(single_bits()))

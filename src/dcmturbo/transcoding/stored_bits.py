@@ -1,0 +1,60 @@
+"""BitsStored against the samples: what users read must not change where a codestream holds more bits than it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dcmturbo import _core
+
+__all__ = ["SamplesBeyondBitsStored", "bits_of", "keeps_all_bits", "same_reading"]
+
+# Decoding these, by default too, gives every bit that the codestream has; of all others it masks what lies above
+# BitsStored (csrc/codecs/frame_format.cpp).
+_KEEP_ALL_BITS = frozenset(("jpeg2000", "jpegls", "jpegxl"))
+
+
+class SamplesBeyondBitsStored(Exception):  # noqa: N818
+    """A frame has samples of more bits than BitsStored, and they are what a reader of the source gets."""
+
+
+def keeps_all_bits(family: str) -> bool:
+    """Whether decoding a family of transfer syntaxes gives samples beyond BitsStored as they are."""
+    return family in _KEEP_ALL_BITS
+
+
+def bits_of(cells: np.ndarray) -> int:
+    """Return how many bits the samples of a frame need: of two's complement where the type is signed."""
+    lowest, highest = int(cells.min()), int(cells.max())
+    if cells.dtype.kind == "u":
+        return max(1, highest.bit_length())
+    return 1 + max(highest.bit_length() if highest >= 0 else 0, (~lowest).bit_length() if lowest < 0 else 0)
+
+
+def same_reading(
+    before: np.ndarray, before_format: _core.Format, after: np.ndarray, after_format: _core.Format
+) -> bool:
+    """Whether two frames, as they are stored, are the same to who decodes them by default.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray
+        The stored cells of both (``raw=True, unused_bits="keep"``).
+    before_format, after_format : Format
+        What `_core.frame_format` makes of each by default.
+    """
+    alike = _settings(before_format) == _settings(after_format)
+    if alike and before.dtype == after.dtype and before.shape == after.shape and _core.same_bytes(before, after):
+        return True
+    return bool(np.array_equal(_finished(before, before_format), _finished(after, after_format)))
+
+
+def _settings(form: _core.Format) -> tuple[Any, ...]:
+    return form.significant_bits, form.converts_colour, form.dtype
+
+
+def _finished(cells: np.ndarray, form: _core.Format) -> np.ndarray:
+    out = np.empty(cells.shape, form.dtype)
+    _core.finish_frame(np.ascontiguousarray(cells).view(form.dtype), form, out)
+    return out
