@@ -142,8 +142,9 @@ def test_the_options_of_single_frames_that_pydicom_will_have():
     runner = Runner(UID(RLE))
     runner.set_source(make(RLE, COLOUR))
     frame = dt.encode_frame(COLOUR[0], RLE)
-    assert bytes(plugin.decode_frame(frame, runner)) == COLOUR[0].tobytes()
-    assert told == {(0, "photometric_interpretation"): "RGB", (0, "planar_configuration"): 0}
+    assert bytes(plugin.decode_frame(frame, runner)) == COLOUR[0].transpose(2, 0, 1).tobytes()
+    expected = {"photometric_interpretation": "RGB", "planar_configuration": 1, "bits_allocated": 8}
+    assert told == {(0, name): value for name, value in expected.items()}
 
 
 def test_importing_dcmturbo_imports_no_pydicom_and_says_nothing():
