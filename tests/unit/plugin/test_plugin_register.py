@@ -1,5 +1,6 @@
 """`register`, `unregister` and `prefill`."""
 
+import os
 import subprocess
 import sys
 
@@ -154,6 +155,52 @@ def test_importing_dcmturbo_imports_no_pydicom_and_says_nothing():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+RELOADED = """
+import sys, importlib
+import numpy as np, pydicom
+from pydicom.pixels.decoders import base
+import dcmturbo, dcmturbo.integrations.pydicom
+from helpers.pydicom_datasets import COLOUR, GRAY, JPEG_LS, NATIVE, RLE, make
+
+def state():
+    coders = [entry[0] for entry in base._PIXEL_DATA_DECODERS.values()]
+    return (
+        [(list(one._available), sorted(name for name, value in one.__dict__.items() if callable(value))) for one in coders],
+        list(base.PROCESSORS), sorted(vars(base)),
+    )
+
+before = state()
+dcmturbo.register()
+registered = state()
+for again in range(10):
+    if sys.argv[1] == "reload":
+        importlib.reload(dcmturbo.integrations.pydicom_arrays)
+        importlib.reload(dcmturbo.integrations.pydicom)
+    else:
+        for name in [name for name in sys.modules if name.startswith("dcmturbo.integrations")]:
+            del sys.modules[name]
+    dcmturbo.register()
+for frames, uid in ((GRAY, NATIVE), (GRAY, JPEG_LS), (COLOUR, RLE)):
+    ds = make(uid, frames)
+    ds.pixel_array_options(decoding_plugin="dcmturbo" if uid != NATIVE else "")
+    np.testing.assert_array_equal(ds.pixel_array, frames)
+dcmturbo.unregister()
+assert state() == before
+"""
+
+
+@pytest.mark.parametrize("how", ["reload", "import"])
+def test_reloading_does_not_stack_hook_upon_hook(how):
+    done = subprocess.run(
+        [sys.executable, "-c", RELOADED, how],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- prefill --------------------------------------------------------------------------------------
