@@ -78,7 +78,8 @@ struct Codec {
     // The most bytes that encode() can need.
     std::uint64_t (*encode_bound)(const FrameIn& frame);
 
-    // Encodes one frame and returns how many bytes it took, even padding included.
+    // Encodes one frame and returns how many bytes it took. A codestream ends with its end marker: whoever puts it
+    // into an item pads it to an even length.
     std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
                           Context& context);
 };

@@ -56,7 +56,9 @@ def encode_frame(
     Returns
     -------
     bytes
-        The frame as it stands in an item (PS3.5, A.4), or in native Pixel Data (PS3.5, 8.1.1 and 8.2); of even length.
+        The codestream exactly, without padding: it may have an odd length, and whoever puts it into an item adds the
+        byte that makes it even (PS3.5, A.4), as ``pydicom.encaps.encapsulate`` does. Native frames (PS3.5, 8.1.1 and
+        8.2) and RLE frames (PS3.5, G.3.1) have even length.
 
     Raises
     ------
@@ -69,8 +71,7 @@ def encode_frame(
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if syntax.keyword == "JPEGXLJPEGRecompression" and isinstance(array, (bytes, bytearray, memoryview)):
-        recompressed = library.encode(array, syntax.uid, **options)
-        return recompressed + b"\0" * (len(recompressed) & 1)
+        return library.encode(array, syntax.uid, **options)
     frame = np.asarray(array)
     if frame.ndim not in (2, 3):
         raise EncodeError(f"a frame has shape (rows, columns) or (rows, columns, samples), not {frame.shape}")
@@ -124,7 +125,7 @@ def encode_frame(
         if unknown:
             raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
         return library.deflate(_encode_own("1.2.840.10008.1.2.1", frame, attributes), **options)
-    encoded = library.encode(
+    return library.encode(
         frame,
         syntax.uid,
         bits_stored=stored,
@@ -132,7 +133,6 @@ def encode_frame(
         photometric_interpretation=photometric,
         **options,
     )
-    return encoded + b"\0" * (len(encoded) & 1)  # PS3.5, A.4: items have even length
 
 
 def _encode_own(uid: str, frame: np.ndarray, attributes: _core.Attributes, **options: int) -> bytes:

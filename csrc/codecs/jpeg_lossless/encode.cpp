@@ -16,7 +16,7 @@ namespace dcmturbo::jpeg_lossless {
 
 namespace {
 
-// Marker segments: SOI, SOF3, DHT, DRI, SOS, EOI and padding need 97 bytes at most.
+// Marker segments: SOI, SOF3, DHT, DRI, SOS and EOI need 96 bytes at most.
 constexpr std::uint64_t header_bytes = 128;
 // Of every restart interval: its marker, and what fills its last byte.
 constexpr std::uint64_t interval_bytes = 4;
@@ -160,7 +160,6 @@ class FrameEncoder {
         write_headers(writer, table);
         write_scan(writer, differences, DifferenceCodes(table));
         writer.marker(jpeg::EOI);
-        if ((writer.position() - begin) % 2 != 0) writer.u8(0);  // PS3.5, A.4
         return static_cast<std::size_t>(writer.position() - begin);
     }
 

@@ -93,10 +93,6 @@ def _is_folder(path: str) -> bool | None:
     return bool(system.isdir(inner)) if system.exists(inner) else None
 
 
-# The manifest of a destination, with what SQLite keeps beside it.
-_MANIFEST = frozenset(NAME + ending for ending in ("", "-wal", "-shm", "-journal"))
-
-
 def _files(root: str, filters: Filters, output: Output) -> dict[str, str]:
     def tell(kind: str, path: str, message: str) -> None:
         if kind == "failed":

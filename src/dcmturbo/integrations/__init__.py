@@ -17,6 +17,10 @@ def register() -> None:
     After this, ``Dataset.pixel_array``, ``pydicom.pixels`` and ``Dataset.compress`` use dcmturbo, and transfer
     syntaxes that pydicom 3.0 lacks (JPEG XL, Deflated Image Frame, Encapsulated Uncompressed, JPEG 2000
     Part 2) can be read. Calling it again changes nothing. `unregister` undoes it.
+
+    Processes that `multiprocessing` and `concurrent.futures` start afterwards are registered too, whichever start
+    method they use. A pool that is not built on multiprocessing calls `register` in each worker, usually through
+    an argument called ``initializer``.
     """
     from dcmturbo.integrations import pydicom as host
 

@@ -24,6 +24,7 @@ from dcmturbo.configuration import resolve_threads
 from dcmturbo.decoding import decode
 from dcmturbo.integrations import pydicom_arrays as arrays
 from dcmturbo.integrations import pydicom_plugin as plugin
+from dcmturbo.integrations import spawning
 from dcmturbo.syntaxes import TRANSFER_SYNTAXES
 
 __all__ = ["prefill", "register", "unregister"]
@@ -33,6 +34,8 @@ _VERSION_ADDED = "3.0"  # pydicom keeps one with each decoder, for its documenta
 
 # What undoes each change, in the order of the changes; empty while nothing is registered.
 _undo: list[Callable[[], None]] = []
+# Under this name pydicom keeps the same list, which outlives this module where that is reloaded.
+_UNDO = "_dcmturbo_undo"
 _lock = threading.RLock()
 
 
@@ -41,6 +44,8 @@ def register() -> None:
     with _lock:
         if _undo:
             return
+        _undo_of_reloaded()
+        decoding.__dict__[_UNDO] = _undo
         try:
             _add_uids()
             _add_coders(decoding._PIXEL_DATA_DECODERS, decoding.Decoder, plugin.DECODER_DEPENDENCIES)
@@ -55,6 +60,8 @@ def register() -> None:
                 for decoder, *_ in decoding._PIXEL_DATA_DECODERS.values():
                     _hook(decoder)
                 _replace_processor()
+            spawning.enter()
+            _undo.append(spawning.leave)
         except BaseException:
             unregister()
             raise
@@ -65,6 +72,17 @@ def unregister() -> None:
     with _lock:
         while _undo:
             _undo.pop()()
+        _undo_of_reloaded()
+
+
+def _undo_of_reloaded() -> None:
+    """Undo what an earlier copy of this module has done, which has been reloaded since.
+
+    Hooks that wrap hooks would pass the same options twice, and recurse.
+    """
+    undo = decoding.__dict__.pop(_UNDO, None)
+    while undo:
+        undo.pop()()
 
 
 def _add_uids() -> None:
@@ -152,11 +170,12 @@ def _replace_processor() -> None:
     processors = decoding.PROCESSORS
     if decoding._process_color_space not in processors:
         return
-    processors[processors.index(decoding._process_color_space)] = arrays.convert_colour
+    before, ours = decoding._process_color_space, arrays.convert_colour
+    processors[processors.index(before)] = ours
 
     def undo() -> None:
-        if arrays.convert_colour in processors:
-            processors[processors.index(arrays.convert_colour)] = decoding._process_color_space
+        if ours in processors:
+            processors[processors.index(ours)] = before
 
     _undo.append(undo)
 

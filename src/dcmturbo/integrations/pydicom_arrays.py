@@ -86,9 +86,12 @@ class Plan:
         if self.excess:
             promised = runner.number_of_frames
             runner.set_option("number_of_frames", promised + self.excess)
+            # In pydicom's words, for code that filters or expects them.
             warn_and_log(
-                f"{promised + self.excess} frames have been found in the encapsulated pixel data, NumberOfFrames is "
-                f"{promised}. All are returned; 'allow_excess_frames=False' returns the first {promised} only."
+                f"{promised + self.excess} frames have been found in the encapsulated pixel data, which is larger than "
+                f"the given (0028,0008) 'Number of Frames' value of {promised}. The returned data will include these "
+                "extra frames and if it's correct then you should update 'Number of Frames' accordingly, otherwise "
+                f"pass 'allow_excess_frames=False' to return only the first {promised} frames."
             )
         plugin.warn_of_notes(runner, self.notes)
         return self.target.reshape(-1)

@@ -275,6 +275,7 @@ class _Coded(NamedTuple):
     """A decoded frame, before any correction."""
 
     samples: bytearray
+    bits_allocated: int
     photometric_interpretation: str
     notes: list[str]
 
@@ -293,8 +294,10 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
     Returns
     -------
     bytearray
-        The samples as they are coded, interleaved, in cells of the dataset's BitsAllocated (8 for single bits):
-        no colour conversion except the inverse RCT and ICT, no correction of sign or of unused bits.
+        The samples as they are coded: no colour conversion except the inverse RCT and ICT, no correction of sign or
+        of unused bits. The layout is that of pydicom's own plugins. RLE gives planes, all others interleave. Cells are
+        those of the dataset's BitsAllocated (8 for single bits), but for JPEG 2000 and JPEG-LS, whose cells are the
+        smallest that hold the codestream's precision.
 
     Raises
     ------
@@ -314,15 +317,18 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
         raise coded
     if syntax.family == "rle" and "<" in (runner.get_option("rle_segment_order"), runner.get_option("byteorder")):
         # Segments the wrong way round, which pydicom's and pylibjpeg's plugins take when they are told so.
-        np.frombuffer(coded.samples, f"u{max(description.bits_allocated // 8, 1)}").byteswap(inplace=True)
+        np.frombuffer(coded.samples, f"u{coded.bits_allocated // 8}").byteswap(inplace=True)
     if coded.photometric_interpretation:
         tell(runner, "photometric_interpretation", coded.photometric_interpretation)
     if description.samples_per_pixel > 1:
-        tell(runner, "planar_configuration", 0)
-    if description.bits_allocated == 1:
-        tell(runner, "bits_allocated", 8)
+        tell(runner, "planar_configuration", int(_returns_planes(syntax)))
+    tell(runner, "bits_allocated", coded.bits_allocated)
     warn_of_notes(runner, coded.notes)
     return coded.samples
+
+
+def _returns_planes(syntax: TransferSyntax) -> bool:
+    return syntax.family == "rle"
 
 
 def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) -> _Coded:
@@ -333,7 +339,11 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
     notes = form.notes
     shape = (form.rows, form.columns, form.samples_per_pixel)[: 2 if form.samples_per_pixel == 1 else 3]
     samples = bytearray(math.prod(shape) * form.dtype.itemsize)
-    out = np.frombuffer(samples, form.dtype).reshape(shape)
+    out = np.frombuffer(samples, form.dtype)
+    if len(shape) == 3 and _returns_planes(syntax):
+        out = out.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
+    else:
+        out = out.reshape(shape)
     if header is not None and uses_library(syntax):
         _core.check(src, header)
         inside = jpeg_inside(src, header)
@@ -358,7 +368,14 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
             given["pixel_representation"] = int(header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
         decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
-    return _Coded(samples, form.photometric_interpretation, notes)
+    cell = out.itemsize
+    if header is not None and syntax.family in ("jpeg2000", "jpegls"):
+        precision = max(component.precision for component in header.components)
+        cell = min(cell, 1 if precision <= 8 else 2 if precision <= 16 else 4)
+    if cell != out.itemsize:
+        samples = bytearray(out.size * cell)
+        np.copyto(np.frombuffer(samples, f"{out.dtype.kind}{cell}").reshape(shape), out, casting="unsafe")
+    return _Coded(samples, 8 * cell, form.photometric_interpretation, notes)
 
 
 def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description) -> Ahead[Any] | None:
@@ -409,7 +426,7 @@ def encode_frame(src: bytes, runner: Any) -> bytes:
     Returns
     -------
     bytes
-        The frame as it stands in an item.
+        The codestream, without padding: pydicom pads what it puts into items.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -59,7 +60,7 @@ def encode(
     Returns
     -------
     bytes
-        The codestream, bare, without padding; a deflated frame is padded to an even length (A.4.13).
+        The codestream, bare, without padding.
 
     Raises
     ------
@@ -279,8 +280,13 @@ def _encode_jpeg2000(frame: _Frame, options: Options) -> bytes:
     transform = _transform_of(frame, lossy)
     # With loss, RCT means 5/3 cut short; everything else 9/7.
     reversible = not lossy or frame.photometric == "YBR_RCT"
+    # Samples are integers, so even a perfect approximation is off by up to half a unit, with a mean square of 1/12.
+    # Whoever asks for a higher PSNR than that wants everything that the quantisation leaves. OpenJPEG's search for
+    # the place to cut drops the last coding passes even then; without a target it keeps them all.
+    highest = 20 * math.log10((1 << frame.bits) - 1) + 10 * math.log10(12)
 
     def encode_at(psnr: float) -> bytes:
+        psnr = psnr if psnr < highest else 0.0
         return bytes(
             load_imagecodecs().jpeg2k_encode(
                 frame.samples,
@@ -397,7 +403,7 @@ def option_names(transfer_syntax_uid: str) -> tuple[str, ...]:
 
 
 def deflate(content: Buffer, *, level: int = 6) -> bytes:
-    """Return bytes as a raw deflate stream (RFC 1951), padded to an even length (PS3.5 A.4.13).
+    """Return bytes as a raw deflate stream (RFC 1951), without padding.
 
     Parameters
     ----------
@@ -411,8 +417,7 @@ def deflate(content: Buffer, *, level: int = 6) -> bytes:
     bytes
     """
     stream = zlib.compressobj(_integer_option({"level": level}, "level", 6, 0, 9), wbits=-zlib.MAX_WBITS)
-    encoded = stream.compress(content) + stream.flush()
-    return encoded + b"\0" * (len(encoded) & 1)
+    return stream.compress(content) + stream.flush()
 
 
 # By suffix of the UID: encoder, and the options it takes, the alternative to `ratio` first.

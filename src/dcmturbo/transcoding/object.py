@@ -241,13 +241,20 @@ def _written_by_pydicom(dataset: Any) -> bytes:
     """Return a Dataset as a file: it has no bytes of its own that could be spliced."""
     buffer = io.BytesIO()
     meta = getattr(dataset, "file_meta", None)
-    if meta is not None and "TransferSyntaxUID" in meta:
-        dataset.save_as(buffer, enforce_file_format=False)
-    else:
+    encoding: dict[str, bool] = {}
+    if meta is None or "TransferSyntaxUID" not in meta:
         implicit, little = dataset.original_encoding
         if little is None:
             implicit, little = False, True
-        dataset.save_as(buffer, implicit_vr=bool(implicit), little_endian=bool(little), enforce_file_format=False)
+        encoding = {"implicit_vr": bool(implicit), "little_endian": bool(little)}
+    try:
+        dataset.save_as(buffer, enforce_file_format=False, **encoding)
+    except RecursionError:
+        raise EncodeError(
+            "sequences of the Dataset nest too deep for pydicom to write them: pass the file it was read from, "
+            "or raise sys.setrecursionlimit()",
+            code="unsupported",
+        ) from None
     return buffer.getvalue()
 
 

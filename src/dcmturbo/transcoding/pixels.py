@@ -183,7 +183,7 @@ class FrameCoder:
         self._decoded_photometric = _colours(decoded)
         self.photometric_interpretation = self._settle_photometric(stated)
         if header is not None and not header.lossless:
-            size = sum(size for _, size in opened.index.ranges(0))
+            size = _jpeg_end(memoryview(opened.index.read_frame(0))).nbytes
             form = header.format
             if header.parameters.get("jpeg_reconstruction"):
                 form = "jpeg"
@@ -531,7 +531,7 @@ def _same(data: memoryview) -> memoryview:
 
 
 def _jpeg_end(data: memoryview) -> memoryview:
-    """Return a JPEG without the byte that pads it to an even length."""
+    """Return a codestream that ends with EOI or EOC without the byte that pads it to an even length."""
     return data[:-1] if data.nbytes > 3 and data[-1] == 0 and bytes(data[-3:-1]) == b"\xff\xd9" else data
 
 

@@ -354,8 +354,11 @@ def test_more_encapsulated_frames_than_promised(plans):
     ds = make(JPEG_LS, TWELVE, stored=12)
     ds.NumberOfFrames = 3
     decoder = get_decoder(JPEG_LS)
-    with pytest.warns(UserWarning, match="5 frames have been found"):
+    with pytest.warns(UserWarning, match="5 frames have been found") as ours:
         array, properties = decoder.as_array(ds, decoding_plugin="dcmturbo")
+    with pytest.warns(UserWarning, match="5 frames have been found") as theirs:
+        untouched(JPEG_LS).as_array(ds, decoding_plugin="pyjpegls")
+    assert [str(warning.message) for warning in ours] == [str(warning.message) for warning in theirs]
     np.testing.assert_array_equal(array, TWELVE)
     assert properties["number_of_frames"] == 5
     array, properties = decoder.as_array(ds, decoding_plugin="dcmturbo", allow_excess_frames=False)

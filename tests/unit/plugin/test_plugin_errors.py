@@ -1,5 +1,6 @@
 """Errors inside pydicom and the other plugins that step in; frames that are decoded ahead."""
 
+import io
 import os
 import threading
 import warnings
@@ -23,6 +24,7 @@ from helpers.pydicom_datasets import (
     image,
     make,
 )
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder, iter_pixels
 from pydicom.pixels.decoders import base as decoding
@@ -210,3 +212,19 @@ def test_many_threads_at_once():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_dataset_that_nests_deep_is_decoded_and_never_a_recursion_error():
+    nested = Dataset()
+    for _ in range(2000):
+        outer = Dataset()
+        outer.ReferencedStudySequence = [nested]
+        nested = outer
+    ds = make(JPEG_LS, GRAY)
+    ds.ReferencedStudySequence = [nested]
+    np.testing.assert_array_equal(as_array(ds)[0], GRAY)
+    np.testing.assert_array_equal(dt.decode(ds), GRAY)
+    dt.prefill([ds])
+    np.testing.assert_array_equal(ds.pixel_array, GRAY)
+    with pytest.raises(dt.Error, match="nest too deep for pydicom"):
+        dt.transcode(ds, io.BytesIO(), "RLELossless")

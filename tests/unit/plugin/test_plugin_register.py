@@ -1,5 +1,6 @@
 """`register`, `unregister` and `prefill`."""
 
+import os
 import subprocess
 import sys
 
@@ -142,8 +143,9 @@ def test_the_options_of_single_frames_that_pydicom_will_have():
     runner = Runner(UID(RLE))
     runner.set_source(make(RLE, COLOUR))
     frame = dt.encode_frame(COLOUR[0], RLE)
-    assert bytes(plugin.decode_frame(frame, runner)) == COLOUR[0].tobytes()
-    assert told == {(0, "photometric_interpretation"): "RGB", (0, "planar_configuration"): 0}
+    assert bytes(plugin.decode_frame(frame, runner)) == COLOUR[0].transpose(2, 0, 1).tobytes()
+    expected = {"photometric_interpretation": "RGB", "planar_configuration": 1, "bits_allocated": 8}
+    assert told == {(0, name): value for name, value in expected.items()}
 
 
 def test_importing_dcmturbo_imports_no_pydicom_and_says_nothing():
@@ -153,6 +155,52 @@ def test_importing_dcmturbo_imports_no_pydicom_and_says_nothing():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+RELOADED = """
+import sys, importlib
+import numpy as np, pydicom
+from pydicom.pixels.decoders import base
+import dcmturbo, dcmturbo.integrations.pydicom
+from helpers.pydicom_datasets import COLOUR, GRAY, JPEG_LS, NATIVE, RLE, make
+
+def state():
+    coders = [entry[0] for entry in base._PIXEL_DATA_DECODERS.values()]
+    return (
+        [(list(one._available), sorted(name for name, value in one.__dict__.items() if callable(value))) for one in coders],
+        list(base.PROCESSORS), sorted(vars(base)),
+    )
+
+before = state()
+dcmturbo.register()
+registered = state()
+for again in range(10):
+    if sys.argv[1] == "reload":
+        importlib.reload(dcmturbo.integrations.pydicom_arrays)
+        importlib.reload(dcmturbo.integrations.pydicom)
+    else:
+        for name in [name for name in sys.modules if name.startswith("dcmturbo.integrations")]:
+            del sys.modules[name]
+    dcmturbo.register()
+for frames, uid in ((GRAY, NATIVE), (GRAY, JPEG_LS), (COLOUR, RLE)):
+    ds = make(uid, frames)
+    ds.pixel_array_options(decoding_plugin="dcmturbo" if uid != NATIVE else "")
+    np.testing.assert_array_equal(ds.pixel_array, frames)
+dcmturbo.unregister()
+assert state() == before
+"""
+
+
+@pytest.mark.parametrize("how", ["reload", "import"])
+def test_reloading_does_not_stack_hook_upon_hook(how):
+    done = subprocess.run(
+        [sys.executable, "-c", RELOADED, how],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- prefill --------------------------------------------------------------------------------------
