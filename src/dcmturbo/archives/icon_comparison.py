@@ -85,7 +85,7 @@ class IconSide:
                 length=source.size,
                 undefined_length=True,
                 number_of_frames=1,
-                fragment_per_frame=not labelled.has_codestream_header,
+                grouping=labelled.grouping,
             )
             frame = index.read_frame(0)
             syntax = _own_syntax(frame, labelled)
