@@ -51,6 +51,7 @@ typedef struct dcmturbo_settings {
     uint64_t max_output;          /* bytes of a result */
     uint64_t max_scratch;         /* bytes of one worker's scratch memory */
     uint8_t category_16_has_bits; /* JPEG Lossless of some old encoders: 16 bits follow category 16 */
+    uint8_t prefer_library;       /* decode with a library where there is one */
 } dcmturbo_settings;
 
 DCMTURBO_API uint32_t dcmturbo_abi_version(void);
@@ -131,7 +132,7 @@ DCMTURBO_API int32_t dcmturbo_check_limits(const dcmturbo_format* format, uint64
 
 /* ---- one frame --------------------------------------------------------------------------------- */
 
-/* Decodes one frame of a syntax that the core decodes itself. With salvage, status says how much of the
+/* Decodes one frame. With salvage, status says how much of the
  * frame is valid and fill_value stands in the rest. The notes of the format are those of this frame then. */
 DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
                                            size_t fragment_count, const dcmturbo_attributes* attributes,
@@ -161,6 +162,14 @@ DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmtu
                                                 const dcmturbo_image* images, size_t count, uint32_t reduce,
                                                 uint32_t threads, int32_t salvage, uint8_t* status,
                                                 dcmturbo_error* error);
+
+/* Decodes formats that the core has no codec for, or that settings.prefer_library takes from it: writes the samples as
+ * they are coded to the image, in cells of the format's type. A Deflated Image Frame's format is a row of bytes, for
+ * what is inflated. Called from any thread, without locks. Returns DCMTURBO_OK, or a code with the error filled. */
+typedef int32_t (*dcmturbo_library)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_format* format,
+                                    const dcmturbo_image* image, dcmturbo_error* error);
+/* One for the process; null for none. */
+DCMTURBO_API void dcmturbo_set_library(dcmturbo_library decode);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
@@ -337,6 +346,7 @@ typedef struct dcmturbo_api {
     int32_t (*list_elements)(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
                              void (*report)(void* context, const dcmturbo_element* element), void* context,
                              uint64_t* end, dcmturbo_error* error);
+    void (*set_library)(dcmturbo_library decode);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -44,6 +44,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .decode_frames = dcmturbo_decode_frames,
         .parallel_for = dcmturbo_parallel_for,
         .list_elements = dcmturbo_list_elements,
+        .set_library = dcmturbo_set_library,
     };
     return &api;
 }

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "base/checked.h"
+#include "codecs/library.h"
+#include "codecs/probe.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
 #include "sched/scratch.h"
@@ -48,18 +50,29 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
                            Scratch& scratch, Context& context) {
     FrameOut out = stream.out(base);
     std::uint32_t notes = 0;
-    if (stream.codec->reads_header) {
-        stream.codec->probe(fragments, stream.attributes, context, scratch.header);
+    // A frame that says what it is goes to the codec of what it says, whatever the label and its neighbours are.
+    const Family family = stream.syntax->family;
+    Format actual = format_without_header(family);
+    if (has_codestream_header(family)) {
+        probe(fragments, context.arena, scratch.header);
         const SettledFormat settled = frame_format(stream.attributes, &scratch.header, *stream.syntax, stream.request);
         out.format = settled.format;
         notes = settled.notes;
+        actual = scratch.header.format;
     }
+    const Codec& codec = decoder_of(actual, settings.prefer_library);
     Options options;
     options.reduce = stream.request.reduce;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
     options.category_16_has_bits = settings.category_16_has_bits;
-    const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
+    Outcome outcome;
+    try {
+        outcome = codec.decode(fragments, stream.attributes, scratch.header, out, options, context);
+    } catch (const DecodeError& error) {
+        if (error.code != ErrorCode::other_codec || &codec == &library_codec) throw;
+        outcome = library_codec.decode(fragments, stream.attributes, scratch.header, out, options, context);
+    }
     if (outcome.has_excess_data) notes |= note_excess_data;
     if (stream.notes != nullptr && notes != 0)
         std::atomic_ref(*stream.notes).fetch_or(notes, std::memory_order_relaxed);

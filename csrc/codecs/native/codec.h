@@ -1,5 +1,5 @@
 // Pixel data as they stand in a file: native encoding (PS3.5, 8.1 and 8.2.1) and Encapsulated Uncompressed
-// (PS3.5, A.4.11), whose frames are the same bytes.
+// (PS3.5, A.4.11), whose frames are the same bytes; and Deflated Image Frame, whose frames are those bytes deflated.
 #pragma once
 
 #include "codecs/codec.h"
@@ -7,6 +7,7 @@
 namespace dcmturbo {
 
 extern const Codec native_codec;
+extern const Codec deflated_frame_codec;
 
 namespace native {
 

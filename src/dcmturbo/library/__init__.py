@@ -10,12 +10,14 @@ which is part of that format; no sign extension. `imagecodecs` is imported at fi
 takes longer than decoding most files.
 """
 
-from dcmturbo.library.decoding import decode, decode_rle, inflate, reconstruct_jpeg
+from dcmturbo import _core
+from dcmturbo.library.decoding import decode, decode_into, decode_rle, inflate, reconstruct_jpeg
 from dcmturbo.library.encoding import deflate, encode, encodes, option_names
 from dcmturbo.library.pool import map_frames
 
 __all__ = [
     "decode",
+    "decode_into",
     "decode_rle",
     "deflate",
     "encode",
@@ -25,3 +27,6 @@ __all__ = [
     "option_names",
     "reconstruct_jpeg",
 ]
+
+# From here on the core asks for the formats that it has no codec for.
+_core.set_library(decode_into)

@@ -13,7 +13,7 @@ from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_im
 from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
 from dcmturbo.library.openjph import load_openjph
 
-__all__ = ["decode", "decode_rle", "inflate", "reconstruct_jpeg"]
+__all__ = ["decode", "decode_into", "decode_rle", "inflate", "reconstruct_jpeg"]
 
 
 def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
@@ -61,6 +61,43 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     if not np.may_share_memory(samples, target):
         target[...] = samples
     return out
+
+
+def decode_into(data: Buffer, header: Header, out: Array) -> None:
+    """Decode one frame into `out`, for the core (csrc/codecs/library.h).
+
+    Parameters
+    ----------
+    data : bytes-like
+        The whole frame.
+    header : Header
+        What it is; of an RLE or deflated frame, what its dataset says.
+    out : numpy.ndarray
+        Shape (rows, columns[, samples]), any strides, native byte order; cells at least as large as the samples. Of a
+        deflated frame one row of bytes. Receives the samples as they are coded: the bits of the codestream's own type,
+        extended by its sign where the cells are larger.
+
+    Raises
+    ------
+    DecodeError
+        As `decode`, `decode_rle` and `inflate`.
+    """
+    if header.format == "deflated":
+        out[0] = np.frombuffer(inflate(data, out.size), np.uint8)
+        return
+    if header.format == "rle":
+        out[...] = decode_rle(data, out.shape, out.dtype)
+        return
+    samples = decode(data, header, out=out)
+    if samples is out:
+        return
+    if samples.shape != out.shape:
+        raise DecodeError(
+            f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
+        )
+    if samples.dtype.itemsize != out.dtype.itemsize:
+        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
+    out[...] = samples.view(out.dtype)
 
 
 def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
