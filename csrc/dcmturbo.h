@@ -51,6 +51,7 @@ typedef struct dcmturbo_settings {
     uint64_t max_output;          /* bytes of a result */
     uint64_t max_scratch;         /* bytes of one worker's scratch memory */
     uint8_t category_16_has_bits; /* JPEG Lossless of some old encoders: 16 bits follow category 16 */
+    uint8_t prefer_library;       /* decode with a library where there is one */
 } dcmturbo_settings;
 
 DCMTURBO_API uint32_t dcmturbo_abi_version(void);
@@ -141,7 +142,7 @@ DCMTURBO_API int32_t dcmturbo_check_held(const char* transfer_syntax, const dcmt
 
 /* ---- one frame --------------------------------------------------------------------------------- */
 
-/* Decodes one frame of a syntax that the core decodes itself. With salvage, status says how much of the
+/* Decodes one frame. With salvage, status says how much of the
  * frame is valid and fill_value stands in the rest. The notes of the format are those of this frame then. */
 DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
                                            size_t fragment_count, const dcmturbo_attributes* attributes,
@@ -166,12 +167,23 @@ DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t
                                            dcmturbo_component* component, dcmturbo_error* error);
 
 /* The components of a codestream that dcmturbo_probe has read, each at its own size: component i, as
- * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes` receives
- * codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
+ * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes`
+ * receives codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
                                                 const dcmturbo_image* images, size_t count, uint32_t reduce,
-                                                uint32_t threads, int32_t salvage, uint8_t* status,
-                                                uint32_t* notes, dcmturbo_error* error);
+                                                uint32_t threads, int32_t salvage, uint8_t* status, uint32_t* notes,
+                                                dcmturbo_error* error);
+
+/* Decodes formats that the core has no codec for, or that settings.prefer_library takes from it: writes the samples as
+ * they are coded to the image, in cells of the format's type. A Deflated Image Frame's format is a row of bytes, for
+ * what is inflated. Called from any thread, without locks. Returns DCMTURBO_OK, or a code with the error filled. */
+typedef int32_t (*dcmturbo_library)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_format* format,
+                                    const dcmturbo_image* image, dcmturbo_error* error);
+/* Gives the JPEG that a JPEG XL stream was made from to take(taker, bytes), once. */
+typedef int32_t (*dcmturbo_library_unwrap)(dcmturbo_bytes data, void (*take)(void* taker, dcmturbo_bytes jpeg),
+                                           void* taker, dcmturbo_error* error);
+/* Both for the process; null for none. */
+DCMTURBO_API void dcmturbo_set_library(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
@@ -369,6 +381,7 @@ typedef struct dcmturbo_api {
                           dcmturbo_error* error);
     int32_t (*native_reading)(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
                               uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
+    void (*set_library)(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

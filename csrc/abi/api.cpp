@@ -49,6 +49,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .memory_limit = dcmturbo_memory_limit,
         .check_held = dcmturbo_check_held,
         .native_reading = dcmturbo_native_reading,
+        .set_library = dcmturbo_set_library,
     };
     return &api;
 }

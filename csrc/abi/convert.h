@@ -113,14 +113,19 @@ inline const TransferSyntax& required_syntax(const char* uid) {
     return *syntax;
 }
 
-// The core's codec of a syntax, or an error that says who decodes it.
-inline const Codec& required_codec(const char* uid) {
+// A syntax whose frames can be decoded.
+inline const TransferSyntax& required_decoded_syntax(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own != nullptr) return *syntax.own;
-    // A label of this family may be wrong about the process; the codec says so where it cannot help.
-    if (syntax.family == Family::jpeg) return *codec_for(Format::jpeg_lossless);
-    if (syntax.family == Family::jpeg2000) return *codec_for(Format::jpeg2000);
-    fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no codec of its own for %s (%s)",
+    if (syntax.own != nullptr || syntax.library) return syntax;
+    fail(ErrorCode::unknown_transfer_syntax, no_offset, "%s (%s) is not decoded here", syntax.name.data(),
+         syntax.uid.data());
+}
+
+// The core's own encoder of a syntax.
+inline const Codec& required_encoder(const char* uid) {
+    const TransferSyntax& syntax = required_syntax(uid);
+    if (syntax.own != nullptr && syntax.own->encode != nullptr) return *syntax.own;
+    fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no encoder of its own for %s (%s)",
          syntax.name.data(), syntax.uid.data());
 }
 

@@ -1,9 +1,11 @@
+#include <atomic>
 #include <vector>
 
 #include "abi/convert.h"
 #include "base/checked.h"
 #include "codecs/codec.h"
 #include "codecs/frame_format.h"
+#include "codecs/library.h"
 #include "codecs/probe.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
@@ -26,8 +28,7 @@ FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& 
                         const dcmturbo_format& format, uint32_t flags, ptrdiff_t row_stride, ptrdiff_t pixel_stride,
                         ptrdiff_t sample_stride) {
     FrameStream stream;
-    stream.codec = &abi::required_codec(transfer_syntax);
-    stream.syntax = &abi::required_syntax(transfer_syntax);
+    stream.syntax = &abi::required_decoded_syntax(transfer_syntax);
     stream.request = request_from(flags);
     stream.attributes = abi::attributes_from(attributes);
     stream.format = abi::format_from(format);
@@ -49,7 +50,8 @@ FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& 
 // The size and type of a component, without `reduce` of its resolution levels; nothing yet of where it goes.
 ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) {
     if (reduce > 32 || (reduce > 0 && header.format != Format::jpeg2000))
-        fail(ErrorCode::argument, no_offset, "the format has no %u resolution levels to discard", reduce);
+        fail(ErrorCode::unsupported, no_offset,
+             "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the codestream is of another format");
     const ComponentHeader& component = header.components[i];
     // ISO/IEC 15444-1, (B-14): corners, not sizes, are divided.
     const auto reduced = [&](uint32_t begin, uint32_t size) {
@@ -65,6 +67,51 @@ ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) 
                : component.precision <= 32 ? (is_signed ? SampleType::i32 : SampleType::u32)
                                            : SampleType::i64;
     return out;
+}
+
+std::atomic<dcmturbo_library> library{nullptr};
+std::atomic<dcmturbo_library_unwrap> library_unwrap{nullptr};
+
+// What the codecs call, by what was registered at the C door.
+void call_library(Bytes data, const Header& header, const FrameOut& out) {
+    const dcmturbo_header handle{header};
+    dcmturbo_format format{};
+    format.size = sizeof format;
+    abi::format_to({out.format, 0}, format);
+    const dcmturbo_image image{out.base, out.row_stride, out.pixel_stride, out.sample_stride};
+    dcmturbo_error error{};
+    error.size = sizeof error;
+    error.offset = no_offset;
+    const dcmturbo_library decode = library.load(std::memory_order_acquire);
+    const int32_t code =
+        decode({reinterpret_cast<const uint8_t*>(data.data()), data.size()}, &handle, &format, &image, &error);
+    if (code != DCMTURBO_OK) fail(static_cast<ErrorCode>(code), error.offset, "%s", error.message);
+}
+
+Bytes call_unwrap(Bytes data, Arena& arena) {
+    struct Taker {
+        Arena& arena;
+        Bytes taken;
+        bool is_over_limit;
+    } taker{arena, {}, false};
+    const auto take = [](void* to, dcmturbo_bytes jpeg) {
+        auto& into = *static_cast<Taker*>(to);
+        try {
+            std::byte* copy = into.arena.allocate(jpeg.size);
+            std::copy_n(reinterpret_cast<const std::byte*>(jpeg.data), jpeg.size, copy);
+            into.taken = {copy, jpeg.size};
+        } catch (...) {  // the caller is not C++
+            into.is_over_limit = true;
+        }
+    };
+    dcmturbo_error error{};
+    error.size = sizeof error;
+    error.offset = no_offset;
+    const dcmturbo_library_unwrap unwrap = library_unwrap.load(std::memory_order_acquire);
+    const int32_t code = unwrap({reinterpret_cast<const uint8_t*>(data.data()), data.size()}, take, &taker, &error);
+    if (code != DCMTURBO_OK) fail(static_cast<ErrorCode>(code), error.offset, "%s", error.message);
+    if (taker.is_over_limit) fail(ErrorCode::limit, no_offset, "there is no scratch memory for the JPEG in a JPEG XL");
+    return taker.taken;
 }
 
 FrameIn frame_in(const dcmturbo_image& image, const dcmturbo_attributes& attributes) {
@@ -181,9 +228,10 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
                                    uint32_t* notes, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
-        const Codec* codec = codec_for(of.format);
-        if (codec == nullptr || codec->decode_components == nullptr)
-            fail(ErrorCode::unsupported, no_offset, "the core has no decoder of components for this format");
+        if (of.format == Format::jpegxl) {
+            fail(ErrorCode::unsupported, no_offset,
+                 "components are decoded of JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG");
+        }
         if (count != of.components.size())
             fail(ErrorCode::argument, no_offset, "%zu images for %zu components", count, of.components.size());
         std::vector<ComponentOut> out;
@@ -204,7 +252,14 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         give_team(context, team);
         const Bytes bytes = bytes_from(data);
         options.category_16_has_bits = current.category_16_has_bits;
-        const Outcome outcome = codec->decode_components(Fragments(bytes), of, out, options, context);
+        const Codec& codec = decoder_of(of.format, current.prefer_library);
+        Outcome outcome;
+        try {
+            outcome = codec.decode_components(Fragments(bytes), of, out, options, context);
+        } catch (const DecodeError& failure) {
+            if (failure.code != ErrorCode::other_codec || &codec == &library_codec) throw;
+            outcome = library_codec.decode_components(Fragments(bytes), of, out, options, context);
+        }
         if (status != nullptr)
             *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
         if (notes != nullptr) *notes = outcome.notes | (outcome.has_excess_data ? note_excess_data : 0U);
@@ -229,11 +284,17 @@ int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format*
     });
 }
 
+void dcmturbo_set_library(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl) {
+    library.store(decode, std::memory_order_release);
+    library_unwrap.store(jpeg_of_jpegxl, std::memory_order_release);
+    set_library(decode == nullptr ? nullptr : call_library, jpeg_of_jpegxl == nullptr ? nullptr : call_unwrap);
+}
+
 uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes) {
     uint64_t bound = 0;
     dcmturbo_error ignored{};
     abi::guarded(&ignored,
-                 [&] { bound = abi::required_codec(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
+                 [&] { bound = abi::required_encoder(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
     return bound;
 }
 
@@ -241,7 +302,7 @@ int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image*
                               const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
                               uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        const Codec& codec = abi::required_codec(transfer_syntax);
+        const Codec& codec = abi::required_encoder(transfer_syntax);
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();

@@ -73,6 +73,7 @@ struct Header {
     bool lossless = false;      // the coding process is reversible (near-lossless counts as not)
     bool subsampled = false;    // some component is smaller than the image
     bool interleaved = true;    // all components in one scan
+    bool holds_jpeg = false;    // a JPEG XL stream made from a JPEG, which it gives back bit for bit
     bool in_container = false;  // JP2, JPH or JPEG XL boxes around the codestream
     ColourTransform colour = ColourTransform::unstated;
     std::uint64_t codestream_offset = 0;  // of the bare codestream within the frame

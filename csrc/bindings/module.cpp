@@ -27,13 +27,15 @@ py::dict get_settings() {
     result["max_pixels"] = settings.max_pixels;
     result["max_output"] = settings.max_output;
     result["max_scratch"] = settings.max_scratch;
+    result["prefer_library"] = settings.prefer_library != 0;
     result["category_16_has_bits"] = settings.category_16_has_bits != 0;
     return result;
 }
 
 void set_settings(std::optional<std::uint32_t> threads, const std::optional<std::string>& isa,
                   std::optional<std::uint64_t> max_pixels, std::optional<std::uint64_t> max_output,
-                  std::optional<std::uint64_t> max_scratch, std::optional<bool> category_16_has_bits) {
+                  std::optional<std::uint64_t> max_scratch, std::optional<bool> category_16_has_bits,
+                  std::optional<bool> prefer_library) {
     dcmturbo_settings settings{};
     settings.size = sizeof settings;
     dcmturbo_get_settings(&settings);
@@ -42,6 +44,7 @@ void set_settings(std::optional<std::uint32_t> threads, const std::optional<std:
     settings.max_output = max_output.value_or(settings.max_output);
     settings.max_scratch = max_scratch.value_or(settings.max_scratch);
     if (category_16_has_bits) settings.category_16_has_bits = *category_16_has_bits ? 1 : 0;
+    if (prefer_library) settings.prefer_library = *prefer_library ? 1 : 0;
     if (isa) {
         std::uint8_t i = 0;
         while (dcmturbo_isa_name(i) != nullptr && *isa != dcmturbo_isa_name(i)) ++i;
@@ -112,7 +115,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("get_settings", get_settings);
     m.def("set_settings", set_settings, py::kw_only(), py::arg("threads") = py::none(), py::arg("isa") = py::none(),
           py::arg("max_pixels") = py::none(), py::arg("max_output") = py::none(), py::arg("max_scratch") = py::none(),
-          py::arg("category_16_has_bits") = py::none());
+          py::arg("category_16_has_bits") = py::none(), py::arg("prefer_library") = py::none());
     m.def("available_isas", available_isas);
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
@@ -122,4 +125,5 @@ PYBIND11_MODULE(_core, m) {
     bind_images(m);
     bind_datasets(m);
     bind_frames(m);
+    bind_library(m);
 }

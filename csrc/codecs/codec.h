@@ -58,19 +58,13 @@ struct EncodeOptions {
 struct Codec {
     const char* name;
 
-    // Whether a frame says of itself what it is, so that each is settled against the dataset (frame_format) anew.
-    bool reads_header = false;
-
-    // Reads what the frame says of itself, without pixel work. Formats that say nothing of the image
-    // (native, RLE) take it from the dataset.
-    void (*probe)(const Fragments& frame, const PixelAttributes& attributes, Context& context, Header& header);
-
-    // Decodes one frame into the caller's memory in its final form. Throws DecodeError; with
-    // options.salvage it returns an incomplete outcome where some pixels are right.
+    // Decodes one frame into the caller's memory in its final form. `header` is what probe() (codecs/probe.h) has read
+    // of a frame that has one; of others it holds nothing. Throws DecodeError; with options.salvage it returns an
+    // incomplete outcome where some pixels are right. DecodeError(other_codec) asks for the library's codec.
     Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header,
                       const FrameOut& out, const Options& options, Context& context);
 
-    // Decodes the components of a frame that reads_header, each at its own size: for formats that can hold them
+    // Decodes the components of a frame that has a header, each at its own size: for formats that can hold them
     // so; null for the others. Each goes to the smallest integer type of its precision and sign.
     Outcome (*decode_components)(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                                  const Options& options, Context& context) = nullptr;

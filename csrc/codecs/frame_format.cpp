@@ -17,10 +17,6 @@ bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
 }
 
-bool has_codestream_header(Family family) {
-    return family == Family::jpeg || family == Family::jpegls || family == Family::jpeg2000 || family == Family::jpegxl;
-}
-
 Format expected_format(const TransferSyntax& syntax, Format actual) {
     switch (syntax.family) {
         case Family::jpeg: return syntax.lossless_only ? Format::jpeg_lossless : Format::jpeg;

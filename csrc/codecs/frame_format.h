@@ -30,6 +30,9 @@ enum FormatNote : std::uint32_t {
     note_not_subsampled = 512,        // native YBR_FULL_422 with the length of data that are not subsampled
     note_subsampled_native = 1024,    // native YBR_FULL or RGB with the length of YBR_FULL_422
 };
+// Those that are of colours.
+inline constexpr std::uint32_t all_colour_notes =
+    note_photometric_overridden | note_subsampled_colour | note_transform_missing;
 
 struct SettledFormat {
     FrameFormat format;

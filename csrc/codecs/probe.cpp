@@ -56,6 +56,16 @@ void probe(Bytes data, Header& header) {
          static_cast<unsigned>(load_be<std::uint32_t>(data.data())));
 }
 
+void probe(const Fragments& frame, Arena& arena, Header& header) {
+    const std::span<const Bytes> spans = frame.spans();
+    // A frame of several fragments begins with its signature in the first, or is joined.
+    if (spans.size() > 1 && sniff(spans.front()) == Format::jpeg) {
+        probe_jpeg(jpeg::MarkerReader(frame, arena), header);
+        return;
+    }
+    probe(frame.contiguous(arena), header);
+}
+
 void check(Bytes data, const Header& header) {
     switch (header.format) {
         case Format::jpeg:

@@ -16,6 +16,9 @@ Format sniff(Bytes data);
 // for a JPEG without a size in its frame header (DNL), one pass over the first scan.
 void probe(Bytes data, Header& header);
 
+// The same of a frame in fragments, which are joined in the arena only where the format needs it.
+void probe(const Fragments& frame, Arena& arena, Header& header);
+
 // Walks the markers or boxes of a frame that `probe` has read, before a decoder that would not
 // notice damage gets it. Throws DecodeError: truncated, malformed, or unsupported for a process
 // that nothing here decodes.

@@ -2,6 +2,7 @@
 
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg_lossless/codec.h"
+#include "codecs/library.h"
 #include "codecs/native/codec.h"
 #include "codecs/rle/codec.h"
 
@@ -150,6 +151,22 @@ const Codec* codec_for(Format format) {
         case Format::jpeg2000: return &jpeg2000_codec;
         default: return nullptr;
     }
+}
+
+const Codec& decoder_of(Format format, bool prefer_library) {
+    switch (format) {
+        case Format::unknown:
+        case Format::deflated:  // inflated before it comes here
+        case Format::native: return native_codec;
+        case Format::rle: return prefer_library ? library_rle_codec : rle_codec;
+        default: break;
+    }
+    const Codec* own = prefer_library ? nullptr : codec_for(format);
+    return own != nullptr ? *own : library_codec;
+}
+
+Format format_without_header(Family family) {
+    return family == Family::rle ? Format::rle : family == Family::deflated_frame ? Format::deflated : Format::native;
 }
 
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword) {

@@ -37,8 +37,19 @@ struct TransferSyntax {
 
 std::span<const TransferSyntax> transfer_syntaxes();
 
-// The core's codec for frames of a format, whatever the label says; null where a library decodes them.
+// Whether each frame of a family begins with a header, which then says what the frame is, whatever its label says.
+constexpr bool has_codestream_header(Family family) {
+    return family == Family::jpeg || family == Family::jpegls || family == Family::jpeg2000 || family == Family::jpegxl;
+}
+
+// The core's own codec for frames of a format, whatever the label says; null where only a library decodes them.
 const Codec* codec_for(Format format);
+
+// Who decodes frames of a format: the one place that decides between the core's own codec and a library's.
+const Codec& decoder_of(Format format, bool prefer_library);
+
+// The format of frames that have no header, by their label.
+Format format_without_header(Family family);
 
 // Null for an unknown one. Accepts a UID (trailing NUL or space tolerated) or a keyword.
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword);

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
+#include "sched/decode_one.h"
 #include "sched/scratch.h"
 #include "sched/thread_pool.h"
 
@@ -41,48 +42,6 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
     }
     scratch.spans.push_back({to, filled});
     return Fragments(scratch.spans);
-}
-
-// `is_alone`: the frame's length is its own, not one that the dataset cut out of many frames.
-FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream, std::byte* base,
-                           std::uint32_t first_bit, bool is_alone, const DecodePolicy& policy, const Settings& settings,
-                           Scratch& scratch, Context& context) {
-    FrameOut out = stream.out(base);
-    std::uint32_t notes = 0;
-    if (is_alone && stream.attributes.samples_per_pixel == 3 && stream.syntax->family == Family::native) {
-        const NativeReading reading = native_reading(stream.attributes, fragments.size(), 1);
-        if (reading.notes != 0) {
-            FrameStream other = stream;
-            other.attributes.photometric = reading.photometric;
-            other.format = frame_format(other.attributes, nullptr, *other.syntax, other.request).format;
-            if (other.notes != nullptr)
-                std::atomic_ref(*other.notes).fetch_or(reading.notes, std::memory_order_relaxed);
-            return decode_loaded(fragments, other, base, first_bit, false, policy, settings, scratch, context);
-        }
-    }
-    if (stream.codec->reads_header) {
-        stream.codec->probe(fragments, stream.attributes, context, scratch.header);
-        const SettledFormat settled = frame_format(stream.attributes, &scratch.header, *stream.syntax, stream.request);
-        out.format = settled.format;
-        notes = settled.notes;
-    }
-    Options options;
-    options.reduce = stream.request.reduce;
-    options.first_bit = first_bit;
-    options.salvage = policy.salvage;
-    options.category_16_has_bits = settings.category_16_has_bits;
-    const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
-    if (outcome.has_excess_data) notes |= note_excess_data;
-    notes |= outcome.notes;
-    if (stream.notes != nullptr && notes != 0)
-        std::atomic_ref(*stream.notes).fetch_or(notes, std::memory_order_relaxed);
-    if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};
-    PixelWriter::fill(out, outcome.valid_pixels, policy.fill_value);
-    return {.job = 0,
-            .status = FrameStatus::partial,
-            .code = outcome.code,
-            .offset = outcome.offset,
-            .message = outcome.message};
 }
 
 FrameFailure failure_of(const DecodeError& error) {
@@ -159,8 +118,8 @@ class Batch {
             if (jobs_.size() == 1) give_team(context, team);
             check_limits(stream.format, 1, settings_.limits);
             const Fragments fragments = load(job, scratch);
-            return decode_loaded(fragments, stream, job.base, job.index->first_bit(job.frame),
-                                 stream.syntax->encapsulated, policy_, settings_, scratch, context);
+            return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,
+                              policy_, settings_, scratch, context);
         });
         if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(failure.status);
         if (failure.status == FrameStatus::ok) return;
@@ -239,9 +198,9 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
     Context context{scratch->arena, kernels_for(settings.isa), settings.limits};
     unsigned team = policy.threads;
     give_team(context, team);
-    if (!policy.salvage) return decode_loaded(fragments, stream, base, 0, true, policy, settings, *scratch, context);
+    if (!policy.salvage) return decode_one(fragments, stream, base, 0, true, policy, settings, *scratch, context);
     FrameFailure failure =
-        guarded([&] { return decode_loaded(fragments, stream, base, 0, true, policy, settings, *scratch, context); });
+        guarded([&] { return decode_one(fragments, stream, base, 0, true, policy, settings, *scratch, context); });
     if (failure.status != FrameStatus::ok && failure.status != FrameStatus::partial)
         PixelWriter::fill(stream.out(base), 0, policy.fill_value);
     return failure;

@@ -17,11 +17,10 @@ namespace dcmturbo {
 
 enum class FrameStatus : std::uint8_t { ok = 0, partial = 1, missing = 2, failed = 3 };
 
-// Frames that share a dataset: the same codec, attributes and result.
+// Frames that share a dataset: the same label, attributes and result.
 struct FrameStream {
-    const Codec* codec = nullptr;
     PixelAttributes attributes;
-    // As frame_format() settles it without a header. Where the codec reads one, each frame is settled again: the
+    // As frame_format() settles it without a header. Where frames have one, each is settled again: the
     // same shape and type, but perhaps another colour space or correction.
     FrameFormat format;
     const TransferSyntax* syntax = nullptr;

@@ -10,6 +10,7 @@ struct Settings {
     unsigned threads = 0;  // 0: default_threads()
     Isa isa = Isa::scalar;
     Limits limits;
+    bool prefer_library = false;        // over the core's own codecs, where there is one
     bool category_16_has_bits = false;  // JPEG Lossless of some old encoders: codecs/codec.h, Options
 };
 

@@ -1,21 +1,19 @@
-"""A batch of frames: checked arguments in, the core's pool or the library's in the middle, errors out."""
+"""A batch of frames: checked arguments in, the core in the middle, errors out."""
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dcmturbo import _core, library
+from dcmturbo import _core
 from dcmturbo.configuration import config
-from dcmturbo.errors import CODES, DecodeError, DecodeWarning, Error, LimitExceeded, make_error
+from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, make_error
 from dcmturbo.file_objects import raise_why
 
 if TYPE_CHECKING:
@@ -23,10 +21,9 @@ if TYPE_CHECKING:
     from dcmturbo.sources import OpenedSource
     from dcmturbo.syntaxes import TransferSyntax
 
-__all__ = ["FrameStatus", "decode_batch", "decode_library_frame"]
+__all__ = ["FrameStatus", "decode_batch"]
 
 OnError = Literal["raise", "salvage"]
-_NATIVE = "1.2.840.10008.1.2.1"  # Explicit VR Little Endian
 
 
 class FrameStatus(enum.IntEnum):
@@ -221,8 +218,6 @@ def decode_batch(
 ) -> list[Failure]:
     """Decode ``frames[k]`` of ``images[image_of[k]]`` into ``out[k]``.
 
-    The core's pool does it where the core has the codec, the library's where it has not: one pool a call.
-
     Returns
     -------
     list of (k, status, error)
@@ -230,40 +225,6 @@ def decode_batch(
     """
     if len(frames) == 0:
         return []
-    batch = _Batch(images, image_of, frames, out, threads, salvage, fill_value, status)
-    if not any(uses_library(image._open.syntax) for image in images):
-        failures = _decode_with_core(batch)
-        if failures is not None:
-            return failures
-    return _decode_with_library(batch)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """The arguments of `decode_batch`."""
-
-    images: Sequence[Image]
-    image_of: np.ndarray | None
-    frames: np.ndarray
-    out: np.ndarray
-    threads: int
-    salvage: bool
-    fill_value: float
-    status: np.ndarray | None
-
-    def number_of_image(self, k: int) -> int:
-        return 0 if self.image_of is None else int(self.image_of[k])
-
-    def only(self, k: int) -> _Batch:
-        """Return the batch of one frame, for one thread."""
-        image = self.images[self.number_of_image(k)]
-        frames, out = self.frames[k : k + 1], self.out[k : k + 1]
-        return _Batch([image], None, frames, out, 1, self.salvage, self.fill_value, None)
-
-
-def _decode_with_core(batch: _Batch) -> list[Failure] | None:
-    """Decode as `decode_batch` does; None if a frame is of another process than its label says, not the core's."""
-    status = batch.status
     streams = [
         _core.Stream(
             i._open.index,
@@ -273,31 +234,29 @@ def _decode_with_core(batch: _Batch) -> list[Failure] | None:
             raw=i._raw,
             keep_unused_bits=i._keep,
         )
-        for i in batch.images
+        for i in images
     ]
     told = _core.decode_frames(
         streams,
-        np.empty(0, np.uint32) if batch.image_of is None else batch.image_of,
-        batch.frames,
-        batch.out,
-        threads=batch.threads,
-        salvage=batch.salvage,
-        fill_value=batch.fill_value,
+        np.empty(0, np.uint32) if image_of is None else image_of,
+        frames,
+        out,
+        threads=threads,
+        salvage=salvage,
+        fill_value=fill_value,
         status=status if status is not None and status.flags.c_contiguous else None,
     )
     failures = []
     for k, frame_status, code, offset, message in told:
-        if CODES[code] == "other_codec":
-            return None
-        error = make_error(code, message, frame=int(batch.frames[k]), offset=offset)
-        failure = batch.images[batch.number_of_image(k)]._open.source.take_failure()
+        error = make_error(code, message, frame=int(frames[k]), offset=offset)
+        failure = images[0 if image_of is None else int(image_of[k])]._open.source.take_failure()
         if failure is not None:
             error.message += f": {failure}"
             error.__cause__ = failure
         failures.append((k, frame_status, error))
     if status is not None and not status.flags.c_contiguous:
         _write_status(status, failures)
-    for image, stream in zip(batch.images, streams, strict=True):
+    for image, stream in zip(images, streams, strict=True):
         image._warn_of_notes(stream.notes)
     return failures
 
@@ -313,54 +272,6 @@ def uses_library(syntax: TransferSyntax) -> bool:
     return syntax.library and (not syntax.own or config.prefer == "library")
 
 
-def _decode_with_library(batch: _Batch) -> list[Failure]:
-    notes: set[tuple[int, str]] = set()
-    out, salvage = batch.out, batch.salvage
-
-    def decode_one(k: int) -> Failure | None:
-        which = batch.number_of_image(k)
-        image = batch.images[which]
-        opened = image._open
-        frame = int(batch.frames[k])
-        try:
-            if not uses_library(opened.syntax):
-                own = _decode_with_core(batch.only(k))
-                if own == []:
-                    return None
-                if own is not None:
-                    if not salvage:
-                        raise own[0][2]
-                    return k, own[0][1], own[0][2]
-            complaint, found = decode_library_frame(
-                encoded_frame(opened, frame),
-                opened.syntax,
-                opened.attributes,
-                out[k],
-                raw=image._raw,
-                keep_unused_bits=image._keep,
-                salvage=salvage,
-            )
-            notes.update((which, note) for note in found)
-            if complaint is None:
-                return None
-            complaint.frame = frame
-            return k, FrameStatus.PARTIAL, complaint
-        except Error as error:
-            error.frame = frame
-            if not salvage:
-                raise
-            out[k] = clamp_fill(batch.fill_value, out.dtype)
-            return k, FrameStatus.MISSING if error.code == "missing_frame" else FrameStatus.FAILED, error
-
-    results = library.map_frames(decode_one, range(len(batch.frames)), batch.threads)
-    failures = [result for result in results if result is not None]
-    if batch.status is not None:
-        _write_status(batch.status, failures)
-    for which, note in sorted(notes):
-        batch.images[which]._warn_of_notes([note])
-    return failures
-
-
 def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
     """Return a fill value as the type holds it: clamped, never wrapped."""
     if dtype.kind not in "iu":
@@ -369,115 +280,6 @@ def clamp_fill(fill_value: float, dtype: np.dtype[Any]) -> Any:
         return 0
     info = np.iinfo(dtype)
     return int(min(max(fill_value, info.min), info.max))
-
-
-def close_codestream(data: memoryview, header: _core.Header) -> memoryview:
-    """Return a damaged codestream in the form in which its library fails fast.
-
-    Measured on CharLS 2.4: the decoder takes four to seven seconds over a 6 x 8 image that is cut short, and
-    microseconds over the same with an EOI behind it.
-    """
-    return memoryview(bytes(data) + b"\xff\xd9") if header.format == "jpegls" else data
-
-
-def decode_library_frame(
-    data: memoryview,
-    syntax: TransferSyntax,
-    attributes: _core.Attributes,
-    out: np.ndarray,
-    *,
-    raw: bool,
-    keep_unused_bits: bool,
-    salvage: bool,
-) -> tuple[Error | None, list[str]]:
-    """Decode one frame through a library into `out`, in its final form.
-
-    Returns
-    -------
-    (Error or None, list of str)
-        What is wrong with a frame that was salvaged; and the notes of `frame_format`.
-    """
-    complaint: Error | None = None
-    header = _core.probe(data) if syntax.has_codestream_header else None
-    form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
-    _core.check_limits(form, 1)
-    if syntax.family == "deflated_frame":
-        # Native frames inside (PS3.5, A.4.13).
-        native, notes = _inflated(data, attributes, out.size * out.dtype.itemsize)
-        _core.decode_frame_into(
-            _NATIVE, native, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=False
-        )
-        return None, [*form.notes, *notes]
-    if header is None:
-        _core.finish_frame(library.decode_rle(data, out.shape, out.dtype), form, out)
-        return None, []
-    if header.has_codec and config.prefer == "own":
-        # Labelled as another process of its family.
-        told = _core.decode_frame_into(
-            syntax.uid, data, attributes, form, out, raw=raw, keep_unused_bits=keep_unused_bits, salvage=salvage
-        )
-        if told is not None:
-            complaint = make_error(told[1], told[3], offset=told[2])
-            if told[0] == FrameStatus.FAILED:
-                raise complaint
-        return complaint, form.notes
-    try:
-        _core.check(data, header)
-    except DecodeError as error:
-        if not salvage or error.code == "unsupported":
-            raise
-        complaint = error
-        data = close_codestream(data, header)
-    notes = form.notes
-    inside = jpeg_inside(data, header)
-    if inside is not None:
-        data, header = inside
-        form = _core.frame_format(syntax.uid, attributes, header, raw=raw, keep_unused_bits=keep_unused_bits)
-        notes = [*notes, *(note for note in form.notes if note in COLOUR_NOTES)]
-    finished = form.significant_bits == 0 and not form.converts_colour
-    samples = library.decode(data, header, out=out if finished else None)
-    if np.may_share_memory(samples, out):
-        return complaint, notes
-    if samples.shape != out.shape:
-        raise DecodeError(
-            f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
-        )
-    if samples.dtype.itemsize != out.dtype.itemsize:
-        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
-    _core.finish_frame(samples.view(out.dtype), form, out)
-    return complaint, notes
-
-
-def jpeg_inside(data: Any, header: _core.Header) -> tuple[memoryview, _core.Header] | None:
-    """Return the JPEG that a JPEG XL stream was made from, and its header; None of all other frames.
-
-    It says what its colours are; the JPEG XL stream does not.
-    """
-    if not header.parameters.get("jpeg_reconstruction"):
-        return None
-    jpeg = memoryview(library.reconstruct_jpeg(data))
-    return jpeg, _core.probe(jpeg)
-
-
-def header_of_colours(data: Any) -> _core.Header:
-    """Return the header of a frame that says most of its colours: its own, or that of the JPEG inside it."""
-    header = _core.probe(data)
-    inside = jpeg_inside(data, header)
-    return header if inside is None else inside[1]
-
-
-def _inflated(data: memoryview, attributes: _core.Attributes, frame_bytes: int) -> tuple[bytes, list[str]]:
-    """Return the native frame in a deflate stream, and what its length says against PhotometricInterpretation."""
-    size = (attributes.native_frame_bits + 7) // 8
-    try:
-        return library.inflate(data, size), []
-    except DecodeError as error:
-        for other in (frame_bytes, frame_bytes // 3 * 2):
-            notes = _core.native_reading(attributes, other, 1)[1]
-            if other != size and notes:
-                with contextlib.suppress(DecodeError):
-                    return library.inflate(data, other), notes
-        raise error
 
 
 def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:

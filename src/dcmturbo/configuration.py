@@ -132,12 +132,11 @@ class Configuration:
         10918-1, H.1.2.2. False by default; set it for files of theirs alone, because others then decode wrongly.
     """
 
-    __slots__ = ("_limits", "_memory_map", "_prefer")  # a name that is misspelt is an error
+    __slots__ = ("_limits", "_memory_map")  # a name that is misspelt is an error
     _NAMES = ("threads", "isa", "prefer", "memory_map", "category_16_has_bits")
 
     def __init__(self) -> None:
         self._limits = Limits()
-        self._prefer = "own"
         self._memory_map = True
 
     @property
@@ -173,13 +172,13 @@ class Configuration:
     @property
     def prefer(self) -> str:
         """``"own"`` or ``"library"``."""
-        return self._prefer
+        return PREFERENCES[bool(_core.get_settings()["prefer_library"])]
 
     @prefer.setter
     def prefer(self, value: str) -> None:
         if value not in PREFERENCES:
             raise ValueError(f"prefer is {value!r}; it is 'own' or 'library'")
-        self._prefer = value
+        _core.set_settings(prefer_library=value == "library")
 
     @property
     def memory_map(self) -> bool:

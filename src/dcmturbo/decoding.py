@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo import _core, library
+from dcmturbo import _core
 from dcmturbo.batch import (
     FrameStatus,
     OnError,
@@ -17,17 +17,14 @@ from dcmturbo.batch import (
     check_on_error,
     check_out,
     check_status,
-    close_codestream,
     conclude,
     decode_batch,
-    decode_library_frame,
     new_array,
     sample_dtype,
-    uses_library,
     warn_of_notes,
 )
 from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.errors import DecodeError, Error, LimitExceeded, UnsupportedTransferSyntax, make_error
+from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
 from dcmturbo.image import Frames, Image, UnusedBits, open
 from dcmturbo.syntaxes import find_transfer_syntax
 
@@ -297,85 +294,31 @@ planar_configuration
     frame_status: int = FrameStatus.OK
     notes: list[str] = []
     result: Any = None
-    if not uses_library(syntax):
-        # Straight through: for a small frame every object made here would cost as much as the decoding.
-        try:
-            result = _core.decode_frame(
-                syntax.uid,
-                data,
-                rows,
-                columns,
-                samples_per_pixel,
-                bits_allocated,
-                bits_stored,
-                pixel_representation,
-                planar_configuration,
-                photometric_interpretation,
-                raw,
-                unused_bits == "keep",
-                out,
-                workers,
-                salvage,
-                0.0,
-                reduce,
-            )
-        except DecodeError as failure:
-            if failure.code != "other_codec":
-                raise
-        if isinstance(result, tuple):
-            result, frame_status, failed, notes = result
-            if failed is not None:
-                code, offset, message = failed
-                error = make_error(code, message, offset=offset)
-                if error.code == "other_codec":
-                    result, error, frame_status = None, None, FrameStatus.OK
-    if result is None:
-        if reduce:
-            raise _no_levels()
-        for name, value, most in (
-            ("rows", rows, 0xFFFFFFFF),
-            ("columns", columns, 0xFFFFFFFF),
-            ("samples_per_pixel", samples_per_pixel, 0xFFFF),
-            ("bits_allocated", bits_allocated, 0xFFFF),
-            ("bits_stored", bits_stored, 0xFFFF),
-            ("pixel_representation", pixel_representation, 1),
-            ("planar_configuration", planar_configuration, 1),
-        ):
-            if not 0 <= operator.index(value) <= most:
-                raise ValueError(f"{name} is {value}; it is at least 0 and at most {most}")
-        attributes = _core.Attributes(
-            rows=rows,
-            columns=columns,
-            samples_per_pixel=samples_per_pixel,
-            bits_allocated=bits_allocated,
-            bits_stored=bits_stored,
-            pixel_representation=pixel_representation,
-            planar_configuration=planar_configuration,
-            photometric_interpretation=photometric_interpretation,
-        )
-        form = _core.frame_format(syntax.uid, attributes, None, raw=True, keep_unused_bits=False)
-        joined = _joined(data)
-        _core.check_held(syntax.uid, form, 1, joined.nbytes)
-        shape = (rows, columns) if samples_per_pixel == 1 else (rows, columns, samples_per_pixel)
-        if out is not None:
-            check_apart(out, joined)
-        result = new_array(shape, form.dtype) if out is None else out
-        try:
-            error, notes = decode_library_frame(
-                joined,
-                syntax,
-                attributes,
-                result,
-                raw=raw,
-                keep_unused_bits=unused_bits == "keep",
-                salvage=salvage,
-            )
-            frame_status = FrameStatus.OK if error is None else FrameStatus.PARTIAL
-        except Error as failure:
-            if not salvage:
-                raise
-            error, frame_status = failure, FrameStatus.FAILED
-            result[...] = 0
+    # Straight through: for a small frame every object made here would cost as much as the decoding.
+    result = _core.decode_frame(
+        syntax.uid,
+        data,
+        rows,
+        columns,
+        samples_per_pixel,
+        bits_allocated,
+        bits_stored,
+        pixel_representation,
+        planar_configuration,
+        photometric_interpretation,
+        raw,
+        unused_bits == "keep",
+        out,
+        workers,
+        salvage,
+        0.0,
+        reduce,
+    )
+    if isinstance(result, tuple):
+        result, frame_status, failed, notes = result
+        if failed is not None:
+            code, offset, message = failed
+            error = make_error(code, message, offset=offset)
     if status is not None:
         status[0] = frame_status
     if notes:
@@ -405,14 +348,6 @@ def _check_reduce(reduce: int) -> int:
     if not 0 <= levels <= 32:  # ISO/IEC 15444-1, Table A.15
         raise ValueError(f"reduce is {levels}; it is at least 0 and at most 32")
     return levels
-
-
-def _no_levels() -> DecodeError:
-    return DecodeError(
-        "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the frame is of another format, or left "
-        "to a library",
-        code="unsupported",
-    )
 
 
 def decode_components(
@@ -451,55 +386,10 @@ def decode_components(
     workers = threads if threads == 1 else resolve_threads(threads)
     joined = _joined(data)
     header = _core.probe(joined)
-    if header.format == "jpegxl":
-        raise DecodeError(
-            "decode_components is for JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG", code="unsupported"
-        )
-    if header.has_codec and config.prefer == "own":
-        try:
-            return _own_components(joined, header, reduce, workers, salvage)
-        except DecodeError as error:
-            if error.code != "other_codec":
-                raise
-    if reduce:
-        raise _no_levels()
-    first = header.components[0]
-    if header.subsampled:
-        raise DecodeError(
-            "the components differ in size, and the library that decodes this format upsamples them: nothing here "
-            "returns them as they are coded yet",
-            code="unsupported",
-        )
-    if any(c.precision != first.precision or c.is_signed != first.is_signed for c in header.components):
-        raise DecodeError(
-            "the components differ in precision or sign, and the library that decodes this format makes them alike: "
-            "nothing here returns them as they are coded yet",
-            code="unsupported",
-        )
-    _check_component_limits(header)
-    damage: Error | None = None
-    try:
-        _core.check(joined, header)
-    except DecodeError as error:
-        if not salvage or error.code == "unsupported":
-            raise
-        damage = error
-        joined = close_codestream(joined, header)
-    samples = library.decode(joined, header, out=None)
-    if damage is not None:
-        _conclude_one(damage, FrameStatus.PARTIAL, "codestreams")
-    if samples.ndim == 2:
-        return [samples]
-    return [np.ascontiguousarray(samples[..., component]) for component in range(samples.shape[2])]
-
-
-def _own_components(
-    data: memoryview, header: _core.Header, reduce: int, threads: int, salvage: bool
-) -> list[np.ndarray]:
     _check_component_limits(header)
     described = [_core.component(header, i, reduce) for i in range(len(header.components))]
     arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
-    damage, notes = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    damage, notes = _core.decode_components(joined, header, arrays, reduce, workers, salvage)
     warn_of_notes(notes)
     if damage is not None:
         frame_status, code, offset, message = damage

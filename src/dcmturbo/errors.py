@@ -154,6 +154,16 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
     return _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset)
 
 
+def describe_failure(failure: BaseException) -> tuple[int, str, int]:
+    """Return code, message and offset of an exception as the core passes them on (2**64 - 1: no offset)."""
+    if isinstance(failure, Error):
+        code = failure.code if failure.code in CODES else "internal"
+        return CODES.index(code), failure.message, 2**64 - 1 if failure.offset is None else failure.offset
+    if isinstance(failure, MemoryError):
+        return CODES.index("out_of_memory"), "out of memory", 2**64 - 1
+    return CODES.index("internal"), f"{type(failure).__name__}: {failure}", 2**64 - 1
+
+
 class DecodeWarning(UserWarning):
     """Salvage left something out (``on_error="salvage"``), or an object contradicts itself harmlessly.
 

@@ -28,13 +28,13 @@ from dcmturbo.batch import (
     conclude,
     decode_batch,
     encoded_frame,
-    header_of_colours,
     new_array,
     stack_level,
 )
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.file_objects import raise_why
+from dcmturbo.library import header_of_colours
 from dcmturbo.sources import OpenedSource, Origin, open_source
 
 __all__ = ["Image", "open"]

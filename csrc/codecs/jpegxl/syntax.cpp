@@ -383,6 +383,7 @@ void probe_jpegxl(Bytes data, Header& header) {
     header.lossless = metadata.known_coding && metadata.modular && !metadata.xyb && !reconstruction;
     // XYB is an absolute space, so that decoders give RGB back; other channels come back as they are coded.
     if (metadata.xyb && metadata.colour.space == 0) header.colour = ColourTransform::none_rgb;
+    header.holds_jpeg = reconstruction;
     add(header, "jpeg_reconstruction", reconstruction ? 1 : 0);
     add(header, "xyb_encoded", metadata.xyb ? 1 : 0);
     if (metadata.known_coding) add(header, "modular", metadata.modular ? 1 : 0);

@@ -19,10 +19,11 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders import base
 
 from dcmturbo import _core, library
-from dcmturbo.batch import NOTES, decode_batch, header_of_colours, new_array
+from dcmturbo.batch import NOTES, decode_batch, new_array
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.image import Image
 from dcmturbo.integrations import pydicom_plugin as plugin
+from dcmturbo.library import header_of_colours
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 

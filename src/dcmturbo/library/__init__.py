@@ -10,18 +10,33 @@ which is part of that format; no sign extension. `imagecodecs` is imported at fi
 takes longer than decoding most files.
 """
 
-from dcmturbo.library.decoding import decode, decode_rle, inflate, reconstruct_jpeg
+from dcmturbo import _core
+from dcmturbo.library.decoding import (
+    decode,
+    decode_into,
+    decode_rle,
+    header_of_colours,
+    inflate,
+    jpeg_inside,
+    reconstruct_jpeg,
+)
 from dcmturbo.library.encoding import deflate, encode, encodes, option_names
 from dcmturbo.library.pool import map_frames
 
 __all__ = [
     "decode",
+    "decode_into",
     "decode_rle",
     "deflate",
     "encode",
     "encodes",
+    "header_of_colours",
     "inflate",
+    "jpeg_inside",
     "map_frames",
     "option_names",
     "reconstruct_jpeg",
 ]
+
+# From here on the core asks for the formats that it has no codec for.
+_core.set_library(decode_into, reconstruct_jpeg)

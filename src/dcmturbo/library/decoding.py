@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo import _core
 from dcmturbo.errors import DecodeError
 from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
 from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
 from dcmturbo.library.openjph import load_openjph
 
-__all__ = ["decode", "decode_rle", "inflate", "reconstruct_jpeg"]
+__all__ = ["decode", "decode_into", "decode_rle", "header_of_colours", "inflate", "jpeg_inside", "reconstruct_jpeg"]
 
 
 def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
@@ -63,6 +64,43 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     return out
 
 
+def decode_into(data: Buffer, header: Header, out: Array) -> None:
+    """Decode one frame into `out`, for the core (csrc/codecs/library.h).
+
+    Parameters
+    ----------
+    data : bytes-like
+        The whole frame.
+    header : Header
+        What it is; of an RLE or deflated frame, what its dataset says.
+    out : numpy.ndarray
+        Shape (rows, columns[, samples]), any strides, native byte order; cells at least as large as the samples. Of a
+        deflated frame one row of bytes. Receives the samples as they are coded: the bits of the codestream's own type,
+        extended by its sign where the cells are larger.
+
+    Raises
+    ------
+    DecodeError
+        As `decode`, `decode_rle` and `inflate`.
+    """
+    if header.format == "deflated":
+        out[0] = np.frombuffer(inflate(data, out.size), np.uint8)
+        return
+    if header.format == "rle":
+        out[...] = decode_rle(data, out.shape, out.dtype)
+        return
+    samples = decode(data, header, out=out)
+    if samples is out:
+        return
+    if samples.shape != out.shape:
+        raise DecodeError(
+            f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
+        )
+    if samples.dtype.itemsize != out.dtype.itemsize:
+        samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
+    out[...] = samples.view(out.dtype)
+
+
 def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return the cells of an RLE frame: for comparison with the core's own codec (``config.prefer = "library"``).
 
@@ -106,6 +144,24 @@ def reconstruct_jpeg(data: Buffer) -> bytes:
     """
     with translated("JPEG XL (libjxl)", DecodeError):
         return bytes(load_imagecodecs().jpegxl_decode_jpeg(data, numthreads=1))
+
+
+def jpeg_inside(data: Any, header: Header) -> tuple[memoryview, Header] | None:
+    """Return the JPEG that a JPEG XL stream was made from, and its header; None of all other frames.
+
+    It says what its colours are; the JPEG XL stream does not.
+    """
+    if not header.parameters.get("jpeg_reconstruction"):
+        return None
+    jpeg = memoryview(reconstruct_jpeg(data))
+    return jpeg, _core.probe(jpeg)
+
+
+def header_of_colours(data: Any) -> Header:
+    """Return the header of a frame that says most of its colours: its own, or that of the JPEG inside it."""
+    header = _core.probe(data)
+    inside = jpeg_inside(data, header)
+    return header if inside is None else inside[1]
 
 
 def inflate(data: Buffer, size: int) -> bytes:

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dcmturbo import _core, library
-from dcmturbo.batch import COLOUR_NOTES, header_of_colours
+from dcmturbo.batch import COLOUR_NOTES
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.image import Image
+from dcmturbo.library import header_of_colours
 from dcmturbo.library.pool import submit
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax

@@ -1,0 +1,91 @@
+// The library codecs, which are Python packages: each frame takes the interpreter's lock, and they give it away again
+// while they decode.
+#include <string>
+
+#include "abi/convert.h"
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+namespace {
+
+// dcmturbo.library.decode_into and reconstruct_jpeg; never freed at exit, as the interpreter may end first.
+py::object* decode_into = nullptr;
+py::object* reconstruct_jpeg = nullptr;
+
+void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
+    if (!raised.matches(PyExc_Exception)) {
+        // Ctrl-C in the middle of a frame: raised again when the call is back in Python.
+        PyErr_SetInterrupt();
+        abi::fill_error(error, ErrorCode::internal, no_offset, -1, "interrupted");
+        return;
+    }
+    const py::object describe = py::module_::import("dcmturbo.errors").attr("describe_failure");
+    const auto [code, message, offset] =
+        describe(raised.value()).cast<std::tuple<std::int32_t, std::string, std::uint64_t>>();
+    abi::fill_error(error, static_cast<ErrorCode>(code), offset, -1, message.c_str());
+}
+
+std::int32_t decode_with_library(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_format* format,
+                                 const dcmturbo_image* image, dcmturbo_error* error) {
+    const GilAcquire acquire;
+    try {
+        HeaderHandle handle;
+        handle.handle.reset(new dcmturbo_header{*header});
+        std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format->rows),
+                                       static_cast<py::ssize_t>(format->columns)};
+        std::vector<py::ssize_t> strides{image->row_stride, image->pixel_stride};
+        if (format->samples_per_pixel > 1) {
+            shape.push_back(format->samples_per_pixel);
+            strides.push_back(image->sample_stride);
+        }
+        // A base that owns nothing, or numpy would copy.
+        const py::capsule owner(image->base, [](void*) {});
+        const py::array out(Format{*format}.dtype(), shape, strides, image->base, owner);
+        const py::memoryview view =
+            py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
+        (*decode_into)(view, std::move(handle), out);
+        return DCMTURBO_OK;
+    } catch (py::error_already_set& raised) {
+        fill_from(raised, error);
+    } catch (const std::bad_alloc&) {
+        abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
+    } catch (const std::exception& caught) {
+        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    }
+    return error->code;
+}
+
+std::int32_t jpeg_of_jpegxl(dcmturbo_bytes data, void (*take)(void* taker, dcmturbo_bytes jpeg), void* taker,
+                            dcmturbo_error* error) {
+    const GilAcquire acquire;
+    try {
+        const py::memoryview view =
+            py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
+        const py::object jpeg = (*reconstruct_jpeg)(view);
+        take(taker, BufferView(jpeg).bytes());
+        return DCMTURBO_OK;
+    } catch (py::error_already_set& raised) {
+        fill_from(raised, error);
+    } catch (const std::exception& caught) {
+        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    }
+    return error->code;
+}
+
+}  // namespace
+
+void bind_library(py::module_& m) {
+    m.def(
+        "set_library",
+        [](const py::function& decode, const py::function& reconstruct) {
+            delete decode_into;
+            decode_into = new py::object(decode);
+            delete reconstruct_jpeg;
+            reconstruct_jpeg = new py::object(reconstruct);
+            dcmturbo_set_library(decode_with_library, jpeg_of_jpegxl);
+        },
+        py::arg("decode_into"), py::arg("reconstruct_jpeg"));
+}
+
+}  // namespace dcmturbo::bindings

@@ -1,0 +1,149 @@
+#include "codecs/library.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "base/error.h"
+#include "codecs/probe.h"
+#include "kernels/pixel_writer.h"
+
+namespace dcmturbo {
+
+namespace {
+
+std::atomic<LibraryDecode> library{nullptr};
+std::atomic<LibraryUnwrap> library_unwrap{nullptr};
+
+void correct(const FrameOut& out, Context& context) {
+    if (out.format.significant_bits == 0 && out.format.colour == ColourConversion::none) return;
+    PixelWriter(out, context.kernels).convert(out, out.format.pixels(), false, context.arena);
+}
+
+// Measured on CharLS 2.4: the decoder takes four to seven seconds over a 6 x 8 image that is cut short, and
+// microseconds over the same with an EOI behind it.
+Bytes with_end_of_image(Bytes data, Arena& arena) {
+    std::byte* closed = arena.allocate(data.size() + 2);
+    if (!data.empty()) std::memcpy(closed, data.data(), data.size());
+    closed[data.size()] = std::byte{0xFF};
+    closed[data.size() + 1] = std::byte{0xD9};
+    return {closed, data.size() + 2};
+}
+
+// Most of the libraries return wrong pixels for a frame that is cut short, without an error: check() finds that first.
+Outcome decode_samples(const Fragments& frame, const Header& header, const FrameOut& out, const Options& options,
+                       Context& context) {
+    if (options.reduce > 0) {
+        fail(ErrorCode::unsupported, no_offset,
+             "reduce discards resolution levels of JPEG 2000 Part 1, by the core: this frame is left to a library");
+    }
+    Outcome outcome;
+    outcome.valid_pixels = out.format.pixels();
+    Bytes data = frame.contiguous(context.arena);
+    try {
+        check(data, header);
+    } catch (const DecodeError& damage) {
+        if (!options.salvage || damage.code == ErrorCode::unsupported) throw;
+        outcome.complete = false;
+        outcome.code = damage.code;
+        outcome.offset = damage.offset;
+        outcome.message = damage.message;
+        if (header.format == Format::jpegls) data = with_end_of_image(data, context.arena);
+    }
+    decode_with_library(data, header, out);
+    return outcome;
+}
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    const Outcome outcome = decode_samples(frame, header, out, options, context);
+    correct(out, context);
+    return outcome;
+}
+
+Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                          const Options& options, Context& context) {
+    const ComponentHeader& first = header.components.front();
+    if (header.subsampled) {
+        fail(ErrorCode::unsupported, no_offset,
+             "the components differ in size, and the library that decodes this format upsamples them: nothing here "
+             "returns them as they are coded yet");
+    }
+    for (const ComponentHeader& component : header.components) {
+        if (component.precision == first.precision && component.is_signed == first.is_signed) continue;
+        fail(ErrorCode::unsupported, no_offset,
+             "the components differ in precision or sign, and the library that decodes this format makes them alike: "
+             "nothing here returns them as they are coded yet");
+    }
+    FrameOut pixels;
+    pixels.format.rows = header.height;
+    pixels.format.columns = header.width;
+    pixels.format.samples_per_pixel = static_cast<std::uint16_t>(out.size());
+    pixels.format.type = out.front().type;
+    const std::size_t cell = sample_size(pixels.format.type);
+    pixels.sample_stride = static_cast<std::ptrdiff_t>(cell);
+    pixels.pixel_stride = static_cast<std::ptrdiff_t>(cell * out.size());
+    pixels.row_stride = pixels.pixel_stride * static_cast<std::ptrdiff_t>(header.width);
+    pixels.base = context.arena.allocate_array<std::byte>(static_cast<std::size_t>(pixels.row_stride) *
+                                                          std::size_t{header.height});
+    Outcome outcome = decode_samples(frame, header, pixels, options, context);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        for (std::uint32_t row = 0; row < header.height; ++row) {
+            const std::byte* from = pixels.base + std::ptrdiff_t{row} * pixels.row_stride + i * cell;
+            std::byte* to = out[i].base + std::ptrdiff_t{row} * out[i].row_stride;
+            for (std::uint32_t column = 0; column < header.width; ++column) {
+                std::memcpy(to, from, cell);
+                from += pixels.pixel_stride;
+                to += out[i].sample_stride;
+            }
+        }
+    }
+    return outcome;
+}
+
+Outcome decode_rle(const Fragments& frame, const PixelAttributes&, const Header&, const FrameOut& out, const Options&,
+                   Context& context) {
+    Header header;
+    header.format = Format::rle;
+    decode_with_library(frame.contiguous(context.arena), header, out);
+    correct(out, context);
+    Outcome outcome;
+    outcome.valid_pixels = out.format.pixels();
+    return outcome;
+}
+
+}  // namespace
+
+void set_library(LibraryDecode decode, LibraryUnwrap unwrap) {
+    library_unwrap.store(unwrap, std::memory_order_release);
+    library.store(decode, std::memory_order_release);
+}
+
+Bytes jpeg_of_jpegxl(Bytes data, Arena& arena) {
+    const LibraryUnwrap unwrap = library_unwrap.load(std::memory_order_acquire);
+    if (unwrap == nullptr) fail(ErrorCode::unsupported, no_offset, "no library decodes JPEG XL here");
+    return unwrap(data, arena);
+}
+
+void decode_with_library(Bytes data, const Header& header, const FrameOut& out) {
+    const LibraryDecode decode = library.load(std::memory_order_acquire);
+    if (decode == nullptr)
+        fail(ErrorCode::unsupported, no_offset, "the core has no codec of its own for this format, and no library");
+    decode(data, header, out);
+}
+
+const Codec library_codec = {
+    .name = "library",
+    .decode = decode,
+    .decode_components = decode_components,
+    .encode_bound = nullptr,
+    .encode = nullptr,
+};
+
+const Codec library_rle_codec = {
+    .name = "library_rle",
+    .decode = decode_rle,
+    .encode_bound = nullptr,
+    .encode = nullptr,
+};
+
+}  // namespace dcmturbo

@@ -1,0 +1,129 @@
+#include "sched/decode_one.h"
+
+#include <array>
+#include <atomic>
+
+#include "base/checked.h"
+#include "codecs/library.h"
+#include "codecs/probe.h"
+#include "kernels/pixel_writer.h"
+
+namespace dcmturbo {
+
+namespace {
+
+void tell(const FrameStream& stream, std::uint32_t notes) {
+    if (stream.notes != nullptr && notes != 0)
+        std::atomic_ref(*stream.notes).fetch_or(notes, std::memory_order_relaxed);
+}
+
+Bytes inflate(Bytes data, std::uint64_t size, Context& context) {
+    Header header;
+    header.format = Format::deflated;
+    FrameOut bytes;
+    bytes.format.rows = 1;
+    bytes.format.columns = static_cast<std::uint32_t>(size);
+    bytes.row_stride = static_cast<std::ptrdiff_t>(size);
+    bytes.pixel_stride = 1;
+    bytes.base = context.arena.allocate(static_cast<std::size_t>(size));
+    decode_with_library(data, header, bytes);
+    return {bytes.base, static_cast<std::size_t>(size)};
+}
+
+// The native frame in a Deflated Image Frame (PS3.5, A.4.13), of the length that the dataset says, or else of one that
+// contradicts its colours in a known way.
+Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Context& context) {
+    const Bytes data = fragments.contiguous(context.arena);
+    const std::uint64_t size = checked_add(native_frame_bits(stream.attributes), 7) / 8;
+    if (size > 0xffffffff) {
+        fail(ErrorCode::limit, no_offset, "a deflated frame inflates to %llu bytes; the library takes 4 GiB at most",
+             static_cast<unsigned long long>(size));
+    }
+    const Arena::Mark mark = context.arena.mark();
+    try {
+        return inflate(data, size, context);
+    } catch (const DecodeError&) {
+        const std::uint64_t full = stream.format.frame_bytes();
+        for (const std::uint64_t other : {full, full / 3 * 2}) {
+            if (other == size || other > 0xffffffff || native_reading(stream.attributes, other, 1).notes == 0) continue;
+            context.arena.rewind(mark);
+            try {
+                return inflate(data, other, context);
+            } catch (const DecodeError&) {  // the first error is the one to tell
+            }
+        }
+        throw;
+    }
+}
+
+}  // namespace
+
+FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, std::byte* base, std::uint32_t first_bit,
+                        bool is_alone, const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
+                        Context& context) {
+    const Family family = stream.syntax->family;
+    if (family == Family::deflated_frame) {
+        const Bytes native = inflate_frame(fragments, stream, context);
+        FrameStream inflated = stream;
+        inflated.syntax = find_transfer_syntax("ExplicitVRLittleEndian");
+        return decode_one(Fragments(native), inflated, base, 0, true, policy, settings, scratch, context);
+    }
+    if (is_alone && stream.attributes.samples_per_pixel == 3 && family == Family::native) {
+        const NativeReading reading = native_reading(stream.attributes, fragments.size(), 1);
+        if (reading.notes != 0) {
+            FrameStream other = stream;
+            other.attributes.photometric = reading.photometric;
+            other.format = frame_format(other.attributes, nullptr, *other.syntax, other.request).format;
+            tell(stream, reading.notes);
+            return decode_one(fragments, other, base, first_bit, false, policy, settings, scratch, context);
+        }
+    }
+    FrameOut out = stream.out(base);
+    std::uint32_t notes = 0;
+    Fragments frame = fragments;
+    Bytes jpeg;
+    // A frame that says what it is goes to the codec of what it says, whatever the label and its neighbours are.
+    Format actual = format_without_header(family);
+    if (has_codestream_header(family)) {
+        Header& header = scratch.header;
+        probe(frame, context.arena, header);
+        SettledFormat settled = frame_format(stream.attributes, &header, *stream.syntax, stream.request);
+        notes = settled.notes;
+        if (header.holds_jpeg) {
+            // It says what its colours are; the JPEG XL stream around it does not.
+            const Bytes data = frame.contiguous(context.arena);
+            check(data, header);
+            jpeg = jpeg_of_jpegxl(data, context.arena);
+            frame = Fragments(jpeg);
+            probe(frame, context.arena, header);
+            settled = frame_format(stream.attributes, &header, *stream.syntax, stream.request);
+            notes |= settled.notes & all_colour_notes;
+        }
+        out.format = settled.format;
+        actual = header.format;
+    }
+    const Codec& codec = decoder_of(actual, settings.prefer_library);
+    Options options;
+    options.reduce = stream.request.reduce;
+    options.first_bit = first_bit;
+    options.salvage = policy.salvage;
+    options.category_16_has_bits = settings.category_16_has_bits;
+    Outcome outcome;
+    try {
+        outcome = codec.decode(frame, stream.attributes, scratch.header, out, options, context);
+    } catch (const DecodeError& error) {
+        if (error.code != ErrorCode::other_codec || &codec == &library_codec) throw;
+        outcome = library_codec.decode(frame, stream.attributes, scratch.header, out, options, context);
+    }
+    if (outcome.has_excess_data) notes |= note_excess_data;
+    tell(stream, notes | outcome.notes);
+    if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};
+    PixelWriter::fill(out, outcome.valid_pixels, policy.fill_value);
+    return {.job = 0,
+            .status = FrameStatus::partial,
+            .code = outcome.code,
+            .offset = outcome.offset,
+            .message = outcome.message};
+}
+
+}  // namespace dcmturbo
