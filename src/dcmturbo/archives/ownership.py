@@ -14,6 +14,7 @@ __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_
 NOT_LISTED = "the manifest does not list it as an output"
 
 _COMPARED_AT_ONCE = 4 << 20
+_COARSE = 100  # nanoseconds: of NTFS, and of the protocols that come from it
 _TIMES_ROUNDED = 2_000_000_000  # nanoseconds; FAT has times of two seconds
 
 
@@ -95,12 +96,13 @@ def is_still(standing: str, owned: str | None) -> bool:
         return False
     if standing == owned or (":" not in owned and standing.partition(":")[0] == owned):
         return True
-    # Of a file, several file systems round its times later, or set them when its writer is gone.
+    # File systems whose times are coarse (NTFS, SMB, exFAT) round them, or set them once more, when a file is closed.
     now, then = standing.split(":"), owned.split(":")
     if len(now) != 4 or len(then) != 4 or not all(part.isdigit() for part in now + then):
         return False
     same = now[0] == then[0] and now[3] == then[3]
-    return same and all(abs(int(now[i]) - int(then[i])) <= _TIMES_ROUNDED for i in (1, 2))
+    is_coarse = all(int(time) % _COARSE == 0 for time in now[1:3])
+    return same and is_coarse and all(abs(int(now[i]) - int(then[i])) <= _TIMES_ROUNDED for i in (1, 2))
 
 
 def has_content(path: str, content: BinaryIO) -> bool:

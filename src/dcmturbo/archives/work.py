@@ -247,7 +247,7 @@ def _may_replace(task: Task, settings: Settings) -> bool | None:
     if is_still(standing, task.owned):
         return True
     refuse_other_spelling(settings.root, task.destination)
-    if settings.overwrite and (found is None or found.st_ctime_ns < settings.began):
+    if settings.overwrite and (found is None or not settings.began or found.st_ctime_ns < settings.began):
         return True
     if task.was_begun:
         return None
