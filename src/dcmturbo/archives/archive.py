@@ -22,7 +22,7 @@ from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
 from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
 from dcmturbo.archives.work import ON_FAILURE, Settings
-from dcmturbo.archives.workers import available_cores, is_shared, make_workers, share_cores
+from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.image import open as open_image
@@ -35,8 +35,6 @@ from dcmturbo.transcoding.pixels import always_loses, is_lossy
 __all__ = ["make_settings", "transcode_archive"]
 
 _OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
-_MANY = 4000  # files
-_SMALL = 1 << 20  # bytes
 _FIRST_FILES = 100  # looked at for what none could do
 
 
@@ -105,13 +103,12 @@ def transcode_archive(
     manifest : path or False, optional
         The SQLite file that says of each file what became of it; False keeps none. By default
         ``.dcmturbo-transcode.sqlite`` in the destination; for a destination URL, a file in the user's state folder.
-    jobs : int or "auto", optional
-        Processes; 1 by default. "auto" takes one a core for thousands of small files, of which each costs more Python
-        than decoding. The process that calls does none of the work: a codec that crashes ends one of the others, and
-        only the file that it had in hand fails. With an `executor`: how many files it does at once.
-    threads : int, optional
-        Workers of each process: over files, or over the frames of a file where fewer files than workers remain. By
-        default `jobs` x `threads` are all cores that the process may use, and they are never more.
+    jobs, threads : int, optional
+        `jobs` x `threads` files are done at once, each in a process of its own; or the frames of a file, where fewer
+        files remain. By default as many as the cores that the process may use, and never more. The process that
+        calls does none of the work: a codec that crashes ends one of the others, and only the file that it had in
+        hand fails. With an `executor`: how many groups of files it gets at once, and the threads of each. `jobs` may
+        be "auto", which is the default.
     verify : bool
         Decode each result and compare it with its source.
     include, exclude : str or sequence of str, optional
@@ -167,8 +164,7 @@ def transcode_archive(
     target = _check_places(paths, destination, in_place=in_place, verify=verify)
     filters = Filters(_patterns(include), _patterns(exclude))
     if jobs == "auto":
-        small = executor is None and threads is None and not dry_run and _are_many_and_small(paths, filters)
-        jobs = available_cores() if small else None
+        jobs = None
     place: str | None = None
     if manifest is None:
         place = default_manifest(target)
@@ -185,20 +181,6 @@ def transcode_archive(
             paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
         )
         return run.run()
-
-
-def _are_many_and_small(paths: Sequence[str], filters: Filters) -> bool:
-    """Whether a process a core is worth its memory.
-
-    Measured on two cores: 500 CT slices from RLE to uncompressed, 1.3 times as fast on two threads as on one, for
-    Python runs in one of them at a time; 1.75 times on two processes. Large files are done by code that lets go of
-    Python, and threads do them as fast.
-    """
-    if any(is_url(path) for path in paths):
-        return False
-    found = itertools.islice(find_files(paths, filters, lambda *_: None), _MANY)
-    sizes = [file.size for file in found]
-    return len(sizes) == _MANY and sum(sizes) < _MANY * _SMALL
 
 
 def make_settings(

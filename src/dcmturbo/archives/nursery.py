@@ -205,6 +205,7 @@ def _start(descriptor: int) -> subprocess.Popen[bytes]:
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         env=environment,
+        process_group=0,  # Ctrl-C is the run's to answer, also while this one imports
     )
 
 

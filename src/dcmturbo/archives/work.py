@@ -65,7 +65,7 @@ class Settings:
     only_estimates: bool = False  # what is copied has its size already
     keep_if_larger: bool = False
     root: str = ""  # the destination of the run
-    began: int = 0  # nanoseconds, by the clock of the destination's file system
+    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 of a file alone
     token: str | None = None  # of the run: it is in the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 

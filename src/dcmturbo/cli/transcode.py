@@ -149,10 +149,11 @@ def add_parser(commands: Any) -> None:
     )
     files.add_argument("--no-resume", dest="resume", action="store_false", help="do again what is done")
     work = parser.add_argument_group("work")
+    work.add_argument("--jobs", type=thread_count, metavar="N", help="with --threads: N x M files at once")
     work.add_argument(
-        "--jobs", type=thread_count, metavar="N", help="processes (default: 1, or one a core for many small files)"
-    )
-    work.add_argument("--threads", type=thread_count, metavar="N", help="threads of each (default: all cores)")
+        "--threads", type=thread_count, metavar="M", help="see --jobs; the frames of a file where fewer files remain"
+        " (default: N x M is the number of cores, which is also the most)",
+    )  # fmt: skip
     work.add_argument("--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler that has the work done")
     work.add_argument("--dry-run", action="store_true", help="write nothing: estimate size and time from a sample")
     work.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
@@ -414,7 +415,7 @@ def _archive(
                 syntax.uid,
                 executor=arguments.scheduler,
                 manifest=arguments.manifest,
-                jobs=arguments.jobs or "auto",
+                jobs=arguments.jobs,
                 threads=arguments.threads,
                 include=arguments.include,
                 exclude=arguments.exclude,

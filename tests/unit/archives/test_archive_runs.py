@@ -17,7 +17,7 @@ from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels,
 import dcmturbo as dt
 from dcmturbo.archives import work
 from dcmturbo.archives.manifest import NAME, Manifest
-from dcmturbo.archives.workers import available_cores, make_workers, share_cores
+from dcmturbo.archives.workers import available_cores, share_cores
 
 # ---- resuming ---------------------------------------------------------------------------------------
 
@@ -280,21 +280,6 @@ def test_workers_are_never_more_than_the_cores():
             assert 1 <= processes * each <= cores
             if jobs and threads and jobs * threads > cores:
                 assert told
-
-
-def test_many_small_files_get_processes(archive, monkeypatch):
-    from dcmturbo.archives import archive as module
-
-    source, target, _ = archive
-    asked = []
-    monkeypatch.setattr(module, "make_workers", lambda *a, **_: (asked.append(a[1]), make_workers(None, 1, 1))[1])
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    monkeypatch.setattr(module, "_MANY", 8)
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    dt.transcode_archive(source, target, TARGET, jobs="auto", threads=1)
-    monkeypatch.setattr(module, "_SMALL", 100)
-    dt.transcode_archive(source, target, TARGET, jobs="auto")
-    assert asked == [None, available_cores(), None, None]
 
 
 def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch, in_this_process):
