@@ -117,6 +117,7 @@ class Coordinator:
         self.told = 0.0
         self.was_empty = manifest.is_new
         self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
+        self.tidied = True  # whether nothing is left of earlier runs
         self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -126,12 +127,11 @@ class Coordinator:
         self.begin = time.perf_counter()
         record = self._begin_record()
         try:
-            result = self._run()
-        except BaseException:
-            record.close(tidy=True)  # what is being written still has to be found by the next run
-            raise
-        record.close(tidy=self.lost)
-        return result
+            return self._run()
+        finally:
+            if not self.tidied:  # processes of a run that has just been killed may have ended by now
+                remove_left_over(record.folders, but=record.token)
+            record.close(tidy=self.lost, keep=bool(self.chunks))
 
     def _begin_record(self) -> RunRecord:
         """Say whose the temporary files of this run are, and remove those of runs that were killed."""
@@ -146,7 +146,7 @@ class Coordinator:
         record = RunRecord(folders)
         self.warned += [("", warning) for warning in record.warnings]
         self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
-        remove_left_over(folders, but=record.token)
+        self.tidied = remove_left_over(folders, but=record.token)
         return record
 
     def _run(self) -> ArchiveResult:
