@@ -106,6 +106,7 @@ class Coordinator:
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
         self.rows: list[Row] = []
+        self.rows_of_suspects: list[Row] = []
         self.totals = _Totals()
         self.failures: list[Failure] = []
         self.warned: list[tuple[str, str]] = []
@@ -421,6 +422,10 @@ class Coordinator:
         if task.number not in self.suspected:
             self.suspected.add(task.number)
             self.suspects.append(self._begun_task(task))
+            if task.number not in self.of_others:
+                # Noted at once: should this run be killed, the next one does not begin with it.
+                found = self.pending[task.number][1]
+                self.rows_of_suspects.append(self._row(task, found, outcome._replace(status="failed")))
             return None
         message, kind = outcome.error or "", outcome.error_type or DIED
         if self.settings.on_failure == "skip":
@@ -491,10 +496,11 @@ class Coordinator:
 
     def _flush(self) -> None:
         rows, self.rows = self.rows, []
-        if not rows or not self.writable:
+        suspects, self.rows_of_suspects = self.rows_of_suspects, []
+        if not (rows or suspects) or not self.writable:
             return
         try:
-            self.manifest.write(rows)
+            self.manifest.write(rows, in_hand=suspects)
         except OSError as error:
             self.writable = False
             self._stop(describe(error))

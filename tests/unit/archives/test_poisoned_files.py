@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from helpers.archives import TARGET, image, is_transcoded, rows_of, tree
 from helpers.poison import MARKS, make_poisoned, marked, write_site
 
 import dcmturbo as dt
-from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.manifest import NAME, Manifest
 from dcmturbo.archives.nursery import Nursery, receive
 from dcmturbo.archives.work import Outcome, Settings, Task
 from dcmturbo.archives.workers import Ended, Processes, do_files_apart
@@ -128,6 +129,35 @@ def test_one_file_alone(tmp_path, site):
     assert run.returncode == 1
     assert "000.dcm: the process that decoded it died (signal 11, SIGSEGV)" in run.stderr
     assert not (tmp_path / "out.dcm").exists()
+
+
+def test_what_a_process_died_of_is_noted_before_it_is_tried_again(tmp_path):
+    """A run that is killed in between leaves a warning to the next one."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        (tmp_path / "in" / name).write_bytes(image(1))
+    seen = []
+
+    class Dying(ThreadPoolExecutor):
+        def submit(self, function, tasks, *arguments):
+            dying = [task for task in tasks if task.source.endswith("a.dcm")]
+            if dying and not seen:
+                seen.append("died")
+                return super().submit(
+                    lambda: [Outcome(dying[0].number, "died", 0.0, error="x", error_type="WorkerDied")]
+                )
+            if dying:
+                seen.append(rows_of(tmp_path / "out" / NAME)["a.dcm"])
+                with Manifest(str(tmp_path / "out" / NAME), write=False) as manifest:
+                    seen.append([Path(row[0]).name for row in manifest.query("SELECT destination FROM hand")])
+            return super().submit(function, tasks, *arguments)
+
+    with Dying(1) as pool:
+        result = dt.transcode_archive(tmp_path / "in", tmp_path / "out", TARGET, executor=pool, jobs=1)
+    assert (seen[1].status, seen[1].error_type) == ("failed", "WorkerDied")
+    assert "a.dcm" in seen[2]
+    assert result.is_complete, result.failures
+    assert rows_of(tmp_path / "out" / NAME)["a.dcm"].status == "transcoded"
 
 
 # ---- processes that die of something else -----------------------------------------------------------
