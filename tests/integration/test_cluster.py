@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.archives import image, same_pixels, tree
+from helpers.poison import make_poisoned, write_site
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import Manifest
@@ -23,7 +24,7 @@ def cluster(tmp_path):
     """The scheduler's address, and the processes of two workers without a nurse: who dies stays dead."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONPATH": os.pathsep.join([write_site(tmp_path / "site"), *sys.path]),
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s",
     }
     place = tmp_path / "scheduler.json"
@@ -154,3 +155,14 @@ def test_nobody_at_the_address(tmp_path, source):
     finally:
         module._SECONDS_TO_CONNECT = before
     assert not list(Path(tmp_path / "out").glob("*.dcm"))
+
+
+def test_files_that_their_process_dies_of_do_not_cost_a_worker(cluster, tmp_path):
+    address, workers = cluster
+    poisoned = {0, 1, 9, 30, 31, 32, 59}
+    make_poisoned(tmp_path / "poisoned", 60, poisoned)
+    result = dt.transcode_archive(tmp_path / "poisoned", tmp_path / "out", "RLELossless", executor=address)
+    assert {int(Path(failure.path).stem) for failure in result.failures} == poisoned
+    assert {failure.error for failure in result.failures} == {"the process that decoded it died (signal 11, SIGSEGV)"}
+    assert (result.counts["transcoded"], result.stopped) == (53, None)
+    assert [worker.poll() for worker in workers] == [None, None]

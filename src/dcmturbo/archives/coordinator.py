@@ -106,6 +106,7 @@ class Coordinator:
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
         self.rows: list[Row] = []
+        self.rows_of_suspects: list[Row] = []
         self.totals = _Totals()
         self.failures: list[Failure] = []
         self.warned: list[tuple[str, str]] = []
@@ -116,6 +117,7 @@ class Coordinator:
         self.told = 0.0
         self.was_empty = manifest.is_new
         self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
+        self.tidied = True  # whether nothing is left of earlier runs
         self.lost = False  # whether a worker died, whose temporary files may be left
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -125,12 +127,11 @@ class Coordinator:
         self.begin = time.perf_counter()
         record = self._begin_record()
         try:
-            result = self._run()
-        except BaseException:
-            record.close(tidy=True)  # what is being written still has to be found by the next run
-            raise
-        record.close(tidy=self.lost)
-        return result
+            return self._run()
+        finally:
+            if not self.tidied:  # processes of a run that has just been killed may have ended by now
+                remove_left_over(record.folders, but=record.token)
+            record.close(tidy=self.lost, keep=bool(self.chunks))
 
     def _begin_record(self) -> RunRecord:
         """Say whose the temporary files of this run are, and remove those of runs that were killed."""
@@ -145,7 +146,7 @@ class Coordinator:
         record = RunRecord(folders)
         self.warned += [("", warning) for warning in record.warnings]
         self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
-        remove_left_over(folders, but=record.token)
+        self.tidied = remove_left_over(folders, but=record.token)
         return record
 
     def _run(self) -> ArchiveResult:
@@ -421,6 +422,10 @@ class Coordinator:
         if task.number not in self.suspected:
             self.suspected.add(task.number)
             self.suspects.append(self._begun_task(task))
+            if task.number not in self.of_others:
+                # Noted at once: should this run be killed, the next one does not begin with it.
+                found = self.pending[task.number][1]
+                self.rows_of_suspects.append(self._row(task, found, outcome._replace(status="failed")))
             return None
         message, kind = outcome.error or "", outcome.error_type or DIED
         if self.settings.on_failure == "skip":
@@ -491,10 +496,11 @@ class Coordinator:
 
     def _flush(self) -> None:
         rows, self.rows = self.rows, []
-        if not rows or not self.writable:
+        suspects, self.rows_of_suspects = self.rows_of_suspects, []
+        if not (rows or suspects) or not self.writable:
             return
         try:
-            self.manifest.write(rows)
+            self.manifest.write(rows, in_hand=suspects)
         except OSError as error:
             self.writable = False
             self._stop(describe(error))

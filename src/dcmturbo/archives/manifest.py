@@ -414,8 +414,15 @@ class Manifest:
             rows = self._connection.execute("SELECT destination, uid FROM hand").fetchall()
         return {(name := _loaded(destination)): InHand(name, uid) for destination, uid in rows}
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[Row], *, in_hand: Sequence[Row] = ()) -> None:
         """Write rows, all or none.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            What became of files.
+        in_hand : sequence of Row
+            What became of files that are going to be tried once more.
 
         Raises
         ------
@@ -426,7 +433,7 @@ class Manifest:
         columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
         self._change(
             f"INSERT OR REPLACE INTO file ({columns}) VALUES ({places})",
-            values,
+            [*(_values(row, self._run) for row in in_hand), *values],
             "DELETE FROM hand WHERE destination = ?",
             [value[:1] for value in values],
         )

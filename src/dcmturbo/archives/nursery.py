@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import queue
+import resource
 import select
 import signal
 import socket
@@ -205,6 +206,7 @@ def _start(descriptor: int) -> subprocess.Popen[bytes]:
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         env=environment,
+        process_group=0,  # Ctrl-C is the run's to answer, also while this one imports
     )
 
 
@@ -239,6 +241,8 @@ def serve(descriptor: int) -> NoReturn:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # The crash of a codec is told by a sentence: nobody wants a file as large as the memory for each.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         _serve(socket.socket(fileno=descriptor))
         code = 0
     finally:

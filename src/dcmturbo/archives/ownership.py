@@ -14,6 +14,8 @@ __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_
 NOT_LISTED = "the manifest does not list it as an output"
 
 _COMPARED_AT_ONCE = 4 << 20
+_COARSE = 100  # nanoseconds: of NTFS, and of the protocols that come from it
+_TIMES_SET_LATER = 2_000_000_000  # nanoseconds; FAT has times of two seconds
 # Nanoseconds that the times of some file systems are multiples of: NTFS, exFAT, HFS+, FAT among them.
 _UNITS_OF_TIME = (100, 1000, 10**6, 10**7, 10**9, 2 * 10**9)
 
@@ -96,17 +98,23 @@ def is_still(standing: str, owned: str | None) -> bool:
         return False
     if standing == owned or (":" not in owned and standing.partition(":")[0] == owned):
         return True
-    # Some file systems tell a time more precisely than they keep it, as long as the file is in memory.
     now, then = standing.split(":"), owned.split(":")
     if len(now) != 4 or len(then) != 4 or not all(part.isdigit() for part in now + then):
         return False
-    same = now[0] == then[0] and now[3] == then[3]
-    return same and all(_is_rounded(int(now[i]), int(then[i])) for i in (1, 2))
+    if (now[0], now[3]) != (then[0], then[3]):
+        return False
+    times = [(int(now[i]), int(then[i])) for i in (1, 2)]
+    return all(_is_rounded(*pair) for pair in times) or all(_is_set_later(*pair) for pair in times)
 
 
 def _is_rounded(now: int, then: int) -> bool:
-    """Whether a time may be what is left of a more precise one."""
+    """Whether a time may be what is left of a more precise one: as long as a file is in memory, it has that."""
     return now == then or any(now % unit == 0 and abs(now - then) < unit for unit in _UNITS_OF_TIME)
+
+
+def _is_set_later(now: int, then: int) -> bool:
+    """Whether a time may have been set once more when the file was closed, as file systems with coarse times do it."""
+    return now % _COARSE == 0 and then % _COARSE == 0 and abs(now - then) <= _TIMES_SET_LATER
 
 
 def has_content(path: str, content: BinaryIO) -> bool:

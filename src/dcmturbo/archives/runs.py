@@ -72,7 +72,7 @@ class RunRecord:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
-    def close(self, *, tidy: bool = False) -> None:
+    def close(self, *, tidy: bool = False, keep: bool = False) -> None:
         """End the record.
 
         Parameters
@@ -80,8 +80,10 @@ class RunRecord:
         tidy : bool
             Whether workers have died, so that something of this run may be left. The record stays while a worker
             that nobody hears of is still writing.
+        keep : bool
+            Whether files are in hand that nobody waits for: the next run removes what they leave.
         """
-        left = tidy and any(_remove_below(folder, {self.token}) for folder in self.folders)
+        left = keep or (tidy and any(_remove_below(folder, {self.token}) for folder in self.folders))
         for path, descriptor in self._records:
             if not left:
                 with contextlib.suppress(OSError):
@@ -90,7 +92,7 @@ class RunRecord:
         self._records = []
 
 
-def remove_left_over(folders: Sequence[str], *, but: str) -> None:
+def remove_left_over(folders: Sequence[str], *, but: str) -> bool:
     """Remove the temporary files that killed runs have left below some folders, and the records of those runs.
 
     Parameters
@@ -99,15 +101,21 @@ def remove_left_over(folders: Sequence[str], *, but: str) -> None:
         As of `RunRecord`.
     but : str
         The token of this run.
+
+    Returns
+    -------
+    bool
+        Whether there is nothing left: what somebody holds is left.
     """
+    everything = True
     for folder in dict.fromkeys(folders):
         records = {token: path for token, path in _records_in(folder) if token != but}
         if not records:
             continue
         written = _remove_below(folder, set(records))
         for token, path in records.items():
-            if token not in written:
-                _remove_unless_held(path)
+            everything = token not in written and _remove_unless_held(path) and everything
+    return everything
 
 
 def _records_in(folder: str) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
 
-__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_one", "left_out"]
+__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out"]
 
 ON_FAILURE = ("fail", "copy", "skip")
 
@@ -302,6 +302,21 @@ def left_out(number: int, why: str, kind: str) -> Outcome:
         number, "left_out", 0.0, error=why, error_type=kind,
         warnings=(f"left out, for it could not be transcoded: {why}",),
     )  # fmt: skip
+
+
+def do_into(task: Task, stream: Any, settings: Settings, threads: int) -> Outcome:
+    """Write what becomes of a file into a pipe or a device, once it is complete; what goes wrong is its outcome."""
+    begin = time.perf_counter()
+    try:
+        with tempfile.TemporaryFile() as spool:
+            outcome = _written(task, spool, settings, threads)
+            if outcome.status not in ("failed", "left_out"):
+                spool.seek(0)
+                shutil.copyfileobj(spool, stream)
+                stream.flush()
+    except Exception as error:
+        outcome = _failure(task.number, error)
+    return outcome._replace(seconds=time.perf_counter() - begin)
 
 
 def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import os
 import queue
 import socket
 import threading
@@ -352,6 +353,16 @@ class Processes(Workers):
 _IDLE = 60.0  # seconds: a cluster's workers live for weeks
 _spare: list[Processes] = []
 _spare_lock = threading.Lock()
+
+
+def _forget_spare_workers() -> None:
+    """After a fork: they are those of the process that was forked."""
+    global _spare_lock
+    _spare_lock = threading.Lock()
+    _spare.clear()
+
+
+os.register_at_fork(after_in_child=_forget_spare_workers)
 
 
 def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) -> list[Outcome]:

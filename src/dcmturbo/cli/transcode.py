@@ -19,7 +19,7 @@ from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.archives.report import FORMATS, names_of, write_report
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.archives.walk import absolute, has_magic, is_url
-from dcmturbo.archives.work import ON_FAILURE, Outcome, Task
+from dcmturbo.archives.work import ON_FAILURE, Outcome, Task, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output, human_bytes, short, significant
@@ -325,14 +325,21 @@ def _one_file(
     document: dict[str, Any] = {}
     task = Task(0, absolute(source), absolute(destination))
     if arguments.dry_run:
-        if not arguments.overwrite:
+        if _is_stream(destination):
+            output.say(f"{destination} would be written to")
+        elif not arguments.overwrite:
             output.fail(source, str(DestinationExistsError(destination)), DestinationExistsError.__name__)
         else:
             output.say(f"{destination} is there already and would be replaced")
         output.result({"command": "transcode", "file": None})
         return output.exit_code
-    (outcome,) = do_files_apart([task], settings, resolve_threads(arguments.threads))
-    close_spare_workers()
+    threads = resolve_threads(arguments.threads)
+    if _is_stream(destination):
+        with open(destination, "wb") as stream:
+            outcome = do_into(task, stream, settings, threads)
+    else:
+        (outcome,) = do_files_apart([task], settings, threads)
+        close_spare_workers()
     for warning in outcome.warnings:
         output.warn(source, warning)
     if outcome.status in ("failed", "died"):
@@ -348,6 +355,11 @@ def _one_file(
         document = _document_of_file(source, destination, syntax, outcome)
     output.result({"command": "transcode", "file": document or None})
     return output.exit_code
+
+
+def _is_stream(destination: str) -> bool:
+    """Whether a destination is a pipe or a device: it is written to, and nothing of it is lost."""
+    return os.path.exists(destination) and not os.path.isfile(destination) and not os.path.isdir(destination)
 
 
 def _choices(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -282,6 +282,22 @@ def test_workers_are_never_more_than_the_cores():
                 assert told
 
 
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}, {"jobs": "auto", "threads": 1}], ids=str)
+def test_a_script_needs_no_guard_of_its_main_module(archive, tmp_path, options):
+    source, target, _ = archive
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, dcmturbo as dt\n"
+        f"result = dt.transcode_archive(sys.argv[1], sys.argv[2], {TARGET!r}, **{options!r})\n"
+        "print('begun', result.counts['transcoded'])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, str(script), str(source), str(target)], capture_output=True, text=True, check=False,
+        timeout=60, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (0, "begun 6\n", "")
+
+
 def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch, in_this_process):
     seen = []
     real = work.transcode

@@ -142,6 +142,28 @@ def test_files_of_ours_in_a_source_are_left_out(tmp_path):
     assert set(tree(target)) == {"deep/er/1.dcm"}
 
 
+def test_the_record_stays_while_files_are_in_hand(tmp_path):
+    record = RunRecord([str(tmp_path)])
+    with Temporary(str(tmp_path / "x"), token=record.token) as file:
+        os.write(file.descriptor, b"half")
+        record.close(keep=True)
+        assert records(tmp_path)
+        record = RunRecord([str(tmp_path)])
+        assert not runs.remove_left_over([str(tmp_path)], but=record.token)
+        assert os.path.exists(file.name)
+    assert runs.remove_left_over([str(tmp_path)], but=record.token)
+    record.close()
+    assert not os.listdir(tmp_path)
+
+
+def test_what_workers_that_died_left_goes_with_the_run(tmp_path):
+    record = RunRecord([str(tmp_path)])
+    left = Temporary(str(tmp_path / "x"), token=record.token)
+    os.close(left.descriptor)
+    record.close(tidy=True)
+    assert not os.listdir(tmp_path)
+
+
 def test_without_locks_only_what_is_old_is_removed(archive, monkeypatch):
     source, target, _ = archive
     (target / "a").mkdir(parents=True)

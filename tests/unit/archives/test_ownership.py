@@ -286,6 +286,8 @@ def test_identities():
     assert not is_still("5:1:2:3", "5:1:2:4")
     assert not is_still("5:1:2:3", "6")
     assert not is_still("5:1:2:3", None)
+    # A file system with times of 100 ns sets them when the file is closed.
+    assert is_still("5:1700000001000000100:1700000001000000100:3", "5:1700000000000000200:1700000000000000200:3")
     # A file system that keeps whole seconds; a change within the same second.
     assert is_still("5:1700000001000000000:1700000002000000000:3", "5:1700000001234567891:1700000001987654321:3")
     assert not is_still("5:1700000001234567891:1700000001345678912:3", "5:1700000001234567891:1700000001234567891:3")

@@ -7,45 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from helpers.archives import TARGET, image, is_transcoded, rows_of, tree
-from helpers.dicom_writer import encapsulated_file
+from helpers.poison import MARKS, make_poisoned, marked, write_site
 
 import dcmturbo as dt
-from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.manifest import NAME, Manifest
 from dcmturbo.archives.nursery import Nursery, receive
 from dcmturbo.archives.work import Outcome, Settings, Task
 from dcmturbo.archives.workers import Ended, Processes, do_files_apart
-
-# Imported by every Python that has it on its path: a codec of a library that ends the process at a marked image.
-SITE = """
-import os, signal, sys
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name == "imagecodecs":
-            sys.meta_path.remove(self)
-            import imagecodecs
-            real = imagecodecs.jpegls_decode
-
-            def jpegls_decode(data, *arguments, **options):
-                decoded = real(data, *arguments, **options)
-                mark = int(decoded.flat[0])
-                if mark == 0xDEAE:
-                    os._exit(3)
-                if mark in (0xDEAD, 0xDEAF):
-                    os.kill(os.getpid(), signal.SIGSEGV if mark == 0xDEAD else signal.SIGKILL)
-                return decoded
-
-            imagecodecs.jpegls_decode = jpegls_decode
-        return None
-
-sys.meta_path.insert(0, Finder())
-"""
-MARKS = {"SIGSEGV": 0xDEAD, "exit status 3": 0xDEAE, "SIGKILL": 0xDEAF}
 
 RUN = """
 import json, sys, dcmturbo as dt
@@ -57,26 +30,7 @@ print(json.dumps({"counts": result.counts, "failures": [[f.path, f.type, f.error
 
 @pytest.fixture
 def site(tmp_path):
-    folder = tmp_path / "site"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(SITE)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
-
-
-def marked(mark=None):
-    """A JPEG-LS image of 16 bits; one with a mark ends the process that decodes it."""
-    cells = np.arange(32 * 32, dtype="u2").reshape(32, 32)
-    if mark is not None:
-        cells[0, 0] = mark
-    encoded = dt.encode_frame(cells, "JPEGLSLossless")
-    return encapsulated_file([encoded], "jpegls", rows=32, columns=32, bits_allocated=16, bits_stored=16)
-
-
-def make(folder, files, poisoned, mark=MARKS["SIGSEGV"]):
-    folder.mkdir()
-    good, bad = marked(), marked(mark)
-    for i in range(files):
-        (folder / f"{i:03}.dcm").write_bytes(bad if i in poisoned else good)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([write_site(tmp_path / "site"), *sys.path])}
 
 
 def transcoded(source, target, site, **options):
@@ -89,7 +43,7 @@ def transcoded(source, target, site, **options):
 @pytest.mark.parametrize("how", [{}, {"threads": 1}, {"jobs": 2}], ids=str)
 def test_half_of_the_files_are_poisoned(tmp_path, site, how):
     poisoned = set(range(1, 42, 2))
-    make(tmp_path / "in", 42, poisoned)
+    make_poisoned(tmp_path / "in", 42, poisoned)
     said = transcoded(tmp_path / "in", tmp_path / "out", site, **how)
     assert said["counts"] == {"transcoded": 21, "copied": 0, "unchanged": 0, "failed": 21, "skipped": 0}
     assert {int(Path(path).stem) for path, *_ in said["failures"]} == poisoned
@@ -112,7 +66,7 @@ def is_transcoded_to_rle(path):
 
 @pytest.mark.parametrize("how", MARKS)
 def test_whatever_way_it_dies_is_told(tmp_path, site, how):
-    make(tmp_path / "in", 9, {4}, MARKS[how])
+    make_poisoned(tmp_path / "in", 9, {4}, MARKS[how])
     said = transcoded(tmp_path / "in", tmp_path / "out", site)
     assert said["counts"]["transcoded"] == 8
     assert [Path(path).name for path, *_ in said["failures"]] == ["004.dcm"]
@@ -120,7 +74,7 @@ def test_whatever_way_it_dies_is_told(tmp_path, site, how):
 
 
 def test_what_kills_its_process_can_be_copied_or_left_out(tmp_path, site):
-    make(tmp_path / "in", 6, {2, 3})
+    make_poisoned(tmp_path / "in", 6, {2, 3})
     left = transcoded(tmp_path / "in", tmp_path / "out", site, on_failure="skip")
     assert left["failures"] == []
     assert left["counts"]["left_out"] == 2
@@ -149,7 +103,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("kind", ["processes", "threads"])
 def test_an_executor_of_the_caller_lives_on(tmp_path, site, kind):
     poisoned = {1, 2, 7, 16, 17, 18}
-    make(tmp_path / "in", 20, poisoned)
+    make_poisoned(tmp_path / "in", 20, poisoned)
     (tmp_path / "run.py").write_text(EXECUTOR)
     command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "in"), str(tmp_path / "out"), kind]
     run = subprocess.run(command, env=site, capture_output=True, text=True, timeout=120, check=False)
@@ -160,13 +114,13 @@ def test_an_executor_of_the_caller_lives_on(tmp_path, site, kind):
 
 
 def test_a_dry_run_survives_them_too(tmp_path, site):
-    make(tmp_path / "in", 6, {1})
+    make_poisoned(tmp_path / "in", 6, {1})
     said = transcoded(tmp_path / "in", tmp_path / "out", site, dry_run=True)
     assert [Path(path).name for path, *_ in said["failures"]] == ["001.dcm"]
 
 
 def test_one_file_alone(tmp_path, site):
-    make(tmp_path / "in", 1, {0})
+    make_poisoned(tmp_path / "in", 1, {0})
     command = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "RLELossless"]
     run = subprocess.run(
         [*command, str(tmp_path / "in/000.dcm"), str(tmp_path / "out.dcm")], env=site, capture_output=True, text=True,
@@ -175,6 +129,35 @@ def test_one_file_alone(tmp_path, site):
     assert run.returncode == 1
     assert "000.dcm: the process that decoded it died (signal 11, SIGSEGV)" in run.stderr
     assert not (tmp_path / "out.dcm").exists()
+
+
+def test_what_a_process_died_of_is_noted_before_it_is_tried_again(tmp_path):
+    """A run that is killed in between leaves a warning to the next one."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        (tmp_path / "in" / name).write_bytes(image(1))
+    seen = []
+
+    class Dying(ThreadPoolExecutor):
+        def submit(self, function, tasks, *arguments):
+            dying = [task for task in tasks if task.source.endswith("a.dcm")]
+            if dying and not seen:
+                seen.append("died")
+                return super().submit(
+                    lambda: [Outcome(dying[0].number, "died", 0.0, error="x", error_type="WorkerDied")]
+                )
+            if dying:
+                seen.append(rows_of(tmp_path / "out" / NAME)["a.dcm"])
+                with Manifest(str(tmp_path / "out" / NAME), write=False) as manifest:
+                    seen.append([Path(row[0]).name for row in manifest.query("SELECT destination FROM hand")])
+            return super().submit(function, tasks, *arguments)
+
+    with Dying(1) as pool:
+        result = dt.transcode_archive(tmp_path / "in", tmp_path / "out", TARGET, executor=pool, jobs=1)
+    assert (seen[1].status, seen[1].error_type) == ("failed", "WorkerDied")
+    assert "a.dcm" in seen[2]
+    assert result.is_complete, result.failures
+    assert rows_of(tmp_path / "out" / NAME)["a.dcm"].status == "transcoded"
 
 
 # ---- processes that die of something else -----------------------------------------------------------

@@ -116,8 +116,9 @@ def test_no_key_is_passed_over(deep):
     )
     result = dt.transcode_archive("memory://bucket/p", deep, TARGET, manifest=False)
     told = {failure.path.removeprefix("memory://bucket/p/") for failure in result.failures}
-    assert told == {"a/b.txt", "c//d.txt", "/e.txt", "strange/"}
-    assert tree(deep) == {"a": b"an object", "good.txt": b"in"}
+    assert told - {"a", "a/b.txt"} == {"c//d.txt", "/e.txt", "strange/"}
+    assert len(told & {"a", "a/b.txt"}) == 1  # one name, for a file and for a folder
+    assert tree(deep) in ({"a": b"an object", "good.txt": b"in"}, {"a/b.txt": b"below it", "good.txt": b"in"})
     one = dt.transcode_archive("memory://bucket/p/a", deep / "one", TARGET, manifest=False)
     assert one.counts["copied"] == 1
     assert tree(deep / "one") == {"a": b"an object"}

@@ -221,6 +221,17 @@ def test_a_single_file_makes_its_folder_and_needs_no_pixels(archive, tmp_path, c
     assert (tmp_path / "report.dcm").read_bytes() == report.read_bytes()
 
 
+def test_a_single_file_into_a_pipe(archive, tmp_path, capsys):
+    source, _ = archive
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "result.dcm", "wb") as result:
+        reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=result)
+        code, _, err = run(capsys, "transcode", source / "a/image1.dcm", tmp_path / "pipe", "--to", "HTJ2KLossless")
+        assert (code, err, reader.wait(timeout=60)) == (0, "", 0)
+    assert same_pixels(source / "a/image1.dcm", tmp_path / "result.dcm")
+    assert run(capsys, "transcode", source / "a/image1.dcm", os.devnull, "--to", "HTJ2KLossless")[0] == 0
+
+
 def test_several_sources(archive, capsys):
     source, target = archive
     code, _, _ = run(capsys, "transcode", source / "a", source / "notes.txt", target, "--to", "RLELossless")
