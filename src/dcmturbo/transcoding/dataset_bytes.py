@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -21,6 +22,7 @@ __all__ = [
     "Piece",
     "element_bytes",
     "end_of_undefined",
+    "end_of_unknown",
     "header_bytes",
     "is_sequence",
     "padded",
@@ -212,8 +214,12 @@ def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator
         if tag >> 16 == 0xFFFE and tag != ITEM:
             return
         undefined = length == UNDEFINED_LENGTH
-        inner = _IMPLICIT if vr == "UN" else encoding
-        stop = end_of_undefined(data, value, end, inner) if undefined else value + length
+        if not undefined:
+            stop = value + length
+        elif vr == "UN":
+            stop = end_of_unknown(data, value, end)
+        else:
+            stop = end_of_undefined(data, value, end, encoding)
         if stop > end:
             raise DecodeError(
                 f"element {tag_name(tag)} passes the end of its dataset", code="truncated", offset=position
@@ -263,6 +269,17 @@ def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encodi
     raise DecodeError("a value of undefined length has no end", code="truncated", offset=position)
 
 
+def end_of_unknown(data: memoryview, begin: int, end: int) -> int:
+    """Return where an element of VR UN and undefined length ends, whatever its items are encoded in."""
+    try:
+        return end_of_undefined(data, begin, end, _IMPLICIT)
+    except DecodeError:
+        for encoding in (Encoding(), Encoding(big_endian=True)):
+            with contextlib.suppress(DecodeError):
+                return end_of_undefined(data, begin, end, encoding)
+        raise
+
+
 def is_sequence(data: memoryview, begin: int, end: int, *, undefined_length: bool, encoding: Encoding) -> bool:
     """Whether a value consists of items whose content is, all of it, elements of an encoding.
 
@@ -303,7 +320,7 @@ def is_sequence(data: memoryview, begin: int, end: int, *, undefined_length: boo
                 return False
             if undefined or tag == ITEM or vr == "SQ":
                 if undefined and vr == "UN":
-                    position = end_of_undefined(data, value, limits[-1], _IMPLICIT)
+                    position = end_of_unknown(data, value, limits[-1])
                     continue
                 opened.append((not is_item, None if undefined else value + length))
                 limits.append(limits[-1] if undefined else value + length)

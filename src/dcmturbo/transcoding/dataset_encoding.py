@@ -5,7 +5,6 @@ Values keep their bytes; only the order of the bytes of numbers changes where th
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from dcmturbo.transcoding.dataset_bytes import (
     Piece,
     element_bytes,
     end_of_undefined,
+    end_of_unknown,
     header_bytes,
     is_sequence,
     read_header,
@@ -310,17 +310,6 @@ class Rewriter:
             return bytes(value)
         whole = len(value) // size * size
         return np.frombuffer(value[:whole], f">u{size}").byteswap().tobytes() + bytes(value[whole:])
-
-
-def end_of_unknown(data: memoryview, begin: int, end: int) -> int:
-    """Return where an element of VR UN and undefined length ends, whatever its items are encoded in."""
-    try:
-        return end_of_undefined(data, begin, end, _IMPLICIT)
-    except DecodeError:
-        for encoding in (Encoding(), Encoding(big_endian=True)):
-            with contextlib.suppress(DecodeError):
-                return end_of_undefined(data, begin, end, encoding)
-        raise
 
 
 def _first_number(value: memoryview, encoding: Encoding) -> int | None:

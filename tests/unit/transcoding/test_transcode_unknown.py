@@ -106,6 +106,19 @@ def test_private_unknown_elements_within_others(undefined):
     assert wanted in data
 
 
+@pytest.mark.parametrize("inner", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+@pytest.mark.parametrize("around", ["known", "unknown"])
+def test_unknown_elements_of_undefined_length_within_others(around, inner):
+    deepest = unknown(PRIVATE, inner.item(content(inner)), undefined=True)
+    if around == "known":
+        source = sorted_file(EXPLICIT.sequence(KNOWN, [EXPLICIT.item(deepest)], undefined=True), KNOWN)
+    else:
+        source = sorted_file(unknown(KNOWN, EXPLICIT.item(deepest), undefined=True), KNOWN)
+    data, _ = transcoded(source, "ImplicitVRLittleEndian")
+    wanted = IMPLICIT.sequence(PRIVATE, [IMPLICIT.item(content(IMPLICIT))], undefined=True)
+    assert IMPLICIT.sequence(KNOWN, [IMPLICIT.item(wanted)], undefined=True) in data
+
+
 def test_within_a_sequence_that_has_its_vr():
     one = unknown(PRIVATE, EXPLICIT.item(content(EXPLICIT)), undefined=False)
     source = sorted_file(EXPLICIT.sequence(KNOWN, [EXPLICIT.item(one)]), KNOWN)
@@ -193,6 +206,19 @@ ICON_SYNTAXES = (
     "HTJ2KLossless",
     "JPEGXLLossless",
 )
+
+
+def test_an_icon_behind_an_unknown_element_of_explicit_vr():
+    icon = smooth((8, 6), "uint8")
+    content_ = unknown(PRIVATE - 0x10000, EXPLICIT.item(content(EXPLICIT)), undefined=True) + pixel_module(
+        rows=8, columns=6
+    )
+    frame = bytes(dt.encode_frame(icon, "RLELossless"))
+    content_ += EXPLICIT.element(0x7FE00010, "OB", encapsulate([frame]), length=0xFFFFFFFF)
+    sequence = EXPLICIT.sequence(0x00880200, [EXPLICIT.item(content_)])
+    source = encapsulated_file([bytes(dt.encode_frame(PIXELS, "RLELossless"))], "rle", extended=sequence, **MODULE)
+    data, _ = transcoded(source, "ExplicitVRLittleEndian")
+    assert icon.tobytes() in data[: data.index(PIXELS.tobytes())]
 
 
 @pytest.mark.parametrize("inner", ICON_SYNTAXES)
