@@ -7,7 +7,7 @@ which sees the dcmturbo that this Python imports.
 
     python scripts/host_suites.py --jobs 2
 
-Highdicom's source distribution lacks its data, which most of its tests need. A CT of pydicom's stands in for one of them.
+Highdicom's source distribution lacks its data, which most of its tests need. A CT of pydicom stands in for one.
 Give a checkout's `data` folder with --highdicom-data to run all. Of pydicom's suite, what needs data that neither
 pydicom-data nor the network has fails in both runs.
 """
