@@ -60,6 +60,31 @@ def test_compress_colour(uid, planar, source):
     assert difference <= (20 if uid == JPEG else 0)
 
 
+@pytest.mark.parametrize(
+    ("uid", "other", "options"),
+    [
+        (RLE, "pydicom", {}),
+        (JPEG_LS, "pyjpegls", {}),
+        (f"{ROOT}.4.81", "pyjpegls", {"jls_error": 2}),
+        (JPEG_2000, "pylibjpeg", {}),
+        (f"{ROOT}.4.91", "pylibjpeg", {"j2k_psnr": [50]}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["gray", "colour", "planar", "ybr"])
+def test_compress_leaves_the_dataset_that_another_plugin_leaves(uid, other, options, kind):
+    frames = GRAY if kind == "gray" else COLOUR
+    photometric = "YBR_FULL" if kind == "ybr" else None
+
+    def compressed(plugin):
+        ds = make(NATIVE, frames, planar=int(kind == "planar"), photometric=photometric)
+        ds.compress(uid, encoding_plugin=plugin, generate_instance_uid=False, **options)
+        described = (ds["PixelData"].VR, ds["PixelData"].is_undefined_length, ds.file_meta.to_json_dict())
+        del ds.PixelData
+        return ds.to_json_dict(), described
+
+    assert compressed("dcmturbo") == compressed(other)
+
+
 @pytest.mark.parametrize("uid", [RLE, DEFLATED, ENCAPSULATED_NATIVE, JPEG_LS, JPEG_2000, JPEG_LOSSLESS])
 def test_compress_few_bits_in_wide_cells(uid):
     # pydicom hands such frames over in bytes.

@@ -166,10 +166,8 @@ from helpers.pydicom_datasets import COLOUR, GRAY, JPEG_LS, NATIVE, RLE, make
 
 def state():
     coders = [entry[0] for entry in base._PIXEL_DATA_DECODERS.values()]
-    return (
-        [(list(one._available), sorted(name for name, value in one.__dict__.items() if callable(value))) for one in coders],
-        list(base.PROCESSORS), sorted(vars(base)),
-    )
+    hooks = [sorted(name for name, value in coder.__dict__.items() if callable(value)) for coder in coders]
+    return [list(coder._available) for coder in coders], hooks, list(base.PROCESSORS), sorted(vars(base))
 
 before = state()
 dcmturbo.register()
