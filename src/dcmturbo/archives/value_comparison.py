@@ -88,6 +88,8 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
     if ours in VRS:
         # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
         return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
+    if ours and first.encoding == second.encoding:
+        return what, False  # none of the standard's, and nothing has been rewritten
     allowed = {settle_vr(first.tag, first.end - first.value, number)}
     if not settled and "US or SS" in vr_of(first.tag):
         allowed = {"US", "SS"}

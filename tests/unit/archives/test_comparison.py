@@ -232,6 +232,8 @@ def test_broken_elements_that_pydicom_cannot_read(compare):
     for target in ("RLELossless", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian"):
         result = transcoded(source, target)
         assert compare(source, result).reasons == [], target
+    mended = transcoded(source, "RLELossless").replace(b"ZZ", b"DA")
+    assert compare(source, mended).elements == ["PatientBirthDate (0010,0030): VR DA instead of ZZ"]
     named = compare(source, transcoded(source, "RLELossless").replace(b"what", b"whet")).elements
     assert named[0].startswith("PatientBirthDate (0010,0030): what against whet")
 
