@@ -101,7 +101,7 @@ typedef struct dcmturbo_format {
     uint32_t rows, columns;
     uint16_t samples_per_pixel;
     uint8_t type, significant_bits, sign_extend, colour, photometric;
-    uint32_t notes; /* codecs/frame_format.h, FormatNote */
+    uint32_t notes; /* codecs/frame_format.h, FormatNote; codecs/codec.h, DecodeNote */
 } dcmturbo_format;
 
 /* Pixel (r, c), sample s of frame 0 lies at base + r * row_stride + c * pixel_stride + s * sample_stride. */
@@ -156,11 +156,12 @@ DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t
                                            dcmturbo_component* component, dcmturbo_error* error);
 
 /* The components of a codestream that dcmturbo_probe has read, each at its own size: component i, as
- * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. */
+ * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes` receives
+ * codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
                                                 const dcmturbo_image* images, size_t count, uint32_t reduce,
                                                 uint32_t threads, int32_t salvage, uint8_t* status,
-                                                dcmturbo_error* error);
+                                                uint32_t* notes, dcmturbo_error* error);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
@@ -308,7 +309,7 @@ typedef struct dcmturbo_api {
                             dcmturbo_error* error);
     int32_t (*decode_components)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
                                  size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
-                                 dcmturbo_error* error);
+                                 uint32_t* notes, dcmturbo_error* error);
     int32_t (*finish_frame)(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
                             dcmturbo_error* error);
     uint64_t (*encode_bound)(const char* transfer_syntax, const dcmturbo_attributes* attributes);

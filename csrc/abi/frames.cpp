@@ -2,6 +2,8 @@
 
 #include "abi/convert.h"
 #include "base/checked.h"
+#include "codecs/codec.h"
+#include "codecs/frame_format.h"
 #include "codecs/probe.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
@@ -157,7 +159,7 @@ int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t 
 
 int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
                                    size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
-                                   dcmturbo_error* error) {
+                                   uint32_t* notes, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
         const Codec* codec = codec_for(of.format);
@@ -186,6 +188,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         const Outcome outcome = codec->decode_components(Fragments(bytes), of, out, options, context);
         if (status != nullptr)
             *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
+        if (notes != nullptr) *notes = outcome.notes | (outcome.has_excess_data ? note_excess_data : 0U);
         if (!outcome.complete) abi::fill_error(error, outcome.code, outcome.offset, -1, outcome.message.c_str());
     });
 }

@@ -291,7 +291,7 @@ std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::s
     return {py::make_tuple(component.height, component.width), py::str(types[component.type])};
 }
 
-// Returns None, or (status, code, offset, message) of components that were salvaged.
+// Returns (None, or (status, code, offset, message) of components that were salvaged; notes).
 py::object decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
                              std::uint32_t reduce, std::uint32_t threads, bool salvage) {
     const BufferView view(data);
@@ -306,15 +306,18 @@ py::object decode_components(const py::object& data, const HeaderHandle& header,
     for (const py::handle array : arrays) images.push_back(image_of(py::reinterpret_borrow<py::array>(array)));
     dcmturbo_error error = new_error();
     std::uint8_t status = DCMTURBO_FRAME_OK;
+    std::uint32_t notes = 0;
     std::int32_t code = 0;
     {
         const GilRelease release;
         code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), reduce,
-                                          threads, salvage ? 1 : 0, &status, &error);
+                                          threads, salvage ? 1 : 0, &status, &notes, &error);
     }
     check(code, error);
-    if (status == DCMTURBO_FRAME_OK) return py::none();
-    return py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
+    py::object damage = py::none();
+    if (status != DCMTURBO_FRAME_OK)
+        damage = py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
+    return py::make_tuple(damage, names_of_notes(notes));
 }
 
 void finish_frame(const py::array& from, const Format& format, py::array out) {

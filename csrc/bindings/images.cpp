@@ -16,6 +16,9 @@ constexpr const char* note_names[] = {
     "photometric_overridden", "sign_differs",         "precision_differs", "container",
     "format_differs",         "lossy_under_lossless", "excess_data"};
 
+// Of codecs/codec.h, DecodeNote: they begin at bit 16.
+constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail"};
+
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,
                            std::uint8_t planar_configuration, const std::string& photometric_interpretation,
@@ -83,6 +86,9 @@ py::list names_of_notes(std::uint32_t notes) {
     py::list names;
     for (std::size_t i = 0; i < std::size(note_names); ++i) {
         if ((notes >> i & 1) != 0) names.append(note_names[i]);
+    }
+    for (std::size_t i = 0; i < std::size(decode_note_names); ++i) {
+        if ((notes >> (16 + i) & 1) != 0) names.append(decode_note_names[i]);
     }
     return names;
 }

@@ -22,6 +22,13 @@ struct Options {
     bool category_16_has_bits = false;
 };
 
+// What decoding found that the user is to be told once, as bits of Outcome::notes. Bits below are those of FormatNote.
+enum DecodeNote : std::uint32_t {
+    note_missing_end = 1U << 16,        // JPEG 2000 without its end marker, EOC
+    note_transform_ignored = 1U << 17,  // a component transform over components that cannot have one
+    note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeroes
+};
+
 // How a frame went. Pixels from `valid_pixels` on, in the order of the frame, hold nothing.
 struct Outcome {
     std::uint64_t valid_pixels = 0;
@@ -30,6 +37,7 @@ struct Outcome {
     std::uint64_t offset = no_offset;
     std::string message;
     bool has_excess_data = false;  // the frame holds more data than its pixels need: it may be damaged
+    std::uint32_t notes = 0;       // DecodeNote
 };
 
 // One frame to encode: where its pixels are, and what they are.

@@ -74,7 +74,7 @@ struct WordWriter {
 // there the number is formed at once: what the standard's registers take in late decides the same, because no encoder
 // leaves a decision to a carry that is still to come. Raw bits have a stuffed 0 there.
 template <bool is_raw>
-std::uint32_t* unstuff(const std::uint8_t* data, std::size_t size, WordWriter& writer) {
+bool unstuff(const std::uint8_t* data, std::size_t size, WordWriter& writer) {
     bool after_ff = false;
     std::size_t i = 0;
     while (i < size) {
@@ -88,7 +88,7 @@ std::uint32_t* unstuff(const std::uint8_t* data, std::size_t size, WordWriter& w
         }
         const std::uint8_t byte = data[i++];
         if (after_ff) {
-            if (byte > 0x8f) break;
+            if (byte > 0x8f) return false;
             if (!is_raw && byte >= 0x80) writer.increment();
             writer.put(byte & 0x7fu, 7);
         } else {
@@ -96,28 +96,32 @@ std::uint32_t* unstuff(const std::uint8_t* data, std::size_t size, WordWriter& w
         }
         after_ff = byte == 0xff;
     }
-    return writer.finish();
+    return true;
 }
 
 }  // namespace
 
 constinit const std::array<MqState, 94> mq_states = make_states();
 
-void start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder) {
+bool start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder) {
     WordWriter writer{words, words};
     writer.put(0, 1);  // C starts with seven bits of the second byte (C.3.5)
-    decoder.last = unstuff<false>(data, size, writer);
+    const bool is_whole = unstuff<false>(data, size, writer);
+    decoder.last = writer.finish();
     decoder.a = std::uint64_t{0x8000} << 48;
     decoder.c = std::uint64_t{words[0]} << 32 | std::uint64_t{1} << 31;
     decoder.next = words + 1;
+    return is_whole;
 }
 
-void start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder) {
+bool start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder) {
     WordWriter writer{words, words};
-    decoder.last = unstuff<true>(data, size, writer);
+    const bool is_whole = unstuff<true>(data, size, writer);
+    decoder.last = writer.finish();
     decoder.bits = 0;
     decoder.left = 0;
     decoder.next = words;
+    return is_whole;
 }
 
 }  // namespace dcmturbo

@@ -38,7 +38,8 @@ struct RawDecoder {
 constexpr std::size_t unstuffed_bound(std::size_t size) { return size / 4 + 2; }
 
 // Resolve the stuffing of a segment once, so that the steps only shift. Past its end, or a marker, bits are 1 (D.4.1).
-void start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder);
-void start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder);
+// False where a marker stands before the end: no coder leaves one there.
+bool start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder);
+bool start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder);
 
 }  // namespace dcmturbo

@@ -61,6 +61,7 @@ FrameFailure decode_loaded(const Fragments& fragments, const FrameStream& stream
     options.category_16_has_bits = settings.category_16_has_bits;
     const Outcome outcome = stream.codec->decode(fragments, stream.attributes, scratch.header, out, options, context);
     if (outcome.has_excess_data) notes |= note_excess_data;
+    notes |= outcome.notes;
     if (stream.notes != nullptr && notes != 0)
         std::atomic_ref(*stream.notes).fetch_or(notes, std::memory_order_relaxed);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};

@@ -43,6 +43,11 @@ NOTES = {
     "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
     "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
     "excess_data": "a frame holds more data than its pixels need, as after damage that its format cannot notice",
+    "missing_end": "a codestream lacks its end marker (EOC), as after a copy that broke off; all of its packets are there",
+    "transform_ignored": "a codestream states a component transform that its components cannot have; it is ignored",
+    "zero_tail": (
+        "more than half of a frame, up to its end, is zeroes: a black part of the image, or a copy that broke off"
+    ),
     "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
 }
 

@@ -492,7 +492,8 @@ def _own_components(
     _check_component_limits(header)
     described = [_core.component(header, i, reduce) for i in range(len(header.components))]
     arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
-    damage = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    damage, notes = _core.decode_components(data, header, arrays, reduce, threads, salvage)
+    warn_of_notes(notes)
     if damage is not None:
         frame_status, code, offset, message = damage
         _conclude_one(make_error(code, message, offset=offset), frame_status, "codestreams")

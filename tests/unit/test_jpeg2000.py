@@ -278,10 +278,11 @@ def test_cut_anywhere_is_an_error_and_salvage_gives_an_image():
     assert np.abs(salvaged.astype(int) - array).mean() < 300
 
 
-def test_a_missing_eoc_is_no_damage():
+def test_a_missing_eoc_is_told():
     array, data = lossless(90, 75)
     end = data.rindex(b"\xff\xd9")
-    np.testing.assert_array_equal(frame(data[:end], array), array)
+    with pytest.warns(dt.DecodeWarning, match="EOC"):
+        np.testing.assert_array_equal(frame(data[:end], array), array)
 
 
 def test_damage_never_crashes():

@@ -116,7 +116,6 @@ REFUSED = {
     "progression 5": ((COD, 1, "B", 5), "progression order 5", "malformed"),
     "layers 0": ((COD, 2, "H", 0), "0 layers", "malformed"),
     "layers maximal": ((COD, 2, "H", 0xFFFF), "end before its packets do", "truncated"),
-    "transform of two": ((COD, 4, "B", 1), "transform over 2 components", "malformed"),
     "levels 33": ((COD, 5, "B", 33), "33 decomposition levels", "malformed"),
     "levels maximal": ((COD, 5, "B", 0xFF), "255 decomposition levels", "malformed"),
     "block 2^11": ((COD, 6, "B", 9), "code-blocks of 2^11", "malformed"),

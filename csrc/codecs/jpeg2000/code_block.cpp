@@ -46,10 +46,11 @@ void lay_out(const CodeBlock& block, std::size_t magnitude_size, Arena& arena, B
     passes.magnitudes = zeroed<std::byte>(arena, 64 * passes.words * passes.stripes * magnitude_size);
 }
 
-// False if the passes contradict the block.
+// False if the data are damaged, or the passes contradict the block.
 bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32_t* words, BlockPasses& passes) {
     const std::size_t most = block.bit_planes == 0 ? 0 : 3u * block.bit_planes - 2u;
     std::size_t done = 0;
+    bool is_right = true;
     for (const CodewordSegment& segment : block.segments) {
         bool is_raw = false;
         for (std::uint32_t k = 0; k < segment.passes; ++k, ++done) {
@@ -59,8 +60,8 @@ bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32
             const bool is_pass_raw = is_bypassed(block.style, done, pass);
             if (k == 0) {
                 is_raw = is_pass_raw;
-                if (is_raw) start_raw(segment.data, segment.size, words, passes.raw);
-                else start_mq(segment.data, segment.size, words, passes.mq);
+                is_right &= is_raw ? start_raw(segment.data, segment.size, words, passes.raw)
+                                   : start_mq(segment.data, segment.size, words, passes.mq);
             } else if (is_pass_raw != is_raw) {
                 return false;
             }
@@ -69,7 +70,7 @@ bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32
             if ((block.style & style_reset_contexts) != 0) reset_contexts(passes);
         }
     }
-    return true;
+    return is_right;
 }
 
 // Decodes into `passes`; false if something was wrong.

@@ -43,8 +43,8 @@ struct CodeBlock {
     std::span<const CodewordSegment> segments;
 };
 
-// What became of a block. Segmentation symbols that are wrong are damage; a segment shorter than its passes is not
-// noticed by arithmetic coding.
+// What became of a block. Segmentation symbols that are wrong are damage, and so is a marker in a segment. Other damage
+// cannot be told from what a coder may write: passes of a test pattern have been seen to hold 50 zero bytes in a row.
 struct BlockOutcome {
     bool is_damaged = false;
 };

@@ -62,6 +62,12 @@ class FrameDecoder {
 
     // What is wrong where the salvaged image is not all there is.
     [[nodiscard]] const std::optional<DecodeError>& damage() const { return damage_; }
+    [[nodiscard]] bool has_excess_data() const { return excess_ != 0; }
+    // DecodeNote. Of damaged data, more than a missing EOC is told.
+    [[nodiscard]] std::uint32_t notes() const {
+        const bool lacks_end = !codestream_.has_end && !damage_;
+        return (lacks_end ? note_missing_end : 0U) | (ignores_transform_ ? note_transform_ignored : 0U);
+    }
 
   private:
     [[nodiscard]] std::size_t slots() const { return context_.has_team() ? max_slots : 1; }
@@ -179,24 +185,32 @@ class FrameDecoder {
     }
 
     // The component transform asks that the first three are alike (G.2, G.3).
-    bool unify_transformed(Tile& tile) const {
+    bool unify_transformed(Tile& tile) {
         if (!tile.parameters->component_transform) return false;
-        if (tile.components.size() < 3)
-            fail(ErrorCode::malformed, no_offset, "a component transform over %zu components", tile.components.size());
+        // As other decoders do: writers set the flag for images of one component.
+        if (!can_transform(tile.components)) {
+            ignores_transform_ = true;
+            return false;
+        }
         bool is_wide = false;
         for (std::size_t i = 0; i < 3; ++i) {
             const TileComponent& component = tile.components[i];
-            const Rectangle& area = component.area;
-            const Rectangle& other = tile.components[0].area;
-            if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible ||
-                area.width() != other.width() || area.height() != other.height() || area.x0 != other.x0 ||
-                area.y0 != other.y0) {
-                fail(ErrorCode::malformed, no_offset, "a component transform over components that are not alike");
-            }
+            if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible)
+                fail(ErrorCode::malformed, no_offset, "a component transform over components of different wavelets");
             is_wide = is_wide || component.arithmetic == Arithmetic::wide;
         }
         for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
         return true;
+    }
+
+    static bool can_transform(std::span<const TileComponent> components) {
+        if (components.size() < 3) return false;
+        const Rectangle& first = components[0].area;
+        return std::all_of(components.begin() + 1, components.begin() + 3, [&](const TileComponent& component) {
+            const Rectangle& area = component.area;
+            return area.width() == first.width() && area.height() == first.height() && area.x0 == first.x0 &&
+                   area.y0 == first.y0;
+        });
     }
 
     // Of all tiles, most may have neither samples nor bytes; and a tile's resolutions take memory before its bytes are
@@ -246,8 +260,7 @@ class FrameDecoder {
         bytes += headers.size();
         PacketSequence sequence(tile, codestream_.components, bytes, spare_looks_, context_.arena);
         allocate_precincts(tile, context_.arena);
-        PacketReader reader(tile, bodies, headers, has_packed_headers, options_.reduce, codestream_.bytes.data(),
-                            context_.arena);
+        PacketReader reader(tile, codestream_, bodies, headers, has_packed_headers, options_.reduce, context_.arena);
         try {
             sequence.run([&](const PacketSequence::Place& place) { return reader.read(place); });
         } catch (const DecodeError&) {
@@ -255,11 +268,28 @@ class FrameDecoder {
             throw;
         }
         packets_ += reader.packets();
+        look_at_rest(parts, reader);
         if (const PacketSequence::Place* missing = sequence.first_missing()) {
             fail(ErrorCode::truncated, reader.offset(),
                  "the data of tile %zu end before its packets do (component %u, resolution %u)", index,
                  unsigned{missing->component}, unsigned{missing->resolution});
         }
+    }
+
+    // What follows the last packet.
+    void look_at_rest(std::span<const TilePartData> parts, const PacketReader& reader) {
+        const std::span<const Bytes> rest = reader.rest();
+        if (rest.empty()) return;
+        const bool is_end =
+            rest.front().size() >= 2 && rest.front()[0] == std::byte{0xFF} && rest.front()[1] == std::byte{EOC};
+        // Where a length counts EOC in, or none is stated.
+        if (is_end && rest.size() == 1) codestream_.has_end = true;
+        if (!codestream_.has_end) reader.require_no_zeroes();
+        std::uint64_t excess = 0;
+        for (std::size_t i = 0; i < rest.size(); ++i) {
+            if (!(i == 0 && is_end) && parts[parts.size() - rest.size() + i].states_length) excess += rest[i].size();
+        }
+        if (excess > 1) excess_ += excess;  // one pads to an even length
     }
 
     void decode_components(Tile& tile, std::size_t first, std::size_t count, bool transforms, Sink& sink) {
@@ -272,7 +302,8 @@ class FrameDecoder {
         TileDecoder decoder(components, options_.reduce, end, context_);
         if (decoder.decode_blocks()) {
             report(DecodeError(ErrorCode::malformed, no_offset,
-                               "a code-block's segmentation symbol is wrong: its data are damaged"));
+                               "the data of a code-block are damaged: its segmentation symbol is wrong, or they hold "
+                               "a marker"));
         }
         decoder.synthesise_lower();
 
@@ -365,12 +396,19 @@ class FrameDecoder {
     std::size_t last_damaged_ = ~std::size_t{0};
     std::size_t damaged_tiles_ = 0;
     std::optional<DecodeError> damage_;  // the first
+    std::uint64_t excess_ = 0;           // bytes that no packet takes
+    bool ignores_transform_ = false;
 };
 
 Outcome outcome_of(const FrameDecoder& decoder, std::uint64_t pixels) {
-    if (!decoder.damage()) return {.valid_pixels = pixels, .complete = true, .message = {}};
-    // Every sample has its best approximation: what is missing is detail.
-    return {pixels, false, decoder.damage()->code, decoder.damage()->offset, decoder.damage()->message};
+    Outcome outcome{.valid_pixels = pixels, .has_excess_data = decoder.has_excess_data(), .notes = decoder.notes()};
+    if (decoder.damage()) {  // every sample has its best approximation: what is missing is detail
+        outcome.complete = false;
+        outcome.code = decoder.damage()->code;
+        outcome.offset = decoder.damage()->offset;
+        outcome.message = decoder.damage()->message;
+    }
+    return outcome;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "codecs/jpeg2000/progression.h"
 #include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/tile_part.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -27,6 +28,8 @@ class HeaderBits {
     }
     // Whether bits were asked for that are not there; they read as 1, which ends every code.
     [[nodiscard]] bool is_overrun() const { return is_overrun_; }
+    // Whether a marker stands in the header: there are none (B.10.1).
+    [[nodiscard]] bool holds_marker() const { return holds_marker_; }
     // The first byte after the header: it never ends with FF.
     [[nodiscard]] std::size_t end() {
         if (current_ == 0xFF && !is_overrun_) fill();
@@ -37,7 +40,9 @@ class HeaderBits {
     void fill() {
         left_ = current_ == 0xFF ? 7 : 8;
         if (at_ < bytes_.size()) {
+            const unsigned before = current_;
             current_ = std::to_integer<unsigned>(bytes_[at_++]);
+            holds_marker_ = holds_marker_ || (before == 0xFF && current_ >= 0x80);
         } else {
             is_overrun_ = true;
             current_ = 0x7F;
@@ -50,18 +55,25 @@ class HeaderBits {
     unsigned current_ = 0;
     unsigned left_ = 0;
     bool is_overrun_ = false;
+    bool holds_marker_ = false;
 };
 
 // Reads the packets of one tile into its code-blocks.
 class PacketReader {
   public:
     // `parts` are what follows SOD in each tile-part; `headers`, where has_packed_headers, what PPM or PPT hold for
-    // them. Blocks above a tile-component's levels less `reduce` are passed over. `base`: where offsets count from.
-    PacketReader(Tile& tile, std::span<const Bytes> parts, Bytes headers, bool has_packed_headers, unsigned reduce,
-                 const std::byte* base, Arena& arena);
+    // them. Blocks above a tile-component's levels less `reduce` are passed over.
+    PacketReader(Tile& tile, const Codestream& codestream, std::span<const Bytes> parts, Bytes headers,
+                 bool has_packed_headers, unsigned reduce, Arena& arena);
 
     // False where the data end; throws DecodeError where they end within a packet, or are wrong.
     bool read(const PacketSequence::Place& place);
+
+    // Once all packets have been read: throws DecodeError where zeroes were read as packets (see zero_packets_).
+    void require_no_zeroes() const;
+
+    // What is left of the parts after the last packet.
+    [[nodiscard]] std::span<const Bytes> rest() const { return parts_; }
 
     [[nodiscard]] std::uint64_t offset() const;
     [[nodiscard]] std::uint64_t packets() const { return packets_; }
@@ -71,6 +83,7 @@ class PacketReader {
         BlockState* block;
         Contribution* contribution;  // null: the block's data are not needed
         std::uint32_t size;
+        bool is_raw;
     };
 
     void read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct);
@@ -78,6 +91,8 @@ class PacketReader {
                     unsigned layer, bool is_needed);
     void read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
     void take_body();
+    void count_zeroes(const Share& share);
+    [[noreturn]] void fail_at_zeroes() const;
 
     Tile& tile_;
     std::vector<Bytes> rest_;
@@ -86,6 +101,11 @@ class PacketReader {
     bool has_packed_headers_;
     unsigned reduce_;
     const std::byte* base_;
+    const std::byte* zeroes_;  // of Codestream
+    // Headers and bytes of code-blocks among the zeroes that the data end with instead of EOC. An empty packet is a
+    // byte of zero, so zeroes that stand for lost data are read as empty packets until there are none to come.
+    std::uint64_t zero_packets_ = 0;
+    std::uint64_t zero_bytes_ = 0;
     Arena& arena_;
     std::vector<Share> shares_;
     std::uint8_t style_ = 0;

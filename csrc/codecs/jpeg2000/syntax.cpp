@@ -189,6 +189,15 @@ void read_main_segment(const Segment& segment, MainHeader& main, Header& header)
     }
 }
 
+// Otherwise the transform is ignored.
+bool can_transform(const std::vector<ComponentHeader>& components) {
+    if (components.size() < 3) return false;
+    return std::all_of(components.begin() + 1, components.begin() + 3, [&](const ComponentHeader& component) {
+        return component.horizontal_step == components[0].horizontal_step &&
+               component.vertical_step == components[0].vertical_step;
+    });
+}
+
 // Reads up to the first SOT, whose offset it returns. `header` null: passes over the segments only.
 std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
     std::size_t at = 2;
@@ -221,7 +230,7 @@ std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
     if (!main.quantisation) fail(ErrorCode::malformed, segment.offset, "the main header holds no QCD");
     header->format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
     header->lossless = main.reversible && !main.quantised;
-    if (main.multiple_component_transform == 1) {
+    if (main.multiple_component_transform == 1 && can_transform(header->components)) {
         // 15444-1 Annex G: RCT goes with 5/3, ICT with 9/7.
         header->colour = main.transformation == 1 ? ColourTransform::reversible : ColourTransform::irreversible;
     }

@@ -20,6 +20,7 @@ void Codestream::read(Bytes codestream) {
     bytes = codestream;
     if (!starts_codestream(bytes)) fail(ErrorCode::malformed, 0, "expected SOC and SIZ (FF4FFF51)");
     walk(read_main_header());
+    find_end();
     if (!main.packed.empty()) share_packed_headers();
     std::stable_sort(parts.begin(), parts.end(), [](const TilePartData& a, const TilePartData& b) {
         return a.tile != b.tile ? a.tile < b.tile : a.index < b.index;
@@ -66,6 +67,16 @@ void Codestream::walk(std::size_t at) {
     }
 }
 
+// A stated length may be wrong, and padding may follow EOC: what counts is whether the data end with it.
+void Codestream::find_end() {
+    zeroes = bytes.data() + bytes.size();
+    if (!damage) return;
+    std::size_t size = bytes.size();
+    while (size > 0 && bytes[size - 1] == std::byte{0}) --size;
+    has_end = size >= 2 && is_eoc(bytes, size - 2);
+    if (!has_end) zeroes = bytes.data() + size;
+}
+
 // Returns where the next part begins.
 std::size_t Codestream::read_part(std::size_t start) {
     std::size_t at = start;
@@ -83,6 +94,7 @@ std::size_t Codestream::read_part(std::size_t start) {
     data.tile = part.tile;
     data.index = part.index;
     data.header = at;
+    data.states_length = part.length != 0;
     // Psot 0 reaches to the end, EOC included: packets know their own lengths.
     const std::size_t left = bytes.size() - start;
     const std::size_t length = part.length == 0 ? left : std::min<std::size_t>(part.length, left);

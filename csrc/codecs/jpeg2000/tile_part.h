@@ -15,9 +15,10 @@ namespace dcmturbo::jpeg2000 {
 struct TilePartData {
     std::uint16_t tile = 0;
     std::uint8_t index = 0;
-    std::size_t header = 0;  // the first segment after SOT
-    Bytes body;              // what follows SOD
-    Bytes packed;            // its share of PPM
+    std::size_t header = 0;     // the first segment after SOT
+    Bytes body;                 // what follows SOD
+    bool states_length = true;  // Psot is not 0
+    Bytes packed;               // its share of PPM
 };
 
 // What is known of a codestream before any packet is read.
@@ -28,6 +29,9 @@ struct Codestream {
     Parameters main;
     std::vector<TilePartData> parts;    // tile by tile
     std::optional<DecodeError> damage;  // what ended the walk before EOC; packets tell whether it matters
+    bool has_end = true;                // EOC is there
+    // Where EOC is missing: the zeroes that all bytes from here to the end are. Else the end of the codestream.
+    const std::byte* zeroes = nullptr;
 
     // Throws where the main header is wrong.
     void read(Bytes codestream);
@@ -38,6 +42,7 @@ struct Codestream {
   private:
     std::size_t read_main_header();
     void walk(std::size_t at);
+    void find_end();
     std::size_t read_part(std::size_t at);
     void share_packed_headers();
     std::vector<std::byte> packed_;  // PPM segments, joined
