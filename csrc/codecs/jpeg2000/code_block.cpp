@@ -46,11 +46,18 @@ void lay_out(const CodeBlock& block, std::size_t magnitude_size, Arena& arena, B
     passes.magnitudes = zeroed<std::byte>(arena, 64 * passes.words * passes.stripes * magnitude_size);
 }
 
+// An encoder that leaves passes out to meet a rate may cut the last one that it keeps a few bytes short, where passes
+// are not terminated one by one. Then its segmentation symbol, which is its end, proves nothing.
+bool may_end_early(const CodeBlock& block) { return (block.style & style_terminate_all) == 0; }
+
 // False if the data are damaged, or the passes contradict the block.
 bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32_t* words, BlockPasses& passes) {
     const std::size_t most = block.bit_planes == 0 ? 0 : 3u * block.bit_planes - 2u;
     std::size_t done = 0;
     bool is_right = true;
+    std::size_t last = 0;
+    for (const CodewordSegment& segment : block.segments) last += segment.passes;
+    if (last >= most) last = 0;  // none is cut off
     for (const CodewordSegment& segment : block.segments) {
         bool is_raw = false;
         for (std::uint32_t k = 0; k < segment.passes; ++k, ++done) {
@@ -67,6 +74,7 @@ bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32
             }
             passes.plane = static_cast<unsigned>(block.bit_planes - 1 - (done + 2) / 3);
             kernels.decode_block_pass(passes, pass, is_raw);
+            if (passes.is_damaged && done + 1 == last && may_end_early(block)) passes.is_damaged = false;
             if ((block.style & style_reset_contexts) != 0) reset_contexts(passes);
         }
     }

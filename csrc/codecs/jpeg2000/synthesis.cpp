@@ -20,6 +20,9 @@ Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T
       ring_stride_((std::size_t{width_} + 31) & ~std::size_t{15}),
       ring_(arena.allocate_array<T>(ring_rows * ring_stride_)),
       scratch_(arena.allocate_array<T>(2 * wavelet_scratch(width_))) {
+    if (ll_.sparse != nullptr || hl_.sparse != nullptr || lh_.sparse != nullptr || hh_.sparse != nullptr) {
+        for (T*& row : gathered_) row = arena.allocate_array<T>(width_);
+    }
     start(0, area.height());
 }
 
@@ -36,8 +39,8 @@ void Synthesis<T>::take_in(std::uint64_t y) {
     const bool odd_column = area_.x0 % 2 != 0;
     const bool is_high = y % 2 != 0;
     const std::size_t index = is_high ? (y - 1) / 2 - area_.y0 / 2 : y / 2 - (std::size_t{area_.y0} + 1) / 2;
-    const T* low = is_high ? lh_.row(index) : ll_.row(index);
-    const T* high = is_high ? hh_.row(index) : hl_.row(index);
+    const T* low = (is_high ? lh_ : ll_).row(index, gathered_[0]);
+    const T* high = (is_high ? hh_ : hl_).row(index, gathered_[1]);
     T* to = row(y);
     const bool is_alone = area_.height() == 1;
     if constexpr (std::is_same_v<T, float>) {

@@ -5,18 +5,10 @@
 #include <type_traits>
 
 #include "base/arena.h"
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/coefficients.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo::jpeg2000 {
-
-template <typename T>
-struct Plane {
-    T* base = nullptr;
-    std::size_t stride = 0;
-
-    [[nodiscard]] T* row(std::size_t y) const { return base + y * stride; }
-};
 
 // Gives the rows of a resolution out of the one below and its three sub-bands. T: std::int32_t and std::int64_t for
 // 5/3, float for 9/7.
@@ -52,6 +44,7 @@ class Synthesis {
     std::size_t ring_stride_;
     T* ring_;
     T* scratch_;
+    T* gathered_[2] = {};  // rows of sparse bands
     // On the resolution's own coordinates.
     std::uint64_t begin_ = 0, end_ = 0;  // rows that are taken in
     std::uint64_t front_ = 0;            // the next to be

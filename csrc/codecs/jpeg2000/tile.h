@@ -54,13 +54,16 @@ struct Precinct {
     PrecinctBand* bands = nullptr;  // made by the first packet that is not empty
 };
 
+struct SparseBand;  // coefficients.h
+
 struct Band {
     Rectangle area;
     Orientation orientation = Orientation::ll;
     std::uint8_t bit_planes = 0;  // M_b (E-2), and those of the region of interest
     float step = 1;               // Delta_b (E-3)
     std::byte* coefficients = nullptr;
-    std::size_t stride = 0;
+    std::size_t stride = 0;              // 0: all are zeroes, and `coefficients` is a row of them
+    const SparseBand* sparse = nullptr;  // where few blocks have data; there are no `coefficients` then
 };
 
 struct Resolution {

@@ -14,7 +14,7 @@ std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~st
 
 template <typename T>
 Plane<T> plane_of(const Band& band) {
-    return {reinterpret_cast<T*>(band.coefficients), band.stride};
+    return {reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
 }
 
 template <typename T>
@@ -28,16 +28,26 @@ class SynthesisRows final : public RowSource {
     Synthesis<T> synthesis_;
 };
 
-// Without a wavelet, the sub-band is the image.
+// Without a wavelet, the sub-band is the image. A row may be changed by whoever takes it: it is a copy where other rows
+// are the same memory.
 template <typename T>
 class PlaneRows final : public RowSource {
   public:
-    explicit PlaneRows(Plane<T> plane) : plane_(plane) {}
+    PlaneRows(Plane<T> plane, std::uint32_t width, Arena& arena) : plane_(plane), width_(width) {
+        if (plane.is_zero() || plane.sparse != nullptr) copy_ = arena.allocate_array<T>(width);
+    }
     void start(std::uint32_t first, std::uint32_t) override { next_ = first; }
-    void* next() override { return plane_.row(next_++); }
+    void* next() override {
+        if (copy_ == nullptr) return plane_.row(next_++);
+        if (plane_.is_zero()) std::memset(copy_, 0, width_ * sizeof(T));
+        else plane_.row(next_++, copy_);
+        return copy_;
+    }
 
   private:
     Plane<T> plane_;
+    std::uint32_t width_;
+    T* copy_ = nullptr;
     std::size_t next_ = 0;
 };
 
@@ -56,6 +66,15 @@ void run_on_team(const Context& context, std::size_t count, Body&& body) {
         if (error) std::rethrow_exception(error);
 }
 
+// Of a sub-band: so many are always held as a plane.
+constexpr std::uint64_t dense_samples = 1U << 22;
+
+bool has_data(const Resolution& resolution) {
+    return std::any_of(
+        resolution.bands.begin(), resolution.bands.begin() + resolution.band_count,
+        [](const Band& band) { return !band.area.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
+}
+
 // Rows that pay for taking part of an image on its own.
 constexpr std::uint32_t rows_per_part = 64;
 
@@ -63,69 +82,111 @@ constexpr std::uint32_t rows_per_part = 64;
 
 // --- code-blocks ----------------------------------------------------------------------------
 
-void TileDecoder::allocate_bands() {
-    for (const TileComponent& component : components_) {
-        if (component.resolutions.empty()) continue;
-        for (std::size_t r = 0; r <= last_resolution(component); ++r) {
-            Resolution& resolution = component.resolutions[r];
-            for (Band& band : std::span(resolution.bands).first(resolution.band_count)) {
-                if (band.area.is_empty()) continue;
-                band.stride = padded(band.area.width());
-                const std::size_t count = band.stride * band.area.height();
-                band.coefficients =
-                    component.arithmetic == Arithmetic::wide
-                        ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(count))
-                        : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(count));
-            }
-        }
+// As wide as any resolution of the components.
+std::byte* TileDecoder::zero_row() {
+    if (zeroes_ == nullptr) {
+        std::size_t widest = 0;
+        for (const TileComponent& other : components_) widest = std::max(widest, padded(other.area.width()));
+        const std::size_t size = widest * sizeof(std::int64_t) + 256;
+        zeroes_ = context_.arena.allocate(size);
+        std::memset(zeroes_, 0, size);
+    }
+    return zeroes_;
+}
+
+void TileDecoder::list_block(const TileComponent& component, const Band& band, const BlockState& block,
+                             const Rectangle& area) {
+    if (block.first == nullptr) {
+        holes_.push_back(area);
+    } else {
+        jobs_.push_back({&component, &band, &block, area, nullptr, 0});
+        covered_ += std::uint64_t{area.width()} * area.height();
     }
 }
 
-void TileDecoder::clear(const TileComponent& component, const Band& band, const Rectangle& area) {
-    const std::size_t element = element_size(component.arithmetic);
-    for (std::uint32_t y = area.y0; y < area.y1; ++y) {
-        std::memset(band.coefficients + ((y - band.area.y0) * band.stride + (area.x0 - band.area.x0)) * element, 0,
-                    area.width() * element);
-    }
-}
-
-void TileDecoder::list_blocks(const TileComponent& component, const Resolution& resolution) {
+void TileDecoder::list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t b) {
     const unsigned w = component.block_width_exponent(resolution);
     const unsigned h = component.block_height_exponent(resolution);
-    for (std::size_t b = 0; b < resolution.band_count; ++b) {
-        const Band& band = resolution.bands[b];
-        if (band.area.is_empty()) continue;
-        if (resolution.precincts == nullptr) {
-            clear(component, band, band.area);
+    const Band& band = resolution.bands[b];
+    for (std::size_t p = 0; p < resolution.precinct_count(); ++p) {
+        const Rectangle area = precinct_area(resolution, band, p);
+        if (area.is_empty()) continue;
+        if (resolution.precincts[p].bands == nullptr) {
+            holes_.push_back(area);
             continue;
         }
-        for (std::size_t p = 0; p < resolution.precinct_count(); ++p) {
-            const Rectangle area = precinct_area(resolution, band, p);
-            if (area.is_empty()) continue;
-            if (resolution.precincts[p].bands == nullptr) {
-                clear(component, band, area);
-                continue;
-            }
-            const PrecinctBand& blocks = resolution.precincts[p].bands[b];
-            const BlockState* block = blocks.blocks;
-            for (std::uint32_t y = blocks.grid.y0; y < blocks.grid.y1; ++y) {
-                for (std::uint32_t x = blocks.grid.x0; x < blocks.grid.x1; ++x, ++block) {
-                    const Rectangle part{
-                        std::max(area.x0, x << w), std::max(area.y0, y << h),
-                        std::min<std::uint32_t>(area.x1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                                             0xFFFFFFFF, (std::uint64_t{x} + 1) << w))),
-                        std::min<std::uint32_t>(area.y1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                                             0xFFFFFFFF, (std::uint64_t{y} + 1) << h)))};
-                    if (block->first == nullptr) clear(component, band, part);
-                    else jobs_.push_back({&component, &band, block, part});
-                }
+        const PrecinctBand& blocks = resolution.precincts[p].bands[b];
+        const BlockState* block = blocks.blocks;
+        for (std::uint32_t y = blocks.grid.y0; y < blocks.grid.y1; ++y) {
+            for (std::uint32_t x = blocks.grid.x0; x < blocks.grid.x1; ++x, ++block) {
+                list_block(component, band, *block,
+                           {std::max(area.x0, x << w), std::max(area.y0, y << h),
+                            std::min<std::uint32_t>(area.x1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                                 0xFFFFFFFF, (std::uint64_t{x} + 1) << w))),
+                            std::min<std::uint32_t>(area.y1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                                 0xFFFFFFFF, (std::uint64_t{y} + 1) << h)))});
             }
         }
     }
+}
+
+void TileDecoder::list_blocks(const TileComponent& component, Resolution& resolution) {
+    for (std::size_t b = 0; b < resolution.band_count; ++b) {
+        Band& band = resolution.bands[b];
+        if (band.area.is_empty()) continue;
+        const std::size_t first = jobs_.size();
+        holes_.clear();
+        covered_ = 0;
+        if (resolution.precincts != nullptr) list_blocks_of(component, resolution, b);
+        allocate(component, band, std::span(jobs_).subspan(first));
+    }
+}
+
+// A header of a few bytes may ask for any area: without a block that has data, a row of zeroes stands for all of it,
+// and where few blocks have data, each has memory of its own.
+void TileDecoder::allocate(const TileComponent& component, Band& band, std::span<Job> jobs) {
+    const std::size_t element = element_size(component.arithmetic);
+    if (jobs.empty()) {
+        band.coefficients = zero_row();
+        band.stride = 0;
+        return;
+    }
+    band.stride = padded(band.area.width());
+    const std::uint64_t size = std::uint64_t{band.stride} * band.area.height();
+    if (size > dense_samples && 4 * covered_ < size) return allocate_sparse(component, band, jobs);
+    band.coefficients =
+        element == sizeof(std::int64_t)
+            ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(static_cast<std::size_t>(size)))
+            : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(static_cast<std::size_t>(size)));
+    const auto at = [&](const Rectangle& area, std::uint32_t y) {
+        return band.coefficients + ((y - band.area.y0) * band.stride + (area.x0 - band.area.x0)) * element;
+    };
+    for (const Rectangle& hole : holes_) {
+        for (std::uint32_t y = hole.y0; y < hole.y1; ++y) std::memset(at(hole, y), 0, hole.width() * element);
+    }
+    for (Job& job : jobs) {
+        job.to = at(job.area, job.area.y0);
+        job.stride = band.stride;
+    }
+}
+
+void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, std::span<Job> jobs) {
+    auto* blocks = context_.arena.allocate_array<SparseBlock>(jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        Job& job = jobs[i];
+        job.stride = padded(job.area.width());
+        job.to = context_.arena.allocate(job.stride * job.area.height() * element_size(component.arithmetic));
+        const Rectangle area{job.area.x0 - band.area.x0, job.area.y0 - band.area.y0, job.area.x1 - band.area.x0,
+                             job.area.y1 - band.area.y0};
+        new (blocks + i) SparseBlock{area, job.to, job.stride};
+    }
+    std::sort(blocks, blocks + jobs.size(),
+              [](const SparseBlock& a, const SparseBlock& b) { return a.area.y0 < b.area.y0; });
+    auto* sparse = reinterpret_cast<SparseBand*>(context_.arena.allocate(sizeof(SparseBand)));
+    band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.area.width()};
 }
 
 bool TileDecoder::decode_blocks() {
-    allocate_bands();
     jobs_.clear();
     for (const TileComponent& component : components_) {
         if (component.resolutions.empty()) continue;
@@ -191,8 +252,7 @@ bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
     block.style = job.component->parameters->coding.block_style;
     block.bit_planes = static_cast<std::uint8_t>(band.bit_planes - job.block->missing_planes);
     block.segments = join_segments(*job.block, arena);
-    std::byte* to = band.coefficients + ((job.area.y0 - band.area.y0) * band.stride + (job.area.x0 - band.area.x0)) *
-                                            element_size(arithmetic);
+    std::byte* const to = job.to;
     BlockOutcome outcome;
     if (arithmetic == Arithmetic::wide || shift != 0 || block.bit_planes > max_narrow_bit_planes) {
         auto* wide = arena.allocate_array<std::int64_t>(std::size_t{block.width} * block.height);
@@ -200,10 +260,10 @@ bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
         unshift_and_store(job, wide, to);
     } else {
         auto* coefficients = reinterpret_cast<std::int32_t*>(to);
-        outcome = decode_block(block, coefficients, band.stride, context_.kernels, arena);
+        outcome = decode_block(block, coefficients, job.stride, context_.kernels, arena);
         const Kernels& kernels = context_.kernels;
         for (std::uint32_t y = 0; y < block.height; ++y) {
-            std::int32_t* row = coefficients + y * band.stride;
+            std::int32_t* row = coefficients + y * job.stride;
             if (arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * band.step);
             else kernels.halve_coefficients(row, block.width);
         }
@@ -231,7 +291,7 @@ void TileDecoder::unshift_and_store(const Job& job, const std::int64_t* coeffici
                 else reinterpret_cast<std::int32_t*>(to)[x] = static_cast<std::int32_t>(result);
             }
         }
-        to += job.band->stride * element_size(arithmetic);
+        to += job.stride * element_size(arithmetic);
     }
 }
 
@@ -256,9 +316,10 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
     for (std::size_t r = 1; r < last; ++r) {
         const Resolution& resolution = component.resolutions[r];
         if (resolution.area.is_empty()) continue;
+        if (below.is_zero() && !has_data(resolution)) continue;  // of zeroes come zeroes
         const std::uint32_t width = resolution.area.width();
         const std::uint32_t height = resolution.area.height();
-        Plane<T> to{nullptr, padded(width)};
+        Plane<T> to{nullptr, padded(width), nullptr};
         to.base = context_.arena.allocate_array<T>(to.stride * height);
         const std::uint32_t parts = context_.has_team() ? std::clamp<std::uint32_t>(height / rows_per_part, 1, 8) : 1;
         std::vector<Synthesis<T>> parallel;
@@ -272,7 +333,7 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
         });
         below = to;
     }
-    lower_[index] = {reinterpret_cast<std::byte*>(below.base), below.stride};
+    lower_[index] = {reinterpret_cast<std::byte*>(below.base), below.stride, below.sparse};
 }
 
 void TileDecoder::synthesise_lower() {
@@ -291,9 +352,11 @@ template <typename T>
 std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index) {
     const TileComponent& component = components_[index];
     const std::size_t last = last_resolution(component);
-    const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride};
-    if (last == 0) return std::make_unique<PlaneRows<T>>(below);
-    return std::make_unique<SynthesisRows<T>>(synthesis<T>(component.resolutions[last], below));
+    const Resolution& resolution = component.resolutions[last];
+    const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride, lower_[index].sparse};
+    if (last == 0 || (below.is_zero() && !has_data(resolution)))
+        return std::make_unique<PlaneRows<T>>(below, resolution.area.width(), context_.arena);
+    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below));
 }
 
 std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component) {

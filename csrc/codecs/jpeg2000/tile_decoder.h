@@ -45,11 +45,16 @@ class TileDecoder {
         const Band* band;
         const BlockState* block;
         Rectangle area;
+        std::byte* to;  // where its coefficients go
+        std::size_t stride;
     };
 
-    void allocate_bands();
-    void list_blocks(const TileComponent& component, const Resolution& resolution);
-    void clear(const TileComponent& component, const Band& band, const Rectangle& area);
+    void list_blocks(const TileComponent& component, Resolution& resolution);
+    void list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t band);
+    void list_block(const TileComponent& component, const Band& band, const BlockState& block, const Rectangle& area);
+    void allocate(const TileComponent& component, Band& band, std::span<Job> jobs);
+    void allocate_sparse(const TileComponent& component, Band& band, std::span<Job> jobs);
+    std::byte* zero_row();
     bool decode_block_of(const Job& job, Arena& arena) const;
     void unshift_and_store(const Job& job, const std::int64_t* coefficients, std::byte* to) const;
     std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
@@ -68,9 +73,13 @@ class TileDecoder {
     const std::uint8_t* end_;
     Context& context_;
     std::vector<Job> jobs_;
+    std::vector<Rectangle> holes_;  // of the band that is listed: what no code-block gives
+    std::uint64_t covered_ = 0;     // and how many samples some block gives
+    std::byte* zeroes_ = nullptr;   // a row of them
     struct LowerPlane {
         std::byte* base = nullptr;
         std::size_t stride = 0;
+        const SparseBand* sparse = nullptr;
     };
     std::vector<LowerPlane> lower_;  // the resolution below the last, a component
 };

@@ -1,0 +1,51 @@
+// How the coefficients of a sub-band are held: memory follows what its code-blocks say, not what the header asks for.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "codecs/jpeg2000/tile.h"
+
+namespace dcmturbo::jpeg2000 {
+
+// A code-block that has data, where few of its sub-band have.
+struct SparseBlock {
+    Rectangle area;  // counted from the sub-band's corner
+    const std::byte* coefficients = nullptr;
+    std::size_t stride = 0;
+};
+
+// Those of a sub-band, from top to bottom. Blocks lie on a grid: two of the same rows begin and end with the same row.
+struct SparseBand {
+    std::span<const SparseBlock> blocks;
+    std::uint32_t width = 0;
+};
+
+// Rows of coefficients, or of samples.
+template <typename T>
+struct Plane {
+    T* base = nullptr;
+    std::size_t stride = 0;  // 0: all rows are the same one, of zeroes
+    const SparseBand* sparse = nullptr;
+
+    [[nodiscard]] T* row(std::size_t y) const { return base + y * stride; }
+    [[nodiscard]] bool is_zero() const { return stride == 0 && sparse == nullptr; }
+
+    // Of a sparse band, the row is put together in `scratch`, which has its width.
+    const T* row(std::size_t y, T* scratch) const {
+        if (sparse == nullptr) return row(y);
+        std::memset(scratch, 0, sparse->width * sizeof(T));
+        const auto first = std::partition_point(sparse->blocks.begin(), sparse->blocks.end(),
+                                                [y](const SparseBlock& block) { return block.area.y1 <= y; });
+        for (auto block = first; block != sparse->blocks.end() && block->area.y0 <= y; ++block) {
+            const T* from = reinterpret_cast<const T*>(block->coefficients) + (y - block->area.y0) * block->stride;
+            std::copy_n(from, block->area.width(), scratch + block->area.x0);
+        }
+        return scratch;
+    }
+};
+
+}  // namespace dcmturbo::jpeg2000
