@@ -27,6 +27,7 @@ from dcmturbo.batch import (
     conclude,
     decode_batch,
     encoded_frame,
+    has_zero_tail,
     new_array,
     stack_level,
 )
@@ -205,6 +206,8 @@ class Image:
             if view is not None:
                 if status is not None:
                     status[...] = FrameStatus.OK
+                if has_zero_tail(view if has_axis else view[np.newaxis]):
+                    self._warn_of_notes(["zero_tail"])
                 return view
             target = new_array(shape, self.dtype)
         failures = decode_batch(

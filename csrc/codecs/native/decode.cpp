@@ -4,6 +4,7 @@
 
 #include "codecs/frame_format.h"
 #include "codecs/native/codec.h"
+#include "codecs/zero_tail.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
 
@@ -57,6 +58,13 @@ class FrameDecoder {
         stored.sample_stride = planar ? stored.row_stride * static_cast<std::ptrdiff_t>(out_.format.rows)
                                       : static_cast<std::ptrdiff_t>(cell_);
         writer_.convert(stored, pixels, attributes_.big_endian && cell_ > 1, context_.arena);
+    }
+
+    // Single bits are segmentations, which are mostly zeroes.
+    [[nodiscard]] std::uint32_t notes() const {
+        if (attributes_.bits_allocated == 1) return 0;
+        const auto size = static_cast<std::size_t>((first_bit_ + native_frame_bits(attributes_)) / 8);
+        return has_zero_tail(frame_.first(std::min(size, frame_.size())).subspan(first_bit_ / 8)) ? note_zero_tail : 0U;
     }
 
   private:
@@ -129,7 +137,7 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
     const std::uint64_t present = decoder.pixels_present();
     if (present >= pixels) {
         decoder.decode(pixels);
-        return {.valid_pixels = pixels, .complete = true, .message = {}};
+        return {.valid_pixels = pixels, .complete = true, .message = {}, .notes = decoder.notes()};
     }
     try {
         fail(ErrorCode::truncated, frame.size(), "a frame of %llu bytes, of which %zu are there",

@@ -5,6 +5,7 @@
 #include "base/endian.h"
 #include "codecs/rle/codec.h"
 #include "codecs/rle/segments.h"
+#include "codecs/zero_tail.h"
 #include "kernels/kernels.h"
 #include "kernels/pixel_writer.h"
 
@@ -64,7 +65,13 @@ class FrameDecoder {
     }
 
   private:
-    Outcome complete() const { return {.valid_pixels = pixels_, .complete = true, .message = {}}; }
+    // A black image is runs of zero, each with its length, so the encoded bytes are not zeroes.
+    Outcome complete() const {
+        return {.valid_pixels = pixels_,
+                .complete = true,
+                .message = {},
+                .notes = has_zero_tail(frame_) ? note_zero_tail : 0U};
+    }
 
     Outcome cut_short(unsigned segment, std::uint64_t decoded, std::uint64_t expected, std::uint64_t valid) const {
         const auto end = static_cast<std::uint64_t>(segments_.bytes[segment].data() + segments_.bytes[segment].size() -
