@@ -507,7 +507,10 @@ def _check_component_limits(header: _core.Header) -> None:
             f"a codestream of {header.height} x {header.width} pixels; dt.config.limits.max_pixels "
             f"(DCMTURBO_MAX_PIXELS) allows {config.limits.max_pixels}"
         )
-    size = pixels * sum((component.precision + 7) // 8 for component in header.components)
+    size = sum(
+        component.width * component.height * (1 << max(0, (component.precision - 1).bit_length() - 3))
+        for component in header.components
+    )
     if size > config.limits.max_output:
         raise LimitExceeded(
             f"the components need {size} bytes; dt.config.limits.max_output allows {config.limits.max_output}"

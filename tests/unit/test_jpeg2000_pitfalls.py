@@ -22,8 +22,7 @@ PITFALLS = {
     "JP2 boxes; bad lengths": "hostile.test_a_file_in_boxes_is_said_to_be_one hostile.test_boxes_of_any_length "
     "streams.test_a_jp2_file_is_its_codestream",
     "cut short": "streams.test_cut_at_every_byte jpeg2000.test_cut_anywhere_is_an_error_and_salvage_gives_an_image",
-    "missing EOC, Psot 0": "streams.test_the_last_tile_part_may_state_no_length "
-    "jpeg2000.test_a_missing_eoc_is_told",
+    "missing EOC, Psot 0": "streams.test_the_last_tile_part_may_state_no_length jpeg2000.test_a_missing_eoc_is_told",
     "tile-parts announced wrongly": "pitfalls.test_tile_parts_announced_wrongly "
     "hostile.test_what_says_nothing_of_the_image",
     "MCT decides, not PhotometricInterpretation": "pitfalls.test_the_transform_is_the_codestreams",

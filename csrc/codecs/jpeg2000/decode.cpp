@@ -155,7 +155,7 @@ class FrameDecoder {
             read_packets(index, tile, parts);
         } catch (const DecodeError& error) {
             const bool is_cut = transforms && codestream_.damage && error.code == ErrorCode::truncated;
-            report(is_cut ? *codestream_.damage : error);
+            report(is_cut ? what_ended(*codestream_.damage) : error);
         }
         if (!transforms) {  // its header is damaged: a tile without packets, as the main header has it
             tile.parameters = &codestream_.main;
@@ -169,6 +169,14 @@ class FrameDecoder {
             context_.arena.rewind(mark);
             first += count;
         }
+    }
+
+    // The copy that left zeroes explains more than what the walk found there.
+    [[nodiscard]] DecodeError what_ended(const DecodeError& damage) const {
+        const auto offset = static_cast<std::uint64_t>(codestream_.zeroes - codestream_.bytes.data());
+        if (offset + 4 > codestream_.bytes.size()) return damage;
+        return {ErrorCode::truncated, offset,
+                "all bytes from here to the end are zeroes: the codestream was cut short, and filled up"};
     }
 
     // Returns whether the first three components are transformed.

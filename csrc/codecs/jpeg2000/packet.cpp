@@ -7,6 +7,12 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
+// Bounds of a tile: so many in any case, and so many more for each of its bytes.
+constexpr std::uint64_t most_blocks = 1U << 22;
+constexpr std::uint64_t blocks_a_byte = 64;
+constexpr std::uint64_t most_visits = 1U << 25;
+constexpr std::uint64_t visits_a_byte = 256;
+
 // Table B.4
 unsigned read_passes(HeaderBits& bits) {
     if (bits.bit() == 0) return 1;
@@ -48,10 +54,23 @@ PacketReader::PacketReader(Tile& tile, const Codestream& codestream, std::span<c
       reduce_(reduce),
       base_(codestream.bytes.data()),
       zeroes_(codestream.zeroes),
-      arena_(arena) {}
+      arena_(arena) {
+    for (const Bytes& part : parts) bytes_ += part.size();
+    bytes_ += headers.size();
+}
 
 std::uint64_t PacketReader::offset() const {
     return parts_.empty() ? no_offset : static_cast<std::uint64_t>(parts_.front().data() - base_);
+}
+
+// Tag trees say of millions of blocks in a few bits that nothing comes of them. Memory and work for them are bounded by
+// the bytes that there are, with plenty to spare.
+void PacketReader::require_few(std::uint64_t& sum, std::uint64_t more, std::uint64_t base, std::uint64_t a_byte,
+                               const char* of) const {
+    sum += more;
+    if (sum <= base + a_byte * bytes_) return;
+    fail(ErrorCode::limit, offset(), "%llu %s in a tile of %llu bytes", static_cast<unsigned long long>(sum), of,
+         static_cast<unsigned long long>(bytes_));
 }
 
 bool PacketReader::read(const PacketSequence::Place& place) {
@@ -66,12 +85,12 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     shares_.clear();
     if (bits.bit() != 0) read_header(bits, place, precinct);
     const std::size_t size = bits.end();
-    if (bits.is_overrun()) {
-        fail(ErrorCode::truncated, offset(), "the data end in the header of a packet (component %u, resolution %u)",
-             unsigned{place.component}, unsigned{place.resolution});
-    }
     if (bits.holds_marker()) {
         fail(ErrorCode::malformed, offset(), "a marker in the header of a packet (component %u, resolution %u)",
+             unsigned{place.component}, unsigned{place.resolution});
+    }
+    if (bits.is_overrun()) {
+        fail(ErrorCode::truncated, offset(), "the data end in the header of a packet (component %u, resolution %u)",
              unsigned{place.component}, unsigned{place.resolution});
     }
     if (!has_packed_headers_ && header.data() + size > zeroes_) ++zero_packets_;
@@ -87,7 +106,12 @@ bool PacketReader::read(const PacketSequence::Place& place) {
 void PacketReader::read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct) {
     const TileComponent& component = tile_.components[place.component];
     Resolution& resolution = component.resolutions[place.resolution];
-    if (precinct.bands == nullptr) allocate_blocks(component, resolution, place.precinct, arena_);
+    const std::uint64_t blocks_here = block_count(component, resolution, place.precinct);
+    if (precinct.bands == nullptr) {
+        require_few(blocks_, blocks_here, most_blocks, blocks_a_byte, "code-blocks");
+        allocate_blocks(component, resolution, place.precinct, arena_);
+    }
+    require_few(visits_, blocks_here, most_visits, visits_a_byte, "looks at code-blocks");
     const bool is_needed = place.resolution + reduce_ <= component.levels();
     style_ = component.parameters->coding.block_style;
     for (std::size_t b = 0; b < resolution.band_count; ++b) {
@@ -191,8 +215,7 @@ void PacketReader::require_no_zeroes() const {
 }
 
 void PacketReader::fail_at_zeroes() const {
-    fail(ErrorCode::truncated, static_cast<std::uint64_t>(zeroes_ - base_),
-         "zeroes from here to the end, where packets should be: the codestream was cut short, and filled up");
+    fail(ErrorCode::truncated, static_cast<std::uint64_t>(zeroes_ - base_), "zeroes where packets should be");
 }
 
 }  // namespace dcmturbo::jpeg2000

@@ -93,6 +93,8 @@ class PacketReader {
     void take_body();
     void count_zeroes(const Share& share);
     [[noreturn]] void fail_at_zeroes() const;
+    void require_few(std::uint64_t& sum, std::uint64_t more, std::uint64_t base, std::uint64_t a_byte,
+                     const char* of) const;
 
     Tile& tile_;
     std::vector<Bytes> rest_;
@@ -110,6 +112,9 @@ class PacketReader {
     std::vector<Share> shares_;
     std::uint8_t style_ = 0;
     std::uint64_t packets_ = 0;
+    std::uint64_t bytes_ = 0;   // of the tile
+    std::uint64_t blocks_ = 0;  // that have been made
+    std::uint64_t visits_ = 0;  // of blocks by packets
     // Contributions are small and many: they come from runs, not each from the arena.
     Contribution* free_ = nullptr;
     std::size_t free_count_ = 0;

@@ -30,7 +30,7 @@ PacketSequence::PacketSequence(Tile& tile, std::span<const ComponentSize> sizes,
         for (const Resolution& resolution : component.resolutions) count += resolution.precinct_count();
     }
     // Before memory: a tile that lacks nearly all of its packets does not get a place for each.
-    if (count > 16 * bytes + 65536) {
+    if (count > 4 * bytes + 65536) {
         fail(ErrorCode::truncated, no_offset, "a tile of %llu bytes has %llu precincts, each with a packet or more",
              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(count));
     }

@@ -177,6 +177,16 @@ Rectangle block_grid(const TileComponent& component, const Resolution& resolutio
     return {area.x0 >> w, area.y0 >> h, ceil_shift(area.x1, w), ceil_shift(area.y1, h)};
 }
 
+std::uint64_t block_count(const TileComponent& component, const Resolution& resolution, std::size_t precinct) {
+    std::uint64_t count = 0;
+    for (std::size_t b = 0; b < resolution.band_count; ++b) {
+        const Rectangle grid =
+            block_grid(component, resolution, precinct_area(resolution, resolution.bands[b], precinct));
+        count += std::uint64_t{grid.width()} * grid.height();
+    }
+    return count;
+}
+
 void allocate_blocks(const TileComponent& component, const Resolution& resolution, std::size_t precinct, Arena& arena) {
     auto* bands = arena.allocate_array<PrecinctBand>(resolution.band_count);
     for (std::size_t b = 0; b < resolution.band_count; ++b) {

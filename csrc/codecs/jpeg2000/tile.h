@@ -123,6 +123,9 @@ void allocate_precincts(Tile& tile, Arena& arena);
 Rectangle precinct_area(const Resolution& resolution, const Band& band, std::size_t precinct);
 Rectangle block_grid(const TileComponent& component, const Resolution& resolution, const Rectangle& area);
 
+// How many blocks a precinct has.
+std::uint64_t block_count(const TileComponent& component, const Resolution& resolution, std::size_t precinct);
+
 // Gives a precinct its blocks.
 void allocate_blocks(const TileComponent& component, const Resolution& resolution, std::size_t precinct, Arena& arena);
 

@@ -67,7 +67,7 @@ void run_on_team(const Context& context, std::size_t count, Body&& body) {
 }
 
 // Of a sub-band: so many are always held as a plane.
-constexpr std::uint64_t dense_samples = 1U << 22;
+constexpr std::uint64_t dense_samples = 1U << 18;
 
 bool has_data(const Resolution& resolution) {
     return std::any_of(
