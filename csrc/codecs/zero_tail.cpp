@@ -41,7 +41,7 @@ bool is_zero(Bytes data) {
 bool has_zero_tail(Bytes data) {
     if (data.size() < sector || word_at(data, data.size() - 8) != 0) return false;
     // A frame of nothing but zeroes is common and says nothing; one that looks so is not read to the end.
-    const std::size_t half = data.size() / 2 - 1;
+    const std::size_t half = (data.size() - 1) / 2;
     return looks_zero(data.subspan(half)) && !looks_zero(data.first(half)) && is_zero(data.subspan(half));
 }
 

@@ -62,7 +62,7 @@ def has_zero_tail(frames: np.ndarray) -> bool:
         data = frame.reshape(-1).view(np.uint8)
         if data.size < 512 or data[-8:].any():
             return False
-        half = data.size // 2 - 1
+        half = (data.size - 1) // 2
         step = max(1, half // 64)
         if data[half::step].any():
             return False
