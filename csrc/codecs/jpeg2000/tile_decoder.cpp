@@ -313,6 +313,8 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
     const TileComponent& component = components_[index];
     const std::size_t last = last_resolution(component);
     Plane<T> below = plane_of<T>(component.resolutions[0].bands[0]);
+    // An empty sub-band has no row; the resolution above it may go without, or not.
+    if (below.is_zero()) below.base = reinterpret_cast<T*>(zero_row());
     for (std::size_t r = 1; r < last; ++r) {
         const Resolution& resolution = component.resolutions[r];
         if (resolution.area.is_empty()) continue;
