@@ -267,3 +267,13 @@ def test_a_frame_of_one_component_with_a_transform():
             patched(data, COD, 4, "B", 1), "JPEG2000", rows=30, columns=40, bits_allocated=8, bits_stored=8
         )
     np.testing.assert_array_equal(found, finished(image, out)[0])
+
+
+def test_a_tail_of_zeroes_before_a_library_sees_it():
+    array = phantom(200, 170, 12).astype(np.uint16)
+    data = bytes(dt.encode_frame(array, "JPEG2000Lossless", bits_stored=12))
+    cut = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+    with dt.config.override(prefer="library"):
+        np.testing.assert_array_equal(dt.decode_components(data)[0], array)
+        with pytest.raises(dt.DecodeError):
+            dt.decode_components(cut)

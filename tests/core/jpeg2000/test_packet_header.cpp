@@ -104,6 +104,20 @@ TEST_CASE("header bits: a header that ends with FF takes the byte behind it") {
     CHECK(bits.end() == 2);
 }
 
+TEST_CASE("header bits: a byte above 7F after FF is a marker") {
+    const auto data = bytes({0xFF, 0x7F, 0xFF, 0x80});
+    HeaderBits bits(data);
+    CHECK(bits.bits(15) == 0x7FFF);
+    CHECK(bits.bits(8) == 0xFF);
+    CHECK_FALSE(bits.holds_marker());
+    CHECK(bits.bit() == 0);
+    CHECK(bits.holds_marker());
+    HeaderBits ends(std::span(data).subspan(2));
+    CHECK(ends.bits(8) == 0xFF);
+    CHECK(ends.end() == 2);
+    CHECK(ends.holds_marker());
+}
+
 TEST_CASE("header bits: past the end they are ones, and that is known") {
     const auto data = bytes({0x00});
     HeaderBits bits(data);
