@@ -19,6 +19,7 @@ from dcmturbo.batch import (
     NOTES,
     FrameStatus,
     OnError,
+    breaks_off,
     check_apart,
     check_fill_value,
     check_on_error,
@@ -27,7 +28,6 @@ from dcmturbo.batch import (
     conclude,
     decode_batch,
     encoded_frame,
-    has_zero_tail,
     new_array,
     stack_level,
 )
@@ -206,7 +206,7 @@ class Image:
             if view is not None:
                 if status is not None:
                     status[...] = FrameStatus.OK
-                if has_zero_tail(view if has_axis else view[np.newaxis]):
+                if breaks_off(view.__getitem__ if has_axis else lambda _: view, len(selected)):
                     self._warn_of_notes(["zero_tail"])
                 return view
             target = new_array(shape, self.dtype)
@@ -336,8 +336,17 @@ class Image:
     def _warn_of_notes(self, notes: list[str]) -> None:
         """Say, once an object, where its codestreams contradict it."""
         for note in notes:
-            if note in NOTES:
+            if note in NOTES and (note != "zero_tail" or self._breaks_off()):
                 self._warn(NOTES[note])
+
+    def _breaks_off(self) -> bool:
+        opened = self._open
+        if opened.encapsulated or len(self) < 2:
+            return True  # the frame speaks for itself
+        try:
+            return breaks_off(self.encoded_frame, len(self))
+        except DecodeError:  # the last one is not there: that is told
+            return False
 
     def _position(self, frame: Any) -> int:
         count = len(self)

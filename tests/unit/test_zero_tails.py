@@ -80,6 +80,23 @@ def test_a_file_that_broke_off(tmp_path, memory_map):
             assert not said(lambda: image[1])  # once an object
 
 
+@pytest.mark.parametrize("memory_map", [True, False])
+def test_frames_with_a_black_half_each(tmp_path, memory_map):
+    """As of ultrasound: a copy breaks off only once."""
+    frames = np.stack([NOISE["u2"]] * 5)
+    frames[:, ROWS // 3 :] = 0
+    frames[4] = 0
+    path = tmp_path / "a.dcm"
+    path.write_bytes(native_file(frames.tobytes(), rows=ROWS, columns=COLUMNS, bits_allocated=16, frames=5))
+    with dt.config.override(memory_map=memory_map):
+        assert not said(lambda: dt.decode(path))
+        assert not said(lambda: dt.open(path)[2])
+    frames[3] = NOISE["u2"]
+    path.write_bytes(native_file(frames.tobytes(), rows=ROWS, columns=COLUMNS, bits_allocated=16, frames=5))
+    with dt.config.override(memory_map=memory_map):
+        assert not said(lambda: dt.decode(path))
+
+
 def test_single_bits_may_be_zeroes():
     """Segmentations are, mostly."""
     data = cut(rng.integers(1, 256, 2000).astype("u1").tobytes(), 300)
