@@ -156,12 +156,12 @@ DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t
                                            dcmturbo_component* component, dcmturbo_error* error);
 
 /* The components of a codestream that dcmturbo_probe has read, each at its own size: component i, as
- * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes` receives
- * codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
+ * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes`
+ * receives codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
                                                 const dcmturbo_image* images, size_t count, uint32_t reduce,
-                                                uint32_t threads, int32_t salvage, uint8_t* status,
-                                                uint32_t* notes, dcmturbo_error* error);
+                                                uint32_t threads, int32_t salvage, uint8_t* status, uint32_t* notes,
+                                                dcmturbo_error* error);
 
 /* Zero: as the transfer syntax has it. */
 typedef struct dcmturbo_encode_options {
