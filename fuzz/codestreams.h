@@ -94,8 +94,8 @@ inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stre
             images.push_back({planes.back().data(), static_cast<ptrdiff_t>(component.width * cell),
                               static_cast<ptrdiff_t>(cell), 0});
         }
-        const auto code =
-            dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, nullptr, nullptr, &error);
+        const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, nullptr,
+                                                     nullptr, &error);
         if (reduce != 0) break;
         require(right.empty() || code == DCMTURBO_OK, "an image that is right has components");
         if (planes.size() == 1 && planes[0].size() == right.size())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import openjpeg
 from helpers.corpus import corpus_entries
+from helpers.dicom_writer import encapsulated_file
 from helpers.jpeg2000 import component, difference
 from helpers.jpeg2000_damage import COD, SIZ, SOD, SOT, find, patched
 from helpers.openjpeg import Options, Plane
@@ -154,6 +155,20 @@ def test_where_only_the_end_marker_is_gone_all_is_decoded(name):
         assert difference(found, whole) == 0
         assert len(said) == 1
         assert MISSING_END in said[0]
+
+
+def test_an_object_whose_frames_lack_the_end_marker_says_so_once(tmp_path):
+    array = phantom(60, 70, 8).astype(np.uint8)
+    frame = bytes(dt.encode_frame(array, "JPEG2000Lossless"))
+    frame = frame[: frame.rindex(b"\xff\xd9")]
+    path = tmp_path / "a.dcm"
+    path.write_bytes(
+        encapsulated_file([frame] * 3, "jpeg2000", rows=60, columns=70, bits_allocated=8, bits_stored=8, frames=3)
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(dt.decode(path), np.stack([array] * 3))
+    assert [MISSING_END in str(w.message) for w in said] == [True]
 
 
 @pytest.mark.parametrize("name", STREAMS)
