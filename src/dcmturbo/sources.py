@@ -173,7 +173,7 @@ def _open_path(path: str) -> OpenedSource:
         raise OSError(error.message) from None
     opened = _open_scanned(source)
     found = os.stat(path)
-    opened.origin = Origin(path if os.path.isabs(path) else os.path.abspath(path), _identity(found))
+    opened.origin = Origin(path if path[:1] == "/" else os.path.abspath(path), _identity(found))
     if opened.buffer is None:  # not inflated
         opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened
@@ -547,22 +547,20 @@ def _make(
     marked = not encapsulated or syntax.has_codestream_header
     unit_bytes = 0 if marked else syntax.unit_bytes(rows, columns, bits_allocated, frame_bits)
 
-    def index_of(number_of_frames: int) -> _core.Index:
-        return _core.Index(
-            source,
-            encapsulated=encapsulated,
-            offset=offset,
-            length=length,
-            undefined_length=undefined_length,
-            number_of_frames=number_of_frames,
-            grouping="codestream" if marked else syntax.grouping,
-            unit_bytes=unit_bytes,
-            frame_bits=frame_bits,
-            word_bytes=2 if words_swapped else 1,
-            **(extended if encapsulated else {}),
-        )
-
-    index = index_of(promised or 0)
+    layout = dict(extended) if encapsulated else {}
+    if not marked:
+        layout |= {"grouping": syntax.grouping, "unit_bytes": unit_bytes}
+    index = _core.Index(
+        source,
+        encapsulated=encapsulated,
+        offset=offset,
+        length=length,
+        undefined_length=undefined_length,
+        number_of_frames=promised or 0,
+        frame_bits=frame_bits,
+        word_bytes=2 if words_swapped else 1,
+        **layout,
+    )
     if syntax.family == "deflated_frame" and (promised or 1) == 1 and index.frame_count == 1:
         # Nothing but inflating tells fragments of one frame from several frames.
         fragments = index.ranges(0)
@@ -571,7 +569,15 @@ def _make(
             read_into(source, buffer, fragments[0][0], start)
             if is_whole_frame(start, unit_bytes):
                 warnings.append(f"NumberOfFrames says 1, the pixel data hold {len(fragments)} frames")
-                index = index_of(len(fragments))
+                index = _core.Index(
+                    source,
+                    encapsulated=True,
+                    offset=offset,
+                    length=length,
+                    undefined_length=undefined_length,
+                    number_of_frames=len(fragments),
+                    **layout,
+                )
     return OpenedSource(
         source=source,
         syntax=syntax,
