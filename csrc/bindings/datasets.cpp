@@ -346,6 +346,7 @@ void bind_datasets(py::module_& m) {
         .def_property_readonly("frame_count",
                                [](const IndexHandle& i) {
                                    std::uint64_t count = 0;
+                                   if (i.handle->index->is_settled()) return i.handle->index->frame_count();
                                    dcmturbo_error error = new_error();
                                    std::int32_t code = 0;
                                    {

@@ -20,9 +20,6 @@ constexpr const char* note_names[] = {
 // Of codecs/codec.h, DecodeNote: they begin at bit 16.
 constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail"};
 
-// Of codecs/codec.h, DecodeNote: they begin at bit 16.
-constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail"};
-
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,
                            std::uint8_t planar_configuration, const std::string& photometric_interpretation,

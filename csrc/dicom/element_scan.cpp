@@ -85,7 +85,8 @@ class Scanner {
     bool read_element(const ElementHeader& header, std::uint64_t& next);
     bool read_sequence(const ElementHeader& header, std::uint64_t& next, bool doubt);
     bool skip_value(const ElementHeader& header, std::uint64_t& next);
-    [[nodiscard]] bool is_zero_from(std::uint64_t offset);
+    bool is_zero_from(std::uint64_t offset);
+    bool is_header_begun(std::uint64_t offset);
     void cut(std::string text);
     void take(const ElementHeader& header);
     void take_number(const ElementHeader& header, std::optional<std::uint16_t>& to);
@@ -199,7 +200,8 @@ void Scanner::read_elements(std::uint64_t offset) {
         while (offset < reader_.size()) {
             if (!reader_.read_header(offset, encoding_, header)) {
                 if (any && is_zero_from(offset)) warn("the dataset ends in zeros");
-                else cut("the file ends within the header of an element");
+                else if (!any || is_header_begun(offset)) cut("the file ends within the header of an element");
+                else warn("the file ends in bytes that are no element");
                 return;
             }
             if (header.tag == 0 && any) {
@@ -215,6 +217,15 @@ void Scanner::read_elements(std::uint64_t offset) {
         offset = at_end_->second;
         if (!read_sequence(at_end_->first, offset, true)) return;
     }
+}
+
+// Whether what is left, fewer bytes than a header has, is the beginning of one: of an image, whatever it is.
+bool Scanner::is_header_begun(std::uint64_t offset) {
+    const auto rest = reader_.bytes(offset, 8);
+    if (dataset_.rows || rest.size() < 4) return dataset_.rows.has_value();
+    const unsigned group =
+        encoding_.big_endian ? load_be<std::uint16_t>(rest.data()) : load_le<std::uint16_t>(rest.data());
+    return group % 2 == 0 && group >= 0x0008 && group <= 0x7FE0;
 }
 
 bool Scanner::is_zero_from(std::uint64_t offset) {

@@ -261,12 +261,11 @@ bool EncapsulatedIndex::group_by_claims() {
     const std::uint64_t wanted = std::max<std::uint64_t>(promised(), 1);
     if (list.fragments.size() == wanted) return false;
     // A frame's fragments may have an entry each: their sizes tell, or else one frame is what is promised.
-    const GroupingRule& rule = layout_.grouping;
-    if (rule.kind == Grouping::size && rule.unit_bytes != 0) return false;
-    if (rule.kind == Grouping::one_fragment && wanted == 1) return false;
-    if (offsets_.size() < wanted) {  // as a table of a single 0 is
+    const bool by_size = layout_.grouping.kind == Grouping::size && layout_.grouping.unit_bytes != 0;
+    if (layout_.grouping.kind == Grouping::one_fragment && wanted == 1) return false;
+    if (by_size || offsets_.size() < wanted) {  // as a table of a single 0 is
         const FrameMap by_markers = group_fragments(source_, FragmentList(list), promised(), layout_.grouping);
-        if (by_markers.frame_count() == promised()) return false;
+        if (by_markers.frame_count() == wanted) return false;
     }
     FrameMap map;
     map.first.reserve(offsets_.size());

@@ -391,9 +391,10 @@ class Image:
     def _select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
         """Return the frames' positions, and whether the result has a frame axis."""
         if frames is None or isinstance(frames, slice):
-            count = len(self)
+            found, promised = self._found(), self._open.promised_frames or 1
+            count = found if found > promised else promised
             span = range(count) if frames is None else range(count)[frames]
-            self._check_span(span, salvage=salvage)
+            self._check_span(span, salvage=salvage, found=found)
             # Signed, for a slice that goes backwards may end at -1.
             selected = np.arange(span.start, span.stop, span.step, dtype=np.int64).astype(np.uint64)
             return selected, frames is not None or count != 1
@@ -417,9 +418,9 @@ class Image:
             pass
         raise TypeError("frames is None, an int, a slice or a sequence of ints")
 
-    def _check_span(self, span: range, *, salvage: bool) -> None:
+    def _check_span(self, span: range, *, salvage: bool, found: int | None = None) -> None:
         """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
-        found = self._found()
+        found = self._found() if found is None else found
         if span and not salvage and max(span[0], span[-1]) >= found:
             self._refuse_missing(span[0] if span.step < 0 else span[bisect.bisect_left(span, found)])
         if len(span) > _FEW_FRAMES and len(span) * _BYTES_A_FRAME > config.limits.max_output:

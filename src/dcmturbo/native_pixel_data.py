@@ -35,8 +35,6 @@ def patched(
     source: _core.Source, buffer: memoryview | None, patches: list[tuple[int, bytes]]
 ) -> tuple[_core.Source, memoryview | None]:
     """Return the source with other bytes at some places."""
-    if not patches:
-        return source, buffer
     if buffer is None:
         return _core.Source.patched(source, patches), None
     mended = bytearray(buffer)

@@ -174,7 +174,7 @@ def _open_path(path: str) -> OpenedSource:
         raise OSError(error.message) from None
     opened = _open_scanned(source)
     found = os.stat(path)
-    opened.origin = Origin(path if os.path.isabs(path) else os.path.abspath(path), _identity(found))
+    opened.origin = Origin(path if path[:1] == "/" else os.path.abspath(path), _identity(found))
     if opened.buffer is None:  # not inflated
         opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened
@@ -233,9 +233,11 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
     if dataset.deflated:
         # PS3.5, A.5: the dataset is one raw deflate stream. Only after inflating is there anything to scan.
         source, buffer, dataset = open_deflated(source, buffer, dataset, warnings)
-    source, buffer = patched(source, buffer, dataset.patches)
-    if dataset.patches and not file.dataset.deflated:
-        file = FileContent(source, dataset, buffer)
+    patches = dataset.patches
+    if patches:
+        source, buffer = patched(source, buffer, patches)
+        if not file.dataset.deflated:
+            file = FileContent(source, dataset, buffer)
     element = dataset.pixel_data
     if element is None:
         _refuse_without_pixel_data(
@@ -274,7 +276,7 @@ def _open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Ope
         buffer=buffer,
     )
     longer = not encapsulated and element["length"] > element["declared_length"]
-    opened.file, opened.mended, opened.pixel_data_end = file, longer or bool(dataset.patches), end
+    opened.file, opened.mended, opened.pixel_data_end = file, longer or bool(patches), end
     return opened
 
 
@@ -498,9 +500,9 @@ def _make(
     dataset: _core.Dataset | None,
     buffer: memoryview | None,
 ) -> OpenedSource:
-    for name, value in (("Rows", values.rows), ("Columns", values.columns)):
-        if value is None:
-            raise DecodeError(f"the object has pixel data but no {name}", code="argument")
+    rows, columns = values.rows, values.columns
+    if rows is None or columns is None:
+        raise DecodeError(f"the object has pixel data but no {'Rows' if rows is None else 'Columns'}", code="argument")
     photometric = values.photometric_interpretation.strip(" \0")
     bits_allocated = values.bits_allocated or KEYWORDS[keyword]
     if bits_allocated is None:
@@ -513,8 +515,8 @@ def _make(
     pixel_representation = values.pixel_representation or 0
     # VR US: only a Dataset in memory can hold anything else. What the core makes of these is its business.
     for name, value, most in (
-        ("Rows", values.rows, 0xFFFF),
-        ("Columns", values.columns, 0xFFFF),
+        ("Rows", rows, 0xFFFF),
+        ("Columns", columns, 0xFFFF),
         ("SamplesPerPixel", samples, 0xFFFF),
         ("BitsAllocated", bits_allocated, 0xFFFF),
         ("BitsStored", bits_stored, 0xFFFF),
@@ -526,8 +528,8 @@ def _make(
     # PS3.5, 8.1.2 and annex D: cells smaller than the big endian words that they are in.
     words_swapped = big_endian and bits_allocated <= 8 and vr == "OW" and keyword == "PixelData"
     described = {
-        "rows": values.rows,
-        "columns": values.columns,
+        "rows": rows,
+        "columns": columns,
         "samples_per_pixel": samples,
         "bits_allocated": bits_allocated,
         "bits_stored": bits_stored,
@@ -551,18 +553,21 @@ def _make(
 
     if not encapsulated and samples == 3:
         attributes = settled_by_length(length, promised or 1)
+    frame_bits = attributes.native_frame_bits
+    marked = not encapsulated or syntax.has_codestream_header
+    unit_bytes = 0 if marked else syntax.unit_bytes(rows, columns, bits_allocated, frame_bits)
     layout: dict[str, Any] = {
         "encapsulated": encapsulated,
         "offset": offset,
         "length": length,
         "undefined_length": undefined_length,
-        "grouping": syntax.grouping,
-        "unit_bytes": syntax.unit_bytes(values.rows, values.columns, bits_allocated, attributes.native_frame_bits),
-        "frame_bits": attributes.native_frame_bits,
+        "frame_bits": frame_bits,
         "word_bytes": 2 if words_swapped else 1,
     }
     if encapsulated:
         layout |= extended
+    if not marked:
+        layout |= {"grouping": syntax.grouping, "unit_bytes": unit_bytes}
     index = _core.Index(source, number_of_frames=promised or 0, **layout)
     if syntax.family == "deflated_frame" and (promised or 1) == 1 and index.frame_count == 1:
         # Nothing but inflating tells fragments of one frame from several frames.
@@ -570,7 +575,7 @@ def _make(
         if len(fragments) > 1:
             start = bytearray(fragments[0][1])
             read_into(source, buffer, fragments[0][0], start)
-            if is_whole_frame(start, layout["unit_bytes"]):
+            if is_whole_frame(start, unit_bytes):
                 warnings.append(f"NumberOfFrames says 1, the pixel data hold {len(fragments)} frames")
                 index = _core.Index(source, number_of_frames=len(fragments), **layout)
     if encapsulated and syntax.family == "native" and samples == 3 and index.frame_count:

@@ -146,7 +146,7 @@ def test_threads_share_a_file_object(path):
                 wrong.append(frame)
 
     with gzip.open(path.with_suffix(".gz"), "wb") as file:
-        file.write(OBJECT)
+        file.write(encapsulated_file(RLE, "rle", table=False, **MODULE))  # found while threads read
     for file in (path.open("rb"), gzip.open(path.with_suffix(".gz")), open(path, "r+b")):  # noqa: SIM115
         with file, dt.open(file) as image:
             threads = [threading.Thread(target=work, args=(image, seed)) for seed in range(4)]

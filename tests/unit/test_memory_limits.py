@@ -74,8 +74,9 @@ def test_one_frame(syntax):
     assert peak < 400
 
 
-def test_one_native_frame_below_the_limit():
-    call = "dt.decode_frame(data, '1.2.840.10008.1.2.1', rows=30000, columns=30000, bits_allocated=16, on_error=mode)"
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "JPEGLosslessSV1", "DeflatedImageFrameCompression"])
+def test_one_frame_below_the_limit(syntax):
+    call = f"dt.decode_frame(data, {syntax!r}, rows=30000, columns=30000, bits_allocated=16, on_error=mode)"
     told, peak = outcome(bytes(200), call)
     assert told == ["DecodeError"] * 2
     assert peak < 400
