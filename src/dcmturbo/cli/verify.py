@@ -18,10 +18,11 @@ from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
 from dcmturbo.cli import witness
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.verify_report import SUFFIXES, suffix_of, without_credentials, write_report
+from dcmturbo.cli.verify_report import SUFFIXES, suffix_of, write_report
 from dcmturbo.cli.witness import Testimony, Witness
 from dcmturbo.cli.worker import Workers
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.redaction import without_secrets
 
 __all__ = ["add_parser", "run"]
 
@@ -96,9 +97,9 @@ def _is_folder(path: str) -> bool | None:
 def _files(root: str, filters: Filters, output: Output) -> dict[str, str]:
     def tell(kind: str, path: str, message: str) -> None:
         if kind == "failed":
-            output.fail(without_credentials(path), message)
+            output.fail(without_secrets(path), message)
         else:
-            output.warn(without_credentials(path), message)
+            output.warn(without_secrets(path), message)
 
     found = find_files([root], filters, tell, leave_out=leave_out(None))
     return {file.relative: file.path for file in found}
@@ -134,7 +135,7 @@ def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[
     """Return what is wrong with the arguments, empty if nothing is."""
     if None in folders:
         missing = (arguments.first, arguments.second)[folders.index(None)]
-        return f"{without_credentials(missing)}: there is no such file or folder"
+        return f"{without_secrets(missing)}: there is no such file or folder"
     for place, is_folder in zip(roots, folders, strict=True):
         if not is_folder and not is_url(place) and not os.path.isfile(place):
             return f"{place} is no regular file"
@@ -170,7 +171,7 @@ class _Found:
     def pair(self, name: str, comparison: Comparison, testimonies: list[Testimony]) -> None:
         self.kinds[comparison.kind] += 1
         self.expected.update({text.split(":")[0] for text in comparison.expected})
-        reasons = [without_credentials(text) for text in comparison.reasons]
+        reasons = [without_secrets(text) for text in comparison.reasons]
         for one in testimonies:
             self.states[one.engine][one.state] += 1
             if one.state == witness.DIFFERED:
@@ -196,7 +197,7 @@ class _Found:
                 "maximum_error": comparison.maximum_error,
                 "elements": comparison.elements,
                 "expected": comparison.expected,
-                "not_compared": without_credentials(comparison.problem) or None,
+                "not_compared": without_secrets(comparison.problem) or None,
                 "with": row.get("with", []),
             }
         )
@@ -226,7 +227,7 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
     same = _same_place(roots)
     if same:
         output.warn(
-            without_credentials(arguments.first),
+            without_secrets(arguments.first),
             "both are the same place: there is nothing to compare it with (what is transcoded in place is verified "
             "before it takes the place of its original)",
         )
@@ -269,8 +270,8 @@ def _document(arguments: argparse.Namespace, files: int, found: _Found, *, same:
     states = (witness.AGREED, witness.DIFFERED, witness.NOT_DECODED)
     return {
         "command": "verify",
-        "first": without_credentials(arguments.first),
-        "second": without_credentials(arguments.second),
+        "first": without_secrets(arguments.first),
+        "second": without_secrets(arguments.second),
         "same_place": same,
         "equal": not found.output.failures,
         "files": files,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,10 @@ from dcmturbo.archives.report_page import _STYLE, _count, _table, _text
 from dcmturbo.cli.output import printable
 from dcmturbo.cli.writing import write_whole
 
-__all__ = ["SUFFIXES", "csv_text", "page", "suffix_of", "without_credentials", "write_report"]
+__all__ = ["SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
 
 SUFFIXES = (".html", ".csv", ".json")
 _MOST_ROWS = 1000  # of a table
-
-
-def without_credentials(text: str) -> str:
-    """Return text in which URLs have no user and password."""
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]+@", r"\1", text)
 
 
 def suffix_of(place: str) -> str:
