@@ -17,7 +17,9 @@ import dcmturbo
 from dcmturbo.archives.nursery import forks_here
 from dcmturbo.cli import bench, decode, demo, info, transcode, verify
 from dcmturbo.cli.isolation import isolated
-from dcmturbo.cli.output import Output
+from dcmturbo.cli.output import Output, describe_error, printable
+from dcmturbo.errors import Error
+from dcmturbo.redaction import without_secrets
 
 __all__ = ["main", "run_command"]
 
@@ -129,4 +131,8 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
             raise
         lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
         sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
+        return 1
+    except (Error, OSError, ImportError) as error:
+        # A store that does not answer, a package that is missing: what no command has said in its own words.
+        sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
         return 1

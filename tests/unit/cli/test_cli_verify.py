@@ -95,9 +95,10 @@ def test_credentials_of_urls_are_in_no_report():
     assert "secret" not in page(document, []) + csv_text(document, [])
 
 
-def test_credentials_are_not_in_what_is_said(call, tmp_path):
-    code, out, err = call("verify", "memory://user:secret@absent/x", tmp_path)
-    assert code == 2
+def test_a_store_that_does_not_answer_is_a_sentence_without_credentials(call, tmp_path):
+    code, out, err = call("verify", "ftp://user:secret@127.0.0.1:9/x", tmp_path)
+    assert code == 1
+    assert "refused" in err
     assert "secret" not in out + err
 
 
