@@ -6,9 +6,9 @@
 namespace dcmturbo {
 
 struct Limits {
-    std::uint64_t max_pixels = std::uint64_t{1} << 30;    // rows x columns of one frame (DCMTURBO_MAX_PIXELS)
-    std::uint64_t max_output = std::uint64_t{1} << 40;    // bytes of one decoded result
-    std::uint64_t max_scratch = std::uint64_t{8} << 30;   // bytes of one worker's scratch memory
+    std::uint64_t max_pixels = std::uint64_t{1} << 30;   // rows x columns of one frame (DCMTURBO_MAX_PIXELS)
+    std::uint64_t max_output = std::uint64_t{1} << 40;   // bytes of one decoded result
+    std::uint64_t max_scratch = std::uint64_t{8} << 30;  // bytes of one worker's scratch memory
 };
 
 }  // namespace dcmturbo
