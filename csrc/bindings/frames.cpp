@@ -261,31 +261,6 @@ PyMethodDef decode_frame_method = {"decode_frame",
                                    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
                                    METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
 
-// Decodes one frame with the core's codec, into `out`: native data out of a Deflated Image Frame, and what stands
-// under the label of another process of its family. Returns None, or (status, code, offset, message) of a frame that
-// was salvaged.
-py::object decode_frame_into(const std::string& transfer_syntax, const py::object& data, const Attributes& attributes,
-                             const Format& format, const py::array& out, bool raw, bool keep_unused_bits,
-                             bool salvage) {
-    check_array(out, format.plain, false);
-    const BufferView view(data);
-    const dcmturbo_bytes bytes = view.bytes();
-    const dcmturbo_image image = image_of(out);
-    dcmturbo_error error = new_error();
-    dcmturbo_format plain = format.plain;
-    std::uint8_t status = DCMTURBO_FRAME_OK;
-    std::int32_t code = 0;
-    {
-        const GilRelease release;
-        code = dcmturbo_decode_frame(transfer_syntax.c_str(), &bytes, 1, &attributes.plain, &plain,
-                                     (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &image, 1, salvage ? 1 : 0, 0,
-                                     &status, &error);
-    }
-    check(code, error);
-    if (status == DCMTURBO_FRAME_OK) return py::none();
-    return py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
-}
-
 // Shape and dtype of a component without `reduce` of its resolution levels.
 std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint32_t reduce) {
     static constexpr const char* types[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"};
@@ -434,9 +409,6 @@ void bind_frames(py::module_& m) {
           py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
     m.attr("decode_frame") =
         py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
-    m.def("decode_frame_into", decode_frame_into, py::arg("transfer_syntax"), py::arg("data"), py::arg("attributes"),
-          py::arg("format"), py::arg("out"), py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"),
-          py::arg("salvage"));
     m.def("component", component_of, py::arg("header"), py::arg("index"), py::arg("reduce"));
     m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"),
           py::arg("reduce"), py::arg("threads"), py::arg("salvage"));

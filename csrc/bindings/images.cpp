@@ -141,8 +141,6 @@ void bind_images(py::module_& m) {
         .def_property_readonly(
             "format",
             [](const HeaderHandle& h) { return format_names[static_cast<std::size_t>(h.handle->header.format)]; })
-        .def_property_readonly("has_codec",
-                               [](const HeaderHandle& h) { return codec_for(h.handle->header.format) != nullptr; })
         .def_property_readonly("width", field(&Header::width))
         .def_property_readonly("height", field(&Header::height))
         .def_property_readonly("components", [](const HeaderHandle& h) { return h.handle->header.components; })

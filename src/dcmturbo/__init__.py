@@ -10,7 +10,6 @@ numpy arrays. `register` makes pydicom use it. The names below are the whole pub
 import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
 from dcmturbo.archives.result import ArchiveResult
-from dcmturbo.batch import FrameStatus
 from dcmturbo.configuration import config
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
 from dcmturbo.encoding import encode_frame
@@ -24,13 +23,14 @@ from dcmturbo.errors import (
     NotDicom,
     UnsupportedTransferSyntax,
 )
+from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
 from dcmturbo.transcoding import TranscodeResult, transcode
-
-__version__ = "0.1.0"
+from dcmturbo.version import __version__
 
 __all__ = [
+    "__version__",
     "ArchiveResult",
     "DecodeError",
     "DecodeWarning",

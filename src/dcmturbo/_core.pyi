@@ -75,8 +75,6 @@ class Header:
     @property
     def format(self) -> str: ...
     @property
-    def has_codec(self) -> bool: ...  # the core decodes such frames, whatever their label says
-    @property
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
@@ -299,17 +297,6 @@ def decode_frame(
     reduce: int,
     /,
 ) -> Any: ...
-def decode_frame_into(
-    transfer_syntax: str,
-    data: Any,
-    attributes: Attributes,
-    format: Format,
-    out: Array,
-    *,
-    raw: bool,
-    keep_unused_bits: bool,
-    salvage: bool,
-) -> tuple[int, int, int | None, str] | None: ...
 def component(header: Header, index: int, reduce: int) -> tuple[tuple[int, int], str]: ...
 def decode_components(
     data: Any, header: Header, arrays: list[Array], reduce: int, threads: int, salvage: bool

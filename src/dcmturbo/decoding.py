@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.batch import (
-    FrameStatus,
-    OnError,
-    check_apart,
-    check_on_error,
-    check_out,
-    check_status,
-    conclude,
-    decode_batch,
-    new_array,
-    sample_dtype,
-    warn_of_notes,
-)
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
+from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
+from dcmturbo.frames.batch import decode_batch
+from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.image import Frames, Image, UnusedBits, open
+from dcmturbo.notes import warn_of_notes
 from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
@@ -173,7 +164,8 @@ def decode_series(
             image._warn_of_excess()
         image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
-        _core.check_limits(images[0]._format, len(frames))
+        sets = [image.frame_set for image in images]
+        _core.check_limits(sets[0].format, len(frames))
         for source, image, count in zip(sources, images, counts, strict=True):
             try:
                 image._check_room(count)
@@ -184,11 +176,11 @@ def decode_series(
         check_status(status, len(frames))
         if out is not None:
             check_out(out, shape, images[0].dtype)
-            for image in images:
-                check_apart(out, image._open.buffer)
+            for one in sets:
+                check_apart(out, one.opened.buffer)
         target = new_array(shape, images[0].dtype) if out is None else out
         failures = decode_batch(
-            images,
+            sets,
             image_of,
             frames,
             target,

@@ -15,26 +15,15 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.batch import (
-    NOTES,
-    FrameStatus,
-    OnError,
-    breaks_off,
-    check_apart,
-    check_fill_value,
-    check_on_error,
-    check_out,
-    check_status,
-    conclude,
-    decode_batch,
-    encoded_frame,
-    new_array,
-    stack_level,
-)
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.file_objects import raise_why
+from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
+from dcmturbo.frames.batch import FrameSet, decode_batch, encoded_frame
+from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
+from dcmturbo.frames.zero_tail import breaks_off
 from dcmturbo.library import header_of_colours
+from dcmturbo.notes import NOTES, stack_level
 from dcmturbo.sources import OpenedSource, Origin, open_source
 
 __all__ = ["Image", "open"]
@@ -118,6 +107,11 @@ class Image:
         if self._opened is None:
             raise ValueError("the image is closed")
         return self._opened
+
+    @property
+    def frame_set(self) -> FrameSet:
+        """What batches of frames, transcoding and the command line need of this image; may change without notice."""
+        return FrameSet(self._open, self._format, self._raw, self._keep, self._warn_of_notes)
 
     def __len__(self) -> int:
         """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1.
@@ -226,7 +220,7 @@ class Image:
             self._check_room(len(selected))
             target = new_array(shape, self.dtype)
         failures = decode_batch(
-            [self],
+            [self.frame_set],
             None,
             selected,
             target,

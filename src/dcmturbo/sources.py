@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dcmturbo import _core
-from dcmturbo.batch import NOTES
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
 from dcmturbo.file_objects import file_source, plain_file
 from dcmturbo.inflation import inflate_dataset, is_whole_frame
@@ -22,6 +21,7 @@ from dcmturbo.native_pixel_data import (
     settle_native_length,
     starts_with_item,
 )
+from dcmturbo.notes import NOTES
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax, known_transfer_syntax
 
 if TYPE_CHECKING:

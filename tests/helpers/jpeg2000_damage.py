@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.batch import NOTES
+from dcmturbo.notes import NOTES
 
 SIZ, COD, COC, QCD, QCC, RGN, POC, TLM, PLT, PPM, PPT = (
     *(0xFF51, 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E),

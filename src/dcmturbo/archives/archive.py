@@ -20,7 +20,8 @@ from dcmturbo.archives.places import folder_identity, folders_around, lie_within
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
-from dcmturbo.archives.walk import Filters, absolute, find_files, is_url, source_folder, takes_subfolders
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import Filters, absolute, find_files, source_folder, takes_subfolders
 from dcmturbo.archives.work import ON_FAILURE, Settings
 from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.encoding import encode_frame, require_encoder
@@ -264,7 +265,7 @@ def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings
         return
     for found in itertools.islice(find_files(paths, filters, lambda *_: None), _FIRST_FILES):
         with contextlib.suppress(Error, OSError), open_image(found.path) as image:
-            bits = image._open.bits_stored
+            bits = image.frame_set.opened.bits_stored
             if bits not in (8, 16):
                 raise ImportError(
                     f"JPEG-LS of {bits} bits needs the package pyjpegls, and {found.path} has that many: pip install "

@@ -26,10 +26,12 @@ from dcmturbo.archives.ownership import identity_of_status
 from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
-from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, is_url, join_destination, source_folder
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
 from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
 from dcmturbo.redaction import without_secrets
+from dcmturbo.version import __version__
 
 __all__ = ["Coordinator"]
 
@@ -153,7 +155,7 @@ class Coordinator:
         self.manifest.begin(
             target=self.settings.transfer_syntax,
             options=self.options,
-            version=_version(),
+            version=__version__,
             jobs=self.workers.jobs,
             threads=self.workers.threads,
             executor=self.workers.name,
@@ -573,9 +575,3 @@ def _owned(done: Done, found: Found) -> str | None:
     if done.output is None and done.status in DONE:
         return str(done.bytes_after)
     return done.output
-
-
-def _version() -> str:
-    import dcmturbo
-
-    return dcmturbo.__version__

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from dcmturbo.archives.manifest import Manifest
 from dcmturbo.archives.ownership import DestinationExistsError, identity_of, is_still
-from dcmturbo.archives.places import file_system
 from dcmturbo.archives.result import Estimate, Failure
-from dcmturbo.archives.walk import Found, is_url, join_destination
+from dcmturbo.archives.urls import file_system, is_url
+from dcmturbo.archives.walk import Found, join_destination
 from dcmturbo.archives.work import Settings, Task
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 

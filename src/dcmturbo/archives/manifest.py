@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.urls import is_url
 from dcmturbo.redaction import without_secrets
 
 __all__ = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from dcmturbo.archives.walk import is_url, source_folder, takes_subfolders
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import source_folder, takes_subfolders
 
 __all__ = ["Originals"]
 

@@ -6,8 +6,8 @@ import contextlib
 import os
 from typing import Any, BinaryIO
 
-from dcmturbo.archives.places import file_system, open_binary
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.places import open_binary
+from dcmturbo.archives.urls import file_system, is_url
 
 __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_still"]
 

@@ -169,8 +169,8 @@ class _Pair:
     def _differ(self) -> bool:
         """Whether what users read of either object can be other than what is stored."""
         return any(
-            image._format.converts_colour or image._format.significant_bits or opened.syntax.has_codestream_header
-            for image, opened in zip(self.read, self.opened, strict=True)
+            form.converts_colour or form.significant_bits or opened.syntax.has_codestream_header
+            for form, opened in zip((image.frame_set.format for image in self.read), self.opened, strict=True)
         )
 
 
@@ -221,7 +221,7 @@ class _Masked:
 def _header(image: Image) -> Any:
     """Return the header of the first codestream; None where there is none, or it is damaged."""
     try:
-        return image.probe(0) if image._open.syntax.has_codestream_header else None
+        return image.probe(0) if image.frame_set.opened.syntax.has_codestream_header else None
     except LimitExceeded:
         raise
     except Error:

@@ -10,8 +10,8 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from dcmturbo.archives.walk import is_url, open_regular, source_folder
-from dcmturbo.sources import import_fsspec
+from dcmturbo.archives.urls import file_system, is_url
+from dcmturbo.archives.walk import open_regular, source_folder
 from dcmturbo.transcoding.output import Destination
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Place",
     "PlaceOfSource",
     "copy_file",
-    "file_system",
     "folder_identity",
     "folders_around",
     "lie_within_each_other",
@@ -31,12 +30,6 @@ __all__ = [
 ]
 
 _COPIED_AT_ONCE = 4 << 20
-
-
-def file_system(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system of a URL, and the path on it."""
-    system, path = import_fsspec().core.url_to_fs(url)
-    return system, str(path)
 
 
 def lie_within_each_other(first: str, second: str) -> bool:

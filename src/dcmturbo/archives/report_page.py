@@ -53,7 +53,7 @@ def _text(value: object) -> str:
 
 
 def _bytes(size: float) -> str:
-    from dcmturbo.cli.output import human_bytes
+    from dcmturbo.wording import human_bytes
 
     return human_bytes(size)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dcmturbo import _core
 from dcmturbo.archives.places import open_binary
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.urls import is_url
 from dcmturbo.configuration import config
 from dcmturbo.errors import DecodeError, LimitExceeded
 from dcmturbo.transcoding.dataset_bytes import UNDEFINED_LENGTH, Element, Encoding

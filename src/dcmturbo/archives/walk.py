@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, NamedTuple
 
+from dcmturbo.archives.urls import file_system, is_url
+
 __all__ = [
     "Filters",
     "Found",
     "absolute",
     "find_files",
     "has_magic",
-    "is_url",
     "join_destination",
     "open_regular",
     "source_folder",
@@ -39,11 +40,6 @@ class Found(NamedTuple):
     relative: str  # where it goes below the destination
     size: int
     mtime: int  # nanoseconds
-
-
-def is_url(path: str) -> bool:
-    """Whether fsspec opens it; a chained URL (``zip://a::b``) has ``://`` too, a file's name may have ``::``."""
-    return "://" in path
 
 
 def has_magic(path: str) -> bool:
@@ -326,7 +322,6 @@ class _Walk:
     # ---- elsewhere --------------------------------------------------------------------------------
 
     def url(self, url: str, *, alone: bool) -> Iterator[Found]:
-        from dcmturbo.archives.places import file_system
 
         # Of a chained URL, zip://folder::s3://bucket/archive.zip, what is left of the first :: is within the archive.
         inner, chain, outer = url.partition("::")

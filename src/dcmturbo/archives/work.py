@@ -25,7 +25,8 @@ from dcmturbo.archives.places import (
     size_of,
 )
 from dcmturbo.archives.selection import KeepOriginal, Selection
-from dcmturbo.archives.walk import is_directory_object, is_url
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import is_directory_object
 from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode

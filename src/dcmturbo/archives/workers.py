@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dcmturbo import _core
 from dcmturbo.archives.nursery import Nursery, receive, send
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.work import Outcome, Settings, Task, do_files
 from dcmturbo.configuration import config
 

@@ -7,21 +7,16 @@ Exit codes: 0 all is well, 1 some file failed, 2 usage, 130 interrupted, 141 the
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
 from dcmturbo.cli import bench, decode, demo, info, transcode, verify
-from dcmturbo.cli.isolation import isolated
-from dcmturbo.cli.output import Output, describe_error, printable
-from dcmturbo.errors import Error
-from dcmturbo.redaction import without_secrets
+from dcmturbo.cli.running import leave_pipe, run_command
 
-__all__ = ["main", "run_command"]
+__all__ = ["main"]
 
 _DESCRIPTION = "Look into DICOM pixel data, decode and transcode them, fast and without a wrong pixel."
 _EPILOG = """\
@@ -75,14 +70,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _leave_pipe() -> None:
-    """Point stdout elsewhere, or Python complains of the broken pipe once more when it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command of the command line.
 
@@ -104,35 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     except BrokenPipeError:
-        _leave_pipe()
+        leave_pipe()
         return 141
     return run_command(arguments.run, arguments)
-
-
-def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
-    """Run a command whose arguments have been parsed; return its exit code."""
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            # A file name of bytes that are no text must not end the program.
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-        with isolated():
-            code = int(run(arguments, Output(json=arguments.json)))
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        _leave_pipe()
-        return 141
-    except (MemoryError, RuntimeError) as error:
-        # What the machine does not give is no defect of ours, and needs no traceback.
-        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
-            raise
-        lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
-        sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
-        return 1
-    except (Error, OSError, ImportError) as error:
-        # A store that does not answer, a package that is missing: what no command has said in its own words.
-        sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
-        return 1

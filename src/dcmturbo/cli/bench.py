@@ -19,10 +19,11 @@ from dcmturbo.cli.bench_page import page
 from dcmturbo.cli.engines import Subject, subject_of
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.measurement import Clock, Measured, measure, scaling, start
-from dcmturbo.cli.output import Output, significant
+from dcmturbo.cli.output import Output
 from dcmturbo.cli.worker import Workers
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.wording import significant
 
 __all__ = ["add_parser", "run"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dcmturbo.cli.bench_table import headline
 from dcmturbo.cli.charts import COLOURS, STYLE, Bar, Curve, bars, curves
-from dcmturbo.cli.output import printable, short
+from dcmturbo.wording import printable, short
 
 __all__ = ["page"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from dcmturbo.cli import peers
 from dcmturbo.cli.engines import ENGINES, OURS
 from dcmturbo.cli.measurement import Measured
-from dcmturbo.cli.output import significant
+from dcmturbo.wording import significant
 
 __all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary", "unexplained"]
 

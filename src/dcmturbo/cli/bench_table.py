@@ -6,7 +6,8 @@ import csv
 import io
 from typing import Any
 
-from dcmturbo.cli.output import Output, short
+from dcmturbo.cli.output import Output
+from dcmturbo.wording import short
 
 __all__ = ["MOST_FILES", "csv_text", "show"]
 

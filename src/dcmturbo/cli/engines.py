@@ -68,7 +68,7 @@ def subject_of(path: str) -> Subject:
 
 
 def _bits_stored(image: dt.Image) -> int:
-    opened = image._open
+    opened = image.frame_set.opened
     return opened.bits_stored if opened.bits_stored < opened.bits_allocated else 0
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import dcmturbo as dt
 from dcmturbo import _core, sources
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
-from dcmturbo.cli.output import Output, human_bytes
+from dcmturbo.cli.output import Output
 from dcmturbo.errors import Error, NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.image import Image
 from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.wording import human_bytes
 
 __all__ = ["add_parser", "describe", "run"]
 
@@ -127,7 +128,7 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     except Error as error:
         problem = str(error)
     if inner is None and image is not None:
-        outer = inner = image._open.dataset
+        outer = inner = image.frame_set.opened.dataset
     found: dict[str, Any] = {
         "path": path,
         "size": None if "://" in path else os.path.getsize(path),
@@ -212,7 +213,7 @@ def _of_dataset(outer: Any, inner: Any) -> dict[str, Any]:
 
 
 def _of_image(image: Image, found: dict[str, Any], frame_limit: int | None) -> None:
-    opened = image._open
+    opened = image.frame_set.opened
     try:
         photometric: str | None = image.photometric_interpretation
     except Error:

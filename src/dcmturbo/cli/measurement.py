@@ -19,8 +19,8 @@ import numpy as np
 import dcmturbo as dt
 from dcmturbo.cli import peers
 from dcmturbo.cli.engines import OURS, Subject, Task, tasks_of
-from dcmturbo.cli.output import significant
 from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers
+from dcmturbo.wording import significant
 
 __all__ = [
     "Clock",

@@ -16,17 +16,20 @@ from dcmturbo.archives.archive import make_settings, transcode_archive
 from dcmturbo.archives.manifest import default_manifest
 from dcmturbo.archives.ownership import DestinationExistsError
 from dcmturbo.archives.reasons import Reason, group_by_reason
-from dcmturbo.archives.report import FORMATS, names_of, write_report
+from dcmturbo.archives.report import names_of
 from dcmturbo.archives.result import ArchiveResult
-from dcmturbo.archives.walk import absolute, has_magic, is_url
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import absolute, has_magic
 from dcmturbo.archives.work import ON_FAILURE, Outcome, Task, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
+from dcmturbo.cli.archive_report import FORMATS, write_report
 from dcmturbo.cli.inputs import thread_count
-from dcmturbo.cli.output import Output, human_bytes, short, significant
+from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
+from dcmturbo.wording import human_bytes, short, significant
 
 __all__ = ["add_parser", "add_pydicom_parser", "run"]
 
@@ -202,7 +205,7 @@ def add_pydicom_parser(commands: Any) -> None:
     add_parser(commands)
 
     def call(arguments: argparse.Namespace) -> None:
-        from dcmturbo.cli import run_command
+        from dcmturbo.cli.running import run_command
 
         sys.exit(run_command(run, arguments))
 

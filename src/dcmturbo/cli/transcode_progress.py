@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dcmturbo.archives.result import Progress
-from dcmturbo.cli.output import short
+from dcmturbo.wording import short
 
 __all__ = ["describe", "follow", "remaining_seconds"]
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from dcmturbo.archives.comparison import Comparison, compare_objects, pairs_of
 from dcmturbo.archives.runs import leave_out
-from dcmturbo.archives.walk import Filters, absolute, find_files, is_url
+from dcmturbo.archives.urls import is_url
+from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.cli import witness
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
@@ -88,7 +89,7 @@ def _is_folder(path: str) -> bool | None:
     """Whether a path is a folder; None if nothing is there."""
     if not is_url(path):
         return os.path.isdir(path) if os.path.exists(path) else None
-    from dcmturbo.archives.places import file_system
+    from dcmturbo.archives.urls import file_system
 
     system, inner = file_system(path)
     return bool(system.isdir(inner)) if system.exists(inner) else None

@@ -11,8 +11,8 @@ from typing import Any
 
 import dcmturbo
 from dcmturbo.archives.report_page import _STYLE, _count, _table, _text
-from dcmturbo.cli.output import printable
 from dcmturbo.cli.writing import write_whole
+from dcmturbo.wording import printable
 
 __all__ = ["SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.archives.places import open_binary
-from dcmturbo.archives.walk import is_url
+from dcmturbo.archives.urls import is_url
 from dcmturbo.cli import dcmtk
 from dcmturbo.cli.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
 from dcmturbo.cli.measurement import difference_of

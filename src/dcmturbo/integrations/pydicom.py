@@ -67,6 +67,12 @@ def register() -> None:
             raise
 
 
+def register_in_child() -> object:
+    """Register dcmturbo in a process that multiprocessing has started; return the entry for those that it starts."""
+    register()
+    return spawning.ENTRY
+
+
 def unregister() -> None:
     """Take dcmturbo out of pydicom; see `dcmturbo.unregister`."""
     with _lock:

@@ -19,11 +19,13 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders import base
 
 from dcmturbo import _core, library
-from dcmturbo.batch import NOTES, decode_batch, new_array
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.frames.arguments import new_array
+from dcmturbo.frames.batch import decode_batch
 from dcmturbo.image import Image
 from dcmturbo.integrations import pydicom_plugin as plugin
 from dcmturbo.library import header_of_colours
+from dcmturbo.notes import NOTES
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
@@ -58,7 +60,7 @@ class Plan:
             For the lowest that cannot be decoded.
         """
         failures = decode_batch(
-            [self.image],
+            [self.image.frame_set],
             None,
             self.frames[first:end],
             self.target[first:end],
@@ -72,7 +74,7 @@ class Plan:
 
     def finish(self, runner: Any) -> Array:
         """Tell the runner what the decoded array is, and return it as pydicom expects it, flat."""
-        syntax = self.image._open.syntax
+        syntax = self.image.frame_set.opened.syntax
         if self.corrects_bits:
             plugin.tell(runner, "correct_unused_bits", False)
         # To pydicom, these say that there is nothing to correct.

@@ -19,7 +19,6 @@ import numpy as np
 from pydicom.uid import UID
 
 from dcmturbo import _core, library
-from dcmturbo.batch import NOTES, stack_level, uses_library
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import can_encode
@@ -27,6 +26,7 @@ from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
 from dcmturbo.file_objects import file_source
 from dcmturbo.library import jpeg_inside
+from dcmturbo.notes import NOTES, stack_level
 from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
@@ -345,7 +345,7 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         out = out.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
     else:
         out = out.reshape(shape)
-    if header is not None and uses_library(syntax):
+    if header is not None and syntax.library and (not syntax.own or config.prefer == "library"):
         _core.check(src, header)
         inside = jpeg_inside(src, header)
         if inside is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from typing import Any
 
-__all__ = ["enter", "leave", "register_here"]
+__all__ = ["ENTRY", "enter", "leave"]
 
 _KEY = "dcmturbo"
 
@@ -20,8 +20,8 @@ _KEY = "dcmturbo"
 _PROGRAM = """
 entry = None
 try:
-    from dcmturbo.integrations.spawning import register_here
-    entry = register_here()
+    from dcmturbo.integrations.pydicom import register_in_child
+    entry = register_in_child()
 except Exception as error:
     try:
         import warnings
@@ -39,22 +39,14 @@ class _Entry:
         return eval, (_EXPRESSION,)
 
 
-_entry = _Entry()
-
-
-def register_here() -> _Entry:
-    """Register dcmturbo in this process, and return the entry for the processes that it starts."""
-    from dcmturbo.integrations import register
-
-    register()
-    return _entry
+ENTRY = _Entry()
 
 
 def enter() -> None:
     """Have the processes that this one starts from now on register dcmturbo."""
     config = _config()
     if config is not None:
-        config[_KEY] = _entry
+        config[_KEY] = ENTRY
 
 
 def leave() -> None:

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dcmturbo import _core, library
-from dcmturbo.batch import COLOUR_NOTES
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.image import Image
 from dcmturbo.library import header_of_colours
 from dcmturbo.library.pool import submit
+from dcmturbo.notes import COLOUR_NOTES
 from dcmturbo.sources import OpenedSource
 from dcmturbo.syntaxes import TransferSyntax
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
@@ -147,7 +147,7 @@ class FrameCoder:
         mask_unused_bits: bool,
         threads: int,
     ) -> None:
-        opened = image._open
+        opened = image.frame_set.opened
         self.image, self.target, self.options = image, target, dict(options)
         self.verify, self.threads = verify, threads
         self.mask = mask_unused_bits and target.has_codestream_header  # the others keep all bits

@@ -16,7 +16,7 @@ from helpers.command_line import CT, DATA, MULTI, RLE, run
 import dcmturbo as dt
 from dcmturbo.cli import main
 from dcmturbo.cli.decode import parse_frames
-from dcmturbo.cli.output import human_bytes, printable
+from dcmturbo.wording import human_bytes, printable
 
 # ---- the whole --------------------------------------------------------------------------------------
 

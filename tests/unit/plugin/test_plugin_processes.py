@@ -156,13 +156,13 @@ def test_the_explicit_way_for_other_pools(run):
 
 
 def test_the_entry_survives_a_pickle_of_a_pickle():
-    entry = pickle.loads(pickle.dumps(spawning._entry))
-    assert entry is spawning._entry
+    entry = pickle.loads(pickle.dumps(spawning.ENTRY))
+    assert entry is spawning.ENTRY
     assert pickle.loads(pickle.dumps(entry)) is entry
 
 
 def test_the_entry_names_nothing_that_a_child_may_lack():
-    names = pickle.dumps(spawning._entry, protocol=0)
+    names = pickle.dumps(spawning.ENTRY, protocol=0)
     assert names.startswith((b"c__builtin__\neval", b"cbuiltins\neval"))
 
 
@@ -179,7 +179,7 @@ def test_a_multiprocessing_that_is_built_differently_is_left_alone(monkeypatch):
 
 def test_leaving_is_complete():
     config = multiprocessing.current_process()._config
-    assert config["dcmturbo"] is spawning._entry
+    assert config["dcmturbo"] is spawning.ENTRY
     dt.unregister()
     assert "dcmturbo" not in config
 
@@ -187,4 +187,4 @@ def test_leaving_is_complete():
 def test_a_pool_of_threads_is_no_business_of_ours():
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         executor.submit(dt.register).result()
-    assert multiprocessing.current_process()._config["dcmturbo"] is spawning._entry
+    assert multiprocessing.current_process()._config["dcmturbo"] is spawning.ENTRY

@@ -1,0 +1,54 @@
+"""A command from its parsed arguments to its exit code: no error of the machine or the user ends in a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+
+from dcmturbo.cli.isolation import isolated
+from dcmturbo.cli.output import Output
+from dcmturbo.errors import Error
+from dcmturbo.redaction import without_secrets
+from dcmturbo.wording import describe_error, printable
+
+__all__ = ["leave_pipe", "run_command"]
+
+
+def leave_pipe() -> None:
+    """Point stdout elsewhere, or Python complains of the broken pipe once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
+    """Run a command whose arguments have been parsed; return its exit code."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            # A file name of bytes that are no text must not end the program.
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        with isolated():
+            code = int(run(arguments, Output(json=arguments.json)))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        leave_pipe()
+        return 141
+    except (MemoryError, RuntimeError) as error:
+        # What the machine does not give is no defect of ours, and needs no traceback.
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
+        lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
+        sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
+        return 1
+    except (Error, OSError, ImportError) as error:
+        # A store that does not answer, a package that is missing: what no command has said in its own words.
+        sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
+        return 1

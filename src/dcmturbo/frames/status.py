@@ -1,0 +1,71 @@
+"""What became of each frame, and how a caller hears of it."""
+
+from __future__ import annotations
+
+import enum
+import warnings
+from typing import Literal
+
+import numpy as np
+
+from dcmturbo.errors import DecodeWarning, Error
+from dcmturbo.notes import stack_level
+
+__all__ = ["Failure", "FrameStatus", "OnError", "check_on_error", "check_status", "conclude", "write_status"]
+
+OnError = Literal["raise", "salvage"]
+
+
+class FrameStatus(enum.IntEnum):
+    """What became of a frame: the values of a ``status`` array."""
+
+    OK = 0
+    PARTIAL = 1
+    MISSING = 2
+    FAILED = 3
+
+
+Failure = tuple[int, int, Error]  # which frame of the batch, its status, and why
+
+
+def check_on_error(on_error: str) -> bool:
+    """Return whether to salvage; refuse anything but the two words."""
+    if on_error not in ("raise", "salvage"):
+        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'salvage'")
+    return on_error == "salvage"
+
+
+def check_status(status: np.ndarray | None, count: int) -> None:
+    """Refuse a status array that cannot take a byte for each of `count` frames."""
+    if status is None:
+        return
+    if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
+        raise ValueError(f"status must be an array of {count} uint8, one a frame")
+    if not status.flags.writeable:
+        raise ValueError("status is read-only")
+
+
+def write_status(status: np.ndarray, failures: list[Failure]) -> None:
+    """Put the status of each frame into an array that is not contiguous."""
+    status[...] = FrameStatus.OK
+    for k, frame_status, _ in failures:
+        status[k] = frame_status
+
+
+def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:
+    """Raise the first failure, or warn of all that salvage left out of `count` frames, or what else they are."""
+    if not failures:
+        return
+    if not salvage:
+        raise failures[0][2]
+    summary = np.zeros(count, np.uint8)
+    for k, frame_status, _ in failures:
+        summary[k] = frame_status
+    errors = {k: error for k, _, error in failures}
+    first = failures[0][2]
+    warnings.warn(
+        DecodeWarning(
+            f"{len(failures)} of {count} {of} are not complete; the first: {first}", status=summary, errors=errors
+        ),
+        stacklevel=stack_level(),
+    )

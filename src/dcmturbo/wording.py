@@ -1,0 +1,53 @@
+"""Values as words: for messages, tables and pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcmturbo.errors import Error
+from dcmturbo.redaction import without_secrets
+
+__all__ = ["describe_error", "human_bytes", "printable", "short", "significant"]
+
+
+def printable(value: Any) -> str:
+    """Return text of one line that no terminal acts on, and without secrets: names may hold anything."""
+    text = without_secrets(str(value))
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def human_bytes(size: float) -> str:
+    """Return a size for people: ``"12.5 MB"``."""
+    if size < 1000:
+        return f"{size:g} bytes"
+    power = 1
+    while size >= 999.5 * 1000**power and power < 4:
+        power += 1
+    return f"{size / 1000**power:.3g} {'_kMGT'[power]}B"
+
+
+def short(value: float | None) -> str:
+    """Return a number for people, of about three digits; nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def significant(value: float | None) -> float | None:
+    """Return a number of four digits, for JSON."""
+    return None if value is None else float(f"{value:.4g}")
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an exception as one sentence."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, (Error, OSError, ValueError, IndexError, ImportError)):
+        return str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return f"unexpected {type(error).__name__}: {error}"

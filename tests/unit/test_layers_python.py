@@ -1,0 +1,135 @@
+"""The map of src/dcmturbo: which room may import which. The graph below is the rule; the sources must fit it."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "dcmturbo"
+
+# A room (a module or a package), and the rooms that it may import besides itself. `_core` is the compiled core.
+ALLOWED = {
+    "_core": set(),
+    "_program": set(),
+    "version": set(),
+    "errors": set(),
+    "redaction": set(),
+    "wording": {"errors", "redaction"},
+    "notes": {"errors"},
+    "configuration": {"_core"},
+    "syntaxes": {"_core", "errors"},
+    "file_objects": {"_core", "errors"},
+    "inflation": {"configuration", "errors"},
+    "native_pixel_data": {"_core", "errors", "syntaxes"},
+    "library": {"_core", "errors"},
+    "sources": {"_core", "errors", "file_objects", "inflation", "native_pixel_data", "notes", "syntaxes"},
+    "frames": {"_core", "configuration", "errors", "file_objects", "notes", "sources"},
+    "image": {"_core", "configuration", "errors", "file_objects", "frames", "library", "notes", "sources"},
+    "decoding": {"_core", "configuration", "errors", "frames", "image", "notes", "syntaxes"},
+    "encoding": {"_core", "configuration", "errors", "library", "syntaxes"},
+    "transcoding": {
+        *("_core", "configuration", "decoding", "encoding", "errors", "image", "library", "notes", "redaction"),
+        *("sources", "syntaxes"),
+    },
+    "archives": {
+        *("_core", "configuration", "decoding", "encoding", "errors", "image", "redaction", "sources", "syntaxes"),
+        *("transcoding", "version", "wording"),
+    },
+    "integrations": {
+        *("_core", "configuration", "decoding", "encoding", "errors", "file_objects", "frames", "image", "library"),
+        *("notes", "sources", "syntaxes"),
+    },
+    # The top: what users import, and the command line, which is a user of it.
+    "dcmturbo": {
+        *("_program", "archives", "configuration", "decoding", "encoding", "errors", "frames", "image"),
+        *("integrations", "transcoding", "version"),
+    },
+    "cli": {
+        *("_core", "archives", "configuration", "dcmturbo", "errors", "image", "redaction", "sources", "syntaxes"),
+        *("transcoding", "wording"),
+    },
+}
+TOP = {"cli"}  # rooms that may import the package itself
+
+pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are not here")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """What a module imports of the package: also within functions, and for types only."""
+    found = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            names = {f"{node.module}.{alias.name}": node.module for alias in node.names}
+            found |= {name if name in modules() or name == "dcmturbo._core" else base for name, base in names.items()}
+    return frozenset(name for name in found if name.split(".")[0] == "dcmturbo")
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def circle(graph: dict[str, set[str]]) -> set[str]:
+    """Return nodes of which each needs another of them; none where there is no circle."""
+    left = dict(graph)
+    while free := {node for node, below in left.items() if not below & set(left)}:
+        left = {node: below for node, below in left.items() if node not in free}
+    return set(left)
+
+
+def test_there_are_modules():
+    assert len(modules()) > 80
+
+
+def test_every_room_is_in_the_graph():
+    assert {room(module) for module in modules()} | {"_core"} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("module", modules() if PACKAGE.is_dir() else [])
+def test_a_module_imports_only_what_its_room_may(module):
+    for imported in imports(module):
+        assert room(imported) in ALLOWED[room(module)] | {room(module)}, f"{module} imports {imported}"
+        if imported == "dcmturbo":
+            assert room(module) in TOP, f"{module} imports the package itself"
+
+
+def test_what_a_room_may_import_is_imported():
+    used = {name: set() for name in ALLOWED}
+    for module in modules():
+        used[room(module)] |= {room(imported) for imported in imports(module)} - {room(module)}
+    assert used == ALLOWED
+
+
+def test_neither_rooms_nor_modules_go_in_circles():
+    assert not circle(ALLOWED)
+    assert not circle({module: {name for name in imports(module) if name != module} for module in modules()})
+
+
+def test_the_check_for_circles_finds_one():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {"a", "b", "c", "d"}
+    assert circle({"a": {"b"}, "b": set()}) == set()
+
+
+def test_the_table_of_the_documentation_is_this_graph():
+    text = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text[text.index("## The package, room by room") : text.index("## One frame")]
+    rows = re.findall(r"^\| `([\w./]+)` \|.*\| ([^|]*) \|$", table, re.M)
+    written = {name.removesuffix(".py").removesuffix("/"): set(re.findall(r"\w+", below)) for name, below in rows}
+    assert written == {name: below for name, below in ALLOWED.items() if name not in ("_core", "_program")} | {
+        "dcmturbo": ALLOWED["dcmturbo"] - {"_program"}
+    }
