@@ -24,23 +24,23 @@ WITHOUT = {"a::one": "passed", "a::two": "passed", "a::listed": "passed", "a::br
 
 
 def test_no_new_failure_is_right(suites, capsys):
-    assert suites.compare("pydicom", WITHOUT, {**WITHOUT, "a::listed": "failure"}) == []
+    assert suites.compare("pydicom", 2, WITHOUT, {**WITHOUT, "a::listed": "failure"}) == []
     assert "counts the plugins" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("end", ["failure", "error", "skipped", None])
 def test_a_test_that_no_longer_passes_is_named(suites, end):
     with_us = {**WITHOUT, "a::listed": "failure", "a::two": end}
-    assert suites.compare("pydicom", WITHOUT, with_us) == ["a::two passes without dcmturbo only"]
+    assert suites.compare("pydicom", 2, WITHOUT, with_us) == ["a::two passes without dcmturbo only"]
 
 
 def test_a_listed_test_that_passes_is_to_be_taken_off_the_list(suites):
-    assert suites.compare("pydicom", WITHOUT, WITHOUT) == ["a::listed passes: take it off the list"]
+    assert suites.compare("pydicom", 2, WITHOUT, WITHOUT) == ["a::listed passes: take it off the list"]
 
 
 def test_a_broken_environment_is_no_success(suites):
     few = {"a::one": "passed"}
-    (wrong,) = suites.compare("pydicom", few, few)
+    (wrong,) = suites.compare("pydicom", 2, few, few)
     assert "the environment is broken" in wrong
 
 
