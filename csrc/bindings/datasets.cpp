@@ -16,7 +16,7 @@ std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std
     const GilAcquire acquire;
     auto* source = static_cast<SourceHandle*>(context);
     try {
-        const py::object read = source->reader(offset, size);
+        const py::object read = call_python(source->reader, py::make_tuple(offset, size));
         const BufferView view(read);
         const dcmturbo_bytes bytes = view.bytes();
         if (bytes.size > size) return -1;

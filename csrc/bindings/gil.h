@@ -23,6 +23,15 @@ void take_gil(const Take& take) {
     }
 }
 
+// Calls a Python function. While the interpreter ends, code below may end this thread in the same way; the frames of
+// C++ above must not unwind then, so the objects that they own are made before and outlive the call.
+inline pybind11::object call_python(const pybind11::object& function, const pybind11::tuple& arguments) {
+    PyObject* result = nullptr;
+    take_gil([&] { result = PyObject_CallObject(function.ptr(), arguments.ptr()); });
+    if (result == nullptr) throw pybind11::error_already_set();
+    return pybind11::reinterpret_steal<pybind11::object>(result);
+}
+
 class GilRelease {
   public:
     GilRelease() : state_(PyEval_SaveThread()) {}

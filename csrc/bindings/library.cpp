@@ -44,7 +44,7 @@ std::int32_t decode_with_library(dcmturbo_bytes data, const dcmturbo_header* hea
         const py::array out(Format{*format}.dtype(), shape, strides, image->base, owner);
         const py::memoryview view =
             py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
-        (*decode_into)(view, std::move(handle), out);
+        call_python(*decode_into, py::make_tuple(view, std::move(handle), out));
         return DCMTURBO_OK;
     } catch (py::error_already_set& raised) {
         fill_from(raised, error);
@@ -62,7 +62,7 @@ std::int32_t jpeg_of_jpegxl(dcmturbo_bytes data, void (*take)(void* taker, dcmtu
     try {
         const py::memoryview view =
             py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
-        const py::object jpeg = (*reconstruct_jpeg)(view);
+        const py::object jpeg = call_python(*reconstruct_jpeg, py::make_tuple(view));
         take(taker, BufferView(jpeg).bytes());
         return DCMTURBO_OK;
     } catch (py::error_already_set& raised) {

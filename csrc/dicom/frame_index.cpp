@@ -112,7 +112,7 @@ class EncapsulatedIndex final : public FrameIndex {
     bool starts_frame(const std::vector<FragmentRange>& fragments, std::uint64_t first) const;
     void store_map(FrameMap&& map) const;
     const FrameMap& settle() const;
-    const FrameMap& drop_claims(std::uint64_t index) const;
+    const FrameMap* drop_claims(std::uint64_t index) const;
     void warn(std::string text) const;
 
     const Source& source_;
@@ -130,6 +130,7 @@ class EncapsulatedIndex final : public FrameIndex {
     mutable std::atomic<const FrameMap*> map_{nullptr};  // set once; then the claims are not used any more
     mutable FrameTable map_kind_ = FrameTable::scanned;
     mutable std::atomic<bool> lengths_wrong_{false};
+    mutable bool keeps_claims_ = false;  // some are wrong, but the items say less
     mutable std::vector<std::string> warnings_;
 };
 
@@ -348,7 +349,13 @@ bool EncapsulatedIndex::frame(std::uint64_t index, std::vector<FragmentRange>& o
             if (claim == Claim::whole && !lengths_.empty()) trim(index, out);
             return claim == Claim::whole;
         }
-        map = &drop_claims(index);
+        map = drop_claims(index);
+        if (map == nullptr) {
+            fail(
+                ErrorCode::malformed, no_offset,
+                "the %s and the items contradict each other where frame %llu is, and the items alone hold fewer frames",
+                name_of(kind_), static_cast<unsigned long long>(index));
+        }
     }
     if (!map->error.empty()) fail(ErrorCode::malformed, layout_.offset, "%s", map->error.c_str());
     if (index >= map->frame_count()) missing(index);
@@ -363,15 +370,23 @@ void EncapsulatedIndex::store_map(FrameMap&& map) const {
     map_.store(owned_map_.get(), std::memory_order_release);
 }
 
-const FrameMap& EncapsulatedIndex::drop_claims(std::uint64_t index) const {
+// Null where the items hold fewer frames than are promised and claimed: an item whose length is wrong hides those
+// behind it, which the table still finds. So what becomes of a frame does not depend on which frames were asked for
+// before.
+const FrameMap* EncapsulatedIndex::drop_claims(std::uint64_t index) const {
     const std::lock_guard lock(mutex_);
-    if (const FrameMap* map = map_.load(std::memory_order_relaxed)) return *map;
+    if (const FrameMap* map = map_.load(std::memory_order_relaxed)) return map;
+    if (keeps_claims_) return nullptr;
     FrameMap map = group_fragments(source_, scan_items(source_, begin_, end_, layout_.undefined_length), promised(),
                                    layout_.grouping);
+    if (map.frame_count() < promised() && map.frame_count() < offsets_.size()) {
+        keeps_claims_ = true;
+        return nullptr;
+    }
     warnings_.push_back(std::string("the ") + name_of(kind_) +
                         " is not used: the items contradict its offset of frame " + std::to_string(index));
     store_map(std::move(map));
-    return *owned_map_;
+    return owned_map_.get();
 }
 
 std::uint64_t EncapsulatedIndex::frame_count() const {

@@ -62,7 +62,7 @@ class FrameDecoder {
 
     // What is wrong where the salvaged image is not all there is.
     [[nodiscard]] const std::optional<DecodeError>& damage() const { return damage_; }
-    [[nodiscard]] bool has_excess_data() const { return excess_ != 0; }
+    [[nodiscard]] bool has_excess_data() const { return excess_ != 0 || codestream_.stray > 1; }
     // DecodeNote. Of damaged data, more than a missing EOC is told.
     [[nodiscard]] std::uint32_t notes() const {
         const bool lacks_end = !codestream_.has_end && !damage_;

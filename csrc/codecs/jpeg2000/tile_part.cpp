@@ -58,6 +58,7 @@ std::size_t Codestream::read_main_header() {
 void Codestream::walk(std::size_t at) {
     try {
         while (!is_eoc(bytes, at)) {
+            walked_ = at;
             if (at >= bytes.size())
                 fail(ErrorCode::truncated, at, "expected another tile-part or EOC, found the end of the data");
             at = read_part(at);
@@ -75,6 +76,8 @@ void Codestream::find_end() {
     while (size > 0 && bytes[size - 1] == std::byte{0}) --size;
     has_end = size >= 2 && is_eoc(bytes, size - 2);
     if (!has_end) zeroes = bytes.data() + size;
+    const std::size_t end = size - (has_end ? 2 : 0);
+    stray = end > walked_ ? end - walked_ : 0;
 }
 
 // Returns where the next part begins.

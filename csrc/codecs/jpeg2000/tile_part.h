@@ -30,6 +30,7 @@ struct Codestream {
     std::vector<TilePartData> parts;    // tile by tile
     std::optional<DecodeError> damage;  // what ended the walk before EOC; packets tell whether it matters
     bool has_end = true;                // EOC is there
+    std::size_t stray = 0;              // bytes between the last tile-part and EOC, or the zeroes in its place
     // Where EOC is missing: the zeroes that all bytes from here to the end are. Else the end of the codestream.
     const std::byte* zeroes = nullptr;
 
@@ -42,6 +43,7 @@ struct Codestream {
   private:
     std::size_t read_main_header();
     void walk(std::size_t at);
+    std::size_t walked_ = 0;  // where the last tile-part ends
     void find_end();
     std::size_t read_part(std::size_t at);
     void share_packed_headers();

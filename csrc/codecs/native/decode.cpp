@@ -137,7 +137,12 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
     const std::uint64_t present = decoder.pixels_present();
     if (present >= pixels) {
         decoder.decode(pixels);
-        return {.valid_pixels = pixels, .complete = true, .message = {}, .notes = decoder.notes()};
+        // A byte more pads a frame in a fragment of its own (PS3.5, A.4.11).
+        return {.valid_pixels = pixels,
+                .complete = true,
+                .message = {},
+                .has_excess_data = frame.size() > (native_frame_bits(attributes) + options.first_bit + 7) / 8 + 1,
+                .notes = decoder.notes()};
     }
     try {
         fail(ErrorCode::truncated, frame.size(), "a frame of %llu bytes, of which %zu are there",

@@ -70,7 +70,15 @@ class FrameDecoder {
         return {.valid_pixels = pixels_,
                 .complete = true,
                 .message = {},
+                .has_excess_data = has_excess_,
                 .notes = has_zero_tail(frame_) ? note_zero_tail : 0U};
+    }
+
+    // `beyond`: bytes that the lane has decoded past its plane. One more than there are pixels is padding of an odd
+    // plane; zeroes behind a segment are padding too. Anything else is of a larger image, or damage.
+    void note_excess(const PackBitsLane& lane, std::size_t beyond) {
+        const bool is_padding = std::all_of(lane.cursor, lane.end, [](std::uint8_t byte) { return byte == 0; });
+        has_excess_ = has_excess_ || beyond + (is_padding ? 0 : packbits_decoded_size(lane, 2)) > 1;
     }
 
     Outcome cut_short(unsigned segment, std::uint64_t decoded, std::uint64_t expected, std::uint64_t valid) const {
@@ -105,7 +113,9 @@ class FrameDecoder {
         const auto decoded = static_cast<std::uint64_t>(lane.to - begin);
         if (writer_.corrects())
             writer_.correct(writer_.direct(0), writer_.direct(0), static_cast<std::size_t>(decoded));
-        return decoded == pixels_ ? complete() : cut_short(0, decoded, pixels_, decoded);
+        if (decoded < pixels_) return cut_short(0, decoded, pixels_, decoded);
+        note_excess(lane, 0);
+        return complete();
     }
 
     // All segments in step, a block at a time: byte planes, merged to cells, written as pixels while
@@ -136,7 +146,11 @@ class FrameDecoder {
             }
             store(first, count, planes, cells);
             if (count < wanted) return cut_short(shortest, first + count, pixels_, first + count);
-            if (first + count == pixels_) break;
+            if (first + count == pixels_) {
+                for (unsigned i = 0; i < segments_.count; ++i)
+                    note_excess(lanes_[i], static_cast<std::size_t>(lanes_[i].to - planes[i]) - count);
+                break;
+            }
             for (unsigned i = 0; i < segments_.count; ++i) {
                 // At most packbits_overshoot bytes are beyond the block; the copy is of fixed size.
                 std::memcpy(planes[i], planes[i] + wanted, packbits_overshoot + 1);
@@ -180,6 +194,7 @@ class FrameDecoder {
     unsigned samples_;
     std::uint64_t pixels_;
     bool salvage_;
+    bool has_excess_ = false;
     Context& context_;
     PixelWriter writer_;
     std::array<PackBitsLane, max_segments> lanes_{};

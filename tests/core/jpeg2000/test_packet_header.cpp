@@ -112,7 +112,8 @@ TEST_CASE("header bits: a byte above 7F after FF is a marker") {
     CHECK_FALSE(bits.holds_marker());
     CHECK(bits.bit() == 0);
     CHECK(bits.holds_marker());
-    HeaderBits ends(std::span(data).subspan(2));
+    const Bytes whole(data);
+    HeaderBits ends(whole.subspan(2));
     CHECK(ends.bits(8) == 0xFF);
     CHECK(ends.end() == 2);
     CHECK(ends.holds_marker());
