@@ -379,7 +379,8 @@ const FrameMap* EncapsulatedIndex::drop_claims(std::uint64_t index) const {
     if (keeps_claims_) return nullptr;
     FrameMap map = group_fragments(source_, scan_items(source_, begin_, end_, layout_.undefined_length), promised(),
                                    layout_.grouping);
-    if (map.frame_count() < promised() && map.frame_count() < offsets_.size()) {
+    const std::uint64_t found = map.error.empty() ? map.frame_count() : 0;
+    if (found < promised() && found < offsets_.size()) {
         keeps_claims_ = true;
         return nullptr;
     }

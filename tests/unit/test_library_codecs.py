@@ -1,5 +1,7 @@
 """Library codecs as the core calls them: a frame at a time, only where they are needed, and whatever they raise."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -127,3 +129,39 @@ def test_strided_output_of_samples_that_are_narrower_than_the_cells():
     dt.decode_frame(encoded, "JPEGLSLossless", rows=40, columns=56, bits_allocated=16, bits_stored=8, out=out)
     assert np.array_equal(out, frame)
     assert not out.base[:, 1::2].any()
+
+
+FINISH = """
+import io, sys, threading, time
+import dcmturbo as dt
+data = open(sys.argv[1], "rb").read()
+
+class Reader(io.RawIOBase):
+    def __init__(self): self.inner = io.BytesIO(data)
+    def readinto(self, memory): return self.inner.readinto(memory)
+    def seek(self, *where): return self.inner.seek(*where)
+    def tell(self): return self.inner.tell()
+    def seekable(self): return True
+    def readable(self): return True
+
+image = dt.open(Reader() if sys.argv[2] == "reader" else data)
+def decode(threads):
+    while True:
+        image.read(threads=threads)
+for threads in (1, 2):
+    threading.Thread(target=decode, args=(threads,), daemon=True).start()
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("kind", ["bytes", "reader"])
+@pytest.mark.parametrize("keyword", ["JPEGLSLossless", "HTJ2KLossless", "RLELossless"])
+def test_the_interpreter_ends_while_daemon_threads_decode(keyword, kind, tmp_path):
+    frame = np.random.default_rng(5).integers(0, 4000, (200, 300)).astype(np.uint16)
+    encoded = dt.encode_frame(frame, keyword)
+    path = tmp_path / "a.dcm"
+    uid = dt.syntaxes.find_transfer_syntax(keyword).uid
+    path.write_bytes(encapsulated_file([encoded] * 40, uid, rows=200, columns=300, bits_allocated=16))
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", FINISH, path, kind], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr

@@ -13,6 +13,8 @@ import dcmturbo as dt
 DTYPES = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}
 ISAS = dt.config.available_isas
 BLOCK = 4096  # pixels that the decoder does in one go
+# Random segments go on behind their plane. That this is reported has tests of its own, at the end.
+pytestmark = pytest.mark.filterwarnings("ignore:a frame holds more data than its pixels need")
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
 
 
@@ -352,3 +354,32 @@ def test_a_decoder_never_reads_past_the_frame():
                 view.release()
     finally:
         libc.mprotect(ctypes.c_void_p(address + 3 * page), page, 3)
+
+
+def excess_of(frame: bytes, shape: tuple[int, ...], bits: int) -> bool:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        decode(frame, shape, bits)
+    return any("more data than its pixels need" in str(warning.message) for warning in said)
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (40, 36), (70, 90), (13, 21, 3)], ids=str)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_frame_of_a_larger_image_is_reported(shape, bits):
+    random = np.random.default_rng(shape)
+    frame = dt.encode_frame(random.integers(0, 200, shape).astype(DTYPES[bits]), "RLELossless")
+    assert not excess_of(frame, shape, bits)
+    narrower = (shape[0], shape[1] - 1, *shape[2:])
+    assert excess_of(frame, narrower, bits)
+
+
+def test_padding_is_no_excess():
+    plane = bytes(range(1, 16))
+    for segment in (
+        bytes([14]) + plane,
+        bytes([14]) + plane + b"\0",
+        bytes([14]) + plane + bytes(40),
+        bytes([15]) + plane + b"\0",  # the odd plane itself is padded
+    ):
+        assert not excess_of(oracle.frame_of([segment]), (3, 5), 8), segment
+    assert excess_of(oracle.frame_of([bytes([14]) + plane + b"\xff" * 20]), (3, 5), 8)

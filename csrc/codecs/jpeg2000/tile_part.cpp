@@ -58,9 +58,10 @@ std::size_t Codestream::read_main_header() {
 void Codestream::walk(std::size_t at) {
     try {
         while (!is_eoc(bytes, at)) {
-            walked_ = at;
             if (at >= bytes.size())
                 fail(ErrorCode::truncated, at, "expected another tile-part or EOC, found the end of the data");
+            if (bytes.size() - at >= 2 && (bytes[at] != std::byte{0xFF} || bytes[at + 1] != std::byte{SOT}))
+                stray_begin_ = at;
             at = read_part(at);
         }
     } catch (const DecodeError& error) {
@@ -77,7 +78,7 @@ void Codestream::find_end() {
     has_end = size >= 2 && is_eoc(bytes, size - 2);
     if (!has_end) zeroes = bytes.data() + size;
     const std::size_t end = size - (has_end ? 2 : 0);
-    stray = end > walked_ ? end - walked_ : 0;
+    if (stray_begin_ && end > *stray_begin_) stray = end - *stray_begin_;
 }
 
 // Returns where the next part begins.

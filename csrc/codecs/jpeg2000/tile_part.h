@@ -43,7 +43,7 @@ struct Codestream {
   private:
     std::size_t read_main_header();
     void walk(std::size_t at);
-    std::size_t walked_ = 0;  // where the last tile-part ends
+    std::optional<std::size_t> stray_begin_;  // where neither a tile-part nor EOC begins
     void find_end();
     std::size_t read_part(std::size_t at);
     void share_packed_headers();

@@ -109,12 +109,16 @@ class FrameDecoder {
             context_.kernels.packbits_decode(&lane, 1);
         }
         lane.wanted = end;
+        PackBitsLane last = lane;
         packbits_decode_bounded(lane, end);
         const auto decoded = static_cast<std::uint64_t>(lane.to - begin);
         if (writer_.corrects())
             writer_.correct(writer_.direct(0), writer_.direct(0), static_cast<std::size_t>(decoded));
         if (decoded < pixels_) return cut_short(0, decoded, pixels_, decoded);
-        note_excess(lane, 0);
+        // What the last operation would have written behind the plane.
+        last.end = lane.cursor;
+        const auto left = static_cast<std::uint64_t>(end - last.to);
+        note_excess(lane, static_cast<std::size_t>(packbits_decoded_size(last, left + 2) - left));
         return complete();
     }
 
