@@ -233,9 +233,12 @@ def test_a_codestream_without_items_is_no_native_image():
     assert encapsulate([data])[:4] == b"\xfe\xff\x00\xe0"
 
 
+FIVE = [*FRAMES, FRAMES[0][::-1]]
+
+
 def with_a_wrong_item(item: int) -> bytes:
     """Five frames with a right offset table; the length of one item is 2."""
-    frames = [encoded("RLELossless", frame) for frame in (*FRAMES, FRAMES[0])]
+    frames = [encoded("RLELossless", frame) for frame in FIVE]
     data = encapsulated_file(frames, "rle", **MODULE)
     at = data.index(frames[item]) - 4
     return data[:at] + struct.pack("<I", 2) + data[at + 4 :]
@@ -249,15 +252,15 @@ def test_one_wrong_item_costs_one_frame_whatever_the_threads(item, threads):
         status = np.zeros(5, np.uint8)
         decoded = quietly(data, on_error="salvage", status=status, threads=threads)
         assert [bool(value) for value in status] == [k == item for k in range(5)]
-        for k, frame in enumerate((*FRAMES, FRAMES[0])):
+        for k, frame in enumerate(FIVE):
             assert k == item or np.array_equal(decoded[k], frame)
 
 
 def test_one_wrong_item_costs_one_frame_whatever_was_asked_for_before():
     with dt.open(with_a_wrong_item(2)) as image:
-        assert np.array_equal(image[4], FRAMES[0])
+        assert np.array_equal(image[4], FIVE[4])
         with pytest.raises(dt.DecodeError, match="frame 2"):
             image[2]
-        assert np.array_equal(image[4], FRAMES[0])
+        assert np.array_equal(image[4], FIVE[4])
         assert np.array_equal(image[3], FRAMES[3])
         assert len(image) == 5
