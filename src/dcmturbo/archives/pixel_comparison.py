@@ -178,7 +178,8 @@ class _Pair:
 class _Difference:
     what: str
     count: int = 0
-    largest: float = 0.0
+    alike: int = 0  # of them: equal as numbers, or no numbers on both sides, with other bits
+    largest: float | None = None  # None: no difference is a finite number
     first: int = -1
 
     def add(self, ours: np.ndarray, theirs: np.ndarray, begin: int) -> None:
@@ -196,13 +197,25 @@ class _Difference:
         self.count += count
         if self.first < 0:
             self.first = begin + int(np.flatnonzero(unequal.reshape(len(unequal), -1).any(1))[0])
+        one, other = ours[unequal], theirs[unequal]
+        alike = (one == other) | ((one != one) & (other != other))
+        self.alike += int(np.count_nonzero(alike))
         with np.errstate(all="ignore"):
-            error = np.abs(ours[unequal].astype(np.float64) - theirs[unequal].astype(np.float64))
+            error = np.abs(one.astype(np.float64) - other.astype(np.float64))
+        error = np.where(alike, 0.0, error)
         error = error[np.isfinite(error)]
-        self.largest = max(self.largest, float(error.max()) if error.size else 0.0)
+        if error.size:
+            self.largest = max(self.largest or 0.0, float(error.max()))
 
     def describe(self) -> str:
-        return f"{self.count} {self.what} differ, by up to {self.largest:g}, first in frame {self.first}"
+        what = f"1 {self.what.removesuffix('s')} differs" if self.count == 1 else f"{self.count} {self.what} differ"
+        if self.alike == self.count:
+            what += " in the bits only, though the values compare equal (NaN, or zeros of both signs)"
+        elif self.largest:
+            what += f", by up to {self.largest:g}"
+        else:
+            what += ", by no number: one of the two is NaN or infinite"
+        return f"{what}, first in frame {self.first}"
 
 
 class _Masked:

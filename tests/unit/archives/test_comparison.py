@@ -308,7 +308,7 @@ def test_unused_bits_that_have_been_masked(compare):
     source = native_file(cells.tobytes(), **MODULE)
     changed = bytearray(source)
     changed[-1] ^= 0x10  # one of the bits above: they are in use still
-    assert "stored cells differ" in compare(source, bytes(changed)).pixels
+    assert "1 stored cell differs" in compare(source, bytes(changed)).pixels
 
 
 # ---- what it does not ---------------------------------------------------------------------------------
