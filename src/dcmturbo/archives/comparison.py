@@ -15,6 +15,7 @@ from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.value_comparison import same_range
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.transcoding.dataset_bytes import PIXEL_DATA_TAGS
+from dcmturbo.wording import counted
 
 __all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]
 
@@ -229,9 +230,9 @@ def _behind_last_frame(
     ):
         return []
     if sizes[0] == sizes[1]:
-        return [f"the pixel data: the {sizes[0] - begin} bytes behind the last frame are other ones"]
+        return [f"the pixel data: other bytes behind the last frame ({sizes[0] - begin} of them)"]
     behind = [max(0, size - begin) for size in sizes]
-    return [f"the pixel data: {behind[0]} bytes behind the last frame against {behind[1]}"]
+    return [f"the pixel data: {counted(behind[0], 'byte')} behind the last frame against {behind[1]}"]
 
 
 def pairs_of(first: dict[str, str], second: dict[str, str]) -> Iterator[tuple[str, str | None, str | None]]:

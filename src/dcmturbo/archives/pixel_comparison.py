@@ -11,6 +11,7 @@ import numpy as np
 from dcmturbo.errors import Error, LimitExceeded
 from dcmturbo.image import Image
 from dcmturbo.sources import OpenedSource, open_source
+from dcmturbo.wording import counted
 
 __all__ = ["PixelComparison", "compare_pixels"]
 
@@ -125,7 +126,7 @@ class _Pair:
 
     def _shapes(self, one: Image, other: Image) -> str:
         if len(one) != len(other):
-            return f"{len(one)} frames against {len(other)}"
+            return f"{counted(len(one), 'frame')} against {len(other)}"
         if one.frame_shape != other.frame_shape:
             return f"frames of shape {one.frame_shape} against {other.frame_shape}"
         if one.dtype != other.dtype:
@@ -144,8 +145,8 @@ class _Pair:
         result = self.result
         bits = self.opened[0].bits_stored != self.opened[1].bits_stored
         stored = _colours(self.stored[0]) == _colours(self.stored[1]) and not self._shapes(*self.stored)
-        found = _Difference("samples")
-        cells = _Difference("stored cells")
+        found = _Difference("sample")
+        cells = _Difference("stored cell")
         step = max(1, _AT_ONCE // max(1, one.dtype.itemsize * int(np.prod(one.frame_shape))))
         masked = _Masked(self.opened)
         for begin in range(0, len(one), step):
@@ -208,7 +209,7 @@ class _Difference:
             self.largest = max(self.largest or 0.0, float(error.max()))
 
     def describe(self) -> str:
-        what = f"1 {self.what.removesuffix('s')} differs" if self.count == 1 else f"{self.count} {self.what} differ"
+        what = counted(self.count, f"{self.what} differs", f"{self.what}s differ")
         if self.alike == self.count:
             what += " in the bits only, though the values compare equal (NaN, or zeros of both signs)"
         elif self.largest:

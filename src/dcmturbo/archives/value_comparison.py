@@ -12,6 +12,7 @@ import numpy as np
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.transcoding.dataset_bytes import LONG_VRS, VRS
 from dcmturbo.transcoding.vr import settle_vr, vr_of
+from dcmturbo.wording import counted
 
 __all__ = ["header_difference", "is_sequence", "same_range", "same_value", "value_difference", "vr_difference"]
 
@@ -84,7 +85,7 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
         return "", True
     if not second.encoding.explicit_vr and not theirs:
         return "", True  # implicit VR has none
-    what = f"VR {theirs or 'none'} instead of {ours or 'none'}"
+    what = f"VR {ours or 'none'} against {theirs or 'none'}"
     if ours in VRS:
         # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
         return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
@@ -125,10 +126,10 @@ def value_difference(one: Bytes, first: Place, other: Bytes, second: Place, numb
     where, ours, theirs = _first_difference(one, first, other, second, number)
     rests = ours.rstrip(b" \0"), theirs.rstrip(b" \0")
     if _stated(first, number) in _TEXTS and max(sizes) - where <= _AT_ONCE and rests == (b"", b""):
-        lengths = f"{sizes[0]} bytes against {sizes[1]}" if sizes[0] != sizes[1] else f"from byte {where} on"
+        lengths = f"{counted(sizes[0], 'byte')} against {sizes[1]}" if sizes[0] != sizes[1] else f"from byte {where} on"
         return f"{texts[0]}: only the padding differs ({lengths})"
     if not ours or not theirs:
-        return f"{texts[0]}: {sizes[0]} bytes against {sizes[1]}, the same as far as the shorter one goes"
+        return f"{texts[0]}: {counted(sizes[0], 'byte')} against {sizes[1]}, the same as far as the shorter one goes"
     return f"{texts[0]} each, first different at byte {where}: {ours[0]:02x} against {theirs[0]:02x}"
 
 
@@ -170,5 +171,5 @@ def _shown(read: Bytes, place: Place, number: Number) -> str:
     elif 0 < size <= 8:
         text = data.hex(" ")
     else:
-        return f"{size} bytes"
+        return counted(size, "byte")
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

@@ -24,6 +24,7 @@ from dcmturbo.cli.witness import Testimony, Witness
 from dcmturbo.cli.worker import Workers
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
+from dcmturbo.wording import counted
 
 __all__ = ["add_parser", "run"]
 
@@ -413,18 +414,14 @@ def _document(
     }
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
-
-
 def _say(files: int, found: _Found, output: Output, not_proved: str) -> None:
     what = {
         "image": ("image", "images"),
         "dataset": ("dataset without pixels", "datasets without pixels"),
         "bytes": ("other file, by its bytes", "other files, by their bytes"),
     }
-    parts = [_counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
-    output.say(f"{_counted(files, 'pair', 'pairs')} compared: {', '.join(parts) or 'none'}")
+    parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
+    output.say(f"{counted(files, 'pair')} compared: {', '.join(parts) or 'none'}")
     if found.expected:
         output.say("changed as transcoding does it:")
         output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])
@@ -441,8 +438,8 @@ def _say(files: int, found: _Found, output: Output, not_proved: str) -> None:
         output.say(f"{_first_of(paths)}: {engine} {why.removeprefix('it ')}")
     if found.different or found.missing or found.not_compared:
         output.say(
-            f"{_counted(len(found.different), 'differs', 'differ')}, "
-            f"{_counted(len(found.missing), 'is', 'are')} in one place only, "
+            f"{counted(len(found.different), 'differs', 'differ')}, "
+            f"{counted(len(found.missing), 'is', 'are')} in one place only, "
             f"{len(found.not_compared)} could not be compared"
         )
     if not_proved:

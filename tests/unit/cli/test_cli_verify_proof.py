@@ -9,7 +9,7 @@ import os
 import pytest
 from helpers.archives import image, make_archive
 from helpers.command_line import CT, DATA, J2K, TRUNCATED
-from helpers.dicom_writer import EXPLICIT, dicom_file
+from helpers.dicom_writer import EXPLICIT, dicom_file, encapsulated_file
 
 import dcmturbo as dt
 from dcmturbo.cli.engines import RefusedError, subject_of, task_of
@@ -91,6 +91,15 @@ def test_a_store_that_fails_within_a_file_is_not_a_crash(call, tmp_path, monkeyp
     assert "1 could not be compared" in out
 
 
+def test_a_host_that_refuses_is_no_missing_file(call, tmp_path):
+    """fsspec says FileNotFoundError of everything that goes wrong with HTTP."""
+    pytest.importorskip("aiohttp")
+    code, out, err = call("verify", "http://127.0.0.1:9/x.dcm", tmp_path)
+    assert (code, out) == (1, "")
+    assert "127.0.0.1" in err
+    assert "no such file" not in err
+
+
 # ---- nothing is proved ------------------------------------------------------------------------------
 
 
@@ -146,6 +155,17 @@ def test_what_could_not_be_read_is_counted_as_that(trees, tmp_path, call, call_j
         "notes.txt",
         "only.dcm",
     }
+
+
+def test_video_could_not_be_compared(call, tmp_path):
+    """It is not decoded here: whether the pixels are the same is not known."""
+    files = [
+        encapsulated_file([bytes(4) + bytes([end] * 4)], "1.2.840.10008.1.2.4.102", rows=8, columns=8) for end in (1, 2)
+    ]
+    code, out, err = call("verify", *pair(tmp_path, *files))
+    assert code == 1
+    assert "0 differ, 0 are in one place only, 1 could not be compared" in out
+    assert err.count("error:") == 1
 
 
 def test_a_folder_that_cannot_be_read_hides_no_file(trees, call_json, monkeypatch):
