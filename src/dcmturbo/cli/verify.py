@@ -237,10 +237,11 @@ class _Found:
 
     def pair(self, name: str, comparison: Comparison, testimonies: list[Testimony]) -> None:
         """Note how two files differ, and what the witnesses say."""
-        self.kinds[comparison.kind] += 1
         self.expected.update({text.split(":")[0] for text in comparison.expected})
         differences = [without_secrets(text) for text in (comparison.pixels, *comparison.elements) if text]
         unknown = [without_secrets(comparison.problem)] if comparison.problem else []
+        if differences or not unknown:
+            self.kinds[comparison.kind] += 1
         for one in testimonies:
             self.states[one.engine][one.state] += 1
             if one.state == witness.DIFFERED:
@@ -374,7 +375,7 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
             found.pair(name, comparison, [one.look(first, second) for one in witnesses] if is_image else [])
             advance()
     if not arguments.quiet:
-        _say(len(pairs), found, output, not_proved)
+        _say(found, output, not_proved)
     document = _document(arguments, len(pairs), found, same=same, not_proved=not_proved)
     for place in arguments.report or ():
         try:
@@ -414,14 +415,14 @@ def _document(
     }
 
 
-def _say(files: int, found: _Found, output: Output, not_proved: str) -> None:
+def _say(found: _Found, output: Output, not_proved: str) -> None:
     what = {
         "image": ("image", "images"),
         "dataset": ("dataset without pixels", "datasets without pixels"),
         "bytes": ("other file, by its bytes", "other files, by their bytes"),
     }
     parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
-    output.say(f"{counted(files, 'pair')} compared: {', '.join(parts) or 'none'}")
+    output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
     if found.expected:
         output.say("changed as transcoding does it:")
         output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])

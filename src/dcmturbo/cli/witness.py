@@ -196,10 +196,13 @@ def _local(path: str) -> Iterator[str]:
 
 def _reads_stored(first: str, second: Subject, theirs: np.ndarray) -> bool:
     """Whether what an engine returns without turning colours is what dcmturbo finds stored in the first file."""
-    with dt.open(first, raw=True) as image:
-        if not image.photometric_interpretation.startswith("YBR"):
-            return False
-        stored = image.read(threads=1)
+    try:
+        with dt.open(first, raw=True) as image:
+            if not image.photometric_interpretation.startswith("YBR"):
+                return False
+            stored = image.read(threads=1)
+    except (Error, OSError):
+        return False
     return not compare(stored, theirs, lossless=second.lossless)
 
 

@@ -164,6 +164,7 @@ def test_video_could_not_be_compared(call, tmp_path):
     ]
     code, out, err = call("verify", *pair(tmp_path, *files))
     assert code == 1
+    assert "0 pairs compared: none" in out
     assert "0 differ, 0 are in one place only, 1 could not be compared" in out
     assert err.count("error:") == 1
 
