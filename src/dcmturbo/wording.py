@@ -20,6 +20,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: ``"1 byte"``, ``"2 bytes"``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def human_bytes(size: float) -> str:
     """Return a size for people: ``"12.5 MB"``."""
     if size < 1000:

@@ -11,9 +11,11 @@ from dcmturbo.archives.expected_changes import ExpectedChanges
 from dcmturbo.archives.pixel_comparison import PixelComparison, compare_pixels
 from dcmturbo.archives.places import open_binary, size_of
 from dcmturbo.archives.stored_object import Place, StoredObject, open_object
+from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.value_comparison import same_range
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.transcoding.dataset_bytes import PIXEL_DATA_TAGS
+from dcmturbo.wording import counted
 
 __all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]
 
@@ -86,6 +88,10 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
         _compare(first, second, result, threads)
     except (Error, OSError, MemoryError) as error:
         result.problem = str(error) or type(error).__name__
+    except Exception as error:  # stores have exceptions of their own
+        if not (is_url(first) or is_url(second)):
+            raise
+        result.problem = " ".join(str(error).split()) or type(error).__name__
     return result
 
 
@@ -223,7 +229,10 @@ def _behind_last_frame(
         one.read, (ours.value + begin, ours.end), other.read, (theirs.value + begin, theirs.end - (sizes[0] & 1))
     ):
         return []
-    return [f"the pixel data: {sizes[1] - begin} bytes behind the last frame against {sizes[0] - begin}, or other ones"]
+    if sizes[0] == sizes[1]:
+        return [f"the pixel data: other bytes behind the last frame ({sizes[0] - begin} of them)"]
+    behind = [max(0, size - begin) for size in sizes]
+    return [f"the pixel data: {counted(behind[0], 'byte')} behind the last frame against {behind[1]}"]
 
 
 def pairs_of(first: dict[str, str], second: dict[str, str]) -> Iterator[tuple[str, str | None, str | None]]:

@@ -15,11 +15,12 @@ from dcmturbo.archives.value_comparison import (
     is_sequence,
     same_range,
     same_value,
-    shown,
+    value_difference,
     vr_difference,
 )
 from dcmturbo.errors import DecodeError
 from dcmturbo.transcoding.dataset_bytes import VRS, tag_name
+from dcmturbo.wording import counted
 
 __all__ = ["Finding", "compare_elements", "name_of"]
 
@@ -156,10 +157,10 @@ def _between_and_behind(sides: tuple[_Side, _Side]) -> Iterator[Finding]:
         yield Finding(0, "between the elements", "other bytes")
     first, second = (one.end, one.read.size), (other.end, other.read.size)
     if not same_range(one.read, first, other.read, second):
-        how = f"{second[1] - second[0]} bytes against {first[1] - first[0]}"
+        how = f"{counted(first[1] - first[0], 'byte')} against {second[1] - second[0]}"
         yield Finding(0, "behind the elements", f"other bytes ({how})")
     if other.behind_stream not in (b"", b"\0", one.behind_stream):
-        yield Finding(0, "behind the deflated dataset", f"{len(other.behind_stream)} bytes or more")
+        yield Finding(0, "behind the deflated dataset", f"{counted(len(other.behind_stream), 'byte')} or more")
 
 
 class _Item:
@@ -230,7 +231,7 @@ class _Pair:
         one, other = self.readers
         if same_value(one, first, other, second, self._number):
             return
-        how = f"{shown(one, first, self._number)} against {shown(other, second, self._number)}"
+        how = value_difference(one, first, other, second, self._number)
         yield Finding(first.tag, self._name(first.tag), how, top, first, second)
 
     def _are_sequences(self, first: Place, second: Place) -> bool:
@@ -391,7 +392,8 @@ class _Pair:
         if one.missing_delimiters != other.missing_delimiters:
             added = one.missing_delimiters > other.missing_delimiters
             how = (
-                f"{abs(one.missing_delimiters - other.missing_delimiters)} delimiters {'added' if added else 'missing'}"
+                f"{counted(abs(one.missing_delimiters - other.missing_delimiters), 'delimiter')} "
+                f"{'added' if added else 'missing'}"
             )
             yield Finding(self.pair[0].tag, name_of(self.pair[0].tag), how, expected=added)
         if other.odd_delimiters and other.odd_delimiters != one.odd_delimiters:

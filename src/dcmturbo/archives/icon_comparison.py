@@ -13,6 +13,7 @@ from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, Error
 from dcmturbo.sources import _SYNTAX_OF_FORMAT
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.wording import counted
 
 __all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]
 
@@ -148,5 +149,6 @@ def same_icon(one: IconSide, other: IconSide) -> str:
     if arrays[0].shape != arrays[1].shape:
         return f"an icon of shape {arrays[0].shape} against {arrays[1].shape}"
     if not np.array_equal(arrays[0], arrays[1]):
-        return f"{int(np.count_nonzero(arrays[0] != arrays[1]))} samples of the icon differ"
+        differing = int(np.count_nonzero(arrays[0] != arrays[1]))
+        return counted(differing, "sample of the icon differs", "samples of the icon differ")
     return ""

@@ -11,6 +11,7 @@ import numpy as np
 from dcmturbo.errors import Error, LimitExceeded
 from dcmturbo.image import Image
 from dcmturbo.sources import OpenedSource, open_source
+from dcmturbo.wording import counted
 
 __all__ = ["PixelComparison", "compare_pixels"]
 
@@ -125,7 +126,7 @@ class _Pair:
 
     def _shapes(self, one: Image, other: Image) -> str:
         if len(one) != len(other):
-            return f"{len(one)} frames against {len(other)}"
+            return f"{counted(len(one), 'frame')} against {len(other)}"
         if one.frame_shape != other.frame_shape:
             return f"frames of shape {one.frame_shape} against {other.frame_shape}"
         if one.dtype != other.dtype:
@@ -144,8 +145,8 @@ class _Pair:
         result = self.result
         bits = self.opened[0].bits_stored != self.opened[1].bits_stored
         stored = _colours(self.stored[0]) == _colours(self.stored[1]) and not self._shapes(*self.stored)
-        found = _Difference("samples")
-        cells = _Difference("stored cells")
+        found = _Difference("sample")
+        cells = _Difference("stored cell")
         step = max(1, _AT_ONCE // max(1, one.dtype.itemsize * int(np.prod(one.frame_shape))))
         masked = _Masked(self.opened)
         for begin in range(0, len(one), step):
@@ -178,7 +179,8 @@ class _Pair:
 class _Difference:
     what: str
     count: int = 0
-    largest: float = 0.0
+    alike: int = 0  # of them: equal as numbers, or no numbers on both sides, with other bits
+    largest: float | None = None  # None: no difference is a finite number
     first: int = -1
 
     def add(self, ours: np.ndarray, theirs: np.ndarray, begin: int) -> None:
@@ -196,13 +198,25 @@ class _Difference:
         self.count += count
         if self.first < 0:
             self.first = begin + int(np.flatnonzero(unequal.reshape(len(unequal), -1).any(1))[0])
+        one, other = ours[unequal], theirs[unequal]
+        alike = (one == other) | ((one != one) & (other != other))
+        self.alike += int(np.count_nonzero(alike))
         with np.errstate(all="ignore"):
-            error = np.abs(ours[unequal].astype(np.float64) - theirs[unequal].astype(np.float64))
+            error = np.abs(one.astype(np.float64) - other.astype(np.float64))
+        error = np.where(alike, 0.0, error)
         error = error[np.isfinite(error)]
-        self.largest = max(self.largest, float(error.max()) if error.size else 0.0)
+        if error.size:
+            self.largest = max(self.largest or 0.0, float(error.max()))
 
     def describe(self) -> str:
-        return f"{self.count} {self.what} differ, by up to {self.largest:g}, first in frame {self.first}"
+        what = counted(self.count, f"{self.what} differs", f"{self.what}s differ")
+        if self.alike == self.count:
+            what += " in the bits only, though the values compare equal (NaN, or zeros of both signs)"
+        elif self.largest:
+            what += f", by up to {self.largest:g}"
+        else:
+            what += ", by no number: one of the two is NaN or infinite"
+        return f"{what}, first in frame {self.first}"
 
 
 class _Masked:

@@ -12,8 +12,9 @@ import numpy as np
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.transcoding.dataset_bytes import LONG_VRS, VRS
 from dcmturbo.transcoding.vr import settle_vr, vr_of
+from dcmturbo.wording import counted
 
-__all__ = ["header_difference", "is_sequence", "same_range", "same_value", "shown", "vr_difference"]
+__all__ = ["header_difference", "is_sequence", "same_range", "same_value", "value_difference", "vr_difference"]
 
 _AT_ONCE = 1 << 20  # bytes that are compared at a time, a multiple of all numbers' sizes
 _LONGEST_SHOWN = 40
@@ -84,7 +85,7 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
         return "", True
     if not second.encoding.explicit_vr and not theirs:
         return "", True  # implicit VR has none
-    what = f"VR {theirs or 'none'} instead of {ours or 'none'}"
+    what = f"VR {ours or 'none'} against {theirs or 'none'}"
     if ours in VRS:
         # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
         return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
@@ -116,7 +117,44 @@ def header_difference(first: Place, second: Place) -> str:
     return ""
 
 
-def shown(read: Bytes, place: Place, number: Number) -> str:
+def value_difference(one: Bytes, first: Place, other: Bytes, second: Place, number: Number) -> str:
+    """Return how two values differ, for people: both of them, or where they differ if they would look the same."""
+    texts = _shown(one, first, number), _shown(other, second, number)
+    sizes = first.end - first.value, second.end - second.value
+    if texts[0] != texts[1]:
+        return f"{texts[0]} against {texts[1]}"
+    where, ours, theirs = _first_difference(one, first, other, second, number)
+    rests = ours.rstrip(b" \0"), theirs.rstrip(b" \0")
+    if _stated(first, number) in _TEXTS and max(sizes) - where <= _AT_ONCE and rests == (b"", b""):
+        lengths = f"{counted(sizes[0], 'byte')} against {sizes[1]}" if sizes[0] != sizes[1] else f"from byte {where} on"
+        return f"{texts[0]}: only the padding differs ({lengths})"
+    if not ours or not theirs:
+        return f"{texts[0]}: {counted(sizes[0], 'byte')} against {sizes[1]}, the same as far as the shorter one goes"
+    return f"{texts[0]} each, first different at byte {where}: {ours[0]:02x} against {theirs[0]:02x}"
+
+
+def _first_difference(
+    one: Bytes, first: Place, other: Bytes, second: Place, number: Number
+) -> tuple[int, bytes, bytes]:
+    """Return where two values first differ, as the second has its byte order, and some bytes of both from there on."""
+    turned = first.encoding.big_endian != second.encoding.big_endian
+    size = _SIZE_OF.get(_stated(first if first.encoding.big_endian else second, number), 1) if turned else 1
+    for done in range(0, max(first.end - first.value, second.end - second.value), _AT_ONCE):
+        begins = min(first.value + done, first.end), min(second.value + done, second.end)
+        ours = bytes(one(begins[0], min(begins[0] + _AT_ONCE, first.end)))
+        theirs = bytes(other(begins[1], min(begins[1] + _AT_ONCE, second.end)))
+        if turned:
+            whole = len(ours) // size * size
+            ours = np.frombuffer(ours[:whole], f">u{size}").byteswap().tobytes() + ours[whole:]
+        if ours != theirs:
+            shorter = min(len(ours), len(theirs))
+            unequal = np.frombuffer(ours[:shorter], "u1") != np.frombuffer(theirs[:shorter], "u1")
+            at = int(unequal.argmax()) if unequal.any() else shorter
+            return done + at, ours[at:], theirs[at:]
+    return 0, b"", b""
+
+
+def _shown(read: Bytes, place: Place, number: Number) -> str:
     """Return a value for people."""
     size = place.end - place.value
     vr = _stated(place, number)
@@ -133,5 +171,5 @@ def shown(read: Bytes, place: Place, number: Number) -> str:
     elif 0 < size <= 8:
         text = data.hex(" ")
     else:
-        return f"{size} bytes"
+        return counted(size, "byte")
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

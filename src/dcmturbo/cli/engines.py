@@ -209,7 +209,10 @@ def _gdcm(subject: Subject) -> Task:
         if not reader.Read():
             raise RefusedError("it cannot read the file")
         image = reader.GetImage()
-        data = image.GetBuffer().encode("utf-8", "surrogateescape")
+        buffer = image.GetBuffer()
+        if buffer is None:
+            raise RefusedError("it reads the headers, and cannot decode the pixel data")
+        data = buffer.encode("utf-8", "surrogateescape")
         planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
         array = np.frombuffer(data, subject.dtype)
         if array.size == (subject.samples + 7) // 8 < subject.samples:

@@ -204,6 +204,9 @@ def _rescale(path: str) -> tuple[float, float]:
     return float(ds.get("RescaleSlope", 1) or 1), float(ds.get("RescaleIntercept", 0) or 0)
 
 
+OTHER_WORK = "it leaves YBR as it is: other work than turning it into RGB"
+
+
 class _Answers:
     """dcmturbo's array of a file, in the forms that engines return."""
 
@@ -234,7 +237,7 @@ class _Answers:
         if found and self.subject.photometric.startswith("YBR") and theirs.shape == self.array.shape:
             raw = dt.decode(self.subject.path, raw=True)
             if raw.shape == theirs.shape and not peers.compare(raw, theirs, lossless=self.subject.lossless):
-                return "it leaves YBR as it is: other work than turning it into RGB"
+                return OTHER_WORK
         return found
 
 

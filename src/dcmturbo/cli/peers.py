@@ -171,7 +171,7 @@ def compare(ours: np.ndarray, theirs: np.ndarray, *, lossless: bool) -> str:
     largest = (high.astype(np.float64) - low.astype(np.float64)).max()
     if not lossless and largest <= 1:
         return ""
-    return f"{differing} of {ours.size} samples differ, by up to {largest:g}"
+    return f"{differing} of {ours.size} samples {'differs' if differing == 1 else 'differ'}, by up to {largest:g}"
 
 
 def corrected(array: np.ndarray, dtype: np.dtype[Any], bits_stored: int) -> np.ndarray:

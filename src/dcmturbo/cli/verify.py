@@ -19,13 +19,17 @@ from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.cli import witness
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.verify_report import SUFFIXES, suffix_of, write_report
+from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SUFFIXES, suffix_of, write_report
 from dcmturbo.cli.witness import Testimony, Witness
 from dcmturbo.cli.worker import Workers
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
+from dcmturbo.wording import counted
 
 __all__ = ["add_parser", "run"]
+
+_NOTHING = "nothing was compared, so nothing was proved"
+_MOST_SHOWN = 4  # differences of a file, in the terminal
 
 _EPILOG = """\
 Files with the same bytes are equal. Else all pixels are compared, frame by frame: as dcmturbo decodes them by default,
@@ -41,15 +45,16 @@ codestream is judged by the pixels that it decodes to: comments in it are not co
 
 --with lets another decoder read the second file, in a process of its own, and compares what it reads with the first: a
 second witness, that shares no code with dcmturbo. pylibjpeg, gdcm, pillow and pyjpegls are plugins of pydicom, and
-"pydicom" any of them; GDCM is python-gdcm by itself; DCMTK its command line tools in PATH. Files that it cannot decode
-are listed, and are a failure with --with-required only.
+"pydicom" any of them; GDCM is python-gdcm by itself; DCMTK its command line tools in PATH. Files that it cannot decode,
+or that cannot be compared with it, are listed, and are a failure with --with-required only.
 
 examples:
   dcmturbo verify archive/ smaller/
   dcmturbo verify ct.dcm ct-htj2k.dcm --json
   dcmturbo verify archive/ smaller/ --with pydicom --with DCMTK --report proof.html --report proof.csv
 
-exit codes: 0 equal, 1 different, or something could not be compared, 2 wrong usage
+exit codes: 0 equal, 1 different, or something could not be compared, or nothing was (a place with itself, no file in
+both places), 2 wrong usage
 """
 
 
@@ -85,25 +90,70 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+class _UnknownStoreError(Exception):
+    """No file system is known for a URL."""
+
+
 def _is_folder(path: str) -> bool | None:
-    """Whether a path is a folder; None if nothing is there."""
+    """Whether a path is a folder; None if nothing is there.
+
+    Raises
+    ------
+    _UnknownStoreError
+        If fsspec knows no file system for a URL.
+    Exception
+        Any of the store's own.
+    """
     if not is_url(path):
         return os.path.isdir(path) if os.path.exists(path) else None
     from dcmturbo.archives.urls import file_system
 
-    system, inner = file_system(path)
-    return bool(system.isdir(inner)) if system.exists(inner) else None
+    try:
+        system, inner = file_system(path)
+    except ValueError as error:
+        raise _UnknownStoreError(f"{without_secrets(path)} cannot be opened: {error}") from error
+    if system.isdir(inner):
+        return True
+    # Not `exists`, for which a store that refuses to answer has nothing.
+    try:
+        return str(system.info(inner).get("type")) == "directory"
+    except FileNotFoundError as error:
+        # HTTP says so of everything, and has the reason behind it.
+        cause = error.__cause__
+        refused = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+        if cause is not None and (refused or getattr(cause, "status", 404) not in (404, 410)):
+            raise cause from None
+        return None
 
 
-def _files(root: str, filters: Filters, output: Output) -> dict[str, str]:
+@dataclass
+class _Tree:
+    """The files of a place by their names, and the names that could not be read."""
+
+    files: dict[str, str]
+    unread: dict[str, str]  # with the reason
+
+    def why_unread(self, name: str) -> str:
+        """Return why it is not known whether a file is there, empty if it is known."""
+        while name:
+            if name in self.unread:
+                return self.unread[name]
+            name = name.rpartition("/")[0]
+        return self.unread.get("", "")
+
+
+def _files(root: str, filters: Filters, output: Output) -> _Tree:
+    unread: dict[str, str] = {}
+
     def tell(kind: str, path: str, message: str) -> None:
         if kind == "failed":
             output.fail(without_secrets(path), message)
+            unread[path.removeprefix(root).strip("/") if path.startswith(root) else ""] = message
         else:
             output.warn(without_secrets(path), message)
 
     found = find_files([root], filters, tell, leave_out=leave_out(None))
-    return {file.relative: file.path for file in found}
+    return _Tree({file.relative: file.path for file in found}, unread)
 
 
 def _compared(pairs: list[tuple[str, str, str]], workers: int) -> Iterator[tuple[tuple[str, str, str], Comparison]]:
@@ -154,6 +204,19 @@ def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[
     return ""
 
 
+def _few(reasons: list[str]) -> str:
+    """Return the first of many reasons in a line."""
+    more = len(reasons) - _MOST_SHOWN
+    shown = "; ".join(reasons[:_MOST_SHOWN])
+    return f"{shown}; and {more} more (--json lists all)" if more > 0 else shown
+
+
+def _not_seen(one: Testimony) -> str:
+    """Return why an engine is no witness of a file."""
+    what = "could not decode it" if one.state == witness.NOT_DECODED else "could not compare it"
+    return f"{one.engine} {what}: {one.why}"
+
+
 @dataclass
 class _Found:
     """What was found so far."""
@@ -163,34 +226,47 @@ class _Found:
     rows: list[dict[str, Any]] = field(default_factory=list)
     different: list[dict[str, Any]] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
+    not_compared: list[dict[str, Any]] = field(default_factory=list)
     expected: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     states: dict[str, Counter[str]] = field(default_factory=dict)
+    # What engines say of files, by the engine and what it says.
     otherwise: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    undecoded: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by engine and reason
+    undecoded: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    unasked: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def pair(self, name: str, comparison: Comparison, testimonies: list[Testimony]) -> None:
-        self.kinds[comparison.kind] += 1
+        """Note how two files differ, and what the witnesses say."""
         self.expected.update({text.split(":")[0] for text in comparison.expected})
-        reasons = [without_secrets(text) for text in comparison.reasons]
+        differences = [without_secrets(text) for text in (comparison.pixels, *comparison.elements) if text]
+        unknown = [without_secrets(comparison.problem)] if comparison.problem else []
+        if differences or not unknown:
+            self.kinds[comparison.kind] += 1
         for one in testimonies:
             self.states[one.engine][one.state] += 1
             if one.state == witness.DIFFERED:
-                reasons.append(f"{one.engine} reads other pixels: {one.why}")
-            elif one.state == witness.NOT_DECODED and self.is_required:
-                reasons.append(f"{one.engine} could not decode it: {one.why}")
-            elif one.why and one.state == witness.AGREED:
-                self.otherwise.setdefault((one.engine, one.why), []).append(name)
-            elif one.state == witness.NOT_DECODED:
-                self.undecoded.setdefault((one.engine, one.why), []).append(name)
-        row: dict[str, Any] = {"path": name, "state": "different" if reasons else "equal", "kind": comparison.kind}
+                differences.append(f"{one.engine} reads other pixels: {one.why}")
+            elif one.state == witness.AGREED:
+                if one.why:
+                    self.otherwise.setdefault((one.engine, one.why), []).append(name)
+            elif self.is_required:
+                unknown.append(_not_seen(one))
+            else:
+                places = self.undecoded if one.state == witness.NOT_DECODED else self.unasked
+                places.setdefault((one.engine, one.why), []).append(name)
+        state = DIFFERENT if differences else NOT_COMPARED if unknown else "equal"
+        row: dict[str, Any] = {"path": name, "state": state, "kind": comparison.kind}
         if testimonies:
             row["with"] = [{"engine": one.engine, "state": one.state, "why": one.why} for one in testimonies]
         self.rows.append(row)
+        reasons = unknown + differences
         if not reasons:
             return
-        self.output.fail(name, "; ".join(reasons), "Different")
+        self.output.fail(name, _few(reasons), "Different" if differences else "NotCompared")
         row |= {"what": reasons, "maximum_error": comparison.maximum_error, "expected": comparison.expected}
+        if not differences:
+            self.not_compared.append({"path": name, "why": unknown, "with": row.get("with", [])})
+            return
         self.different.append(
             {
                 "path": name,
@@ -203,16 +279,33 @@ class _Found:
             }
         )
 
+    def unread(self, name: str, why: str, *, told: bool) -> None:
+        """Note a file or folder that could not be read."""
+        if not told:
+            self.output.fail(name, why, "NotCompared")
+        self.not_compared.append({"path": name, "why": [why], "with": []})
+        self.rows.append({"path": name, "state": NOT_COMPARED, "what": [why]})
+
     def lonely(self, name: str, place: str) -> None:
         self.output.fail(name, f"only in the {place}", "Missing")
         self.missing.append((name, place))
-        self.rows.append({"path": name, "state": "missing", "what": [f"only in the {place}"]})
+        self.rows.append({"path": name, "state": MISSING, "what": [f"only in the {place}"]})
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run ``dcmturbo verify``."""
     roots = [absolute(arguments.first), absolute(arguments.second)]
-    folders = [_is_folder(root) for root in roots]
+    folders: list[bool | None] = []
+    for given, root in zip((arguments.first, arguments.second), roots, strict=True):
+        try:
+            folders.append(_is_folder(root))
+        except _UnknownStoreError as error:
+            return output.usage("verify", str(error))
+        except Exception as error:  # stores have exceptions of their own
+            output.fail(given, f"the store cannot be read: {_sentence(error)}", type(error).__name__)
+            found = _Found(output, arguments.with_required)
+            output.result(_document(arguments, 0, found, same=False, not_proved=_NOTHING))
+            return output.exit_code
     wrong = _wrong_usage(arguments, roots, folders)
     if wrong:
         return output.usage("verify", wrong)
@@ -223,25 +316,54 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return _run(arguments, output, roots, bool(folders[0]), engines)
 
 
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _pairs(roots: list[str], filters: Filters, found: _Found) -> list[tuple[str, str, str]]:
+    """Return the files that are in both places, and note those that are not, or cannot be read."""
+    trees = [_files(root, filters, found.output) for root in roots]
+    pairs: list[tuple[str, str, str]] = []
+    accounted: set[str] = set()  # names that could not be read, as rows of the report
+    for name, first, second in pairs_of(trees[0].files, trees[1].files):
+        if first is not None and second is not None:
+            pairs.append((name, first, second))
+            continue
+        there, absent = ("first", 1) if second is None else ("second", 0)
+        why = trees[absent].why_unread(name)
+        if not why:
+            found.lonely(name, there)
+            continue
+        where = ("first", "second")[absent]
+        found.unread(name, f"not compared with the {where}: {why}", told=name in trees[absent].unread)
+        accounted.add(name)
+    for name in sorted(trees[0].unread.keys() | trees[1].unread.keys()):
+        below = f"{name}/" if name else ""
+        if not any(one == name or one.startswith(below) for one in accounted):
+            why = trees[0].unread.get(name) or trees[1].unread[name]
+            found.unread(name or ".", why, told=True)
+    return pairs
+
+
 def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tree: bool, engines: list[str]) -> int:
     found = _Found(output, arguments.with_required, states={name: Counter() for name in engines})
     same = _same_place(roots)
-    if same:
-        output.warn(
-            without_secrets(arguments.first),
-            "both are the same place: there is nothing to compare it with (what is transcoded in place is verified "
-            "before it takes the place of its original)",
-        )
     pairs: list[tuple[str, str, str]] = []
     if is_tree:
-        filters = Filters(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
-        for name, first, second in pairs_of(*(_files(root, filters, output) for root in roots)):
-            if first is None or second is None:
-                found.lonely(name, "first" if second is None else "second")
-            else:
-                pairs.append((name, first, second))
+        pairs = _pairs(roots, Filters(tuple(arguments.include or ()), tuple(arguments.exclude or ())), found)
     else:
         pairs.append((os.path.basename(roots[0]), roots[0], roots[1]))
+    not_proved = ""
+    if same:
+        not_proved = (
+            "both are the same place: there is nothing to compare it with, so nothing was proved (what is transcoded "
+            "in place is verified before it takes the place of its original)"
+        )
+    elif not pairs:
+        filtered = ", as --include and --exclude choose them" if arguments.include or arguments.exclude else ""
+        not_proved = f"{_NOTHING}: there is no file in both places{filtered}"
+    if not_proved:
+        output.fail(arguments.first, not_proved, "NothingProved")
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         advance = stack.enter_context(output.progress("comparing", len(pairs)))
@@ -253,8 +375,8 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
             found.pair(name, comparison, [one.look(first, second) for one in witnesses] if is_image else [])
             advance()
     if not arguments.quiet:
-        _say(len(pairs), found, output)
-    document = _document(arguments, len(pairs), found, same=same)
+        _say(found, output, not_proved)
+    document = _document(arguments, len(pairs), found, same=same, not_proved=not_proved)
     for place in arguments.report or ():
         try:
             write_report(place, document, found.rows)
@@ -267,43 +389,65 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
     return output.exit_code
 
 
-def _document(arguments: argparse.Namespace, files: int, found: _Found, *, same: bool) -> dict[str, Any]:
-    states = (witness.AGREED, witness.DIFFERED, witness.NOT_DECODED)
+def _document(
+    arguments: argparse.Namespace, files: int, found: _Found, *, same: bool, not_proved: str
+) -> dict[str, Any]:
     return {
         "command": "verify",
         "first": without_secrets(arguments.first),
         "second": without_secrets(arguments.second),
         "same_place": same,
         "equal": not found.output.failures,
+        "nothing_proved": not_proved or None,
         "files": files,
         "compared": dict(sorted(found.kinds.items())),
         "expected": dict(sorted(found.expected.items())),
         "different": found.different,
         "missing": [{"path": name, "only_in": place} for name, place in found.missing],
-        "with": {name: {state: counts[state] for state in states} for name, counts in found.states.items()},
+        "not_compared": found.not_compared,
+        "with": {name: {state: counts[state] for state in witness.STATES} for name, counts in found.states.items()},
         "not_decoded": [
             {"engine": engine, "why": why, "paths": paths} for (engine, why), paths in found.undecoded.items()
+        ],
+        "not_compared_with": [
+            {"engine": engine, "why": why, "paths": paths} for (engine, why), paths in found.unasked.items()
         ],
     }
 
 
-def _say(files: int, found: _Found, output: Output) -> None:
-    what = {"image": "images", "dataset": "datasets without pixels", "bytes": "other files, by their bytes"}
-    parts = [f"{found.kinds[kind]} {name}" for kind, name in what.items() if found.kinds[kind]]
-    output.say(f"{files} pairs compared: {', '.join(parts) or 'none'}")
+def _say(found: _Found, output: Output, not_proved: str) -> None:
+    what = {
+        "image": ("image", "images"),
+        "dataset": ("dataset without pixels", "datasets without pixels"),
+        "bytes": ("other file, by its bytes", "other files, by their bytes"),
+    }
+    parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
+    output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
     if found.expected:
         output.say("changed as transcoding does it:")
         output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])
     for name, counts in found.states.items():
         output.say(
             f"{name}: {counts[witness.AGREED]} agreed, {counts[witness.DIFFERED]} differed, "
-            f"{counts[witness.NOT_DECODED]} could not be decoded"
+            f"{counts[witness.NOT_DECODED]} could not be decoded, {counts[witness.NOT_COMPARED]} could not be compared"
         )
-    for said, places in (("could not decode", found.undecoded), ("agreed with itself on", found.otherwise)):
-        for (engine, why), paths in places.items():
-            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            output.say(f"{engine} {said} {paths[0]}{more}: {why}")
-    if output.failures:
-        output.say(f"{len(found.different)} differ, {len(found.missing)} are in one place only")
-    else:
+    for (engine, why), paths in found.undecoded.items():
+        output.say(f"{engine} could not decode {_first_of(paths)}: {why}")
+    for (engine, why), paths in found.unasked.items():
+        output.say(f"{engine} could not compare {_first_of(paths)}: {why}")
+    for (engine, why), paths in found.otherwise.items():
+        output.say(f"{_first_of(paths)}: {engine} {why.removeprefix('it ')}")
+    if found.different or found.missing or found.not_compared:
+        output.say(
+            f"{counted(len(found.different), 'differs', 'differ')}, "
+            f"{counted(len(found.missing), 'is', 'are')} in one place only, "
+            f"{len(found.not_compared)} could not be compared"
+        )
+    if not_proved:
+        output.say("nothing was proved")
+    elif not output.failures:
         output.say("all equal")
+
+
+def _first_of(paths: list[str]) -> str:
+    return f"{paths[0]} and {len(paths) - 1} more" if len(paths) > 1 else paths[0]

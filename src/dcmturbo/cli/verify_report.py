@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from dcmturbo.archives.report_page import _STYLE, _count, _table, _text
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.wording import printable
 
-__all__ = ["SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
+__all__ = ["DIFFERENT", "MISSING", "NOT_COMPARED", "SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
 
 SUFFIXES = (".html", ".csv", ".json")
+DIFFERENT, MISSING, NOT_COMPARED = "different", "missing", "not compared"  # states of rows, beside "equal"
 _MOST_ROWS = 1000  # of a table
 
 
@@ -89,12 +91,13 @@ def _cell(value: object) -> object:
 
 def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Return the page: it needs nothing of the network."""
-    title = "All equal" if document["equal"] else "Differences"
-    states = {state: sum(row["state"] == state for row in rows) for state in ("equal", "different", "missing")}
+    states = Counter(row["state"] for row in rows)
+    title = _title(document, states)
     facts = [
         (states["equal"], "equal", False),
-        (states["different"], "different", True),
-        (states["missing"], "missing", True),
+        (states[DIFFERENT], "different", True),
+        (states[MISSING], "missing", True),
+        (states[NOT_COMPARED], "could not be compared", True),
     ]
     facts += [
         (count, f"{name}: {state}", state == "differed")
@@ -111,12 +114,21 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 <html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">
 <title>{_text(title)}</title><style>{_STYLE}</style></head><body><main>
 <h1>{_text(title)}</h1><p class=dim>dcmturbo verify {_text(dcmturbo.__version__)}: {places}</p>
+{f"<p>{_text(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
 <div class=facts>{cells}</div>
 {_differences(rows)}
 {_expected(document)}
 {_witnesses(rows)}
 </main></body></html>
 """
+
+
+def _title(document: dict[str, Any], states: Counter[str]) -> str:
+    if document["equal"]:
+        return "All equal"
+    if document.get("nothing_proved"):
+        return "Nothing was proved"
+    return "Differences" if states[DIFFERENT] or states[MISSING] else "Not everything could be compared"
 
 
 def _section(title: str, body: str) -> str:
@@ -130,8 +142,12 @@ def _cut(lines: Sequence[tuple[str, ...]], columns: tuple[str, ...]) -> str:
 
 
 def _differences(rows: list[dict[str, Any]]) -> str:
-    lines = [(row["path"], what) for row in rows if row["state"] != "equal" for what in row["what"]]
-    return _section("Differences", _cut(lines, ("/path", "/what")) if lines else "<p>None.</p>")
+    parts: list[str] = []
+    for title, states in (("Differences", (DIFFERENT, MISSING)), ("Could not be compared", (NOT_COMPARED,))):
+        lines = [(row["path"], what) for row in rows if row["state"] in states for what in row["what"]]
+        if lines or not parts:
+            parts.append(_section(title, _cut(lines, ("/path", "/what")) if lines else "<p>None.</p>"))
+    return "".join(parts)
 
 
 def _expected(document: dict[str, Any]) -> str:

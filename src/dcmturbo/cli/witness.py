@@ -16,13 +16,26 @@ from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import is_url
 from dcmturbo.cli import dcmtk
 from dcmturbo.cli.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
-from dcmturbo.cli.measurement import difference_of
-from dcmturbo.cli.worker import EngineError, Workers
+from dcmturbo.cli.measurement import OTHER_WORK, difference_of
+from dcmturbo.cli.peers import compare
+from dcmturbo.cli.worker import AdapterError, EngineError, Workers
 from dcmturbo.errors import Error
 
-__all__ = ["AGREED", "DIFFERED", "NOT_DECODED", "Testimony", "Witness", "engine_named", "engine_names"]
+__all__ = [
+    "AGREED",
+    "DIFFERED",
+    "NOT_COMPARED",
+    "NOT_DECODED",
+    "STATES",
+    "Testimony",
+    "Witness",
+    "engine_named",
+    "engine_names",
+]
 
 AGREED, DIFFERED, NOT_DECODED = "agreed", "differed", "could not decode"
+NOT_COMPARED = "could not compare"  # whatever the engine is able to: it was not asked, or it does other work
+STATES = (AGREED, DIFFERED, NOT_DECODED, NOT_COMPARED)
 _PLUGINS = ("pylibjpeg", "gdcm", "pillow", "pyjpegls")
 _PYDICOM = "pydicom"
 _PATIENCE = 600.0  # seconds for a file
@@ -31,7 +44,7 @@ _MOST_BYTES = 1 << 30  # of a result that an engine is asked for
 
 @dataclass(frozen=True)
 class Testimony:
-    """What a second witness says of two files: one of the three states, and why."""
+    """What a second witness says of two files: one of the states, and why."""
 
     engine: str
     state: str
@@ -93,16 +106,24 @@ class Witness:
             with _local(first) as one, _local(second) as other:
                 return self._look(one, other)
         except OSError as error:
-            return Testimony(self.engine, NOT_DECODED, str(error))
+            return Testimony(self.engine, NOT_COMPARED, f"it was not asked: {error}")
+        except Exception as error:  # stores have exceptions of their own
+            if not (is_url(first) or is_url(second)):
+                raise
+            why = " ".join(str(error).split()) or type(error).__name__
+            return Testimony(self.engine, NOT_COMPARED, f"it was not asked: {why}")
 
     def _look(self, first: str, second: str) -> Testimony:
         try:
             subject = subject_of(second)
             if subject.samples * subject.dtype.itemsize > _MOST_BYTES:
-                return Testimony(self.engine, NOT_DECODED, f"the array is of more than {_MOST_BYTES >> 30} GiB")
+                why = f"it was not asked: the array is of more than {_MOST_BYTES >> 30} GiB"
+                return Testimony(self.engine, NOT_COMPARED, why)
             ours = dt.decode(first, threads=1)
         except (Error, OSError) as error:
-            return Testimony(self.engine, NOT_DECODED, f"dcmturbo cannot decode it: {error}")
+            return Testimony(
+                self.engine, NOT_COMPARED, f"it was not asked, for dcmturbo cannot decode the file: {error}"
+            )
         decoded = self._decode(subject)
         if isinstance(decoded, str):
             return Testimony(self.engine, NOT_DECODED, decoded)
@@ -115,10 +136,14 @@ class Witness:
         except (Error, OSError) as error:
             before = str(error)
         if not isinstance(before, str) and _is_same(before[1], theirs):
+            return Testimony(self.engine, AGREED, f"it reads both files alike, but not as dcmturbo does: {difference}")
+        if difference != OTHER_WORK:
+            return Testimony(self.engine, DIFFERED, difference)
+        if _reads_stored(first, subject, theirs):
             return Testimony(
-                self.engine, AGREED, f"it reads both files alike, and otherwise than dcmturbo: {difference}"
+                self.engine, AGREED, "it leaves YBR as it is, and reads the samples that are stored in the first file"
             )
-        return Testimony(self.engine, DIFFERED, difference)
+        return Testimony(self.engine, NOT_COMPARED, difference)
 
     def _decode(self, subject: Subject) -> tuple[Task, np.ndarray] | str:
         """Return what the engine makes of a file, or why it makes nothing of it."""
@@ -129,6 +154,8 @@ class Witness:
         for task in tasks:
             try:
                 array, _ = self._workers.decode(task.engine, task.modules, subject.path, _PATIENCE)
+            except AdapterError as error:
+                reasons.append(f"dcmturbo could make nothing of its answer ({error})")
             except EngineError as error:
                 reasons.append(str(error))
             else:
@@ -165,6 +192,18 @@ def _local(path: str) -> Iterator[str]:
         with open_binary(path) as source, open(place, "wb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
         yield place
+
+
+def _reads_stored(first: str, second: Subject, theirs: np.ndarray) -> bool:
+    """Whether what an engine returns without turning colours is what dcmturbo finds stored in the first file."""
+    try:
+        with dt.open(first, raw=True) as image:
+            if not image.photometric_interpretation.startswith("YBR"):
+                return False
+            stored = image.read(threads=1)
+    except (Error, OSError):
+        return False
+    return not compare(stored, theirs, lossless=second.lossless)
 
 
 def _is_same(one: np.ndarray, other: np.ndarray) -> bool:

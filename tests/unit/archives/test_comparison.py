@@ -96,7 +96,7 @@ def test_icons_made_native(compare, target, undefined):
     changed[place + 5] ^= 1
     found = compare(source, bytes(changed))
     (what,) = found.elements
-    assert what.startswith("IconImageSequence (0088,0200)[0].PixelData (7FE0,0010): 1 samples of the icon differ")
+    assert what.startswith("IconImageSequence (0088,0200)[0].PixelData (7FE0,0010): 1 sample of the icon differs")
 
 
 def test_an_icon_left_in_the_syntax_of_the_other_object_is_named(compare):
@@ -205,7 +205,7 @@ def test_private_elements_that_became_unknown(compare):
 
 def test_a_known_element_that_became_unknown_is_named(compare):
     one, other = (native(EXPLICIT.element(0x00100020, vr, "4711")) for vr in ("LO", "UN"))
-    assert compare(one, other).elements == ["PatientID (0010,0020): VR UN instead of LO"]
+    assert compare(one, other).elements == ["PatientID (0010,0020): VR LO against UN"]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_broken_elements_that_pydicom_cannot_read(compare):
         result = transcoded(source, target)
         assert compare(source, result).reasons == [], target
     mended = transcoded(source, "RLELossless").replace(b"ZZ", b"DA")
-    assert compare(source, mended).elements == ["PatientBirthDate (0010,0030): VR DA instead of ZZ"]
+    assert compare(source, mended).elements == ["PatientBirthDate (0010,0030): VR ZZ against DA"]
     named = compare(source, transcoded(source, "RLELossless").replace(b"what", b"whet")).elements
     assert named[0].startswith("PatientBirthDate (0010,0030): what against whet")
 
@@ -308,7 +308,7 @@ def test_unused_bits_that_have_been_masked(compare):
     source = native_file(cells.tobytes(), **MODULE)
     changed = bytearray(source)
     changed[-1] ^= 0x10  # one of the bits above: they are in use still
-    assert "stored cells differ" in compare(source, bytes(changed)).pixels
+    assert "1 stored cell differs" in compare(source, bytes(changed)).pixels
 
 
 # ---- what it does not ---------------------------------------------------------------------------------

@@ -1,0 +1,92 @@
+"""What `compare_objects` says of two files: the first against the second, and where, if both would look the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.dicom_writer import EXPLICIT, dicom_file, native_file, pixel_module
+
+from dcmturbo.archives.comparison import compare_objects
+
+
+@pytest.fixture
+def compare(tmp_path):
+    def compare(first: bytes, second: bytes):
+        (tmp_path / "first.dcm").write_bytes(first)
+        (tmp_path / "second.dcm").write_bytes(second)
+        return compare_objects(str(tmp_path / "first.dcm"), str(tmp_path / "second.dcm"))
+
+    return compare
+
+
+def with_element(tag: int, vr: str, value: bytes) -> bytes:
+    return dicom_file(EXPLICIT.element(tag, vr, value))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        (b"Nobody", b"Nobody  ", "Nobody: only the padding differs (6 bytes against 8)"),
+        (b"Nobody\0\0", b"Nobody \0", "Nobody: only the padding differs (from byte 6 on)"),
+        (b"Nobody", b"Nobodz", "Nobody against Nobodz"),
+        (b"N" * 50 + b"ab", b"N" * 50 + b"cb", "N" * 37 + "... each, first different at byte 50: 61 against 63"),
+        (
+            b"N" * 50,
+            b"N" * 52,
+            "N" * 37 + "...: 50 bytes against 52, the same as far as the shorter one goes",
+        ),
+    ],
+)
+def test_texts_that_look_the_same(compare, first, second, what):
+    found = compare(with_element(0x00081030, "LO", first), with_element(0x00081030, "LO", second))
+    assert found.elements == [f"StudyDescription (0008,1030): {what}"]
+
+
+@pytest.mark.parametrize("at", [0, 17, 2047])
+def test_bytes_that_look_the_same(compare, at):
+    data = bytearray(2048)
+    first = with_element(0x60003000, "OB", bytes(data))
+    data[at] = 0x40
+    found = compare(first, with_element(0x60003000, "OB", bytes(data)))
+    assert found.elements == [f"OverlayData (6000,3000): 2048 bytes each, first different at byte {at}: 00 against 40"]
+
+
+def test_numbers_that_look_the_same(compare):
+    values = [np.array([0.1], "<f8"), np.nextafter(np.array([0.1], "<f8"), 1)]
+    one, other = (with_element(0x00189073, "FD", value.tobytes()) for value in values)
+    assert "0.1 each, first different at byte 0" in compare(one, other).elements[0]
+
+
+@pytest.mark.parametrize(("sizes", "what"), [((0, 3), "0 bytes against 3"), ((1, 0), "1 byte against 0")])
+def test_behind_the_elements_the_first_comes_first(compare, sizes, what):
+    one, other = (with_element(0x00100010, "PN", b"Nobody") + b"\xff" * size for size in sizes)
+    assert compare(one, other).elements == [f"behind the elements: other bytes ({what})"]
+
+
+def test_behind_the_last_frame_the_first_comes_first(compare):
+    files = [native_file(bytes(16) + b"\1" * size, rows=4, columns=4) for size in (2, 6, 6)]
+    assert "the pixel data: 2 bytes behind the last frame against 6" in compare(*files[:2]).elements
+    assert "the pixel data: 6 bytes behind the last frame against 2" in compare(*files[1::-1]).elements
+    changed = files[2][:-1] + b"\2"
+    assert compare(files[1], changed).elements == ["the pixel data: other bytes behind the last frame (6 of them)"]
+
+
+def float_file(values: np.ndarray) -> bytes:
+    module = pixel_module(EXPLICIT, rows=2, columns=2, bits_allocated=32)
+    return dicom_file(module + EXPLICIT.element(0x7FE00008, "OF", values.tobytes()))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "what", "error"),
+    [
+        (0x7FC00000, 0x7FC00001, "1 sample differs in the bits only, though the values compare equal", 0.0),
+        (0x00000000, 0x80000000, "1 sample differs in the bits only, though the values compare equal", 0.0),
+        (0x7FC00000, 0x3F800000, "1 sample differs, by no number: one of the two is NaN or infinite", None),
+        (0x3F800000, 0x40000000, "1 sample differs, by up to 1, first in frame 0", 1.0),
+    ],
+)
+def test_samples_that_are_no_numbers(compare, one, other, what, error):
+    files = [float_file(np.array([bits, 0, 0, 0], "<u4")) for bits in (one, other)]
+    found = compare(*files)
+    assert found.pixels.startswith(what)
+    assert found.maximum_error == error
