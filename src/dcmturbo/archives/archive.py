@@ -94,8 +94,9 @@ def transcode_archive(
         Transfer syntaxes: sources in others are copied as they are.
     include_lossy : bool, optional
         Whether sources that are compressed with loss are encoded anew, rather than copied as they are. By default only
-        where the target is with loss itself, or uncompressed: a lossless copy of what JPEG has left over is larger,
-        and no better.
+        where the target is uncompressed, or with loss and another syntax than the source's: a lossless copy of what
+        JPEG has left over is larger, and no better, and what is in the lossy target syntax already would only lose
+        more, at each run.
     keep_if_larger : bool
         Copy the original where transcoding would make the file larger.
     executor : concurrent.futures.Executor or str, optional

@@ -20,6 +20,7 @@ from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dcmturbo.archives.entries import Entries
 from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
 from dcmturbo.archives.originals import Originals
 from dcmturbo.archives.ownership import identity_of_status
@@ -95,6 +96,7 @@ class Coordinator:
         single = len(sources) == 1 and not has_magic(sources[0]) and (is_url(sources[0]) or os.path.isdir(sources[0]))
         self.claimed: dict[str, str] | None = None if single or settings.in_place else {}
         self.named = set() if single else {os.path.realpath(one) for one in sources if not is_url(one)}
+        self.entries = Entries(twice=len(sources) > 1) if settings.in_place else None
         self.originals = Originals([] if settings.in_place else sources)
         self.walk: Iterator[Found] = iter(())
         self.ahead: deque[tuple[Task, Found]] = deque()
@@ -280,6 +282,9 @@ class Coordinator:
             if not is_url(destination) and os.path.realpath(destination) in self.named:
                 self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
                 return
+        if self.entries is not None and self.entries.is_known(found.path):
+            self.warned.append((found.path, "found twice, for the sources overlap; it is done once"))
+            return
         done = None if self.was_empty else self.manifest.find(destination)
         if self.resume and done is not None and self._is_done(found, destination, done):
             self.totals.counts["skipped"] += 1

@@ -59,20 +59,24 @@ class Selection:
         Keep sources that are compressed with loss.
     keep_if_larger : bool
         Keep sources that transcoding would make larger.
+    lose_again : bool
+        Whether frames that are in the target syntax and have lost something already may lose more. A run that was
+        killed may have made them so a moment ago, and nobody has noted it.
     """
 
     target: TransferSyntax
     from_syntaxes: tuple[str, ...] = ()
     skip_lossy: bool = False
     keep_if_larger: bool = False
+    lose_again: bool = True
 
     def admit(self, opened: OpenedSource) -> None:
         """Look at a source that has been opened."""
         syntax = opened.syntax
         if self.from_syntaxes and syntax.uid not in self.from_syntaxes:
             raise KeepOriginal(f"it is in {syntax.name}, which is not among the syntaxes to transcode from")
-        # In the target syntax already, frames are not encoded again; .111 holds the very bits of a lossy JPEG.
-        wanted = self.skip_lossy and syntax.uid != self.target.uid
+        # Without loss, frames in the target syntax are not encoded again; .111 holds the very bits of a lossy JPEG.
+        wanted = not self.lose_again if syntax.uid == self.target.uid else self.skip_lossy
         if wanted and self.target.keyword != "JPEGXLJPEGRecompression" and is_lossy_source(opened):
             raise KeepOriginal(
                 f"it is compressed with loss ({syntax.name}) already, and stays so without include_lossy"

@@ -31,6 +31,7 @@ from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
+from dcmturbo.transcoding.pixels import is_lossy
 
 __all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out"]
 
@@ -168,7 +169,10 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
 
 def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
     target = find_transfer_syntax(settings.transfer_syntax)
-    selection = Selection(target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger)
+    lose_again = settings.include_lossy is True or not is_lossy(settings.options)
+    selection = Selection(
+        target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger, lose_again=lose_again
+    )
     opened = False
 
     def admit(source: Any) -> None:

@@ -46,7 +46,9 @@ says of each file what became of it: run the same command again, and it does wha
 disk or a power failure alike. A file that the codec crashes on fails alone, and is tried last the next time.
 
 What has lost something by compression is copied as it is where the target is lossless: a lossless copy of it is larger
-and no better (--include-lossy makes it all the same). Uncompressed targets take everything.
+and no better. Where the target is with loss, what is in its syntax and has lost something already is copied, too (in
+place: stays as it is), so that no second run loses more; lossy files in other syntaxes are encoded. --include-lossy
+encodes all of these anew, --skip-lossy none. Uncompressed targets take everything.
 
 Loss has to be asked for, by one of these options. The first two syntaxes always lose something, and need one; without
 one, the others are written lossless:
@@ -130,7 +132,8 @@ def add_parser(commands: Any) -> None:
         dest="include_lossy",
         action="store_false",
         default=None,
-        help="copy what is compressed with loss already (default where the target is compressed without loss)",
+        help="copy what is compressed with loss already (default where the target is compressed without loss, "
+        "or is the file's own syntax)",
     )
     lossy.add_argument("--include-lossy", action="store_true", default=None, help="encode that anew, too")
     files.add_argument(
