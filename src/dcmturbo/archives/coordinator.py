@@ -23,7 +23,7 @@ from typing import Any
 from dcmturbo.archives.entries import Entries
 from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
 from dcmturbo.archives.originals import Originals
-from dcmturbo.archives.ownership import identity_of_status
+from dcmturbo.archives.ownership import identity_of, identity_of_status, is_still
 from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
@@ -457,6 +457,12 @@ class Coordinator:
         totals = self.totals
         totals.counts[outcome.status] = totals.counts.get(outcome.status, 0) + 1
         totals.bytes_done += found.size
+        if outcome.status not in DONE and self._stands_still(task):
+            stale = (
+                f"its output {task.destination} is still there: an earlier run wrote it, of an earlier version of this "
+                "file or with other options"
+            )
+            outcome = outcome._replace(warnings=(*outcome.warnings, stale))
         if outcome.status == "failed":
             self.failures.append(Failure(found.path, task.destination, outcome.error or "", outcome.error_type or ""))
         elif outcome.status != "left_out":
@@ -472,6 +478,16 @@ class Coordinator:
             self._stop(outcome.hopeless)
         elif outcome.status == "failed" and self.fail_fast:
             self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _stands_still(self, task: Task) -> bool:
+        """Whether the output that an earlier run wrote for a file that has none now is at its place."""
+        if self.settings.in_place or task.owned is None:
+            return False
+        try:
+            standing = identity_of(task.destination)
+        except Exception:  # of a store; the failure itself is told all the same
+            return False
+        return standing is not None and is_still(standing, task.owned)
 
     def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
         size, mtime = outcome.identity or (found.size, found.mtime)

@@ -27,7 +27,7 @@ from dcmturbo.archives.places import (
 from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
-from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
+from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
@@ -276,7 +276,7 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
     except KeepOriginal as kept:
         return _copied(task, destination, settings, str(kept))
     except Exception as error:
-        if settings.on_failure == "fail" or isinstance(error, OSError):
+        if settings.on_failure == "fail" or _is_of_the_machine(error):
             raise
         if settings.on_failure == "skip":
             return left_out(task.number, describe(error), type(error).__name__)
@@ -381,7 +381,7 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         except KeepOriginal as kept:
             return _unchanged(task.number, before, str(kept))
         except Exception as error:
-            if settings.on_failure == "fail" or isinstance(error, OSError):
+            if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
             if settings.on_failure == "skip":
                 return left_out(task.number, describe(error), type(error).__name__)
@@ -407,6 +407,13 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
         warnings=() if kind is None else (f"left as it is, for it could not be transcoded: {why}",),
         identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
     )  # fmt: skip
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether an error says nothing of the file: it cannot be read, or takes more memory than there is or may be."""
+    if isinstance(error, (OSError, MemoryError, LimitExceeded)):
+        return True
+    return isinstance(error, Error) and error.code in ("limit", "out_of_memory")
 
 
 def _changed(path: str, before: os.stat_result) -> bool:
@@ -438,8 +445,6 @@ def _failure(number: int, error: BaseException) -> Outcome:
 
 def describe(error: BaseException) -> str:
     """Return an exception as one sentence."""
-    from dcmturbo.errors import Error
-
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError):

@@ -265,6 +265,8 @@ def _is_syntax(name: str) -> bool:
 
 def _sources_and_destination(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
     paths = arguments.paths
+    if "" in paths:
+        raise _UsageError("SRC or DST is the empty string, which names nothing; the current folder is '.'")
     if arguments.in_place:
         if not paths:
             raise _UsageError("--in-place needs a SRC")
