@@ -566,6 +566,7 @@ class Coordinator:
             manifest=self.manifest.path,
             stopped=self.stopped,
             warned=tuple(self.warned),
+            left=len(self.pending) if self.exhausted else None,
         )
 
 

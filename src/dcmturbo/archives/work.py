@@ -274,7 +274,7 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
         why, warnings = _why_copied(task.source, error)
         return _copied(task, destination, settings, why)._replace(warnings=warnings)
     except KeepOriginal as kept:
-        return _copied(task, destination, settings, str(kept))
+        return _copied(task, destination, settings, str(kept))._replace(source_syntax=kept.source_syntax)
     except Exception as error:
         if settings.on_failure == "fail" or _is_of_the_machine(error):
             raise
@@ -379,7 +379,7 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
             why, warnings = _why_copied(path, error)
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
         except KeepOriginal as kept:
-            return _unchanged(task.number, before, str(kept))
+            return _unchanged(task.number, before, str(kept))._replace(source_syntax=kept.source_syntax)
         except Exception as error:
             if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
