@@ -6,7 +6,6 @@ Whoever does the files (threads of this process, other processes, machines) know
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -29,7 +28,7 @@ from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
-from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
+from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out, options_of
 from dcmturbo.archives.workers import Ended, Workers
 from dcmturbo.redaction import without_secrets
 from dcmturbo.version import __version__
@@ -89,7 +88,7 @@ class Coordinator:
         self.progress = progress
         self.resume = resume
         self.fail_fast = fail_fast
-        self.options = _options_of(settings)
+        self.options = options_of(settings)
         self.sources = sources
         self.filters = filters
         # Only of several sources, or of a pattern, can two files have the same destination.
@@ -303,7 +302,10 @@ class Coordinator:
             return
         # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
         was_begun = begun is not None or not self.workers.streams
+        status = None if self.entries is None else _status_of(found.path)
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
+        if status is not None:
+            task = task._replace(original=(begun and begun.original) or identity_of_status(status))
         self.totals.found_files += 1
         self.totals.found_bytes += found.size
         self.pending[task.number] = (task, found)
@@ -312,6 +314,8 @@ class Coordinator:
         if done is not None and done.status not in DONE and done.error_type == DIED:
             self.suspected.add(task.number)  # alone, the first time proves it
             self.suspects.append(task)
+        elif status is not None and self.entries is not None and self.entries.shares_content(status):
+            self.suspects.append(task)  # not while its other name is replaced
         else:
             self.ahead.append((task, found))
 
@@ -381,9 +385,9 @@ class Coordinator:
         return 1
 
     def _submit(self, chunk: _Chunk) -> None:
-        if not self.settings.in_place and self.writable:
+        if self.writable and (not self.settings.in_place or self.settings.include_lossy):
             try:
-                self.manifest.hand_out([InHand(task.destination, task.uid) for task in chunk.tasks])
+                self.manifest.hand_out([InHand(task.destination, task.uid, task.original) for task in chunk.tasks])
             except OSError as error:
                 self.writable = False
                 self._stop(describe(error))
@@ -570,21 +574,11 @@ class Coordinator:
         )
 
 
-def _options_of(settings: Settings) -> str:
-    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
-    chosen: dict[str, Any] = {
-        "from_syntaxes": list(settings.from_syntaxes),
-        "keep_if_larger": settings.keep_if_larger,
-    }
-    always = {
-        "offset_table": settings.offset_table,
-        "new_uid": settings.new_uid,
-        "mask_unused_bits": settings.mask_unused_bits,
-    }
-    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
-    if settings.include_lossy is not None:
-        options["include_lossy"] = settings.include_lossy
-    return json.dumps(options, sort_keys=True, default=str)
+def _status_of(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:  # told by whoever does the file
+        return None
 
 
 def _owned(done: Done, found: Found) -> str | None:

@@ -26,6 +26,20 @@ class Entries:
         self._names: dict[tuple[int, int], set[str]] = {}
         # The files of a folder come one after the other.
         self._last: tuple[str, tuple[int, int] | None] = ("", None)
+        self._shared: set[tuple[int, int]] = set()
+
+    def shares_content(self, status: os.stat_result) -> bool:
+        """Whether a file that has been met is the same by another name, a hard link.
+
+        Replacing one name changes the status of the others, which nobody may take for a change of their content.
+        """
+        if status.st_nlink < 2:
+            return False
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._shared:
+            return True
+        self._shared.add(identity)
+        return False
 
     def is_known(self, path: str) -> bool:
         """Whether a file has been met, by this path or another one."""

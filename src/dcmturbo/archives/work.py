@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -33,7 +34,7 @@ from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
 from dcmturbo.transcoding.pixels import is_lossy
 
-__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out"]
+__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out", "options_of"]
 
 ON_FAILURE = ("fail", "copy", "skip")
 
@@ -72,6 +73,23 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+def options_of(settings: Settings) -> str:
+    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
+    chosen: dict[str, Any] = {
+        "from_syntaxes": list(settings.from_syntaxes),
+        "keep_if_larger": settings.keep_if_larger,
+    }
+    always = {
+        "offset_table": settings.offset_table,
+        "new_uid": settings.new_uid,
+        "mask_unused_bits": settings.mask_unused_bits,
+    }
+    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
+    if settings.include_lossy is not None:
+        options["include_lossy"] = settings.include_lossy
+    return json.dumps(options, sort_keys=True, default=str)
+
+
 class Task(NamedTuple):
     """A file to be done."""
 
@@ -82,6 +100,7 @@ class Task(NamedTuple):
     was_begun: bool = False  # a run that was killed had it in hand: what is there may be its output
     uid: str | None = None  # the SOP Instance UID of the output, where it gets one of its own
     failed: tuple[str, str] | None = None  # the error and its type: it is only copied
+    original: str | None = None  # in place: the identity of the source when it was first begun
 
 
 class Outcome(NamedTuple):
@@ -169,7 +188,7 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
 
 def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
     target = find_transfer_syntax(settings.transfer_syntax)
-    lose_again = settings.include_lossy is True or not is_lossy(settings.options)
+    lose_again = not is_lossy(settings.options) or (settings.include_lossy is True and not _is_replaced(task))
     selection = Selection(
         target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger, lose_again=lose_again
     )
@@ -379,7 +398,10 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
             why, warnings = _why_copied(path, error)
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
         except KeepOriginal as kept:
-            return _unchanged(task.number, before, str(kept))._replace(source_syntax=kept.source_syntax)
+            why = str(kept)
+            if settings.include_lossy and _is_replaced(task):
+                why = "it is compressed with loss, and has been replaced since it was begun, by a run that was killed"
+            return _unchanged(task.number, before, why)._replace(source_syntax=kept.source_syntax)
         except Exception as error:
             if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
@@ -398,6 +420,11 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
             identity=(after.st_size, after.st_mtime_ns), original=identity_of_status(after),
             warnings=(*outcome.warnings, *place.warnings),
         )  # fmt: skip
+
+
+def _is_replaced(task: Task) -> bool:
+    """Whether a source is not the file any more that it was when it was begun: its successor may stand there."""
+    return task.original is not None and identity_of_status(os.stat(task.source)) != task.original
 
 
 def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:

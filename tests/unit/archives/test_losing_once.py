@@ -1,12 +1,14 @@
 """Loss happens once: whichever ways lead to a file, and however often a run in place is begun."""
 
 import os
+import sqlite3
 
 import pytest
-from helpers.archives import image, tree
+from helpers.archives import image, rows_of, tree
 
 import dcmturbo as dt
-from dcmturbo.archives.manifest import NAME
+from dcmturbo.archives.manifest import NAME, InHand, Manifest
+from dcmturbo.archives.ownership import identity_of
 from dcmturbo.cli import main
 
 LOSSY = {
@@ -53,13 +55,42 @@ def test_in_place_overlapping_sources_lose_once(folder, twice, again, in_this_pr
     assert any("found twice" in warning for warning in result.warnings)
 
 
-def test_in_place_each_name_of_a_file_is_replaced_once(folder):
-    (folder / "top.dcm").unlink()
-    os.link(folder / "2019/0.dcm", folder / "top.dcm")
+@pytest.mark.parametrize("jobs", [1, None])
+def test_in_place_each_name_of_a_file_is_replaced_once(folder, jobs):
+    for i in range(8):
+        os.link(folder / f"2019/{i % 3}.dcm", folder / f"link{i}.dcm")
     wanted = once(folder, "JPEG2000", {"ratio": 8})
-    result = dt.transcode_archive(folder, None, "JPEG2000", in_place=True, jobs=1, ratio=8)
-    assert result.counts["transcoded"] == 4
+    result = dt.transcode_archive(folder, None, "JPEG2000", in_place=True, jobs=jobs, ratio=8)
+    assert (result.failures, result.counts["transcoded"]) == ((), 12)
     assert cells(tree(folder)) == wanted
+
+
+def test_in_place_what_a_killed_run_has_replaced_is_not_compressed_again(folder):
+    """Even if lossy files are wanted: the note that a file was begun says whether it is the one that was begun with."""
+    lossy = {"in_place": True, "include_lossy": True, "ratio": 8}
+    assert dt.transcode_archive(folder, None, "JPEG2000", **lossy).counts["transcoded"] == 4
+    first = tree(folder)
+    with Manifest(str(folder / NAME)) as manifest:
+        manifest.query("DELETE FROM file")
+        begun = [InHand(str(folder / "2019/0.dcm"), None, "1:2:3:4")]
+        standing = identity_of(str(folder / "2019/1.dcm"))
+        manifest.hand_out([*begun, InHand(str(folder / "2019/1.dcm"), None, standing)])
+    result = dt.transcode_archive(folder, None, "JPEG2000", **lossy)
+    assert (result.counts["unchanged"], result.counts["transcoded"]) == (1, 3)
+    second = tree(folder)
+    assert [name for name in first if first[name] == second[name]] == ["2019/0.dcm"]
+    assert "killed" in rows_of(folder / NAME)["0.dcm"].error
+    with Manifest(str(folder / NAME), write=False) as manifest:
+        assert manifest.query("SELECT count(*) FROM hand") == [(0,)]
+
+
+def test_a_manifest_whose_notes_have_no_original(folder):
+    assert dt.transcode_archive(folder, None, "JPEG2000", in_place=True, ratio=8).is_complete
+    connection = sqlite3.connect(folder / NAME)
+    connection.executescript("ALTER TABLE hand DROP COLUMN original;")
+    connection.close()
+    options = {"in_place": True, "include_lossy": True, "ratio": 9}
+    assert dt.transcode_archive(folder, None, "JPEG2000", **options).counts["transcoded"] == 4
 
 
 @pytest.mark.parametrize("target", LOSSY)
