@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from dcmturbo import _core
+from dcmturbo.errors import Error
 
-__all__ = ["Configuration", "Limits", "config", "resolve_threads"]
+__all__ = ["Configuration", "Limits", "check_environment", "config", "resolve_threads"]
 
 PREFERENCES = ("own", "library")
 
@@ -240,6 +241,20 @@ def _inside_data_loader() -> bool:
     """Whether this is a worker process of torch's DataLoader, which has its own parallelism."""
     data = sys.modules.get("torch.utils.data")
     return data is not None and data.get_worker_info() is not None
+
+
+def check_environment() -> None:
+    """Read what the environment says, before anything is done.
+
+    Raises
+    ------
+    ValueError
+        Naming the variable that has a value it cannot have.
+    """
+    try:
+        _core.set_settings()  # to what they are: unlike asking for them, it does not pass over what is wrong
+    except Error as error:
+        raise ValueError(str(error)) from None
 
 
 def resolve_threads(threads: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from dcmturbo.errors import Error
 from dcmturbo.redaction import without_secrets
 
-__all__ = ["describe_error", "human_bytes", "printable", "short", "significant"]
+__all__ = ["describe_error", "human_bytes", "plural", "printable", "short", "significant"]
 
 
 def printable(value: Any) -> str:
@@ -33,6 +33,11 @@ def human_bytes(size: float) -> str:
     while size >= 999.5 * 1000**power and power < 4:
         power += 1
     return f"{size / 1000**power:.3g} {'_kMGT'[power]}B"
+
+
+def plural(count: int, what: str) -> str:
+    """Return a number of things: ``"1 file"``, ``"2 files"``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def short(value: float | None) -> str:

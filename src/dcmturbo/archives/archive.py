@@ -15,15 +15,16 @@ import numpy as np
 
 from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.estimate import TakenPlaces, estimate_archive
-from dcmturbo.archives.manifest import Manifest, default_manifest
+from dcmturbo.archives.manifest import DONE, Manifest, default_manifest
 from dcmturbo.archives.places import folder_identity, folders_around, lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
-from dcmturbo.archives.urls import is_url
-from dcmturbo.archives.walk import Filters, absolute, find_files, source_folder, takes_subfolders
+from dcmturbo.archives.urls import check_protocols, is_url
+from dcmturbo.archives.walk import Filters, absolute, find_files, find_missing, source_folder, takes_subfolders
 from dcmturbo.archives.work import ON_FAILURE, Settings
 from dcmturbo.archives.workers import is_shared, make_workers, share_cores
+from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.image import open as open_image
@@ -94,8 +95,9 @@ def transcode_archive(
         Transfer syntaxes: sources in others are copied as they are.
     include_lossy : bool, optional
         Whether sources that are compressed with loss are encoded anew, rather than copied as they are. By default only
-        where the target is with loss itself, or uncompressed: a lossless copy of what JPEG has left over is larger,
-        and no better.
+        where the target is uncompressed, or with loss and another syntax than the source's: a lossless copy of what
+        JPEG has left over is larger, and no better, and what is in the lossy target syntax already would only lose
+        more, at each run.
     keep_if_larger : bool
         Copy the original where transcoding would make the file larger.
     executor : concurrent.futures.Executor or str, optional
@@ -150,7 +152,8 @@ def transcode_archive(
 
     Notes
     -----
-    A full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
+    Where no source is there, and in place where one is missing, nothing is made or changed: see `failures`. A
+    full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
     must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
     """
     settings = make_settings(
@@ -161,8 +164,13 @@ def transcode_archive(
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not sources:
         raise ValueError("there is no source")
+    if not all(map(os.fsdecode, sources)) or (destination is not None and not os.fsdecode(destination)):
+        # It would be the current folder, as of `rm -r "$unset"/`.
+        raise ValueError("a source or destination is the empty string, which names nothing; the current folder is '.'")
     paths = [absolute(one) for one in sources]
     target = _check_places(paths, destination, in_place=in_place, verify=verify)
+    for one in (*paths, target):
+        check_protocols(one)
     filters = Filters(_patterns(include), _patterns(exclude))
     if jobs == "auto":
         jobs = None
@@ -174,6 +182,9 @@ def transcode_archive(
     check_first_image(paths, filters, settings)
     if dry_run:
         return _dry_run(paths, target, settings, filters, jobs, threads, place)
+    missing = find_missing(paths)
+    if missing and (in_place or len(missing) == len(paths)):
+        return _nothing_done(missing, stopped=len(missing) < len(paths))
     if not in_place and not is_url(target):
         make_root(target, paths)
     # The workers first: a process that is forked must not have the manifest open.
@@ -201,6 +212,7 @@ def make_settings(
     mask_unused_bits: bool,
 ) -> Settings:
     """Return what holds for all files of a run; refuse before the first what each would be refused for."""
+    check_environment()
     if offset_table not in OFFSET_TABLES:
         raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
     if on_failure not in ON_FAILURE:
@@ -319,6 +331,14 @@ def _check_places(
         if (is_below and takes_subfolders(one)) or (is_above and os.path.isdir(one)):
             raise ValueError(f"the destination {target} and the source {one} lie within each other")
     return target
+
+
+def _nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveResult:
+    """Return the result of a run that has made and changed nothing, since sources are missing."""
+    counts = {**dict.fromkeys((*DONE, "skipped"), 0), "failed": len(missing)}
+    failures = tuple(Failure(path, "", why, "OSError") for path, why in missing)
+    why = "a source is missing, so nothing was changed" if stopped else None
+    return ArchiveResult(counts, 0, 0, 0, 0, 0.0, failures, (), None, why)
 
 
 def _dry_run(

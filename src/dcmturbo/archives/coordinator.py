@@ -6,7 +6,6 @@ Whoever does the files (threads of this process, other processes, machines) know
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -20,15 +19,16 @@ from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dcmturbo.archives.entries import Entries
 from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
 from dcmturbo.archives.originals import Originals
-from dcmturbo.archives.ownership import identity_of_status
+from dcmturbo.archives.ownership import identity_of, identity_of_status, is_still
 from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
-from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out
+from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out, options_of
 from dcmturbo.archives.workers import Ended, Workers
 from dcmturbo.redaction import without_secrets
 from dcmturbo.version import __version__
@@ -88,13 +88,14 @@ class Coordinator:
         self.progress = progress
         self.resume = resume
         self.fail_fast = fail_fast
-        self.options = _options_of(settings)
+        self.options = options_of(settings)
         self.sources = sources
         self.filters = filters
         # Only of several sources, or of a pattern, can two files have the same destination.
         single = len(sources) == 1 and not has_magic(sources[0]) and (is_url(sources[0]) or os.path.isdir(sources[0]))
         self.claimed: dict[str, str] | None = None if single or settings.in_place else {}
         self.named = set() if single else {os.path.realpath(one) for one in sources if not is_url(one)}
+        self.entries = Entries(twice=len(sources) > 1) if settings.in_place else None
         self.originals = Originals([] if settings.in_place else sources)
         self.walk: Iterator[Found] = iter(())
         self.ahead: deque[tuple[Task, Found]] = deque()
@@ -280,6 +281,9 @@ class Coordinator:
             if not is_url(destination) and os.path.realpath(destination) in self.named:
                 self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
                 return
+        if self.entries is not None and self.entries.is_known(found.path):
+            self.warned.append((found.path, "found twice, for the sources overlap; it is done once"))
+            return
         done = None if self.was_empty else self.manifest.find(destination)
         if self.resume and done is not None and self._is_done(found, destination, done):
             self.totals.counts["skipped"] += 1
@@ -298,7 +302,10 @@ class Coordinator:
             return
         # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
         was_begun = begun is not None or not self.workers.streams
+        status = None if self.entries is None else _status_of(found.path)
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
+        if status is not None:
+            task = task._replace(original=(begun and begun.original) or identity_of_status(status))
         self.totals.found_files += 1
         self.totals.found_bytes += found.size
         self.pending[task.number] = (task, found)
@@ -307,6 +314,8 @@ class Coordinator:
         if done is not None and done.status not in DONE and done.error_type == DIED:
             self.suspected.add(task.number)  # alone, the first time proves it
             self.suspects.append(task)
+        elif status is not None and self.entries is not None and self.entries.shares_content(status):
+            self.suspects.append(task)  # not while its other name is replaced
         else:
             self.ahead.append((task, found))
 
@@ -376,9 +385,9 @@ class Coordinator:
         return 1
 
     def _submit(self, chunk: _Chunk) -> None:
-        if not self.settings.in_place and self.writable:
+        if self.writable and (not self.settings.in_place or self.settings.include_lossy):
             try:
-                self.manifest.hand_out([InHand(task.destination, task.uid) for task in chunk.tasks])
+                self.manifest.hand_out([InHand(task.destination, task.uid, task.original) for task in chunk.tasks])
             except OSError as error:
                 self.writable = False
                 self._stop(describe(error))
@@ -452,6 +461,12 @@ class Coordinator:
         totals = self.totals
         totals.counts[outcome.status] = totals.counts.get(outcome.status, 0) + 1
         totals.bytes_done += found.size
+        if outcome.status not in DONE and self._stands_still(task):
+            stale = (
+                f"its output {task.destination} is still there: an earlier run wrote it, of an earlier version of this "
+                "file or with other options"
+            )
+            outcome = outcome._replace(warnings=(*outcome.warnings, stale))
         if outcome.status == "failed":
             self.failures.append(Failure(found.path, task.destination, outcome.error or "", outcome.error_type or ""))
         elif outcome.status != "left_out":
@@ -467,6 +482,16 @@ class Coordinator:
             self._stop(outcome.hopeless)
         elif outcome.status == "failed" and self.fail_fast:
             self._stop("a file failed, and that ends the run (fail_fast)")
+
+    def _stands_still(self, task: Task) -> bool:
+        """Whether the output that an earlier run wrote for a file that has none now is at its place."""
+        if self.settings.in_place or task.owned is None:
+            return False
+        try:
+            standing = identity_of(task.destination)
+        except Exception:  # of a store; the failure itself is told all the same
+            return False
+        return standing is not None and is_still(standing, task.owned)
 
     def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
         size, mtime = outcome.identity or (found.size, found.mtime)
@@ -545,24 +570,15 @@ class Coordinator:
             manifest=self.manifest.path,
             stopped=self.stopped,
             warned=tuple(self.warned),
+            left=len(self.pending) if self.exhausted else None,
         )
 
 
-def _options_of(settings: Settings) -> str:
-    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
-    chosen: dict[str, Any] = {
-        "from_syntaxes": list(settings.from_syntaxes),
-        "keep_if_larger": settings.keep_if_larger,
-    }
-    always = {
-        "offset_table": settings.offset_table,
-        "new_uid": settings.new_uid,
-        "mask_unused_bits": settings.mask_unused_bits,
-    }
-    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
-    if settings.include_lossy is not None:
-        options["include_lossy"] = settings.include_lossy
-    return json.dumps(options, sort_keys=True, default=str)
+def _status_of(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:  # told by whoever does the file
+        return None
 
 
 def _owned(done: Done, found: Found) -> str | None:

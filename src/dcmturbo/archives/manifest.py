@@ -89,7 +89,7 @@ CREATE TABLE file (
 """
 
 _ADDED = {"output": "TEXT", "original": "TEXT"}
-_HAND = "CREATE TABLE hand (destination PRIMARY KEY, uid TEXT) WITHOUT ROWID;"
+_HAND = "CREATE TABLE hand (destination PRIMARY KEY, uid TEXT, original TEXT) WITHOUT ROWID;"
 
 
 class ManifestError(ValueError):
@@ -147,6 +147,7 @@ class InHand(NamedTuple):
 
     destination: str
     uid: str | None  # the SOP Instance UID that its output was to get
+    original: str | None = None  # the source's identity, where the output takes its place
 
 
 @dataclass(frozen=True)
@@ -302,14 +303,14 @@ class Manifest:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             if self.is_new:
-                self._connection.executescript(
-                    f"BEGIN; {_SCHEMA} {_HAND} PRAGMA application_id={_APPLICATION_ID}; "
-                    f"PRAGMA user_version={_VERSION}; COMMIT;"
-                )
+                marks = f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION};"
+                self._connection.executescript(f"BEGIN; {_SCHEMA} {_HAND} {marks} COMMIT;")
             elif version < _VERSION:
                 columns = "".join(f"ALTER TABLE file ADD COLUMN {name} {kind}; " for name, kind in _ADDED.items())
                 self._connection.executescript(f"BEGIN; {columns} {_HAND} PRAGMA user_version={_VERSION}; COMMIT;")
                 self._version = _VERSION
+            elif "original" not in [row[1] for row in self._connection.execute("PRAGMA table_info(hand)")]:
+                self._connection.execute("ALTER TABLE hand ADD COLUMN original TEXT")
         except sqlite3.DatabaseError as error:
             self._connection.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -405,14 +406,15 @@ class Manifest:
             If that cannot be written.
         """
         self._change(
-            "INSERT OR REPLACE INTO hand VALUES (?, ?)", [(_stored(file.destination), file.uid) for file in files]
+            "INSERT OR REPLACE INTO hand (destination, uid, original) VALUES (?, ?, ?)",
+            [(_stored(file.destination), file.uid, file.original) for file in files],
         )
 
     def take_in_hand(self) -> dict[str, InHand]:
         """Return what the runs before this one had begun, perhaps, when they were killed."""
         with self._named():
-            rows = self._connection.execute("SELECT destination, uid FROM hand").fetchall()
-        return {(name := _loaded(destination)): InHand(name, uid) for destination, uid in rows}
+            rows = self._connection.execute("SELECT destination, uid, original FROM hand").fetchall()
+        return {(name := _loaded(destination)): InHand(name, *more) for destination, *more in rows}
 
     def write(self, rows: Sequence[Row], *, in_hand: Sequence[Row] = ()) -> None:
         """Write rows, all or none.

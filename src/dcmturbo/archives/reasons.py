@@ -37,9 +37,19 @@ class Reason:
 
 
 def _without_names(error: str, names: Iterable[str]) -> str:
-    """Return a message without the names that it has of one file."""
-    for name in sorted({name for name in names if len(name) > 2}, key=len, reverse=True):
-        error = error.replace(f": {name}", "").replace(name, "...")
+    """Return a message without the names that it has of one file.
+
+    A path is replaced where it stands whole; a name without folders only in quotation marks, for a file can have the
+    name of any word: ``frame``, or DICOMDIR.
+    """
+    for name in sorted({name for name in names if name}, key=len, reverse=True):
+        if name not in error:
+            continue
+        if "/" not in name and os.sep not in name:
+            error = re.sub(rf"(['\"]){re.escape(name)}\1", "...", error)
+            continue
+        whole = rf"(?<![\w/.~-]){re.escape(name)}(?![\w/~-]|\.\w)"
+        error = re.sub(whole, "...", re.sub(rf": {whole}$", "", error))
     return error
 
 

@@ -41,6 +41,18 @@ class Group:
     bytes_after: int
     pixel_bytes: int
     seconds: float
+    kind: str  # "image" in the target syntax, "kept" in its own, "unread" (transcoding failed), or "other" (no image)
+
+    @property
+    def source_name(self) -> str:
+        """What the files were: the keyword of a transfer syntax, or a few words."""
+        words = {"other": "(not an image)", "unread": "(not transcoded)"}
+        return words.get(self.kind) or name_of(self.source_syntax)
+
+    @property
+    def target_name(self) -> str:
+        """What the files are now."""
+        return name_of(self.target) if self.kind == "image" else "(copied)"
 
     @property
     def ratio(self) -> float | None:
@@ -75,12 +87,17 @@ class Summary:
     maximum_error: float | None
     least_psnr: float | None
     groups: list[Group]
-    reasons: list[Reason]
+    reasons: list[Reason]  # of what failed
+    left_out: list[Reason]
     ratios: Histogram
     speeds: Histogram
     runs: list[Run]
 
 
+_KIND = (
+    "CASE WHEN source_syntax IS NULL THEN CASE WHEN error_type IS NULL THEN 'other' ELSE 'unread' END "
+    "WHEN status = 'transcoded' OR source_syntax = target THEN 'image' ELSE 'kept' END"
+)
 _RATIO_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, float("inf"))
 _SPEED_EDGES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, float("inf"))
 
@@ -111,10 +128,16 @@ def summarise(manifest: Manifest) -> Summary:
     )[0]
     groups = manifest.query(
         "SELECT source_syntax, target, count(*), sum(verified), sum(frames), sum(bytes_before), sum(bytes_after), "
-        f"sum(pixel_bytes), total(seconds) FROM file WHERE {done} GROUP BY 1, 2 ORDER BY sum(bytes_before) DESC, 1, 2"
+        f"sum(pixel_bytes), total(seconds), {_KIND} AS kind FROM file WHERE {done} GROUP BY 1, 2, kind "
+        "ORDER BY sum(bytes_before) DESC, 1, 2, kind"
     )
-    failed = manifest.rows(f"status NOT IN {DONE}")
-    reasons = group_by_reason((row.path, row.destination, row.error or "", row.error_type or "") for row in failed)
+    reasons, left_out = (
+        group_by_reason(
+            (row.path, row.destination, row.error or "", row.error_type or "")
+            for row in manifest.rows(f"status = '{status}'")
+        )
+        for status in ("failed", "left_out")
+    )
     transcoded = "status = 'transcoded' AND bytes_after > 0"
     return Summary(
         counts=counts,
@@ -128,6 +151,7 @@ def summarise(manifest: Manifest) -> Summary:
         least_psnr=totals[7],
         groups=[Group(*row) for row in groups],
         reasons=reasons,
+        left_out=left_out,
         ratios=_histogram(manifest, "1.0 * bytes_before / bytes_after", transcoded, _RATIO_EDGES),
         speeds=_histogram(
             manifest, "pixel_bytes / 1e6 / seconds", f"{transcoded} AND seconds > 0 AND pixel_bytes > 0", _SPEED_EDGES

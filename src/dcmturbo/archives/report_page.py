@@ -92,7 +92,7 @@ def _bars(groups: Sequence[Group]) -> str:
     room = _WIDTH - 70
     for i, group in enumerate(groups):
         top = i * height
-        label = name_of(group.source_syntax) if group.source_syntax else "not an image"
+        label = group.source_name
         parts.append(f'<text class=value x=0 y="{top + 11}">{_text(label)}</text>')
         for j, (size, colour) in enumerate(((group.bytes_before, "before"), (group.bytes_after, "after"))):
             width = max(1.0, room * size / most)
@@ -169,8 +169,8 @@ def _facts(summary: Summary) -> str:
 def _groups(summary: Summary) -> str:
     rows = [
         (
-            name_of(group.source_syntax) if group.source_syntax else "not an image",
-            name_of(group.target) if group.source_syntax else "copied",
+            group.source_name,
+            group.target_name,
             _count(group.files),
             _count(group.frames),
             _bytes(group.bytes_before),
@@ -255,7 +255,9 @@ def render(summary: Summary, warned: Iterable[Row]) -> str:
     if summary.lossy:
         error = "" if summary.maximum_error is None else f", maximum error {_number(summary.maximum_error, 0)}"
         psnr = "" if summary.least_psnr is None else f", least PSNR {_number(summary.least_psnr, 1)} dB"
-        lossy = f"<p>{_count(summary.lossy)} files lost something{error}{psnr}.</p>"
+        lossy = (
+            f"<p>{_count(summary.lossy)} {'file' if summary.lossy == 1 else 'files'} lost something{error}{psnr}.</p>"
+        )
     begun = f"{utc(summary.runs[0].started)}" if summary.runs else ""
     sizes = f"<section><h2>Sizes</h2>{_bars(summary.groups)}</section>" if summary.groups else ""
     ratios = _columns(summary.ratios, "Files by ratio", "size before / size after")

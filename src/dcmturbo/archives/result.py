@@ -135,6 +135,8 @@ class ArchiveResult:
         Of a dry run.
     warned : tuple of (str, str)
         `warnings` in two parts: the path, which may be empty, and the sentence.
+    left : int or None
+        Files that the run did not come to; None where it ended before it had seen all of the archive.
     """
 
     counts: dict[str, int]
@@ -149,6 +151,7 @@ class ArchiveResult:
     stopped: str | None
     estimate: Estimate | None = None
     warned: tuple[tuple[str, str], ...] = ()
+    left: int | None = None
 
     def __post_init__(self) -> None:
         """Leave out the secrets of URLs."""

@@ -18,7 +18,19 @@ _ALWAYS_LOSSY = {"JPEGBaseline8Bit", "JPEGExtended12Bit"}
 
 
 class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
-    """A file is not transcoded but copied unchanged; the message says why."""
+    """A file is not transcoded but copied unchanged; the message says why.
+
+    Parameters
+    ----------
+    why : str
+        A sentence.
+    source_syntax : str or None
+        The UID of its transfer syntax, where that is known.
+    """
+
+    def __init__(self, why: str, source_syntax: str | None = None) -> None:
+        super().__init__(why)
+        self.source_syntax = source_syntax
 
 
 def is_lossless_target(target: TransferSyntax, options: dict[str, Any]) -> bool:
@@ -59,30 +71,35 @@ class Selection:
         Keep sources that are compressed with loss.
     keep_if_larger : bool
         Keep sources that transcoding would make larger.
+    lose_again : bool
+        Whether frames that are in the target syntax and have lost something already may lose more. A run that was
+        killed may have made them so a moment ago, and nobody has noted it.
     """
 
     target: TransferSyntax
     from_syntaxes: tuple[str, ...] = ()
     skip_lossy: bool = False
     keep_if_larger: bool = False
+    lose_again: bool = True
 
     def admit(self, opened: OpenedSource) -> None:
         """Look at a source that has been opened."""
         syntax = opened.syntax
         if self.from_syntaxes and syntax.uid not in self.from_syntaxes:
-            raise KeepOriginal(f"it is in {syntax.name}, which is not among the syntaxes to transcode from")
-        # In the target syntax already, frames are not encoded again; .111 holds the very bits of a lossy JPEG.
-        wanted = self.skip_lossy and syntax.uid != self.target.uid
+            raise KeepOriginal(f"it is in {syntax.name}, which is not among the syntaxes to transcode from", syntax.uid)
+        # Without loss, frames in the target syntax are not encoded again; .111 holds the very bits of a lossy JPEG.
+        wanted = not self.lose_again if syntax.uid == self.target.uid else self.skip_lossy
         if wanted and self.target.keyword != "JPEGXLJPEGRecompression" and is_lossy_source(opened):
             raise KeepOriginal(
-                f"it is compressed with loss ({syntax.name}) already, and stays so without include_lossy"
+                f"it is compressed with loss ({syntax.name}) already, and stays so without include_lossy", syntax.uid
             )
 
     def accept(self, result: TranscodeResult) -> None:
         """Look at a result that is complete."""
         if self.keep_if_larger and result.bytes_after > result.bytes_before:
             raise KeepOriginal(
-                f"transcoding would make it larger: {result.bytes_before} bytes become {result.bytes_after}"
+                f"transcoding would make it larger: {result.bytes_before} bytes become {result.bytes_after}",
+                result.source_transfer_syntax,
             )
 
 

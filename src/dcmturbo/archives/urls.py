@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcmturbo.redaction import without_secrets
 from dcmturbo.sources import import_fsspec
 
-__all__ = ["file_system", "is_url"]
+__all__ = ["check_protocols", "file_system", "is_url"]
 
 
 def is_url(path: str) -> bool:
@@ -18,3 +19,26 @@ def file_system(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path on it."""
     system, path = import_fsspec().core.url_to_fs(url)
     return system, str(path)
+
+
+def check_protocols(path: str) -> None:
+    """Refuse a URL that fsspec cannot open, whatever it names; of a chain, each part.
+
+    Raises
+    ------
+    ValueError
+        If fsspec does not know the protocol.
+    ImportError
+        If a package for it is missing.
+    """
+    if not is_url(path):
+        return
+    fsspec = import_fsspec()
+    for part in path.split("::"):
+        protocol, separator, _ = part.partition("://")
+        if not separator:
+            continue
+        try:
+            fsspec.get_filesystem_class(protocol)
+        except ValueError as error:
+            raise ValueError(f"{without_secrets(path)}: no file system is known for {protocol}:// ({error})") from None

@@ -21,6 +21,7 @@ __all__ = [
     "Found",
     "absolute",
     "find_files",
+    "find_missing",
     "has_magic",
     "join_destination",
     "open_regular",
@@ -55,6 +56,23 @@ def absolute(path: str | os.PathLike[str]) -> str:
     for scheme in ("file://", "local://"):
         text = text.removeprefix(scheme)
     return text if is_url(text) else os.path.abspath(text)
+
+
+def find_missing(sources: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the local sources that are not there, each with the reason."""
+    return [
+        (one, "no file fits the pattern" if has_magic(one) else "there is no such file or folder")
+        for one in sources
+        if not is_url(one) and not _is_there(one)
+    ]
+
+
+def _is_there(source: str) -> bool:
+    if not has_magic(source):
+        return os.path.lexists(source)
+    if "**" in source:  # it takes as long as the run to see that nothing fits
+        return os.path.isdir(fixed_part(source) or ".")
+    return next(glob.iglob(source, include_hidden=True), None) is not None
 
 
 def fixed_part(pattern: str) -> str:

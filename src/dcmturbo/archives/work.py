@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -27,12 +28,13 @@ from dcmturbo.archives.places import (
 from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
-from dcmturbo.errors import NoPixelData, NotDicom, UnsupportedTransferSyntax
+from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
+from dcmturbo.transcoding.pixels import is_lossy
 
-__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out"]
+__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out", "options_of"]
 
 ON_FAILURE = ("fail", "copy", "skip")
 
@@ -71,6 +73,23 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+def options_of(settings: Settings) -> str:
+    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
+    chosen: dict[str, Any] = {
+        "from_syntaxes": list(settings.from_syntaxes),
+        "keep_if_larger": settings.keep_if_larger,
+    }
+    always = {
+        "offset_table": settings.offset_table,
+        "new_uid": settings.new_uid,
+        "mask_unused_bits": settings.mask_unused_bits,
+    }
+    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
+    if settings.include_lossy is not None:
+        options["include_lossy"] = settings.include_lossy
+    return json.dumps(options, sort_keys=True, default=str)
+
+
 class Task(NamedTuple):
     """A file to be done."""
 
@@ -81,6 +100,7 @@ class Task(NamedTuple):
     was_begun: bool = False  # a run that was killed had it in hand: what is there may be its output
     uid: str | None = None  # the SOP Instance UID of the output, where it gets one of its own
     failed: tuple[str, str] | None = None  # the error and its type: it is only copied
+    original: str | None = None  # in place: the identity of the source when it was first begun
 
 
 class Outcome(NamedTuple):
@@ -168,7 +188,10 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
 
 def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
     target = find_transfer_syntax(settings.transfer_syntax)
-    selection = Selection(target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger)
+    lose_again = not is_lossy(settings.options) or (settings.include_lossy is True and not _is_replaced(task))
+    selection = Selection(
+        target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger, lose_again=lose_again
+    )
     opened = False
 
     def admit(source: Any) -> None:
@@ -270,9 +293,9 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
         why, warnings = _why_copied(task.source, error)
         return _copied(task, destination, settings, why)._replace(warnings=warnings)
     except KeepOriginal as kept:
-        return _copied(task, destination, settings, str(kept))
+        return _copied(task, destination, settings, str(kept))._replace(source_syntax=kept.source_syntax)
     except Exception as error:
-        if settings.on_failure == "fail" or isinstance(error, OSError):
+        if settings.on_failure == "fail" or _is_of_the_machine(error):
             raise
         if settings.on_failure == "skip":
             return left_out(task.number, describe(error), type(error).__name__)
@@ -375,9 +398,12 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
             why, warnings = _why_copied(path, error)
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
         except KeepOriginal as kept:
-            return _unchanged(task.number, before, str(kept))
+            why = str(kept)
+            if settings.include_lossy and _is_replaced(task):
+                why = "it is compressed with loss, and has been replaced since it was begun, by a run that was killed"
+            return _unchanged(task.number, before, why)._replace(source_syntax=kept.source_syntax)
         except Exception as error:
-            if settings.on_failure == "fail" or isinstance(error, OSError):
+            if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
             if settings.on_failure == "skip":
                 return left_out(task.number, describe(error), type(error).__name__)
@@ -396,6 +422,11 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         )  # fmt: skip
 
 
+def _is_replaced(task: Task) -> bool:
+    """Whether a source is not the file any more that it was when it was begun: its successor may stand there."""
+    return task.original is not None and identity_of_status(os.stat(task.source)) != task.original
+
+
 def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:
     """Return the outcome of a file that stays as it is, in its place."""
     return Outcome(
@@ -403,6 +434,13 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
         warnings=() if kind is None else (f"left as it is, for it could not be transcoded: {why}",),
         identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
     )  # fmt: skip
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether an error says nothing of the file: it cannot be read, or takes more memory than there is or may be."""
+    if isinstance(error, (OSError, MemoryError, LimitExceeded)):
+        return True
+    return isinstance(error, Error) and error.code in ("limit", "out_of_memory")
 
 
 def _changed(path: str, before: os.stat_result) -> bool:
@@ -434,8 +472,6 @@ def _failure(number: int, error: BaseException) -> Outcome:
 
 def describe(error: BaseException) -> str:
     """Return an exception as one sentence."""
-    from dcmturbo.errors import Error
-
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
 from dcmturbo.archives.manifest import Manifest
-from dcmturbo.archives.report import Summary, name_of, names_of, summarise, utc, write_csv, write_json
+from dcmturbo.archives.report import Reason, Summary, names_of, summarise, utc, write_csv, write_json
 from dcmturbo.archives.report_page import render
 from dcmturbo.cli.output import Output
 from dcmturbo.transcoding.output import Destination
-from dcmturbo.wording import human_bytes, short
+from dcmturbo.wording import human_bytes, plural, short, significant
 
 __all__ = ["FORMATS", "write_report"]
 
@@ -91,8 +91,8 @@ def _write_table(manifest: Manifest, stream: IO[str]) -> None:
 def _table(summary: Summary, manifest: Manifest, output: Output) -> None:
     rows = [
         (
-            name_of(group.source_syntax) if group.source_syntax else "(not an image)",
-            name_of(group.target) if group.source_syntax else "(copied)",
+            group.source_name,
+            group.target_name,
             group.files,
             group.frames,
             human_bytes(group.bytes_before),
@@ -105,31 +105,32 @@ def _table(summary: Summary, manifest: Manifest, output: Output) -> None:
     ]
     columns = ("from", "to", ">files", ">frames", ">before", ">after", ">ratio", ">MB/s", ">verified")
     files = sum(summary.counts.values())
-    parts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
-    title = f"{files} files: {parts}" if files else "no file"
+    parts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary.counts.items() if count)
+    title = f"{plural(files, 'file')}: {parts}" if files else "no file"
     if not rows:
         output.say(title, style="bold")
     else:
         output.table(title, columns, rows, drop=("verified", ">frames"))
         output.say("MB/s: of pixels, by one worker; ratio: size before to size after")
     if summary.lossy:
-        output.say(
-            f"lossy: {summary.lossy} files, maximum error {summary.maximum_error}, least PSNR {summary.least_psnr}"
-        )
-    if summary.reasons:
-        failures = [
-            (reason.files, reason.type, reason.error, names_of(reason)) for reason in summary.reasons[:_MOST_REASONS]
-        ]
-        files = sum(reason.files for reason in summary.reasons)
-        output.say()
-        output.table(
-            f"{files} failed, for {len(summary.reasons)} reason{'' if len(summary.reasons) == 1 else 's'}",
-            (">files", "type", "error", "which"),
-            failures,
-        )
-        if len(summary.reasons) > _MOST_REASONS:
-            output.say(f"the first {_MOST_REASONS} reasons; --report csv has every file")
+        error = "" if summary.maximum_error is None else f", maximum error {significant(summary.maximum_error):g}"
+        psnr = "" if summary.least_psnr is None else f", least PSNR {summary.least_psnr:.1f} dB"
+        output.say(f"lossy: {plural(summary.lossy, 'file')}{error}{psnr}")
+    _reasons(summary.reasons, "failed", output)
+    _reasons(summary.left_out, "left out", output)
     for run in summary.runs:
         end = "it did not end" if run.ended is None else f"{run.seconds:.1f} s"
         stopped = f", stopped: {run.stopped}" if run.stopped else ""
         output.say(f"run {run.id}: {utc(run.started)}, {end}, {run.jobs} x {run.threads} {run.executor}{stopped}")
+
+
+def _reasons(reasons: Sequence[Reason], what: str, output: Output) -> None:
+    if not reasons:
+        return
+    rows = [(reason.files, reason.type, reason.error, names_of(reason)) for reason in reasons[:_MOST_REASONS]]
+    files = sum(reason.files for reason in reasons)
+    output.say()
+    title = f"{files} {what}, for {plural(len(reasons), 'reason')}"
+    output.table(title, (">files", "type", "error", "which"), rows)
+    if len(reasons) > _MOST_REASONS:
+        output.say(f"the first {_MOST_REASONS} reasons; --report csv has every file")

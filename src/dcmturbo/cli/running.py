@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from dcmturbo.cli.isolation import isolated
 from dcmturbo.cli.output import Output
+from dcmturbo.configuration import check_environment
 from dcmturbo.errors import Error
 from dcmturbo.redaction import without_secrets
 from dcmturbo.wording import describe_error, printable
@@ -32,6 +33,11 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
             # A file name of bytes that are no text must not end the program.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
+        try:
+            check_environment()
+        except ValueError as error:
+            sys.stderr.write(f"dcmturbo: error: {printable(error)}\n")
+            return 2
         with isolated():
             code = int(run(arguments, Output(json=arguments.json)))
         sys.stdout.flush()

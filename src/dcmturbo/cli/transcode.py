@@ -29,7 +29,7 @@ from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
-from dcmturbo.wording import human_bytes, short, significant
+from dcmturbo.wording import human_bytes, plural, short, significant
 
 __all__ = ["add_parser", "add_pydicom_parser", "run"]
 
@@ -46,7 +46,9 @@ says of each file what became of it: run the same command again, and it does wha
 disk or a power failure alike. A file that the codec crashes on fails alone, and is tried last the next time.
 
 What has lost something by compression is copied as it is where the target is lossless: a lossless copy of it is larger
-and no better (--include-lossy makes it all the same). Uncompressed targets take everything.
+and no better. Where the target is with loss, what is in its syntax and has lost something already is copied, too (in
+place: stays as it is), so that no second run loses more; lossy files in other syntaxes are encoded. --include-lossy
+encodes all of these anew, --skip-lossy none. Uncompressed targets take everything.
 
 Loss has to be asked for, by one of these options. The first two syntaxes always lose something, and need one; without
 one, the others are written lossless:
@@ -130,7 +132,8 @@ def add_parser(commands: Any) -> None:
         dest="include_lossy",
         action="store_false",
         default=None,
-        help="copy what is compressed with loss already (default where the target is compressed without loss)",
+        help="copy what is compressed with loss already (default where the target is compressed without loss, "
+        "or is the file's own syntax)",
     )
     lossy.add_argument("--include-lossy", action="store_true", default=None, help="encode that anew, too")
     files.add_argument(
@@ -262,6 +265,8 @@ def _is_syntax(name: str) -> bool:
 
 def _sources_and_destination(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
     paths = arguments.paths
+    if "" in paths:
+        raise _UsageError("SRC or DST is the empty string, which names nothing; the current folder is '.'")
     if arguments.in_place:
         if not paths:
             raise _UsageError("--in-place needs a SRC")
@@ -381,7 +386,7 @@ def _document_of_file(source: str, destination: str, syntax: TransferSyntax, out
         "destination": destination,
         "status": outcome.status,
         "source_transfer_syntax": outcome.source_syntax,
-        "transfer_syntax": syntax.uid if outcome.source_syntax else None,
+        "transfer_syntax": syntax.uid if outcome.status == "transcoded" else outcome.source_syntax,
         "frames": outcome.frames,
         "bytes_before": outcome.bytes_before,
         "bytes_after": outcome.bytes_after,
@@ -398,7 +403,7 @@ def _document_of_file(source: str, destination: str, syntax: TransferSyntax, out
 
 
 @contextlib.contextmanager
-def _left_at_once() -> Iterator[None]:
+def _left_at_once(*, dry_run: bool) -> Iterator[None]:
     """End the process at a second Ctrl-C: Python would wait for the threads, and a large file takes minutes.
 
     What is half-written has no name of its own, and goes when the run is taken up again.
@@ -408,7 +413,8 @@ def _left_at_once() -> Iterator[None]:
     except KeyboardInterrupt:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-            sys.stderr.write("dcmturbo: interrupted, files in hand left: run the same command to go on\n")
+            on = "; nothing was written" if dry_run else ", files in hand left: run the same command to go on"
+            sys.stderr.write(f"dcmturbo: interrupted{on}\n")
             sys.stderr.flush()
         os._exit(130)
 
@@ -422,7 +428,7 @@ def _archive(
     output: Output,
 ) -> int:
     interrupted = False
-    with _left_at_once(), follow(quiet=arguments.quiet) as progress:
+    with _left_at_once(dry_run=arguments.dry_run), follow(quiet=arguments.quiet) as progress:
         try:
             result = transcode_archive(
                 sources[0] if len(sources) == 1 else sources,
@@ -453,11 +459,15 @@ def _archive(
         output.fail(reason.paths[0] if reason.files == 1 else _files(reason), reason.error, reason.type)
     output.failures = [{"path": one.path, "error": one.error, "type": one.type} for one in result.failures]
     if result.stopped is not None and not interrupted:
-        output.fail("", f"stopped: {result.stopped}; the same command goes on from here", "Stopped")
+        on = "; the same command goes on from here" if result.manifest else ""
+        output.fail("", f"stopped: {result.stopped}{_not_done(result)}{on}", "Stopped")
     if not arguments.quiet:
         _say(result, syntax, output, overwrite=arguments.overwrite)
     if interrupted:
-        sys.stderr.write("dcmturbo: interrupted; what is done is in the manifest: run the same command to go on\n")
+        sys.stderr.write(
+            f"dcmturbo: interrupted{_not_done(result)}; what is done is in the manifest: run the same command to go "
+            "on\n"
+        )
     output.result(_document(result, syntax))
     return 130 if interrupted else output.exit_code
 
@@ -465,8 +475,8 @@ def _archive(
 # ---- saying it --------------------------------------------------------------------------------------
 
 
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _not_done(result: ArchiveResult) -> str:
+    return "" if result.left is None else f"; {plural(result.left, 'file')} not done yet"
 
 
 def human_seconds(seconds: float) -> str:
@@ -486,25 +496,25 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
     if result.estimate is not None:
         estimate = result.estimate
         output.say(
-            f"{_plural(estimate.files, 'file')}, {human_bytes(estimate.bytes_before)}: as {syntax.keyword} about "
+            f"{plural(estimate.files, 'file')}, {human_bytes(estimate.bytes_before)}: as {syntax.keyword} about "
             f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
         )
         output.say(f"how: {estimate.describe()}")
         if estimate.taken:
             would = "would be replaced" if overwrite else "would be left as they are (--overwrite replaces them)"
-            output.say(f"{_plural(estimate.taken, 'file')} at the destination, not of its manifest, {would}")
+            output.say(f"{plural(estimate.taken, 'file')} at the destination, not of its manifest, {would}")
         return
     counts = result.counts
     names = ("transcoded", "copied", "unchanged", "left_out", "failed")
     parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts.get(name)]
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} done before")
-    output.say(f"{_plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
+    output.say(f"{plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if result.bytes_after:
         rate = result.pixel_bytes / 1e6 / result.seconds if result.seconds else 0.0
         output.say(
             f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)} "
-            f"({short(result.bytes_before / result.bytes_after)} to 1), {_plural(result.frames, 'frame')} in "
+            f"({short(result.bytes_before / result.bytes_after)} to 1), {plural(result.frames, 'frame')} in "
             f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels a second"
         )
     if result.manifest:
@@ -524,6 +534,7 @@ def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
         "seconds": significant(result.seconds),
         "manifest": result.manifest,
         "stopped": result.stopped,
+        "left": result.left,
         "warnings": list(result.warnings),
         "estimate": None
         if estimate is None
