@@ -18,7 +18,7 @@ ALLOWED = {
     "redaction": set(),
     "wording": {"errors", "redaction"},
     "notes": {"errors"},
-    "configuration": {"_core"},
+    "configuration": {"_core", "errors"},
     "syntaxes": {"_core", "errors"},
     "file_objects": {"_core", "errors"},
     "inflation": {"configuration", "errors"},
