@@ -489,7 +489,9 @@ def test_a_disk_that_is_full_and_one_that_is_read_only(tmp_path, size):
         # Whoever comes first: a file, or the manifest beside the files.
         full = r"stopped (no space is left at the destination|cannot write the manifest .* is full) failed \d+"
         assert re.fullmatch(full, first)
-        assert int(first.split()[-1]) <= 2 * available_cores() + 1
+        # About 30 files find no place. Those that were handed out before the first of them was known fail, too; on a
+        # busy machine these are several a core.
+        assert int(first.split()[-1]) <= 6 * available_cores()
     else:
         assert "manifest" in first or "no space" in first
     assert left == "left []"
