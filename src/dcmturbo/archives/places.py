@@ -13,6 +13,7 @@ from typing import Any
 from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import open_regular, source_folder
 from dcmturbo.transcoding.output import Destination
+from dcmturbo.transcoding.temporary import TEMPORARY_NAME
 
 __all__ = [
     "NameTakenError",
@@ -248,7 +249,9 @@ class _Listings:
             wanted = os.lstat(path)
             with os.scandir(folder or ".") as entries:
                 for entry in entries:
-                    if os.path.samestat(entry.stat(follow_symlinks=False), wanted):
+                    # While a file gets its name by a hard link, it has its temporary one, too.
+                    is_temporary = TEMPORARY_NAME.fullmatch(entry.name) is not None
+                    if not is_temporary and os.path.samestat(entry.stat(follow_symlinks=False), wanted):
                         return entry.path
         except OSError:
             pass

@@ -225,7 +225,8 @@ def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -
 
 
 def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
-    replaces = _may_replace(task, settings)
+    standing = identity_of(task.destination)
+    replaces = _may_replace(task, settings, standing)
     if replaces is None:
         return _found_done(task, settings, threads)
     before = None if is_url(task.source) else os.stat(task.source)
@@ -233,6 +234,10 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
         make_folder(os.path.dirname(task.destination), None if before is None else os.path.dirname(task.source))
     try:
         with Place(task.source, task.destination, token=settings.token, replace=replaces) as place:
+            if replaces and identity_of(task.destination) != standing:
+                # Another worker has been faster, by a name that the file system takes for the same; or somebody else.
+                refuse_other_spelling(settings.root, task.destination)
+                raise DestinationExistsError(task.destination)
             outcome = _written(task, place, settings, threads)
             if outcome.status in ("failed", "left_out"):
                 return outcome
@@ -254,17 +259,16 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
 
 
-def _may_replace(task: Task, settings: Settings) -> bool | None:
-    """Return whether something that is there may be replaced; None if it may be what a killed run has written.
+def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool | None:
+    """Return whether what stands there may be replaced; None if it may be what a killed run has written.
 
     Raises
     ------
     DestinationExistsError
         If something is there that is not ours.
     """
-    standing = identity_of(task.destination)
     if standing is None:
-        return settings.overwrite
+        return False  # what comes to be there from now on is another file's output, or somebody's
     found = None if is_url(task.destination) else os.lstat(task.destination)
     if found is not None and not stat.S_ISREG(found.st_mode):
         raise DestinationExistsError(task.destination, "it is no regular file")

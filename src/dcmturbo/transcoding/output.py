@@ -8,19 +8,22 @@ import os
 import shutil
 import stat
 import tempfile
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from dcmturbo import _core
 from dcmturbo.errors import EncodeError
 from dcmturbo.sources import import_fsspec
 from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
-from dcmturbo.transcoding.temporary import Temporary, sync_folder
+from dcmturbo.transcoding.temporary import Temporary, lock_without_waiting, sync_folder
 
 __all__ = ["Destination", "Output"]
 
 _MOST_PENDING = 4 << 20
 _MOST_BUFFERS = 512  # of one call: POSIX guarantees 16, Linux takes 1024
 _COPIED_AT_ONCE = 4 << 20
+_WAITING, _MOST_WAITING = 0.002, 5.0  # seconds, for another worker that replaces the same file
 
 Buffer = bytes | bytearray | memoryview
 
@@ -238,9 +241,13 @@ class Destination:
             shutil.copyfileobj(self._spool, self._file, _COPIED_AT_ONCE)
 
     def _rename(self, temporary: Temporary, *, fsync: bool) -> None:
+        with self._alone():
+            self._rename_alone(temporary, fsync=fsync)
+
+    def _rename_alone(self, temporary: Temporary, *, fsync: bool) -> None:
         if self._replaced is not None:
             self._check_unchanged(self._replaced)
-            if self._source is not None and os.path.samestat(self._source, self._replaced):
+            if self._is_in_place():
                 self.warnings += keep_attributes(self.descriptor, temporary.path, self._replaced)
             else:
                 os.fchmod(self.descriptor, self._mode & 0o777)
@@ -261,7 +268,34 @@ class Destination:
         except FileNotFoundError:
             raise FileNotFoundError(errno.ENOENT, "the file was removed meanwhile", self.path) from None
         if state_of(now) != state_of(before):
-            raise OSError(errno.EBUSY, "the file was changed meanwhile: it is left as it is", self.path)
+            # In an archive, by another file whose output the file system takes for the same, or by somebody else.
+            code = errno.EBUSY if self._is_in_place() else errno.EEXIST
+            raise OSError(code, "the file was changed meanwhile: it is left as it is", self.path)
+
+    def _is_in_place(self) -> bool:
+        return (
+            self._source is not None and self._replaced is not None and os.path.samestat(self._source, self._replaced)
+        )
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else of ours replace what is there between the last look at it and its replacement.
+
+        Two workers may be about to replace one file by two names that the file system takes for the same.
+        """
+        descriptor = -1
+        if self._files_only and self._replaced is not None and self.path is not None and not self._is_in_place():
+            with contextlib.suppress(OSError):  # nobody may read it: then there is only the look
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            waited = 0.0
+            while descriptor >= 0 and lock_without_waiting(descriptor) is False and waited < _MOST_WAITING:
+                time.sleep(_WAITING)
+                waited += _WAITING
+            yield
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _upload(self) -> None:
         os.lseek(self.descriptor, 0, os.SEEK_SET)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 import unicodedata
 
 import pytest
@@ -92,7 +93,7 @@ def test_processes(folding, source):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_faked_file_system_that_folds(tmp_path, monkeypatch, fold, overwrite):
     """Each name that is asked for leads to the one that is there, but folders list that one alone."""
-    real = {name: getattr(os, name) for name in ("lstat", "replace")}
+    real = {name: getattr(os, name) for name in ("lstat", "open", "replace")}
 
     def folded(path):
         path = os.fspath(path)
@@ -101,13 +102,27 @@ def test_a_faked_file_system_that_folds(tmp_path, monkeypatch, fold, overwrite):
             return next((os.path.join(folder, one) for one in os.listdir(folder) if fold(one) == fold(name)), path)
         return path
 
+    one_at_a_time = threading.Lock()  # as it is within a file system
+
     def rename(name, path):
-        os.link(name, folded(path))
+        with one_at_a_time:
+            os.link(name, folded(path))
         os.unlink(name)
         return True
 
+    def replace(name, path):
+        with one_at_a_time:
+            real["replace"](name, folded(path))
+
     monkeypatch.setattr(os, "lstat", lambda path, **options: real["lstat"](folded(path), **options))
-    monkeypatch.setattr(os, "replace", lambda name, path: real["replace"](name, folded(path)))
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(
+        os,
+        "open",
+        lambda path, flags, *more, **options: real["open"](
+            path if flags & os.O_CREAT or "dir_fd" in options else folded(path), flags, *more, **options
+        ),
+    )
     monkeypatch.setattr(temporary, "_rename_without_replacing", rename)
     monkeypatch.setattr("dcmturbo.archives.archive.is_shared", lambda paths: False)
     source = tmp_path / "source"
@@ -115,9 +130,9 @@ def test_a_faked_file_system_that_folds(tmp_path, monkeypatch, fold, overwrite):
     names = [f"{NFC}.dcm", f"{NFD}.dcm"] if fold is not str.lower else ["IM1.dcm", "im1.dcm"]
     for i, name in enumerate(names):
         (source / name).write_bytes(image(i))
-    for _ in range(2):
+    for turn in range(2):
         result = dt.transcode_archive(source, tmp_path / "out", TARGET, threads=2, overwrite=overwrite, resume=False)
-        assert (result.counts["transcoded"], result.counts["failed"]) == (1, 1)
+        assert (result.counts["transcoded"], result.counts["failed"]) == (1, 1), (turn, tree(tmp_path / "out"))
         (kept,) = {str(source / name) for name in names} - {result.failures[0].path}
         (output,) = tree(tmp_path / "out")
         assert is_transcoded(tmp_path / "out" / output, kept)
