@@ -55,7 +55,7 @@ Outcome decode_samples(const Fragments& frame, const Header& header, const Frame
 
 Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
                const Options& options, Context& context) {
-    const Outcome outcome = decode_samples(frame, header, out, options, context);
+    Outcome outcome = decode_samples(frame, header, out, options, context);
     correct(out, context);
     return outcome;
 }
