@@ -51,7 +51,10 @@ class Bits {
         bits_.push_back(0);
         for (std::size_t i = 0; i < size; ++i) {
             const bool after_ff = i > 0 && data[i - 1] == 0xff;
-            if (after_ff && data[i] > 0x8f) break;
+            if (after_ff && data[i] > 0x8f) {
+                has_marker_ = true;
+                break;
+            }
             if (after_ff && data[i] >= 0x80 && !is_raw) {
                 std::size_t k = bits_.size();
                 while (k > 0 && bits_[k - 1] == 1) bits_[--k] = 0;
@@ -62,14 +65,18 @@ class Bits {
         if (is_raw) next_ = 1;
     }
     unsigned get() { return next_ < bits_.size() ? bits_[next_++] : 1; }
+    [[nodiscard]] bool has_marker() const { return has_marker_; }
 
   private:
     std::vector<std::uint8_t> bits_;
     std::size_t next_ = 0;
+    bool has_marker_ = false;
 };
 
 class Decoder {
   public:
+    // Of the segment that was started last: no coder leaves a marker in one.
+    [[nodiscard]] bool has_marker() const { return bits_.has_marker(); }
     void start(const std::uint8_t* data, std::size_t size, bool is_raw) {
         bits_ = Bits(data, size, is_raw);
         if (is_raw) return;

@@ -42,6 +42,11 @@ Expected decode_plainly(const CodeBlock& block, const std::vector<Segment>& segm
     const unsigned most = block.bit_planes == 0 ? 0 : 3u * block.bit_planes - 2u;
     unsigned pass = 0;
     bool is_right = true;
+    bool is_marked = false;
+    // The last pass may end early where an encoder has left passes out behind it, unless each is terminated.
+    std::size_t last = 0;
+    for (const Segment& segment : segments) last += segment.passes;
+    if (last >= most || (block.style & 4) != 0) last = 0;
     for (const Segment& segment : segments) {
         bool is_raw = false;
         for (std::uint32_t k = 0; is_right && k < segment.passes; ++k) {
@@ -51,13 +56,16 @@ Expected decode_plainly(const CodeBlock& block, const std::vector<Segment>& segm
             if (k == 0) {
                 is_raw = is_pass_raw;
                 decoder.coder.start(segment.bytes.data(), segment.bytes.size(), is_raw);
+                is_marked = is_marked || decoder.coder.has_marker();
             }
             is_right = is_pass_raw == is_raw;
+            const bool was_damaged = decoder.is_damaged;
             if (is_right) decoder.run(pass++);
+            if (is_right && pass == last) decoder.is_damaged = was_damaged;
         }
     }
     Expected expected;
-    expected.is_damaged = !is_right || decoder.is_damaged;
+    expected.is_damaged = !is_right || is_marked || decoder.is_damaged;
     for (std::size_t i = 0; i < decoder.magnitude.size(); ++i) {
         const auto magnitude = static_cast<std::int64_t>(decoder.magnitude[i]);
         expected.coefficients.push_back(decoder.negative[i] != 0 ? -magnitude : magnitude);

@@ -134,7 +134,7 @@ void round_trip(Input& input) {
         const auto code = dcmturbo_encode_frame(syntax, &image, &attributes, &options, stream.data(), stream.size(),
                                                 &written, &error);
         require(code == DCMTURBO_OK, "every image can be encoded");
-        require(written <= stream.size() && written % 2 == 0, "the bound holds and the size is even");
+        require(written <= stream.size(), "the bound holds");
         stream.resize(written);
         if (first.empty()) first = stream;
         require(stream == first, "every path encodes alike");

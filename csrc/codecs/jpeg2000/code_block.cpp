@@ -73,8 +73,9 @@ bool decode_segments(const CodeBlock& block, const Kernels& kernels, std::uint32
                 return false;
             }
             passes.plane = static_cast<unsigned>(block.bit_planes - 1 - (done + 2) / 3);
+            const bool was_damaged = passes.is_damaged;
             kernels.decode_block_pass(passes, pass, is_raw);
-            if (passes.is_damaged && done + 1 == last && may_end_early(block)) passes.is_damaged = false;
+            if (done + 1 == last && may_end_early(block)) passes.is_damaged = was_damaged;
             if ((block.style & style_reset_contexts) != 0) reset_contexts(passes);
         }
     }
