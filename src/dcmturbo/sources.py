@@ -576,7 +576,7 @@ def _make(
             start = bytearray(fragments[0][1])
             read_into(source, buffer, fragments[0][0], start)
             if is_whole_frame(start, unit_bytes):
-                warnings.append(f"NumberOfFrames says 1, the pixel data hold {len(fragments)} frames")
+                warnings.append(f"NumberOfFrames is 1, the pixel data hold {len(fragments)} frames")
                 index = _core.Index(source, number_of_frames=len(fragments), **layout)
     if encapsulated and syntax.family == "native" and samples == 3 and index.frame_count:
         attributes = settled_by_length(sum(size for _, size in index.ranges(0)), 1)
