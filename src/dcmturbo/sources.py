@@ -22,7 +22,7 @@ from dcmturbo.native_pixel_data import (
     starts_with_item,
 )
 from dcmturbo.notes import NOTES
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax, known_transfer_syntax
+from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax, known_transfer_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -336,17 +336,6 @@ def _explicit_length_is_encapsulated(
     return bool(element["length"] >= 4) and starts_with_item(source, buffer, element["offset"])
 
 
-# One syntax of each family, for data whose own label is missing or contradicts them.
-_SYNTAX_OF_FORMAT = {
-    "jpeg": "JPEGExtended12Bit",
-    "jpeg_lossless": "JPEGLossless",
-    "jpegls": "JPEGLSNearLossless",
-    "jpeg2000": "JPEG2000",
-    "htj2k": "HTJ2K",
-    "jpegxl": "JPEGXL",
-}
-
-
 def _resolve_syntax(
     transfer_syntax: str,
     dataset: _core.Dataset,
@@ -372,7 +361,7 @@ def _resolve_syntax(
     )
     frame = index.read_frame(0) if index.frame_count else b""
     try:
-        found = _SYNTAX_OF_FORMAT.get(_core.probe(frame).format)
+        found = SYNTAX_OF_FORMAT.get(_core.probe(frame).format)
     except DecodeError:
         # PS3.5, G.5: an RLE header names 1 to 15 segments, the first right behind it.
         segments = int.from_bytes(frame[:4], "little")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
 
-__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax"]
+__all__ = ["SYNTAX_OF_FORMAT", "TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax"]
 
 
 _GROUPINGS = {"rle": "rle", "native": "size", "deflated_frame": "one_fragment"}
@@ -60,6 +60,17 @@ _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
 def known_transfer_syntax(uid: str) -> TransferSyntax | None:
     """Return a transfer syntax by its UID, None for one that is not in the table."""
     return _BY_NAME.get(uid)
+
+
+# One of each format that has a header, for frames whose own label is missing or contradicts them.
+SYNTAX_OF_FORMAT = {
+    "jpeg": "JPEGExtended12Bit",
+    "jpeg_lossless": "JPEGLossless",
+    "jpegls": "JPEGLSNearLossless",
+    "jpeg2000": "JPEG2000",
+    "htj2k": "HTJ2K",
+    "jpegxl": "JPEGXL",
+}
 
 
 def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:

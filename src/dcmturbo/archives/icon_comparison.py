@@ -11,8 +11,7 @@ from dcmturbo import _core
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, Error
-from dcmturbo.sources import _SYNTAX_OF_FORMAT
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
 from dcmturbo.wording import counted
 
 __all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]
@@ -118,7 +117,7 @@ class IconSide:
 def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
     """Return the transfer syntax that a frame shows to be in; what its object states where it shows nothing."""
     try:
-        found = find_transfer_syntax(_SYNTAX_OF_FORMAT[_core.probe(frame).format])
+        found = find_transfer_syntax(SYNTAX_OF_FORMAT[_core.probe(frame).format])
     except (Error, KeyError):
         # PS3.5, G.5: a count of segments, and the first right behind the header.
         segments, first = int.from_bytes(frame[:4], "little"), int.from_bytes(frame[4:8], "little")

@@ -1,4 +1,4 @@
-"""The library codecs' own threads: the core's pool cannot run Python."""
+"""Threads for work in Python, of the pydicom plugin and of transcoding: the core's pool runs frames only."""
 
 from __future__ import annotations
 

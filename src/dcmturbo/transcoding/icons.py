@@ -10,7 +10,7 @@ import numpy as np
 from dcmturbo import _core
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, EncodeError, Error
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.dataset_bytes import (
     ITEM,
     ITEM_DELIMITER,
@@ -32,15 +32,6 @@ __all__ = ["ICON_IMAGE_SEQUENCE", "native_icons"]
 ICON_IMAGE_SEQUENCE = 0x00880200
 _PIXEL_DATA = 0x7FE00010
 _EXPLICIT = Encoding()
-# One of each, for icons that are in another than their object.
-_SYNTAX_OF_FORMAT = {
-    "jpeg": "JPEGExtended12Bit",
-    "jpeg_lossless": "JPEGLossless",
-    "jpegls": "JPEGLSNearLossless",
-    "jpeg2000": "JPEG2000",
-    "htj2k": "HTJ2K",
-    "jpegxl": "JPEGXL",
-}
 _PHOTOMETRIC = 0x00280004
 _ROWS, _COLUMNS, _SAMPLES, _PLANAR = 0x00280010, 0x00280011, 0x00280002, 0x00280006
 _ALLOCATED, _STORED, _REPRESENTATION = 0x00280100, 0x00280101, 0x00280103
@@ -171,7 +162,7 @@ def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
         # PS3.5, G.5: the number of segments, and the first right behind the header.
         is_rle = 1 <= int.from_bytes(frame[:4], "little") <= 15 and int.from_bytes(frame[4:8], "little") == 64
         return find_transfer_syntax("RLELossless") if is_rle else stated
-    found = find_transfer_syntax(_SYNTAX_OF_FORMAT[form])
+    found = find_transfer_syntax(SYNTAX_OF_FORMAT[form])
     fits = found.family == stated.family and (form != "jpeg_lossless" or stated.lossless_only)
     return stated if fits else found
 
