@@ -45,8 +45,8 @@ RULES = (
         "dcmturbo decodes the data as they are and gives a warning. JPEG and JPEG 2000 with subsampled chroma are "
         "YCbCr even if the label is RGB; pydicom returns the YCbCr samples as RGB. Native data labelled YBR_FULL_422 "
         "with the length of three samples per pixel are read as YBR_FULL. Native data labelled YBR_FULL or RGB with "
-        "the length of two samples per pixel are read as YBR_FULL_422. pydicom refuses both. JPEG 2000 with a component "
-        "transform is RGB whatever the label is; if the label is YBR_FULL, pydicom converts the colours a second time. "
+        "the length of two samples per pixel are read as YBR_FULL_422. pydicom refuses both. JPEG 2000 with a "
+        "component transform is RGB whatever the label is; if the label is YBR_FULL, pydicom converts it again. "
         "None of the compared files has such data.",
     ),
     (
