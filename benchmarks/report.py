@@ -127,26 +127,34 @@ _FIGURES = (
     ("rle-encode", "RLE encode, one thread", "pylibjpeg-rle"),
     ("small-frame", "a 64 x 64 RLE frame, `decode_frame`", "`imagecodecs.dicomrle_decode`"),
     ("jpeg-lossless-decode", "JPEG Lossless decode, one thread", "`imagecodecs.jpeg8_decode` (libjpeg-turbo)"),
-    ("jpeg-lossless-incompressible", "the same of noise", "the same"),
+    ("jpeg-lossless-incompressible", "JPEG Lossless decode of noise, one thread", "the same"),
     ("jpeg-lossless-encode", "JPEG Lossless encode, one thread", "`imagecodecs.jpeg8_encode(lossless=True)`"),
     (
         "jpeg-lossless-large-frame",
         "one JPEG Lossless frame of 2048 x 2487, two threads against one, warm `out=`",
-        "a hash that does the same",
+        "a hash on two threads against one",
     ),
-    ("jpeg2000-decode J2KR", "JPEG 2000 decode, one thread, lossless", "the faster of two with OpenJPEG"),
-    ("jpeg2000-decode J2KI", "the same, irreversible, samples within 1", "the same"),
+    ("jpeg2000-decode J2KR", "JPEG 2000 decode, one thread, lossless", "the faster of two engines with OpenJPEG"),
+    (
+        "jpeg2000-decode J2KI",
+        "JPEG 2000 decode, one thread, irreversible, samples within 1",
+        "the faster of two engines with OpenJPEG",
+    ),
     (
         "jpeg2000-large-frame",
         "one JPEG 2000 frame of 2048 x 2487, two threads against one, warm `out=`",
-        "a hash that does the same",
+        "a hash on two threads against one",
     ),
-    ("jpeg2000-reduce", "that frame on one thread with `reduce=2`", "itself with `reduce=0`"),
-    ("multi-frame", "64 frames of WG-04's CT1, path to array, two threads", "the fastest of pydicom's and SimpleITK"),
-    ("scaling", "the same into a warm `out=`, two threads against one", "a hash that does the same"),
+    ("jpeg2000-reduce", "the same JPEG 2000 frame, one thread, `reduce=2`", "`reduce=0`"),
+    (
+        "multi-frame",
+        "64 frames of WG-04's CT1, path to array, two threads",
+        "the fastest of pydicom's plugins and SimpleITK",
+    ),
+    ("scaling", "64 frames into a warm `out=`, two threads against one", "a hash on two threads against one"),
     ("pixel-array", "`Dataset.pixel_array` after `register()`, 64 frames", "`dt.decode(ds)`"),
-    ("large-uncompressed", "opening and viewing 1 GB uncompressed, from a path", "1 MB"),
-    ("random-access", "one frame of a 2.1 GB object, second access", "that of a one-frame object"),
+    ("large-uncompressed", "opening and viewing 1 GB of uncompressed data, from a path", "the same with 1 MB"),
+    ("random-access", "reading one frame of a 2.1 GB object, second access", "reading a one-frame object"),
     ("transcode-overhead", "500 CT slices, RLE to uncompressed, verified, warm", "`dcmdrle` on two processes"),
     (
         "transcode-throughput",
@@ -219,7 +227,7 @@ def losses(record: dict[str, Any]) -> str:
         for one in entry["results"]
         if "engines" in one and float(_number(1 / one.get("ratio", 1))) > 1
     ]
-    return "\n".join(found) or "Nowhere in the newest record."
+    return "\n".join(found) or "None in the newest record."
 
 
 def records_table(_: dict[str, Any] | None = None) -> str:
