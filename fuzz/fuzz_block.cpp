@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "block_reference.h"
-#include "codecs/jpeg2000/code_block.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
 
 namespace {
 

@@ -13,7 +13,10 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FLAGS = "-std=c++20 -O2 -ffp-contract=off -Wall -Wextra -Wno-psabi -Wno-missing-field-initializers -Icsrc -Ifuzz"
+FLAGS = (
+    "-std=c++20 -O2 -ffp-contract=off -Wall -Wextra -Wno-psabi -Wno-missing-field-initializers"
+    " -Icsrc -Ifuzz -Itests/core"
+)
 
 
 def commands() -> list[dict[str, str]]:

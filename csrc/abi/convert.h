@@ -7,13 +7,13 @@
 #include <new>
 
 #include "base/error.h"
-#include "base/pixel_attributes.h"
 #include "codecs/frame_format.h"
 #include "codecs/registry.h"
 #include "dcmturbo.h"
 #include "dicom/dataset.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
+#include "image/pixel_attributes.h"
 
 struct dcmturbo_header {
     dcmturbo::Header header;

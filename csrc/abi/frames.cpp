@@ -7,8 +7,8 @@
 #include "codecs/frame_format.h"
 #include "codecs/library.h"
 #include "codecs/probe.h"
+#include "image/pixel_writer.h"
 #include "kernels/kernels.h"
-#include "kernels/pixel_writer.h"
 #include "sched/decode_frames.h"
 #include "sched/scratch.h"
 

@@ -6,11 +6,11 @@
 #include <span>
 #include <string>
 
-#include "base/component.h"
 #include "base/context.h"
 #include "base/error.h"
 #include "base/fragments.h"
-#include "base/pixel_attributes.h"
+#include "image/component.h"
+#include "image/pixel_attributes.h"
 
 namespace dcmturbo {
 

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "base/component.h"
-#include "base/pixel_attributes.h"
 #include "codecs/registry.h"
+#include "image/component.h"
+#include "image/pixel_attributes.h"
 
 namespace dcmturbo {
 

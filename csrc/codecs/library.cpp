@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "codecs/probe.h"
-#include "kernels/pixel_writer.h"
+#include "image/pixel_writer.h"
 
 namespace dcmturbo {
 

@@ -6,7 +6,7 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "codecs/jpeg/syntax.h"
-#include "codecs/jpeg2000/syntax.h"
+#include "codecs/jpeg2000/codestream/syntax.h"
 #include "codecs/jpegxl/syntax.h"
 
 namespace dcmturbo {

@@ -1,8 +1,8 @@
 // What a compressed frame is, by its own first bytes and whatever the transfer syntax says.
 #pragma once
 
-#include "base/component.h"
 #include "base/fragments.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/pixel_attributes.h"
 #include "dicom/file_source.h"
+#include "image/pixel_attributes.h"
 
 namespace dcmturbo {
 

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "base/checked.h"
+#include "image/pixel_writer.h"
 #include "kernels/kernels.h"
-#include "kernels/pixel_writer.h"
 #include "sched/decode_one.h"
 #include "sched/scratch.h"
 #include "sched/thread_pool.h"

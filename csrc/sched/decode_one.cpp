@@ -6,7 +6,7 @@
 #include "base/checked.h"
 #include "codecs/library.h"
 #include "codecs/probe.h"
-#include "kernels/pixel_writer.h"
+#include "image/pixel_writer.h"
 
 namespace dcmturbo {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "base/component.h"
 #include "base/fragments.h"
 #include "dicom/fragment_grouping.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

@@ -1,9 +1,9 @@
 // Headers of JPEG (ISO/IEC 10918-1), JPEG Lossless (the same, Annex H) and JPEG-LS (ISO/IEC 14495-1).
 #pragma once
 
-#include "base/component.h"
 #include "base/fragments.h"
 #include "codecs/jpeg/markers.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "codecs/jpeg2000/codec.h"
-#include "codecs/jpeg2000/packet.h"
+#include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/sample_rows.h"
-#include "codecs/jpeg2000/tile_decoder.h"
-#include "codecs/jpeg2000/tile_part.h"
+#include "codecs/jpeg2000/tiles/packet.h"
+#include "codecs/jpeg2000/tiles/tile_decoder.h"
 
 namespace dcmturbo::jpeg2000 {
 

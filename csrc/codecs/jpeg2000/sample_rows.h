@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
-#include "base/component.h"
 #include "base/context.h"
-#include "codecs/jpeg2000/tile.h"
-#include "kernels/pixel_writer.h"
+#include "codecs/jpeg2000/tiles/tile.h"
+#include "image/component.h"
+#include "image/pixel_writer.h"
 
 namespace dcmturbo::jpeg2000 {
 

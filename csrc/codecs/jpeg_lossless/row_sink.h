@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "base/component.h"
 #include "codecs/jpeg/headers.h"
-#include "kernels/pixel_writer.h"
+#include "image/component.h"
+#include "image/pixel_writer.h"
 
 namespace dcmturbo::jpeg_lossless {
 

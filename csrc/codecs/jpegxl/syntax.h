@@ -1,8 +1,8 @@
 // Headers of JPEG XL: the codestream (ISO/IEC 18181-1) and its container (18181-2).
 #pragma once
 
-#include "base/component.h"
 #include "base/fragments.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

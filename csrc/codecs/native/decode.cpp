@@ -5,8 +5,8 @@
 #include "codecs/frame_format.h"
 #include "codecs/native/codec.h"
 #include "codecs/zero_tail.h"
+#include "image/pixel_writer.h"
 #include "kernels/kernels.h"
-#include "kernels/pixel_writer.h"
 
 namespace dcmturbo::native {
 

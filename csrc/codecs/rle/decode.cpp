@@ -6,8 +6,8 @@
 #include "codecs/rle/codec.h"
 #include "codecs/rle/segments.h"
 #include "codecs/zero_tail.h"
+#include "image/pixel_writer.h"
 #include "kernels/kernels.h"
-#include "kernels/pixel_writer.h"
 
 namespace dcmturbo::rle {
 

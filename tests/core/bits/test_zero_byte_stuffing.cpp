@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../bytes.h"
+#include "bytes.h"
 
 using namespace dcmturbo;
 using dcmturbo::test::bytes;

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "../bytes.h"
+#include "bytes.h"
 
 using namespace dcmturbo;
 using dcmturbo::test::Random;

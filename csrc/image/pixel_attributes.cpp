@@ -1,4 +1,4 @@
-#include "base/pixel_attributes.h"
+#include "image/pixel_attributes.h"
 
 #include <cstring>
 #include <iterator>

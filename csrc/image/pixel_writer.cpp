@@ -1,4 +1,4 @@
-#include "kernels/pixel_writer.h"
+#include "image/pixel_writer.h"
 
 #include <algorithm>
 #include <cmath>

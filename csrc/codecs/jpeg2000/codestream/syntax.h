@@ -2,8 +2,8 @@
 // (15444-1 Annex I) that DICOM forbids and files hold all the same.
 #pragma once
 
-#include "base/component.h"
 #include "base/fragments.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

@@ -1,9 +1,9 @@
-#include "codecs/jpeg2000/parameters.h"
+#include "codecs/jpeg2000/codestream/parameters.h"
 
 #include <algorithm>
 
 #include "base/error.h"
-#include "codecs/jpeg2000/code_block.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
 
 namespace dcmturbo::jpeg2000 {
 

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "base/arena.h"
-#include "codecs/jpeg2000/coefficients.h"
+#include "codecs/jpeg2000/wavelet/coefficients.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo::jpeg2000 {

@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/code_block.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // Rows of a sub-band, however it is held.
-#include "codecs/jpeg2000/coefficients.h"
+#include "codecs/jpeg2000/wavelet/coefficients.h"
 
 #include <doctest/doctest.h>
 

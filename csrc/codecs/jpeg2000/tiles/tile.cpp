@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/tiles/tile.h"
 
 #include <algorithm>
 #include <cmath>

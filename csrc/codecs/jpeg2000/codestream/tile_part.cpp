@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/tile_part.h"
+#include "codecs/jpeg2000/codestream/tile_part.h"
 
 #include <algorithm>
 

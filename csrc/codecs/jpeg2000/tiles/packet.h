@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "codecs/jpeg2000/progression.h"
-#include "codecs/jpeg2000/tile.h"
-#include "codecs/jpeg2000/tile_part.h"
+#include "codecs/jpeg2000/codestream/tile_part.h"
+#include "codecs/jpeg2000/tiles/progression.h"
+#include "codecs/jpeg2000/tiles/tile.h"
 
 namespace dcmturbo::jpeg2000 {
 

@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/syntax.h"
+#include "codecs/jpeg2000/codestream/syntax.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "base/endian.h"
 #include "base/error.h"
-#include "codecs/jpeg2000/codestream.h"
+#include "codecs/jpeg2000/codestream/codestream.h"
 
 namespace dcmturbo {
 

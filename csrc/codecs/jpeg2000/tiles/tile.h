@@ -7,9 +7,9 @@
 #include <span>
 
 #include "base/arena.h"
-#include "codecs/jpeg2000/code_block.h"
-#include "codecs/jpeg2000/parameters.h"
-#include "codecs/jpeg2000/tag_tree.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
+#include "codecs/jpeg2000/codestream/parameters.h"
+#include "codecs/jpeg2000/tiles/tag_tree.h"
 
 namespace dcmturbo::jpeg2000 {
 

@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/progression.h"
+#include "codecs/jpeg2000/tiles/progression.h"
 
 #include <algorithm>
 #include <tuple>

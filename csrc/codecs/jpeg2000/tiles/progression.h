@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/tiles/tile.h"
 
 namespace dcmturbo::jpeg2000 {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "../bytes.h"
 #include "base/arena.h"
-#include "codecs/jpeg2000/packet.h"
-#include "codecs/jpeg2000/tag_tree.h"
+#include "bytes.h"
+#include "codecs/jpeg2000/tiles/packet.h"
+#include "codecs/jpeg2000/tiles/tag_tree.h"
 
 using namespace dcmturbo;
 using namespace dcmturbo::jpeg2000;

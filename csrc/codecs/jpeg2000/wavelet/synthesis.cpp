@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/synthesis.h"
+#include "codecs/jpeg2000/wavelet/synthesis.h"
 
 #include <algorithm>
 #include <type_traits>

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/component.h"
 #include "base/fragments.h"
 #include "codecs/jpeg/markers.h"
+#include "image/component.h"
 
 namespace dcmturbo::jpeg2000 {
 

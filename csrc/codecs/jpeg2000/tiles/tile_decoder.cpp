@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/tile_decoder.h"
+#include "codecs/jpeg2000/tiles/tile_decoder.h"
 
 #include <algorithm>
 #include <cstring>

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "base/arena.h"
-#include "base/pixel_attributes.h"
+#include "image/pixel_attributes.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo {

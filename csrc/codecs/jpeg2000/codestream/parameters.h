@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/fragments.h"
-#include "codecs/jpeg2000/codestream.h"
+#include "codecs/jpeg2000/codestream/codestream.h"
 
 namespace dcmturbo::jpeg2000 {
 

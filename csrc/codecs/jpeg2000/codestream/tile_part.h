@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "codecs/jpeg2000/parameters.h"
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/codestream/parameters.h"
+#include "codecs/jpeg2000/tiles/tile.h"
 
 namespace dcmturbo::jpeg2000 {
 

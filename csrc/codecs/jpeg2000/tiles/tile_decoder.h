@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/context.h"
-#include "codecs/jpeg2000/synthesis.h"
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/tiles/tile.h"
+#include "codecs/jpeg2000/wavelet/synthesis.h"
 
 namespace dcmturbo::jpeg2000 {
 

@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/packet.h"
+#include "codecs/jpeg2000/tiles/packet.h"
 
 #include <algorithm>
 #include <bit>

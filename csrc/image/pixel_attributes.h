@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "base/component.h"
+#include "image/component.h"
 
 namespace dcmturbo {
 

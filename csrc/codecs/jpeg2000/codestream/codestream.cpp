@@ -1,4 +1,4 @@
-#include "codecs/jpeg2000/codestream.h"
+#include "codecs/jpeg2000/codestream/codestream.h"
 
 #include <algorithm>
 #include <cstring>

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <span>
 
-#include "codecs/jpeg2000/tile.h"
+#include "codecs/jpeg2000/tiles/tile.h"
 
 namespace dcmturbo::jpeg2000 {
 
