@@ -12,7 +12,7 @@ from typing import Any
 
 import engines
 
-from dcmturbo.cli.peers import machine, versions
+from dcmturbo.bench.peers import machine, versions
 
 FOLDER = Path(__file__).with_name("record")
 REPOSITORY = Path(__file__).parent.parent

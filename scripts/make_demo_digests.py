@@ -29,7 +29,7 @@ import numpy as np
 import pydicom
 from pydicom.pixels import get_decoder, pixel_array
 
-from dcmturbo.cli.peers import quiet
+from dcmturbo.bench.peers import quiet
 
 DIGESTS = Path(__file__).parents[1] / "src/dcmturbo/cli/demo.json"
 PACKAGES = (

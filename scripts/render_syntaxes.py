@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dcmturbo.encoding import can_encode
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 
 README = Path(__file__).parent.parent / "README.md"
 PREFIX = "1.2.840.10008.1.2"

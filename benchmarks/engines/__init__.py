@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.cli.engines import ENGINES
+from dcmturbo.bench.engines import ENGINES
 
 KINDS = ("decode", "encode", "path", "series", "access", "transcode")
 OURS = "dcmturbo"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcmturbo.cli.engines import ENGINES, subject_of
+from dcmturbo.bench.engines import ENGINES, subject_of
 from engines import Work
 
 

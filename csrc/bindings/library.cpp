@@ -9,7 +9,7 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// dcmturbo.library.decode_into and reconstruct_jpeg; never freed at exit, as the interpreter may end first.
+// dcmturbo.formats.library.decode_into and reconstruct_jpeg; never freed at exit, as the interpreter may end first.
 py::object* decode_into = nullptr;
 py::object* reconstruct_jpeg = nullptr;
 

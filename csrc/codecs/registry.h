@@ -32,7 +32,7 @@ struct TransferSyntax {
     bool encapsulated;
     bool lossless_only;  // the label promises that nothing was lost
     const Codec* own;    // the core's own codec; null where a library does it, or nothing
-    bool library;        // a library codec (dcmturbo.library) decodes it
+    bool library;        // a library codec (dcmturbo.formats.library) decodes it
 };
 
 std::span<const TransferSyntax> transfer_syntaxes();

@@ -12,12 +12,12 @@ import numpy as np
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.image import Frames, Image, UnusedBits, open
 from dcmturbo.notes import warn_of_notes
-from dcmturbo.syntaxes import find_transfer_syntax
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo import _core, library
+from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats import library
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["can_encode", "encode_frame", "option_names", "require_encoder"]
 

@@ -16,15 +16,15 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.dataset.file_objects import raise_why
+from dcmturbo.dataset.sources import OpenedSource, Origin, open_source
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
-from dcmturbo.file_objects import raise_why
+from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import FrameSet, decode_batch, encoded_frame
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.frames.zero_tail import breaks_off
-from dcmturbo.library import header_of_colours
 from dcmturbo.notes import NOTES, stack_level
-from dcmturbo.sources import OpenedSource, Origin, open_source
 
 __all__ = ["Image", "open"]
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.corpus import corpus_entries
 
 import dcmturbo as dt
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 
 ENTRIES = corpus_entries()
 

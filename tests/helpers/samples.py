@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 
 
 def smooth(shape: tuple[int, ...], dtype: object, *, bits: int | None = None, seed: int = 0) -> np.ndarray:
@@ -56,7 +56,7 @@ class Case:
         if self.syntax.keyword == "ExplicitVRBigEndian":
             return array.astype(array.dtype.newbyteorder(">")).tobytes()
         if self.syntax.keyword == "JPEGXLJPEGRecompression":
-            from dcmturbo import library
+            from dcmturbo.formats import library
 
             options = {"bits_stored": self.bits, "photometric_interpretation": self.photometric or "MONOCHROME2"}
             jpeg = library.encode(array, "1.2.840.10008.1.2.4.50", **options)

@@ -231,7 +231,7 @@ def test_what_is_no_record_is_told(tmp_path, text, why):
 def test_an_engine_that_is_missing_says_why_as_bench_does(monkeypatch):
     import engines
 
-    from dcmturbo.cli.engines import Engine
+    from dcmturbo.bench.engines import Engine
 
     monkeypatch.setattr(Engine, "missing", lambda engine: f"no {engine.name} here")
     for engine in engines.modules():

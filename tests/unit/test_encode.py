@@ -7,7 +7,7 @@ import pytest
 from helpers.samples import CASES, noise, smooth
 
 import dcmturbo as dt
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
 
 LOSSLESS = [c for c in CASES if not c.lossy and c.syntax.keyword != "ExplicitVRBigEndian"]
 

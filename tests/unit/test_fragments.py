@@ -38,7 +38,7 @@ def encoded(keyword: str, frame: np.ndarray, **options: object) -> bytes:
 
 
 def uid_of(keyword: str) -> str:
-    return dt.syntaxes.find_transfer_syntax(keyword).uid
+    return dt.formats.syntaxes.find_transfer_syntax(keyword).uid
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:

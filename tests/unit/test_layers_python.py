@@ -19,39 +19,36 @@ ALLOWED = {
     "wording": {"errors", "redaction"},
     "notes": {"errors"},
     "configuration": {"_core", "errors"},
-    "syntaxes": {"_core", "errors"},
-    "file_objects": {"_core", "errors"},
-    "inflation": {"configuration", "errors"},
-    "native_pixel_data": {"_core", "errors", "syntaxes"},
-    "library": {"_core", "errors"},
-    "sources": {"_core", "errors", "file_objects", "inflation", "native_pixel_data", "notes", "syntaxes"},
-    "frames": {"_core", "configuration", "errors", "file_objects", "notes", "sources"},
-    "image": {"_core", "configuration", "errors", "file_objects", "frames", "library", "notes", "sources"},
-    "decoding": {"_core", "configuration", "errors", "frames", "image", "notes", "syntaxes"},
-    "encoding": {"_core", "configuration", "errors", "library", "syntaxes"},
+    "formats": {"_core", "errors"},
+    "dataset": {"_core", "configuration", "errors", "formats", "notes"},
+    "frames": {"_core", "configuration", "dataset", "errors", "notes"},
+    "image": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes"},
+    "decoding": {"_core", "configuration", "errors", "formats", "frames", "image", "notes"},
+    "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {
-        *("_core", "configuration", "decoding", "encoding", "errors", "image", "library", "notes", "redaction"),
-        *("sources", "syntaxes"),
+        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "image", "notes"),
+        *("redaction",),
     },
     "archives": {
-        *("_core", "configuration", "decoding", "encoding", "errors", "image", "redaction", "sources", "syntaxes"),
-        *("transcoding", "version", "wording"),
+        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "image"),
+        *("redaction", "transcoding", "version", "wording"),
     },
     "integrations": {
-        *("_core", "configuration", "decoding", "encoding", "errors", "file_objects", "frames", "image", "library"),
-        *("notes", "sources", "syntaxes"),
+        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "image"),
+        *("notes",),
     },
-    # The top: what users import, and the command line, which is a user of it.
+    # The top: what users import, and what uses it: the command line and benchmarks.
     "dcmturbo": {
         *("_program", "archives", "configuration", "decoding", "encoding", "errors", "frames", "image"),
         *("integrations", "transcoding", "version"),
     },
+    "bench": {"archives", "dcmturbo", "errors", "formats", "wording"},
     "cli": {
-        *("_core", "archives", "configuration", "dcmturbo", "errors", "image", "redaction", "sources", "syntaxes"),
-        *("transcoding", "wording"),
+        *("_core", "archives", "bench", "configuration", "dataset", "dcmturbo", "errors", "formats", "image"),
+        *("redaction", "transcoding", "wording"),
     },
 }
-TOP = {"cli"}  # rooms that may import the package itself
+TOP = {"bench", "cli"}  # rooms that may import the package itself
 
 pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are not here")
 

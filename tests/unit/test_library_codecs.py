@@ -9,7 +9,8 @@ import pytest
 from helpers.dicom_writer import encapsulated_file
 
 import dcmturbo as dt
-from dcmturbo import _core, library
+from dcmturbo import _core
+from dcmturbo.formats import library
 
 JPEG_BASELINE, JPEG_LS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80"
 COUNT = 12
@@ -113,7 +114,7 @@ def test_ctrl_c_in_a_library_interrupts_the_call(use_library, threads):
 
 
 def test_what_a_library_returns_in_another_shape_is_refused(monkeypatch):
-    from dcmturbo.library import decoding
+    from dcmturbo.formats.library import decoding
 
     monkeypatch.setitem(decoding._DECODERS, "jpegls", lambda data, header, out: np.zeros((3, 3), np.uint8))
     with pytest.raises(dt.DecodeError, match="returned"):
@@ -160,7 +161,7 @@ def test_the_interpreter_ends_while_daemon_threads_decode(keyword, kind, tmp_pat
     frame = np.random.default_rng(5).integers(0, 4000, (200, 300)).astype(np.uint16)
     encoded = dt.encode_frame(frame, keyword)
     path = tmp_path / "a.dcm"
-    uid = dt.syntaxes.find_transfer_syntax(keyword).uid
+    uid = dt.formats.syntaxes.find_transfer_syntax(keyword).uid
     path.write_bytes(encapsulated_file([encoded] * 40, uid, rows=200, columns=300, bits_allocated=16))
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", FINISH, path, kind], capture_output=True, text=True, timeout=60)

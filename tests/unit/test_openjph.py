@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dcmturbo.library import openjph
+from dcmturbo.formats.library import openjph
 
 
 class Library:
@@ -57,7 +57,7 @@ _WATCH = """
 import ctypes, itertools, struct, sys
 import numpy as np
 import imagecodecs._htj2k
-from dcmturbo.library.openjph import load_openjph
+from dcmturbo.formats.library.openjph import load_openjph
 
 mapped = [line.split() for line in open("/proc/self/maps") if "/libopenjph" in line]
 if not mapped:

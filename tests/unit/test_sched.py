@@ -157,7 +157,7 @@ def test_a_nested_decode_from_a_reader_in_python():
 
 
 def test_a_nested_decode_in_the_pool_of_the_libraries():
-    from dcmturbo import library
+    from dcmturbo.formats import library
 
     def job(k: int) -> bool:
         return np.array_equal(dt.decode(SOURCES["jpegls"], threads=4), ARRAYS)

@@ -27,9 +27,9 @@ from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.image import open as open_image
 from dcmturbo.redaction import without_secrets
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.object import check_option_names
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.pixels import always_loses, is_lossy

@@ -18,8 +18,8 @@ from dcmturbo.archives.value_comparison import (
     value_difference,
     vr_difference,
 )
+from dcmturbo.dataset.elements import VRS, tag_name
 from dcmturbo.errors import DecodeError
-from dcmturbo.transcoding.dataset_bytes import VRS, tag_name
 from dcmturbo.wording import counted
 
 __all__ = ["Finding", "compare_elements", "name_of"]

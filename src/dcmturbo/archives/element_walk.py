@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dcmturbo.archives.stored_object import Bytes, Place
-from dcmturbo.errors import DecodeError
-from dcmturbo.transcoding.dataset_bytes import (
+from dcmturbo.dataset.elements import (
     ITEM,
     ITEM_DELIMITER,
     LONG_VRS,
@@ -21,6 +20,7 @@ from dcmturbo.transcoding.dataset_bytes import (
     Encoding,
     tag_name,
 )
+from dcmturbo.errors import DecodeError
 
 __all__ = ["ElementWalk", "Kind", "Token"]
 

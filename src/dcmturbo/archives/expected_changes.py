@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from dcmturbo.archives.dataset_comparison import Finding, name_of
 from dcmturbo.archives.pixel_comparison import PixelComparison
 from dcmturbo.archives.stored_object import Place, StoredObject
+from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID
+from dcmturbo.dataset.vr import vr_of
 from dcmturbo.errors import UnsupportedTransferSyntax
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.file_meta import IMPLEMENTATION_CLASS_UID
-from dcmturbo.transcoding.vr import vr_of
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["ExpectedChanges"]
 

@@ -11,7 +11,7 @@ from dcmturbo import _core
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, Error
-from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
 from dcmturbo.wording import counted
 
 __all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo.dataset.sources import OpenedSource, open_source
 from dcmturbo.errors import Error, LimitExceeded
 from dcmturbo.image import Image
-from dcmturbo.sources import OpenedSource, open_source
 from dcmturbo.wording import counted
 
 __all__ = ["PixelComparison", "compare_pixels"]

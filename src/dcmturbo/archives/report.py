@@ -12,7 +12,7 @@ from typing import IO, Any
 from dcmturbo.archives.manifest import DONE, Manifest, Row, Run
 from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.errors import UnsupportedTransferSyntax
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 
 __all__ = [
     "Group",

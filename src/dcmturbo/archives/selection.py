@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dcmturbo.dataset.sources import OpenedSource
 from dcmturbo.errors import Error
-from dcmturbo.sources import OpenedSource
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.pixels import QuietImage, is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 

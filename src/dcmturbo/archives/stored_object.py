@@ -13,8 +13,8 @@ from dcmturbo import _core
 from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import is_url
 from dcmturbo.configuration import config
+from dcmturbo.dataset.elements import UNDEFINED_LENGTH, Element, Encoding
 from dcmturbo.errors import DecodeError, LimitExceeded
-from dcmturbo.transcoding.dataset_bytes import UNDEFINED_LENGTH, Element, Encoding
 
 __all__ = ["Bytes", "Place", "StoredObject", "open_object"]
 

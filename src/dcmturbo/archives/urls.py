@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcmturbo.dataset.sources import import_fsspec
 from dcmturbo.redaction import without_secrets
-from dcmturbo.sources import import_fsspec
 
 __all__ = ["check_protocols", "file_system", "is_url"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from dcmturbo.archives.stored_object import Bytes, Place
-from dcmturbo.transcoding.dataset_bytes import LONG_VRS, VRS
-from dcmturbo.transcoding.vr import settle_vr, vr_of
+from dcmturbo.dataset.elements import LONG_VRS, VRS
+from dcmturbo.dataset.vr import settle_vr, vr_of
 from dcmturbo.wording import counted
 
 __all__ = ["header_difference", "is_sequence", "same_range", "same_value", "value_difference", "vr_difference"]

@@ -29,7 +29,7 @@ from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
 from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom, UnsupportedTransferSyntax
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
 from dcmturbo.transcoding.permissions import state_of
 from dcmturbo.transcoding.pixels import is_lossy

@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dcmturbo.cli import bench_record, bench_table, peers
-from dcmturbo.cli.bench_page import page
-from dcmturbo.cli.engines import Subject, subject_of
+from dcmturbo.bench import peers, record
+from dcmturbo.bench.engines import Subject, subject_of
+from dcmturbo.bench.measurement import Clock, Measured, measure, scaling, start
+from dcmturbo.bench.page import page
+from dcmturbo.bench.table import csv_text
+from dcmturbo.bench.worker import Workers
+from dcmturbo.cli import bench_table
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
-from dcmturbo.cli.measurement import Clock, Measured, measure, scaling, start
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.worker import Workers
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.wording import significant
@@ -138,7 +140,7 @@ def _existing(paths: list[str]) -> list[str]:
 
 
 def _write(arguments: argparse.Namespace, document: dict[str, Any], output: Output) -> None:
-    for place, render in ((arguments.csv, bench_table.csv_text), (arguments.html, page)):
+    for place, render in ((arguments.csv, csv_text), (arguments.html, page)):
         if not place:
             continue
         try:
@@ -154,7 +156,7 @@ def _recorded(path: str, output: Output) -> dict[str, Any] | None:
     """Return what an earlier run has printed with --json."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-        if document.get("command") != "bench" or document.get("form") != bench_record.FORM:
+        if document.get("command") != "bench" or document.get("form") != record.FORM:
             raise ValueError
         if document["files"]:
             _render(document)
@@ -173,7 +175,7 @@ def _recorded(path: str, output: Output) -> dict[str, Any] | None:
 def _render(document: dict[str, Any]) -> None:
     """Make all that can be made of a document; raise what a document raises of which something is missing."""
     page(document)
-    bench_table.csv_text(document)
+    csv_text(document)
     for by in ("file", "syntax"):
         with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
             bench_table.show(document, by, Output(json=False))
@@ -281,7 +283,7 @@ def _order(found: list[tuple[Input, Subject]]) -> list[Subject]:
 def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str, Any]]:
     """Measure how dcmturbo scales with the largest file of each transfer syntax, as far as there is time."""
     curves: list[dict[str, Any]] = []
-    largest = [max(group.files, key=lambda file: file.subject.samples) for group in bench_record.groups(files)]
+    largest = [max(group.files, key=lambda file: file.subject.samples) for group in record.groups(files)]
     largest = [file for file in largest if file.subject.samples >= 1 << 18 and file.subject.syntax.family != "native"]
     for file in sorted(largest, key=lambda file: -file.subject.samples)[:_MOST_SCALED]:
         if clock.left > 8 * clock.expected("dcmturbo", file.subject):
@@ -305,7 +307,7 @@ def _document(
     late_by_syntax: dict[str, int] = {}
     for subject in late:
         late_by_syntax[subject.syntax.keyword] = late_by_syntax.get(subject.syntax.keyword, 0) + 1
-    not_measured = list(bench_record.NEVER_MEASURED)
+    not_measured = list(record.NEVER_MEASURED)
     if late:
         which = ", ".join(f"{count} {keyword}" for keyword, count in late_by_syntax.items())
         not_measured.append(f"{len(late)} more files, for want of time (--seconds): {which}")
@@ -323,13 +325,13 @@ def _document(
         not_measured.append("the scaling curve: no compressed file is large enough, or the time was up")
     return {
         "command": "bench",
-        "form": bench_record.FORM,
+        "form": record.FORM,
         "files": [file.document() for file in files],
-        "by_transfer_syntax": [group.document() for group in bench_record.groups(files)],
-        "summary": bench_record.summary(files),
-        "engines": bench_record.engines(files),
-        "disagreements": bench_record.disagreements(files),
-        "unexplained": bench_record.unexplained(files),
+        "by_transfer_syntax": [group.document() for group in record.groups(files)],
+        "summary": record.summary(files),
+        "engines": record.engines(files),
+        "disagreements": record.disagreements(files),
+        "unexplained": record.unexplained(files),
         "scaling": curves,
         "method": {
             "what": "path to array, colour converted to RGB, every page of the result read",

@@ -1,15 +1,14 @@
-"""What ``dcmturbo bench`` found, for a terminal and as CSV."""
+"""What ``dcmturbo bench`` found, for a terminal."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
+from dcmturbo.bench.table import headline
 from dcmturbo.cli.output import Output
 from dcmturbo.wording import short
 
-__all__ = ["MOST_FILES", "csv_text", "show"]
+__all__ = ["MOST_FILES", "show"]
 
 MOST_FILES = 12  # in the table: more are told by transfer syntax
 
@@ -94,36 +93,6 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
     output.say(headline(document), style="bold")
 
 
-def headline(document: dict[str, Any]) -> str:
-    """Return the result in a sentence."""
-    found = document["summary"]
-    if document["unexplained"]:
-        return f"no figure for all files, as engines crashed or gave what cannot be compared: {_told(document)}"
-    if not found["files_compared"]:
-        return "there was no engine to compare with"
-    slower = found["slower_than_a_peer"]
-    if found["files_compared"] == 1:
-        times = f"{found['dcmturbo_times_as_fast']:.3g} times"
-        return f"dcmturbo with one thread is {times} as fast as the fastest other engine"
-    return (
-        f"dcmturbo with one thread is {found['dcmturbo_times_as_fast']:.3g} times as fast as the fastest other engine "
-        f"of each file (geometric mean of {found['files_compared']} files, {found['lowest']:.3g} to "
-        f"{found['highest']:.3g}; slower with {slower} of them); all of them together take it "
-        f"{short(found['milliseconds'])} ms, and the fastest other engine of each "
-        f"{short(found['fastest_peers_milliseconds'])} ms"
-    )
-
-
-def _told(document: dict[str, Any]) -> str:
-    """Return which engines crashed, or gave what could not be compared: a ratio without them would flatter."""
-    files: dict[str, set[str]] = {}
-    for one in document["unexplained"]:
-        files.setdefault(one["engine"], set()).update(one["paths"])
-    names = [f"{name} with {len(paths)} of {len(document['files'])} files" for name, paths in files.items()]
-    first = document["unexplained"][0]
-    return f"{', '.join(names)} ({first['engine']}, {first['paths'][0]}: {first['why']})"
-
-
 def _show_method(document: dict[str, Any], output: Output) -> None:
     method = document["method"]
     done = method["rounds"]
@@ -175,41 +144,3 @@ def _paths(document: dict[str, Any], engine: str, why: str) -> list[str]:
         if why in (file["not_tried"].get(engine), file["failing"].get(engine))
         or why == f"other pixels: {file['differing'].get(engine)}"
     ]
-
-
-_COLUMNS = (
-    "path",
-    "transfer_syntax",
-    "shape",
-    "dtype",
-    "samples",
-    "engine",
-    "threads",
-    "state",
-    "reason",
-    "rounds",
-    "milliseconds",
-    "lowest_milliseconds",
-    "highest_milliseconds",
-    "cold_milliseconds",
-    "first_milliseconds",
-    "msamples_per_second",
-    "dcmturbo_times_as_fast",
-)
-
-
-def csv_text(document: dict[str, Any]) -> str:
-    """Return a line for each file, engine and number of threads; engines that were not timed have a reason."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for file in document["files"]:
-        common = {name: file[name] for name in ("path", "transfer_syntax", "dtype", "samples")}
-        common["shape"] = "x".join(map(str, file["shape"]))
-        for decoder in file["decoders"].values():
-            timed = {name: decoder[name] for name in _COLUMNS if decoder.get(name) is not None}
-            writer.writerow({**common, "state": "timed", **timed})
-        for state, key in (("other pixels", "differing"), ("failed", "failing"), ("not tried", "not_tried")):
-            for engine, why in file[key].items():
-                writer.writerow({**common, "engine": engine, "state": state, "reason": why})
-    return text.getvalue()

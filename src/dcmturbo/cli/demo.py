@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.cli import demo_encode, peers
+from dcmturbo.bench import peers
+from dcmturbo.cli import demo_encode
 from dcmturbo.cli.inputs import add_common
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.picture import apply_palette
 from dcmturbo.cli.sheet import Thumbnail, contact_sheet, grey_levels
 from dcmturbo.cli.writing import encode_png, write_whole
 from dcmturbo.errors import Error, NoPixelData, NotDicom
-from dcmturbo.syntaxes import find_transfer_syntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.wording import short, significant
 
 __all__ = ["add_parser", "run"]

@@ -7,12 +7,13 @@ import os
 from typing import Any
 
 import dcmturbo as dt
-from dcmturbo import _core, sources
+from dcmturbo import _core
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
+from dcmturbo.dataset import sources
 from dcmturbo.errors import Error, NoPixelData, NotDicom, UnsupportedTransferSyntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.image import Image
-from dcmturbo.syntaxes import find_transfer_syntax
 from dcmturbo.wording import human_bytes
 
 __all__ = ["add_parser", "describe", "run"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.sources import import_fsspec
+from dcmturbo.dataset.sources import import_fsspec
 
 __all__ = ["Rendering", "apply_palette", "read_header"]
 

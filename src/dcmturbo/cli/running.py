@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from dcmturbo.cli.isolation import isolated
+from dcmturbo.bench.isolation import isolated
 from dcmturbo.cli.output import Output
 from dcmturbo.configuration import check_environment
 from dcmturbo.errors import Error

@@ -27,7 +27,7 @@ from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.wording import human_bytes, plural, short, significant
 

@@ -16,12 +16,12 @@ from dcmturbo.archives.comparison import Comparison, compare_objects, pairs_of
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, absolute, find_files
-from dcmturbo.cli import witness
+from dcmturbo.bench import witness
+from dcmturbo.bench.witness import Testimony, Witness
+from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SUFFIXES, suffix_of, write_report
-from dcmturbo.cli.witness import Testimony, Witness
-from dcmturbo.cli.worker import Workers
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
 from dcmturbo.wording import counted

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcmturbo import _core
+from dcmturbo.dataset.file_objects import raise_why
+from dcmturbo.dataset.sources import OpenedSource
 from dcmturbo.errors import DecodeError, make_error
-from dcmturbo.file_objects import raise_why
 from dcmturbo.frames.status import Failure, write_status
-from dcmturbo.sources import OpenedSource
 
 __all__ = ["FrameSet", "decode_batch", "encoded_frame"]
 

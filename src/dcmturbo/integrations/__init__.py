@@ -22,14 +22,14 @@ def register() -> None:
     method they use. A pool that is not built on multiprocessing calls `register` in each worker, usually through
     an argument called ``initializer``.
     """
-    from dcmturbo.integrations import pydicom as host
+    from dcmturbo.integrations.pydicom import registration as host
 
     host.register()
 
 
 def unregister() -> None:
     """Undo `register`: pydicom is as it was before."""
-    from dcmturbo.integrations import pydicom as host
+    from dcmturbo.integrations.pydicom import registration as host
 
     host.unregister()
 
@@ -49,6 +49,6 @@ def prefill(datasets: Iterable[Dataset], *, threads: int | None = None) -> None:
     DecodeError
         For the first dataset that cannot be decoded; those before it are ready.
     """
-    from dcmturbo.integrations import pydicom as host
+    from dcmturbo.integrations.pydicom import registration as host
 
     host.prefill(datasets, threads=threads)

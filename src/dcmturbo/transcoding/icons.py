@@ -8,10 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.decoding import decode_frame
-from dcmturbo.errors import DecodeError, EncodeError, Error
-from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.dataset_bytes import (
+from dcmturbo.dataset.elements import (
     ITEM,
     ITEM_DELIMITER,
     SEQUENCE_DELIMITER,
@@ -26,6 +23,9 @@ from dcmturbo.transcoding.dataset_bytes import (
     tag_name,
     walk,
 )
+from dcmturbo.decoding import decode_frame
+from dcmturbo.errors import DecodeError, EncodeError, Error
+from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
 
 __all__ = ["ICON_IMAGE_SEQUENCE", "native_icons"]
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.sources import OpenedSource, import_fsspec, open_source
 from dcmturbo.encoding import option_names, require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.redaction import without_secrets
-from dcmturbo.sources import OpenedSource, import_fsspec, open_source
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
 from dcmturbo.transcoding.permissions import state_of

@@ -5,14 +5,14 @@ from __future__ import annotations
 import struct
 from array import array
 
-from dcmturbo.errors import EncodeError
-from dcmturbo.transcoding.dataset_bytes import (
+from dcmturbo.dataset.elements import (
     ITEM,
     SEQUENCE_DELIMITER,
     UNDEFINED_LENGTH,
     element_bytes,
     header_bytes,
 )
+from dcmturbo.errors import EncodeError
 from dcmturbo.transcoding.output import Buffer, Output
 
 __all__ = ["OFFSET_TABLES", "EncapsulatedWriter"]

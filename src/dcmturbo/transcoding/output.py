@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dcmturbo import _core
+from dcmturbo.dataset.sources import import_fsspec
 from dcmturbo.errors import EncodeError
-from dcmturbo.sources import import_fsspec
 from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
 from dcmturbo.transcoding.temporary import Temporary, lock_without_waiting, sync_folder
 

@@ -12,16 +12,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dcmturbo import _core, library
+from dcmturbo import _core
+from dcmturbo.dataset.sources import OpenedSource
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
+from dcmturbo.formats import library
+from dcmturbo.formats.library import header_of_colours
+from dcmturbo.formats.library.pool import submit
+from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.image import Image
-from dcmturbo.library import header_of_colours
-from dcmturbo.library.pool import submit
 from dcmturbo.notes import COLOUR_NOTES
-from dcmturbo.sources import OpenedSource
-from dcmturbo.syntaxes import TransferSyntax
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
 
 __all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "always_loses", "in_order", "is_lossy"]

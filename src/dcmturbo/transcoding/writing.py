@@ -15,11 +15,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.errors import DecodeError, EncodeError, Error
-from dcmturbo.sources import FileContent, OpenedSource, open_source
-from dcmturbo.syntaxes import TransferSyntax
-from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_changes, ratio_text, warn_of
-from dcmturbo.transcoding.dataset_bytes import (
+from dcmturbo.dataset.elements import (
     PIXEL_DATA_TAGS,
     Changes,
     Element,
@@ -30,8 +26,12 @@ from dcmturbo.transcoding.dataset_bytes import (
     splice,
     tag_name,
 )
-from dcmturbo.transcoding.dataset_encoding import Rewriter
-from dcmturbo.transcoding.file_meta import file_meta
+from dcmturbo.dataset.file_meta import file_meta
+from dcmturbo.dataset.rewriting import Rewriter
+from dcmturbo.dataset.sources import FileContent, OpenedSource, open_source
+from dcmturbo.errors import DecodeError, EncodeError, Error
+from dcmturbo.formats.syntaxes import TransferSyntax
+from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_changes, ratio_text, warn_of
 from dcmturbo.transcoding.icons import ICON_IMAGE_SEQUENCE, native_icons
 from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
 from dcmturbo.transcoding.output import Output

@@ -111,7 +111,7 @@ def test_an_icon_left_in_the_syntax_of_the_other_object_is_named(compare):
 def test_an_icon_in_another_syntax_than_its_object(compare, target):
     """What was wrong before is nobody's fault after; what was right has to stay so."""
     frame = dt.encode_frame(GREY, target, bits_stored=12)
-    uid = dt.syntaxes.find_transfer_syntax(target).uid
+    uid = dt.formats.syntaxes.find_transfer_syntax(target).uid
     wrong = encapsulated_file([frame], uid, before=icons(icon()), **{**MODULE, "frames": None})  # JPEG Lossless in it
     (what,) = compare(lossless(icons(icon())), wrong).elements
     assert "the icon of the second cannot be decoded: it is JPEG Lossless" in what

@@ -14,7 +14,7 @@ from dcmturbo.archives.manifest import NAME
 from dcmturbo.archives.reasons import group_by_reason
 from dcmturbo.archives.selection import is_lossy_source
 from dcmturbo.cli import main
-from dcmturbo.sources import open_source
+from dcmturbo.dataset.sources import open_source
 
 CELLS = smooth((64, 48), "u2", bits=12, seed=3)
 UIDS = {

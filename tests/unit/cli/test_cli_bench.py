@@ -23,13 +23,14 @@ import pytest
 from helpers.command_line import CT, DATA, J2K, REPORT, RLE
 
 import dcmturbo as dt
-from dcmturbo.cli import bench, main, measurement, worker
-from dcmturbo.cli.bench_page import page
-from dcmturbo.cli.bench_table import csv_text
-from dcmturbo.cli.engines import ENGINES, OURS, Task, subject_of, task_of, tasks_of
-from dcmturbo.cli.measurement import Clock, Measured, Timing, drop_from_cache, thread_counts
+from dcmturbo.bench import measurement, worker
+from dcmturbo.bench.engines import ENGINES, OURS, Task, subject_of, task_of, tasks_of
+from dcmturbo.bench.measurement import Clock, Measured, Timing, drop_from_cache, thread_counts
+from dcmturbo.bench.page import page
+from dcmturbo.bench.table import csv_text
+from dcmturbo.bench.worker import EngineError, Workers
+from dcmturbo.cli import bench, main
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.worker import EngineError, Workers
 from dcmturbo.errors import DecodeWarning
 
 MISSING = {engine.name for engine in ENGINES if engine.missing()}
@@ -229,7 +230,7 @@ def test_cold_means_that_the_system_has_forgotten_the_file(tmp_path):
 
 def test_an_engine_that_ends_its_process_is_named_and_another_process_made(monkeypatch):
     program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
-        "from dcmturbo.cli import engines, worker\n"
+        "from dcmturbo.bench import engines, worker\n"
         "import os, signal\n"
         "genuine = worker._Engine.run\n"
         "def run(self, request):\n"
@@ -436,7 +437,7 @@ def test_what_is_long_has_the_width_of_the_page(document):
 
 
 def test_the_headline_of_one_file_has_no_mean(document):
-    from dcmturbo.cli.bench_table import headline
+    from dcmturbo.bench.table import headline
 
     found = copy.deepcopy(document)
     found["summary"] |= {"files_compared": 1, "dcmturbo_times_as_fast": 2.5}

@@ -12,13 +12,13 @@ import pytest
 from helpers.command_line import CT, DATA, J2K, RLE
 
 import dcmturbo as dt
-from dcmturbo.cli import bench_record, engines, peers, worker
-from dcmturbo.cli.bench_page import page
-from dcmturbo.cli.bench_table import headline
-from dcmturbo.cli.engines import OURS, Task, subject_of
-from dcmturbo.cli.isolation import isolated, safe_path
-from dcmturbo.cli.measurement import Measured, Timing, difference_of
-from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers
+from dcmturbo.bench import engines, peers, record, worker
+from dcmturbo.bench.engines import OURS, Task, subject_of
+from dcmturbo.bench.isolation import isolated, safe_path
+from dcmturbo.bench.measurement import Measured, Timing, difference_of
+from dcmturbo.bench.page import page
+from dcmturbo.bench.table import headline
+from dcmturbo.bench.worker import AdapterError, EngineCrashError, EngineError, Workers
 
 NAMES = ("numpy", "pydicom", "gdcm", "imagecodecs", "SimpleITK", "json", "pylibjpeg")
 TRAP = "import pathlib, sys\npathlib.Path({!r}).write_text(__name__)\nsys.exit('the wrong ' + __name__)\n"
@@ -74,7 +74,7 @@ def test_the_path_is_what_it_was_behind_the_block(monkeypatch, tmp_path):
 
 def _engine_that(monkeypatch, body: str) -> None:
     program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
-        "from dcmturbo.cli import worker\nimport os, signal\n"
+        "from dcmturbo.bench import worker\nimport os, signal\n"
         "genuine = worker._Engine.run\n"
         f"def run(self, request):\n    {body}\n    return genuine(self, request)\n"
         "worker._Engine.run = run\nserve(sys.argv[1], taken)\n"
@@ -109,7 +109,7 @@ def test_a_package_that_cannot_be_imported_says_why():
 
 def test_an_exception_of_our_own_use_of_an_engine_is_told_from_one_of_the_engine(monkeypatch):
     program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
-        "import numpy as np\nfrom dcmturbo.cli import engines\n"
+        "import numpy as np\nfrom dcmturbo.bench import engines\n"
         "source = 'def task_of(subject, name):\\n    return Task(name, lambda _: np.zeros(5).reshape(subject.shape))'\n"
         "exec(source, engines.__dict__)\nserve(sys.argv[1], taken)\n"
     )
@@ -176,7 +176,7 @@ def _measured(path, times: dict[str, float]) -> Measured:
 
 def test_all_figures_of_a_transfer_syntax_are_of_the_same_files():
     full, short = {OURS: 1.0, "a": 2.0, "b": 3.0}, {OURS: 1.0, "a": 2.0}
-    group = bench_record.Group("x", [_measured(CT, full), _measured(CT, full), _measured(CT, short)])
+    group = record.Group("x", [_measured(CT, full), _measured(CT, full), _measured(CT, short)])
     found = group.document()
     assert found["files_in_common"] == 2
     assert {decoder["files"] for decoder in found["decoders"].values()} == {2}
@@ -186,7 +186,7 @@ def test_all_figures_of_a_transfer_syntax_are_of_the_same_files():
 
 def test_an_engine_of_few_files_does_not_take_the_others_with_it():
     full, short = {OURS: 1.0, "a": 2.0, "b": 3.0}, {OURS: 1.0, "a": 2.0}
-    group = bench_record.Group("x", [_measured(CT, full), *(_measured(CT, short) for _ in range(4))])
+    group = record.Group("x", [_measured(CT, full), *(_measured(CT, short) for _ in range(4))])
     found = group.document()
     assert found["files_in_common"] == 5
     assert set(found["decoders"]) == {OURS, "a"}
@@ -195,7 +195,7 @@ def test_an_engine_of_few_files_does_not_take_the_others_with_it():
 
 def test_engines_without_a_file_in_common_are_left_out_one_by_one():
     one, other = {OURS: 1.0, "a": 2.0}, {OURS: 1.0, "b": 2.0}
-    found = bench_record.Group("x", [_measured(CT, one), _measured(CT, one), _measured(CT, other)]).document()
+    found = record.Group("x", [_measured(CT, one), _measured(CT, one), _measured(CT, other)]).document()
     assert set(found["decoders"]) == {OURS, "a"}
     assert found["files_in_common"] == 2
     assert "b" in found["left_out"]

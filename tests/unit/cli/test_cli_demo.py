@@ -17,7 +17,8 @@ import pytest
 from helpers.command_line import CT, DATA, MULTI, RLE, read_png
 
 import dcmturbo as dt
-from dcmturbo.cli import demo, demo_encode, main, peers, sheet
+from dcmturbo.bench import peers
+from dcmturbo.cli import demo, demo_encode, main, sheet
 
 # ---- demo -------------------------------------------------------------------------------------------
 
@@ -58,7 +59,7 @@ def test_demo_encodes_all_that_is_encoded(quick_demo):
     """Every transfer syntax that a library or the core encodes, uncompressed ones apart."""
     image = np.arange(64, dtype=np.uint8).reshape(8, 8)
     encodable = set()
-    for syntax in dt.syntaxes.TRANSFER_SYNTAXES:
+    for syntax in dt.formats.syntaxes.TRANSFER_SYNTAXES:
         try:
             dt.encode_frame(image, syntax.uid)
         except dt.Error:

@@ -13,10 +13,10 @@ from helpers.archives import image, make_archive
 from helpers.command_line import CT, DATA, J2K, RLE
 
 import dcmturbo as dt
-from dcmturbo.cli import dcmtk, witness, worker
+from dcmturbo.bench import dcmtk, witness, worker
+from dcmturbo.bench.witness import AGREED, DIFFERED, NOT_COMPARED, NOT_DECODED, Witness, engine_named
+from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.verify_report import csv_text, page
-from dcmturbo.cli.witness import AGREED, DIFFERED, NOT_COMPARED, NOT_DECODED, Witness, engine_named
-from dcmturbo.cli.worker import Workers
 from dcmturbo.redaction import without_secrets
 
 
@@ -166,7 +166,7 @@ def test_a_decoder_that_crashes_takes_nothing_with_it(trees, call, call_json, mo
 
 def _engine_that(monkeypatch, *body: str) -> None:
     program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
-        "from dcmturbo.cli import worker\nimport numpy as np, os\n"
+        "from dcmturbo.bench import worker\nimport numpy as np, os\n"
         "genuine = worker._Engine.run\n"
         "def changed(request):\n"
         "    request['place'] = request.get('into')\n"
@@ -225,13 +225,13 @@ def test_dcmtk_is_a_witness(tmp_path, target, call_json):
     result = tmp_path / "out.dcm"
     dt.transcode(J2K, result, target)
     try:
-        dcmtk.tool_of(dt.syntaxes.find_transfer_syntax(target))
+        dcmtk.tool_of(dt.formats.syntaxes.find_transfer_syntax(target))
     except NotImplementedError:
         pytest.skip("DCMTK is not installed")
     code, found = call_json("verify", J2K, result, "--with", "dcmtk")
     assert (code, found["with"]["DCMTK"][AGREED]) == (0, 1)
     with pytest.raises(ValueError, match=r"ended with \d+"):
-        dcmtk.decode(str(tmp_path / "absent.dcm"), dt.syntaxes.find_transfer_syntax(target))
+        dcmtk.decode(str(tmp_path / "absent.dcm"), dt.formats.syntaxes.find_transfer_syntax(target))
 
 
 def test_without_dcmtk_that_is_what_is_said(monkeypatch, call, tmp_path):

@@ -12,9 +12,9 @@ from helpers.command_line import CT, DATA, J2K, TRUNCATED
 from helpers.dicom_writer import EXPLICIT, dicom_file, encapsulated_file
 
 import dcmturbo as dt
-from dcmturbo.cli.engines import RefusedError, subject_of, task_of
-from dcmturbo.cli.witness import AGREED, NOT_COMPARED, NOT_DECODED, Witness
-from dcmturbo.cli.worker import Workers
+from dcmturbo.bench.engines import RefusedError, subject_of, task_of
+from dcmturbo.bench.witness import AGREED, NOT_COMPARED, NOT_DECODED, Witness
+from dcmturbo.bench.worker import Workers
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ pydicom swallows what a plugin raises and asks the next one, so the tests name t
 import pytest
 
 import dcmturbo as dt
-from dcmturbo.integrations import pydicom_arrays as arrays
+from dcmturbo.integrations.pydicom import arrays
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from helpers.pydicom_datasets import (
 from pydicom.pixels import get_encoder
 
 import dcmturbo as dt
-from dcmturbo import library
 from dcmturbo.encoding import option_names
-from dcmturbo.integrations import pydicom_plugin as plugin
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.formats import library
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.integrations.pydicom import plugin
 
 # --- encoding -------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from pydicom.pixels.decoders import base as decoding
 from pydicom.uid import UID
 
 import dcmturbo as dt
-from dcmturbo.integrations import pydicom_plugin as plugin
+from dcmturbo.integrations.pydicom import plugin
 
 # --- errors, and the other plugins ----------------------------------------------------------------
 

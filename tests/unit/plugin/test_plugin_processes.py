@@ -14,7 +14,7 @@ import pytest
 from helpers.pydicom_datasets import GRAY, JPEG_LOSSLESS, make
 
 import dcmturbo as dt
-from dcmturbo.integrations import spawning
+from dcmturbo.integrations.pydicom import spawning
 
 METHODS = multiprocessing.get_all_start_methods()
 

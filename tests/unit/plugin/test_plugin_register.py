@@ -33,9 +33,8 @@ from pydicom.pixels.encoders import base as encoding
 from pydicom.uid import UID
 
 import dcmturbo as dt
-from dcmturbo.integrations import pydicom as host
-from dcmturbo.integrations import pydicom_arrays as arrays
-from dcmturbo.integrations import pydicom_plugin as plugin
+from dcmturbo.integrations.pydicom import arrays, plugin
+from dcmturbo.integrations.pydicom import registration as host
 
 # --- register and unregister ----------------------------------------------------------------------
 
@@ -98,7 +97,7 @@ def test_plugins_added_and_removed_in_between():
 
 def test_the_public_way_of_adding_a_plugin_works():
     dt.unregister()
-    path = "dcmturbo.integrations.pydicom_plugin"
+    path = "dcmturbo.integrations.pydicom.plugin"
     decoder, encoder = get_decoder(RLE), get_encoder(RLE)
     decoder.add_plugin("dcmturbo", (path, "decode_frame"))
     encoder.add_plugin("dcmturbo", (path, "encode_frame"))
@@ -161,7 +160,7 @@ RELOADED = """
 import sys, importlib
 import numpy as np, pydicom
 from pydicom.pixels.decoders import base
-import dcmturbo, dcmturbo.integrations.pydicom
+import dcmturbo, dcmturbo.integrations.pydicom.registration
 from helpers.pydicom_datasets import COLOUR, GRAY, JPEG_LS, NATIVE, RLE, make
 
 def state():
@@ -174,8 +173,8 @@ dcmturbo.register()
 registered = state()
 for again in range(10):
     if sys.argv[1] == "reload":
-        importlib.reload(dcmturbo.integrations.pydicom_arrays)
-        importlib.reload(dcmturbo.integrations.pydicom)
+        importlib.reload(dcmturbo.integrations.pydicom.arrays)
+        importlib.reload(dcmturbo.integrations.pydicom.registration)
     else:
         for name in [name for name in sys.modules if name.startswith("dcmturbo.integrations")]:
             del sys.modules[name]

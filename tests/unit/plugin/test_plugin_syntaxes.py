@@ -96,7 +96,7 @@ def test_jpeg_2000_part_2():
 
 
 def test_recompressed_jpeg():
-    from dcmturbo import library
+    from dcmturbo.formats import library
 
     ds = make(JPEG, COLOUR, photometric="YBR_FULL_422")
     expected = as_array(ds)[0]

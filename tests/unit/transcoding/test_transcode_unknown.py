@@ -20,9 +20,9 @@ from helpers.samples import smooth
 from helpers.transcoding import transcoded
 
 import dcmturbo as dt
+from dcmturbo.dataset.elements import ITEM, Encoding, end_of_undefined, is_sequence, walk
 from dcmturbo.errors import DecodeError
-from dcmturbo.syntaxes import find_transfer_syntax
-from dcmturbo.transcoding.dataset_bytes import ITEM, Encoding, end_of_undefined, is_sequence, walk
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 
 PIXELS = np.arange(16, dtype=np.uint16).reshape(4, 4)
 MODULE = {"rows": 4, "columns": 4, "bits_allocated": 16}

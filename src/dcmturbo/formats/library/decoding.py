@@ -10,9 +10,9 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.errors import DecodeError
-from dcmturbo.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
-from dcmturbo.library.forgotten_errors import FORGOTTEN_ERRORS
-from dcmturbo.library.openjph import load_openjph
+from dcmturbo.formats.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
+from dcmturbo.formats.library.forgotten_errors import FORGOTTEN_ERRORS
+from dcmturbo.formats.library.openjph import load_openjph
 
 __all__ = ["decode", "decode_into", "decode_rle", "header_of_colours", "inflate", "jpeg_inside", "reconstruct_jpeg"]
 

@@ -6,9 +6,9 @@ import struct
 import uuid
 
 from dcmturbo import _core
-from dcmturbo.sources import FileContent
-from dcmturbo.transcoding.dataset_bytes import element_bytes
-from dcmturbo.transcoding.vr import vr_of
+from dcmturbo.dataset.elements import element_bytes
+from dcmturbo.dataset.sources import FileContent
+from dcmturbo.dataset.vr import vr_of
 
 __all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "file_meta"]
 

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from dcmturbo.cli.isolation import safe_path
+from dcmturbo.bench.isolation import safe_path
 
 __all__ = ["AdapterError", "EngineCrashError", "EngineError", "Workers"]
 
@@ -38,7 +38,7 @@ begin = time.perf_counter()
 for name in sys.argv[3:]:
     __import__(name)
 taken = time.perf_counter() - begin
-from dcmturbo.cli.worker import serve
+from dcmturbo.bench.worker import serve
 serve(sys.argv[1], taken)
 """
 
@@ -200,8 +200,8 @@ class _Engine:
         self.task: Any = None
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
-        from dcmturbo.cli import peers
-        from dcmturbo.cli.engines import subject_of, task_of
+        from dcmturbo.bench import peers
+        from dcmturbo.bench.engines import subject_of, task_of
 
         if request["path"] != self.path:
             gc.collect()  # which is switched off while the clock runs
@@ -218,19 +218,19 @@ class _Engine:
 
 def _is_ours(error: BaseException) -> bool:
     """Whether an exception comes from dcmturbo's own use of an engine, not from the engine."""
-    from dcmturbo.cli.engines import RefusedError
+    from dcmturbo.bench.engines import RefusedError
 
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     while frames and frames[-1].split(".")[0] == "numpy":
         frames.pop()  # numpy's are those of who called it
-    return bool(frames) and frames[-1] == "dcmturbo.cli.engines" and not isinstance(error, (RefusedError, OSError))
+    return bool(frames) and frames[-1] == "dcmturbo.bench.engines" and not isinstance(error, (RefusedError, OSError))
 
 
 def serve(name: str, import_seconds: float) -> None:
     """Decode what the standard input asks for, line by line, and answer each with a line."""
     import warnings
 
-    from dcmturbo.cli import peers
+    from dcmturbo.bench import peers
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")

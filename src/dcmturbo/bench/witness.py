@@ -14,11 +14,11 @@ import numpy as np
 import dcmturbo as dt
 from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import is_url
-from dcmturbo.cli import dcmtk
-from dcmturbo.cli.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
-from dcmturbo.cli.measurement import OTHER_WORK, difference_of
-from dcmturbo.cli.peers import compare
-from dcmturbo.cli.worker import AdapterError, EngineError, Workers
+from dcmturbo.bench import dcmtk
+from dcmturbo.bench.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
+from dcmturbo.bench.measurement import OTHER_WORK, difference_of
+from dcmturbo.bench.peers import compare
+from dcmturbo.bench.worker import AdapterError, EngineError, Workers
 from dcmturbo.errors import Error
 
 __all__ = [

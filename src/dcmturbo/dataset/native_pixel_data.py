@@ -6,7 +6,7 @@ from typing import Any
 
 from dcmturbo import _core
 from dcmturbo.errors import DecodeError
-from dcmturbo.syntaxes import known_transfer_syntax
+from dcmturbo.formats.syntaxes import known_transfer_syntax
 
 __all__ = ["KEYWORDS", "is_native_after_all", "patched", "read_into", "settle_native_length", "starts_with_item"]
 

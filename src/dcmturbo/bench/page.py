@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from dcmturbo.cli.bench_table import headline
-from dcmturbo.cli.charts import COLOURS, STYLE, Bar, Curve, bars, curves
+from dcmturbo.bench.charts import COLOURS, STYLE, Bar, Curve, bars, curves
+from dcmturbo.bench.table import headline
 from dcmturbo.wording import printable, short
 
 __all__ = ["page"]

@@ -11,7 +11,7 @@ takes longer than decoding most files.
 """
 
 from dcmturbo import _core
-from dcmturbo.library.decoding import (
+from dcmturbo.formats.library.decoding import (
     decode,
     decode_into,
     decode_rle,
@@ -20,8 +20,8 @@ from dcmturbo.library.decoding import (
     jpeg_inside,
     reconstruct_jpeg,
 )
-from dcmturbo.library.encoding import deflate, encode, encodes, option_names
-from dcmturbo.library.pool import map_frames
+from dcmturbo.formats.library.encoding import deflate, encode, encodes, option_names
+from dcmturbo.formats.library.pool import map_frames
 
 __all__ = [
     "decode",

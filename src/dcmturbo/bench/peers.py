@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.syntaxes import TransferSyntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 
 __all__ = [
     "Peer",

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.cli import dcmtk
-from dcmturbo.cli.peers import Peer, is_lossless, pydicom_peers
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.bench import dcmtk
+from dcmturbo.bench.peers import Peer, is_lossless, pydicom_peers
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["ENGINES", "OURS", "Engine", "RefusedError", "Subject", "Task", "subject_of", "task_of", "tasks_of"]
 

@@ -18,16 +18,17 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from pydicom.uid import UID
 
-from dcmturbo import _core, library
+from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.dataset.file_objects import file_source
 from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import can_encode
 from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
-from dcmturbo.file_objects import file_source
-from dcmturbo.library import jpeg_inside
+from dcmturbo.formats import library
+from dcmturbo.formats.library import jpeg_inside
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 from dcmturbo.notes import NOTES, stack_level
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
 

@@ -20,7 +20,7 @@ _KEY = "dcmturbo"
 _PROGRAM = """
 entry = None
 try:
-    from dcmturbo.integrations.pydicom import register_in_child
+    from dcmturbo.integrations.pydicom.registration import register_in_child
     entry = register_in_child()
 except Exception as error:
     try:

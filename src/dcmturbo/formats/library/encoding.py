@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dcmturbo.errors import EncodeError
-from dcmturbo.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
-from dcmturbo.library.decoding import reconstruct_jpeg
-from dcmturbo.library.openjph import load_openjph
+from dcmturbo.formats.library.common import Array, Buffer, integer_type, load_imagecodecs, translated
+from dcmturbo.formats.library.decoding import reconstruct_jpeg
+from dcmturbo.formats.library.openjph import load_openjph
 
 __all__ = ["deflate", "encode", "encodes", "option_names"]
 

@@ -18,16 +18,17 @@ from pydicom.misc import warn_and_log
 from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders import base
 
-from dcmturbo import _core, library
+from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.formats import library
+from dcmturbo.formats.library import header_of_colours
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.frames.arguments import new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.image import Image
-from dcmturbo.integrations import pydicom_plugin as plugin
-from dcmturbo.library import header_of_colours
+from dcmturbo.integrations.pydicom import plugin
 from dcmturbo.notes import NOTES
-from dcmturbo.sources import OpenedSource
-from dcmturbo.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["Plan", "convert_colour", "hooked_as_array", "hooked_whole_array", "prepare"]
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from dcmturbo import _core
-from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
-from dcmturbo.file_objects import file_source, plain_file
-from dcmturbo.inflation import inflate_dataset, is_whole_frame
-from dcmturbo.native_pixel_data import (
+from dcmturbo.dataset.file_objects import file_source, plain_file
+from dcmturbo.dataset.inflation import inflate_dataset, is_whole_frame
+from dcmturbo.dataset.native_pixel_data import (
     KEYWORDS,
     is_native_after_all,
     patched,
@@ -21,8 +20,9 @@ from dcmturbo.native_pixel_data import (
     settle_native_length,
     starts_with_item,
 )
+from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
+from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax, known_transfer_syntax
 from dcmturbo.notes import NOTES
-from dcmturbo.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax, known_transfer_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dcmturbo.errors import DecodeError
-from dcmturbo.transcoding.dataset_bytes import (
+from dcmturbo.dataset.elements import (
     ITEM,
     ITEM_DELIMITER,
     LONG_VRS,
@@ -30,7 +29,8 @@ from dcmturbo.transcoding.dataset_bytes import (
     read_header,
     tag_name,
 )
-from dcmturbo.transcoding.vr import settle_vr, vr_of
+from dcmturbo.dataset.vr import settle_vr, vr_of
+from dcmturbo.errors import DecodeError
 
 __all__ = ["Rewriter"]
 

@@ -19,13 +19,11 @@ from pydicom.pixels.encoders import base as encoding
 from pydicom.pixels.utils import get_image_pixel_ids
 from pydicom.uid import UID
 
-from dcmturbo import library
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.decoding import decode
-from dcmturbo.integrations import pydicom_arrays as arrays
-from dcmturbo.integrations import pydicom_plugin as plugin
-from dcmturbo.integrations import spawning
-from dcmturbo.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.formats import library
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.integrations.pydicom import arrays, plugin, spawning
 
 __all__ = ["prefill", "register", "unregister"]
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.cli import peers
-from dcmturbo.cli.engines import OURS, Subject, Task, tasks_of
-from dcmturbo.cli.worker import AdapterError, EngineCrashError, EngineError, Workers
+from dcmturbo.bench import peers
+from dcmturbo.bench.engines import OURS, Subject, Task, tasks_of
+from dcmturbo.bench.worker import AdapterError, EngineCrashError, EngineError, Workers
 from dcmturbo.wording import significant
 
 __all__ = [

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from dcmturbo.library.common import Array, load_imagecodecs
+from dcmturbo.formats.library.common import Array, load_imagecodecs
 
 __all__ = ["load_openjph"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.syntaxes import TransferSyntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 
 __all__ = ["NAME", "decode", "tool_of"]
 

@@ -6,9 +6,9 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from dcmturbo.cli import peers
-from dcmturbo.cli.engines import ENGINES, OURS
-from dcmturbo.cli.measurement import Measured
+from dcmturbo.bench import peers
+from dcmturbo.bench.engines import ENGINES, OURS
+from dcmturbo.bench.measurement import Measured
 from dcmturbo.wording import significant
 
 __all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary", "unexplained"]
