@@ -13,7 +13,7 @@
 #include "dicom/dataset.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
-#include "image/pixel_attributes.h"
+#include "image/frame.h"
 
 struct dcmturbo_header {
     dcmturbo::Header header;

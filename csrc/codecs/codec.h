@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/fragments.h"
 #include "image/component.h"
-#include "image/pixel_attributes.h"
+#include "image/frame.h"
 
 namespace dcmturbo {
 
@@ -38,15 +38,6 @@ struct Outcome {
     std::string message;
     bool has_excess_data = false;  // the frame holds more data than its pixels need: it may be damaged
     std::uint32_t notes = 0;       // DecodeNote
-};
-
-// One frame to encode: where its pixels are, and what they are.
-struct FrameIn {
-    const std::byte* base = nullptr;
-    std::ptrdiff_t row_stride = 0;
-    std::ptrdiff_t pixel_stride = 0;
-    std::ptrdiff_t sample_stride = 0;
-    PixelAttributes attributes;  // bits_allocated is also the size of a cell, 1 bit apart (8)
 };
 
 struct EncodeOptions {

@@ -6,7 +6,7 @@
 
 #include "codecs/registry.h"
 #include "image/component.h"
-#include "image/pixel_attributes.h"
+#include "image/frame.h"
 
 namespace dcmturbo {
 

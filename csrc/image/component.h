@@ -1,4 +1,4 @@
-// What a codestream says of itself (Header) and where its samples go (FrameOut): both per component,
+// What a codestream says of itself (Header) and where its samples go (ComponentOut): both per component,
 // so that interleaved, planar and subsampled images are one case.
 #pragma once
 

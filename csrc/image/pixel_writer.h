@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "base/arena.h"
-#include "image/pixel_attributes.h"
+#include "image/frame.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo {

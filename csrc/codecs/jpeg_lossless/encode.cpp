@@ -7,124 +7,22 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "bits/zero_byte_stuffing.h"
-#include "codecs/jpeg/markers.h"
+#include "codecs/jpeg/marker_writer.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "entropy/differences.h"
+#include "image/pixel_reader.h"
 #include "kernels/kernels.h"
 
 namespace dcmturbo::jpeg_lossless {
 
 namespace {
 
+using namespace jpeg;
+
 // Marker segments: SOI, SOF3, DHT, DRI, SOS and EOI need 96 bytes at most.
 constexpr std::uint64_t header_bytes = 128;
 // Of every restart interval: its marker, and what fills its last byte.
 constexpr std::uint64_t interval_bytes = 4;
-
-// Writes marker segments (ISO/IEC 10918-1, B.2).
-class MarkerWriter {
-  public:
-    explicit MarkerWriter(std::uint8_t* to) : to_(to) {}
-    void u8(unsigned value) { *to_++ = static_cast<std::uint8_t>(value); }
-    void u16(unsigned value) {
-        u8(value >> 8);
-        u8(value & 0xff);
-    }
-    void marker(std::uint8_t code) {
-        u8(0xff);
-        u8(code);
-    }
-    [[nodiscard]] std::uint8_t* position() const { return to_; }
-    void seek(std::uint8_t* to) { to_ = to; }
-
-  private:
-    std::uint8_t* to_;
-};
-
-// Rows of samples as unsigned numbers of the precision (two's complement where they are signed, PS3.5, 8.2.1).
-class RowReader {
-  public:
-    explicit RowReader(const FrameIn& frame) : frame_(frame), stored_(frame.attributes.bits_stored) {}
-
-    // All samples of a row, those of a pixel together.
-    void read(std::uint32_t row, std::uint16_t* to) const {
-        const std::byte* const from = frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride;
-        switch (frame_.attributes.bits_allocated) {
-            case 8: return read_cells<std::uint8_t, std::int8_t>(from, to);
-            case 16: return read_cells<std::uint16_t, std::int16_t>(from, to);
-            case 32: return read_cells<std::uint32_t, std::int32_t>(from, to);
-            default: return read_cells<std::uint64_t, std::int64_t>(from, to);
-        }
-    }
-
-  private:
-    template <typename Cell, typename SignedCell>
-    void read_cells(const std::byte* from, std::uint16_t* to) const {
-        const std::size_t columns = frame_.attributes.columns;
-        const std::size_t samples = frame_.attributes.samples_per_pixel;
-        constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(Cell));
-        Cell outside = 0;
-        if (frame_.pixel_stride == size * static_cast<std::ptrdiff_t>(samples) &&
-            (samples == 1 || frame_.sample_stride == size)) {
-            outside = read_run<Cell>(from, columns * samples, to);
-        } else {
-            for (std::size_t x = 0; x < columns; ++x, from += frame_.pixel_stride) {
-                for (std::size_t i = 0; i < samples; ++i) {
-                    outside |= read_run<Cell>(from + static_cast<std::ptrdiff_t>(i) * frame_.sample_stride, 1, to++);
-                }
-            }
-        }
-        if (outside != 0) fail_outside<Cell, SignedCell>();
-    }
-
-    // Returns 0 if all values fit: if they are below 2^stored, once half of that has been added to those with a sign.
-    template <typename Cell>
-    Cell read_run(const std::byte* from, std::size_t count, std::uint16_t* __restrict to) const {
-        const bool is_signed = frame_.attributes.pixel_representation == 1;
-        const auto mask = static_cast<Cell>(stored_ >= 8 * sizeof(Cell) ? ~Cell{0} : (Cell{1} << stored_) - 1);
-        const auto half = static_cast<Cell>(is_signed ? (mask >> 1) + 1 : 0);
-        Cell outside = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            Cell cell;
-            std::memcpy(&cell, from + i * sizeof cell, sizeof cell);
-            outside |= static_cast<Cell>(static_cast<Cell>(cell + half) & static_cast<Cell>(~mask));
-            to[i] = static_cast<std::uint16_t>(cell & mask);
-        }
-        return outside;
-    }
-
-    template <typename Cell, typename SignedCell>
-    [[noreturn, gnu::cold]] void fail_outside() const {
-        const PixelAttributes& a = frame_.attributes;
-        SignedCell least = std::numeric_limits<SignedCell>::max();
-        SignedCell most = std::numeric_limits<SignedCell>::min();
-        Cell most_unsigned = 0;
-        for (std::uint32_t row = 0; row < a.rows; ++row) {
-            for (std::uint32_t column = 0; column < a.columns; ++column) {
-                for (unsigned sample = 0; sample < a.samples_per_pixel; ++sample) {
-                    Cell cell;
-                    std::memcpy(&cell,
-                                frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride +
-                                    static_cast<std::ptrdiff_t>(column) * frame_.pixel_stride +
-                                    static_cast<std::ptrdiff_t>(sample) * frame_.sample_stride,
-                                sizeof cell);
-                    least = std::min(least, static_cast<SignedCell>(cell));
-                    most = std::max(most, static_cast<SignedCell>(cell));
-                    most_unsigned = std::max(most_unsigned, cell);
-                }
-            }
-        }
-        if (a.pixel_representation == 1) {
-            fail(ErrorCode::argument, no_offset, "values from %lld to %lld do not fit BitsStored %u",
-                 static_cast<long long>(least), static_cast<long long>(most), stored_);
-        }
-        fail(ErrorCode::argument, no_offset, "values up to %llu do not fit BitsStored %u",
-             static_cast<unsigned long long>(most_unsigned), stored_);
-    }
-
-    const FrameIn& frame_;
-    unsigned stored_;
-};
 
 class FrameEncoder {
   public:
@@ -159,7 +57,7 @@ class FrameEncoder {
         MarkerWriter writer(begin);
         write_headers(writer, table);
         write_scan(writer, differences, DifferenceCodes(table));
-        writer.marker(jpeg::EOI);
+        writer.marker(EOI);
         return static_cast<std::size_t>(writer.position() - begin);
     }
 
@@ -172,7 +70,7 @@ class FrameEncoder {
     // Reads a row into the line that then is current.
     void read_row(std::uint32_t row) {
         current_ ^= 1;
-        rows_.read(row, lines_[current_]);
+        rows_.read_pixels(row, lines_[current_]);
     }
 
     // The differences of the current row.
@@ -218,42 +116,17 @@ class FrameEncoder {
 
     void write_headers(MarkerWriter& writer, const HuffmanTable& table) const {
         const PixelAttributes& a = attributes_;
-        // Readers outside DICOM take three components for YCbCr unless their identifiers say otherwise.
-        const bool is_rgb = components_ == 3 && a.photometric == Photometric::rgb;
-        constexpr std::array<unsigned, 3> rgb = {'R', 'G', 'B'};
-        const auto identifier = [&](unsigned i) { return is_rgb ? rgb[i] : i + 1; };
-        writer.marker(jpeg::SOI);
-        writer.marker(jpeg::SOF3);
-        writer.u16(8 + 3 * components_);
-        writer.u8(precision_);
-        writer.u16(a.rows);
-        writer.u16(a.columns);
-        writer.u8(components_);
-        for (unsigned i = 0; i < components_; ++i) {
-            writer.u8(identifier(i));
-            writer.u8(0x11);  // sampling factors
-            writer.u8(0);
-        }
-        writer.marker(jpeg::DHT);
-        writer.u16(3 + max_code_length + table.size());
+        const Identifiers identifiers(components_, a.photometric);
+        writer.marker(SOI);
+        writer.frame_header(SOF3, precision_, a.rows, a.columns, identifiers);
+        writer.segment(DHT, 1 + max_code_length + table.size());
         writer.u8(0);
         for (unsigned length = 1; length <= max_code_length; ++length) writer.u8(table.counts[length]);
         for (unsigned i = 0; i < table.size(); ++i) writer.u8(table.symbols[i]);
-        if (options_.restart_rows != 0) {
-            writer.marker(jpeg::DRI);
-            writer.u16(4);
-            writer.u16(static_cast<unsigned>(options_.restart_rows * a.columns));
-        }
-        writer.marker(jpeg::SOS);
-        writer.u16(6 + 2 * components_);
-        writer.u8(components_);
-        for (unsigned i = 0; i < components_; ++i) {
-            writer.u8(identifier(i));
-            writer.u8(0);  // Huffman table
-        }
-        writer.u8(selection_value_);
-        writer.u8(0);
-        writer.u8(0);  // point transform
+        if (options_.restart_rows != 0) writer.restart_interval(options_.restart_rows * a.columns);
+        constexpr unsigned huffman_table = 0;
+        constexpr unsigned point_transform = 0;
+        writer.scan_header(identifiers, huffman_table, selection_value_, 0, point_transform);
     }
 
     void write_scan(MarkerWriter& writer, const std::uint16_t* differences, const DifferenceCodes& codes) {
@@ -266,7 +139,7 @@ class FrameEncoder {
             if (row != 0 && starts_interval(row)) {
                 to = finish_interval(pending, to);
                 *to++ = 0xff;
-                *to++ = static_cast<std::uint8_t>(jpeg::RST0 + (restarts++ & 7));
+                *to++ = static_cast<std::uint8_t>(RST0 + (restarts++ & 7));
             }
             const std::uint8_t* const end = kernels_.encode_differences(differences + row * row_samples(),
                                                                         row_samples(), codes, &pending, row_bytes);
@@ -289,7 +162,7 @@ class FrameEncoder {
     const EncodeOptions& options_;
     const Kernels& kernels_;
     Arena& arena_;
-    RowReader rows_;
+    PixelReader rows_;
     unsigned components_;
     unsigned precision_;
     unsigned selection_value_;

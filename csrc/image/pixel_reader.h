@@ -1,0 +1,57 @@
+// The first step of an encoder: rows of the caller's pixels, wherever they lie, in the type that the codec works in.
+// Every value is checked against Bits Stored on the way.
+//
+//   const PixelReader reader(frame);
+//   reader.read_pixels(row, line);    // std::uint16_t: all samples of the row, those of a pixel together
+//   reader.read_planes(row, planes);  // std::uint16_t: a line for each sample of a pixel
+//   reader.read_shifted(row, planes, ForwardTransform::reversible);  // std::int32_t, as JPEG 2000 codes them
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "image/frame.h"
+
+namespace dcmturbo {
+
+enum class ForwardTransform : std::uint8_t {
+    none,
+    reversible,  // of three samples a pixel, RCT: ISO/IEC 15444-1, G.2.1
+};
+
+// Reads integers. The frame outlives the reader. Several threads may read from one reader.
+//
+// A value that does not fit Bits Stored is an error: DecodeError(argument), which names the range of the values.
+class PixelReader {
+  public:
+    explicit PixelReader(const FrameIn& frame) : frame_(frame), stored_(frame.attributes.bits_stored) {}
+
+    // Unsigned numbers below 2^BitsStored, which is at most 16 here. Signed samples keep their bits: two's complement
+    // of BitsStored bits (PS3.5, 8.2.1). A line takes Columns samples, `to` of read_pixels() as many for each sample of
+    // a pixel.
+    void read_pixels(std::uint32_t row, std::uint16_t* to) const;
+    void read_planes(std::uint32_t row, std::uint16_t* const to[]) const;
+
+    // Signed numbers. Unsigned samples are less by half their range (level shift: ISO/IEC 15444-1, G.1.1). BitsStored
+    // is at most 32, and at most 30 with a transform, whose sums are larger.
+    void read_shifted(std::uint32_t row, std::int32_t* const to[],
+                      ForwardTransform transform = ForwardTransform::none) const;
+
+  private:
+    [[nodiscard]] const std::byte* row_at(std::uint32_t row) const {
+        return frame_.base + static_cast<std::ptrdiff_t>(row) * frame_.row_stride;
+    }
+    template <typename Read>
+    void with_cells(Read&& read) const;
+    template <typename Cell, typename To>
+    Cell read_samples(const std::byte* from, std::ptrdiff_t stride, std::size_t count, To* to, std::size_t step) const;
+    template <typename To>
+    void read_lines(std::uint32_t row, To* const to[]) const;
+    template <typename Cell>
+    [[noreturn, gnu::cold]] void fail_outside() const;
+
+    const FrameIn& frame_;
+    unsigned stored_;
+};
+
+}  // namespace dcmturbo
