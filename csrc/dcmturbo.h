@@ -198,6 +198,29 @@ DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dc
                                            const dcmturbo_encode_options* options, uint8_t* to, size_t capacity,
                                            size_t* written, dcmturbo_error* error);
 
+/* Encodes frames with a library, as `request` says: what that is, its caller and its writer agree about. Gives the
+ * bytes to take(taker, bytes), once. Called from any thread, without locks. Returns DCMTURBO_OK, or a code with the
+ * error filled. */
+typedef int32_t (*dcmturbo_library_encode)(const void* request, const dcmturbo_image* image,
+                                           const dcmturbo_attributes* attributes,
+                                           void (*take)(void* taker, dcmturbo_bytes encoded), void* taker,
+                                           dcmturbo_error* error);
+typedef struct dcmturbo_library_encoder {
+    dcmturbo_library_encode encode;
+    const void* request;
+} dcmturbo_library_encoder;
+
+/* Encodes `count` frames on up to `threads` workers (0: the default), the caller one of them; a single frame is shared
+ * among them, where its codec can do so. The bytes are the same with any number of threads. `library`: who encodes;
+ * null for the core itself. take(context, frame, bytes) hears of each frame, on any worker, and returns DCMTURBO_OK or
+ * the code of why it could not take it. Stops at a failure, and returns the error of the lowest frame that fails. */
+DCMTURBO_API int32_t dcmturbo_encode_frames(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
+                                            const dcmturbo_attributes* attributes,
+                                            const dcmturbo_encode_options* options,
+                                            const dcmturbo_library_encoder* library, uint32_t threads,
+                                            int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded),
+                                            void* context, dcmturbo_error* error);
+
 /* ---- sources, datasets, frame indexes ---------------------------------------------------------- */
 
 typedef struct dcmturbo_source dcmturbo_source;
@@ -382,6 +405,11 @@ typedef struct dcmturbo_api {
     int32_t (*native_reading)(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
                               uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
     void (*set_library)(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
+    int32_t (*encode_frames)(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
+                             const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
+                             const dcmturbo_library_encoder* library, uint32_t threads,
+                             int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded), void* context,
+                             dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -50,6 +50,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .check_held = dcmturbo_check_held,
         .native_reading = dcmturbo_native_reading,
         .set_library = dcmturbo_set_library,
+        .encode_frames = dcmturbo_encode_frames,
     };
     return &api;
 }

@@ -82,6 +82,23 @@ inline PixelAttributes attributes_from(const dcmturbo_attributes& from) {
     return to;
 }
 
+inline dcmturbo_attributes attributes_to(const PixelAttributes& from) {
+    dcmturbo_attributes to{};
+    to.size = sizeof to;
+    to.rows = from.rows;
+    to.columns = from.columns;
+    to.samples_per_pixel = from.samples_per_pixel;
+    to.bits_allocated = from.bits_allocated;
+    to.bits_stored = from.bits_stored;
+    to.pixel_representation = from.pixel_representation;
+    to.planar_configuration = from.planar_configuration;
+    to.photometric = static_cast<std::uint8_t>(from.photometric);
+    to.keyword = static_cast<std::uint8_t>(from.keyword);
+    to.big_endian = from.big_endian ? 1 : 0;
+    to.words_swapped = from.words_swapped ? 1 : 0;
+    return to;
+}
+
 inline FrameFormat format_from(const dcmturbo_format& from) {
     FrameFormat to;
     to.rows = from.rows;

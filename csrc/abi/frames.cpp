@@ -114,17 +114,6 @@ Bytes call_unwrap(Bytes data, Arena& arena) {
     return taker.taken;
 }
 
-FrameIn frame_in(const dcmturbo_image& image, const dcmturbo_attributes& attributes) {
-    FrameIn frame;
-    frame.base = static_cast<const std::byte*>(image.base);
-    frame.row_stride = image.row_stride;
-    frame.pixel_stride = image.pixel_stride;
-    frame.sample_stride = image.sample_stride;
-    frame.attributes = abi::attributes_from(attributes);
-    check_attributes(frame.attributes);
-    return frame;
-}
-
 }  // namespace
 
 uint8_t dcmturbo_photometric_from_name(const char* name) { return static_cast<uint8_t>(photometric_from_name(name)); }
@@ -288,33 +277,6 @@ void dcmturbo_set_library(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_
     library.store(decode, std::memory_order_release);
     library_unwrap.store(jpeg_of_jpegxl, std::memory_order_release);
     set_library(decode == nullptr ? nullptr : call_library, jpeg_of_jpegxl == nullptr ? nullptr : call_unwrap);
-}
-
-uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes) {
-    uint64_t bound = 0;
-    dcmturbo_error ignored{};
-    abi::guarded(&ignored,
-                 [&] { bound = abi::required_encoder(transfer_syntax).encode_bound(frame_in({}, *attributes)); });
-    return bound;
-}
-
-int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
-                              const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
-                              uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error) {
-    return abi::guarded(error, [&] {
-        const Codec& codec = abi::required_encoder(transfer_syntax);
-        const Settings current = settings();
-        const ScratchLoan scratch(current.limits.max_scratch);
-        scratch->arena.reset();
-        Context context{scratch->arena, kernels_for(current.isa), current.limits};
-        EncodeOptions chosen;
-        if (options != nullptr) {
-            chosen.selection_value = options->selection_value;
-            chosen.restart_rows = options->restart_rows;
-        }
-        *written =
-            codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity}, chosen, context);
-    });
 }
 
 int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,

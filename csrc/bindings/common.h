@@ -105,6 +105,7 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
 void bind_images(py::module_& m);
 void bind_datasets(py::module_& m);
 void bind_frames(py::module_& m);
+void bind_encoding(py::module_& m);
 void bind_library(py::module_& m);
 
 }  // namespace dcmturbo::bindings

@@ -318,34 +318,6 @@ void finish_frame(const py::array& from, const Format& format, py::array out) {
     check(code, error);
 }
 
-py::bytes encode_frame(const std::string& transfer_syntax, const py::array& frame, const Attributes& attributes,
-                       std::uint32_t selection_value, std::uint32_t restart_rows) {
-    if (frame.ndim() < 2 || frame.shape(0) != static_cast<py::ssize_t>(attributes.plain.rows) ||
-        frame.shape(1) != static_cast<py::ssize_t>(attributes.plain.columns) ||
-        (attributes.plain.samples_per_pixel > 1) != (frame.ndim() == 3) ||
-        (frame.ndim() == 3 && frame.shape(2) != static_cast<py::ssize_t>(attributes.plain.samples_per_pixel))) {
-        throw py::value_error("the array does not have the shape that the attributes say");
-    }
-    const std::size_t cell = attributes.plain.bits_allocated == 1 ? 1 : attributes.plain.bits_allocated / 8u;
-    if (static_cast<std::size_t>(frame.itemsize()) != cell)
-        throw py::value_error("the array's items do not have the size of Bits Allocated");
-    dcmturbo_image image = image_of(frame);
-    const std::uint64_t bound = dcmturbo_encode_bound(transfer_syntax.c_str(), &attributes.plain);
-    // Uninitialised, unlike std::vector.
-    const std::unique_ptr<std::uint8_t[]> buffer(new std::uint8_t[bound]);
-    dcmturbo_encode_options options{sizeof options, selection_value, restart_rows};
-    std::size_t written = 0;
-    dcmturbo_error error = new_error();
-    std::int32_t code = 0;
-    {
-        const GilRelease release;
-        code = dcmturbo_encode_frame(transfer_syntax.c_str(), &image, &attributes.plain, &options, buffer.get(), bound,
-                                     &written, &error);
-    }
-    check(code, error);
-    return py::bytes(reinterpret_cast<const char*>(buffer.get()), written);
-}
-
 // Without the lock, and without numpy's array of booleans.
 bool same_bytes(const py::object& a, const py::object& b) {
     const BufferView one(a);
@@ -413,8 +385,6 @@ void bind_frames(py::module_& m) {
     m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"),
           py::arg("reduce"), py::arg("threads"), py::arg("salvage"));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
-    m.def("encode_frame", encode_frame, py::arg("transfer_syntax"), py::arg("frame"), py::arg("attributes"),
-          py::kw_only(), py::arg("selection_value") = 0, py::arg("restart_rows") = 0);
     m.def("same_bytes", same_bytes, py::arg("a"), py::arg("b"));
     m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));
     m.def("output_cache", dcmturbo_output_cache);

@@ -4,6 +4,7 @@
 
 #include "abi/convert.h"
 #include "bindings/common.h"
+#include "bindings/library_encoder.h"
 
 namespace dcmturbo::bindings {
 
@@ -26,22 +27,27 @@ void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     abi::fill_error(error, static_cast<ErrorCode>(code), offset, -1, message.c_str());
 }
 
+// The image as an array, without a copy: it has a base that owns nothing, or numpy would copy.
+py::array array_of(const dcmturbo_image& image, const py::dtype& dtype, std::uint32_t rows, std::uint32_t columns,
+                   unsigned samples_per_pixel) {
+    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)};
+    std::vector<py::ssize_t> strides{image.row_stride, image.pixel_stride};
+    if (samples_per_pixel > 1) {
+        shape.push_back(static_cast<py::ssize_t>(samples_per_pixel));
+        strides.push_back(image.sample_stride);
+    }
+    const py::capsule owner(image.base, [](void*) {});
+    return py::array(dtype, shape, strides, image.base, owner);
+}
+
 std::int32_t decode_with_library(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_format* format,
                                  const dcmturbo_image* image, dcmturbo_error* error) {
     const GilAcquire acquire;
     try {
         HeaderHandle handle;
         handle.handle.reset(new dcmturbo_header{*header});
-        std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format->rows),
-                                       static_cast<py::ssize_t>(format->columns)};
-        std::vector<py::ssize_t> strides{image->row_stride, image->pixel_stride};
-        if (format->samples_per_pixel > 1) {
-            shape.push_back(format->samples_per_pixel);
-            strides.push_back(image->sample_stride);
-        }
-        // A base that owns nothing, or numpy would copy.
-        const py::capsule owner(image->base, [](void*) {});
-        const py::array out(Format{*format}.dtype(), shape, strides, image->base, owner);
+        const py::array out =
+            array_of(*image, Format{*format}.dtype(), format->rows, format->columns, format->samples_per_pixel);
         const py::memoryview view =
             py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
         call_python(*decode_into, py::make_tuple(view, std::move(handle), out));
@@ -73,7 +79,42 @@ std::int32_t jpeg_of_jpegxl(dcmturbo_bytes data, void (*take)(void* taker, dcmtu
     return error->code;
 }
 
+py::dtype dtype_of(const dcmturbo_attributes& attributes) {
+    const unsigned size = attributes.bits_allocated == 1 ? 1 : attributes.bits_allocated / 8u;
+    const char kind = attributes.keyword != 0 ? 'f' : attributes.pixel_representation == 1 ? 'i' : 'u';
+    return py::dtype(kind + std::to_string(size));
+}
+
 }  // namespace
+
+std::int32_t LibraryEncoder::call(const void* self, const dcmturbo_image* image, const dcmturbo_attributes* attributes,
+                                  void (*take)(void* taker, dcmturbo_bytes encoded), void* taker,
+                                  dcmturbo_error* error) {
+    const auto& encoder = *static_cast<const LibraryEncoder*>(self);
+    const GilAcquire acquire;
+    try {
+        const py::array frame = array_of(*image, dtype_of(*attributes), attributes->rows, attributes->columns,
+                                         attributes->samples_per_pixel);
+        const py::object encoded = call_python(encoder.encode_, py::make_tuple(frame));
+        take(taker, BufferView(encoded).bytes());
+        return DCMTURBO_OK;
+    } catch (py::error_already_set& raised) {
+        encoder.failures_[image->base] = raised.value();
+        fill_from(raised, error);
+    } catch (const std::bad_alloc&) {
+        abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
+    } catch (const std::exception& caught) {
+        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    }
+    return error->code;
+}
+
+void LibraryEncoder::raise_failure(const void* base) {
+    const auto found = failures_.find(base);
+    if (found == failures_.end()) return;
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(found->second.ptr())), found->second.ptr());
+    throw py::error_already_set();
+}
 
 void bind_library(py::module_& m) {
     m.def(

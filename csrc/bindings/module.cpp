@@ -125,5 +125,6 @@ PYBIND11_MODULE(_core, m) {
     bind_images(m);
     bind_datasets(m);
     bind_frames(m);
+    bind_encoding(m);
     bind_library(m);
 }

@@ -40,10 +40,13 @@ struct Outcome {
     std::uint32_t notes = 0;       // DecodeNote
 };
 
+struct LibraryEncoder;  // codecs/library.h
+
 struct EncodeOptions {
     static constexpr unsigned best = 255;
-    unsigned selection_value = 0;    // JPEG Lossless: 1 to 7, or `best`; 0: as the transfer syntax has it
-    std::uint32_t restart_rows = 0;  // JPEG family: rows between restart markers; 0: none
+    unsigned selection_value = 0;             // JPEG Lossless: 1 to 7, or `best`; 0: as the transfer syntax has it
+    std::uint32_t restart_rows = 0;           // JPEG family: rows between restart markers; 0: none
+    const LibraryEncoder* library = nullptr;  // whom a library codec asks, with options of its own
 };
 
 struct Codec {
@@ -64,9 +67,12 @@ struct Codec {
     std::uint64_t (*encode_bound)(const FrameIn& frame);
 
     // Encodes one frame and returns how many bytes it took. A codestream ends with its end marker: whoever puts it
-    // into an item pads it to an even length.
+    // into an item pads it to an even length. The context may have a team: the bytes are the same without it.
     std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
                           Context& context);
+
+    // Encodes one frame into the arena: of a codec for whose result no bound is known. It has no encode() then.
+    Bytes (*encode_unbounded)(const FrameIn& frame, const EncodeOptions& options, Context& context) = nullptr;
 };
 
 }  // namespace dcmturbo

@@ -111,6 +111,33 @@ Outcome decode_rle(const Fragments& frame, const PixelAttributes&, const Header&
     return outcome;
 }
 
+// Takes bytes into an arena. Whoever gives them may not be C++: nothing is thrown to him.
+struct ArenaTaker {
+    Arena& arena;
+    Bytes taken{};
+    bool is_over_limit = false;
+
+    static void take(void* self, Bytes bytes) noexcept {
+        auto& into = *static_cast<ArenaTaker*>(self);
+        try {
+            std::byte* const copy = into.arena.allocate(bytes.size());
+            if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
+            into.taken = {copy, bytes.size()};
+        } catch (...) {
+            into.is_over_limit = true;
+        }
+    }
+};
+
+Bytes encode(const FrameIn& frame, const EncodeOptions& options, Context& context) {
+    if (options.library == nullptr)
+        fail(ErrorCode::unsupported, no_offset, "the core does not encode this format, and no library was named");
+    ArenaTaker taker{context.arena};
+    options.library->encode(options.library->request, frame, ArenaTaker::take, &taker);
+    if (taker.is_over_limit) fail(ErrorCode::limit, no_offset, "there is no scratch memory for an encoded frame");
+    return taker.taken;
+}
+
 }  // namespace
 
 void set_library(LibraryDecode decode, LibraryUnwrap unwrap) {
@@ -137,6 +164,7 @@ const Codec library_codec = {
     .decode_components = decode_components,
     .encode_bound = nullptr,
     .encode = nullptr,
+    .encode_unbounded = encode,
 };
 
 const Codec library_rle_codec = {

@@ -20,6 +20,14 @@ void set_library(LibraryDecode decode, LibraryUnwrap jpeg_of_jpegxl);
 void decode_with_library(Bytes data, const Header& header, const FrameOut& out);
 Bytes jpeg_of_jpegxl(Bytes data, Arena& arena);
 
+// Encodes a frame as `request` says (transfer syntax, options), which whoever asks and whoever encodes agree about, and
+// gives the bytes to take(taker, bytes), once. Throws DecodeError. Called from any thread.
+struct LibraryEncoder {
+    void (*encode)(const void* request, const FrameIn& frame, void (*take)(void* taker, Bytes encoded),
+                   void* taker) = nullptr;
+    const void* request = nullptr;
+};
+
 extern const Codec library_codec;      // of every format that has a header
 extern const Codec library_rle_codec;  // to compare with the core's own
 

@@ -1,31 +1,58 @@
 #include "sched/decode_frames.h"
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <new>
-#include <optional>
 
 #include "base/checked.h"
 #include "image/pixel_writer.h"
 #include "kernels/kernels.h"
 #include "sched/decode_one.h"
 #include "sched/scratch.h"
-#include "sched/thread_pool.h"
 
 namespace dcmturbo {
 
 namespace {
 
-void run_team(void* team, std::size_t count, Context::TeamBody body, void* context) {
-    ThreadPool::instance().run(count, *static_cast<unsigned*>(team), body, context);
-}
+class DecodeBatch final : public Batch {
+  public:
+    DecodeBatch(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
+                const Settings& settings, std::uint8_t* status)
+        : Batch(jobs.size(), policy.threads, policy.salvage, settings),
+          jobs_(jobs),
+          streams_(streams),
+          policy_(policy),
+          settings_(settings),
+          status_(status) {}
 
-// The frame's bytes: in place where the source is in memory, else read into scratch in one piece.
-Fragments load(const FrameJob& job, Scratch& scratch) {
-    job.index->frame(job.frame, scratch.ranges);
+  private:
+    FrameFailure work(std::size_t i, Scratch& scratch, Context& context) override {
+        const FrameJob& job = jobs_[i];
+        const FrameStream& stream = streams_[job.stream];
+        check_limits(stream.format, 1, settings_.limits);
+        const Fragments fragments = load_frame(*job.source, *job.index, job.frame, scratch);
+        return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,
+                          policy_, settings_, scratch, context);
+    }
+
+    void conclude(std::size_t i, const FrameFailure& outcome) noexcept override {
+        if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(outcome.status);
+        if (!policy_.salvage || outcome.status == FrameStatus::ok || outcome.status == FrameStatus::partial) return;
+        const FrameJob& job = jobs_[i];
+        PixelWriter::fill(streams_[job.stream].out(job.base), 0, policy_.fill_value);
+    }
+
+    std::span<const FrameJob> jobs_;
+    std::span<const FrameStream> streams_;
+    const DecodePolicy& policy_;
+    const Settings& settings_;
+    std::uint8_t* status_;
+};
+
+}  // namespace
+
+Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_t frame, Scratch& scratch) {
+    index.frame(frame, scratch.ranges);
     scratch.spans.clear();
-    if (const Bytes all = job.source->span(); !all.empty()) {
+    if (const Bytes all = source.span(); !all.empty()) {
         for (const FragmentRange& range : scratch.ranges)
             scratch.spans.push_back(
                 all.subspan(static_cast<std::size_t>(range.offset), static_cast<std::size_t>(range.size)));
@@ -36,124 +63,12 @@ Fragments load(const FrameJob& job, Scratch& scratch) {
     std::byte* to = scratch.arena.allocate(static_cast<std::size_t>(total));
     std::size_t filled = 0;
     for (const FragmentRange& range : scratch.ranges) {
-        const std::size_t read = job.source->read_at(range.offset, to + filled, static_cast<std::size_t>(range.size));
+        const std::size_t read = source.read_at(range.offset, to + filled, static_cast<std::size_t>(range.size));
         filled += read;
         if (read < range.size) break;  // the source has become shorter: the codec sees a truncated frame
     }
     scratch.spans.push_back({to, filled});
     return Fragments(scratch.spans);
-}
-
-FrameFailure failure_of(const DecodeError& error) {
-    return {.job = 0,
-            .status = error.code == ErrorCode::missing_frame ? FrameStatus::missing : FrameStatus::failed,
-            .code = error.code,
-            .offset = error.offset,
-            .message = error.message};
-}
-
-// The one place that catches: a worker lets nothing out.
-template <typename Work>
-FrameFailure guarded(const Work& work) noexcept {
-    try {
-        return work();
-    } catch (const DecodeError& error) {
-        return failure_of(error);
-    } catch (const std::bad_alloc&) {
-        return {.job = 0, .status = FrameStatus::failed, .code = ErrorCode::out_of_memory, .message = "out of memory"};
-    } catch (const std::exception& error) {
-        return {.job = 0, .status = FrameStatus::failed, .code = ErrorCode::internal, .message = error.what()};
-    } catch (...) {
-        return {
-            .job = 0, .status = FrameStatus::failed, .code = ErrorCode::internal, .message = "an unknown exception"};
-    }
-}
-
-class Batch {
-  public:
-    Batch(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
-          const Settings& settings, std::uint8_t* status)
-        : jobs_(jobs),
-          streams_(streams),
-          policy_(policy),
-          settings_(settings),
-          kernels_(kernels_for(settings.isa)),
-          status_(status) {}
-
-    std::vector<FrameFailure> run() {
-        const auto workers = static_cast<unsigned>(std::min<std::size_t>(policy_.threads, jobs_.size()));
-        // A single frame runs outside the pool, so that its codec may use the pool as its team.
-        // Otherwise each worker takes job after job: a frame is small against how far threads drift apart.
-        if (workers <= 1) work();
-        else
-            ThreadPool::instance().run(
-                workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work(); }, this);
-        std::sort(failures_.begin(), failures_.end(),
-                  [](const FrameFailure& a, const FrameFailure& b) { return a.job < b.job; });
-        return std::move(failures_);
-    }
-
-  private:
-    void work() noexcept {
-        std::optional<ScratchLoan> loan;
-        for (;;) {
-            const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
-            if (job >= jobs_.size()) return;
-            // Jobs below the lowest failure still run: one of them may be lower yet.
-            if (!policy_.salvage && job > lowest_failure_.load(std::memory_order_relaxed)) return;
-            decode(job, loan);
-        }
-    }
-
-    void decode(std::size_t i, std::optional<ScratchLoan>& loan) noexcept {
-        const FrameJob& job = jobs_[i];
-        const FrameStream& stream = streams_[job.stream];
-        FrameFailure failure = guarded([&]() -> FrameFailure {
-            // Here, so that a worker for which there is no memory fails job by job, as any other failure is told.
-            if (!loan) loan.emplace(settings_.limits.max_scratch);
-            Scratch& scratch = **loan;
-            scratch.arena.reset();
-            Context context{scratch.arena, kernels_, settings_.limits};
-            unsigned team = policy_.threads;
-            if (jobs_.size() == 1) give_team(context, team);
-            check_limits(stream.format, 1, settings_.limits);
-            const Fragments fragments = load(job, scratch);
-            return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,
-                              policy_, settings_, scratch, context);
-        });
-        if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(failure.status);
-        if (failure.status == FrameStatus::ok) return;
-        if (policy_.salvage && failure.status != FrameStatus::partial)
-            PixelWriter::fill(stream.out(job.base), 0, policy_.fill_value);
-        record(i, std::move(failure));
-    }
-
-    void record(std::size_t job, FrameFailure failure) noexcept {
-        failure.job = job;
-        const std::lock_guard lock(mutex_);
-        failures_.push_back(std::move(failure));
-        if (job < lowest_failure_.load(std::memory_order_relaxed))
-            lowest_failure_.store(job, std::memory_order_relaxed);
-    }
-
-    std::span<const FrameJob> jobs_;
-    std::span<const FrameStream> streams_;
-    const DecodePolicy& policy_;
-    const Settings& settings_;
-    const Kernels& kernels_;
-    std::uint8_t* status_;
-    std::atomic<std::size_t> next_{0};
-    std::atomic<std::size_t> lowest_failure_{~std::size_t{0}};
-    std::mutex mutex_;
-    std::vector<FrameFailure> failures_;
-};
-
-}  // namespace
-
-void give_team(Context& context, unsigned& threads) {
-    if (threads < 2) return;
-    context.team = &threads;
-    context.team_run = run_team;
 }
 
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits) {
@@ -190,7 +105,7 @@ void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::ui
 
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status) {
-    return Batch(jobs, streams, policy, settings, status).run();
+    return DecodeBatch(jobs, streams, policy, settings, status).run();
 }
 
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,

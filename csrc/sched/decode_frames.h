@@ -11,11 +11,11 @@
 #include "codecs/frame_format.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
+#include "sched/batch.h"
+#include "sched/scratch.h"
 #include "sched/settings.h"
 
 namespace dcmturbo {
-
-enum class FrameStatus : std::uint8_t { ok = 0, partial = 1, missing = 2, failed = 3 };
 
 // Frames that share a dataset: the same label, attributes and result.
 struct FrameStream {
@@ -43,14 +43,6 @@ struct FrameJob {
     std::byte* base = nullptr;
 };
 
-struct FrameFailure {
-    std::size_t job = 0;
-    FrameStatus status = FrameStatus::failed;
-    ErrorCode code = ErrorCode::internal;
-    std::uint64_t offset = no_offset;
-    std::string message;
-};
-
 struct DecodePolicy {
     unsigned threads = 1;
     bool salvage = false;
@@ -66,8 +58,8 @@ std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::spa
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
                               const DecodePolicy& policy, const Settings& settings);
 
-// Lets a codec use `threads` of the pool, which must outlive the context, where that is more than one.
-void give_team(Context& context, unsigned& threads);
+// A frame's bytes: in place where the source is in memory, else read into scratch in one piece.
+Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_t frame, Scratch& scratch);
 
 // Throws DecodeError(limit) where the settings do not allow `frames` such frames.
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);

@@ -302,9 +302,16 @@ def decode_components(
     data: Any, header: Header, arrays: list[Array], reduce: int, threads: int, salvage: bool
 ) -> tuple[tuple[int, int, int | None, str] | None, list[str]]: ...
 def finish_frame(samples: Array, format: Format, out: Array) -> None: ...
-def encode_frame(
-    transfer_syntax: str, frame: Array, attributes: Attributes, *, selection_value: int = 0, restart_rows: int = 0
-) -> bytes: ...
+def encode_frames(
+    transfer_syntax: str,
+    frames: Sequence[Array],
+    attributes: Attributes,
+    *,
+    selection_value: int = 0,
+    restart_rows: int = 0,
+    library: Callable[[Array], bytes] | None = None,
+    threads: int = 1,
+) -> list[bytes]: ...
 def aligned_empty(dtype: Any, shape: Iterable[int]) -> Array: ...
 def set_library(
     decode_into: Callable[[memoryview, Header, Array], None], reconstruct_jpeg: Callable[[memoryview], bytes]

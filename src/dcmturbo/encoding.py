@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,8 @@ def encode_frame(
     planar_configuration : int
         1 writes native frames a plane a sample. Other formats have their own layout.
     threads : int, optional
-        Workers; 1 by default. No encoder here shares a frame out yet, so that more than 1 changes nothing.
+        Workers; 1 by default, which makes no thread. JPEG Lossless and RLE share a large frame among them; the bytes
+        are the same with any number.
     **options
         Of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
         ``near_lossless`` (JPEG-LS); ``psnr`` or ``ratio`` (JPEG 2000); ``quantisation_step`` or ``ratio`` (HTJ2K);
@@ -86,7 +89,7 @@ def encode_frame(
     if frame.dtype.kind not in "iuf" or frame.dtype == np.float16:
         raise EncodeError(f"samples of dtype {frame.dtype} cannot stand in DICOM pixel data")
     frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
-    resolve_threads(threads)
+    workers = threads if threads == 1 else resolve_threads(threads)
     samples = 1 if frame.ndim == 2 else frame.shape[2]
     allocated = frame.dtype.itemsize * 8 if bits_allocated is None else bits_allocated
     if allocated != 1 and allocated != frame.dtype.itemsize * 8:
@@ -119,28 +122,35 @@ def encode_frame(
         keyword=keyword,
     )
     require_encoder(syntax)
+    own, encoder = _encoder_of(syntax, stored, frame.dtype.kind == "i", photometric, options)
+    try:
+        return _core.encode_frames(syntax.uid, [frame], attributes, library=encoder, threads=workers, **own)[0]
+    except EncodeError:
+        raise
+    except Error as error:
+        raise EncodeError(error.message, code=error.code) from None
+
+
+def _encoder_of(
+    syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
+) -> tuple[dict[str, int], Callable[[np.ndarray], bytes] | None]:
+    """Return the core's options, and who encodes a frame where a library does it."""
     if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
-        return _encode_own(syntax.uid, frame, attributes, **_own_options(syntax, options))
+        return _own_options(syntax, options), None
     if syntax.family == "deflated_frame":
         unknown = set(options) - {"level"}
         if unknown:
             raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
-        return library.deflate(_encode_own("1.2.840.10008.1.2.1", frame, attributes), **options)
-    return library.encode(
-        frame,
-        syntax.uid,
-        bits_stored=stored,
-        pixel_representation=int(frame.dtype.kind == "i"),
+        return {}, partial(library.deflate, **options)
+    encode = partial(
+        library.encode,
+        transfer_syntax_uid=syntax.uid,
+        bits_stored=bits_stored,
+        pixel_representation=int(is_signed),
         photometric_interpretation=photometric,
         **options,
     )
-
-
-def _encode_own(uid: str, frame: np.ndarray, attributes: _core.Attributes, **options: int) -> bytes:
-    try:
-        return _core.encode_frame(uid, frame, attributes, **options)
-    except Error as error:
-        raise EncodeError(error.message, code=error.code) from None
+    return {}, encode
 
 
 _BEST_SELECTION_VALUE = 255

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/team.h"
 #include "bits/zero_byte_stuffing.h"
 #include "codecs/jpeg/marker_writer.h"
 #include "codecs/jpeg_lossless/codec.h"
@@ -24,76 +26,144 @@ constexpr std::uint64_t header_bytes = 128;
 // Of every restart interval: its marker, and what fills its last byte.
 constexpr std::uint64_t interval_bytes = 4;
 
+// Rows that one thread encodes. Without a team, all of them.
+struct Rows {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    std::array<std::uint16_t*, 2> lines{};
+    unsigned current = 0;
+    std::array<std::uint64_t, difference_categories> frequencies{};
+    std::uint8_t* row_bytes = nullptr;
+    // Where its bytes go first; and, once it is encoded, where they end.
+    std::uint8_t* to = nullptr;
+    std::uint8_t* written = nullptr;
+    // Bits of the byte in which the rows before end. That byte is kept apart until they are encoded, too.
+    unsigned shared_bits = 0;
+    std::uint8_t shared = 0;
+    PendingBits pending{};  // those of the byte in which these rows end
+};
+
 class FrameEncoder {
   public:
     FrameEncoder(const FrameIn& frame, const EncodeOptions& options, Context& context)
         : attributes_(frame.attributes),
           options_(options),
           kernels_(context.kernels),
+          context_(context),
           arena_(context.arena),
           rows_(frame),
           components_(frame.attributes.samples_per_pixel),
           // 10918-1 B.2.2 has no precision of 1.
           precision_(std::max<unsigned>(2, frame.attributes.bits_stored)),
           selection_value_(options.selection_value == 0 ? 1 : options.selection_value) {
-        for (std::uint16_t*& line : lines_) line = arena_.allocate_array<std::uint16_t>(row_samples());
+        plan_parts();
     }
 
     std::size_t encode(std::span<std::byte> out) {
         if (selection_value_ == EncodeOptions::best) selection_value_ = find_best();
-        auto* const differences =
+        differences_ =
             arena_.allocate_array<std::uint16_t>(checked_multiply<std::uint64_t>(row_samples(), attributes_.rows));
+        run_on_team(context_, parts_.size(), [this](std::size_t i) { find_differences(parts_[i]); });
         std::array<std::uint64_t, difference_categories> frequencies{};
-        for (std::uint32_t row = 0; row < attributes_.rows; ++row) {
-            read_row(row);
-            const bool starts = starts_interval(row);
-            std::uint16_t* const to = differences + row * row_samples();
-            difference(starts ? 1 : selection_value_, starts, to);
-            kernels_.count_categories(to, row_samples(), frequencies.data());
+        for (const Rows& part : parts_) {
+            for (std::size_t k = 0; k < frequencies.size(); ++k) frequencies[k] += part.frequencies[k];
         }
         const HuffmanTable table = optimal_huffman_table(frequencies.data(), frequencies.size());
 
         auto* const begin = reinterpret_cast<std::uint8_t*>(out.data());
         MarkerWriter writer(begin);
         write_headers(writer, table);
-        write_scan(writer, differences, DifferenceCodes(table));
+        write_scan(writer, DifferenceCodes(table));
         writer.marker(EOI);
         return static_cast<std::size_t>(writer.position() - begin);
     }
 
   private:
+    // A part of fewer samples is not worth a thread's start; more parts than threads even out how long each takes.
+    static constexpr std::uint64_t part_samples = std::uint64_t{1} << 17;
+    static constexpr std::uint64_t most_parts = 32;
+
     [[nodiscard]] std::size_t row_samples() const { return std::size_t{attributes_.columns} * components_; }
     [[nodiscard]] bool starts_interval(std::uint32_t row) const {
         return options_.restart_rows == 0 ? row == 0 : row % options_.restart_rows == 0;
     }
+    // Those that end within a part.
+    [[nodiscard]] std::uint64_t intervals_in(const Rows& part) const {
+        if (options_.restart_rows == 0) return part.end == attributes_.rows ? 1 : 0;
+        return (std::uint64_t{part.end} - part.begin + options_.restart_rows - 1) / options_.restart_rows;
+    }
+
+    void plan_parts() {
+        const std::uint64_t samples = std::uint64_t{attributes_.rows} * row_samples();
+        // With restart intervals, whole ones: then no two parts share a byte.
+        const std::uint32_t unit = std::max(1u, options_.restart_rows);
+        const std::uint64_t units = (attributes_.rows + std::uint64_t{unit} - 1) / unit;
+        const std::uint64_t wanted = context_.has_team() ? std::min(samples / part_samples, most_parts) : 1;
+        const std::uint64_t count = std::clamp<std::uint64_t>(wanted, 1, units);
+        parts_.resize(static_cast<std::size_t>(count));
+        for (std::uint64_t i = 0; i < count; ++i) {
+            Rows& part = parts_[static_cast<std::size_t>(i)];
+            part.begin = static_cast<std::uint32_t>(units * i / count * unit);
+            part.end =
+                static_cast<std::uint32_t>(std::min<std::uint64_t>(attributes_.rows, units * (i + 1) / count * unit));
+            for (std::uint16_t*& line : part.lines) line = arena_.allocate_array<std::uint16_t>(row_samples());
+            // A difference takes 31 bits at most.
+            part.row_bytes = arena_.allocate_array<std::uint8_t>(row_samples() * 4 + 16);
+        }
+    }
 
     // Reads a row into the line that then is current.
-    void read_row(std::uint32_t row) {
-        current_ ^= 1;
-        rows_.read_pixels(row, lines_[current_]);
+    void read_row(Rows& part, std::uint32_t row) const {
+        part.current ^= 1;
+        rows_.read_pixels(row, part.lines[part.current]);
     }
 
     // The differences of the current row.
-    void difference(unsigned selection_value, bool starts, std::uint16_t* to) const {
-        const std::uint16_t* const line = lines_[current_];
-        const std::uint16_t* const above = lines_[current_ ^ 1];
+    void difference(const Rows& part, unsigned selection_value, bool starts, std::uint16_t* to) const {
+        const std::uint16_t* const line = part.lines[part.current];
+        const std::uint16_t* const above = part.lines[part.current ^ 1];
         for (unsigned i = 0; i < components_; ++i)
             to[i] = static_cast<std::uint16_t>(line[i] - (starts ? 1u << (precision_ - 1) : above[i]));
         kernels_.difference_row(selection_value, above, line, to, row_samples(), components_);
+    }
+
+    void find_differences(Rows& part) const {
+        if (!starts_interval(part.begin)) read_row(part, part.begin - 1);
+        for (std::uint32_t row = part.begin; row < part.end; ++row) {
+            read_row(part, row);
+            const bool starts = starts_interval(row);
+            std::uint16_t* const to = differences_ + row * row_samples();
+            difference(part, starts ? 1 : selection_value_, starts, to);
+            kernels_.count_categories(to, row_samples(), part.frequencies.data());
+        }
     }
 
     // The selection value with the lowest entropy over some pairs of rows.
     unsigned find_best() {
         // Odd: the two fields of an interlaced image differ.
         const std::uint32_t step = std::min(15u, attributes_.rows / 64) | 1;
-        std::array<std::array<std::uint64_t, difference_categories>, 8> frequencies{};
-        auto* const differences = arena_.allocate_array<std::uint16_t>(row_samples());
-        for (std::uint32_t row = 1; row < attributes_.rows; row += step) {
-            read_row(row - 1);
-            read_row(row);
+        using Frequencies = std::array<std::array<std::uint64_t, difference_categories>, 8>;
+        std::vector<Frequencies> found(parts_.size());
+        std::vector<std::uint16_t*> differences;
+        for (std::size_t i = 0; i < parts_.size(); ++i)
+            differences.push_back(arena_.allocate_array<std::uint16_t>(row_samples()));
+        run_on_team(context_, parts_.size(), [&](std::size_t i) {
+            Rows& part = parts_[i];
+            // The first of rows 1, 1 + step, 1 + 2 * step, ... that is in this part.
+            std::uint32_t row = part.begin <= 1 ? 1 : (part.begin - 2) / step * step + step + 1;
+            for (; row < part.end; row += step) {
+                read_row(part, row - 1);
+                read_row(part, row);
+                for (unsigned value = 1; value <= 7; ++value) {
+                    difference(part, value, false, differences[i]);
+                    kernels_.count_categories(differences[i], row_samples(), found[i][value].data());
+                }
+            }
+        });
+        Frequencies frequencies{};
+        for (const Frequencies& part : found) {
             for (unsigned value = 1; value <= 7; ++value) {
-                difference(value, false, differences);
-                kernels_.count_categories(differences, row_samples(), frequencies[value].data());
+                for (std::size_t k = 0; k < difference_categories; ++k) frequencies[value][k] += part[value][k];
             }
         }
         unsigned best = 1;
@@ -129,23 +199,59 @@ class FrameEncoder {
         writer.scan_header(identifiers, huffman_table, selection_value_, 0, point_transform);
     }
 
-    void write_scan(MarkerWriter& writer, const std::uint16_t* differences, const DifferenceCodes& codes) {
-        // A difference takes 31 bits at most.
-        auto* const row_bytes = arena_.allocate_array<std::uint8_t>(row_samples() * 4 + 16);
-        PendingBits pending;
+    void write_scan(MarkerWriter& writer, const DifferenceCodes& codes) {
         std::uint8_t* to = writer.position();
-        unsigned restarts = 0;
-        for (std::uint32_t row = 0; row < attributes_.rows; ++row) {
-            if (row != 0 && starts_interval(row)) {
-                to = finish_interval(pending, to);
-                *to++ = 0xff;
-                *to++ = static_cast<std::uint8_t>(RST0 + (restarts++ & 7));
-            }
-            const std::uint8_t* const end = kernels_.encode_differences(differences + row * row_samples(),
-                                                                        row_samples(), codes, &pending, row_bytes);
-            to = stuff(row_bytes, static_cast<std::size_t>(end - row_bytes), to);
+        std::uint64_t bits = 0;
+        for (Rows& part : parts_) {
+            // With restart intervals a part begins with one: at a whole byte.
+            if (options_.restart_rows != 0) bits = 0;
+            const std::uint64_t begin = (bits + 7) / 8;
+            part.to = to;
+            part.shared_bits = static_cast<unsigned>(bits % 8);
+            for (std::size_t k = 0; k < difference_categories; ++k)
+                bits += part.frequencies[k] * codes.categories[k].length;
+            // All parts together fit what encode_bound() allows: it counts the same bits, and each may be stuffed.
+            to += 2 * (bits / 8 - std::min(begin, bits / 8)) + interval_bytes * intervals_in(part);
         }
-        writer.seek(finish_interval(pending, to));
+        run_on_team(context_, parts_.size(), [&](std::size_t i) { write_part(parts_[i], codes); });
+        to = writer.position();
+        const Rows* before = nullptr;
+        for (const Rows& part : parts_) {
+            if (part.shared_bits != 0) {
+                if (before == nullptr || before->pending.count != part.shared_bits)
+                    fail(ErrorCode::internal, no_offset, "two parts of a scan do not meet");
+                const std::uint8_t first[8] = {static_cast<std::uint8_t>(part.shared | before->pending.bits >> 56)};
+                to = stuff(first, 1, to);
+            }
+            const auto size = static_cast<std::size_t>(part.written - part.to);
+            if (to != part.to) std::memmove(to, part.to, size);
+            to += size;
+            before = &part;
+        }
+        writer.seek(to);
+    }
+
+    void write_part(Rows& part, const DifferenceCodes& codes) const {
+        part.pending.count = part.shared_bits;
+        bool has_shared = part.shared_bits == 0;
+        std::uint8_t* to = part.to;
+        for (std::uint32_t row = part.begin; row < part.end; ++row) {
+            if (row != 0 && starts_interval(row)) {
+                if (row != part.begin) to = finish_interval(part.pending, to);
+                *to++ = 0xff;
+                *to++ = static_cast<std::uint8_t>(RST0 + ((row / options_.restart_rows - 1) & 7));
+            }
+            const std::uint8_t* bytes = part.row_bytes;
+            const std::uint8_t* const end = kernels_.encode_differences(
+                differences_ + row * row_samples(), row_samples(), codes, &part.pending, part.row_bytes);
+            if (!has_shared && bytes != end) {
+                part.shared = *bytes++;
+                has_shared = true;
+            }
+            to = stuff(bytes, static_cast<std::size_t>(end - bytes), to);
+        }
+        if (part.end == attributes_.rows || starts_interval(part.end)) to = finish_interval(part.pending, to);
+        part.written = to;
     }
 
     // F.1.2.3: the last byte is filled with ones.
@@ -161,13 +267,14 @@ class FrameEncoder {
     const PixelAttributes& attributes_;
     const EncodeOptions& options_;
     const Kernels& kernels_;
+    const Context& context_;
     Arena& arena_;
     PixelReader rows_;
     unsigned components_;
     unsigned precision_;
     unsigned selection_value_;
-    std::array<std::uint16_t*, 2> lines_{};
-    unsigned current_ = 0;
+    std::vector<Rows> parts_;
+    std::uint16_t* differences_ = nullptr;
 };
 
 void check(const PixelAttributes& a, const EncodeOptions& options) {

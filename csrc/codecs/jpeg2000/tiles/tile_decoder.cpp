@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
+
+#include "base/team.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -50,21 +51,6 @@ class PlaneRows final : public RowSource {
     T* copy_ = nullptr;
     std::size_t next_ = 0;
 };
-
-// Runs body(i) on the team. Nothing may be thrown there: the first error is thrown here.
-template <typename Body>
-void run_on_team(const Context& context, std::size_t count, Body&& body) {
-    std::vector<std::exception_ptr> errors(count);
-    context.parallel_for(count, [&](std::size_t i) {
-        try {
-            body(i);
-        } catch (...) {
-            errors[i] = std::current_exception();
-        }
-    });
-    for (const std::exception_ptr& error : errors)
-        if (error) std::rethrow_exception(error);
-}
 
 // Of a sub-band: so many are always held as a plane.
 constexpr std::uint64_t dense_samples = 1U << 18;

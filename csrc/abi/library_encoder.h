@@ -1,0 +1,67 @@
+// What frames are to be encoded as, from what the C door was told.
+#pragma once
+
+#include "abi/convert.h"
+#include "codecs/library.h"
+#include "sched/encode_frames.h"
+
+namespace dcmturbo::abi {
+
+inline EncodeOptions options_from(const dcmturbo_encode_options* options) {
+    EncodeOptions chosen;
+    if (options == nullptr) return chosen;
+    chosen.selection_value = options->selection_value;
+    chosen.restart_rows = options->restart_rows;
+    return chosen;
+}
+
+// A library's encoder at the C door, as codecs call it. Outlives the calls.
+class LibraryRequest {
+  public:
+    explicit LibraryRequest(const dcmturbo_library_encoder* library)
+        : outer_(library == nullptr ? dcmturbo_library_encoder{} : *library), encoder_{call, &outer_} {}
+    LibraryRequest(const LibraryRequest&) = delete;
+    LibraryRequest& operator=(const LibraryRequest&) = delete;
+    // Null where there is none.
+    [[nodiscard]] const LibraryEncoder* encoder() const { return outer_.encode == nullptr ? nullptr : &encoder_; }
+
+  private:
+    struct Taker {
+        void (*take)(void* taker, Bytes encoded);
+        void* taker;
+    };
+
+    static void call(const void* self, const FrameIn& frame, void (*take)(void* taker, Bytes encoded), void* taker) {
+        const auto& outer = *static_cast<const dcmturbo_library_encoder*>(self);
+        const dcmturbo_image image{const_cast<std::byte*>(frame.base), frame.row_stride, frame.pixel_stride,
+                                   frame.sample_stride};
+        const dcmturbo_attributes attributes = attributes_to(frame.attributes);
+        dcmturbo_error error{};
+        error.size = sizeof error;
+        error.offset = no_offset;
+        Taker inner{take, taker};
+        const std::int32_t code = outer.encode(
+            outer.request, &image, &attributes,
+            [](void* to, dcmturbo_bytes encoded) {
+                const auto& into = *static_cast<Taker*>(to);
+                into.take(into.taker, {reinterpret_cast<const std::byte*>(encoded.data), encoded.size});
+            },
+            &inner, &error);
+        if (code != DCMTURBO_OK) fail(static_cast<ErrorCode>(code), error.offset, "%s", error.message);
+    }
+
+    dcmturbo_library_encoder outer_;
+    LibraryEncoder encoder_;
+};
+
+inline EncodeTarget encode_target(const char* transfer_syntax, const dcmturbo_encode_options* options,
+                                  const LibraryRequest& library) {
+    EncodeTarget target;
+    target.syntax = &required_syntax(transfer_syntax);
+    target.options = options_from(options);
+    target.options.library = library.encoder();
+    target.codec = target.options.library == nullptr ? &required_encoder(transfer_syntax) : &library_codec;
+    return target;
+}
+
+}  // namespace dcmturbo::abi

@@ -1,0 +1,83 @@
+#include "sched/batch.h"
+
+#include <algorithm>
+
+#include "sched/thread_pool.h"
+
+namespace dcmturbo {
+
+namespace {
+
+void run_team(void* team, std::size_t count, Context::TeamBody body, void* context) {
+    ThreadPool::instance().run(count, *static_cast<unsigned*>(team), body, context);
+}
+
+FrameFailure failure(FrameStatus status, ErrorCode code, std::uint64_t offset, const char* message) {
+    return {.job = 0, .status = status, .code = code, .offset = offset, .message = message};
+}
+
+}  // namespace
+
+FrameFailure caught_failure() noexcept {
+    try {
+        throw;
+    } catch (const DecodeError& error) {
+        const FrameStatus status = error.code == ErrorCode::missing_frame ? FrameStatus::missing : FrameStatus::failed;
+        return failure(status, error.code, error.offset, error.message.c_str());
+    } catch (const std::bad_alloc&) {
+        return failure(FrameStatus::failed, ErrorCode::out_of_memory, no_offset, "out of memory");
+    } catch (const std::exception& error) {
+        return failure(FrameStatus::failed, ErrorCode::internal, no_offset, error.what());
+    } catch (...) {
+        return failure(FrameStatus::failed, ErrorCode::internal, no_offset, "an unknown exception");
+    }
+}
+
+void give_team(Context& context, unsigned& threads) {
+    if (threads < 2) return;
+    context.team = &threads;
+    context.team_run = run_team;
+}
+
+std::vector<FrameFailure> Batch::run() {
+    const auto workers = static_cast<unsigned>(std::min<std::size_t>(threads_, jobs_));
+    // A single frame runs outside the pool, so that its codec may use the pool as its team.
+    // Otherwise each worker takes job after job: a frame is small against how far threads drift apart.
+    if (workers <= 1) work_on();
+    else
+        ThreadPool::instance().run(
+            workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work_on(); }, this);
+    std::sort(failures_.begin(), failures_.end(),
+              [](const FrameFailure& a, const FrameFailure& b) { return a.job < b.job; });
+    return std::move(failures_);
+}
+
+void Batch::work_on() noexcept {
+    std::optional<ScratchLoan> loan;
+    for (;;) {
+        const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
+        if (job >= jobs_) return;
+        // Jobs below the lowest failure still run: one of them may be lower yet.
+        if (!continues_ && job > lowest_failure_.load(std::memory_order_relaxed)) return;
+        FrameFailure outcome = guarded([&] {
+            // Here, so that a worker for which there is no memory fails job by job, as any other failure is told.
+            if (!loan) loan.emplace(settings_.limits.max_scratch);
+            Scratch& scratch = **loan;
+            scratch.arena.reset();
+            Context context{scratch.arena, kernels_for(settings_.isa), settings_.limits};
+            if (jobs_ == 1) give_team(context, threads_);
+            return work(job, scratch, context);
+        });
+        conclude(job, outcome);
+        if (outcome.status != FrameStatus::ok) record(job, std::move(outcome));
+    }
+}
+
+void Batch::record(std::size_t job, FrameFailure failure) noexcept {
+    failure.job = job;
+    const std::lock_guard lock(mutex_);
+    failures_.push_back(std::move(failure));
+    if (job < lowest_failure_.load(std::memory_order_relaxed)) lowest_failure_.store(job, std::memory_order_relaxed);
+}
+
+}  // namespace dcmturbo

@@ -1,0 +1,81 @@
+// The frames of one call as jobs, which several workers share; and what went wrong with each.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "kernels/kernels.h"
+#include "sched/scratch.h"
+#include "sched/settings.h"
+
+namespace dcmturbo {
+
+enum class FrameStatus : std::uint8_t { ok = 0, partial = 1, missing = 2, failed = 3 };
+
+struct FrameFailure {
+    std::size_t job = 0;
+    FrameStatus status = FrameStatus::failed;
+    ErrorCode code = ErrorCode::internal;
+    std::uint64_t offset = no_offset;
+    std::string message;
+};
+
+inline FrameFailure no_failure() { return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}}; }
+
+// What is being thrown, as a failure. Within a catch clause.
+FrameFailure caught_failure() noexcept;
+
+// The one place that catches: a worker lets nothing out.
+template <typename Work>
+FrameFailure guarded(const Work& work) noexcept {
+    try {
+        return work();
+    } catch (...) {
+        return caught_failure();
+    }
+}
+
+// Lets a codec use `threads` of the pool, which must outlive the context, where that is more than one.
+void give_team(Context& context, unsigned& threads);
+
+class Batch {
+  public:
+    // `continues`: also after a failure. Otherwise no job above the lowest that has failed is begun.
+    Batch(std::size_t jobs, unsigned threads, bool continues, const Settings& settings)
+        : jobs_(jobs), threads_(threads), continues_(continues), settings_(settings) {}
+
+    // Does all jobs. Returns what went wrong, in the order of the jobs. Unless it continues only the first entry is
+    // certain to be there, and it is the lowest job that fails, whatever the number of threads.
+    std::vector<FrameFailure> run();
+
+  protected:
+    ~Batch() = default;
+
+    // Does one job. May throw.
+    virtual FrameFailure work(std::size_t job, Scratch& scratch, Context& context) = 0;
+    // Hears how each job went.
+    virtual void conclude(std::size_t job, const FrameFailure& outcome) noexcept = 0;
+
+  private:
+    void work_on() noexcept;
+    void record(std::size_t job, FrameFailure failure) noexcept;
+
+    const std::size_t jobs_;
+    unsigned threads_;
+    const bool continues_;
+    const Settings& settings_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<std::size_t> lowest_failure_{~std::size_t{0}};
+    std::mutex mutex_;
+    std::vector<FrameFailure> failures_;
+};
+
+}  // namespace dcmturbo

@@ -1,0 +1,63 @@
+#include "sched/encode_frames.h"
+
+#include "codecs/library.h"
+
+namespace dcmturbo {
+
+namespace {
+
+// Deflated Image Frame (PS3.5, A.4.13): the native frame, deflated by the library.
+Bytes deflate_frame(const FrameIn& frame, const EncodeTarget& target, Context& context) {
+    EncodeTarget native;
+    native.syntax = find_transfer_syntax("ExplicitVRLittleEndian");
+    native.codec = native.syntax->own;
+    const Bytes content = encode_one(frame, native, context);
+    if (content.size() > 0xffffffff) {
+        fail(ErrorCode::limit, no_offset, "a frame of %llu bytes cannot be deflated; the library takes 4 GiB at most",
+             static_cast<unsigned long long>(content.size()));
+    }
+    FrameIn bytes;
+    bytes.base = content.data();
+    bytes.row_stride = static_cast<std::ptrdiff_t>(content.size());
+    bytes.pixel_stride = 1;
+    bytes.attributes.rows = 1;
+    bytes.attributes.columns = static_cast<std::uint32_t>(content.size());
+    bytes.attributes.samples_per_pixel = 1;
+    bytes.attributes.bits_allocated = bytes.attributes.bits_stored = 8;
+    return library_codec.encode_unbounded(bytes, target.options, context);
+}
+
+class EncodeBatch final : public Batch {
+  public:
+    EncodeBatch(std::span<const FrameIn> frames, const EncodeTarget& target, unsigned threads, const Settings& settings,
+                const EncodedTaker& taker)
+        : Batch(frames.size(), threads, false, settings), frames_(frames), target_(target), taker_(taker) {}
+
+  private:
+    FrameFailure work(std::size_t job, Scratch&, Context& context) override {
+        taker_.take(taker_.context, job, encode_one(frames_[job], target_, context));
+        return no_failure();
+    }
+    void conclude(std::size_t, const FrameFailure&) noexcept override {}
+
+    std::span<const FrameIn> frames_;
+    const EncodeTarget& target_;
+    const EncodedTaker& taker_;
+};
+
+}  // namespace
+
+Bytes encode_one(const FrameIn& frame, const EncodeTarget& target, Context& context) {
+    if (target.syntax->family == Family::deflated_frame) return deflate_frame(frame, target, context);
+    if (target.codec->encode == nullptr) return target.codec->encode_unbounded(frame, target.options, context);
+    const auto bound = static_cast<std::size_t>(target.codec->encode_bound(frame));
+    std::byte* const to = context.arena.allocate(bound);
+    return {to, target.codec->encode(frame, {to, bound}, target.options, context)};
+}
+
+std::vector<FrameFailure> encode_frames(std::span<const FrameIn> frames, const EncodeTarget& target, unsigned threads,
+                                        const Settings& settings, const EncodedTaker& taker) {
+    return EncodeBatch(frames, target, threads, settings, taker).run();
+}
+
+}  // namespace dcmturbo
