@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "codecs/jpeg/headers.h"
+#include "codecs/jpeg/scan_walk.h"
 
 namespace dcmturbo {
 
@@ -185,36 +186,27 @@ void fill_jpegls(const ScanHeader& scan, const LaterScans& later, const Miscella
 }
 
 // Passes over one scan's data, its restart markers included.
-void check_scan(MarkerReader& reader, const FrameHeader& frame, std::uint32_t restart_interval, std::uint64_t units) {
-    std::size_t start = reader.position();
-    std::uint64_t restarts = 0;
+void check_scan(MarkerReader& reader, const ScanWalk& walk) {
+    const FrameHeader& frame = walk.frame();
+    IntervalWalk intervals(walk.restart_interval());
     for (;;) {
+        const std::size_t start = reader.position();
         const ScanEnd end = reader.skip_entropy_coded(frame.stuffing());
         if (end.code == 0) fail(ErrorCode::truncated, end.offset, "the data end within a scan (no EOI)");
         if (end.offset == start) {
             fail(ErrorCode::truncated, start, "expected entropy-coded data, found marker FF%02X",
                  static_cast<unsigned>(end.code));
         }
-        if (!is_restart(end.code)) break;
-        if (restart_interval == 0) {
-            fail(ErrorCode::malformed, end.offset, "found restart marker FF%02X in a scan without a restart interval",
-                 static_cast<unsigned>(end.code));
-        }
-        const unsigned expected = RST0 + (restarts & 7);
-        if (end.code != expected) {
-            fail(ErrorCode::malformed, end.offset, "expected restart marker FF%02X, found FF%02X", expected,
-                 static_cast<unsigned>(end.code));
-        }
-        ++restarts;
+        if (!intervals.goes_on(end.code, end.offset)) break;
         reader.next();
-        start = reader.position();
     }
     // JPEG-LS counts its interval in another unit (14495-1 D.2), which its decoders check.
-    if (restart_interval == 0 || frame.is_jpegls()) return;
-    const std::uint64_t wanted = ceil_divide(units, restart_interval) - 1;
-    if (restarts < wanted) {
+    if (walk.restart_interval() == 0 || frame.is_jpegls()) return;
+    const std::uint64_t units = count_units(frame, walk.scan(), walk.covered());
+    const std::uint64_t wanted = ceil_divide(units, walk.restart_interval()) - 1;
+    if (intervals.restarts() < wanted) {
         fail(ErrorCode::truncated, reader.position(), "the scan needs %llu restart markers, found %llu",
-             static_cast<unsigned long long>(wanted), static_cast<unsigned long long>(restarts));
+             static_cast<unsigned long long>(wanted), static_cast<unsigned long long>(intervals.restarts()));
     }
 }
 
@@ -278,37 +270,8 @@ void probe_jpeg(MarkerReader reader, Header& header) {
 
 void check_jpeg(Bytes data, const Header& header) {
     MarkerReader reader(data);
-    reader.start();
-    FrameHeader frame;
-    Coverage covered;
-    std::uint32_t restart_interval = 0;
-    bool frame_found = false;
-    for (;;) {
-        const Segment segment = reader.next();
-        refuse_unsupported(segment);
-        if (segment.code == EOI) {
-            if (frame_found && covered.count() == frame.count) return;
-            fail(ErrorCode::truncated, segment.offset, "found EOI after the scans of %zu of %zu components",
-                 covered.count(), frame.count);
-        }
-        if (is_frame_header(segment.code)) {
-            if (frame_found) fail(ErrorCode::malformed, segment.offset, "found a second frame header");
-            frame = read_frame_header(segment);
-            frame.lines = header.height;  // DNL or LSE may have stated them
-            frame.samples_per_line = header.width;
-            frame_found = true;
-        } else if (segment.code == SOS) {
-            if (!frame_found) fail(ErrorCode::malformed, segment.offset, "found SOS before a frame header");
-            const ScanHeader scan = read_scan_header(segment);
-            covered.add(frame, scan, segment.offset);
-            check_scan(reader, frame, restart_interval, count_units(frame, scan, covered));
-        } else if (segment.code == DRI) {
-            restart_interval = read_restart_interval(segment);
-        } else if (!is_miscellaneous(segment.code, frame)) {
-            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X where a table, a scan or EOI belongs",
-                 static_cast<unsigned>(segment.code));
-        }
-    }
+    ScanWalk walk(reader, header);
+    while (walk.next([](const Segment&) {})) check_scan(reader, walk);
 }
 
 }  // namespace dcmturbo

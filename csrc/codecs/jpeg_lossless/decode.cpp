@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "bits/zero_byte_stuffing.h"
-#include "codecs/jpeg/headers.h"
+#include "codecs/jpeg/scan_walk.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/jpeg_lossless/parts_decoder.h"
 #include "codecs/jpeg_lossless/scan.h"
@@ -26,7 +26,12 @@ constexpr std::size_t most_sinks = 16;
 class FrameDecoder {
   public:
     FrameDecoder(const Fragments& frame, const Header& header, const Options& options, Context& context)
-        : frame_(frame), header_(header), options_(options), context_(context) {}
+        : frame_(frame),
+          header_(header),
+          options_(options),
+          context_(context),
+          reader_(frame, context.arena),
+          walk_(reader_, header) {}
 
     // Exactly one of the two.
     const FrameOut* pixels = nullptr;
@@ -34,17 +39,11 @@ class FrameDecoder {
 
     // Throws DecodeError; valid_pixels() then tells what is right all the same.
     void decode() {
-        MarkerReader reader(frame_, context_.arena);
-        reader.start();
-        while (!done()) {
-            if (reader.position() >= frame_.size() && covered_.count() > 0) {
-                fail(ErrorCode::truncated, reader.position(), "the data end after the scans of %zu of %zu components",
-                     covered_.count(), found_.count);
-            }
-            const Segment segment = reader.next();
-            refuse_unsupported(segment);
-            if (segment.code == SOS) decode_scan(reader, segment);
-            else read(segment);
+        while (!walk_.complete()) {
+            walk_.next([this](const Segment& segment) {
+                if (segment.code == DHT) read_tables(segment);
+            });
+            decode_scan();
         }
         if (waits()) finish_planes();
     }
@@ -62,40 +61,8 @@ class FrameDecoder {
     [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
 
   private:
-    [[nodiscard]] bool done() const { return found_.code != 0 && covered_.count() == found_.count; }
     // Whether components wait in scratch memory for one another.
     [[nodiscard]] bool waits() const { return !scratch_planes_.empty(); }
-
-    void read(const Segment& segment) {
-        if (segment.code == EOI) {
-            fail(ErrorCode::truncated, segment.offset, "found EOI after the scans of %zu of %zu components",
-                 covered_.count(), found_.count);
-        }
-        if (is_frame_header(segment.code)) {
-            if (found_.code != 0) fail(ErrorCode::malformed, segment.offset, "found a second frame header");
-            found_ = read_frame_header(segment);
-            found_.lines = header_.height;  // DNL may have stated it
-            require_probed(segment);
-        } else if (segment.code == DHT) {
-            read_tables(segment);
-        } else if (segment.code == DRI) {
-            restart_interval_ = read_restart_interval(segment);
-        } else if (!is_miscellaneous(segment.code, found_)) {
-            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X where a table, a scan or EOI belongs",
-                 static_cast<unsigned>(segment.code));
-        }
-    }
-
-    // What is written to has the sizes that probing told.
-    void require_probed(const Segment& segment) const {
-        bool agrees = found_.samples_per_line == header_.width && found_.count == header_.components.size();
-        for (std::size_t i = 0; agrees && i < found_.count; ++i) {
-            const ComponentHeader& probed = header_.components[i];
-            agrees = found_.width(i) == probed.width && found_.height(i) == probed.height &&
-                     found_.precision == probed.precision;
-        }
-        if (!agrees) fail(ErrorCode::malformed, segment.offset, "the frame header is not the one that was probed");
-    }
 
     // B.2.4.2
     void read_tables(const Segment& segment) {
@@ -124,10 +91,10 @@ class FrameDecoder {
         }
     }
 
-    const DifferenceTable* table_for(unsigned destination, const Segment& segment) {
+    const DifferenceTable* table_for(unsigned destination) {
         if (destination > 3 || !tables_[destination]) {
-            fail(ErrorCode::malformed, segment.offset, "the scan uses Huffman table %u, which has not been defined",
-                 destination);
+            fail(ErrorCode::malformed, walk_.scan_segment().offset,
+                 "the scan uses Huffman table %u, which has not been defined", destination);
         }
         for (std::size_t i = 0; i < built_.size(); ++i) {
             if (built_[i].first == *tables_[destination]) return built_[i].second;
@@ -138,17 +105,16 @@ class FrameDecoder {
         return table;
     }
 
-    Scan plan_scan(const Segment& segment) {
-        if (found_.code == 0) fail(ErrorCode::malformed, segment.offset, "found SOS before a frame header");
-        const ScanHeader scan_header = read_scan_header(segment);
-        const std::size_t before = covered_.count();
-        covered_.add(found_, scan_header, segment.offset);
-        if (covered_.count() != before + scan_header.count)
-            fail(ErrorCode::malformed, segment.offset, "the scan repeats a component");
+    Scan plan_scan() {
+        const ScanHeader& scan_header = walk_.scan();
+        const Segment& segment = walk_.scan_segment();
+        const FrameHeader& found = walk_.frame();
+        const Coverage& covered = walk_.covered();
+        if (walk_.repeats()) fail(ErrorCode::malformed, segment.offset, "the scan repeats a component");
         Scan scan;
         scan.selection_value = scan_header.first;
         scan.point_transform = scan_header.low;
-        scan.precision = found_.precision;
+        scan.precision = found.precision;
         if (scan.selection_value > 7) {
             fail(ErrorCode::malformed, segment.offset, "a selection value of %u; there are 0 to 7",
                  scan.selection_value);
@@ -158,34 +124,35 @@ class FrameDecoder {
                  scan.precision);
         }
         const bool interleaved = scan_header.count > 1;
-        scan.mcus_per_row =
-            interleaved ? static_cast<std::uint32_t>(ceil_divide(found_.samples_per_line, found_.horizontal_max))
-                        : found_.width(covered_.index(0));
-        scan.mcu_rows = interleaved ? static_cast<std::uint32_t>(ceil_divide(found_.lines, found_.vertical_max))
-                                    : found_.height(covered_.index(0));
+        scan.mcus_per_row = interleaved
+                                ? static_cast<std::uint32_t>(ceil_divide(found.samples_per_line, found.horizontal_max))
+                                : found.width(covered.index(0));
+        scan.mcu_rows = interleaved ? static_cast<std::uint32_t>(ceil_divide(found.lines, found.vertical_max))
+                                    : found.height(covered.index(0));
         for (std::size_t k = 0; k < scan_header.count; ++k) {
             ScanComponent component;
-            component.index = covered_.index(k);
+            component.index = covered.index(k);
             if (interleaved) {
-                component.columns = found_.components[component.index].horizontal_factor;
-                component.rows = found_.components[component.index].vertical_factor;
+                component.columns = found.components[component.index].horizontal_factor;
+                component.rows = found.components[component.index].vertical_factor;
             }
-            component.width = found_.width(component.index);
-            component.height = found_.height(component.index);
+            component.width = found.width(component.index);
+            component.height = found.height(component.index);
             component.coded_width = scan.mcus_per_row * component.columns;
-            component.table = table_for(scan_header.tables[k] >> 4, segment);
+            component.table = table_for(scan_header.tables[k] >> 4);
             scan.tables.insert(scan.tables.end(), std::size_t{component.columns} * component.rows, component.table);
             scan.components.push_back(component);
         }
         scan.mcu_samples = scan.tables.size();
         scan.rows_per_interval = scan.mcu_rows;
-        if (restart_interval_ != 0) {
-            if (restart_interval_ % scan.mcus_per_row != 0) {
+        const std::uint32_t interval = walk_.restart_interval();
+        if (interval != 0) {
+            if (interval % scan.mcus_per_row != 0) {
                 fail(ErrorCode::malformed, segment.offset,
-                     "a restart interval of %u MCUs is not whole rows of %u (ISO/IEC 10918-1, H.1.1)",
-                     restart_interval_, scan.mcus_per_row);
+                     "a restart interval of %u MCUs is not whole rows of %u (ISO/IEC 10918-1, H.1.1)", interval,
+                     scan.mcus_per_row);
             }
-            scan.rows_per_interval = std::min(scan.mcu_rows, restart_interval_ / scan.mcus_per_row);
+            scan.rows_per_interval = std::min(scan.mcu_rows, interval / scan.mcus_per_row);
         }
         return scan;
     }
@@ -199,6 +166,7 @@ class FrameDecoder {
             reinterpret_cast<std::uint8_t*>(context_.arena.allocate(frame_.size() - begin + 8 + difference_read_slack));
         const std::uint32_t expected = scan.interval_count();
         auto* intervals = context_.arena.allocate_array<Interval>(expected);
+        IntervalWalk walk(walk_.restart_interval(), expected);
         std::size_t written = 0;
         std::size_t position = begin;
         std::uint32_t count = 0;
@@ -208,19 +176,8 @@ class FrameDecoder {
                 intervals[count++] = {std::uint64_t{written} * 8, std::uint64_t{written + run.bytes} * 8};
             written += run.bytes;
             data.end = run.end;
-            if (!is_restart(run.marker)) break;
             try {
-                if (expected == 1 && restart_interval_ == 0) {
-                    fail(ErrorCode::malformed, run.end,
-                         "found restart marker FF%02X in a scan without a restart interval",
-                         static_cast<unsigned>(run.marker));
-                }
-                const unsigned wanted = RST0 + ((count - 1) & 7);
-                // Some writers close the last interval with a marker too.
-                if (count < expected && run.marker != wanted) {
-                    fail(ErrorCode::malformed, run.end, "expected restart marker FF%02X, found FF%02X", wanted,
-                         static_cast<unsigned>(run.marker));
-                }
+                if (!walk.goes_on(run.marker, run.end)) break;
             } catch (DecodeError& error) {
                 damage = error;
                 break;
@@ -233,32 +190,33 @@ class FrameDecoder {
         return data;
     }
 
-    void decode_scan(MarkerReader& reader, const Segment& segment) {
-        const Scan scan = plan_scan(segment);
-        const bool whole_image = pixels != nullptr && done() && scan.components.size() == found_.count &&
+    void decode_scan() {
+        const Scan scan = plan_scan();
+        const FrameHeader& found = walk_.frame();
+        const bool whole_image = pixels != nullptr && walk_.complete() && scan.components.size() == found.count &&
                                  scan.is_simple() && !header_.subsampled;
         const bool on_team = whole_image && context_.has_team() && scan.has_one_table() &&
-                             frame_.size() - reader.position() >= team_bytes;
+                             frame_.size() - reader_.position() >= team_bytes;
         std::vector<std::unique_ptr<PixelSink>> sinks;
         std::vector<RowSink*> pointers;
         for (std::size_t i = 0; i < (on_team ? most_sinks : whole_image ? 1 : 0); ++i) {
             sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.kernels, context_.arena));
             pointers.push_back(sinks.back().get());
         }
-        if (on_team && restart_interval_ == 0) {
+        if (on_team && walk_.restart_interval() == 0) {
             const Arena::Mark mark = context_.arena.mark();
-            PartsDecoder decoder(scan, frame_, reader.position(), context_);
+            PartsDecoder decoder(scan, frame_, reader_.position(), context_);
             if (decoder.decode(pointers)) {
-                reader.seek(decoder.end());
-                valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+                reader_.seek(decoder.end());
+                valid_pixels_ = std::uint64_t{found.lines} * found.samples_per_line;
                 return;
             }
             context_.arena.rewind(mark);
         }
 
         std::optional<DecodeError> damage;
-        const ScanData data = read_data(scan, reader.position(), damage);
-        reader.seek(data.end);
+        const ScanData data = read_data(scan, reader_.position(), damage);
+        reader_.seek(data.end);
         ScanDecoder decoder(scan, data, frame_, context_);
         ScanProgress progress;
         try {
@@ -270,7 +228,7 @@ class FrameDecoder {
                 decoder.decode(*sinks.front(), progress);
             }
         } catch (const DecodeError& error) {
-            if (whole_image) valid_pixels_ = std::uint64_t{progress.rows} * found_.samples_per_line + progress.samples;
+            if (whole_image) valid_pixels_ = std::uint64_t{progress.rows} * found.samples_per_line + progress.samples;
             else note_rows(scan, progress.rows);
             // The earlier of the two is the cause. A difference that a marker cuts begins at most 8 bytes before it.
             if (damage && damage->offset <= error.offset + 8) throw *damage;
@@ -278,7 +236,7 @@ class FrameDecoder {
         }
         // A restart marker that nothing announced, behind the last sample, is no more than that.
         has_excess_data_ |= progress.has_excess_data || damage.has_value();
-        if (whole_image) valid_pixels_ = std::uint64_t{found_.lines} * found_.samples_per_line;
+        if (whole_image) valid_pixels_ = std::uint64_t{found.lines} * found.samples_per_line;
         else note_rows(scan, scan.mcu_rows);
     }
 
@@ -299,11 +257,12 @@ class FrameDecoder {
     }
 
     void allocate_planes() {
-        scratch_planes_.resize(found_.count);
-        for (std::size_t i = 0; i < found_.count; ++i) {
+        const FrameHeader& found = walk_.frame();
+        scratch_planes_.resize(found.count);
+        for (std::size_t i = 0; i < found.count; ++i) {
             ComponentOut& plane = scratch_planes_[i];
-            plane.width = found_.width(i);
-            plane.height = found_.height(i);
+            plane.width = found.width(i);
+            plane.height = found.height(i);
             plane.type = SampleType::u16;
             plane.sample_stride = 2;
             plane.row_stride = static_cast<std::ptrdiff_t>(plane.width) * 2;
@@ -314,26 +273,26 @@ class FrameDecoder {
     }
 
     void finish_planes() {
-        std::uint32_t rows = found_.lines;
-        for (std::size_t i = 0; i < found_.count; ++i) {
+        const FrameHeader& found = walk_.frame();
+        std::uint32_t rows = found.lines;
+        for (std::size_t i = 0; i < found.count; ++i) {
             // Those rows of the image that only decoded samples cover.
             const std::uint64_t covered =
-                std::uint64_t{valid_rows_[i]} * found_.vertical_max / found_.components[i].vertical_factor;
-            if (valid_rows_[i] < found_.height(i))
+                std::uint64_t{valid_rows_[i]} * found.vertical_max / found.components[i].vertical_factor;
+            if (valid_rows_[i] < found.height(i))
                 rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, covered));
         }
         PixelSink sink(*pixels, context_.kernels, context_.arena);
-        write_planes(scratch_planes_, found_, rows, sink, context_.arena);
-        valid_pixels_ = std::uint64_t{rows} * found_.samples_per_line;
+        write_planes(scratch_planes_, found, rows, sink, context_.arena);
+        valid_pixels_ = std::uint64_t{rows} * found.samples_per_line;
     }
 
     const Fragments& frame_;
     const Header& header_;
     const Options& options_;
     Context& context_;
-    FrameHeader found_;
-    Coverage covered_;
-    std::uint32_t restart_interval_ = 0;
+    MarkerReader reader_;
+    ScanWalk walk_;
     std::array<std::optional<HuffmanTable>, 4> tables_;
     std::vector<std::pair<HuffmanTable, const DifferenceTable*>> built_;
     std::vector<ComponentOut> scratch_planes_;
