@@ -1,5 +1,6 @@
 // Decoding and encoding of frames.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
@@ -163,7 +164,7 @@ std::vector<py::ssize_t> shape_of(const dcmturbo_format& format) {
 }
 
 py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes,
-                        std::uint32_t flags, py::handle out, std::uint32_t threads, bool salvage, double fill_value) {
+                        std::uint32_t flags, py::handle out, std::uint32_t threads, bool salvage) {
     dcmturbo_error error = new_error();
     dcmturbo_format format{};
     format.size = sizeof format;
@@ -184,7 +185,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     {
         const GilRelease release;
         code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, flags,
-                                     &image, threads, salvage ? 1 : 0, fill_value, &status, &error);
+                                     &image, threads, salvage ? 1 : 0, 0.0, &status, &error);
     }
     check(code, error);
     if (status == DCMTURBO_FRAME_OK && format.notes == 0) return array;
@@ -194,15 +195,46 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     return py::make_tuple(array, status, failure, names_of_notes(format.notes));
 }
 
-// _core.decode_frame(transfer_syntax, data, rows, columns, samples_per_pixel, bits_allocated, bits_stored,
-//     pixel_representation, planar_configuration, photometric_interpretation, raw, keep_unused_bits, out, threads,
-//     salvage, fill_value, reduce) -> array; or (array, status, None or (code, offset, message), notes) for a frame
-//     that was salvaged, or of which there is something to tell.
-// The bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
-PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-    constexpr Py_ssize_t expected = 17;
-    if (count != expected)
-        return PyErr_Format(PyExc_TypeError, "decode_frame takes %zd arguments, %zd were given", expected, count);
+// The keywords of _core.decode_frame, in the order in which a call has to give them.
+constexpr std::array<const char*, 14> frame_keywords = {
+    "rows",
+    "columns",
+    "samples_per_pixel",
+    "bits_allocated",
+    "bits_stored",
+    "pixel_representation",
+    "planar_configuration",
+    "photometric_interpretation",
+    "raw",
+    "keep_unused_bits",
+    "out",
+    "threads",
+    "salvage",
+    "reduce",
+};
+
+// Whether a call gives them: names in code are interned, so that pointers are compared.
+bool has_frame_keywords(PyObject* names) {
+    static const auto expected = [] {
+        std::array<PyObject*, frame_keywords.size()> result{};
+        std::transform(frame_keywords.begin(), frame_keywords.end(), result.begin(), PyUnicode_InternFromString);
+        return result;
+    }();
+    if (names == nullptr || PyTuple_GET_SIZE(names) != static_cast<Py_ssize_t>(expected.size())) return false;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        if (PyTuple_GET_ITEM(names, static_cast<Py_ssize_t>(i)) != expected[i]) return false;
+    }
+    return true;
+}
+
+// _core.decode_frame(transfer_syntax, data, *, rows, ...) -> array; or (array, status, None or (code, offset, message),
+//     notes) for a frame that was salvaged, or that has notes.
+// Python's bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
+PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+    if (count != 2 || !has_frame_keywords(names)) {
+        PyErr_SetString(PyExc_TypeError, "decode_frame takes transfer_syntax and data, then its keywords in order");
+        return nullptr;
+    }
     bool bad = false;
     const auto number = [&](Py_ssize_t i, unsigned long most, const char* name) -> unsigned long {
         const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(arguments[i]));
@@ -236,13 +268,12 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         attributes.photometric = dcmturbo_photometric_from_name(photometric);
         attributes.big_endian = std::strcmp(transfer_syntax, "1.2.840.10008.1.2.2") == 0 ? 1 : 0;
         const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
-        const double fill_value = PyFloat_AsDouble(arguments[15]);
-        const auto reduce = static_cast<std::uint32_t>(number(16, 32, "reduce"));
+        const auto reduce = static_cast<std::uint32_t>(number(15, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
         const std::uint32_t flags = (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) |
                                     (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u) | DCMTURBO_REDUCE(reduce);
         return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads,
-                            PyObject_IsTrue(arguments[14]) == 1, fill_value)
+                            PyObject_IsTrue(arguments[14]) == 1)
             .release()
             .ptr();
     } catch (py::error_already_set& error) {
@@ -257,9 +288,9 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
     return nullptr;
 }
 
-PyMethodDef decode_frame_method = {"decode_frame",
-                                   reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
-                                   METH_FASTCALL, "Decode one frame of a syntax that the core decodes."};
+PyMethodDef decode_frame_method = {
+    "decode_frame", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
+    METH_FASTCALL | METH_KEYWORDS, "Decode one frame of a syntax that the core decodes."};
 
 // Shape and dtype of a component without `reduce` of its resolution levels.
 std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint32_t reduce) {

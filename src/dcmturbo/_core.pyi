@@ -280,6 +280,8 @@ def decode_frames(
 def decode_frame(
     transfer_syntax: str,
     data: Any,
+    /,
+    *,
     rows: int,
     columns: int,
     samples_per_pixel: int,
@@ -293,9 +295,7 @@ def decode_frame(
     out: Array | None,
     threads: int,
     salvage: bool,
-    fill_value: float,
     reduce: int,
-    /,
 ) -> Any: ...
 def component(header: Header, index: int, reduce: int) -> tuple[tuple[int, int], str]: ...
 def decode_components(

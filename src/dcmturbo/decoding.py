@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
 from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
+from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
-from dcmturbo.image import Frames, Image, UnusedBits, open
 from dcmturbo.notes import warn_of_notes
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
@@ -98,8 +100,14 @@ def decode(
     >>> array = dt.decode("ct.dcm")                                     # doctest: +SKIP
     >>> middle = dt.decode("cine.dcm", 30)                              # doctest: +SKIP
     """
-    with open(source, raw=raw, unused_bits=unused_bits) as image:
-        return image.read(frames, out=out, threads=threads, on_error=on_error, fill_value=fill_value, status=status)
+    check_unused_bits(unused_bits)
+    opened = open_source(source)
+    try:
+        return FrameSet(opened, raw=raw, unused_bits=unused_bits).read(
+            frames, out=out, threads=threads, on_error=on_error, fill_value=fill_value, status=status
+        )
+    finally:
+        opened.close()
 
 
 def decode_series(
@@ -141,47 +149,29 @@ def decode_series(
     if not sources:
         raise ValueError("there are no objects to decode")
     salvage = check_on_error(on_error)
-    images: list[Image] = []
-    try:
-        for source in sources:
-            try:
-                images.append(open(source, raw=raw))
-            except (Error, OSError) as error:
-                error.add_note(f"in {_describe(source)}")
-                raise
-            if images[-1].frame_shape != images[0].frame_shape or images[-1].dtype != images[0].dtype:
-                raise ValueError(
-                    f"{_describe(source)} has frames of shape {images[-1].frame_shape} and dtype {images[-1].dtype}, "
-                    f"{_describe(sources[0])} of {images[0].frame_shape} and {images[0].dtype}"
-                )
-        counts = [len(image) for image in images]
-        for source, image in zip(sources, images, strict=True):
-            try:
-                image._check_span(range(len(image)), salvage=salvage)
-            except Error as error:
-                error.add_note(f"in {_describe(source)}")
-                raise
-            image._warn_of_excess()
-        image_of = np.repeat(np.arange(len(images), dtype=np.uint32), counts)
+    with ExitStack() as stack:
+        series = _open_series(sources, raw, stack)
+        counts = [len(one) for one in series]
+        for source, one, count in zip(sources, series, counts, strict=True):
+            with _in(source):
+                one.check_span(range(count), salvage=salvage)
+            one.warn_of_excess()
+        set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
-        sets = [image.frame_set for image in images]
-        _core.check_limits(sets[0].format, len(frames))
-        for source, image, count in zip(sources, images, counts, strict=True):
-            try:
-                image._check_room(count)
-            except Error as error:
-                error.add_note(f"in {_describe(source)}")
-                raise
-        shape = (len(frames), *images[0].frame_shape)
+        _core.check_limits(series[0].format, len(frames))
+        for source, one, count in zip(sources, series, counts, strict=True):
+            with _in(source):
+                one.check_room(count)
+        shape, dtype = (len(frames), *series[0].frame_shape), series[0].dtype
         check_status(status, len(frames))
         if out is not None:
-            check_out(out, shape, images[0].dtype)
-            for one in sets:
+            check_out(out, shape, dtype)
+            for one in series:
                 check_apart(out, one.opened.buffer)
-        target = new_array(shape, images[0].dtype) if out is None else out
+        target = new_array(shape, dtype) if out is None else out
         failures = decode_batch(
-            sets,
-            image_of,
+            series,
+            set_of,
             frames,
             target,
             threads=resolve_threads(threads),
@@ -190,12 +180,36 @@ def decode_series(
             status=status,
         )
         for k, _, failure in failures:
-            failure.add_note(f"in {_describe(sources[image_of[k]])}")
+            failure.add_note(f"in {_describe(sources[set_of[k]])}")
         conclude(failures, salvage=salvage, count=len(frames))
         return target
-    finally:
-        for image in images:
-            image.close()
+
+
+def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameSet]:
+    """Open objects whose frames are of one shape and type; `stack` closes them."""
+    series: list[FrameSet] = []
+    for source in sources:
+        with _in(source):
+            opened = open_source(source)
+            stack.callback(opened.close)
+            series.append(FrameSet(opened, raw=raw))
+        one, first = series[-1], series[0]
+        if one.frame_shape != first.frame_shape or one.dtype != first.dtype:
+            raise ValueError(
+                f"{_describe(source)} has frames of shape {one.frame_shape} and dtype {one.dtype}, "
+                f"{_describe(sources[0])} of {first.frame_shape} and {first.dtype}"
+            )
+    return series
+
+
+@contextmanager
+def _in(source: Any) -> Iterator[None]:
+    """Add to an error in which object it is."""
+    try:
+        yield
+    except (Error, OSError) as error:
+        error.add_note(f"in {_describe(source)}")
+        raise
 
 
 def _describe(source: Any) -> str:
@@ -261,63 +275,60 @@ planar_configuration
     syntax = find_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
         raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
-    if unused_bits not in ("correct", "keep"):
-        raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
     if reduce:
         reduce = _check_reduce(reduce)
-    if bits_stored is None:
-        bits_stored = bits_allocated
     if photometric_interpretation is None:
         photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
     elif not isinstance(photometric_interpretation, str):
         raise TypeError(f"photometric_interpretation is {photometric_interpretation!r}; it is a str")
     if out is not None:
         size = (-(-rows >> reduce), -(-columns >> reduce))
-        check_out(
-            out,
-            size if samples_per_pixel == 1 else (*size, samples_per_pixel),
-            sample_dtype(bits_allocated, pixel_representation),
-        )
-    if status is not None:
-        check_status(status, 1)
-    salvage = check_on_error(on_error)
-    workers = threads if threads == 1 else resolve_threads(threads)
-    error: Error | None = None
-    frame_status: int = FrameStatus.OK
-    notes: list[str] = []
-    result: Any = None
-    # Straight through: for a small frame every object made here would cost as much as the decoding.
-    result = _core.decode_frame(
+        shape = size if samples_per_pixel == 1 else (*size, samples_per_pixel)
+        check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
+    check_status(status, 1)
+    # The core takes these by name, in this order: for a small frame an object that describes it would cost as much as
+    # decoding it.
+    result: Any = _core.decode_frame(
         syntax.uid,
         data,
-        rows,
-        columns,
-        samples_per_pixel,
-        bits_allocated,
-        bits_stored,
-        pixel_representation,
-        planar_configuration,
-        photometric_interpretation,
-        raw,
-        unused_bits == "keep",
-        out,
-        workers,
-        salvage,
-        0.0,
-        reduce,
+        rows=rows,
+        columns=columns,
+        samples_per_pixel=samples_per_pixel,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_allocated if bits_stored is None else bits_stored,
+        pixel_representation=pixel_representation,
+        planar_configuration=planar_configuration,
+        photometric_interpretation=photometric_interpretation,
+        raw=raw,
+        keep_unused_bits=check_unused_bits(unused_bits),
+        out=out,
+        threads=threads if threads == 1 else resolve_threads(threads),
+        salvage=check_on_error(on_error),
+        reduce=reduce,
     )
-    if isinstance(result, tuple):
-        result, frame_status, failed, notes = result
-        if failed is not None:
-            code, offset, message = failed
-            error = make_error(code, message, offset=offset)
+    if type(result) is tuple:
+        array, frame_status, failure, notes = result
+        _conclude_frame(frame_status, failure, notes, status)
+    else:
+        array = result
+        if status is not None:
+            status[0] = FrameStatus.OK
+    return array if out is None else out
+
+
+def _conclude_frame(
+    frame_status: int,
+    failure: tuple[int, int | None, str] | None,
+    notes: list[str],
+    status: np.ndarray | None,
+) -> None:
+    """Report a frame that was salvaged, or that contradicts what is said of it."""
     if status is not None:
         status[0] = frame_status
-    if notes:
-        warn_of_notes(notes)
-    if error is not None:
-        _conclude_one(error, frame_status)
-    return out if out is not None else result
+    warn_of_notes(notes)
+    if failure is not None:
+        code, offset, message = failure
+        _conclude_one(make_error(code, message, offset=offset), frame_status)
 
 
 def _conclude_one(error: Error, frame_status: int, of: str = "frames") -> None:

@@ -48,7 +48,7 @@ KEEPS_ALL = (
 
 def expected_refusal(path: Path, image: dt.Image, target: str) -> str | None:
     """Why transcoding this file is refused; None if it is not."""
-    opened = image._open
+    opened = image.frame_set.opened
     if target in KEEPS_ALL:
         return None
     if target == "JPEGXLJPEGRecompression":

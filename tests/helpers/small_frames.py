@@ -38,4 +38,4 @@ def table_of(source: bytes) -> str:
         warnings.simplefilter("ignore", dt.DecodeWarning)
         with dt.open(source) as image:
             image.read()
-            return image._open.index.table
+            return image.frame_set.opened.index.table

@@ -202,7 +202,7 @@ def test_images_of_all_origins_are_pickled(path, monkeypatch):
     for source in sources:
         with dt.open(source, raw=True, unused_bits="keep") as image, copy_of(image) as copy:
             np.testing.assert_array_equal(copy[7], FRAMES[7])
-            assert (copy._raw, copy._keep) == (True, True)
+            assert (copy.frame_set.raw, copy.frame_set.keep_unused_bits) == (True, True)
     file.close()
     monkeypatch.chdir(path.parent)
     with dt.open(path.name) as image:
@@ -283,11 +283,11 @@ def test_a_frame_of_a_remote_object_without_a_table(kind):
         np.testing.assert_array_equal(image[5], frames[5])
         np.testing.assert_array_equal(image[[7, 3]], [frames[7], frames[3]])
         assert file.reads < 30
-        assert not image._open.index.is_settled
+        assert not image.frame_set.opened.index.is_settled
         np.testing.assert_array_equal(image[1999], frames[1999 % 20])
         assert file.reads < 50
         assert len(image) == 2000
-        assert image._open.index.is_settled
+        assert image.frame_set.opened.index.is_settled
     np.testing.assert_array_equal(dt.decode(Remote(data), slice(100, 140)), (frames * 7)[:40])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dcmturbo.dataset.sources import OpenedSource, open_source
 from dcmturbo.errors import Error, LimitExceeded
-from dcmturbo.image import Image
+from dcmturbo.frames.frame_set import FrameSet, QuietFrameSet
 from dcmturbo.wording import counted
 
 __all__ = ["PixelComparison", "compare_pixels"]
@@ -64,18 +64,6 @@ class PixelComparison:
     warnings: list[str] = field(default_factory=list)
 
 
-class _Listening(Image):
-    """An image that keeps its warnings instead of issuing them."""
-
-    def __init__(self, opened: OpenedSource, *, raw: bool = False, unused_bits: str = "correct") -> None:
-        self.messages: list[str] = []
-        super().__init__(opened, raw=raw, unused_bits=unused_bits)
-
-    def _warn(self, text: str) -> None:
-        if text not in self.messages:
-            self.messages.append(text)
-
-
 def compare_pixels(first: str, second: str, *, threads: int = 1) -> PixelComparison:
     """Compare all frames of two files, by path or URL; `threads` decode the frames of each.
 
@@ -102,8 +90,8 @@ class _Pair:
     def __init__(self, one: OpenedSource, other: OpenedSource, threads: int) -> None:
         self.threads = threads
         self.opened = (one, other)
-        self.read = tuple(_Listening(opened) for opened in self.opened)
-        self.stored = tuple(_Listening(opened, raw=True, unused_bits="keep") for opened in self.opened)
+        self.read = tuple(QuietFrameSet(opened) for opened in self.opened)
+        self.stored = tuple(QuietFrameSet(opened, raw=True, unused_bits="keep") for opened in self.opened)
         self.result = PixelComparison(
             syntaxes=(one.syntax.uid, other.syntax.uid), families=(one.syntax.family, other.syntax.family)
         )
@@ -124,7 +112,7 @@ class _Pair:
         result.warnings = [text for text in heard if _plain(text) not in known]
         return result
 
-    def _shapes(self, one: Image, other: Image) -> str:
+    def _shapes(self, one: FrameSet, other: FrameSet) -> str:
         if len(one) != len(other):
             return f"{counted(len(one), 'frame')} against {len(other)}"
         if one.frame_shape != other.frame_shape:
@@ -171,7 +159,7 @@ class _Pair:
         """Whether what users read of either object can be other than what is stored."""
         return any(
             form.converts_colour or form.significant_bits or opened.syntax.has_codestream_header
-            for form, opened in zip((image.frame_set.format for image in self.read), self.opened, strict=True)
+            for form, opened in zip((image.format for image in self.read), self.opened, strict=True)
         )
 
 
@@ -223,7 +211,7 @@ class _Masked:
     """Whether stored cells differ in bits above BitsStored only, and the second has none of them in use."""
 
     def __init__(self, opened: tuple[OpenedSource, OpenedSource]) -> None:
-        self._images = tuple(_Listening(one, raw=True) for one in opened)
+        self._images = tuple(QuietFrameSet(one, raw=True) for one in opened)
         self.holds = True
 
     def look(self, ours: np.ndarray, theirs: np.ndarray, frames: slice) -> None:
@@ -232,17 +220,17 @@ class _Masked:
             self.holds = np.array_equal(first, second) and np.array_equal(second, theirs)
 
 
-def _header(image: Image) -> Any:
+def _header(image: FrameSet) -> Any:
     """Return the header of the first codestream; None where there is none, or it is damaged."""
     try:
-        return image.probe(0) if image.frame_set.opened.syntax.has_codestream_header else None
+        return image.probe(0) if image.opened.syntax.has_codestream_header else None
     except LimitExceeded:
         raise
     except Error:
         return None
 
 
-def _colours(image: Image) -> str:
+def _colours(image: FrameSet) -> str:
     """Return the photometric interpretation of stored samples, without what says only how they were subsampled."""
     return image.photometric_interpretation.replace("YBR_FULL_422", "YBR_FULL")
 

@@ -8,7 +8,8 @@ from typing import Any
 from dcmturbo.dataset.sources import OpenedSource
 from dcmturbo.errors import Error
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.transcoding.pixels import QuietImage, is_lossy
+from dcmturbo.frames.frame_set import QuietFrameSet
+from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 
 __all__ = ["KeepOriginal", "Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
@@ -51,7 +52,7 @@ def is_lossy_source(opened: OpenedSource) -> bool:
     if not opened.encapsulated or not opened.syntax.has_codestream_header:
         return False
     try:
-        image = QuietImage(opened)
+        image = QuietFrameSet(opened, raw=True, unused_bits="keep")
         return any(not image.probe(frame).lossless for frame in range(len(image)))
     except Error:
         return False  # damaged: that is told when it is decoded

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dcmturbo
-from dcmturbo.archives.report_page import _STYLE, _count, _table, _text
+from dcmturbo.archives.html_parts import STYLE, amount, escaped, table_of
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.wording import printable
 
@@ -105,16 +105,16 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         for state, count in counts.items()
     ]
     cells = "".join(
-        f"<div class=fact><b{' class=bad' if bad and count else ''}>{_count(count)}</b>"
-        f"<span class=dim>{_text(name)}</span></div>"
+        f"<div class=fact><b{' class=bad' if bad and count else ''}>{amount(count)}</b>"
+        f"<span class=dim>{escaped(name)}</span></div>"
         for count, name, bad in facts
     )
-    places = f"{_text(document['first'])} and {_text(document['second'])}"
+    places = f"{escaped(document['first'])} and {escaped(document['second'])}"
     return f"""<!DOCTYPE html>
 <html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">
-<title>{_text(title)}</title><style>{_STYLE}</style></head><body><main>
-<h1>{_text(title)}</h1><p class=dim>dcmturbo verify {_text(dcmturbo.__version__)}: {places}</p>
-{f"<p>{_text(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
+<title>{escaped(title)}</title><style>{STYLE}</style></head><body><main>
+<h1>{escaped(title)}</h1><p class=dim>dcmturbo verify {escaped(dcmturbo.__version__)}: {places}</p>
+{f"<p>{escaped(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
 <div class=facts>{cells}</div>
 {_differences(rows)}
 {_expected(document)}
@@ -132,13 +132,13 @@ def _title(document: dict[str, Any], states: Counter[str]) -> str:
 
 
 def _section(title: str, body: str) -> str:
-    return f"<section><h2>{_text(title)}</h2>{body}</section>"
+    return f"<section><h2>{escaped(title)}</h2>{body}</section>"
 
 
 def _cut(lines: Sequence[tuple[str, ...]], columns: tuple[str, ...]) -> str:
     left = len(lines) - _MOST_ROWS
-    more = f"<p class=dim>{_count(left)} more: a report as .csv has all.</p>" if left > 0 else ""
-    return _table(columns, lines[:_MOST_ROWS]) + more
+    more = f"<p class=dim>{amount(left)} more: a report as .csv has all.</p>" if left > 0 else ""
+    return table_of(columns, lines[:_MOST_ROWS]) + more
 
 
 def _differences(rows: list[dict[str, Any]]) -> str:
@@ -153,7 +153,7 @@ def _differences(rows: list[dict[str, Any]]) -> str:
 def _expected(document: dict[str, Any]) -> str:
     if not document["expected"]:
         return ""
-    lines = [(name, _count(count)) for name, count in document["expected"].items()]
+    lines = [(name, amount(count)) for name, count in document["expected"].items()]
     return _section("Changed as transcoding does it", _cut(lines, ("/element", ">files")))
 
 

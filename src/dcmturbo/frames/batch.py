@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.dataset.file_objects import raise_why
 from dcmturbo.dataset.sources import OpenedSource
-from dcmturbo.errors import DecodeError, make_error
+from dcmturbo.errors import make_error
 from dcmturbo.frames.status import Failure, write_status
 
-__all__ = ["FrameSet", "decode_batch", "encoded_frame"]
+__all__ = ["decode_batch"]
 
 
-@dataclass(slots=True)
-class FrameSet:
-    """The frames of one object, and what they are to become.
+class Frames(Protocol):
+    """What a batch needs of a `FrameSet`."""
 
-    Attributes
-    ----------
-    opened : OpenedSource
-        Where they are, and what the dataset says of them.
-    format : Format
-        Shape and type of each, once dataset and codestream agree.
-    raw, keep_unused_bits : bool
-        As `dcmturbo.decode` takes ``raw`` and ``unused_bits``.
-    tell : callable
-        Takes the notes of decoded frames.
-    """
-
-    opened: OpenedSource
-    format: _core.Format
-    raw: bool
-    keep_unused_bits: bool
-    tell: Callable[[list[str]], None]
+    @property
+    def opened(self) -> OpenedSource: ...
+    @property
+    def format(self) -> _core.Format: ...
+    @property
+    def raw(self) -> bool: ...
+    @property
+    def keep_unused_bits(self) -> bool: ...
+    def warn_of_notes(self, notes: list[str]) -> None: ...
 
 
-def encoded_frame(opened: OpenedSource, position: int) -> memoryview:
-    """Return the bytes of a frame, without a copy where they are in memory in one piece."""
-    if opened.buffer is not None:
-        ranges = opened.index.ranges(position)
-        if len(ranges) == 1:
-            offset, size = ranges[0]
-            return opened.buffer[offset : offset + size]
-    try:
-        return memoryview(opened.index.read_frame(position))
-    except DecodeError as error:
-        raise_why(opened.source, error)
+_ONE_STREAM = np.empty(0, np.uint32)
 
 
 def decode_batch(
-    sets: Sequence[FrameSet],
+    sets: Sequence[Frames],
     set_of: np.ndarray | None,
     frames: np.ndarray,
     out: np.ndarray,
@@ -85,7 +65,7 @@ def decode_batch(
     ]
     told = _core.decode_frames(
         streams,
-        np.empty(0, np.uint32) if set_of is None else set_of,
+        _ONE_STREAM if set_of is None else set_of,
         frames,
         out,
         threads=threads,
@@ -104,5 +84,5 @@ def decode_batch(
     if status is not None and not status.flags.c_contiguous:
         write_status(status, failures)
     for one, stream in zip(sets, streams, strict=True):
-        one.tell(stream.notes)
+        one.warn_of_notes(stream.notes)
     return failures

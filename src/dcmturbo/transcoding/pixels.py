@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.dataset.sources import OpenedSource
 from dcmturbo.decoding import decode_frame
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
@@ -21,28 +20,16 @@ from dcmturbo.formats import library
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.library.pool import submit
 from dcmturbo.formats.syntaxes import TransferSyntax
-from dcmturbo.image import Image
+from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.notes import COLOUR_NOTES
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
 
-__all__ = ["CodedFrame", "Difference", "FrameCoder", "QuietImage", "always_loses", "in_order", "is_lossy"]
+__all__ = ["CodedFrame", "Difference", "FrameCoder", "always_loses", "in_order", "is_lossy"]
 
 Result = TypeVar("Result")
 
 # Options of encode_frame that lose something at any value.
 _LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
-
-
-class QuietImage(Image):
-    """An image that keeps its warnings instead of issuing them."""
-
-    def __init__(self, opened: OpenedSource) -> None:
-        self.messages: list[str] = []
-        super().__init__(opened, raw=True, unused_bits="keep")
-
-    def _warn(self, text: str) -> None:
-        if text not in self.messages:
-            self.messages.append(text)
 
 
 def is_lossy(options: dict[str, Any]) -> bool:
@@ -107,7 +94,7 @@ class FrameCoder:
 
     Parameters
     ----------
-    image : QuietImage
+    image : QuietFrameSet
         The source.
     target : TransferSyntax
         The syntax to encode in.
@@ -140,7 +127,7 @@ class FrameCoder:
 
     def __init__(
         self,
-        image: QuietImage,
+        image: QuietFrameSet,
         target: TransferSyntax,
         options: dict[str, Any],
         *,
@@ -148,7 +135,7 @@ class FrameCoder:
         mask_unused_bits: bool,
         threads: int,
     ) -> None:
-        opened = image.frame_set.opened
+        opened = image.opened
         self.image, self.target, self.options = image, target, dict(options)
         self.verify, self.threads = verify, threads
         self.mask = mask_unused_bits and target.has_codestream_header  # the others keep all bits
@@ -169,9 +156,9 @@ class FrameCoder:
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
         if header is not None:
             with contextlib.suppress(Error):  # if it cannot be decoded, that is told where it is decoded
-                notes = image._settle(header).notes
-                of_colours = image._format_of_first_frame().notes
-                image._warn_of_notes([*notes, *(note for note in of_colours if note in COLOUR_NOTES)])
+                notes = image.settle(header).notes
+                of_colours = image.format_of_first_frame.notes
+                image.warn_of_notes([*notes, *(note for note in of_colours if note in COLOUR_NOTES)])
         how = None if header is None or self.lossy else self._copied(header)
         self.copies = how is not None
         self.relabels = how is _same
@@ -253,7 +240,7 @@ class FrameCoder:
                 code="unsupported",
             )
         if target.family == "rle":
-            self.image._warn(
+            self.image.warn(
                 "single bits (BitsAllocated 1) in RLE Lossless are read here, but not by pydicom, pylibjpeg or GDCM: a "
                 "native transfer syntax or JPEG2000Lossless is read by all of them"
             )
@@ -402,7 +389,7 @@ class FrameCoder:
         return CodedFrame(data, cells, lost)
 
     def _refuse_other_colours(self, frame: int) -> None:
-        form = self.image._settle(self._header_of(frame))
+        form = self.image.settle(self._header_of(frame))
         found = _colours(form.photometric_interpretation or self._opened.photometric_interpretation)
         if found != self._decoded_photometric:
             raise EncodeError(

@@ -31,11 +31,12 @@ from dcmturbo.dataset.rewriting import Rewriter
 from dcmturbo.dataset.sources import FileContent, OpenedSource, open_source
 from dcmturbo.errors import DecodeError, EncodeError, Error
 from dcmturbo.formats.syntaxes import TransferSyntax
+from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_changes, ratio_text, warn_of
 from dcmturbo.transcoding.icons import ICON_IMAGE_SEQUENCE, native_icons
 from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
 from dcmturbo.transcoding.output import Output
-from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, QuietImage, in_order, is_lossy
+from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, in_order, is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
@@ -102,7 +103,7 @@ class ObjectWriter:
         self.file: FileContent = opened.file
         self.dataset = opened.dataset
         self.target = settings.target
-        self.image = QuietImage(opened)
+        self.image = QuietFrameSet(opened, raw=True, unused_bits="keep")
         self.count = len(self.image)
         self.workers = settings.threads if self.count > 1 else 1
         self.within = 1 if self.count > 1 else settings.threads
@@ -114,7 +115,7 @@ class ObjectWriter:
         self.verbatim = not self.whole and self._is_native_for_native()
         if self.whole:
             return
-        self.image._check_span(range(self.count), salvage=False)
+        self.image.check_span(range(self.count), salvage=False)
         if not self.verbatim:
             self.coder = FrameCoder(
                 self.image,
@@ -158,7 +159,7 @@ class ObjectWriter:
         except SamplesBeyondBitsStored:
             # BitsStored stands before the frames and steers how they are encoded: everything is written anew.
             assert self.coder is not None
-            self.image._warn(self.coder.raise_bits_stored(self.workers))
+            self.image.warn(self.coder.raise_bits_stored(self.workers))
             output.restart()
             self.hash, self.lost, self.ratio_at = hashlib.sha256(), Difference(), None
             return self._write(output)
@@ -225,7 +226,7 @@ class ObjectWriter:
         rewriter = Rewriter(self._read, encoding, explicit_vr=explicit)
         pieces = rewriter.splice(elements, changes)
         for tag in dict.fromkeys(rewriter.rewritten):
-            self.image._warn(
+            self.image.warn(
                 f"the items in {tag_name(tag)}, of VR UN, were not in implicit VR little endian (PS3.5, 6.2.2): they "
                 "have been rewritten, since nobody could read them in the result"
             )
@@ -338,7 +339,7 @@ class ObjectWriter:
             sink.write(bytes(self._read(pixels.begin, pixels.value)))
         else:
             sink.write(self._native_header(keyword, size + (size & 1)))
-        plain = self.image._is_plain()
+        plain = self.image.is_plain
         frames = self._decoded_bytes()
         if plain and size < frames:
             raise DecodeError(
@@ -374,7 +375,7 @@ class ObjectWriter:
         digest, messages = None, []
         if self.settings.verify:
             try:
-                self.image._check_span(range(self.count), salvage=False)
+                self.image.check_span(range(self.count), salvage=False)
                 for cells in in_order(self.count, lambda i: self.image.read(i, threads=self.within), self.workers):
                     self.hash.update(np.ascontiguousarray(cells).data)
                 digest = self.hash.hexdigest()
@@ -431,7 +432,7 @@ class ObjectWriter:
 
         try:
             written = open_source(_Readable(read, output.position))
-            again = QuietImage(written)
+            again = QuietFrameSet(written, raw=True, unused_bits="keep")
         except Error as error:
             raise EncodeError(f"verification failed: the result cannot be opened: {error}", code="internal") from error
         photometric = (
@@ -462,7 +463,7 @@ class ObjectWriter:
         if self.target.keyword == "DeflatedExplicitVRLittleEndian" or (rearranged and not self.target.encapsulated):
             self._compare_digests(again)
 
-    def _compare_digests(self, again: QuietImage) -> None:
+    def _compare_digests(self, again: QuietFrameSet) -> None:
         """Decode all that has been written: where it is not the bytes that have been compared already."""
         digest = hashlib.sha256()
         for cells in in_order(self.count, lambda i: again.read(i, threads=self.within), self.workers):

@@ -26,7 +26,7 @@ from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.frames.arguments import new_array
 from dcmturbo.frames.batch import decode_batch
-from dcmturbo.image import Image
+from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.integrations.pydicom import plugin
 from dcmturbo.notes import NOTES
 
@@ -43,7 +43,7 @@ _YBR = ("YBR_FULL", "YBR_FULL_422")
 class Plan:
     """Frames to decode and the array that takes them; made by `prepare`."""
 
-    image: Image
+    image: FrameSet
     description: plugin.Description
     frames: Array
     target: Array
@@ -61,7 +61,7 @@ class Plan:
             For the lowest that cannot be decoded.
         """
         failures = decode_batch(
-            [self.image.frame_set],
+            [self.image],
             None,
             self.frames[first:end],
             self.target[first:end],
@@ -75,7 +75,7 @@ class Plan:
 
     def finish(self, runner: Any) -> Array:
         """Tell the runner what the decoded array is, and return it as pydicom expects it, flat."""
-        syntax = self.image.frame_set.opened.syntax
+        syntax = self.image.opened.syntax
         if self.corrects_bits:
             plugin.tell(runner, "correct_unused_bits", False)
         # To pydicom, these say that there is nothing to correct.
@@ -181,11 +181,11 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
             pixel_data_offset=offset,
             buffer=buffer,
         )
-        image = Image(opened, raw=not key[1], unused_bits="correct" if corrects else "keep")
-        image._warned.update(NOTES.values())  # `finish` warns, where a warning that is an error does no harm
+        image = FrameSet(opened, raw=not key[1], unused_bits="correct" if corrects else "keep")
+        image.warned.update(NOTES.values())  # `finish` warns, where a warning that is an error does no harm
         cache[key] = image
-    form = image._settle(header)
-    image._check_room(promised + excess if index is None else 1)
+    form = image.settle(header)
+    image.check_room(promised + excess if index is None else 1)
     frames = np.arange(promised + excess, dtype=np.uint64) if index is None else np.array([index], np.uint64)
     return Plan(
         image=image,

@@ -1,0 +1,64 @@
+"""Frames as a view of a private memory map of their file."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.dataset.sources import OpenedSource
+
+__all__ = ["map_frames"]
+
+
+def map_frames(
+    opened: OpenedSource, selected: np.ndarray, frame_shape: tuple[int, ...], dtype: np.dtype[Any], found: int
+) -> np.ndarray | None:
+    """Return frames whose decoded samples are the file's own bytes, with a frame axis.
+
+    Parameters
+    ----------
+    opened : OpenedSource
+        Native pixel data of a regular file.
+    selected : numpy.ndarray
+        Positions of the frames.
+    frame_shape, dtype
+        Of one frame.
+    found : int
+        How many frames the data hold.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        None where the frames do not lie behind each other, are not all there, or the file is not what it was when it
+        was opened.
+    """
+    assert opened.path is not None
+    first = int(selected[0])
+    if len(selected) > 1 and (np.diff(selected) != 1).any():
+        return None
+    if first + len(selected) > found:
+        return None
+    frame_bytes = math.prod(frame_shape) * dtype.itemsize
+    # What follows the pixel data is not part of them, even where the last frame is cut short.
+    if opened.index.ranges(first + len(selected) - 1)[-1][1] < frame_bytes:
+        return None
+    offset = opened.pixel_data_offset + first * frame_bytes
+    size = frame_bytes * len(selected)
+    start = offset - offset % mmap.ALLOCATIONGRANULARITY
+    try:
+        descriptor = os.open(opened.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            now = os.fstat(descriptor)
+            if now.st_size < offset + size or (now.st_dev, now.st_ino) != opened.file_identity:
+                return None  # cut short since it was opened, or another file: what is open is read instead
+            # Copy-on-write: the array is writeable and the file stays as it is. The array owns the map.
+            mapped = mmap.mmap(descriptor, offset - start + size, access=mmap.ACCESS_COPY, offset=start)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return None
+    return np.ndarray((len(selected), *frame_shape), dtype, buffer=mapped, offset=offset - start)
