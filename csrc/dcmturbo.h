@@ -70,23 +70,59 @@ DCMTURBO_API void dcmturbo_output_free(void* block, size_t size);
 DCMTURBO_API void dcmturbo_set_output_cache(uint64_t bytes);
 DCMTURBO_API uint64_t dcmturbo_output_cache(void);
 
-/* ---- transfer syntaxes ------------------------------------------------------------------------ */
+/* ---- formats and transfer syntaxes ------------------------------------------------------------ */
+
+/* What a format of encoded frames is: a row of codecs/formats.h, where each field is explained. */
+typedef struct dcmturbo_format_row {
+    uint32_t size;
+    const char* name; /* "jpeg_lossless": what a codestream's header says that it is */
+    const char* title;
+    const char* family;
+    const char* frame_start; /* a grouping of dcmturbo_layout: "codestream", "rle", "size", "one_fragment" */
+    const char* single_bits; /* "none", "held", "rarely_read" */
+    const char* sign;        /* "in_cells", "unsigned_only", "none", "stated", "stated_unsigned" */
+    const char* loss;        /* "never", "possible", "always" */
+    const char* lossy_method;
+    uint8_t of_rgb, of_rgb_with_loss; /* base/pixel_attributes.h, Photometric */
+    uint32_t colours;                 /* bit n: Photometric n */
+    uint8_t least_precision, most_precision, most_samples;
+    uint8_t has_header, is_recognised, container_allowed, keeps_all_bits, stored_in_planes, has_grid,
+        has_resolution_levels;
+    uint8_t has_components, exact;
+    uint8_t own;             /* the core decodes it */
+    uint8_t library;         /* a library decodes it */
+    uint8_t own_encodes;     /* the core encodes it */
+    uint8_t library_encodes; /* a library encodes it */
+} dcmturbo_format_row;
+
+DCMTURBO_API size_t dcmturbo_format_count(void);
+DCMTURBO_API int32_t dcmturbo_format_at(size_t i, dcmturbo_format_row* row);
 
 typedef struct dcmturbo_transfer_syntax {
     uint32_t size;
     const char* uid;
     const char* keyword;
     const char* name;
-    const char* family; /* "native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", ... */
+    const char* family; /* of its format's row */
     uint8_t encapsulated;
-    uint8_t lossless_only;
-    uint8_t own;     /* the core decodes it */
-    uint8_t library; /* a library codec decodes it */
-    uint8_t encodes; /* the core encodes it */
+    uint8_t lossless_only;   /* the label promises that nothing was lost */
+    uint8_t own;             /* the core decodes it */
+    uint8_t library;         /* a library decodes it */
+    uint8_t encodes;         /* the core encodes it */
+    uint8_t library_encodes; /* a library encodes it */
+    uint8_t retired;
+    uint8_t general;       /* the one of its format whose label promises least */
+    const char* format;    /* the name of a row: what the label says that the frames are */
+    const char* made_from; /* frames are codestreams of this format made smaller, and give them back; else "" */
+    const char* dataset;   /* "explicit_little", "implicit_little", "explicit_big", "deflated" */
 } dcmturbo_transfer_syntax;
 
 DCMTURBO_API size_t dcmturbo_transfer_syntax_count(void);
 DCMTURBO_API int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syntax* syntax);
+
+/* Who encodes a transfer syntax with the settings of the process: 0 nobody, 1 the core, 2 a library; 0 of an unknown
+ * one. */
+DCMTURBO_API uint8_t dcmturbo_encoder_of(const char* transfer_syntax);
 
 /* ---- images ------------------------------------------------------------------------------------ */
 
@@ -121,6 +157,12 @@ typedef struct dcmturbo_header dcmturbo_header;
 DCMTURBO_API int32_t dcmturbo_probe(dcmturbo_bytes data, dcmturbo_header** header, dcmturbo_error* error);
 DCMTURBO_API int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmturbo_error* error);
 DCMTURBO_API void dcmturbo_header_free(dcmturbo_header* header);
+/* Whether the codestream is all that the label of a transfer syntax promises, so that it can stand under it as it is.
+ */
+DCMTURBO_API int32_t dcmturbo_keeps_promises(const char* transfer_syntax, const dcmturbo_header* header);
+/* The format of a frame by its first bytes, as an index of dcmturbo_format_at: of a signature, or of an RLE header. 0,
+ * "unknown", for everything else. */
+DCMTURBO_API size_t dcmturbo_recognise(dcmturbo_bytes data);
 
 /* header may be null. flags: 1 raw, 2 keep unused bits, and DCMTURBO_REDUCE(levels): JPEG 2000 only; the format is that
  * of the smaller image, ceil(rows / 2^levels) by ceil(columns / 2^levels). */
@@ -410,6 +452,11 @@ typedef struct dcmturbo_api {
                              const dcmturbo_library_encoder* library, uint32_t threads,
                              int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded), void* context,
                              dcmturbo_error* error);
+    size_t (*format_count)(void);
+    int32_t (*format_at)(size_t i, dcmturbo_format_row* row);
+    size_t (*recognise)(dcmturbo_bytes data);
+    int32_t (*keeps_promises)(const char* transfer_syntax, const dcmturbo_header* header);
+    uint8_t (*encoder_of)(const char* transfer_syntax);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

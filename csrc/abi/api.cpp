@@ -51,6 +51,11 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .native_reading = dcmturbo_native_reading,
         .set_library = dcmturbo_set_library,
         .encode_frames = dcmturbo_encode_frames,
+        .format_count = dcmturbo_format_count,
+        .format_at = dcmturbo_format_at,
+        .recognise = dcmturbo_recognise,
+        .keeps_promises = dcmturbo_keeps_promises,
+        .encoder_of = dcmturbo_encoder_of,
     };
     return &api;
 }

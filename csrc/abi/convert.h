@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "codecs/frame_format.h"
 #include "codecs/registry.h"
+#include "codecs/transfer_syntaxes.h"
 #include "dcmturbo.h"
 #include "dicom/dataset.h"
 #include "dicom/frame_index.h"
@@ -133,7 +134,7 @@ inline const TransferSyntax& required_syntax(const char* uid) {
 // A syntax whose frames can be decoded.
 inline const TransferSyntax& required_decoded_syntax(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own != nullptr || syntax.library) return syntax;
+    if (is_decoded(syntax)) return syntax;
     fail(ErrorCode::unknown_transfer_syntax, no_offset, "%s (%s) is not decoded here", syntax.name.data(),
          syntax.uid.data());
 }
@@ -141,7 +142,7 @@ inline const TransferSyntax& required_decoded_syntax(const char* uid) {
 // The core's own encoder of a syntax.
 inline const Codec& required_encoder(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
-    if (syntax.own != nullptr && syntax.own->encode != nullptr) return *syntax.own;
+    if (encoder_of(syntax, false) == Coder::own) return *row_of(syntax.format).own;
     fail(ErrorCode::unknown_transfer_syntax, no_offset, "the core has no encoder of its own for %s (%s)",
          syntax.name.data(), syntax.uid.data());
 }

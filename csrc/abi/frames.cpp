@@ -49,7 +49,8 @@ FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& 
 
 // The size and type of a component, without `reduce` of its resolution levels; nothing yet of where it goes.
 ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) {
-    if (reduce > 32 || (reduce > 0 && header.format != Format::jpeg2000))
+    const FormatRow& row = row_of(header.format);
+    if (reduce > 32 || (reduce > 0 && !(row.has_resolution_levels && row.own != nullptr)))
         fail(ErrorCode::unsupported, no_offset,
              "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the codestream is of another format");
     const ComponentHeader& component = header.components[i];
@@ -217,7 +218,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
                                    uint32_t* notes, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
-        if (of.format == Format::jpegxl) {
+        if (!row_of(of.format).has_components) {
             fail(ErrorCode::unsupported, no_offset,
                  "components are decoded of JPEG 2000, HTJ2K, JPEG-LS, JPEG Lossless and JPEG");
         }

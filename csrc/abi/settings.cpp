@@ -67,22 +67,3 @@ void dcmturbo_output_free(void* block, size_t size) { free_output(block, size); 
 void dcmturbo_set_output_cache(uint64_t bytes) { set_output_cache(bytes); }
 
 uint64_t dcmturbo_output_cache(void) { return output_cache(); }
-
-size_t dcmturbo_transfer_syntax_count(void) { return transfer_syntaxes().size(); }
-
-int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syntax* to) {
-    static constexpr const char* families[] = {
-        "native", "rle", "jpeg", "jpegls", "jpeg2000", "jpegxl", "deflated_frame", "video", "referenced", "real_time"};
-    if (i >= transfer_syntaxes().size()) return static_cast<int32_t>(ErrorCode::argument);
-    const TransferSyntax& from = transfer_syntaxes()[i];
-    to->uid = from.uid.data();
-    to->keyword = from.keyword.data();
-    to->name = from.name.data();
-    to->family = families[static_cast<size_t>(from.family)];
-    to->encapsulated = from.encapsulated ? 1 : 0;
-    to->lossless_only = from.lossless_only ? 1 : 0;
-    to->own = from.own != nullptr ? 1 : 0;
-    to->library = from.library ? 1 : 0;
-    to->encodes = from.own != nullptr && from.own->encode != nullptr ? 1 : 0;
-    return DCMTURBO_OK;
-}

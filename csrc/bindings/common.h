@@ -102,6 +102,7 @@ dcmturbo_image image_of(const py::array& frame);
 // Empty, C-contiguous, its data aligned to 64 bytes.
 py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape);
 
+void bind_formats(py::module_& m);
 void bind_images(py::module_& m);
 void bind_datasets(py::module_& m);
 void bind_frames(py::module_& m);

@@ -9,8 +9,6 @@ namespace dcmturbo::bindings {
 namespace {
 
 constexpr const char* type_names[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"};
-constexpr const char* format_names[] = {"unknown", "native",   "rle",   "jpeg",   "jpeg_lossless",
-                                        "jpegls",  "jpeg2000", "htj2k", "jpegxl", "deflated"};
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
 constexpr const char* note_names[] = {
     "photometric_overridden", "sign_differs",         "precision_differs", "container",
@@ -138,9 +136,7 @@ void bind_images(py::module_& m) {
 
     const auto field = [](auto member) { return [member](const HeaderHandle& h) { return h.handle->header.*member; }; };
     py::class_<HeaderHandle>(m, "Header")
-        .def_property_readonly(
-            "format",
-            [](const HeaderHandle& h) { return format_names[static_cast<std::size_t>(h.handle->header.format)]; })
+        .def_property_readonly("format", [](const HeaderHandle& h) { return row_of(h.handle->header.format).name; })
         .def_property_readonly("width", field(&Header::width))
         .def_property_readonly("height", field(&Header::height))
         .def_property_readonly("components", [](const HeaderHandle& h) { return h.handle->header.components; })

@@ -62,19 +62,6 @@ py::list available_isas() {
     return result;
 }
 
-py::list transfer_syntaxes() {
-    py::list result;
-    for (std::size_t i = 0; i < dcmturbo_transfer_syntax_count(); ++i) {
-        dcmturbo_transfer_syntax syntax{};
-        syntax.size = sizeof syntax;
-        dcmturbo_transfer_syntax_at(i, &syntax);
-        result.append(py::make_tuple(syntax.uid, syntax.keyword, syntax.name, syntax.family, syntax.encapsulated != 0,
-                                     syntax.lossless_only != 0, syntax.own != 0, syntax.library != 0,
-                                     syntax.encodes != 0));
-    }
-    return result;
-}
-
 // Calls body(i) for every i, for the tests of the pool. An exception ends nothing early; the last is raised.
 void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
     struct State {
@@ -119,9 +106,9 @@ PYBIND11_MODULE(_core, m) {
     m.def("available_isas", available_isas);
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
-    m.def("transfer_syntaxes", transfer_syntaxes);
     m.def("parallel_for", parallel_for);
     m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);
+    bind_formats(m);
     bind_images(m);
     bind_datasets(m);
     bind_frames(m);

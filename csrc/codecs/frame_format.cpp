@@ -17,23 +17,10 @@ bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
 }
 
-Format expected_format(const TransferSyntax& syntax, Format actual) {
-    switch (syntax.family) {
-        case Family::jpeg: return syntax.lossless_only ? Format::jpeg_lossless : Format::jpeg;
-        case Family::jpegls: return Format::jpegls;
-        case Family::jpeg2000: return actual == Format::htj2k ? Format::htj2k : Format::jpeg2000;
-        case Family::jpegxl: return Format::jpegxl;
-        case Family::rle: return Format::rle;
-        default: return actual;
-    }
-}
-
 // Whether the second and third component have fewer samples than the first, as only chroma has. JPEG Lossless and
 // JPEG-LS hold whatever was put in, so with them it is the dataset's word that counts.
 bool has_subsampled_chroma(const Header& header) {
-    const bool may_be_lossy =
-        header.format == Format::jpeg || header.format == Format::jpeg2000 || header.format == Format::htj2k;
-    if (!may_be_lossy || header.components.size() != 3) return false;
+    if (!row_of(header.format).subsampling_is_chroma || header.components.size() != 3) return false;
     const ComponentHeader& luma = header.components[0];
     const auto is_smaller = [&](const ComponentHeader& component) {
         return component.width <= luma.width && component.height <= luma.height &&
@@ -44,7 +31,7 @@ bool has_subsampled_chroma(const Header& header) {
 }
 
 // The colour space of the decoded samples: the codestream where it says one, the dataset otherwise.
-Photometric decoded_photometric(const PixelAttributes& attributes, const Header* header, Family family) {
+Photometric decoded_photometric(const PixelAttributes& attributes, const Header* header, const FormatRow& label) {
     const Photometric stated = attributes.photometric;
     if (attributes.samples_per_pixel != 3) return stated;
     if (header != nullptr) {
@@ -59,15 +46,14 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
         // Nobody subsamples the red and the blue of RGB.
         if (has_subsampled_chroma(*header) && !is_ybr_full(stated)) return Photometric::ybr_full;
     }
-    // PS3.5, 8.2.4: YBR_RCT and YBR_ICT describe the codestream; what comes out is RGB.
-    if (family == Family::jpeg2000 && (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict))
-        return Photometric::rgb;
-    // libjxl converts XYB to RGB itself (PS3.5, 8.2.15).
-    if (family == Family::jpegxl && stated == Photometric::xyb) return Photometric::rgb;
+    // YBR_RCT and YBR_ICT (PS3.5, 8.2.4) and XYB (8.2.15) describe the codestream, and decoding gives RGB.
+    const bool is_transform =
+        stated == Photometric::ybr_rct || stated == Photometric::ybr_ict || stated == Photometric::xyb;
+    if (is_transform && (label.colours & photometrics(stated)) != 0) return Photometric::rgb;
     return stated;
 }
 
-std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* header, Family family,
+std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* header, const FormatRow& label,
                            Photometric decoded) {
     const Photometric stated = attributes.photometric;
     if (attributes.samples_per_pixel != 3 || stated == Photometric::unknown) return 0;
@@ -75,7 +61,7 @@ std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* head
     if (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict) {
         // PS3.3, C.7.6.3.1.2: these are the component transforms of JPEG 2000. Without one, the samples may be RGB
         // under a label that was to be, or YBR that somebody stored. Nobody can know.
-        if (header == nullptr && has_codestream_header(family)) return 0;  // it has not been looked at
+        if (header == nullptr && label.has_header) return 0;  // it has not been looked at
         const bool transformed = states_colour && (header->colour == ColourTransform::reversible ||
                                                    header->colour == ColourTransform::irreversible);
         if (transformed) return 0;
@@ -86,30 +72,30 @@ std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* head
     return states_colour ? note_photometric_overridden : note_subsampled_colour;
 }
 
-void correct_bits(const PixelAttributes& attributes, const Header* header, Family family, bool keep,
+void correct_bits(const PixelAttributes& attributes, const Header* header, const FormatRow& label, bool keep,
                   SettledFormat& result) {
     FrameFormat& format = result.format;
     if (attributes.keyword != PixelKeyword::pixel_data || attributes.bits_allocated == 1) return;
     const bool is_signed = attributes.pixel_representation == 1;
     const auto cell_bits = static_cast<unsigned>(8 * sample_size(format.type));
     unsigned significant = 0;
-    if (header != nullptr && (family == Family::jpeg2000 || family == Family::jpegxl)) {
+    if (header != nullptr && (label.sign == Sign::stated || label.sign == Sign::stated_unsigned)) {
         // The codestream knows its sign; where the dataset disagrees, the bits are right and the
         // reading is the dataset's (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
             if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color ||
-                family == Family::jpegxl)
+                label.sign == Sign::stated_unsigned)
                 significant = header->precision();
             result.notes |= note_sign_differs;
         }
-    } else if (header != nullptr && family == Family::jpegls) {
+    } else if (header != nullptr && label.keeps_all_bits) {
         // JPEG-LS has no sign (ISO/IEC 14495-1): two's complement cells arrive as unsigned.
         if (is_signed) significant = header->precision();
     } else {
         if (!keep && attributes.bits_stored < attributes.bits_allocated) significant = attributes.bits_stored;
         // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them, also
         // those below Bits Stored.
-        if (header != nullptr && header->format == Format::jpeg_lossless && is_signed &&
+        if (header != nullptr && row_of(header->format).sign == Sign::none && is_signed &&
             (significant == 0 || header->precision() < significant)) {
             significant = header->precision();
         }
@@ -124,7 +110,7 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, Famil
 // there are as many pixels as the components have samples.
 bool has_size_of(const PixelAttributes& attributes, const Header& header) {
     if (header.width == attributes.columns && header.height == attributes.rows) return true;
-    if (header.format != Format::jpeg2000 && header.format != Format::htj2k) return false;
+    if (!row_of(header.format).has_grid) return false;
     const ComponentHeader& one = header.components.front();
     return one.width == attributes.columns && one.height == attributes.rows &&
            std::all_of(header.components.begin(), header.components.end(), [&](const ComponentHeader& component) {
@@ -154,8 +140,8 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
         }
     }
     if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
-    if (header.in_container && syntax.family == Family::jpeg2000) result.notes |= note_container;
-    if (header.format != expected_format(syntax, header.format)) result.notes |= note_format_differs;
+    if (header.in_container && !row_of(syntax.format).container_allowed) result.notes |= note_container;
+    if (header.format != syntax.format && header.format != syntax.also) result.notes |= note_format_differs;
     // One note a frame is enough: another format says it already.
     else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
 }
@@ -252,7 +238,8 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     check_attributes(attributes);
     SettledFormat result;
     FrameFormat& format = result.format;
-    if (request.reduce > 0 && syntax.family != Family::jpeg2000) {
+    const FormatRow& label = row_of(syntax.format);
+    if (request.reduce > 0 && !label.has_resolution_levels) {
         fail(ErrorCode::unsupported, no_offset, "reduce is %u: only JPEG 2000 has resolution levels to discard",
              unsigned{request.reduce});
     }
@@ -260,22 +247,18 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     format.columns = reduced_size(attributes.columns, request.reduce);
     format.samples_per_pixel = attributes.samples_per_pixel;
     format.type = cell_type(attributes);
-    if (header != nullptr &&
-        (syntax.family == Family::native || syntax.family == Family::rle || syntax.family == Family::deflated_frame)) {
-        header = nullptr;
-    }
+    if (!label.has_header) header = nullptr;
     // Only the header tells the colour space of such a frame, so without it no conversion is promised.
-    const bool converts = !request.raw && (header != nullptr || !has_codestream_header(syntax.family));
+    const bool converts = !request.raw && (header != nullptr || !label.has_header);
     if (header != nullptr) check_against_codestream(attributes, *header, syntax, result);
-    correct_bits(attributes, header, syntax.family, request.keep_unused_bits, result);
+    correct_bits(attributes, header, label, request.keep_unused_bits, result);
 
-    format.photometric = decoded_photometric(attributes, header, syntax.family);
-    result.notes |= colour_notes(attributes, header, syntax.family, format.photometric);
+    format.photometric = decoded_photometric(attributes, header, label);
+    result.notes |= colour_notes(attributes, header, label, format.photometric);
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
         if (!converts) {
             // The samples come out one for each pixel, so the subsampling is gone.
-            if (syntax.family == Family::native || syntax.family == Family::deflated_frame)
-                format.photometric = Photometric::ybr_full;
+            if (!label.has_header && !label.stored_in_planes) format.photometric = Photometric::ybr_full;
         } else if (format.type == SampleType::u8) {
             format.colour = ColourConversion::ybr_full_to_rgb;
             format.photometric = Photometric::rgb;

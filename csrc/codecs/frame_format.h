@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "codecs/registry.h"
+#include "codecs/transfer_syntaxes.h"
 #include "image/component.h"
 #include "image/frame.h"
 

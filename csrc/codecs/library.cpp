@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "codecs/formats.h"
 #include "codecs/probe.h"
 #include "image/pixel_writer.h"
 

@@ -1,81 +1,96 @@
 #include "codecs/probe.h"
 
-#include <array>
-#include <cstring>
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/endian.h"
 #include "base/error.h"
-#include "codecs/jpeg/syntax.h"
-#include "codecs/jpeg2000/codestream/syntax.h"
-#include "codecs/jpegxl/syntax.h"
+#include "codecs/formats.h"
 
 namespace dcmturbo {
 
 namespace {
 
-struct Signature {
-    Format format;
-    std::size_t size;
-    std::array<unsigned char, 8> bytes;
-};
+// Bytes of the shortest frame that can be compressed at all.
+constexpr std::size_t shortest_frame = 8;
 
-// Each is enough of the stream's fixed first bytes to be told from any other.
-constexpr std::array<Signature, 5> signatures = {{
-    {Format::jpeg, 3, {0xFF, 0xD8, 0xFF}},
-    {Format::jpeg2000, 4, {0xFF, 0x4F, 0xFF, 0x51}},
-    {Format::jpeg2000, 8, {0x00, 0x00, 0x00, 0x0C, 'j', 'P', ' ', ' '}},
-    {Format::jpegxl, 2, {0xFF, 0x0A}},
-    {Format::jpegxl, 8, {0x00, 0x00, 0x00, 0x0C, 'J', 'X', 'L', ' '}},
-}};
+// "JPEG, JPEG-LS, JPEG 2000 or JPEG XL": the families of formats with a header.
+std::string names_of_families() {
+    std::vector<std::string_view> names;
+    for (const FormatRow& row : formats) {
+        const bool known = std::any_of(std::begin(formats), &row, [&](const FormatRow& other) {
+            return std::string_view(other.family) == row.family;
+        });
+        if (row.has_header && !known) names.emplace_back(row.title);
+    }
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+        text += names[i];
+    }
+    return text;
+}
 
 }  // namespace
 
 Format sniff(Bytes data) {
-    for (const Signature& signature : signatures) {
-        if (data.size() >= signature.size && std::memcmp(data.data(), signature.bytes.data(), signature.size) == 0) {
-            return signature.format;
+    for (const FormatRow& row : formats) {
+        for (const Signature& signature : row.signatures) {
+            if (signature.begins(data)) return row.format;
         }
     }
     return Format::unknown;
 }
 
+Format recognise(Bytes data) {
+    if (sniff(data) != Format::unknown) {
+        Header header;
+        try {
+            probe(data, header);
+        } catch (const DecodeError&) {
+            return Format::unknown;
+        }
+        return header.format;
+    }
+    for (const FormatRow& row : formats) {
+        if (row.looks_right != nullptr && row.looks_right(data)) return row.format;
+    }
+    return Format::unknown;
+}
+
 void probe(Bytes data, Header& header) {
-    switch (sniff(data)) {
-        case Format::jpeg: probe_jpeg(jpeg::MarkerReader(data), header); return;
-        case Format::jpeg2000: probe_jpeg2000(data, header); return;
-        case Format::jpegxl: probe_jpegxl(data, header); return;
-        default: break;
+    const FormatRow& row = row_of(sniff(data));
+    if (row.probe != nullptr) {
+        row.probe(data, header);
+        return;
     }
     header.clear();
-    if (data.size() < signatures[0].bytes.size()) {
+    if (data.size() < shortest_frame) {
         fail(ErrorCode::truncated, data.size(), "the frame is %zu bytes long, too short for any compressed image",
              data.size());
     }
-    fail(ErrorCode::unsupported, 0,
-         "expected the start of a JPEG, JPEG-LS, JPEG 2000 or JPEG XL stream, found bytes %08X",
+    fail(ErrorCode::unsupported, 0, "expected the start of a %s stream, found bytes %08X", names_of_families().c_str(),
          static_cast<unsigned>(load_be<std::uint32_t>(data.data())));
 }
 
 void probe(const Fragments& frame, Arena& arena, Header& header) {
     const std::span<const Bytes> spans = frame.spans();
     // A frame of several fragments begins with its signature in the first, or is joined.
-    if (spans.size() > 1 && sniff(spans.front()) == Format::jpeg) {
-        probe_jpeg(jpeg::MarkerReader(frame, arena), header);
-        return;
+    if (spans.size() > 1) {
+        const FormatRow& row = row_of(sniff(spans.front()));
+        if (row.probe_fragments != nullptr) {
+            row.probe_fragments(frame, arena, header);
+            return;
+        }
     }
     probe(frame.contiguous(arena), header);
 }
 
 void check(Bytes data, const Header& header) {
-    switch (header.format) {
-        case Format::jpeg:
-        case Format::jpeg_lossless:
-        case Format::jpegls: check_jpeg(data, header); return;
-        case Format::jpeg2000:
-        case Format::htj2k: check_jpeg2000(data, header); return;
-        case Format::jpegxl: check_jpegxl(data, header); return;
-        default: return;
-    }
+    const FormatRow& row = row_of(header.format);
+    if (row.check != nullptr) row.check(data, header);
 }
 
 }  // namespace dcmturbo

@@ -11,6 +11,10 @@ namespace dcmturbo {
 // formats without a signature (native, RLE, deflated).
 Format sniff(Bytes data);
 
+// The format of a whole frame: what its header says, or that it begins with an RLE header (PS3.5, G.5). `unknown` for
+// everything else, a damaged header included.
+Format recognise(Bytes data);
+
 // Fills the header of any format with a signature. Throws DecodeError(unsupported) for others, and
 // truncated, malformed, limit as the format's own probe does. Costs microseconds, no pixel work;
 // for a JPEG without a size in its frame header (DNL), one pass over the first scan.

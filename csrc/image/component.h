@@ -24,19 +24,8 @@ constexpr std::size_t sample_size(SampleType type) {
     }
 }
 
-// Formats of one encoded frame, whatever the transfer syntax calls them.
-enum class Format : std::uint8_t {
-    unknown,
-    native,
-    rle,
-    jpeg,
-    jpeg_lossless,
-    jpegls,
-    jpeg2000,
-    htj2k,
-    jpegxl,
-    deflated,
-};
+// Formats of one encoded frame, whatever the transfer syntax calls them. codecs/formats.h lists them.
+enum class Format : std::uint8_t;
 
 struct ComponentHeader {
     std::uint32_t width = 0;  // samples
@@ -66,7 +55,7 @@ struct HeaderParameter {
 };
 
 struct Header {
-    Format format = Format::unknown;
+    Format format{};  // the first, `unknown`, until something is known
     std::uint32_t width = 0;
     std::uint32_t height = 0;
     std::vector<ComponentHeader> components;

@@ -88,14 +88,7 @@ void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::ui
     constexpr std::uint64_t missing = 64;  // of so many frames, one at least is there
     const std::uint64_t bytes = checked_multiply(format.frame_bytes(), frames);
     if (bytes <= harmless_bytes) return;
-    // How many bytes one encoded byte gives at most, where that is known: single bits come out as bytes, two bytes of
-    // PackBits give 128 (PS3.5 G.3.1), a block of 64 samples of JPEG takes a bit at least (T.81), and deflate's longest
-    // match of 258 bytes two (RFC 1951).
-    std::uint64_t most = 0;
-    if (syntax.family == Family::native) most = 8;
-    if (syntax.family == Family::rle) most = 64 * 8;
-    if (syntax.family == Family::jpeg) most = 64 * 8 * 2;
-    if (syntax.family == Family::deflated_frame) most = 258 * 4 * 8;
+    const std::uint64_t most = row_of(syntax.format).most_bytes_per_byte;
     if (most == 0 || held > bytes / (missing * most)) return;
     fail(ErrorCode::truncated, no_offset,
          "%llu frames of %u x %u pixels need %llu bytes, but there are only %llu encoded ones: nothing was allocated",

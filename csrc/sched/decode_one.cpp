@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "codecs/library.h"
 #include "codecs/probe.h"
+#include "codecs/registry.h"
 #include "image/pixel_writer.h"
 
 namespace dcmturbo {
@@ -19,7 +20,7 @@ void tell(const FrameStream& stream, std::uint32_t notes) {
 
 Bytes inflate(Bytes data, std::uint64_t size, Context& context) {
     Header header;
-    header.format = Format::deflated;
+    header.format = Format::deflated_frame;
     FrameOut bytes;
     bytes.format.rows = 1;
     bytes.format.columns = static_cast<std::uint32_t>(size);
@@ -61,14 +62,14 @@ Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Conte
 FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, std::byte* base, std::uint32_t first_bit,
                         bool is_alone, const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
                         Context& context) {
-    const Family family = stream.syntax->family;
-    if (family == Family::deflated_frame) {
+    const FormatRow& label = row_of(stream.syntax->format);
+    if (label.format == Format::deflated_frame) {
         const Bytes native = inflate_frame(fragments, stream, context);
         FrameStream inflated = stream;
-        inflated.syntax = find_transfer_syntax("ExplicitVRLittleEndian");
+        inflated.syntax = general_transfer_syntax(Format::native);
         return decode_one(Fragments(native), inflated, base, 0, true, policy, settings, scratch, context);
     }
-    if (is_alone && stream.attributes.samples_per_pixel == 3 && family == Family::native) {
+    if (is_alone && stream.attributes.samples_per_pixel == 3 && label.format == Format::native) {
         const NativeReading reading = native_reading(stream.attributes, fragments.size(), 1);
         if (reading.notes != 0) {
             FrameStream other = stream;
@@ -83,8 +84,8 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     Fragments frame = fragments;
     Bytes jpeg;
     // A frame that says what it is goes to the codec of what it says, whatever the label and its neighbours are.
-    Format actual = format_without_header(family);
-    if (has_codestream_header(family)) {
+    Format actual = label.format;
+    if (label.has_header) {
         Header& header = scratch.header;
         probe(frame, context.arena, header);
         SettledFormat settled = frame_format(stream.attributes, &header, *stream.syntax, stream.request);

@@ -1,6 +1,7 @@
 #include "sched/encode_frames.h"
 
 #include "codecs/library.h"
+#include "codecs/registry.h"
 
 namespace dcmturbo {
 
@@ -9,8 +10,8 @@ namespace {
 // Deflated Image Frame (PS3.5, A.4.13): the native frame, deflated by the library.
 Bytes deflate_frame(const FrameIn& frame, const EncodeTarget& target, Context& context) {
     EncodeTarget native;
-    native.syntax = find_transfer_syntax("ExplicitVRLittleEndian");
-    native.codec = native.syntax->own;
+    native.syntax = general_transfer_syntax(Format::native);
+    native.codec = row_of(Format::native).own;
     const Bytes content = encode_one(frame, native, context);
     if (content.size() > 0xffffffff) {
         fail(ErrorCode::limit, no_offset, "a frame of %llu bytes cannot be deflated; the library takes 4 GiB at most",
@@ -48,7 +49,7 @@ class EncodeBatch final : public Batch {
 }  // namespace
 
 Bytes encode_one(const FrameIn& frame, const EncodeTarget& target, Context& context) {
-    if (target.syntax->family == Family::deflated_frame) return deflate_frame(frame, target, context);
+    if (target.syntax->format == Format::deflated_frame) return deflate_frame(frame, target, context);
     if (target.codec->encode == nullptr) return target.codec->encode_unbounded(frame, target.options, context);
     const auto bound = static_cast<std::size_t>(target.codec->encode_bound(frame));
     std::byte* const to = context.arena.allocate(bound);

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.configuration import config, resolve_threads
+from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
@@ -74,7 +74,7 @@ def encode_frame(
         For an option that the format does not have.
     """
     syntax = find_transfer_syntax(transfer_syntax)
-    if syntax.keyword == "JPEGXLJPEGRecompression" and isinstance(array, (bytes, bytearray, memoryview)):
+    if syntax.made_from is not None and isinstance(array, (bytes, bytearray, memoryview)):
         return library.encode(array, syntax.uid, **options)
     frame = np.asarray(array)
     if frame.ndim not in (2, 3):
@@ -108,7 +108,7 @@ def encode_frame(
     if not isinstance(photometric, str):
         raise TypeError(f"photometric_interpretation is {photometric!r}; it is a str")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
-    if keyword != "PixelData" and syntax.family != "native":
+    if keyword != "PixelData" and syntax.format.name != "native":
         raise EncodeError(f"{syntax.name} does not hold floating point samples")
     attributes = _core.Attributes(
         rows=frame.shape[0],
@@ -135,9 +135,9 @@ def _encoder_of(
     syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
 ) -> tuple[dict[str, int], Callable[[np.ndarray], bytes] | None]:
     """Return the core's options, and who encodes a frame where a library does it."""
-    if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
+    if syntax.encoder == "own":
         return _own_options(syntax, options), None
-    if syntax.family == "deflated_frame":
+    if syntax.format.name == "deflated_frame":
         unknown = set(options) - {"level"}
         if unknown:
             raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
@@ -158,25 +158,25 @@ _OWN_OPTIONS = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLossle
 
 
 def can_encode(syntax: TransferSyntax) -> bool:
-    """Whether anything here encodes a transfer syntax. Big endian is retired: nothing new is written in it."""
-    if syntax.keyword == "ExplicitVRBigEndian":
-        return False
-    return syntax.encodes or syntax.family == "deflated_frame" or library.encodes(syntax.uid)
+    """Whether anything here encodes a transfer syntax."""
+    return syntax.encodable
 
 
 def require_encoder(syntax: TransferSyntax) -> None:
     """Raise UnsupportedTransferSyntax, which says why, for a transfer syntax that is not encoded."""
-    if syntax.keyword == "ExplicitVRBigEndian":
-        raise UnsupportedTransferSyntax(f"{syntax.name} is retired (PS3.5, A.3): it is decoded, not encoded")
-    if not can_encode(syntax):
+    if syntax.retired:
+        raise UnsupportedTransferSyntax(
+            f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): it is decoded, not encoded"
+        )
+    if not syntax.encodable:
         raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
 
 
 def option_names(syntax: TransferSyntax) -> tuple[str, ...]:
     """Return the options that `encode_frame` takes for a transfer syntax, as things are configured."""
-    if syntax.encodes and not (config.prefer == "library" and library.encodes(syntax.uid)):
+    if syntax.encoder == "own":
         return _OWN_OPTIONS.get(syntax.keyword, ())
-    return ("level",) if syntax.family == "deflated_frame" else library.option_names(syntax.uid)
+    return ("level",) if syntax.format.name == "deflated_frame" else library.option_names(syntax.uid)
 
 
 def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, int]:

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "codecs/formats.h"
 #include "codecs/jpeg/headers.h"
 #include "codecs/jpeg/scan_walk.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "codecs/formats.h"
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/sample_rows.h"

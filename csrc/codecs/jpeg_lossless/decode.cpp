@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "bits/zero_byte_stuffing.h"
+#include "codecs/formats.h"
 #include "codecs/jpeg/scan_walk.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/jpeg_lossless/parts_decoder.h"

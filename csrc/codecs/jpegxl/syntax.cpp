@@ -7,6 +7,7 @@
 
 #include "base/endian.h"
 #include "base/error.h"
+#include "codecs/formats.h"
 
 namespace dcmturbo {
 

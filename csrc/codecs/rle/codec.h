@@ -18,6 +18,9 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> to, const EncodeOp
 // packed bits where Bits Allocated is 1.
 unsigned segment_count(const PixelAttributes& attributes);
 
+// Whether a frame begins with an RLE header (PS3.5, G.5): a count of segments, and the first right behind the header.
+bool looks_right(Bytes data);
+
 }  // namespace rle
 
 }  // namespace dcmturbo

@@ -206,6 +206,12 @@ class FrameDecoder {
 
 }  // namespace
 
+bool looks_right(Bytes data) {
+    if (data.size() < header_size) return false;
+    const auto segments = load_le<std::uint32_t>(data.data());
+    return segments >= 1 && segments <= max_segments && load_le<std::uint32_t>(data.data() + 4) == header_size;
+}
+
 unsigned segment_count(const PixelAttributes& attributes) {
     return attributes.bits_allocated == 1 ? 1u
                                           : unsigned{attributes.samples_per_pixel} * (attributes.bits_allocated / 8u);

@@ -11,7 +11,7 @@ from dcmturbo import _core
 from dcmturbo.archives.stored_object import Bytes, Place
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, Error
-from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax, syntax_of_frame
 from dcmturbo.wording import counted
 
 __all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]
@@ -116,13 +116,8 @@ class IconSide:
 
 def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
     """Return the transfer syntax that a frame shows to be in; what its object states where it shows nothing."""
-    try:
-        found = find_transfer_syntax(SYNTAX_OF_FORMAT[_core.probe(frame).format])
-    except (Error, KeyError):
-        # PS3.5, G.5: a count of segments, and the first right behind the header.
-        segments, first = int.from_bytes(frame[:4], "little"), int.from_bytes(frame[4:8], "little")
-        return find_transfer_syntax("RLELossless") if 1 <= segments <= 15 and first == 64 else stated
-    return stated if found.family == stated.family else found
+    found = syntax_of_frame(frame)
+    return stated if found is None or found.family == stated.family else found
 
 
 def is_readable(icon: IconSide) -> bool:

@@ -21,7 +21,7 @@ from dcmturbo.dataset.native_pixel_data import (
     starts_with_item,
 )
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, UnsupportedTransferSyntax
-from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax, known_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax, known_transfer_syntax, syntax_of_frame
 from dcmturbo.notes import NOTES
 
 if TYPE_CHECKING:
@@ -360,16 +360,10 @@ def _resolve_syntax(
         source, encapsulated=True, offset=element["offset"], length=element["length"], undefined_length=True
     )
     frame = index.read_frame(0) if index.frame_count else b""
-    try:
-        found = SYNTAX_OF_FORMAT.get(_core.probe(frame).format)
-    except DecodeError:
-        # PS3.5, G.5: an RLE header names 1 to 15 segments, the first right behind it.
-        segments = int.from_bytes(frame[:4], "little")
-        found = "RLELossless" if 1 <= segments <= 15 and int.from_bytes(frame[4:8], "little") == 64 else None
+    syntax = syntax_of_frame(frame)
     label = f"the transfer syntax is {_name(transfer_syntax)}"
-    if found is None:
+    if syntax is None:
         raise UnsupportedTransferSyntax(f"{label}, but the pixel data are encapsulated, and of no format that is known")
-    syntax = find_transfer_syntax(found)
     warnings.append(f"{label}, but the pixel data are encapsulated: decoded as {syntax.name}")
     return syntax
 

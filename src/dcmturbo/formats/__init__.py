@@ -1,1 +1,1 @@
-"""Formats: the core's table of transfer syntaxes as Python sees it, and the libraries' codecs."""
+"""Formats: the core's tables of formats and of transfer syntaxes as Python sees them, and the libraries' codecs."""

@@ -1,30 +1,62 @@
-"""The transfer syntaxes that dcmturbo knows: one table, the core's."""
+"""The core's table of transfer syntaxes (PS3.6, annex A)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
+from dcmturbo.formats.table import FORMATS, Format
 
-__all__ = ["SYNTAX_OF_FORMAT", "TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax"]
-
-
-_GROUPINGS = {"rle": "rle", "native": "size", "deflated_frame": "one_fragment"}
+__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax", "syntax_of_frame"]
 
 
 class TransferSyntax(NamedTuple):
-    """A transfer syntax (PS3.6, annex A)."""
+    """A transfer syntax (PS3.6, annex A).
+
+    Attributes
+    ----------
+    uid, keyword, name : str
+        The keyword is that of ``pydicom.uid``.
+    format : Format
+        What its frames are, by its label.
+    made_from : Format or None
+        Frames are codestreams of this format made smaller, and give them back.
+    dataset : str
+        How the dataset is encoded: ``"explicit_little"``, ``"implicit_little"``, ``"explicit_big"`` or ``"deflated"``.
+    encapsulated : bool
+        Whether frames are in items.
+    lossless_only : bool
+        Whether the label promises that nothing was lost.
+    own, library : bool
+        Whether the core decodes it, and a library.
+    encodes, library_encodes : bool
+        Whether the core encodes it, and a library.
+    retired : bool
+        Whether PS3.6 says so: nothing new is written in it.
+    general : bool
+        Whether it is the one of its format whose label promises least.
+    """
 
     uid: str
     keyword: str
     name: str
-    family: str
+    format: Format
+    made_from: Format | None
+    dataset: str
     encapsulated: bool
     lossless_only: bool
     own: bool
     library: bool
     encodes: bool
+    library_encodes: bool
+    retired: bool
+    general: bool
+
+    @property
+    def family(self) -> str:
+        """The family of its format."""
+        return self.format.family
 
     @property
     def decodable(self) -> bool:
@@ -32,29 +64,64 @@ class TransferSyntax(NamedTuple):
         return self.own or self.library
 
     @property
+    def encodable(self) -> bool:
+        """Whether anything here encodes it."""
+        return self.encodes or self.library_encodes
+
+    @property
+    def encoder(self) -> str:
+        """Who encodes it, as things are configured: ``"own"`` (the core), ``"library"`` or ``"nobody"``."""
+        return _core.encoder_of(self.uid)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether pixel data are uncompressed and not in items."""
+        return not self.encapsulated and self.decodable
+
+    @property
+    def explicit_vr(self) -> bool:
+        """Whether elements state their VR."""
+        return self.dataset != "implicit_little"
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether the dataset is big endian."""
+        return self.dataset == "explicit_big"
+
+    @property
+    def deflated(self) -> bool:
+        """Whether the whole dataset is deflated (PS3.5, A.5)."""
+        return self.dataset == "deflated"
+
+    @property
     def has_codestream_header(self) -> bool:
         """Whether a frame says of itself what it is: size, precision, colour."""
-        return self.family in ("jpeg", "jpegls", "jpeg2000", "jpegxl")
+        return self.format.has_header
 
     @property
     def grouping(self) -> str:
         """What shows where a frame begins, where no offset table says so: a grouping of the core's index."""
-        return _GROUPINGS.get(self.family, "codestream")
+        return self.format.frame_start
 
     def unit_bytes(self, rows: int, columns: int, bits_allocated: int, frame_bits: int) -> int:
         """Return the size that tells frames apart: of a decoded RLE segment, or of an uncompressed frame."""
         if not self.encapsulated:
             return 0
-        if self.family == "rle":
+        if self.grouping == "rle":
             return rows * columns if bits_allocated > 1 else (rows * columns + 7) // 8
         return (frame_bits + 7) // 8
 
 
-TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(TransferSyntax(*row) for row in _core.transfer_syntaxes())
+def _row(row: dict[str, Any]) -> TransferSyntax:
+    return TransferSyntax(**{**row, "format": FORMATS[row["format"]], "made_from": FORMATS.get(row["made_from"])})
+
+
+TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(map(_row, _core.transfer_syntaxes()))
 
 _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
     syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES
 }
+_GENERAL = {syntax.format.name: syntax for syntax in TRANSFER_SYNTAXES if syntax.general}
 
 
 def known_transfer_syntax(uid: str) -> TransferSyntax | None:
@@ -62,15 +129,21 @@ def known_transfer_syntax(uid: str) -> TransferSyntax | None:
     return _BY_NAME.get(uid)
 
 
-# One of each format that has a header, for frames whose own label is missing or contradicts them.
-SYNTAX_OF_FORMAT = {
-    "jpeg": "JPEGExtended12Bit",
-    "jpeg_lossless": "JPEGLossless",
-    "jpegls": "JPEGLSNearLossless",
-    "jpeg2000": "JPEG2000",
-    "htj2k": "HTJ2K",
-    "jpegxl": "JPEGXL",
-}
+def syntax_of_frame(frame: Any) -> TransferSyntax | None:
+    """Return the transfer syntax that a frame shows to be in, whatever its object says.
+
+    Parameters
+    ----------
+    frame : bytes-like
+        An encoded frame.
+
+    Returns
+    -------
+    TransferSyntax or None
+        The one of its format whose label promises least. None for frames without a header, unless they begin with one
+        of RLE, and for damaged ones.
+    """
+    return _GENERAL.get(_core.recognise(frame))
 
 
 def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:

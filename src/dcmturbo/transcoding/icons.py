@@ -25,7 +25,7 @@ from dcmturbo.dataset.elements import (
 )
 from dcmturbo.decoding import decode_frame
 from dcmturbo.errors import DecodeError, EncodeError, Error
-from dcmturbo.formats.syntaxes import SYNTAX_OF_FORMAT, TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax, syntax_of_frame
 
 __all__ = ["ICON_IMAGE_SEQUENCE", "native_icons"]
 
@@ -154,16 +154,10 @@ def _only_frame(data: memoryview, pixels: Element, syntax: TransferSyntax) -> by
 
 def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
     """Return the transfer syntax that an icon is in, which may be another one than its object's."""
-    if not stated.has_codestream_header and stated.family != "rle":
-        return stated  # native, or deflated: there is nothing to know it by
-    try:
-        form = _core.probe(frame).format
-    except DecodeError:
-        # PS3.5, G.5: the number of segments, and the first right behind the header.
-        is_rle = 1 <= int.from_bytes(frame[:4], "little") <= 15 and int.from_bytes(frame[4:8], "little") == 64
-        return find_transfer_syntax("RLELossless") if is_rle else stated
-    found = find_transfer_syntax(SYNTAX_OF_FORMAT[form])
-    fits = found.family == stated.family and (form != "jpeg_lossless" or stated.lossless_only)
+    found = syntax_of_frame(frame) if stated.format.is_recognised else None
+    if found is None:
+        return stated
+    fits = found.family == stated.family and (stated.lossless_only or not found.lossless_only)
     return stated if fits else found
 
 

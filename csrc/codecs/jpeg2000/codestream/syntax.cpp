@@ -6,6 +6,7 @@
 
 #include "base/endian.h"
 #include "base/error.h"
+#include "codecs/formats.h"
 #include "codecs/jpeg2000/codestream/codestream.h"
 
 namespace dcmturbo {

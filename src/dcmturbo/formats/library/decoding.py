@@ -83,7 +83,7 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
     DecodeError
         As `decode`, `decode_rle` and `inflate`.
     """
-    if header.format == "deflated":
+    if header.format == "deflated_frame":
         out[0] = np.frombuffer(inflate(data, out.size), np.uint8)
         return
     if header.format == "rle":

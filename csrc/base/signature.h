@@ -1,0 +1,23 @@
+// The fixed first bytes of a format, by which its frames are known.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace dcmturbo {
+
+struct Signature {
+    static constexpr std::size_t most = 12;  // bytes of the longest
+
+    std::uint8_t size = 0;  // 0: no signature
+    std::array<std::uint8_t, most> bytes{};
+
+    [[nodiscard]] bool begins(std::span<const std::byte> data) const {
+        return size != 0 && data.size() >= size && std::memcmp(data.data(), bytes.data(), size) == 0;
+    }
+};
+
+}  // namespace dcmturbo

@@ -1,0 +1,337 @@
+// What each format of encoded frames is: one row a format. Everything that asks what a format can hold, how its frames
+// are recognised, or who decodes and encodes it, reads this table; Python sees it through dcmturbo_format_at.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/fragments.h"
+#include "base/signature.h"
+#include "codecs/jpeg/syntax.h"
+#include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/codestream/syntax.h"
+#include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpegxl/syntax.h"
+#include "codecs/library.h"
+#include "codecs/native/codec.h"
+#include "codecs/rle/codec.h"
+#include "image/component.h"
+#include "image/pixel_attributes.h"
+
+namespace dcmturbo {
+
+// The order is that of the rows below. image/component.h declares the type.
+enum class Format : std::uint8_t {
+    unknown,
+    native,
+    rle,
+    jpeg,
+    jpeg_lossless,
+    jpegls,
+    jpeg2000,
+    htj2k,
+    jpegxl,
+    deflated_frame,
+    video,
+    referenced,
+    real_time,
+};
+
+// What shows where a frame begins, where no offset table says so. The names are those of the ABI.
+enum class FrameStart : std::uint8_t {
+    codestream,    // its signature
+    rle,           // an RLE header
+    size,          // all frames have the size of a native frame
+    one_fragment,  // nothing does: each fragment is a frame
+};
+
+// Where the sign of a sample is.
+enum class Sign : std::uint8_t {
+    in_cells,         // the cells of the dataset are stored whole
+    unsigned_only,    // signed samples cannot be stored
+    none,             // two's complement is stored as unsigned samples of the codestream's precision
+    stated,           // the codestream says whether its samples are signed
+    stated_unsigned,  // as `none`, and the codestream says that its samples are unsigned
+};
+
+enum class Loss : std::uint8_t { never, possible, always };
+
+// Single bits, BitsAllocated 1.
+enum class SingleBits : std::uint8_t {
+    none,
+    held,
+    rarely_read,  // held, but other readers do not decode them
+};
+
+// A set of values of Photometric Interpretation.
+using Photometrics = std::uint32_t;
+constexpr Photometrics photometrics() { return 0; }
+template <typename... Rest>
+constexpr Photometrics photometrics(Photometric one, Rest... rest) {
+    return (Photometrics{1} << static_cast<unsigned>(one)) | photometrics(rest...);
+}
+
+struct FormatRow {
+    Format format;
+    const char* name;
+    const char* title;  // for people
+    // Formats of one family are told apart by their headers only, and samples are read alike under all their labels.
+    const char* family;
+
+    // ---- how a frame is recognised and read ----
+    bool has_header = false;  // each frame states its size, precision and so on, whatever its label says
+    std::array<Signature, 2> signatures{};
+    FrameStart start = FrameStart::codestream;
+    void (*probe)(Bytes data, Header& header) = nullptr;        // reads the header
+    void (*check)(Bytes data, const Header& header) = nullptr;  // walks the markers or boxes
+    // The same as probe, of a frame in several fragments, which need not be joined for it. Null: they are joined.
+    void (*probe_fragments)(const Fragments& frame, Arena& arena, Header& header) = nullptr;
+    // Whether a frame looks like one of this format, which has no signature.
+    bool (*looks_right)(Bytes data) = nullptr;
+    bool container_allowed = true;  // boxes around the codestream are no fault
+    // Bytes of decoded cells that one encoded byte gives at most; 0: no bound is known.
+    std::uint32_t most_bytes_per_byte = 0;
+
+    // ---- what it holds ----
+    std::uint8_t least_precision = 1;
+    std::uint8_t most_precision = 64;
+    std::uint8_t most_samples = 4;  // per pixel
+    SingleBits single_bits = SingleBits::none;
+    Sign sign = Sign::in_cells;
+    // Decoding gives samples beyond Bits Stored as they are; of others it masks what lies above Bits Stored.
+    bool keeps_all_bits = false;
+    bool stored_in_planes = false;  // all samples of the first component, then those of the next
+    // Fewer samples in the second and third component mean that they are chroma. Lossless formats hold whatever is put
+    // in, so there the dataset decides.
+    bool subsampling_is_chroma = false;
+    bool has_grid = false;               // components may take every other point of a reference grid
+    bool has_resolution_levels = false;  // a smaller image can be decoded (`reduce`)
+    bool has_components = false;         // dcmturbo_decode_components returns its components
+
+    // ---- loss and colour ----
+    Loss loss = Loss::never;
+    bool exact = true;              // the standard defines every decoded sample; else decoders may differ by rounding
+    const char* lossy_method = "";  // Lossy Image Compression Method: PS3.3, C.7.6.1.1.5.1
+    // Photometric Interpretation of what was RGB before it was encoded: PS3.5, 8.2.
+    Photometric of_rgb = Photometric::rgb;
+    Photometric of_rgb_with_loss = Photometric::rgb;
+    // The values that three samples a pixel may have in this format.
+    Photometrics colours = photometrics(Photometric::rgb, Photometric::ybr_full);
+
+    // ---- who codes it ----
+    const Codec* own = nullptr;      // the core's codec; one without `encode` decodes only
+    const Codec* library = nullptr;  // decodes with a library
+    bool library_encodes = false;    // so does a library: src/dcmturbo/library
+};
+
+namespace format_details {
+
+inline constexpr Signature soi{3, {0xFF, 0xD8, 0xFF}};        // SOI and the FF of the next marker
+inline constexpr Signature soc{4, {0xFF, 0x4F, 0xFF, 0x51}};  // SOC and SIZ
+inline constexpr Signature jp2{12, {0x00, 0x00, 0x00, 0x0C, 'j', 'P', ' ', ' ', 0x0D, 0x0A, 0x87, 0x0A}};
+inline constexpr Signature jpegxl{2, {0xFF, 0x0A}};
+inline constexpr Signature jpegxl_boxes{12, {0x00, 0x00, 0x00, 0x0C, 'J', 'X', 'L', ' ', 0x0D, 0x0A, 0x87, 0x0A}};
+
+inline constexpr Photometrics jpeg2000_colours =
+    photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_rct, Photometric::ybr_ict);
+
+}  // namespace format_details
+
+// A format that shares the signature of an earlier row has none of its own: the probe of that row tells them apart.
+inline constexpr FormatRow formats[] = {
+    {.format = Format::unknown, .name = "unknown", .title = "an unknown format", .family = "unknown"},
+    {
+        .format = Format::native,
+        .name = "native",
+        .title = "native",
+        .family = "native",
+        .start = FrameStart::size,
+        .most_bytes_per_byte = 8,  // single bits come out as bytes: eight samples
+        .single_bits = SingleBits::held,
+        .own = &native_codec,
+    },
+    {
+        .format = Format::rle,
+        .name = "rle",
+        .title = "RLE",
+        .family = "rle",
+        .start = FrameStart::rle,
+        .looks_right = rle::looks_right,
+        .most_bytes_per_byte = 64 * 8,  // two bytes of PackBits give 128: PS3.5, G.3.1
+        .single_bits = SingleBits::rarely_read,
+        .stored_in_planes = true,
+        .own = &rle_codec,
+        .library = &library_rle_codec,
+    },
+    {
+        .format = Format::jpeg,
+        .name = "jpeg",
+        .title = "JPEG",
+        .family = "jpeg",
+        .has_header = true,
+        .signatures = {format_details::soi},
+        .probe = [](Bytes data, Header& header) { probe_jpeg(jpeg::MarkerReader(data), header); },
+        .check = check_jpeg,
+        .probe_fragments = [](const Fragments& frame, Arena& arena,
+                              Header& header) { probe_jpeg(jpeg::MarkerReader(frame, arena), header); },
+        .most_bytes_per_byte = 64 * 8 * 2,  // a block of 64 samples takes a bit at least
+        .least_precision = 8,
+        .most_precision = 12,
+        .sign = Sign::unsigned_only,
+        .subsampling_is_chroma = true,
+        .has_components = true,
+        .loss = Loss::always,
+        .exact = false,
+        .lossy_method = "ISO_10918_1",
+        .of_rgb_with_loss = Photometric::ybr_full_422,
+        .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422),
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        .format = Format::jpeg_lossless,
+        .name = "jpeg_lossless",
+        .title = "JPEG Lossless",
+        .family = "jpeg",
+        .has_header = true,
+        .check = check_jpeg,
+        .most_bytes_per_byte = 64 * 8 * 2,
+        .least_precision = 2,
+        .most_precision = 16,
+        .sign = Sign::none,
+        .has_components = true,
+        .loss = Loss::possible,  // by a point transform: ISO/IEC 10918-1, A.4
+        .lossy_method = "ISO_10918_1",
+        .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422),
+        .own = &jpeg_lossless_codec,
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        .format = Format::jpegls,
+        .name = "jpegls",
+        .title = "JPEG-LS",
+        .family = "jpegls",
+        .has_header = true,
+        .check = check_jpeg,
+        .least_precision = 2,
+        .most_precision = 16,
+        .sign = Sign::none,
+        .keeps_all_bits = true,
+        .has_components = true,
+        .loss = Loss::possible,
+        .lossy_method = "ISO_14495_1",
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        .format = Format::jpeg2000,
+        .name = "jpeg2000",
+        .title = "JPEG 2000",
+        .family = "jpeg2000",
+        .has_header = true,
+        .signatures = {format_details::soc, format_details::jp2},
+        .probe = probe_jpeg2000,
+        .check = check_jpeg2000,
+        .container_allowed = false,  // PS3.5, A.4.4
+        .most_precision = 38,
+        .single_bits = SingleBits::held,
+        .sign = Sign::stated,
+        .keeps_all_bits = true,
+        .subsampling_is_chroma = true,
+        .has_grid = true,
+        .has_resolution_levels = true,
+        .has_components = true,
+        .loss = Loss::possible,
+        .exact = false,
+        .lossy_method = "ISO_15444_1",
+        .of_rgb = Photometric::ybr_rct,
+        .of_rgb_with_loss = Photometric::ybr_ict,
+        .colours = format_details::jpeg2000_colours,
+        .own = &jpeg2000_codec,
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        .format = Format::htj2k,
+        .name = "htj2k",
+        .title = "HTJ2K",
+        .family = "jpeg2000",
+        .has_header = true,
+        .check = check_jpeg2000,
+        .container_allowed = false,
+        .most_precision = 38,
+        .single_bits = SingleBits::held,
+        .sign = Sign::stated,
+        .keeps_all_bits = true,
+        .subsampling_is_chroma = true,
+        .has_grid = true,
+        .has_resolution_levels = true,
+        .has_components = true,
+        .loss = Loss::possible,
+        .exact = false,
+        .lossy_method = "ISO_15444_15",
+        .of_rgb = Photometric::ybr_rct,
+        .of_rgb_with_loss = Photometric::ybr_ict,
+        .colours = format_details::jpeg2000_colours,
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        .format = Format::jpegxl,
+        .name = "jpegxl",
+        .title = "JPEG XL",
+        .family = "jpegxl",
+        .has_header = true,
+        .signatures = {format_details::jpegxl, format_details::jpegxl_boxes},
+        .probe = probe_jpegxl,
+        .check = check_jpegxl,
+        .most_precision = 32,
+        .single_bits = SingleBits::held,
+        .sign = Sign::stated_unsigned,
+        .keeps_all_bits = true,
+        .loss = Loss::possible,
+        .exact = false,
+        .lossy_method = "ISO_18181_1",
+        .of_rgb_with_loss = Photometric::xyb,
+        .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422, Photometric::xyb),
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    {
+        // Native frames in raw deflate streams (PS3.5, A.4.13): the scheduler has them inflated, and decodes the rest.
+        .format = Format::deflated_frame,
+        .name = "deflated_frame",
+        .title = "Deflated Image Frame",
+        .family = "deflated_frame",
+        .start = FrameStart::one_fragment,
+        .most_bytes_per_byte = 258 * 4 * 8,  // the longest match is 258 bytes, and takes two bits: RFC 1951
+        .single_bits = SingleBits::held,
+        .library = &library_codec,
+        .library_encodes = true,
+    },
+    // Nothing here decodes these.
+    {.format = Format::video, .name = "video", .title = "a video", .family = "video"},
+    {.format = Format::referenced, .name = "referenced", .title = "a reference (JPIP)", .family = "referenced"},
+    {.format = Format::real_time, .name = "real_time", .title = "a real-time stream", .family = "real_time"},
+};
+
+inline constexpr std::size_t format_count = sizeof formats / sizeof *formats;
+
+namespace format_details {
+
+constexpr bool is_in_order() {
+    for (std::size_t i = 0; i < format_count; ++i) {
+        if (static_cast<std::size_t>(formats[i].format) != i) return false;
+    }
+    return format_count == static_cast<std::size_t>(Format::real_time) + 1;
+}
+static_assert(is_in_order(), "the rows stand in the order of the enumeration, one for each");
+
+}  // namespace format_details
+
+constexpr const FormatRow& row_of(Format format) { return formats[static_cast<std::size_t>(format)]; }
+
+}  // namespace dcmturbo
