@@ -276,6 +276,7 @@ inline constexpr FormatRow formats[] = {
         .of_rgb = Photometric::ybr_rct,
         .of_rgb_with_loss = Photometric::ybr_ict,
         .colours = format_details::jpeg2000_colours,
+        .own = &jpeg2000_codec,
         .library = &library_codec,
         .library_encodes = true,
     },

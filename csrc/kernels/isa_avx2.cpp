@@ -1,11 +1,14 @@
 // The kernels for AVX2 with BMI and LZCNT.
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "cpu/features.h"
 #include "entropy/block_passes.h"
 #include "entropy/differences.h"
+#include "entropy/ht_block.h"
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
@@ -26,6 +29,7 @@ constexpr bool shuffles_bytes = true;
 
 #include "entropy/block_passes.inl"
 #include "entropy/differences.inl"
+#include "entropy/ht_cleanup.inl"
 #include "entropy/packbits.inl"
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"

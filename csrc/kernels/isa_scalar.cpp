@@ -1,11 +1,14 @@
 // The kernels for the platform's baseline (SSE2 on x86-64).
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "cpu/features.h"
 #include "entropy/block_passes.h"
 #include "entropy/differences.h"
+#include "entropy/ht_block.h"
 #include "entropy/packbits.h"
 #include "kernels/kernels.h"
 #include "kernels/tables.h"
@@ -24,6 +27,7 @@ constexpr bool shuffles_bytes = false;
 
 #include "entropy/block_passes.inl"
 #include "entropy/differences.inl"
+#include "entropy/ht_cleanup.inl"
 #include "entropy/packbits.inl"
 #include "kernels/cells.inl"
 #include "kernels/colour.inl"

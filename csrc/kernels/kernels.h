@@ -7,6 +7,7 @@
 #include "cpu/features.h"
 #include "entropy/block_passes.h"
 #include "entropy/differences.h"
+#include "entropy/ht_block.h"
 #include "entropy/packbits.h"
 
 namespace dcmturbo {
@@ -30,6 +31,7 @@ struct Kernels {
     void (*decode_block_pass)(BlockPasses& block, BlockPass pass, bool is_raw);
     void (*store_block)(const BlockPasses& block, std::size_t width, std::size_t height, std::int32_t* to,
                         std::size_t stride);
+    bool (*decode_ht_cleanup)(const HtBlock& block, HtScratch& scratch, const HtTarget& target);
     void (*store_block_wide)(const BlockPasses& block, std::size_t width, std::size_t height, std::int64_t* to,
                              std::size_t stride);
 

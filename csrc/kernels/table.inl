@@ -10,6 +10,7 @@ constexpr Kernels make_table(Isa isa) {
         .encode_differences = encode_differences,
         .decode_block_pass = decode_block_pass,
         .store_block = store_block,
+        .decode_ht_cleanup = decode_ht_cleanup,
         .store_block_wide = store_block_wide,
         .extract_differences = extract_differences,
         .separate_components = separate_components,

@@ -67,27 +67,7 @@ def read_pgx(data: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, int(width) * int(height)).reshape(int(height), int(width))
 
 
-# What the libraries cannot return yet: each is a strict xfail, so that the codec which can is noticed.
-NOT_YET = {
-    "htj2k/ds0_ht_03_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
-    "htj2k/ds0_ht_05_b11.j2k": "subsampled components",
-    "htj2k/ds0_ht_15_b11.j2k": "OpenJPH refuses it: 4 bits, signed, 8 layers",
-}
-
-
-def components_of(kind: str) -> list:
-    parameters = []
-    for entry in ENTRIES:
-        if kind not in entry:
-            continue
-        marks = []
-        if reason := NOT_YET.get(entry["file"]):
-            marks.append(pytest.mark.xfail(reason=f"not with the library codecs: {reason}", raises=dt.DecodeError))
-        parameters.append(pytest.param(entry, id=entry["file"], marks=marks))
-    return parameters
-
-
-@pytest.mark.parametrize("entry", components_of("components") or NOTHING)
+@pytest.mark.parametrize("entry", of("components") or NOTHING)
 def test_components(corpus, entry):
     data = corpus.read(entry["file"])
     found = dt.decode_components(data, reduce=entry.get("reduce", 0))
@@ -100,7 +80,7 @@ def test_components(corpus, entry):
         assert np.square(difference, dtype=float).mean() <= expected["mse"]
 
 
-@pytest.mark.parametrize("entry", components_of("note") or NOTHING)
+@pytest.mark.parametrize("entry", of("note") or NOTHING)
 def test_without_expected_pixels(corpus, entry):
     """O1.JPG: four components of four sizes. The sizes are known; the pixels, no other decoder here returns."""
     data = corpus.read(entry["file"])

@@ -14,9 +14,16 @@ def corpus_folder() -> Path:
     return Path(os.environ.get("DCMTURBO_CORPUS") or REPOSITORY.parent / "shared" / "corpus")
 
 
+# What the libraries behind the package cannot decode is listed apart; of that, these formats are the core's own now.
+OWN_FORMATS = ("htj2k/",)
+
+
 def corpus_entries() -> list[dict]:
-    manifest = corpus_folder() / "manifest.json"
-    return json.loads(manifest.read_text())["entries"] if manifest.is_file() else []
+    manifest, more = corpus_folder() / "manifest.json", corpus_folder() / "own_htj2k_and_jpegls.json"
+    entries = json.loads(manifest.read_text())["entries"] if manifest.is_file() else []
+    if more.is_file():
+        entries += [e for e in json.loads(more.read_text())["entries"] if e["file"].startswith(OWN_FORMATS)]
+    return entries
 
 
 class Corpus:

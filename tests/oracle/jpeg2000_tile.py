@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from oracle import htj2k_block as high_throughput
 from oracle import jpeg2000_block as tier1
 from oracle import jpeg2000_wavelet as wavelet
 
 Area = tuple[int, int, int, int]  # x0, y0, x1, y1
 ORIENTATIONS = {"LL": 0, "HL": 1, "LH": 2, "HH": 3}
 LRCP, RLCP, RPCL, PCRL, CPRL = range(5)
+HIGH_THROUGHPUT, MIXED = 64, 128  # code-block styles of 15444-15; mixed is both
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class Share:
     """What one layer adds to a block: the passes and bytes of codeword segments."""
 
     parts: list[tuple[bytes, int]] = field(default_factory=list)
+    tells_coder: bool = False  # the first length has a bit more: of an HT block where others are not
 
 
 @dataclass
@@ -191,6 +194,8 @@ def packet(bands: Sequence[PrecinctBand], layer: int) -> tuple[bytes, bytes]:
                     band.missing.code(bits, x, y, threshold)
             put_passes(bits, sum(passes for _, passes in parts))
             widths = [len(data).bit_length() - (passes.bit_length() - 1) for data, passes in parts]
+            if block.shares[layer].tells_coder:
+                widths = [max(4, widths[0] + 1), *widths[1:]]
             grow = max(0, *(width - block.length_bits for width in widths))
             bits.put((1 << grow + 1) - 2, grow + 1)
             block.length_bits += grow
@@ -304,6 +309,10 @@ class TileComponent:
         missing = most_planes + self.roi - planes
         if planes == 0:
             return Block([Share() for _ in range(self.layers)], most_planes + self.roi), np.zeros_like(band)
+        is_mixed = bool(self.coding.style & MIXED)
+        if self.coding.style & HIGH_THROUGHPUT and not (is_mixed and self.rng.random() < 1 / 2):
+            block, doubled = self.high_throughput_block(coefficients, most_planes + self.roi)
+            return block, self.dequantised(doubled, delta)
         all_passes = 3 * planes - 2
         passes = all_passes if self.keep >= 1 else int(self.rng.integers(0, all_passes + 1))
         options = {"orientation": ORIENTATIONS[name], "style": self.coding.style, "planes": planes}
@@ -312,11 +321,59 @@ class TileComponent:
             doubled = np.sign(coefficients) * (2 * np.abs(coefficients) + 1)
         else:
             doubled, _ = tier1.decode_block(segments, band.shape, **options)
+        return Block(self.share(segments), missing), self.dequantised(doubled, delta)
+
+    def dequantised(self, doubled: np.ndarray, delta: float) -> np.ndarray:
         magnitude = np.abs(doubled)
         if self.roi:  # H.1
             magnitude = np.where(magnitude >> 1 >> self.roi != 0, magnitude >> self.roi, magnitude)
         whole = magnitude >> 1 if self.coding.reversible else magnitude * 0.5 * delta
-        return Block(self.share(segments), missing), np.sign(doubled) * whole
+        return np.sign(doubled) * whole
+
+    def high_throughput_block(self, coefficients: np.ndarray, planes: int) -> tuple[Block, np.ndarray]:
+        """HT sets, one bit-plane after the other, the last one whole; some are empty (15444-15, B.3)."""
+        sets = int(self.rng.integers(1, min(3, planes) + 1))
+        total = 3 * sets - 2
+        if self.keep < 1:
+            total = int(self.rng.integers(1, total + 1))
+        causal = bool(self.coding.style & tier1.CAUSAL)
+        ends = [*sorted(int(end) for end in self.rng.integers(0, total + 1, self.layers - 1)), total]
+        has_data = self.sets_with_data(total, ends)
+        passes = [b""] * total
+        doubled = np.zeros_like(coefficients)
+        for first in (first for first in range(0, total, 3) if has_data[first // 3]):
+            options = {"plane": sets - 1 - first // 3, "passes": min(3, total - first), "causal": causal}
+            fuses = bool(self.rng.integers(2))
+            cleanup, refinement = high_throughput.encode_block(coefficients, fuses=fuses, **options)
+            doubled = high_throughput.decode_block(cleanup, refinement, coefficients.shape, planes=planes, **options)
+            at = int(self.rng.integers(0, len(refinement) + 1)) if options["passes"] == 3 else len(refinement)
+            passes[first : first + 3] = (cleanup, refinement[:at], refinement[at:])[: options["passes"]]
+        return Block(self.share_sets(passes, ends), planes - sets), doubled
+
+    def sets_with_data(self, total: int, ends: Sequence[int]) -> list[bool]:
+        """The last one has; of the packet that brings the first data, no set but the last can have."""
+        sets = range(0, total, 3)
+        has_data = [first + 3 >= total or bool(self.rng.integers(2)) for first in sets]
+        packet_of = [next(i for i, end in enumerate(ends) if first < end) for first in sets]
+        for i in range(len(sets) - 1):
+            if not any(has_data[:i]) and packet_of[i] == packet_of[i + 1]:
+                has_data[i] = False
+        return has_data
+
+    def share_sets(self, passes: Sequence[bytes], ends: Sequence[int]) -> list[Share]:
+        """What each layer adds. What comes before the first data is of one length with it."""
+        shares = [Share() for _ in range(self.layers)]
+        first_data = next(i for i, data in enumerate(passes) if data)
+        for share, begin, end in zip(shares, [0, *ends], ends, strict=False):
+            for i in range(begin, end):
+                if i <= first_data:
+                    share.parts = [(passes[i], i + 1 - begin)]
+                    share.tells_coder = i == first_data and bool(self.coding.style & MIXED)
+                elif i % 3 == 2 and i > begin:
+                    share.parts[-1] = (share.parts[-1][0] + passes[i], 2)
+                else:
+                    share.parts.append((passes[i], 1))
+        return shares
 
     def share(self, segments: Sequence[tier1.Segment]) -> list[Share]:
         """Divide passes among layers anyhow; the bytes of a segment that is divided, as anyhow."""

@@ -24,8 +24,8 @@ class FrameDecoder {
   public:
     FrameDecoder(const Fragments& frame, const Header& header, const Options& options, Context& context)
         : options_(options), context_(context) {
-        if (header.format != Format::jpeg2000)
-            fail(ErrorCode::other_codec, 0, "the frame is not JPEG 2000 Part 1 (ISO/IEC 15444-1)");
+        if (header.format != Format::jpeg2000 && header.format != Format::htj2k)
+            fail(ErrorCode::other_codec, 0, "the frame is not JPEG 2000 (ISO/IEC 15444-1, 15444-15)");
         codestream_.read(codestream_of(frame.contiguous(context.arena), header));
         if (codestream_.components.size() != header.components.size())
             fail(ErrorCode::argument, no_offset, "the header is that of another frame");

@@ -20,7 +20,8 @@ enum CodeBlockStyle : std::uint8_t {
     style_vertically_causal = 8,
     style_predictable_termination = 16,
     style_segmentation_symbols = 32,
-    style_high_throughput = 64,  // 15444-15; not decoded here yet
+    style_high_throughput = 64,  // 15444-15, Table A.5: blocks are coded as there
+    style_mixed = 128,           // each as there or as in 15444-1
 };
 
 // A terminated run of coding passes (D.4). The bytes are readable 16 past the end.
@@ -39,7 +40,8 @@ struct CodeBlock {
     std::uint32_t height = 0;
     Orientation orientation = Orientation::ll;
     std::uint8_t style = 0;
-    std::uint8_t bit_planes = 0;  // magnitude bit-planes that are coded: M_b less those that are missing (B.10.5)
+    std::uint8_t bit_planes = 0;   // magnitude bit-planes that are coded: M_b less those that are missing (B.10.5)
+    std::uint8_t band_planes = 0;  // M_b
     std::span<const CodewordSegment> segments;
 };
 

@@ -38,8 +38,8 @@ CodingStyle read_coding_style(const Segment& segment, std::size_t at, bool state
         fail(ErrorCode::malformed, segment.offset, "code-blocks of 2^%u x 2^%u coefficients; 2^12 are allowed",
              style.block_width_exponent, style.block_height_exponent);
     }
-    if ((style.block_style & style_high_throughput) != 0)
-        fail(ErrorCode::other_codec, segment.offset, "the code-blocks are those of HTJ2K (ISO/IEC 15444-15)");
+    if ((style.block_style & (style_high_throughput | style_mixed)) == style_mixed)
+        fail(ErrorCode::malformed, segment.offset, "code-block style %02X is reserved", unsigned{style.block_style});
     if (transformation > 1)
         fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u is not of Part 1", transformation);
     style.reversible = transformation == 1;

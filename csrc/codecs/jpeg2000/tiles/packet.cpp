@@ -38,6 +38,8 @@ bool is_raw_pass(std::uint8_t style, unsigned pass) {
     return (style & style_bypass) != 0 && pass >= 10 && (pass - 10) % 3 != 2;
 }
 
+unsigned floor_log2(unsigned value) { return static_cast<unsigned>(std::bit_width(value)) - 1; }
+
 bool starts_with(Bytes bytes, std::uint8_t marker) {
     return bytes.size() >= 2 && bytes[0] == std::byte{0xFF} && bytes[1] == std::byte{marker};
 }
@@ -137,6 +139,7 @@ void PacketReader::read_block(HeaderBits& bits, const Band& band, PrecinctBand& 
         }
         block.missing_planes = static_cast<std::uint8_t>(missing);
         block.is_included = true;
+        if ((style_ & style_high_throughput) != 0) block.coder = BlockCoder::not_yet_known;
     } else if (bits.bit() == 0) {
         return;
     }
@@ -155,29 +158,100 @@ void PacketReader::read_block(HeaderBits& bits, const Band& band, PrecinctBand& 
 
 // B.10.7
 void PacketReader::read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+    if (block.coder == BlockCoder::not_yet_known) passes -= read_first_segment(bits, block, passes, is_needed);
+    if (block.coder == BlockCoder::arithmetic) read_arithmetic_segments(bits, block, passes, is_needed);
+    else read_high_throughput_segments(bits, block, passes, is_needed);
+}
+
+void PacketReader::read_arithmetic_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
     while (passes > 0) {
         const bool starts = block.segment_left == 0;
         if (starts) block.segment_left = segment_passes(style_, block.passes);
         const unsigned now = std::min<unsigned>(passes, block.segment_left);
-        const unsigned width = block.length_bits + static_cast<unsigned>(std::bit_width(now)) - 1;
-        if (width > 32) fail(ErrorCode::malformed, offset(), "a code-block's length of %u bits", width);
-        Share share{&block, nullptr, bits.bits(width), is_raw_pass(style_, block.passes)};
-        if (is_needed) {
-            if (free_count_ == 0) {
-                free_count_ = 512;
-                free_ = arena_.allocate_array<Contribution>(free_count_);
-            }
-            share.contribution = new (free_++) Contribution;
-            --free_count_;
-            share.contribution->size = share.size;
-            share.contribution->passes = static_cast<std::uint16_t>(now);
-            share.contribution->starts_segment = starts;
-        }
-        shares_.push_back(share);
-        block.passes = static_cast<std::uint16_t>(block.passes + now);
+        const std::uint32_t size = read_length(bits, block.length_bits + floor_log2(now));
         block.segment_left = static_cast<std::uint16_t>(block.segment_left - now);
+        add_share(block, size, now, starts, is_raw_pass(style_, block.passes), is_needed);
         passes -= now;
     }
+}
+
+// 15444-15, B.3: a cleanup pass is a segment; so are the one or two passes that refine it, of which packets may carry
+// one each. A set without data is a placeholder.
+void PacketReader::read_high_throughput_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+    while (passes > 0) {
+        const unsigned place = block.passes % 3;
+        const unsigned now = place == 1 ? std::min(passes, 2U) : 1;
+        const std::uint32_t size = read_length(bits, block.length_bits + floor_log2(now));
+        if (place == 0) {
+            require_cleanup_size(size);
+            block.is_empty_set = size == 0;
+        } else if (block.is_empty_set && size != 0) {
+            fail(ErrorCode::malformed, offset(), "a code-block's refinement passes of %u bytes without a cleanup pass",
+                 size);
+        }
+        add_share(block, size, now, place != 2, place != 0, is_needed);
+        passes -= now;
+    }
+}
+
+// Until there are data, a length is that of all passes up to the last one that may be a cleanup pass; if it is 0, that
+// of all passes. The first one that is not 0 says what coder the block has. Returns how many passes it took.
+unsigned PacketReader::read_first_segment(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+    const bool is_mixed = (style_ & style_mixed) != 0;
+    const unsigned refining = (block.passes + passes - 1) % 3;
+    const bool has_cleanup = passes > refining;
+    const unsigned up_to_cleanup = has_cleanup ? passes - refining : passes;
+    const unsigned width = block.length_bits + floor_log2(up_to_cleanup);
+    std::uint32_t size = read_length(bits, width);
+    const bool starts = block.passes == 0;
+    // In mixed mode, the first bit of an HT block's length is 0.
+    const bool may_be_high_throughput = !is_mixed || (block.length_bits > 3 && size > 1 && size >> (width - 1) == 0);
+    if (has_cleanup && size != 0 && may_be_high_throughput) {
+        require_cleanup_size(size);
+        block.coder = BlockCoder::high_throughput;
+        add_share(block, size, up_to_cleanup, starts, false, is_needed);
+        return up_to_cleanup;
+    }
+    const unsigned more = block.length_bits + floor_log2(passes) - width;
+    size = size << more | bits.bits(more);
+    if (size != 0) {
+        if (!is_mixed) fail(ErrorCode::malformed, offset(), "a code-block's placeholder passes hold %u bytes", size);
+        if ((style_ & (style_bypass | style_terminate_all)) != 0) {
+            fail(ErrorCode::unsupported, offset(),
+                 "code-blocks of HTJ2K are mixed with others whose passes are terminated");
+        }
+        block.coder = BlockCoder::arithmetic;
+        block.segment_left = static_cast<std::uint16_t>(0xFFFF - passes);
+    }
+    add_share(block, size, passes, starts, false, is_needed);
+    return passes;
+}
+
+void PacketReader::require_cleanup_size(std::uint32_t size) const {
+    if (size == 1) fail(ErrorCode::malformed, offset(), "a code-block's cleanup pass of 1 byte; it has 2 at least");
+}
+
+std::uint32_t PacketReader::read_length(HeaderBits& bits, unsigned width) const {
+    if (width > 32) fail(ErrorCode::malformed, offset(), "a code-block's length of %u bits", width);
+    return bits.bits(width);
+}
+
+void PacketReader::add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw,
+                             bool is_needed) {
+    Share share{&block, nullptr, size, is_raw};
+    if (is_needed) {
+        if (free_count_ == 0) {
+            free_count_ = 512;
+            free_ = arena_.allocate_array<Contribution>(free_count_);
+        }
+        share.contribution = new (free_++) Contribution;
+        --free_count_;
+        share.contribution->size = share.size;
+        share.contribution->passes = static_cast<std::uint16_t>(passes);
+        share.contribution->starts_segment = starts;
+    }
+    shares_.push_back(share);
+    block.passes = static_cast<std::uint16_t>(block.passes + passes);
 }
 
 void PacketReader::take_body() {

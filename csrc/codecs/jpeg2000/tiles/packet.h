@@ -90,6 +90,12 @@ class PacketReader {
     void read_block(HeaderBits& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x, std::uint32_t y,
                     unsigned layer, bool is_needed);
     void read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    void read_arithmetic_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    void read_high_throughput_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    unsigned read_first_segment(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    void add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw, bool is_needed);
+    std::uint32_t read_length(HeaderBits& bits, unsigned width) const;
+    void require_cleanup_size(std::uint32_t size) const;
     void take_body();
     void count_zeroes(const Share& share);
     [[noreturn]] void fail_at_zeroes() const;

@@ -30,6 +30,10 @@ struct Contribution {
     Contribution* next = nullptr;
 };
 
+// What a code-block is coded with. Where HT blocks may occur, the first packets may hold nothing but placeholder
+// passes.
+enum class BlockCoder : std::uint8_t { arithmetic, not_yet_known, high_throughput };
+
 // A code-block as its packets leave it.
 struct BlockState {
     Contribution* first = nullptr;
@@ -39,6 +43,8 @@ struct BlockState {
     std::uint8_t missing_planes = 0;
     std::uint8_t length_bits = 3;  // Lblock (B.10.7.1)
     bool is_included = false;
+    BlockCoder coder = BlockCoder::arithmetic;
+    bool is_empty_set = false;  // the last HT set has no data
 };
 
 // The code-blocks of a precinct in one sub-band.

@@ -5,6 +5,8 @@
 
 #include "base/team.h"
 
+#include "codecs/jpeg2000/blocks/ht_block.h"
+
 namespace dcmturbo::jpeg2000 {
 
 namespace {
@@ -237,13 +239,25 @@ bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
     block.orientation = band.orientation;
     block.style = job.component->parameters->coding.block_style;
     block.bit_planes = static_cast<std::uint8_t>(band.bit_planes - job.block->missing_planes);
+    block.band_planes = band.bit_planes;
     block.segments = join_segments(*job.block, arena);
     std::byte* const to = job.to;
+    const bool is_high_throughput = job.block->coder != BlockCoder::arithmetic;
+    const unsigned planes = is_high_throughput ? block.band_planes : block.bit_planes;
     BlockOutcome outcome;
-    if (arithmetic == Arithmetic::wide || shift != 0 || block.bit_planes > max_narrow_bit_planes) {
+    if (arithmetic == Arithmetic::wide || shift != 0 || planes > max_narrow_bit_planes) {
         auto* wide = arena.allocate_array<std::int64_t>(std::size_t{block.width} * block.height);
-        outcome = decode_block_wide(block, wide, block.width, arena);
+        if (is_high_throughput) {
+            outcome = decode_ht_block(block, {wide, block.width, HtForm::half_64}, context_.kernels, arena);
+        } else {
+            outcome = decode_block_wide(block, wide, block.width, arena);
+        }
         unshift_and_store(job, wide, to);
+    } else if (is_high_throughput) {
+        const bool is_real = arithmetic == Arithmetic::real;
+        outcome = decode_ht_block(
+            block, {to, job.stride, is_real ? HtForm::real_32 : HtForm::whole_32, is_real ? 0.5F * band.step : 0},
+            context_.kernels, arena);
     } else {
         auto* coefficients = reinterpret_cast<std::int32_t*>(to);
         outcome = decode_block(block, coefficients, job.stride, context_.kernels, arena);

@@ -1,0 +1,91 @@
+#include "codecs/jpeg2000/blocks/ht_block.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace dcmturbo::jpeg2000 {
+
+namespace {
+
+std::size_t element_size(HtForm form) { return form == HtForm::half_64 ? 8 : form == HtForm::whole_16 ? 2 : 4; }
+
+// The last set that has data; no passes where there is none. Each set is one bit-plane below the one before.
+HtBlock last_set(const CodeBlock& block) {
+    HtBlock set;
+    set.width = block.width;
+    set.height = block.height;
+    set.planes = block.band_planes;
+    set.is_causal = (block.style & style_vertically_causal) != 0;
+    unsigned passes = 0;
+    bool is_empty = true;
+    for (const CodewordSegment& segment : block.segments) {
+        const unsigned last = passes + segment.passes - 1;
+        passes += segment.passes;
+        if (last % 3 == 0) {
+            is_empty = segment.size == 0;
+            if (is_empty) continue;
+            set.cleanup = segment.data;
+            set.cleanup_size = segment.size;
+            set.plane = static_cast<std::uint8_t>(block.bit_planes - 1 - last / 3);
+            set.passes = 1;
+            set.refinement = nullptr;
+            set.refinement_size = 0;
+        } else if (!is_empty) {
+            set.refinement = segment.data;
+            set.refinement_size = segment.size;
+            set.passes = static_cast<std::uint8_t>(1 + segment.passes);
+        }
+    }
+    return set;
+}
+
+void clear(const HtBlock& block, const HtTarget& target) {
+    const std::size_t size = element_size(target.form);
+    for (std::uint32_t y = 0; y < block.height; ++y)
+        std::memset(static_cast<std::byte*>(target.to) + y * target.stride * size, 0, block.width * size);
+}
+
+bool decode_cleanup(const HtBlock& set, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+    HtScratch scratch;
+    if (!start_ht(set, arena.allocate(ht_scratch_size(set)), scratch)) {
+        clear(set, target);
+        return false;
+    }
+    return kernels.decode_ht_cleanup(set, scratch, target);
+}
+
+// Refinement needs the half of the last bit-plane: it works on `half`, which takes its final form afterwards.
+bool decode_refined(const HtBlock& set, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+    const bool is_wide = target.form == HtForm::half_64;
+    HtTarget half = target;
+    if (!is_wide) half.form = HtForm::half_32;
+    bool is_right = decode_cleanup(set, half, kernels, arena);
+    void* const memory = arena.allocate(ht_refinement_size(set));
+    if (is_right && is_wide) {
+        refine_ht_block(set, static_cast<std::int64_t*>(target.to), target.stride, memory);
+    } else if (is_right) {
+        refine_ht_block(set, static_cast<std::int32_t*>(target.to), target.stride, memory);
+    }
+    for (std::uint32_t y = 0; y < set.height && !is_wide; ++y) {
+        auto* const row = static_cast<std::int32_t*>(target.to) + y * target.stride;
+        if (target.form == HtForm::real_32) kernels.scale_coefficients(row, set.width, target.scale);
+        else kernels.halve_coefficients(row, set.width);
+    }
+    return is_right;
+}
+
+}  // namespace
+
+BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+    const HtBlock set = last_set(block);
+    if (set.passes == 0) {
+        clear(set, target);
+        return {};
+    }
+    if (set.passes > 1) return {.is_damaged = !decode_refined(set, target, kernels, arena)};
+    HtTarget scaled = target;
+    scaled.scale = std::ldexp(target.scale, set.plane);
+    return {.is_damaged = !decode_cleanup(set, scaled, kernels, arena)};
+}
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,106 @@
+// Code-blocks of HTJ2K (ISO/IEC 15444-15, clause 7): what their passes share. The loops are in ht_cleanup.inl and
+// ht_refinement.inl.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace dcmturbo {
+
+// An HT set: a cleanup pass, which codes all bit-planes down to `plane`, and perhaps significance propagation and
+// magnitude refinement for the plane below.
+struct HtBlock {
+    const std::uint8_t* cleanup = nullptr;
+    std::uint32_t cleanup_size = 0;
+    const std::uint8_t* refinement = nullptr;
+    std::uint32_t refinement_size = 0;
+    std::uint32_t width = 0;  // at most 1024; width x height at most 4096
+    std::uint32_t height = 0;
+    std::uint8_t planes = 0;  // magnitude bit-planes of the sub-band: M_b
+    std::uint8_t plane = 0;
+    std::uint8_t passes = 0;  // 1 to 3
+    bool is_causal = false;   // vertically causal neighbourhoods
+
+    // No exponent may be above this (7.3.7).
+    [[nodiscard]] unsigned most_exponent() const { return planes - plane + 1u; }
+};
+
+// How a block's coefficients are wanted. `half`: magnitude x 2, plus the half of the last bit-plane that was decoded,
+// where it is not 0. `whole`: the same without the fractional bit. `real`: `half` x scale.
+enum class HtForm : std::uint8_t { whole_16, whole_32, half_32, half_64, real_32 };
+
+struct HtTarget {
+    void* to = nullptr;
+    std::size_t stride = 0;  // in coefficients
+    HtForm form = HtForm::half_32;
+    float scale = 1;  // of real_32
+};
+
+// The adaptive run-length code (7.3.3). It says for one quad after the other, of those in context 0, whether any of its
+// samples is significant.
+struct MelDecoder {
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+    std::size_t position = 0;
+    std::uint64_t window = 0;  // the next bit at the top
+    unsigned count = 0;        // bits in the window
+    bool after_ff = false;
+    std::uint8_t state = 0;
+    std::uint32_t left = 0;  // 2 x the zeroes to come, and 1 more if a one follows them
+
+    void next_run();
+    // No more than this many bits have been read.
+    [[nodiscard]] std::size_t whole_bytes_read() const { return position - (count + 7) / 8; }
+};
+
+// A cleanup segment, ready to be read.
+struct HtStreams {
+    std::uint8_t* magsgn = nullptr;  // plain bits, followed by ones
+    std::size_t magsgn_count = 0;
+    std::uint8_t* vlc = nullptr;  // plain bits, followed by zeroes
+    std::size_t vlc_count = 0;
+    MelDecoder mel;
+    std::size_t suffix_size = 0;  // Scup
+};
+
+// Memory for one block, laid out by start_ht.
+struct HtScratch {
+    HtStreams streams;
+    std::uint16_t* codes = nullptr;      // of the quads of a row; see HtCodes
+    std::uint16_t* residuals = nullptr;  // u of each quad
+    std::uint16_t* contexts = nullptr;   // what the row above gives to the contexts
+    void* samples = nullptr;             // of a row of quads, in the order of 7.3.1: 2 x magnitude + sign
+    void* bottom = nullptr;              // of the row above, the lower samples, less 2 where they are not 0
+    std::uint32_t quads = 0;             // in a row
+};
+
+inline constexpr std::size_t ht_margin = 32;  // elements before and behind each of these arrays
+std::size_t ht_scratch_size(const HtBlock& block);
+
+// Checks the segment's lengths and takes out what is stuffed. False where they cannot be.
+bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch);
+
+// Significance propagation and magnitude refinement (7.4, 7.5) of a block whose cleanup pass has been decoded, as
+// `half`. `memory`: ht_refinement_size bytes.
+void refine_ht_block(const HtBlock& block, std::int32_t* coefficients, std::size_t stride, void* memory);
+void refine_ht_block(const HtBlock& block, std::int64_t* coefficients, std::size_t stride, void* memory);
+std::size_t ht_refinement_size(const HtBlock& block);
+
+// Whether MEL and VLC have read more than the bytes that they share: they meet in one byte at most.
+bool is_ht_overread(const HtStreams& streams, std::size_t vlc_read, std::size_t magsgn_read);
+
+// What a codeword says (Annex C), by its context x 128 + the next seven bits. Bits 0 to 2: its length; 3: u_off; 4 to
+// 7: rho; 8 to 11: e_k; 12 to 15: e_1. From bit 16: what the quad adds to the context of the next one, x 128.
+using HtCodes = std::array<std::uint32_t, 1024>;
+extern const HtCodes ht_first_row;
+extern const HtCodes ht_other_rows;
+
+// The prefixes of u of two quads (7.3.6), by the next six bits and, from bit 6, u_off of the first and of the second
+// and, in the first row, the MEL symbol. Bits 0 to 2: the prefixes' length; 3 to 5 and 6 to 8: the lengths of the
+// suffixes; 12 to 15 and 16 to 19: what the suffixes are added to.
+using HtResiduals = std::array<std::uint32_t, 512>;
+extern const HtResiduals ht_residuals_first_row;
+extern const HtResiduals ht_residuals_other_rows;
+
+}  // namespace dcmturbo
