@@ -36,7 +36,7 @@ def tool_of(syntax: TransferSyntax) -> str:
         If DCMTK has none, or it is not in PATH.
     """
     if syntax.family not in _TOOLS:
-        raise NotImplementedError("DCMTK has no tool that decodes this transfer syntax")
+        raise NotImplementedError("DCMTK has no tool for this transfer syntax")
     (name, *_) = _TOOLS[syntax.family]
     found = shutil.which(name)
     if found is None:
@@ -60,6 +60,7 @@ def decode(path: str, syntax: TransferSyntax) -> np.ndarray:
         if done.returncode or not place.exists():
             said = " ".join(done.stderr.decode("utf-8", "replace").split())
             raise ValueError(
-                f"{Path(command[0]).name} ended with {done.returncode}: {said[-300:] or 'it said nothing'}"
+                f"{Path(command[0]).name} failed with exit code {done.returncode}: "
+                f"{said[-300:] or 'it printed nothing'}"
             )
         return np.array(dt.decode(place))

@@ -137,7 +137,7 @@ def _import_failure(module: str, package: str) -> str:
     except ModuleNotFoundError:
         return f"it is not installed (pip install {package})"
     except Exception as error:
-        return f"it is installed and cannot be imported: {error}"
+        return f"it is installed but cannot be imported: {error}"
     return ""
 
 
@@ -183,7 +183,7 @@ def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.n
         return lambda data, threads: np.asarray(ic.jpeg2k_decode(data, numthreads=threads)), True
     if family == "jpegxl":
         return lambda data, threads: np.asarray(ic.jpegxl_decode(data, numthreads=threads)), True
-    raise NotImplementedError("it decodes codestreams, and has no reader of this transfer syntax")
+    raise NotImplementedError("it decodes codestreams, but cannot read files of this transfer syntax")
 
 
 def _imagecodecs(subject: Subject) -> Task:
@@ -211,7 +211,7 @@ def _gdcm(subject: Subject) -> Task:
         image = reader.GetImage()
         buffer = image.GetBuffer()
         if buffer is None:
-            raise RefusedError("it reads the headers, and cannot decode the pixel data")
+            raise RefusedError("it can read the headers, but cannot decode the pixel data")
         data = buffer.encode("utf-8", "surrogateescape")
         planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
         array = np.frombuffer(data, subject.dtype)
@@ -307,7 +307,7 @@ def tasks_of(subject: Subject) -> tuple[list[Task], dict[str, str]]:
     for engine in ENGINES:
         why = engine.missing()
         if not why and "://" in subject.path:
-            why = "it is a URL, which the engine does not open"
+            why = "it cannot open URLs"
         if not why:
             try:
                 tasks.append(engine.task(subject))

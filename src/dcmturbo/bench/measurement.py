@@ -204,7 +204,7 @@ def _rescale(path: str) -> tuple[float, float]:
     return float(ds.get("RescaleSlope", 1) or 1), float(ds.get("RescaleIntercept", 0) or 0)
 
 
-OTHER_WORK = "it leaves YBR as it is: other work than turning it into RGB"
+OTHER_WORK = "it leaves YBR as it is, so its samples cannot be compared with RGB"
 
 
 class _Answers:
@@ -258,10 +258,12 @@ def _compare_all(
         ours = task.engine == OURS
         expected = clock.expected(task.engine, subject)
         if not ours and 4 * expected > max(clock.left, 1.0):
-            measured.absent[task.engine] = f"a decode would take about {expected:.3g} s, which is too long (--seconds)"
+            measured.absent[task.engine] = (
+                f"a decode would take about {expected:.3g} s, which is too long (raise --seconds)"
+            )
             continue
         if not ours and array.nbytes > _MOST_BYTES:
-            measured.absent[task.engine] = f"the array is of more than {_MOST_BYTES >> 30} GiB"
+            measured.absent[task.engine] = f"the array is larger than {_MOST_BYTES >> 30} GiB"
             continue
         patience = min(max(clock.left, _LEAST_PATIENCE), _MOST_PATIENCE)
         try:
@@ -283,7 +285,7 @@ def _compare_all(
             measured.timings[task.engine] = Timing(task.engine, 1, first=taken)
             continue
         if ours:
-            raise EngineError("it gave other pixels in a second process")
+            raise EngineError("it returned other pixels in a second process")
         measured.differing[task.engine] = difference
         if difference.startswith(("shape ", "dtype ")):
             measured.unexplained[task.engine] = difference  # the same samples, perhaps, in a form we do not know
@@ -319,7 +321,7 @@ def _pages_in_cache(descriptor: int, size: int) -> int:
 def drop_from_cache(path: str) -> str:
     """Drop a file's pages from the system's cache, and look; return why they are there still, empty if none is."""
     if not hasattr(os, "posix_fadvise"):
-        return "the system has no call that drops a file from its cache"
+        return "this system has no call that removes a file from its cache"
     try:
         with open(path, "rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -328,8 +330,8 @@ def drop_from_cache(path: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     except AttributeError:
-        return "the system has no call that tells what its cache holds"
-    return "the system keeps it in its cache" if kept else ""
+        return "this system has no call that shows the content of its cache"
+    return "the system keeps the file in its cache" if kept else ""
 
 
 @dataclass

@@ -101,9 +101,10 @@ def _scaling(document: dict[str, Any]) -> str:
     hashed = _swatch(len(shown), "a hash, the control (dashed; median)")
     rows.append([hashed, str(control[-1][0]), f"{control[-1][1]:.2f}", ""])
     return (
-        "<p>Times as fast as on one thread, the largest file of each transfer syntax, into memory that was there "
-        "before. The control is the same hash on as many threads, measured in between: what the machine gave.</p>\n"
-        + curves(lines, "Times as fast as on one thread, over threads")
+        "<p>Times as fast as on one thread, for the largest file of each transfer syntax, into "
+        "memory that already exists. The control computes a hash on the same number of threads, in "
+        "between. It shows what the machine could give.</p>\n"
+        + curves(lines, "Times as fast as on one thread, by number of threads")
         + _table(["transfer syntax", ">threads", ">times as fast", ">control"], rows)
     )
 
@@ -114,7 +115,8 @@ def _disagreements(document: dict[str, Any]) -> str:
         return "<p>All engines that decoded a file gave the same pixels.</p>"
     alarms = [
         f'<p class="alarm">Look into <span class="all">{_text(one["path"])}</span>: '
-        f"{_text(', '.join(one['dcmturbo_alone_against']))} agree with each other, and nobody with dcmturbo.</p>"
+        f"{_text(', '.join(one['dcmturbo_alone_against']))} agree with each other, and none of them "
+        "agrees with dcmturbo.</p>"
         for one in found
         if one["dcmturbo_alone_against"]
     ]
@@ -136,9 +138,9 @@ def _engines(document: dict[str, Any]) -> str:
         rows.append([name, _text(engine["version"] or ""), took, str(engine["files"])])
         if whys:
             rows.append("<br>".join(_text(why) for why in whys))
-    return "<p>Below an engine: why it was not timed with the other files, and how many these are.</p>\n" + _table(
-        ["engine", "version", ">import ms", ">files timed"], rows
-    )
+    return (
+        "<p>Below each engine: why it was not timed with some files, and the number of these files.</p>\n"
+    ) + _table(["engine", "version", ">import ms", ">files timed"], rows)
 
 
 def page(document: dict[str, Any]) -> str:
@@ -167,9 +169,9 @@ def page(document: dict[str, Any]) -> str:
 <h1>Decoding {len(document["files"])} DICOM files</h1>
 <p class="lead">{_text(headline(document))}.</p>
 <h2>Speed by transfer syntax and engine</h2>
-<p class="faint">Million samples a second, path to array, warm; longer is faster. "Time 2 x": the engine takes twice
-dcmturbo's time (geometric mean over the files that it did). Where an engine did some of the files only, the bar is of
-those, and the time tells more. Engines with other pixels are not ranked.</p>
+<p class="faint">Million samples per second, path to array, warm. Longer bars are faster. "Time 2 x" means that the
+engine takes twice as long as dcmturbo (geometric mean of the files that it decoded). If an engine decoded only some of
+the files, its bar is about those; compare the times instead. Engines with other pixels are not ranked.</p>
 <div class="syntaxes">
 {charts}
 </div>

@@ -113,7 +113,7 @@ def pydicom_peers(path: str, transfer_syntax: str) -> tuple[list[Peer], str]:
         One for each plugin that says it can: that is no promise. The reason is empty if there is any.
     """
     if "://" in path:
-        return [], "it is a URL, which pydicom does not open"
+        return [], "pydicom cannot open URLs"
     from pydicom.pixels import get_decoder
 
     try:
@@ -124,7 +124,7 @@ def pydicom_peers(path: str, transfer_syntax: str) -> tuple[list[Peer], str]:
         return [Peer("pydicom", path, "")], ""
     names = [name for name in decoder.available_plugins if name != "dcmturbo"]
     if not names:
-        return [], "no plugin of pydicom that decodes the transfer syntax is installed"
+        return [], "no installed plugin of pydicom decodes this transfer syntax"
     return [Peer("pydicom" if name == "pydicom" else f"pydicom+{name}", path, name) for name in names], ""
 
 

@@ -18,8 +18,8 @@ FORM = 3  # of the document
 # What no option of the command measures.
 NEVER_MEASURED = (
     "memory",
-    "several processes, or several files at once",
-    "what disks and network file systems keep in caches of their own",
+    "processes that decode several files at the same time",
+    "the caches of disks and of network file systems",
 )
 
 _OTHERS = ("pydicom", "pydicom+gdcm", "pydicom+pillow", "pydicom+pyjpegls", "pydicom+pylibjpeg")
@@ -57,7 +57,7 @@ class Group:
             if common and 2 * len(common) >= more:
                 return common, left_out
             count = sum(fewest in file.seconds for file in files)
-            left_out[fewest] = f"timed with {count} of {len(self.files)} files only"
+            left_out[fewest] = f"timed with only {count} of {len(self.files)} files"
             labels = without
 
     def document(self) -> dict[str, Any]:

@@ -15,9 +15,12 @@ def headline(document: dict[str, Any]) -> str:
     """Return the result in a sentence."""
     found = document["summary"]
     if document["unexplained"]:
-        return f"no figure for all files, as engines crashed or gave what cannot be compared: {_told(document)}"
+        return (
+            "no overall figure, because some engines crashed or returned arrays that cannot be compared: "
+            f"{_told(document)}"
+        )
     if not found["files_compared"]:
-        return "there was no engine to compare with"
+        return "there is no other engine to compare with"
     slower = found["slower_than_a_peer"]
     if found["files_compared"] == 1:
         times = f"{found['dcmturbo_times_as_fast']:.3g} times"
@@ -25,8 +28,8 @@ def headline(document: dict[str, Any]) -> str:
     return (
         f"dcmturbo with one thread is {found['dcmturbo_times_as_fast']:.3g} times as fast as the fastest other engine "
         f"of each file (geometric mean of {found['files_compared']} files, {found['lowest']:.3g} to "
-        f"{found['highest']:.3g}; slower with {slower} of them); all of them together take it "
-        f"{short(found['milliseconds'])} ms, and the fastest other engine of each "
+        f"{found['highest']:.3g}; slower with {slower} of them). dcmturbo decodes all of them in "
+        f"{short(found['milliseconds'])} ms, the fastest other engine of each in "
         f"{short(found['fastest_peers_milliseconds'])} ms"
     )
 

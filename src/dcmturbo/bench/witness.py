@@ -65,7 +65,7 @@ def engine_named(text: str) -> str:
         If there is none of that name, or it is not installed; the message says which there are.
     """
     if text.lower() == OURS:
-        raise ValueError("dcmturbo is the first witness: name another decoder")
+        raise ValueError("dcmturbo itself is always the first decoder: name another one")
     if text in _PLUGINS or text.removeprefix("pydicom+") in _PLUGINS:
         return f"{_PYDICOM}+{text.removeprefix('pydicom+')}"
     if text.lower() == _PYDICOM:
@@ -78,7 +78,7 @@ def engine_named(text: str) -> str:
             if why:
                 raise ValueError(f"{engine.name} cannot be used: {why}")
             return engine.name
-    raise ValueError(f"there is no decoder {text!r}: expected one of {', '.join(engine_names())}")
+    raise ValueError(f"there is no decoder {text!r}: choose one of {', '.join(engine_names())}")
 
 
 class Witness:
@@ -117,12 +117,12 @@ class Witness:
         try:
             subject = subject_of(second)
             if subject.samples * subject.dtype.itemsize > _MOST_BYTES:
-                why = f"it was not asked: the array is of more than {_MOST_BYTES >> 30} GiB"
+                why = f"it was not asked, because the array is larger than {_MOST_BYTES >> 30} GiB"
                 return Testimony(self.engine, NOT_COMPARED, why)
             ours = dt.decode(first, threads=1)
         except (Error, OSError) as error:
             return Testimony(
-                self.engine, NOT_COMPARED, f"it was not asked, for dcmturbo cannot decode the file: {error}"
+                self.engine, NOT_COMPARED, f"it was not asked, because dcmturbo cannot decode the file: {error}"
             )
         decoded = self._decode(subject)
         if isinstance(decoded, str):
@@ -155,7 +155,7 @@ class Witness:
             try:
                 array, _ = self._workers.decode(task.engine, task.modules, subject.path, _PATIENCE)
             except AdapterError as error:
-                reasons.append(f"dcmturbo could make nothing of its answer ({error})")
+                reasons.append(f"dcmturbo does not understand its result ({error})")
             except EngineError as error:
                 reasons.append(str(error))
             else:

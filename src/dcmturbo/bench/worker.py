@@ -44,15 +44,15 @@ serve(sys.argv[1], taken)
 
 
 class EngineError(ValueError):
-    """An engine raised, ended its process, or was not done in time; the message says which."""
+    """An engine raised an exception, crashed, or took too long; the message says which."""
 
 
 class EngineCrashError(EngineError):
-    """An engine ended its process, or was not done in time: nobody knows what it would have answered."""
+    """An engine crashed or took too long, so its result is unknown."""
 
 
 class AdapterError(EngineError):
-    """An engine answered, and dcmturbo could make nothing of its answer."""
+    """An engine returned a result that dcmturbo does not understand."""
 
 
 class _Worker:
@@ -72,7 +72,7 @@ class _Worker:
         )
         self.is_asked = True
         try:
-            self.import_seconds = float(self._answer(_START, "while its packages were imported")["import"])
+            self.import_seconds = float(self._answer(_START, "while importing its packages")["import"])
         except BaseException:
             self.close()
             raise
@@ -105,7 +105,7 @@ class _Worker:
         size = self.words.seek(0, os.SEEK_END)
         self.words.seek(max(0, size - 4 * _LAST_WORDS))
         said = " ".join(self.words.read().decode("utf-8", "replace").replace("\0", " ").split())
-        return f'; its last words: "{said[-_LAST_WORDS:]}"' if said else ""
+        return f'; its last output: "{said[-_LAST_WORDS:]}"' if said else ""
 
     def _answer(self, seconds: float, when: str) -> dict[str, Any]:
         """Return an answer; raise EngineCrashError if the process ends before, or takes longer."""
@@ -119,9 +119,9 @@ class _Worker:
             if ready and not part:
                 code = self.process.wait()
                 how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-                raise EngineCrashError(f"it ended its process {when} ({how}){self._last_words()}")
+                raise EngineCrashError(f"its process ended {when} ({how}){self._last_words()}")
             if not part:
-                raise EngineCrashError(f"it was not done after {seconds:.3g} s, and was ended{self._last_words()}")
+                raise EngineCrashError(f"it did not finish within {seconds:.3g} s,")
             line += part
         self.is_asked = False
         answer: dict[str, Any] = json.loads(line)

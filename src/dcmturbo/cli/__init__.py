@@ -18,18 +18,18 @@ from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["main"]
 
-_DESCRIPTION = "Look into DICOM pixel data, decode and transcode them, fast and without a wrong pixel."
+_DESCRIPTION = "Inspect, decode, transcode and verify the pixel data of DICOM files."
 _EPILOG = """\
 examples:
-  dcmturbo demo                             try it on the files that pydicom ships
-  dcmturbo info ct.dcm                      what is in a file
-  dcmturbo decode ct.dcm -o ct.npy          its pixels as a numpy file
+  dcmturbo demo                             decode and check the files that pydicom ships
+  dcmturbo info ct.dcm                      describe a file
+  dcmturbo decode ct.dcm -o ct.npy          write its pixels to a numpy file
   dcmturbo decode study/ -o png/ --format png --auto-range
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
-  dcmturbo verify archive/ smaller/         whether both have the same pixels and metadata
-  dcmturbo bench study/                     dcmturbo against pydicom, on your own files
+  dcmturbo verify archive/ smaller/         compare the pixels and metadata of both
+  dcmturbo bench study/                     compare the speed of dcmturbo and other decoders
 
-exit codes: 0 all is well, 1 some file failed or differs, 2 wrong usage
+exit codes: 0 all is well, 1 a file failed or differs, 2 wrong usage
 """
 
 

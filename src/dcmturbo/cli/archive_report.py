@@ -111,15 +111,15 @@ def _table(summary: Summary, manifest: Manifest, output: Output) -> None:
         output.say(title, style="bold")
     else:
         output.table(title, columns, rows, drop=("verified", ">frames"))
-        output.say("MB/s: of pixels, by one worker; ratio: size before to size after")
+        output.say("MB/s: megabytes of pixels per second and worker; ratio: size before divided by size after")
     if summary.lossy:
-        error = "" if summary.maximum_error is None else f", maximum error {significant(summary.maximum_error):g}"
-        psnr = "" if summary.least_psnr is None else f", least PSNR {summary.least_psnr:.1f} dB"
+        error = "" if summary.maximum_error is None else f", largest error {significant(summary.maximum_error):g}"
+        psnr = "" if summary.least_psnr is None else f", lowest PSNR {summary.least_psnr:.1f} dB"
         output.say(f"lossy: {plural(summary.lossy, 'file')}{error}{psnr}")
     _reasons(summary.reasons, "failed", output)
     _reasons(summary.left_out, "left out", output)
     for run in summary.runs:
-        end = "it did not end" if run.ended is None else f"{run.seconds:.1f} s"
+        end = "it did not finish" if run.ended is None else f"{run.seconds:.1f} s"
         stopped = f", stopped: {run.stopped}" if run.stopped else ""
         output.say(f"run {run.id}: {utc(run.started)}, {end}, {run.jobs} x {run.threads} {run.executor}{stopped}")
 

@@ -36,24 +36,23 @@ _MOST_HEADERS = 2000  # files of folders that are looked into
 _MOST_SCALED = 8  # transfer syntaxes, a file each
 
 _EPILOG = """\
-Measured is what users run: a path in, an array out, colour as RGB. The engines are dcmturbo, pydicom with each of its
-plugins, imagecodecs, GDCM, SimpleITK, dicomsdl and pydcm, as far as they are installed; none is needed. The pixels are
-compared first; an engine whose pixels differ is named and not ranked, because a wrong answer is never fast. The clock
-then runs for each engine in turn, round after round; the medians are given.
+This command measures what users do: decode a path to an array, with colour converted to RGB. It compares dcmturbo with
+pydicom and each of its plugins, imagecodecs, GDCM, SimpleITK, dicomsdl and pydcm, if they are installed. None of them
+is required. The pixels are compared first. An engine whose pixels differ is listed and not ranked. Then the engines
+are timed in turn, for several rounds. The table shows the medians.
 
   warm   the file is in the system's cache, and the engine has decoded it before
-  cold   its pages have been dropped from the system's cache before each decode (posix_fadvise), which is checked; what
-         the disk, the host of a virtual machine or a file server keep is beyond it
-  first  the engine's first decode of the file, which its process may be new to; the import of its packages is apart
-         (both in --json, --csv and --html only)
+  cold   the file's pages were removed from the system's cache before each decode (posix_fadvise, which is checked);
+         the caches of disks, of the host of a virtual machine and of file servers cannot be emptied
+  first  the engine's first decode of the file, without the import of its packages (only in --json, --csv and --html)
 
-Each engine has a process of its own: some bring theirs down with a damaged file. Nothing is imported from the current
-folder. Where an engine ends its process, or gives what cannot be compared, its last words are shown, and no ratio is
-given for all of the files: without it, that would flatter. The figures of a transfer syntax are all of the same files.
+Each engine has its own process, because some crash on damaged files. Nothing is imported from the current folder. If an
+engine crashes or returns an array that cannot be compared, its last output is shown. In that case there is no ratio for
+all files together, because it would flatter dcmturbo. All figures of a transfer syntax are about the same files.
 
-Files of folders are sampled, evenly by transfer syntax, until the time (--seconds) is up. Few rounds tell large
-differences only: on a shared machine, one function against itself gave ratios of 0.86 to 1.09 over 7 rounds, and of
-0.97 to 1.06 over 101.
+Files of folders are sampled, evenly by transfer syntax, until the time is over (--seconds). A few rounds only show
+large differences: on a shared machine, a function compared with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of
+0.97 to 1.06 in 101 rounds.
 
 examples:
   dcmturbo bench ct.dcm
@@ -78,53 +77,69 @@ def add_parser(commands: Any) -> None:
     """Add ``bench`` to the commands."""
     parser = commands.add_parser(
         "bench",
-        help="time dcmturbo against every other decoder installed, on your own files",
-        description="Time decoding with dcmturbo and with all other engines installed, after comparing their pixels.",
+        help="measure dcmturbo against every other installed decoder, on your own files",
+        description=(
+            "Compare the pixels that dcmturbo and all other installed engines decode, then measure their speed."
+        ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser, run, paths=False)
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="a DICOM file, an fsspec URL, or a folder (with all folders in it)"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a DICOM file, an fsspec URL, or a folder (including all its subfolders)",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         metavar="S",
-        help=f"time in all, about (default: {_SECONDS:g}; none with --rounds): files beyond it are counted, not timed",
+        help=(
+            f"approximate time of the whole run (default: {_SECONDS:g}; no limit with --rounds); files "
+            "that do not fit in are listed, not measured"
+        ),
     )
     parser.add_argument(
         "--rounds",
         type=thread_count,
         metavar="N",
-        help=f"rounds a file (default: 3 to 15, as {_SECONDS_A_FILE:g} seconds a file and --seconds allow)",
+        help="number of measurements per file (default: 3 to 15, depending on the time for each file)",
     )
     parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help='what "all threads" means (default: as many as CPUs)'
+        "--threads",
+        type=thread_count,
+        metavar="N",
+        help='number of threads of the column "all threads" (default: the number of CPUs)',
     )
-    parser.add_argument("--no-cold", action="store_true", help="leave the files in the system's cache")
+    parser.add_argument(
+        "--no-cold", action="store_true", help="do not measure files that are not in the system's cache"
+    )
     parser.add_argument(
         "--by",
         choices=("file", "syntax"),
-        help=f"the table's rows (default: files up to {bench_table.MOST_FILES}, else syntaxes)",
+        help=(
+            "what the rows of the table are (default: files, or transfer syntaxes if there are more than "
+            f"{bench_table.MOST_FILES} files)"
+        ),
     )
-    parser.add_argument("--csv", metavar="FILE", help="write a line for each file and engine")
-    parser.add_argument("--html", metavar="FILE", help="write a page with tables and charts, that needs no network")
-    parser.add_argument("--record", metavar="FILE", help="show what an earlier --json has printed; measure nothing")
+    parser.add_argument("--csv", metavar="FILE", help="write a CSV file with a line for each file and engine")
+    parser.add_argument("--html", metavar="FILE", help="write an HTML page with tables and charts; it needs no network")
+    parser.add_argument("--record", metavar="FILE", help="show the output of an earlier --json; measure nothing")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run ``dcmturbo bench``."""
     if bool(arguments.record) == bool(arguments.paths):
-        return output.usage("bench", "expected either paths or --record FILE")
+        return output.usage("bench", "expected either PATH or --record FILE")
     for option in (arguments.csv, arguments.html):
         if option and os.path.isdir(option):
-            return output.usage("bench", f"{option} is a folder, expected the name of a file")
+            return output.usage("bench", f"{option} is a folder: give the name of a file")
         inputs = _existing([*arguments.paths, *filter(None, [arguments.record])])
         if option and any(os.path.exists(option) and os.path.samefile(option, path) for path in inputs):
-            return output.usage("bench", f"the output {option} is an input itself")
+            return output.usage("bench", f"{option} is also an input file: choose another name")
     if arguments.csv and arguments.html and os.path.realpath(arguments.csv) == os.path.realpath(arguments.html):
-        return output.usage("bench", "--csv and --html name the same file")
+        return output.usage("bench", "--csv and --html have the same file name: choose two names")
     document = _recorded(arguments.record, output) if arguments.record else _measured(arguments, output)
     if document is None:
         return output.exit_code
@@ -149,7 +164,7 @@ def _write(arguments: argparse.Namespace, document: dict[str, Any], output: Outp
         except OSError as error:
             output.fail(place, error)
         else:
-            output.say(f"written: {place}")
+            output.say(f"wrote {place}")
 
 
 def _recorded(path: str, output: Output) -> dict[str, Any] | None:
@@ -163,12 +178,12 @@ def _recorded(path: str, output: Output) -> dict[str, Any] | None:
     except OSError as error:
         output.fail(path, error)
     except (ValueError, AttributeError, LookupError, TypeError):
-        output.fail(path, "it is not what this version of dcmturbo bench prints with --json", kind="ValueError")
+        output.fail(path, "this is not the output of dcmturbo bench --json of this version", kind="ValueError")
     else:
         document.pop("failed", None)
         if document["files"]:
             return dict(document)
-        output.fail(path, "no file has been measured in it", kind="ValueError")
+        output.fail(path, "it has no measured file", kind="ValueError")
     return None
 
 
@@ -310,19 +325,21 @@ def _document(
     not_measured = list(record.NEVER_MEASURED)
     if late:
         which = ", ".join(f"{count} {keyword}" for keyword, count in late_by_syntax.items())
-        not_measured.append(f"{len(late)} more files, for want of time (--seconds): {which}")
+        not_measured.append(
+            f"{len(late)} more files, because the time ran out (raise --seconds to include them): {which}"
+        )
     if skipped.beyond_the_most:
-        not_measured.append(f"{skipped.beyond_the_most} files of folders, which were not looked at")
+        not_measured.append(f"{skipped.beyond_the_most} files of folders that were not in the sample")
     if arguments.no_cold:
-        not_measured.append("cold files (--no-cold)")
+        not_measured.append("files that are not in the system's cache (--no-cold)")
     cold_reasons = dict.fromkeys(file.cold_reason for file in files if file.cold_reason)
     for why in cold_reasons:
         count = sum(file.cold_reason == why for file in files)
-        not_measured.append(f"{count} of {len(files)} files cold: {why}")
+        not_measured.append(f"{count} of {len(files)} files without the cache: {why}")
     if workers == 1:
-        not_measured.append("several threads: there is one CPU, or --threads 1")
+        not_measured.append("several threads: there is only one CPU, or --threads is 1")
     elif not curves:
-        not_measured.append("the scaling curve: no compressed file is large enough, or the time was up")
+        not_measured.append("the scaling curve: no compressed file is large enough, or the time was over")
     return {
         "command": "bench",
         "form": record.FORM,
@@ -334,11 +351,11 @@ def _document(
         "unexplained": record.unexplained(files),
         "scaling": curves,
         "method": {
-            "what": "path to array, colour converted to RGB, every page of the result read",
-            "warm": "the file in the system's cache, decoded before by the same engine",
-            "cold": "the file's pages dropped from the system's cache (posix_fadvise) before each of 3 decodes",
-            "first": "the engine's first decode of the first of these files, its packages being imported",
-            "order": "interleaved, each engine in a process of its own, beginning with another one each round",
+            "what": "path to array: colour is converted to RGB, and every memory page of the result is read",
+            "warm": "the file is in the system's cache, and the same engine has decoded it before",
+            "cold": ("the file's pages were removed from the system's cache (posix_fadvise) before each of 3 decodes"),
+            "first": "the engine's first decode of the first of these files; its packages are already imported",
+            "order": "the engines take turns, each in a process of its own; each round begins with another engine",
             "statistic": "median",
             "rounds": {"asked": arguments.rounds, "least": min(done, default=0), "most": max(done, default=0)},
             "threads": workers,

@@ -64,7 +64,7 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
             rows += _engine_rows((keyword, str(group["files"])), group, group["files"], never)
             rows += [("", "", name, "", "", "", "", why) for name, why in group["left_out"].items() if "," not in name]
     output.table(
-        f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}: path to array",
+        f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}, path to array",
         columns,
         rows,
         drop=(">cold ms", "transfer syntax, shape", ">all threads") if by == "file" else (">cold ms", ">all threads"),
@@ -75,7 +75,10 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
     _show_engines(document, output)
     if document["scaling"]:
         output.say()
-        output.say("dcmturbo on several threads, times as fast as on one (a hash on as many, for comparison):")
+        output.say(
+            "speed of dcmturbo on several threads, relative to one thread (in brackets: a hash on as "
+            "many threads, for comparison):"
+        )
         for curve in document["scaling"]:
             points = [
                 f"{p['threads']}: {p['times_as_fast']:.2f} ({p['control']:.2f})"
@@ -100,7 +103,7 @@ def _show_method(document: dict[str, Any], output: Output) -> None:
     output.say(f"method: {method['what']};")
     output.say(f"        ms and Msamples/s: one thread, warm ({method['warm']}),")
     output.say(f"        medians of {rounds} rounds, {method['order']};")
-    output.say(f"        all threads: Msamples/s with {method['threads']}, of engines that take a number of threads;")
+    output.say(f"        all threads: Msamples/s with {method['threads']} threads, for engines that can use several;")
     output.say(f"        cold: {method['cold']}")
     where = document["machine"]
     output.say(f"on: {where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}")
@@ -114,7 +117,8 @@ def _show_disagreements(document: dict[str, Any], output: Output) -> None:
         if found["dcmturbo_alone_against"]:
             names = ", ".join(found["dcmturbo_alone_against"])
             output.say(
-                f"look into this: {found['path']}: {names} agree with each other, and nobody with dcmturbo; not ranked",
+                f"look into this: {found['path']}: {names} agree with each other, and none of them agrees "
+                "with dcmturbo; not ranked",
                 style="bold",
             )
 

@@ -24,22 +24,23 @@ __all__ = ["add_parser", "parse_frames", "run"]
 Selection = int | list[int | slice] | None
 
 _EPILOG = """\
-The output is a file, or a folder: that is what several inputs, and folders, need; it is made where it is missing,
-and the files below an input folder keep their places. The format is that of --format, else of OUT's suffix, else npy.
+OUT is a file or a folder. If you give several inputs or a folder, OUT must be a folder. It is created if it does not
+exist. Files of an input folder keep their relative paths. --format determines the format; without it, the suffix of OUT
+does; otherwise the format is npy.
 
   npy    the array, as numpy.load reads it: ([frames,] rows, columns[, samples])
-  raw    its bytes, little endian, the last axis fastest; OUT.json tells shape and dtype
-  tiff   one page a frame, uncompressed, of any dtype
-  png    8 or 16 bits, as the cells are; signed values have 128 or 32768 added. Several frames become several
-         files, OUT_0000.png, by their number in the object. What has more than 16 bits needs --window, --range
-         or --auto-range
+  raw    the bytes of the array, little endian, in C order; OUT.json has the shape and the dtype
+  tiff   one page per frame, uncompressed, any dtype
+  png    8 or 16 bits, like the cells. 128 or 32768 is added to signed values. Each of several frames becomes a
+         file, such as OUT_0000.png, with the number of the frame. Values of more than 16 bits need --window,
+         --range or --auto-range
 
---window, --range and --auto-range make 8-bit grey levels to look at, in any format; MONOCHROME1 comes out with its
-lowest values white. --window is in the units of the dataset (Hounsfield units, for instance): RescaleSlope and
-RescaleIntercept are applied first (PS3.3, C.11.1.1.2 and C.11.2.1.2.1). --range is in stored values.
+--window, --range and --auto-range convert to 8-bit grey levels, in any format. For MONOCHROME1, low values become
+white. --window is in the units of the dataset (for instance Hounsfield units): RescaleSlope and RescaleIntercept are
+applied first (PS3.3, C.11.1.1.2 and C.11.2.1.2.1). --range is in stored values.
 
-Colour: YBR_FULL and YBR_FULL_422 become RGB unless --raw-colour is given. PALETTE COLOR stays indices, unless
---palette is given.
+YBR_FULL and YBR_FULL_422 become RGB, unless you use --raw-colour. PALETTE COLOR stays indices, unless you use
+--palette.
 
 examples:
   dcmturbo decode ct.dcm -o ct.npy
@@ -64,7 +65,7 @@ def parse_frames(text: str) -> Selection:
         if len(bounds) == 1:
             parts.append(int(part))
         elif len(bounds) == 3 and bounds[2] == 0:
-            raise argparse.ArgumentTypeError(f"a slice's step is not 0, as in {text!r}")
+            raise argparse.ArgumentTypeError(f"expected a slice with a step other than 0, found {text!r}")
         else:
             parts.append(slice(*bounds))
     if len(parts) == 1 and isinstance(parts[0], int):
@@ -76,55 +77,72 @@ def add_parser(commands: Any) -> None:
     """Add ``decode`` to the commands."""
     parser = commands.add_parser(
         "decode",
-        help="decode frames to .npy, .png, .tiff or raw",
-        description="Decode the frames of DICOM files into files that other programs read.",
+        help="write frames as .npy, .png, .tiff or raw files",
+        description="Decode the frames of DICOM files into files that other programs can read.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser, run)
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the file, or folder, to write")
-    parser.add_argument("--format", choices=sorted(SUFFIXES), help="by default as OUT's suffix says, else npy")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the output file or folder")
     parser.add_argument(
-        "--frames", type=parse_frames, metavar="LIST", help="which frames, from 0: 0,3,10:20,-1 (default: all)"
+        "--format",
+        choices=sorted(SUFFIXES),
+        help="format of the output (default: as the suffix of OUT says, or else npy)",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.add_argument(
+        "--frames",
+        type=parse_frames,
+        metavar="LIST",
+        help="the frames to decode, counted from 0, such as 0,3,10:20,-1 (default: all)",
     )
     parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="workers (default: as many as there are CPUs)"
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
     )
     pixels = parser.add_argument_group("pixels")
-    pixels.add_argument("--raw-colour", action="store_true", help="leave YBR_FULL and YBR_FULL_422 as they are")
-    pixels.add_argument("--palette", action="store_true", help="turn PALETTE COLOR indices into RGB")
+    pixels.add_argument("--raw-colour", action="store_true", help="do not convert YBR_FULL and YBR_FULL_422 to RGB")
+    pixels.add_argument("--palette", action="store_true", help="convert PALETTE COLOR indices to RGB")
     pixels.add_argument(
         "--unused-bits",
         choices=("correct", "keep"),
         default="correct",
-        help="the bits above BitsStored (default: correct)",
+        help="mask or keep the bits above BitsStored (default: correct)",
     )
     grey = pixels.add_mutually_exclusive_group()
     grey.add_argument(
-        "--window", nargs=2, type=float, metavar=("CENTER", "WIDTH"), help="8-bit grey levels of a window"
+        "--window",
+        nargs=2,
+        type=float,
+        metavar=("CENTER", "WIDTH"),
+        help="convert to 8-bit grey levels with this window",
     )
     grey.add_argument(
-        "--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="8-bit grey levels: LOW black, HIGH white"
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="convert to 8-bit grey levels: LOW becomes black, HIGH becomes white",
     )
-    grey.add_argument("--auto-range", action="store_true", help="the same, from the smallest to the largest value")
+    grey.add_argument(
+        "--auto-range", action="store_true", help="the same, from the smallest to the largest value of the file"
+    )
     damage = parser.add_argument_group("damaged files")
-    damage.add_argument("--salvage", action="store_true", help="decode what can be, and warn")
+    damage.add_argument("--salvage", action="store_true", help="decode as much as possible, and warn")
     damage.add_argument(
-        "--fill-value", type=float, metavar="VALUE", help="what stands where nothing could be (default: 0)"
+        "--fill-value", type=float, metavar="VALUE", help="value for pixels that cannot be decoded (default: 0)"
     )
 
 
 def _contradiction(arguments: argparse.Namespace) -> str:
     """Return what is wrong with the options, empty if nothing is."""
     if arguments.window and not arguments.window[1] >= 1:
-        return "the WIDTH of a window is at least 1 (PS3.3, C.11.2.1.2)"
+        return "the WIDTH of a window must be at least 1 (PS3.3, C.11.2.1.2)"
     if arguments.range and not arguments.range[0] < arguments.range[1]:
-        return "the LOW end of a range lies below its HIGH end"
+        return "LOW must be less than HIGH"
     if arguments.fill_value is not None and not arguments.salvage:
-        return "--fill-value is of use with --salvage only"
+        return "--fill-value needs --salvage"
     if arguments.palette and (arguments.window or arguments.range or arguments.auto_range):
-        return "--palette makes colours, which --window, --range and --auto-range do not apply to"
+        return "--palette cannot be combined with --window, --range or --auto-range, because it makes colours"
     return ""
 
 
@@ -144,9 +162,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         form = arguments.format or "npy"
     elif form is None:
         hint = "end it with / for a folder, or use --format"
-        complaint = complaint or f"{arguments.output} has no suffix that names a format: {hint}"
+        complaint = complaint or f"{arguments.output} has no suffix of a known format: {hint}"
     if into_folder and target.exists() and not target.is_dir():
-        complaint = complaint or f"{arguments.output} is a file; several inputs are written to a folder"
+        complaint = complaint or f"{arguments.output} is a file, but several inputs need a folder as output"
     if complaint or form is None:
         return output.usage("decode", complaint)
     written: dict[Path, str] = {}
@@ -181,7 +199,7 @@ def _resolve(frames: Selection, count: int) -> tuple[Any, list[int], bool]:
         elif -count <= part < count:
             numbers.append(everything[part])
         else:
-            raise IndexError(f"there is no frame {part}: the object has {count}, counted from 0")
+            raise IndexError(f"there is no frame {part}: the object has {count} frames, counted from 0")
     if not numbers:
         raise IndexError(f"--frames selects none of the {count} frames")
     return (numbers[0], numbers, False) if isinstance(frames, int) else (numbers, numbers, True)
@@ -258,7 +276,7 @@ def _finish(
             return array, colour, ""
         if array.dtype.kind == "f" or array.dtype.itemsize > 2:
             raise ValueError(
-                f"PNG holds up to 16 bits, not {array.dtype.name}: use --auto-range, --range or another format"
+                f"PNG can store up to 16 bits, not {array.dtype.name}: use --auto-range, --range or another format"
             )
         if array.dtype.kind == "i":
             # Two's complement with the sign turned over is an offset of half the range.
@@ -267,7 +285,7 @@ def _finish(
             return unsigned, colour, f"{half} added to signed values"
         return array, colour, ""
     if samples > 1 and arguments.window:
-        raise ValueError(f"a window is for one sample a pixel, these are {colour}: use --range")
+        raise ValueError(f"--window needs one sample per pixel, but these are {colour} pixels: use --range")
     if source_colour == "PALETTE COLOR":
-        raise ValueError("indices into a palette have no grey levels: use --palette")
+        raise ValueError("indices of a palette are not grey levels: use --palette")
     return rendering.apply(array, numbers, has_axis), "MONOCHROME2" if samples == 1 else colour, rendering.note

@@ -34,14 +34,14 @@ _SECONDS_A_FILE = 0.25  # of timing: the whole takes seconds, not minutes
 _ROUNDS = 15
 
 _EPILOG = """\
-The files are those in the pydicom package: nothing is downloaded. Their pixels are compared with digests that other
-decoders made (pydicom's plugins and GDCM; see scripts/make_demo_digests.py), and with pydicom itself wherever one of
-its plugins is installed, which is then timed in turn with dcmturbo: path in, array out, medians of a few rounds. For
-a measurement on files of your own there is dcmturbo bench.
+The files are part of the pydicom package, so nothing is downloaded. Their pixels are compared with digests that other
+decoders made (pydicom's plugins and GDCM; see scripts/make_demo_digests.py). If a plugin of pydicom can decode a file,
+the pixels are also compared with its result, and the speed of both is measured: path to array, median of a few rounds.
+To measure your own files, use dcmturbo bench.
 
-The second table encodes an image in every transfer syntax that dcmturbo encodes, decodes it again, and compares.
+The second table shows an image that was encoded in every transfer syntax that dcmturbo can encode, and decoded again.
 
-A contact sheet of all pictures is written to DIR/contact-sheet.png. The exit code is 1 if any pixel is wrong.
+All pictures are written to DIR/contact-sheet.png. The exit code is 1 if any pixel is wrong.
 """
 
 
@@ -49,13 +49,15 @@ def add_parser(commands: Any) -> None:
     """Add ``demo`` to the commands."""
     parser = commands.add_parser(
         "demo",
-        help="try it: decode and check the files that pydicom ships",
-        description="Decode the files that pydicom ships, check every pixel, time it, and make a contact sheet.",
+        help="decode and check the files that pydicom ships",
+        description=(
+            "Decode the files that pydicom ships, check every pixel, measure the speed, and make a contact sheet."
+        ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--output", default="dcmturbo-demo", metavar="DIR", help="folder of the contact sheet (default: dcmturbo-demo)"
+        "--output", default="dcmturbo-demo", metavar="DIR", help="folder for the contact sheet (default: dcmturbo-demo)"
     )
     add_common(parser, run, paths=False)
 
@@ -133,12 +135,14 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.fail(name, why, kind="DecodeError")
     for file in decoded:
         if not file.good:
-            output.fail(file.name, "the pixels are not those of the other decoders", kind="Mismatch")
+            output.fail(file.name, "the pixels differ from those of other decoders", kind="Mismatch")
     for trip in encodings:
         if not trip.good:
-            output.fail(trip.keyword, f"encoded and decoded again: {trip.result}", kind="Mismatch")
+            output.fail(
+                trip.keyword, f"encoding and decoding again gave another result: {trip.result}", kind="Mismatch"
+            )
     if not decoded:
-        output.fail(str(folder), "pydicom's files are not there")
+        output.fail(str(folder), "pydicom's sample files are missing from this folder: reinstall pydicom")
     sheet = Path(arguments.output) / "contact-sheet.png"
     summary = _summary(decoded, encodings, wrongly_refused)
     try:
@@ -193,7 +197,7 @@ def _compare_digest(path: Path, stored: np.ndarray, entry: dict[str, Any] | None
     if entry is None:
         return unsettled or "this file has no digest"
     if hashlib.sha256(path.read_bytes()).hexdigest() != entry["file_sha256"]:
-        return "this pydicom ships another file of that name"
+        return "this version of pydicom ships another file with this name"
     little = np.ascontiguousarray(stored, stored.dtype.newbyteorder("<"))
     same = list(little.shape) == entry["shape"] and little.dtype.str == entry["dtype"]
     digest = hashlib.sha256(little.tobytes()).hexdigest()
@@ -297,25 +301,24 @@ def _show(
     )
     output.say()
     for name, why in refused:
-        output.say(f"refused, as it is damaged: {name}: {why}", style="dim")
+        output.say(f"refused, because it is damaged: {name}: {why}", style="dim")
     for file in decoded:
         if not file.checked:
             output.say(f"not checked: {file.name}: {file.digest}", style="dim")
         if file.complaint:
-            output.say(f"differs from dcmturbo, and is not ranked: {file.name}: {file.complaint}", style="dim")
-    output.say(f"{without} other files hold no pixels", style="dim")
-    output.say(
-        "pixels: against the digests that other decoders made; ms: path to array, with colour conversion, median"
-    )
+            output.say(f"differs from dcmturbo, so it is not ranked: {file.name}: {file.complaint}", style="dim")
+    output.say(f"{without} other files have no pixels", style="dim")
+    output.say("pixels: compared with the digests of other decoders; ms: path to array with colour conversion, median")
     threads = f"{summary['threads']} thread{'' if summary['threads'] == 1 else 's'}"
     output.say(
-        f"speed: how many times as fast as the fastest installed plugin of pydicom that agrees; dcmturbo: {threads}"
+        f"speed: times as fast as the fastest installed plugin of pydicom with the same pixels; dcmturbo: {threads}"
     )
     output.say()
     mean = summary["times_as_fast_as_pydicom"]
     output.say(
-        f"{summary['files_match']} of {summary['files_checked']} files match, "
-        f"{summary['encodings_good']} of {summary['encodings_checked']} encodings come back as they should"
+        f"{summary['files_match']} of {summary['files_checked']} files match the digests, "
+        f"{summary['encodings_good']} of {summary['encodings_checked']} encodings decode to the right "
+        "pixels"
         + (
             f", {mean:.1f} times as fast as pydicom (geometric mean of {summary['files_timed_against_pydicom']} files)"
             if mean
@@ -346,6 +349,8 @@ def _write_sheet(sheet: Path, folder: Path, decoded: list[Decoded], summary: dic
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             thumbnails.append(Thumbnail(_picture(folder, file), lines, file.good if file.checked else None))
-    subtitle = f"{summary['files_match']} of {summary['files_checked']} files have the pixels that other decoders give"
+    subtitle = (
+        f"{summary['files_match']} of {summary['files_checked']} files have the same pixels as with other decoders"
+    )
     picture = contact_sheet(f"dcmturbo {dt.__version__}", subtitle, thumbnails)
     write_whole(sheet, lambda opened: opened.write(encode_png(picture)))

@@ -19,15 +19,15 @@ from dcmturbo.wording import human_bytes
 __all__ = ["add_parser", "describe", "run"]
 
 _EPILOG = """\
-One file is described in full, several in one line each (in full with --full or --json).
+One file is described in full. Several files get one line each; use --full or --json to describe them in full.
 
-The frame table gives where each encoded frame is: its offset in the file (in the inflated dataset, if that is
-deflated), its bytes, its fragments, and how many times larger it is uncompressed.
+The frame table has a row for each encoded frame: its offset in the file (or in the inflated dataset, if the dataset is
+deflated), its size in bytes, its number of fragments, and its compression ratio.
 
 examples:
   dcmturbo info ct.dcm
   dcmturbo info cine.dcm --all              the whole frame table
-  dcmturbo info study/                      one line a file
+  dcmturbo info study/                      one line per file
   dcmturbo info study/ --json | jq '.files[].transfer_syntax.name'
 """
 
@@ -44,7 +44,7 @@ _SHAPE_FIELDS = (
     "planar_configuration",
 )
 _TABLES = {
-    "native": "their size (uncompressed)",
+    "native": "the size of uncompressed frames",
     "extended": "the Extended Offset Table",
     "basic": "the Basic Offset Table",
     "scanned": "a scan of the items",
@@ -55,17 +55,17 @@ def add_parser(commands: Any) -> None:
     """Add ``info`` to the commands."""
     parser = commands.add_parser(
         "info",
-        help="what is in a file: transfer syntax, shape, frame table, codestream header",
-        description="Describe DICOM files and their pixel data, without decoding them.",
+        help="show transfer syntax, shape, frame table and codestream header",
+        description="Describe DICOM files and their pixel data without decoding them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     many = parser.add_mutually_exclusive_group()
     many.add_argument(
-        "--frames", type=thread_count, default=8, metavar="N", help="rows of the frame table (default: 8)"
+        "--frames", type=thread_count, default=8, metavar="N", help="number of rows of the frame table (default: 8)"
     )
-    many.add_argument("--all", action="store_true", help="the whole frame table")
-    parser.add_argument("--full", action="store_true", help="describe each of several files in full")
+    many.add_argument("--all", action="store_true", help="show the whole frame table")
+    parser.add_argument("--full", action="store_true", help="describe every file in full, if there are several")
     add_common(parser, run)
 
 
@@ -356,7 +356,7 @@ def _image_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         )
         sign = {0: ", unsigned", 1: ", signed"}.get(image["pixel_representation"], "")
         colour = image["photometric_interpretation"] or "not stated"
-        facts.append(("colour", f"{colour}, {samples or '?'} sample{'' if samples == 1 else 's'} a pixel{planar}"))
+        facts.append(("colour", f"{colour}, {samples or '?'} sample{'' if samples == 1 else 's'} per pixel{planar}"))
         high_bit = "" if image["high_bit"] is None else f", high bit {image['high_bit']}"
         facts.append(("bits", f"{image['bits_stored']} stored of {image['bits_allocated']} allocated{high_bit}{sign}"))
     if decoded:
@@ -366,7 +366,7 @@ def _image_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     if lossy and any(lossy.values()):
         facts.append(("lossy before", ", ".join(f"{name} {value}" for name, value in lossy.items() if value)))
     if found.get("icon"):
-        facts.append(("icon", "there is an icon image besides"))
+        facts.append(("icon", "the object also has an icon image"))
     if element:
         length = human_bytes(element["length"])
         if element["undefined_length"]:

@@ -46,7 +46,7 @@ class Skipped:
         if self.no_pixel_data:
             parts.append(f"{self.no_pixel_data} without pixel data")
         if self.beyond_the_most:
-            parts.append(f"{self.beyond_the_most} that were not looked at, every so many of them being enough")
+            parts.append(f"{self.beyond_the_most} that are not in the sample")
         return f"skipped in folders: {', '.join(parts)}" if parts else ""
 
 
@@ -57,7 +57,7 @@ def thread_count(text: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return number
 
 
@@ -67,9 +67,12 @@ def add_common(
     """Add what all commands have: paths and ``--json``."""
     if paths:
         parser.add_argument(
-            "paths", nargs="+", metavar="PATH", help="a DICOM file, an fsspec URL, or a folder (with all folders in it)"
+            "paths",
+            nargs="+",
+            metavar="PATH",
+            help="a DICOM file, an fsspec URL, or a folder (including all its subfolders)",
         )
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     parser.set_defaults(run=run)
 
 
@@ -97,7 +100,7 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
         elif os.path.isfile(path):
             add(path, os.path.basename(path), True)
         else:
-            output.fail(path, "it is no regular file" if os.path.exists(path) else "there is no such file or folder")
+            output.fail(path, "it is not a regular file" if os.path.exists(path) else "there is no such file or folder")
     return found
 
 
@@ -149,7 +152,7 @@ def for_each(
             advance()
     if not results and not output.failures:
         named = next((path for path in paths if os.path.isdir(path)), paths[0])
-        output.fail(named, f"there is nothing to do in this folder ({skipped.describe() or 'it is empty'})")
+        output.fail(named, f"this folder has no files to process ({skipped.describe() or 'it is empty'})")
     return results, skipped
 
 

@@ -57,7 +57,7 @@ def _rescales(path: str, numbers: Sequence[int]) -> list[Rescale]:
     """Return slope and intercept of each frame (PS3.3, C.11.1.1.2; C.7.6.16.2.9 in functional groups)."""
     header = read_header(path)
     if header.get("ModalityLUTSequence"):
-        raise ValueError("the object has a Modality LUT, which is not applied here: use --range, in stored values")
+        raise ValueError("the object has a Modality LUT, which dcmturbo does not apply: use --range with stored values")
     everywhere = _slope_and_intercept(header) or _rescale_of(header.get("SharedFunctionalGroupsSequence")) or (1.0, 0.0)
     each = header.get("PerFrameFunctionalGroupsSequence") or ()
     return [_rescale_of(each[number : number + 1]) or everywhere for number in numbers]
@@ -119,7 +119,7 @@ class Rendering:
         levels = np.empty(frames.shape, np.uint8)
         for frame, to, (slope, intercept) in zip(frames, levels, _rescales(self.path, numbers), strict=True):
             if slope == 0:
-                raise ValueError("RescaleSlope is 0: use --range, in stored values")
+                raise ValueError("RescaleSlope is 0, so there are no rescaled values: use --range with stored values")
             ends = sorted((center - 0.5 + side * half - intercept) / slope for side in (-1, 1))
             inverted = self.inverted != (slope < 0)
             to[...] = self._table_or_values(frame, ends[0], ends[1], inverted)

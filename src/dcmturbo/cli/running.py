@@ -51,7 +51,11 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
         # What the machine does not give is no defect of ours, and needs no traceback.
         if isinstance(error, RuntimeError) and "start new thread" not in str(error):
             raise
-        lacks = "memory" if isinstance(error, MemoryError) else "threads: the system lets this process have no more"
+        lacks = (
+            "memory"
+            if isinstance(error, MemoryError)
+            else "threads: the system does not allow this process more of them"
+        )
         sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
         return 1
     except (Error, OSError, ImportError) as error:

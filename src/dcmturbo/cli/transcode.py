@@ -34,24 +34,25 @@ from dcmturbo.wording import human_bytes, plural, short, significant
 __all__ = ["add_parser", "add_pydicom_parser", "run"]
 
 _EPILOG = """\
-SRC is a folder (with all folders in it), a file, a pattern in quotation marks, a DICOMDIR, or an fsspec URL such as
-s3://bucket/prefix; DST is the folder (or URL) that gets the same tree; it is made where it is missing. What is not
-DICOM, or has no pixel data, is copied as it is. A single file may also have a file as its DST.
+SRC is a folder (including all its subfolders), a file, a pattern in quotation marks, a DICOMDIR, or an fsspec URL such
+as s3://bucket/prefix. DST is the folder or URL for the results, which keep their relative paths. It is created if it
+does not exist. Files that are not DICOM or have no pixel data are copied unchanged. If SRC is a single file, DST may
+be a file.
 
-Each result is decoded again and compared with its source before it gets its name. A file that fails leaves no output
-(--on-failure copy or skip is another way), and does not end the run. A file that is at DST already is left as it is,
-and the one that would go there fails, unless this archive's manifest lists it as written and nobody has changed it
-since; --overwrite replaces all. The manifest, DST/.dcmturbo-transcode.sqlite (of a URL: in ~/.local/state/dcmturbo),
-says of each file what became of it: run the same command again, and it does what is missing, after Ctrl-C, a full
-disk or a power failure alike. A file that the codec crashes on fails alone, and is tried last the next time.
+Each result is decoded again and compared with its source before it gets its final name. A file that fails has no
+output (see --on-failure), and the run continues. An existing file at DST stays as it is, and the file that would
+replace it fails. Files that this archive's manifest lists as written, and that nobody has changed since, are replaced.
+--overwrite replaces all files. The manifest has the state of each file. It is DST/.dcmturbo-transcode.sqlite, or a
+file in ~/.local/state/dcmturbo if DST is a URL. After Ctrl-C, a full disk or a power failure, run the same command
+again: it does what is missing. If a codec crashes on a file, only this file fails. The next run tries it last.
 
-What has lost something by compression is copied as it is where the target is lossless: a lossless copy of it is larger
-and no better. Where the target is with loss, what is in its syntax and has lost something already is copied, too (in
-place: stays as it is), so that no second run loses more; lossy files in other syntaxes are encoded. --include-lossy
-encodes all of these anew, --skip-lossy none. Uncompressed targets take everything.
+If the target is lossless, lossy files are copied unchanged, because a lossless version would be larger and no better.
+If the target is lossy, lossy files that already have its transfer syntax are copied (in place: left unchanged), so
+that a second run loses nothing more. Lossy files of other transfer syntaxes are transcoded. --include-lossy transcodes
+all lossy files, --skip-lossy none of them. Uncompressed targets accept all files.
 
-Loss has to be asked for, by one of these options. The first two syntaxes always lose something, and need one; without
-one, the others are written lossless:
+Compression is lossless unless you use one of these options. The first two transfer syntaxes are always lossy and
+require one of them:
   JPEGBaseline8Bit, JPEGExtended12Bit   --lossy-quality 1..100, or --lossy-ratio
   JPEGLSNearLossless                    --lossy-maximum-error
   JPEG2000                              --lossy-ratio, or --lossy-psnr
@@ -65,8 +66,8 @@ examples:
   dcmturbo transcode s3://pacs/2019 s3://pacs-htj2k/2019 --to HTJ2KLosslessRPCL --scheduler tcp://10.0.0.1:8786
   dcmturbo transcode --report html smaller/ --output report.html
 
-exit codes: 0 all is done, 1 some file failed (reasons and files are listed; with --dry-run: would fail), 2 wrong
-usage, 130 interrupted. Files that --on-failure copies or leaves out are told, and do not count as failed.
+exit codes: 0 all files are done, 1 some file failed (or would fail, with --dry-run), 2 wrong usage, 130 interrupted.
+Failed files are listed with their reasons. Files that --on-failure copies or leaves out are listed too.
 """
 
 # By target, what the options that lose something are called by its encoder.
@@ -103,20 +104,27 @@ def add_parser(commands: Any) -> None:
     """Add ``transcode`` to the commands."""
     parser = commands.add_parser(
         "transcode",
-        help="turn an archive into another transfer syntax, verified and resumable",
-        description="Turn DICOM files into another transfer syntax: verified, in parallel, and from where it stopped.",
+        help="convert an archive to another transfer syntax, with verification",
+        description=(
+            "Convert DICOM files to another transfer syntax: verified, in parallel, and continued after "
+            "an interruption."
+        ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="*", metavar="SRC [SRC ...] DST", help="what to transcode, and where to")
-    parser.add_argument("--to", metavar="SYNTAX", help="UID or keyword: HTJ2KLossless, 1.2.840.10008.1.2.5, ...")
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but what went wrong")
+    parser.add_argument("paths", nargs="*", metavar="SRC [SRC ...] DST", help="the sources, and the destination")
+    parser.add_argument(
+        "--to", metavar="SYNTAX", help="the target: a UID or a keyword, such as HTJ2KLossless or 1.2.840.10008.1.2.5"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="print errors and warnings only")
     parser.set_defaults(run=run, rest="paths")
     files = parser.add_argument_group("files")
-    files.add_argument("--include", action="append", metavar="PATTERN", help="take only these names (repeatable)")
     files.add_argument(
-        "--exclude", action="append", metavar="PATTERN", help="leave these names or folders (repeatable)"
+        "--include", action="append", metavar="PATTERN", help="process only files with these names (repeatable)"
+    )
+    files.add_argument(
+        "--exclude", action="append", metavar="PATTERN", help="leave out files or folders with these names (repeatable)"
     )
     files.add_argument(
         "--from",
@@ -124,7 +132,7 @@ def add_parser(commands: Any) -> None:
         action="extend",
         nargs="+",
         metavar="SYNTAX",
-        help="transcode only what is in these transfer syntaxes, and copy the rest",
+        help="transcode only files of these transfer syntaxes, and copy all others",
     )
     lossy = files.add_mutually_exclusive_group()
     lossy.add_argument(
@@ -132,36 +140,50 @@ def add_parser(commands: Any) -> None:
         dest="include_lossy",
         action="store_false",
         default=None,
-        help="copy what is compressed with loss already (default where the target is compressed without loss, "
-        "or is the file's own syntax)",
+        help="copy files that are already lossy (default if the target is lossless, or is the file's own "
+        "transfer syntax)",
     )
-    lossy.add_argument("--include-lossy", action="store_true", default=None, help="encode that anew, too")
+    lossy.add_argument("--include-lossy", action="store_true", default=None, help="transcode lossy files too")
     files.add_argument(
-        "--keep-if-larger", action="store_true", help="copy the original where the result would be larger (lossless)"
+        "--keep-if-larger",
+        action="store_true",
+        help="copy the original if the result would be larger (for lossless targets)",
     )
     files.add_argument(
         "--on-failure",
         choices=ON_FAILURE,
         default="fail",
-        help="what cannot be transcoded has no output (fail, the default), is copied as it is, or is left out (skip)",
+        help=(
+            "what to do with a file that cannot be transcoded: report a failure (fail, the default), "
+            "copy it unchanged (copy), or leave it out (skip)"
+        ),
     )
-    files.add_argument("--overwrite", action="store_true", help="replace files at DST, whosever they are")
+    files.add_argument("--overwrite", action="store_true", help="replace all existing files at DST")
     files.add_argument("--in-place", action="store_true", help="replace the files of SRC; there is no DST")
-    files.add_argument("--fsync", action="store_true", help="have each output on disk before it gets its name")
+    files.add_argument("--fsync", action="store_true", help="write each output to disk before it gets its final name")
     files.add_argument(
         "--manifest",
         metavar="FILE",
-        help="by default DST/.dcmturbo-transcode.sqlite; of a URL: a file in ~/.local/state/dcmturbo",
+        help=(
+            "place of the manifest (default: DST/.dcmturbo-transcode.sqlite; if DST is a URL: a file in "
+            "~/.local/state/dcmturbo)"
+        ),
     )
-    files.add_argument("--no-resume", dest="resume", action="store_false", help="do again what is done")
+    files.add_argument(
+        "--no-resume", dest="resume", action="store_false", help="process files again that are already done"
+    )
     work = parser.add_argument_group("work")
-    work.add_argument("--jobs", type=thread_count, metavar="N", help="with --threads: N x M files at once")
     work.add_argument(
-        "--threads", type=thread_count, metavar="M", help="see --jobs; the frames of a file where fewer files remain"
-        " (default: N x M is the number of cores, which is also the most)",
+        "--jobs", type=thread_count, metavar="N", help="together with --threads: process N x M files at the same time"
+    )
+    work.add_argument(
+        "--threads", type=thread_count, metavar="M", help="see --jobs; if fewer files remain, M threads share"
+        " the frames of a file (default: N x M is the number of cores, and never more)",
     )  # fmt: skip
-    work.add_argument("--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler that has the work done")
-    work.add_argument("--dry-run", action="store_true", help="write nothing: estimate size and time from a sample")
+    work.add_argument(
+        "--scheduler", metavar="ADDRESS", help="address of a dask.distributed scheduler, which then runs the work"
+    )
+    work.add_argument("--dry-run", action="store_true", help="write nothing; estimate size and time from a sample")
     work.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     work.add_argument(
         "--verify",
@@ -174,23 +196,32 @@ def add_parser(commands: Any) -> None:
         "--offset-table",
         choices=OFFSET_TABLES,
         default="auto",
-        help="of encapsulated results (default: auto: basic, and extended where an offset passes 32 bits)",
+        help=(
+            "offset table of encapsulated results (default: auto, which is basic, or extended if an "
+            "offset needs more than 32 bits)"
+        ),
     )
-    pixels.add_argument("--new-uid", action="store_true", help="a new SOP Instance UID, where something is lost")
-    pixels.add_argument("--mask-unused-bits", action="store_true", help="clear the bits above BitsStored")
-    pixels.add_argument("--lossy-ratio", type=_ratio, metavar="R", help="compress about R times")
-    pixels.add_argument("--lossy-quality", type=int, metavar="Q", help="of JPEG, 1 to 100")
-    pixels.add_argument("--lossy-maximum-error", type=int, metavar="E", help="of JPEG-LS: no sample differs by more")
-    pixels.add_argument("--lossy-psnr", type=_ratio, metavar="DB", help="of JPEG 2000, in decibels")
-    pixels.add_argument("--lossy-quantisation-step", type=_ratio, metavar="S", help="of HTJ2K")
-    pixels.add_argument("--lossy-distance", type=_ratio, metavar="D", help="of JPEG XL, in just noticeable differences")
+    pixels.add_argument("--new-uid", action="store_true", help="give lossy results a new SOP Instance UID")
+    pixels.add_argument(
+        "--mask-unused-bits", action="store_true", help="overwrite the bits above BitsStored with zeros or the sign"
+    )
+    pixels.add_argument(
+        "--lossy-ratio", type=_ratio, metavar="R", help="compress to about 1/R of the uncompressed size"
+    )
+    pixels.add_argument("--lossy-quality", type=int, metavar="Q", help="quality of JPEG, 1 to 100")
+    pixels.add_argument("--lossy-maximum-error", type=int, metavar="E", help="largest error of a JPEG-LS sample")
+    pixels.add_argument("--lossy-psnr", type=_ratio, metavar="DB", help="PSNR of JPEG 2000, in decibels")
+    pixels.add_argument("--lossy-quantisation-step", type=_ratio, metavar="S", help="quantisation step of HTJ2K")
+    pixels.add_argument(
+        "--lossy-distance", type=_ratio, metavar="D", help="distance of JPEG XL, in just noticeable differences"
+    )
     pixels.add_argument(
         "--option",
         action="append",
         type=_option,
         default=[],
         metavar="NAME=VALUE",
-        help="another option of the encoder",
+        help="another option of the encoder (repeatable)",
     )
     report = parser.add_argument_group("report")
     report.add_argument(
@@ -198,9 +229,9 @@ def add_parser(commands: Any) -> None:
         nargs="?",
         const="table",
         metavar="FORMAT",
-        help=f"transcode nothing: show the manifest of DST, as {', '.join(FORMATS)} (default: table)",
+        help=f"transcode nothing; show the manifest of DST as {', '.join(FORMATS)} (default: table)",
     )
-    report.add_argument("--output", metavar="FILE", help="where the report goes (default: stdout)")
+    report.add_argument("--output", metavar="FILE", help="file for the report (default: stdout)")
 
 
 def add_pydicom_parser(commands: Any) -> None:
@@ -236,10 +267,12 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
             takes = (
                 " or ".join(f"--lossy-{other.replace('_', '-')}" for other in known) or "none of the --lossy options"
             )
-            raise _UsageError(f"--lossy-{name.replace('_', '-')} is not for {syntax.keyword}, which takes {takes}")
+            raise _UsageError(
+                f"--lossy-{name.replace('_', '-')} cannot be used with {syntax.keyword}, which accepts {takes}"
+            )
         options[known[name]] = value
     if len(given) > 1:
-        raise _UsageError("one --lossy option says how much may be lost, not two")
+        raise _UsageError("only one --lossy option can be used at a time")
     return options
 
 
@@ -250,7 +283,7 @@ def _settle_from(arguments: argparse.Namespace) -> None:
     while known < len(given) and _is_syntax(given[known]):
         known += 1
     if given and not known:
-        raise _UsageError(f"--from {given[0]}: that is not a transfer syntax that dcmturbo knows")
+        raise _UsageError(f"--from {given[0]}: dcmturbo does not know this transfer syntax")
     arguments.from_syntaxes = given[:known] or None
     arguments.paths = [*arguments.paths, *given[known:]]
 
@@ -266,15 +299,15 @@ def _is_syntax(name: str) -> bool:
 def _sources_and_destination(arguments: argparse.Namespace) -> tuple[list[str], str | None]:
     paths = arguments.paths
     if "" in paths:
-        raise _UsageError("SRC or DST is the empty string, which names nothing; the current folder is '.'")
+        raise _UsageError("SRC or DST is an empty string; to name the current folder, use '.'")
     if arguments.in_place:
         if not paths:
-            raise _UsageError("--in-place needs a SRC")
+            raise _UsageError("--in-place needs SRC")
         return paths, None
     if arguments.dry_run and len(paths) == 1:
         return paths, os.path.join(absolute(os.path.dirname(paths[0]) or "."), ".dcmturbo-nowhere")
     if len(paths) < 2:
-        raise _UsageError("a SRC and a DST are needed")
+        raise _UsageError("SRC and DST are needed")
     return paths[:-1], paths[-1]
 
 
@@ -284,7 +317,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         if arguments.report is not None:
             return _report(arguments, output)
         if not arguments.to:
-            raise _UsageError("--to SYNTAX says what the files are to become")
+            raise _UsageError("--to SYNTAX is needed: it names the target transfer syntax")
         _settle_from(arguments)
         sources, destination = _sources_and_destination(arguments)
         syntax = find_transfer_syntax(arguments.to)
@@ -327,7 +360,7 @@ def _one_file(
     output: Output,
 ) -> int:
     if os.path.exists(destination) and os.path.samefile(source, destination):
-        raise _UsageError("SRC and DST are the same file: --in-place replaces it")
+        raise _UsageError("SRC and DST are the same file; to replace it, use --in-place")
     settings = make_settings(syntax.uid, options, **_choices(arguments), in_place=False)
     settings = replace(settings, only_dicom=True)
     document: dict[str, Any] = {}
@@ -338,7 +371,7 @@ def _one_file(
         elif not arguments.overwrite:
             output.fail(source, str(DestinationExistsError(destination)), DestinationExistsError.__name__)
         else:
-            output.say(f"{destination} is there already and would be replaced")
+            output.say(f"{destination} exists and would be replaced")
         output.result({"command": "transcode", "file": None})
         return output.exit_code
     threads = resolve_threads(arguments.threads)
@@ -413,7 +446,11 @@ def _left_at_once(*, dry_run: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-            on = "; nothing was written" if dry_run else ", files in hand left: run the same command to go on"
+            on = (
+                "; nothing was written"
+                if dry_run
+                else ", and left the files in work; to continue, run the same command"
+            )
             sys.stderr.write(f"dcmturbo: interrupted{on}\n")
             sys.stderr.flush()
         os._exit(130)
@@ -459,14 +496,14 @@ def _archive(
         output.fail(reason.paths[0] if reason.files == 1 else _files(reason), reason.error, reason.type)
     output.failures = [{"path": one.path, "error": one.error, "type": one.type} for one in result.failures]
     if result.stopped is not None and not interrupted:
-        on = "; the same command goes on from here" if result.manifest else ""
+        on = "; to continue, run the same command" if result.manifest else ""
         output.fail("", f"stopped: {result.stopped}{_not_done(result)}{on}", "Stopped")
     if not arguments.quiet:
         _say(result, syntax, output, overwrite=arguments.overwrite)
     if interrupted:
         sys.stderr.write(
-            f"dcmturbo: interrupted{_not_done(result)}; what is done is in the manifest: run the same command to go "
-            "on\n"
+            f"dcmturbo: interrupted{_not_done(result)}; the manifest lists the finished files; to "
+            "continue, run the same command\n"
         )
     output.result(_document(result, syntax))
     return 130 if interrupted else output.exit_code
@@ -499,23 +536,23 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
             f"{plural(estimate.files, 'file')}, {human_bytes(estimate.bytes_before)}: as {syntax.keyword} about "
             f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
         )
-        output.say(f"how: {estimate.describe()}")
+        output.say(f"estimated from: {estimate.describe()}")
         if estimate.taken:
-            would = "would be replaced" if overwrite else "would be left as they are (--overwrite replaces them)"
-            output.say(f"{plural(estimate.taken, 'file')} at the destination, not of its manifest, {would}")
+            would = "would be replaced" if overwrite else "would stay as they are (--overwrite replaces them)"
+            output.say(f"{plural(estimate.taken, 'file')} at the destination that the manifest does not list {would}")
         return
     counts = result.counts
     names = ("transcoded", "copied", "unchanged", "left_out", "failed")
     parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts.get(name)]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} done before")
+        parts.append(f"{counts['skipped']} already done")
     output.say(f"{plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if result.bytes_after:
         rate = result.pixel_bytes / 1e6 / result.seconds if result.seconds else 0.0
         output.say(
-            f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)} "
-            f"({short(result.bytes_before / result.bytes_after)} to 1), {plural(result.frames, 'frame')} in "
-            f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels a second"
+            f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)} (ratio "
+            f"{short(result.bytes_before / result.bytes_after)}), {plural(result.frames, 'frame')} in "
+            f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels per second"
         )
     if result.manifest:
         output.say(f"manifest: {result.manifest}")

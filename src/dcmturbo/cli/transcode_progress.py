@@ -33,7 +33,9 @@ def _clock(seconds: float) -> str:
 def describe(progress: Progress) -> str:
     """Return one line for people: files, frames, speed, ratio, time to go, failures."""
     if progress.stopped is not None:
-        return f"{progress.stopped}: finishing the files in hand ({progress.files} done); Ctrl-C leaves them"
+        return (
+            f"{progress.stopped}: finishing the files in work ({progress.files} done); press Ctrl-C again to leave them"
+        )
     total = "" if progress.files_total is None else f" of {progress.files_total}"
     parts = [f"{progress.files}{total} files", f"{progress.frames} frames"]
     if progress.seconds > 0:
@@ -44,7 +46,7 @@ def describe(progress: Progress) -> str:
     if left is not None:
         parts.append(f"{_clock(left)} to go")
     if progress.skipped:
-        parts.append(f"{progress.skipped} done before")
+        parts.append(f"{progress.skipped} already done")
     parts.append(f"{progress.failed} failed")
     return ", ".join(parts)
 

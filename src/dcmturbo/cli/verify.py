@@ -32,29 +32,30 @@ _NOTHING = "nothing was compared, so nothing was proved"
 _MOST_SHOWN = 4  # differences of a file, in the terminal
 
 _EPILOG = """\
-Files with the same bytes are equal. Else all pixels are compared, frame by frame: as dcmturbo decodes them by default,
-and as they are stored, with all bits. All elements are compared by their values, whatever the encoding of the datasets,
-sequences item by item, and by what their headers say. What is not DICOM is compared byte by byte.
+Files with the same bytes are equal. For other files, all pixels are compared, frame by frame: as dcmturbo decodes them
+by default, and as they are stored, with all bits. All elements are compared too, by their values and their headers,
+whatever the encoding of the datasets. Sequences are compared item by item. Files that are not DICOM are compared byte
+by byte.
 
-What transcoding changes (docs/transcoding.md) is listed apart, as expected, if its value is the one that is due: the
-Transfer Syntax UID and who wrote the file, a preamble and file meta information that were missing, group lengths,
-Photometric Interpretation, Planar Configuration, a lossy history that has grown, offset tables, icons made native,
-delimiters that were missing, VRs of another dataset encoding, Bits Stored raised to what the samples need, and SOP
-Instance UID where the second object is a lossy one and the first is not. Everything else is named, by its place. A
-codestream is judged by the pixels that it decodes to: comments in it are not compared.
+Changes that transcoding makes (docs/transcoding.md) are listed as expected, if the new value is right: the Transfer
+Syntax UID and the name of the writer, an added preamble and file meta information, group lengths, Photometric
+Interpretation, Planar Configuration, a longer lossy history, offset tables, icons that became native, added
+delimiters, VRs of another dataset encoding, Bits Stored raised to what the samples need, and the SOP Instance UID if
+only the second object is lossy. Every other difference is listed with its place. Codestreams are compared by the
+pixels that they decode to. Comments in codestreams are not compared.
 
---with lets another decoder read the second file, in a process of its own, and compares what it reads with the first: a
-second witness, that shares no code with dcmturbo. pylibjpeg, gdcm, pillow and pyjpegls are plugins of pydicom, and
-"pydicom" any of them; GDCM is python-gdcm by itself; DCMTK its command line tools in PATH. Files that it cannot decode,
-or that cannot be compared with it, are listed, and are a failure with --with-required only.
+--with makes another decoder read the second file, in its own process, and compares its pixels with the first file. Such
+a decoder shares no code with dcmturbo. pylibjpeg, gdcm, pillow and pyjpegls are plugins of pydicom, and "pydicom" means
+any of them. GDCM is python-gdcm without pydicom. DCMTK means its command line tools in PATH. Files that this decoder
+cannot decode, or that cannot be compared with it, are listed. With --with-required, they count as failures.
 
 examples:
   dcmturbo verify archive/ smaller/
   dcmturbo verify ct.dcm ct-htj2k.dcm --json
   dcmturbo verify archive/ smaller/ --with pydicom --with DCMTK --report proof.html --report proof.csv
 
-exit codes: 0 equal, 1 different, or something could not be compared, or nothing was (a place with itself, no file in
-both places), 2 wrong usage
+exit codes: 0 everything is equal, 1 something differs or could not be compared, or nothing was compared (a place with
+itself, or no file in both places), 2 wrong usage
 """
 
 
@@ -62,31 +63,38 @@ def add_parser(commands: Any) -> None:
     """Add ``verify`` to the commands."""
     parser = commands.add_parser(
         "verify",
-        help="compare the pixels and metadata of two files or trees",
-        description="Compare two DICOM files, or two trees file by file: their pixels and their metadata.",
+        help="compare the pixels and metadata of two files or archives",
+        description="Compare the pixels and metadata of two DICOM files, or of all files of two folders.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("first", metavar="A", help="a file, a folder or an fsspec URL")
-    parser.add_argument("second", metavar="B", help="what to compare it with")
-    parser.add_argument("--include", action="append", metavar="PATTERN", help="compare only these names (repeatable)")
+    parser.add_argument("second", metavar="B", help="the file, folder or URL to compare it with")
     parser.add_argument(
-        "--exclude", action="append", metavar="PATTERN", help="leave these names or folders (repeatable)"
+        "--include", action="append", metavar="PATTERN", help="compare only files with these names (repeatable)"
+    )
+    parser.add_argument(
+        "--exclude", action="append", metavar="PATTERN", help="leave out files or folders with these names (repeatable)"
     )
     parser.add_argument(
         "--with",
         action="append",
         dest="engines",
         metavar="ENGINE",
-        help=f"decode with another decoder, too (repeatable): {', '.join(witness.engine_names())}",
+        help=f"also decode with this other decoder (repeatable): {', '.join(witness.engine_names())}",
     )
-    parser.add_argument("--with-required", action="store_true", help="fail where such a decoder cannot decode a file")
+    parser.add_argument("--with-required", action="store_true", help="fail if such a decoder cannot decode a file")
     parser.add_argument(
-        "--report", action="append", metavar="FILE", help=f"write a report (repeatable): {', '.join(SUFFIXES)}"
+        "--report",
+        action="append",
+        metavar="FILE",
+        help=f"write a report, in the format of its suffix (repeatable): {', '.join(SUFFIXES)}",
     )
-    parser.add_argument("--threads", type=thread_count, metavar="N", help="workers (default: as many as CPUs)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but what differs")
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="print differences only")
     parser.set_defaults(run=run)
 
 
@@ -189,18 +197,18 @@ def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[
         return f"{without_secrets(missing)}: there is no such file or folder"
     for place, is_folder in zip(roots, folders, strict=True):
         if not is_folder and not is_url(place) and not os.path.isfile(place):
-            return f"{place} is no regular file"
+            return f"{place} is not a regular file"
     if folders[0] != folders[1]:
-        return "a folder is compared with a folder, a file with a file"
+        return "one is a folder and the other is a file: compare two folders or two files"
     if arguments.with_required and not arguments.engines:
         return "--with-required needs --with ENGINE"
     for place in arguments.report or ():
         if not suffix_of(place):
-            return f"--report {place}: expected a name that ends with {' or '.join(SUFFIXES)}"
+            return f"--report {place}: the name must end with {' or '.join(SUFFIXES)}"
         if os.path.isdir(place):
-            return f"--report {place} is a folder, expected the name of a file"
+            return f"--report {place} is a folder: give the name of a file"
         if os.path.exists(place) and any(not is_url(root) and os.path.samefile(place, root) for root in roots):
-            return f"--report {place} is an input itself"
+            return f"--report {place} is also an input: choose another name"
     return ""
 
 
@@ -356,12 +364,12 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
     not_proved = ""
     if same:
         not_proved = (
-            "both are the same place: there is nothing to compare it with, so nothing was proved (what is transcoded "
-            "in place is verified before it takes the place of its original)"
+            "both are the same place, so nothing was proved. (In-place transcoding verifies each file "
+            "before it replaces the original.)"
         )
     elif not pairs:
-        filtered = ", as --include and --exclude choose them" if arguments.include or arguments.exclude else ""
-        not_proved = f"{_NOTHING}: there is no file in both places{filtered}"
+        filtered = ", with these --include and --exclude patterns" if arguments.include or arguments.exclude else ""
+        not_proved = f"{_NOTHING}: no file is in both places{filtered}"
     if not_proved:
         output.fail(arguments.first, not_proved, "NothingProved")
     with contextlib.ExitStack() as stack:
@@ -419,12 +427,12 @@ def _say(found: _Found, output: Output, not_proved: str) -> None:
     what = {
         "image": ("image", "images"),
         "dataset": ("dataset without pixels", "datasets without pixels"),
-        "bytes": ("other file, by its bytes", "other files, by their bytes"),
+        "bytes": ("file that is not DICOM, by its bytes", "files that are not DICOM, by their bytes"),
     }
     parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
     output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
     if found.expected:
-        output.say("changed as transcoding does it:")
+        output.say("expected changes of transcoding:")
         output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])
     for name, counts in found.states.items():
         output.say(

@@ -164,4 +164,4 @@ def _witnesses(rows: list[dict[str, Any]]) -> str:
         for one in row.get("with", [])
         if one["state"] != "agreed" or one["why"]
     ]
-    return _section("Second witnesses", _cut(lines, ("/path", "engine", "/what"))) if lines else ""
+    return _section("Second decoders", _cut(lines, ("/path", "engine", "/what"))) if lines else ""

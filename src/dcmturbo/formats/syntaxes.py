@@ -170,4 +170,4 @@ def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:
     text = str(uid_or_keyword).rstrip(" \0")
     if text in _BY_NAME:
         return _BY_NAME[text]
-    raise UnsupportedTransferSyntax(f"{text!r} is not a transfer syntax that dcmturbo knows")
+    raise UnsupportedTransferSyntax(f"dcmturbo does not know the transfer syntax {text!r}")

@@ -106,7 +106,7 @@ def test_lossy_sources_are_copied_to_lossless_targets(mixed):
     assert (result.counts["transcoded"], result.counts["copied"], result.counts["failed"]) == (2, 3, 0)
     for name in ("jpeg.dcm", "near.dcm"):
         assert (target / name).read_bytes() == content[name]
-        assert "compressed with loss" in rows_of(target / NAME)[name].error
+        assert "lossy" in rows_of(target / NAME)[name].error
     assert dt.transcode_archive(source, target, TARGET).counts["skipped"] == 5
     again = dt.transcode_archive(source, target, TARGET, include_lossy=True)
     assert (again.counts["transcoded"], again.counts["copied"]) == (4, 1)
@@ -310,7 +310,7 @@ def test_the_options_of_the_command_line(mixed, capsys):
     assert main([*command, "--include-lossy", "--keep-if-larger"]) == 0
     assert "2 copied" not in capsys.readouterr().err
     assert main(["transcode", str(source), str(target), "--to", TARGET, "--from", "Nonsense"]) == 2
-    assert "not a transfer syntax" in capsys.readouterr().err
+    assert "does not know this transfer syntax" in capsys.readouterr().err
     assert main(["transcode", str(source), str(target), "--to", TARGET, "--skip-lossy", "--include-lossy"]) == 2
     capsys.readouterr()
     assert main(["transcode", str(source), str(target.with_name("c")), "--to", "HTJ2K", "--skip-lossy"]) == 0
@@ -342,4 +342,4 @@ def test_a_single_file_obeys_too(tmp_path, capsys):
     assert "copied as it is" in capsys.readouterr().err
     assert main(["transcode", str(tmp_path / "jpeg.dcm"), str(tmp_path / "j.dcm"), "--to", TARGET]) == 0
     assert (tmp_path / "j.dcm").read_bytes() == (tmp_path / "jpeg.dcm").read_bytes()
-    assert "compressed with loss" in capsys.readouterr().out
+    assert "lossy" in capsys.readouterr().out

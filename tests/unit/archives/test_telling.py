@@ -84,7 +84,7 @@ def test_what_could_not_be_transcoded_is_not_called_no_image(tmp_path, told):
 def test_one_file_and_the_digits_of_a_psnr(lossy, told):
     table = told(lossy)
     assert "1 file: 1 transcoded" in table
-    assert re.search(r"lossy: 1 file, maximum error \d+, least PSNR \d+\.\d dB$", table, re.MULTILINE)
+    assert re.search(r"lossy: 1 file, largest error \d+, lowest PSNR \d+\.\d dB$", table, re.MULTILINE)
     assert "1 file lost something" in told(lossy, "html")
 
 

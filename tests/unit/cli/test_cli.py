@@ -99,7 +99,7 @@ def test_folder_without_dicom(call, tmp_path, command):
     code, _, err = call(command, folder, *output)
     assert code == 1
     assert err == (
-        f"dcmturbo: error: {folder}: there is nothing to do in this folder (skipped in folders: 1 that is not DICOM)\n"
+        f"dcmturbo: error: {folder}: this folder has no files to process (skipped in folders: 1 that is not DICOM)\n"
     )
 
 
@@ -113,7 +113,10 @@ def test_unreadable_file(call, tmp_path):
 
 def test_special_file_is_not_waited_for(call, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert call("info", tmp_path / "pipe")[::2] == (1, f"dcmturbo: error: {tmp_path / 'pipe'}: it is no regular file\n")
+    assert call("info", tmp_path / "pipe")[::2] == (
+        1,
+        f"dcmturbo: error: {tmp_path / 'pipe'}: it is not a regular file\n",
+    )
     assert call("info", tmp_path)[0] == 1
 
 

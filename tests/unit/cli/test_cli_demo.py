@@ -98,7 +98,7 @@ def test_demo_names_a_mismatch(call, tmp_path, monkeypatch):
     monkeypatch.setattr(dt, "decode", wrong)
     code, out, err = call("demo", "--output", tmp_path / "sheet")
     assert code == 1
-    assert "1 of 2 files match" in out
+    assert "1 of 2 files match the digests" in out
     assert "CT_small.dcm" in err
     assert "differs from dcmturbo" in out
     picture = read_png(tmp_path / "sheet/contact-sheet.png")
@@ -123,7 +123,7 @@ def test_demo_sheet_that_cannot_be_written(call, tmp_path, monkeypatch):
     monkeypatch.setattr(demo.resources, "files", lambda name: tmp_path / name if name == "pydicom" else genuine(name))
     code, out, err = call("demo", "--output", CT)
     assert code == 1
-    assert "1 of 1 files match" in out
+    assert "1 of 1 files match the digests" in out
     assert "contact-sheet.png" in err
 
 

@@ -52,7 +52,7 @@ def test_a_tree(archive, capsys):
     assert len(tree(target)) == 8
     code, out, _ = run(capsys, "transcode", source, target, "--to", TARGET_UID)
     assert code == 0
-    assert "8 done before" in out
+    assert "8 already done" in out
     code, out, _ = run(capsys, "transcode", source, target, "--to", TARGET_UID, "--no-resume")
     assert "6 transcoded" in out
 
@@ -112,31 +112,31 @@ def test_failures_are_listed(archive, capsys):
     document = json.loads(out)
     assert "fail_fast" in document["stopped"]
     assert document["failed"][0]["path"] == str(path)
-    assert "goes on from here" in err
+    assert "to continue, run the same command" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["{in}", "{out}"], "--to SYNTAX"),
-        (["{in}", "{out}", "--to", "Nonsense"], "not a transfer syntax"),
+        (["{in}", "{out}", "--to", "Nonsense"], "does not know the transfer syntax"),
         (["{in}", "{out}", "--to", "MPEG2MPML"], "not"),
         (["{in}", "{out}", "--to", "ExplicitVRBigEndian"], "not encoded"),
-        (["{in}", "--to", "RLELossless"], "a SRC and a DST"),
-        (["--to", "RLELossless"], "a SRC and a DST"),
-        (["--in-place", "--to", "RLELossless"], "needs a SRC"),
+        (["{in}", "--to", "RLELossless"], "SRC and DST are needed"),
+        (["--to", "RLELossless"], "SRC and DST are needed"),
+        (["--in-place", "--to", "RLELossless"], "needs SRC"),
         (["{in}", "{in}", "--to", "RLELossless"], "--in-place"),
         (["{in}", "{in}/new", "--to", "RLELossless"], "within each other"),
         (["{in}", "{file}", "--to", "RLELossless"], "not a folder"),
         (["{file}", "{file}", "--to", "RLELossless"], "same file"),
-        (["{in}", "{out}", "--to", "RLELossless", "--lossy-ratio", "10"], "takes none of the --lossy options"),
-        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-quality", "10"], "takes --lossy-ratio or --lossy-psnr"),
-        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-psnr", "40", "--lossy-ratio", "10"], "not two"),
+        (["{in}", "{out}", "--to", "RLELossless", "--lossy-ratio", "10"], "accepts none of the --lossy options"),
+        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-quality", "10"], "accepts --lossy-ratio or --lossy-psnr"),
+        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-psnr", "40", "--lossy-ratio", "10"], "only one --lossy option"),
         (["{in}", "{out}", "--to", "JPEGBaseline8Bit"], "always loses"),
         (["{in}", "{out}", "--to", "RLELossless", "--new-uid"], "new_uid"),
         (["{in}", "{out}", "--to", "RLELossless", "--option", "level=3"], "no option 'level'"),
         (["{in}", "--in-place", "--no-verify", "--to", "RLELossless"], "needs verify"),
-        (["{in}", "{out}", "--to", "RLELossless", "--jobs", "0"], "from 1"),
+        (["{in}", "{out}", "--to", "RLELossless", "--jobs", "0"], "at least 1"),
         (["{in}", "{out}", "--to", "JPEG2000", "--lossy-ratio", "-3"], "above 0"),
         (["{in}", "{out}", "--to", "RLELossless", "--option", "level"], "NAME=VALUE"),
         (["--report", "html"], "needs a DST"),
@@ -275,7 +275,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "run the same command to go on" in err
+    assert "to continue, run the same command" in err
     assert "Traceback" not in err
     assert "transcoded" in out
     assert not [name for name in os.listdir(target) if name.endswith(".part")]
@@ -292,11 +292,14 @@ def test_a_second_ctrl_c_leaves_what_is_in_hand(tmp_path):
     while process.poll() is None and not list(target.glob(".*.part")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert "interrupted: finishing the files in hand (0 done); Ctrl-C leaves them" in process.stderr.readline()
+    assert (
+        "interrupted: finishing the files in work (0 done); press Ctrl-C again to leave them"
+        in process.stderr.readline()
+    )
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "dcmturbo: interrupted, files in hand left: run the same command to go on\n"
+    assert err == "dcmturbo: interrupted, and left the files in work; to continue, run the same command\n"
     assert not list(target.glob("*.dcm"))
     again = subprocess.run([*command, "--quiet"], check=False)
     assert again.returncode == 0
@@ -342,7 +345,7 @@ def progress(**more):
 def test_a_line_of_progress():
     assert describe(progress()) == "10 of 40 files, 20 frames, 1.00 MB/s, ratio 3.00, 0:00:06 to go, 1 failed"
     assert describe(progress(files_total=None, bytes_total=None)).startswith("10 files, 20 frames")
-    assert "3 done before" in describe(progress(skipped=3))
+    assert "3 already done" in describe(progress(skipped=3))
     assert remaining_seconds(progress(bytes_total=None)) is None
     assert remaining_seconds(progress(bytes_done=0)) is None
 
@@ -423,7 +426,7 @@ def test_verify_of_equal_trees(archive, capsys):
     run(capsys, "transcode", source, target, "--to", "JPEG2000Lossless")
     code, out, err = run(capsys, "verify", source, target)
     assert (code, err) == (0, "")
-    assert "8 pairs compared: 6 images, 2 other files" in out
+    assert "8 pairs compared: 6 images, 2 files that are not DICOM" in out
     assert "TransferSyntaxUID (0002,0010)" in out
     assert "all equal" in out
     code, out, _ = run(capsys, "verify", source, target, "--json")

@@ -192,7 +192,7 @@ def test_a_witness_is_not_blamed_for_what_dcmturbo_cannot_decode(call, call_json
     places = pair(tmp_path, TRUNCATED.read_bytes(), TRUNCATED.read_bytes())
     code, out, _ = call("verify", *places, "--with", "pydicom")
     assert code == 0
-    assert "pydicom could not compare one.dcm: it was not asked, for dcmturbo cannot decode the file:" in out
+    assert "pydicom could not compare one.dcm: it was not asked, because dcmturbo cannot decode the file:" in out
     code, found = call_json("verify", *places, "--with", "pydicom", "--with-required")
     assert (code, found["different"]) == (1, [])
     (one,) = found["not_compared"]
