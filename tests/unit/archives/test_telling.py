@@ -115,11 +115,11 @@ def test_a_run_that_stops_says_how_much_is_left(tmp_path, capsys):
     document = json.loads(captured.out)
     done = sum(document["files"].values())
     assert 0 < document["left"] == 60 - done
-    assert f"; {document['left']} files not done yet; the same command" in captured.err
+    assert f"; {document['left']} files not done yet; to continue" in captured.err
 
 
 @pytest.mark.parametrize(
-    ("left", "said"), [(5, "interrupted; 5 files not done yet; what"), (1, "; 1 file not"), (None, "interrupted; what")]
+    ("left", "said"), [(5, "interrupted; 5 files not done yet; the manifest"), (1, "; 1 file not"), (None, "interrupted; the manifest")]
 )
 def test_ctrl_c_says_how_much_is_left(left, said, tmp_path, capsys, monkeypatch):
     (tmp_path / "in").mkdir()
