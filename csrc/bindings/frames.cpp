@@ -125,7 +125,7 @@ class FragmentList {
             }
         } catch (const py::error_already_set& error) {
             if (!error.matches(PyExc_TypeError)) throw;
-            PyErr_SetString(PyExc_TypeError, "data are a bytes-like object, or a sequence of them");
+            PyErr_SetString(PyExc_TypeError, "data must be a bytes-like object, or a sequence of bytes-like objects");
             throw py::error_already_set();
         }
     }

@@ -24,9 +24,9 @@ _MOST = 2**64 - 1  # the core counts in 64 bits
 def _within(name: str, value: Any, least: int, most: int = _MOST) -> int:
     number = operator.index(value)
     if number < least:
-        raise ValueError(f"{name} is {number}; it is at least {least}")
+        raise ValueError(f"{name} is {number}; expected at least {least}")
     if number > most:
-        raise ValueError(f"{name} is {number}; it is at most {most}")
+        raise ValueError(f"{name} is {number}; expected at most {most}")
     return number
 
 
@@ -157,7 +157,7 @@ class Configuration:
     @isa.setter
     def isa(self, value: str) -> None:
         if value not in self.available_isas:
-            raise ValueError(f"isa is {value!r}; this CPU has {', '.join(self.available_isas)}")
+            raise ValueError(f"isa is {value!r}, but this CPU has only {', '.join(self.available_isas)}")
         _core.set_settings(isa=value)
 
     @property
@@ -178,7 +178,7 @@ class Configuration:
     @prefer.setter
     def prefer(self, value: str) -> None:
         if value not in PREFERENCES:
-            raise ValueError(f"prefer is {value!r}; it is 'own' or 'library'")
+            raise ValueError(f"prefer is {value!r}; expected 'own' or 'library'")
         _core.set_settings(prefer_library=value == "library")
 
     @property
@@ -218,7 +218,7 @@ class Configuration:
             for name, value in settings.items():
                 owner: object = self if name in self._NAMES else self._limits
                 if owner is self._limits and not isinstance(getattr(Limits, name, None), property):
-                    raise TypeError(f"there is no setting {name!r}")
+                    raise TypeError(f"dt.config has no setting {name!r}")
                 before = _core.get_settings()["threads"] or None if name == "threads" else getattr(owner, name)
                 setattr(owner, name, value)
                 previous.append((owner, name, before))

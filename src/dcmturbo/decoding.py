@@ -144,10 +144,10 @@ def decode_series(
     # Of those that can be iterated over: a Dataset gives its elements, a file its lines.
     is_one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
     if is_one or hasattr(paths, "group_dataset") or hasattr(paths, "read"):
-        raise TypeError(f"decode_series takes several sources, not {_describe(paths)}: for one there is decode")
+        raise TypeError(f"decode_series needs several sources, not {_describe(paths)}: for one source, use decode")
     sources = list(paths)
     if not sources:
-        raise ValueError("there are no objects to decode")
+        raise ValueError("the list of sources is empty")
     salvage = check_on_error(on_error)
     with ExitStack() as stack:
         series = _open_series(sources, raw, stack)
@@ -280,7 +280,7 @@ planar_configuration
     if photometric_interpretation is None:
         photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
     elif not isinstance(photometric_interpretation, str):
-        raise TypeError(f"photometric_interpretation is {photometric_interpretation!r}; it is a str")
+        raise TypeError(f"photometric_interpretation is {photometric_interpretation!r}; expected a str")
     if out is not None:
         size = (-(-rows >> reduce), -(-columns >> reduce))
         shape = size if samples_per_pixel == 1 else (*size, samples_per_pixel)
@@ -342,14 +342,14 @@ def _joined(data: Data) -> memoryview:
         try:
             return memoryview(b"".join(data))
         except TypeError:
-            raise TypeError("data are a bytes-like object, or a sequence of them") from None
+            raise TypeError("data must be a bytes-like object, or a sequence of bytes-like objects") from None
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
 def _check_reduce(reduce: int) -> int:
     levels = operator.index(reduce)
     if not 0 <= levels <= 32:  # ISO/IEC 15444-1, Table A.15
-        raise ValueError(f"reduce is {levels}; it is at least 0 and at most 32")
+        raise ValueError(f"reduce is {levels}; expected 0 to 32")
     return levels
 
 
@@ -404,7 +404,7 @@ def _check_component_limits(header: _core.Header) -> None:
     pixels = header.width * header.height
     if pixels > config.limits.max_pixels:
         raise LimitExceeded(
-            f"a codestream of {header.height} x {header.width} pixels; dt.config.limits.max_pixels "
+            f"the codestream has {header.height} x {header.width} pixels, but dt.config.limits.max_pixels "
             f"(DCMTURBO_MAX_PIXELS) allows {config.limits.max_pixels}"
         )
     size = sum(
@@ -413,7 +413,7 @@ def _check_component_limits(header: _core.Header) -> None:
     )
     if size > config.limits.max_output:
         raise LimitExceeded(
-            f"the components need {size} bytes; dt.config.limits.max_output allows {config.limits.max_output}"
+            f"the components need {size} bytes, but dt.config.limits.max_output allows {config.limits.max_output}"
         )
 
 

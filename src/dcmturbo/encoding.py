@@ -78,35 +78,35 @@ def encode_frame(
         return library.encode(array, syntax.uid, **options)
     frame = np.asarray(array)
     if frame.ndim not in (2, 3):
-        raise EncodeError(f"a frame has shape (rows, columns) or (rows, columns, samples), not {frame.shape}")
+        raise EncodeError(f"expected a frame of shape (rows, columns) or (rows, columns, samples), found {frame.shape}")
     if frame.ndim == 3 and frame.shape[2] == 1:
         frame = frame[..., 0]
     if 0 in frame.shape:
-        raise EncodeError(f"a frame of shape {frame.shape} is empty")
+        raise EncodeError(f"the frame is empty: its shape is {frame.shape}")
     if frame.dtype == bool:
         frame = frame.view(np.uint8)
         bits_allocated = 1 if bits_allocated is None else bits_allocated
     if frame.dtype.kind not in "iuf" or frame.dtype == np.float16:
-        raise EncodeError(f"samples of dtype {frame.dtype} cannot stand in DICOM pixel data")
+        raise EncodeError(f"DICOM pixel data cannot store samples of dtype {frame.dtype}")
     frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
     workers = threads if threads == 1 else resolve_threads(threads)
     samples = 1 if frame.ndim == 2 else frame.shape[2]
     allocated = frame.dtype.itemsize * 8 if bits_allocated is None else bits_allocated
     if allocated != 1 and allocated != frame.dtype.itemsize * 8:
         raise EncodeError(
-            f"BitsAllocated {allocated} does not hold samples of dtype {frame.dtype}: convert the array first"
+            f"BitsAllocated {allocated} cannot store samples of dtype {frame.dtype}: convert the array first"
         )
     if allocated == 1 and frame.dtype != np.uint8:
-        raise EncodeError(f"BitsAllocated 1 takes an array of bool or uint8, not {frame.dtype}")
+        raise EncodeError(f"BitsAllocated 1 needs an array of bool or uint8, found {frame.dtype}")
     if allocated == 1 and frame.max() > 1:
-        raise EncodeError(f"BitsAllocated 1 holds 0 and 1, found {frame.max()}")
+        raise EncodeError(f"BitsAllocated 1 can store 0 and 1 only, found {frame.max()}")
     stored = allocated if bits_stored is None else bits_stored
     for name, value, most in (("bits_stored", stored, 0xFFFF), ("planar_configuration", planar_configuration, 1)):
         if not 0 <= operator.index(value) <= most:
-            raise EncodeError(f"{name} is {value}; it is at least 0 and at most {most}")
+            raise EncodeError(f"{name} is {value}; expected 0 to {most}")
     photometric = photometric_interpretation or ("MONOCHROME2" if samples == 1 else "RGB")
     if not isinstance(photometric, str):
-        raise TypeError(f"photometric_interpretation is {photometric!r}; it is a str")
+        raise TypeError(f"photometric_interpretation is {photometric!r}; expected a str")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
     if keyword != "PixelData" and syntax.format.name != "native":
         raise EncodeError(f"{syntax.name} does not hold floating point samples")
@@ -184,7 +184,7 @@ def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, i
     names = _OWN_OPTIONS.get(syntax.keyword, ())
     for name in options:
         if name not in names:
-            takes = f"it takes {' and '.join(names)}" if names else "it takes none"
+            takes = f"its options are {' and '.join(names)}" if names else "it has no options"
             raise TypeError(f"{syntax.name} has no option {name!r}: {takes}")
     chosen: dict[str, int] = {}
     value = options.get("selection_value")
@@ -193,9 +193,9 @@ def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, i
     elif value is not None:
         chosen["selection_value"] = operator.index(value)
         if not 1 <= chosen["selection_value"] <= 7:
-            raise EncodeError(f"selection_value is {value}; it is 1 to 7, or 'best'")
+            raise EncodeError(f"selection_value is {value}; expected 1 to 7, or 'best'")
     if (rows := options.get("restart_rows")) is not None:
         chosen["restart_rows"] = operator.index(rows)
         if not 0 <= chosen["restart_rows"] <= 65535:
-            raise EncodeError(f"restart_rows is {rows}; it is 0 (none) to 65535")
+            raise EncodeError(f"restart_rows is {rows}; expected 0 (none) to 65535")
     return chosen

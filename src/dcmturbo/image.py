@@ -165,7 +165,7 @@ class Image:
         """
         ahead = operator.index(prefetch)
         if ahead < 0:
-            raise ValueError(f"prefetch is {ahead}; it is at least 0")
+            raise ValueError(f"prefetch is {ahead}; expected at least 0")
         return self._iterate(ahead, resolve_threads(threads))
 
     def _iterate(self, ahead: int, workers: int) -> Iterator[np.ndarray]:
@@ -252,8 +252,8 @@ class Image:
         origin = frames.opened.origin
         if origin is None:
             raise TypeError(
-                "an image that was opened from a file object without a path, or from a pydicom Dataset, cannot be "
-                "pickled: open a path, a URL or bytes, or open the object in the process that reads it"
+                "an image that was opened from a file object without a path, or from a pydicom Dataset, "
+                "cannot be pickled: open a path, a URL or bytes, or open it in the process that reads it"
             )
         if isinstance(origin.source, memoryview):
             origin = Origin(bytes(origin.source), origin.identity)

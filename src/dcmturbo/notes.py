@@ -13,24 +13,33 @@ __all__ = ["COLOUR_NOTES", "NOTES", "stack_level", "warn_of_notes"]
 # What the codestream says against the dataset, in words for people. Differences of sign and precision are
 # settled without loss and common, so nothing is said of them.
 NOTES = {
-    "photometric_overridden": "the codestream states another colour space than PhotometricInterpretation",
-    "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside is decoded",
-    "format_differs": "the codestream is of another format than the transfer syntax says; it is decoded as what it is",
-    "excess_data": "a frame holds more data than its pixels need, as after damage that its format cannot notice",
-    "missing_end": "a codestream lacks its end marker (EOC), as after a copy that broke off; its packets are all there",
-    "transform_ignored": "a codestream states a component transform that its components cannot have; it is ignored",
-    "zero_tail": (
-        "more than half of a frame, up to its end, is zeroes: a black part of the image, or a copy that broke off"
+    "photometric_overridden": "the codestream has another colour space than PhotometricInterpretation",
+    "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside each was decoded",
+    "format_differs": (
+        "a codestream has another format than the transfer syntax says; it was decoded according to its own header"
     ),
-    "lossy_under_lossless": "the codestream is lossy under a transfer syntax that is lossless only",
-    "subsampled_colour": "the codestream has subsampled chroma, so its pixels are YCbCr, although "
-    "PhotometricInterpretation says otherwise; they are decoded as YBR_FULL",
-    "transform_missing": "PhotometricInterpretation is YBR_RCT or YBR_ICT, but no such transform has been applied: "
-    "whether the samples are RGB or YBR cannot be known; they are returned as they are, as RGB",
-    "not_subsampled": "PhotometricInterpretation is YBR_FULL_422, but the pixel data are as long as three samples a "
-    "pixel: they are not subsampled, and read as YBR_FULL (they might be RGB)",
-    "subsampled_native": "the pixel data are as long as YBR_FULL_422, which PhotometricInterpretation does not say; "
-    "they are read as that",
+    "excess_data": (
+        "a frame has more data than its pixels need; it may be damaged in a way that its format cannot show"
+    ),
+    "missing_end": (
+        "a codestream has no end marker (EOC), perhaps because a copy was interrupted; all its packets are there"
+    ),
+    "transform_ignored": (
+        "a codestream has a component transform that is not possible with its components; the transform was ignored"
+    ),
+    "zero_tail": (
+        "more than half of a frame, up to its end, is zeros: this is a black part of the image, or a "
+        "copy was interrupted"
+    ),
+    "lossy_under_lossless": "the codestream is lossy, but the transfer syntax allows lossless codestreams only",
+    "subsampled_colour": "the codestream has subsampled chroma, so its pixels are YCbCr, but "
+    "PhotometricInterpretation says otherwise; they were decoded as YBR_FULL",
+    "transform_missing": "PhotometricInterpretation is YBR_RCT or YBR_ICT, but the codestream has no such transform: "
+    "nothing shows whether the samples are RGB or YBR; they are returned unchanged, as RGB",
+    "not_subsampled": "PhotometricInterpretation is YBR_FULL_422, but the pixel data have three samples per pixel: "
+    "they were read as YBR_FULL (they might be RGB)",
+    "subsampled_native": "the pixel data have the length of YBR_FULL_422, but PhotometricInterpretation says "
+    "otherwise; they were read as YBR_FULL_422",
 }
 
 

@@ -389,7 +389,7 @@ def test_a_huge_image_is_refused_without_memory_for_it(keyword):
 def test_on_error_unused_bits_and_threads_take_known_words_only(case):
     data = case.encode(case.array())
     for wrong in ({"on_error": "ignore"}, {"unused_bits": "drop"}, {"threads": 0}, {"threads": -1}):
-        with pytest.raises(ValueError, match=r"it is"):
+        with pytest.raises(ValueError, match="expected"):
             case.decode(data, **wrong)
 
 

@@ -45,7 +45,7 @@ def test_frames_that_are_asked_for(path, frames):
 def test_what_names_no_frame(path, frames):
     with (
         dt.open(path) as image,
-        pytest.raises(TypeError, match="frames is None, an int, a slice or a sequence of ints"),
+        pytest.raises(TypeError, match="frames must be None, an int, a slice or a sequence of ints"),
     ):
         image[frames]
 
@@ -88,7 +88,7 @@ def test_fill_values_are_numbers(prefer):
             with pytest.warns(dt.DecodeWarning):
                 assert dt.decode(cut, on_error="salvage", fill_value=value)[-1, -1, -1] == expected
         for value in (None, "0", 1j, [0]):
-            with pytest.raises(TypeError, match=r"fill_value is .*; it is a number"):
+            with pytest.raises(TypeError, match=r"fill_value is .*; expected a number"):
                 dt.decode(cut, on_error="salvage", fill_value=value)
 
 
@@ -98,10 +98,10 @@ def test_fill_values_are_numbers(prefer):
 @pytest.mark.parametrize("data", [None, 3, "frame", ["frame"], [1, 2], 1j], ids=repr)
 def test_data_that_are_none(data):
     for keyword in ("RLELossless", "JPEGLSLossless"):
-        with pytest.raises(TypeError, match="data are a bytes-like object, or a sequence of them"):
+        with pytest.raises(TypeError, match="data must be a bytes-like object, or a sequence of bytes-like objects"):
             dt.decode_frame(data, keyword, **MODULE, bits_allocated=8)
     for function in (dt.probe, dt.decode_components):
-        with pytest.raises(TypeError, match="data are a bytes-like object, or a sequence of them"):
+        with pytest.raises(TypeError, match="data must be a bytes-like object, or a sequence of bytes-like objects"):
             function(data)
 
 
@@ -124,7 +124,7 @@ def test_attributes_of_the_wrong_kind(keyword):
 
 def test_a_series_is_not_one_path(path):
     for one in (str(path), path, path.read_bytes(), io.BytesIO(path.read_bytes()), pydicom.dcmread(path)):
-        with pytest.raises(TypeError, match="decode_series takes several sources"):
+        with pytest.raises(TypeError, match="decode_series needs several sources"):
             dt.decode_series(one)
 
 

@@ -74,7 +74,7 @@ def test_there_are_at_most_1024_threads():
 
 def test_numbers_that_the_core_cannot_count_to():
     for name in ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached"):
-        with pytest.raises(ValueError, match=f"{name} is {2**64}; it is at most"):
+        with pytest.raises(ValueError, match=f"{name} is {2**64}; expected at most"):
             setattr(dt.config.limits, name, 2**64)
 
 

@@ -237,7 +237,7 @@ def test_422_that_is_not_subsampled(frames, syntax):
     raw, messages = told(lambda: dt.decode(source, raw=True))
     np.testing.assert_array_equal(raw, cells)
     assert len(messages) == 1
-    assert "not subsampled" in messages[0]
+    assert "three samples per pixel" in messages[0]
     np.testing.assert_array_equal(told(lambda: dt.decode(source))[0], to_rgb(cells))
 
 
@@ -273,7 +273,7 @@ def test_422_under_another_name(frames, photometric):
     raw, messages = told(lambda: dt.decode(data, raw=True))
     np.testing.assert_array_equal(raw, expanded(cells))
     assert len(messages) == 1
-    assert "as long as YBR_FULL_422" in messages[0]
+    assert "the length of YBR_FULL_422" in messages[0]
     np.testing.assert_array_equal(told(lambda: dt.decode(data))[0], to_rgb(expanded(cells)))
 
 
@@ -360,7 +360,7 @@ def test_a_transform_that_is_missing_is_told(stated, uid, frame):
         data = encapsulated_file([frame()], uid, photometric=stated, **MODULE)
     found, messages = told(lambda: dt.decode(data))
     assert len(messages) == 1
-    assert "cannot be known" in messages[0]
+    assert "nothing shows whether the samples are RGB or YBR" in messages[0]
     if uid != JPEG_UID:
         np.testing.assert_array_equal(found, COLOUR)
 

@@ -121,7 +121,7 @@ def test_who_says_what_the_components_are(process, saying, photometric):
         found = frame(data, syntax, photometric_interpretation=photometric)
     contradicts = says_ycbcr is not None and says_ycbcr != (photometric != "RGB")
     assert [str(w.message) for w in caught] == contradicts * [
-        "the codestream states another colour space than PhotometricInterpretation"
+        "the codestream has another colour space than PhotometricInterpretation"
     ]
     np.testing.assert_array_equal(found, to_rgb(stored) if is_ycbcr else stored)
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ DTYPES = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}
 ISAS = dt.config.available_isas
 BLOCK = 4096  # pixels that the decoder does in one go
 # Random segments go on behind their plane. That this is reported has tests of its own, at the end.
-pytestmark = pytest.mark.filterwarnings("ignore:a frame holds more data than its pixels need")
+pytestmark = pytest.mark.filterwarnings("ignore:a frame has more data than its pixels need")
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
 
 

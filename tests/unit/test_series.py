@@ -42,7 +42,7 @@ def test_one_object_of_one_frame_has_a_frame_axis(mixed):
 
 
 def test_nothing_and_things_that_do_not_fit(mixed):
-    with pytest.raises(ValueError, match="no objects"):
+    with pytest.raises(ValueError, match="list of sources is empty"):
         dt.decode_series([])
     for other in (
         native_file(bytes(10), rows=2, columns=5),

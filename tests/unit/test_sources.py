@@ -87,7 +87,7 @@ def test_a_data_set_whose_pixel_data_are_empty():
     ds = pydicom.dcmread(io.BytesIO(FILES["native"]))
     ds.PixelData = b""
     del ds.NumberOfFrames
-    with pytest.raises(dt.DecodeError, match="frame 0: the data hold no frame"):
+    with pytest.raises(dt.DecodeError, match="frame 0: the pixel data have no frame"):
         dt.decode(ds)
 
 

@@ -163,10 +163,10 @@ def transcode_archive(
     )  # fmt: skip
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not sources:
-        raise ValueError("there is no source")
+        raise ValueError("give at least one source")
     if not all(map(os.fsdecode, sources)) or (destination is not None and not os.fsdecode(destination)):
         # It would be the current folder, as of `rm -r "$unset"/`.
-        raise ValueError("a source or destination is the empty string, which names nothing; the current folder is '.'")
+        raise ValueError("a source or destination is an empty string; to name the current folder, use '.'")
     paths = [absolute(one) for one in sources]
     target = _check_places(paths, destination, in_place=in_place, verify=verify)
     for one in (*paths, target):
@@ -214,14 +214,14 @@ def make_settings(
     """Return what holds for all files of a run; refuse before the first what each would be refused for."""
     check_environment()
     if offset_table not in OFFSET_TABLES:
-        raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
+        raise ValueError(f"offset_table is {offset_table!r}; expected one of {', '.join(OFFSET_TABLES)}")
     if on_failure not in ON_FAILURE:
-        raise ValueError(f"on_failure is {on_failure!r}; it is one of {', '.join(ON_FAILURE)}")
+        raise ValueError(f"on_failure is {on_failure!r}; expected one of {', '.join(ON_FAILURE)}")
     syntax = find_transfer_syntax(transfer_syntax)
     require_encoder(syntax)
     _check_options(syntax, options, new_uid=new_uid)
     if keep_if_larger and is_lossy(options):
-        raise ValueError("keep_if_larger is for lossless targets: with loss, the size is that which was asked for")
+        raise ValueError("keep_if_larger is for lossless targets only: a lossy result has the size that you asked for")
     return Settings(
         transfer_syntax=syntax.uid,
         verify=bool(verify),
@@ -244,9 +244,9 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     """Refuse options that no file could be encoded with."""
     lossy = is_lossy(options)
     if new_uid and not lossy:
-        raise ValueError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
+        raise ValueError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
     if always_loses(syntax) and not lossy:
-        raise ValueError(f"{syntax.name} always loses something: say how much, by quality or ratio")
+        raise ValueError(f"{syntax.name} is always lossy: choose the loss with quality= or ratio=")
     check_option_names(syntax, options)
     errors = []
     depths = (8, 12, 16)
@@ -280,8 +280,8 @@ def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings
             bits = image.frame_set.opened.bits_stored
             if bits not in (8, 16):
                 raise ImportError(
-                    f"JPEG-LS of {bits} bits needs the package pyjpegls, and {found.path} has that many: pip install "
-                    "pyjpegls"
+                    f"JPEG-LS of {bits} bits needs the package pyjpegls ({found.path} has samples of {bits} "
+                    "bits): pip install pyjpegls"
                 )
             return
 
@@ -296,20 +296,23 @@ def _check_places(
     """Return the destination as an absolute path or a URL; refuse what would write into the sources."""
     if in_place:
         if any(is_url(one) for one in sources):
-            raise ValueError("in_place replaces local files only, not objects of a URL")
+            raise ValueError("in_place can replace local files only, not objects of a URL")
         if not verify:
-            raise ValueError("in_place needs verify: the original is all there is")
+            raise ValueError("in_place needs verify, because there is no other copy of the original")
         given = None if destination is None else absolute(destination)
         if given is not None and [given] != list(sources):
-            raise ValueError("in_place has no destination besides the source")
+            raise ValueError("in_place replaces the sources, so it cannot be used with a destination")
         return source_folder(sources[0]) or os.path.dirname(sources[0])
     if destination is None:
-        raise ValueError("a destination is needed, or in_place=True")
+        raise ValueError("give a destination, or in_place=True to replace the sources")
     target = absolute(destination)
     if is_url(target):
         for one in sources:
             if is_url(one) and lie_within_each_other(one, target):
-                both = f"the destination {target} and the source {one} lie within each other"
+                both = (
+                    f"one of the destination {target} and the source {one} contains the other: choose another "
+                    "destination"
+                )
                 raise ValueError(without_secrets(both))
         return target
     if os.path.lexists(target) and not os.path.isdir(target):
@@ -324,12 +327,16 @@ def _check_places(
         # By path, and by device and inode: a folder can be mounted in two places.
         identity = folder_identity(theirs)
         if theirs == real or (identity is not None and identity == folder_identity(real)):
-            raise ValueError(f"the destination is the source, {one}: in_place=True (--in-place) replaces its files")
+            raise ValueError(
+                f"the destination {one} is the source: to replace its files, use in_place=True (--in-place)"
+            )
         common = os.path.commonpath([theirs, real])
         is_below = common == theirs or identity in around
         is_above = common == real or folder_identity(real) in folders_around(theirs)
         if (is_below and takes_subfolders(one)) or (is_above and os.path.isdir(one)):
-            raise ValueError(f"the destination {target} and the source {one} lie within each other")
+            raise ValueError(
+                f"one of the destination {target} and the source {one} contains the other: choose another destination"
+            )
     return target
 
 
@@ -337,7 +344,7 @@ def _nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveRe
     """Return the result of a run that has made and changed nothing, since sources are missing."""
     counts = {**dict.fromkeys((*DONE, "skipped"), 0), "failed": len(missing)}
     failures = tuple(Failure(path, "", why, "OSError") for path, why in missing)
-    why = "a source is missing, so nothing was changed" if stopped else None
+    why = "a source does not exist, so nothing was changed" if stopped else None
     return ArchiveResult(counts, 0, 0, 0, 0, 0.0, failures, (), None, why)
 
 

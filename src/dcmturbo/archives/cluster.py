@@ -38,12 +38,12 @@ def connect(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         from distributed import Client
     except ImportError:
-        raise ImportError("a scheduler needs dask.distributed: pip install 'dcmturbo[cluster]'") from None
+        raise ImportError("the option scheduler needs dask.distributed: pip install 'dcmturbo[cluster]'") from None
     connection: Any = Client  # it has no types
     with connection(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False) as client:
         threads = client.nthreads()
         if not threads:
-            raise ValueError(f"no worker has joined the scheduler at {address}")
+            raise ValueError(f"the scheduler at {address} has no workers: start some")
         # A worker that dies has its tasks done by another: that is the scheduler's work, not ours.
         executor = client.get_executor(pure=False)
         try:

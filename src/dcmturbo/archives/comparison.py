@@ -121,7 +121,7 @@ def _compare_pixels(
         result.kind = "dataset"
         return None
     if present != [True, True]:
-        result.pixels = f"pixel data only in the {'first' if present[0] else 'second'}"
+        result.pixels = f"only the {'first' if present[0] else 'second'} file has pixel data"
         return None
     try:
         found = compare_pixels(first, second, threads=threads)
@@ -143,7 +143,7 @@ def _judge_masked(one: StoredObject, result: Comparison) -> None:
     for group in range(0x6000, 0x6020, 2):
         # PS3.3, C.9.2 of 2004: without Overlay Data an overlay lies in a bit of the pixel cells.
         if group << 16 | 0x0102 in tags and group << 16 | 0x3000 not in tags:
-            result.pixels = f"the overlay of group {group:04X}, in bits above BitsStored, has been overwritten"
+            result.pixels = f"the overlay of group {group:04X}, which was in bits above BitsStored, was overwritten"
             return
     result.expected.append("bits above BitsStored: overwritten (mask_unused_bits)")
 
@@ -162,7 +162,7 @@ def _compare_datasets(
     result.expected += named
     result.elements += [f"{found.name}: {found.how}" for found in kept]
     if more:
-        result.elements.append(f"{more} more")
+        result.elements.append(f"and {more} more")
     if pixels is not None:
         result.elements += _pixel_data_element(one, other, pixels)
 
@@ -190,7 +190,7 @@ def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelCom
         offset = _offset(stored)
         found = next((e for e in stored.elements if e.value == offset and e.tag in PIXEL_DATA_TAGS), None)
         if found is None:
-            return [] if stored is one else ["the pixel data: the elements before them are broken"]
+            return [] if stored is one else ["the pixel data were not compared: the elements before them are broken"]
         elements.append(stored.place(found))
     ours, theirs = elements
     name = "the pixel data"
@@ -207,7 +207,7 @@ def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelCom
         wrong += [f"{name}: {fault}" for fault in faults if fault not in known]
     elif not ours.is_undefined and pixels.families == ("native", "native"):
         wrong += _behind_last_frame(one, ours, other, theirs, pixels)
-    return wrong + [f"{name}: read with a warning: {text}" for text in pixels.warnings]
+    return wrong + [f"{name}: reading it gives a warning: {text}" for text in pixels.warnings]
 
 
 def _encapsulation_faults(stored: StoredObject, place: Place, pixels: PixelComparison, side: int) -> list[str]:
@@ -230,9 +230,12 @@ def _behind_last_frame(
     ):
         return []
     if sizes[0] == sizes[1]:
-        return [f"the pixel data: other bytes behind the last frame ({sizes[0] - begin} of them)"]
+        return [f"the pixel data: {sizes[0] - begin} bytes after the last frame differ"]
     behind = [max(0, size - begin) for size in sizes]
-    return [f"the pixel data: {counted(behind[0], 'byte')} behind the last frame against {behind[1]}"]
+    return [
+        f"the pixel data: {counted(behind[0], 'byte')} after the last frame in the first file, "
+        f"{behind[1]} in the second"
+    ]
 
 
 def pairs_of(first: dict[str, str], second: dict[str, str]) -> Iterator[tuple[str, str | None, str | None]]:

@@ -181,7 +181,7 @@ class Coordinator:
                 self.manifest.end(seconds=seconds, skipped=self.totals.counts["skipped"], stopped=self.stopped)
         result = self._result(seconds)
         if self.interrupted:
-            interrupt = KeyboardInterrupt("interrupted: the same call goes on from here")
+            interrupt = KeyboardInterrupt("interrupted: to continue, make the same call again")
             interrupt.result = result  # type: ignore[attr-defined]
             raise interrupt
         return result
@@ -276,13 +276,15 @@ class Coordinator:
             other = self.claimed.setdefault(destination, found.path)
             if other is not found.path:
                 if other != found.path:
-                    self._fail(found, destination, f"its output {destination} is that of {other} already", "ValueError")
+                    self._fail(found, destination, f"{other} has the same output, {destination}", "ValueError")
                 return
             if not is_url(destination) and os.path.realpath(destination) in self.named:
                 self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
                 return
         if self.entries is not None and self.entries.is_known(found.path):
-            self.warned.append((found.path, "found twice, for the sources overlap; it is done once"))
+            self.warned.append(
+                (found.path, "this file was found more than once, because the sources overlap; it is done once")
+            )
             return
         done = None if self.was_empty else self.manifest.find(destination)
         if self.resume and done is not None and self._is_done(found, destination, done):
@@ -297,7 +299,10 @@ class Coordinator:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
         owned = None if done is None else _owned(done, found)
         if owned is None and (owner := self._owner_of(destination)) is not None:
-            message = f"its output {destination} is taken for {owner} by the file system, and that is kept"
+            message = (
+                f"its output {destination} and {owner} are the same file for this file system, so the output "
+                f"of {owner} is kept"
+            )
             self._fail(found, destination, message, "NameTakenError")
             return
         # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
@@ -413,7 +418,7 @@ class Coordinator:
             return
         error = describe(end.error)
         if isinstance(end.error, BrokenExecutor):
-            self._stop(f"the executor is broken: {error}")
+            self._stop(f"the executor cannot be used any more: {error}")
         elif type(end.error).__name__ == "KilledWorker":  # dask's: none of its workers has survived this group
             for task in left:
                 self._record(Outcome(task.number, "died", 0.0, error=f"the process that decoded it died ({error})",
@@ -463,8 +468,8 @@ class Coordinator:
         totals.bytes_done += found.size
         if outcome.status not in DONE and self._stands_still(task):
             stale = (
-                f"its output {task.destination} is still there: an earlier run wrote it, of an earlier version of this "
-                "file or with other options"
+                f"its output {task.destination} still exists; an earlier run wrote it, from another version of "
+                "this file or with other options"
             )
             outcome = outcome._replace(warnings=(*outcome.warnings, stale))
         if outcome.status == "failed":
@@ -481,7 +486,7 @@ class Coordinator:
         if outcome.hopeless is not None:
             self._stop(outcome.hopeless)
         elif outcome.status == "failed" and self.fail_fast:
-            self._stop("a file failed, and that ends the run (fail_fast)")
+            self._stop("a file failed, and fail_fast ends the run")
 
     def _stands_still(self, task: Task) -> bool:
         """Whether the output that an earlier run wrote for a file that has none now is at its place."""
@@ -508,7 +513,7 @@ class Coordinator:
         self.totals.counts["failed"] += 1
         self.failures.append(Failure(found.path, destination, message, kind))
         if self.fail_fast:
-            self._stop("a file failed, and that ends the run (fail_fast)")
+            self._stop("a file failed, and fail_fast ends the run")
 
     def _tell(self, kind: str, path: str, message: str) -> None:
         """Hear from the walk."""

@@ -158,9 +158,9 @@ def _between_and_behind(sides: tuple[_Side, _Side]) -> Iterator[Finding]:
     first, second = (one.end, one.read.size), (other.end, other.read.size)
     if not same_range(one.read, first, other.read, second):
         how = f"{counted(first[1] - first[0], 'byte')} against {second[1] - second[0]}"
-        yield Finding(0, "behind the elements", f"other bytes ({how})")
+        yield Finding(0, "after the elements", f"the bytes differ ({how})")
     if other.behind_stream not in (b"", b"\0", one.behind_stream):
-        yield Finding(0, "behind the deflated dataset", f"{counted(len(other.behind_stream), 'byte')} or more")
+        yield Finding(0, "after the deflated dataset", f"{counted(len(other.behind_stream), 'byte')} or more")
 
 
 class _Item:
@@ -262,7 +262,7 @@ class _Pair:
             if first.end - first.value != second.end - second.value or not same_range(
                 one, (first.value, first.end), other, (second.value, second.end)
             ):
-                how = f"the bytes differ, and cannot be compared item by item: {error}"
+                how = f"the bytes differ; the items cannot be compared: {error}"
                 yield Finding(first.tag, name_of(first.tag), how, True, first, second)
 
     def _bounds(self) -> tuple[int, int]:
@@ -385,7 +385,7 @@ class _Pair:
         assert theirs.place is not None
         one, other = self.readers
         if not same_range(one, (ours.place.value, ours.place.end), other, (theirs.place.value, theirs.place.end)):
-            yield Finding(_PIXEL_DATA, self._prefix[:-1], "other bytes in a fragment", False)
+            yield Finding(_PIXEL_DATA, self._prefix[:-1], "a fragment has other bytes", False)
 
     def _delimiters(self, walks: tuple[ElementWalk, ElementWalk]) -> Iterator[Finding]:
         one, other = walks
@@ -397,7 +397,7 @@ class _Pair:
             )
             yield Finding(self.pair[0].tag, name_of(self.pair[0].tag), how, expected=added)
         if other.odd_delimiters and other.odd_delimiters != one.odd_delimiters:
-            how = f"a delimiter of length {other.odd_delimiters[0]}, where 0 is due"
+            how = f"a delimiter has the length {other.odd_delimiters[0]}, expected 0"
             yield Finding(self.pair[0].tag, name_of(self.pair[0].tag), how)
 
     # ---- icons ------------------------------------------------------------------------------------
@@ -420,7 +420,7 @@ class _Pair:
             return  # nobody could read it before
         why = same_icon(*parts)
         if why and same_bytes:
-            why = f"{why}: it is encapsulated in the first's transfer syntax still"
+            why = f"{why}: it still has the transfer syntax of the first file"
         item.converted = not why
         if why:
             yield Finding(first.tag, name, why, False, first, second)

@@ -139,7 +139,7 @@ class ElementWalk:
             if level.end is None and not len(header):
                 self.missing_delimiters += 1
                 return self._close(end_kind)
-            raise self._broken("the data end within the header of an element", "truncated")
+            raise self._broken("the data end inside the header of an element", "truncated")
         order = ">" if level.encoding.big_endian else "<"
         group, number = struct.unpack_from(order + "HH", header)
         tag = group << 16 | number
@@ -158,7 +158,7 @@ class ElementWalk:
         if level.is_item:
             if tag != ITEM_DELIMITER:
                 if level.end is not None:
-                    raise self._broken(f"found {tag_name(tag)} within an item")
+                    raise self._broken(f"an item contains {tag_name(tag)}, which is not allowed there")
                 self.missing_delimiters += 1
                 return self._close(end_kind)
             return self._behind_delimiter(level, length, end_kind)
@@ -170,11 +170,11 @@ class ElementWalk:
         undefined = length == UNDEFINED_LENGTH
         end = None if undefined else value + length
         if end is not None and end > level.bound:
-            raise self._broken("an item passes the end of what it is in", "truncated")
+            raise self._broken("an item extends past the end of its sequence", "truncated")
         place = Place(ITEM, "", self.position, value, -1 if end is None else end, length, 0, level.encoding)
         if level.is_fragments:
             if end is None:
-                raise self._broken("a fragment has no length")
+                raise self._broken("a fragment has undefined length, but fragments need a length")
             self.position = end
             return Token(Kind.FRAGMENT, place)
         bound = level.bound if end is None else end
@@ -184,7 +184,7 @@ class ElementWalk:
 
     def _behind_delimiter(self, level: _Level, length: int, end_kind: Kind) -> Token:
         if level.end is not None:
-            raise self._broken("found a delimiter where a length has been given")
+            raise self._broken("found a delimiter, although the length is given")
         if length:
             self.odd_delimiters.append(length)
         self.position += 8
@@ -217,10 +217,10 @@ class ElementWalk:
         else:
             vr = bytes(header[4:6]).decode("latin-1")
             if vr not in VRS:
-                raise self._broken(f"element {tag_name(tag)} has no VR of the standard")
+                raise self._broken(f"element {tag_name(tag)} has a VR that the standard does not define")
             if vr in LONG_VRS:
                 if len(header) < 12:
-                    raise self._broken("the data end within the header of an element", "truncated")
+                    raise self._broken("the data end inside the header of an element", "truncated")
                 reserved, length = struct.unpack_from(order + "HI", header, 6)
                 size = 12
             else:
@@ -228,7 +228,7 @@ class ElementWalk:
         value = self.position + size
         end = -1 if length == UNDEFINED_LENGTH else value + length
         if end > level.bound:
-            raise self._broken(f"element {tag_name(tag)} passes the end of what it is in", "truncated")
+            raise self._broken(f"element {tag_name(tag)} extends past the end of the data", "truncated")
         return Place(tag, vr, self.position, value, end, length, reserved, level.encoding)
 
     def _broken(self, message: str, code: str = "malformed") -> DecodeError:

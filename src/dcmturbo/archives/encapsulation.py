@@ -25,18 +25,18 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
     while position < place.end:
         header = bytes(read(position, min(position + 8, place.end)))
         if len(header) < 8 or header[:4] not in (_ITEM, _DELIMITER):
-            return [*faults, "something else than an item stands between the fragments"]
+            return [*faults, "an element other than an item is between the fragments"]
         (length,) = struct.unpack_from("<I", header, 4)
         if header[:4] == _DELIMITER:
             if length:
-                faults.append(f"the sequence delimiter has the length {length}")
+                faults.append(f"the sequence delimiter has the length {length}, expected 0")
             if position + 8 != place.end:
-                faults.append("the sequence delimiter is not at the end")
+                faults.append("there is data after the sequence delimiter")
             break
         if position + 8 + length > place.end:
-            return [*faults, f"a fragment of {length} bytes passes the end"]
+            return [*faults, f"a fragment of {length} bytes extends past the end of the data"]
         if length & 1:
-            faults.append(f"a fragment has an odd length: {length}")
+            faults.append(f"a fragment has an odd length: {length} bytes")
         if position == place.value:
             if length not in (0, 4 * frames):
                 faults.append(f"the Basic Offset Table has {length} bytes, expected {4 * frames} for {frames} frames")
@@ -52,7 +52,7 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
     else:
         faults.append("there is no sequence delimiter")
     if not headers_are_right and len(begins) == frames:  # else some fragments have none
-        faults.append("an RLE header has offsets of segments that it does not count, or none of 64")
+        faults.append("an RLE header has more offsets than segments, or does not begin with offset 64")
     if table:
         faults += _table_faults(table, begins, frames)
     return list(dict.fromkeys(faults))
@@ -63,7 +63,7 @@ def _table_faults(table: bytes, begins: array[int], frames: int) -> list[str]:
     offsets = struct.unpack(f"<{frames}I", table)
     rising = all(one < other for one, other in pairwise(offsets))
     if offsets[0] != 0 or not rising or not starts.issuperset(offsets):
-        return ["the Basic Offset Table has an offset at which no frame begins"]
+        return ["the Basic Offset Table has an offset where no frame begins"]
     return []
 
 

@@ -199,13 +199,15 @@ class ExpectedChanges:
         expected: list[str] = []
         if self.one.preamble != self.other.preamble:
             added = not self.one.preamble and not any(self.other.preamble)
-            (expected if added else different).append("the preamble: added" if added else "the preamble: other bytes")
+            (expected if added else different).append(
+                "the preamble: added" if added else "the preamble has other bytes"
+            )
         for tag in sorted(self.one.meta.keys() | self.other.meta.keys()):
             before, after = self.one.meta.get(tag), self.other.meta.get(tag)
             headers = self.one.meta_headers.get(tag), self.other.meta_headers.get(tag)
             if before == after:
                 if headers[0] and headers[0] != headers[1]:
-                    different.append(f"{name_of(tag)}: another VR")
+                    different.append(f"{name_of(tag)}: the VR differs")
                 continue
             how = "only in the first" if after is None else "only in the second" if before is None else "another value"
             if before is not None and after is not None and tag not in (_GROUP_LENGTH, _VERSION):
@@ -213,7 +215,7 @@ class ExpectedChanges:
             right = after is not None and self._is_meta_expected(tag, after)
             (expected if right else different).append(f"{name_of(tag)}: {how}")
         if self._is_count_wrong(self.other) and not self._is_count_wrong(self.one):
-            different.append(f"{name_of(_GROUP_LENGTH)}: it does not count the bytes that follow")
+            different.append(f"{name_of(_GROUP_LENGTH)}: it does not have the number of the bytes that follow")
         different += self._contradiction()
         return different, expected
 
@@ -277,6 +279,6 @@ def _encoding_contradicted(stored: StoredObject) -> str:
     if (explicit, big_endian) == tuple(stored.encoding) or not stored.elements:
         return ""
     is_explicit, is_big = stored.encoding
-    return f"it is {syntax.name}, and the elements are {'explicit' if is_explicit else 'implicit'} VR " + (
+    return f"it is {syntax.name}, but the elements are {'explicit' if is_explicit else 'implicit'} VR " + (
         "big endian" if is_big else "little endian"
     )

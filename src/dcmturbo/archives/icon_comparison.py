@@ -90,7 +90,7 @@ class IconSide:
             frame = index.read_frame(0)
             syntax = _own_syntax(frame, labelled)
             if strict and syntax.family != labelled.family:
-                raise DecodeError(f"it is {syntax.name}, and its object is {labelled.name}", code="mismatch")
+                raise DecodeError(f"it is {syntax.name}, but its object is {labelled.name}", code="mismatch")
             cells = decode_frame(frame, syntax.uid, **attributes, raw=True, unused_bits="keep", threads=1)
             return np.asarray(cells)
         return self._native(attributes)

@@ -291,13 +291,16 @@ class Manifest:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             self.is_new = tables == 0 and application == 0
             if not self.is_new and application != _APPLICATION_ID:
-                raise ManifestError(f"{self.path} is an SQLite file of something else, not a manifest")
+                raise ManifestError(f"{self.path} is an SQLite file, but not a manifest: choose another file")
             if not self.is_new and not _FIRST_VERSION <= version <= _VERSION:
-                raise ManifestError(f"{self.path} is a manifest of version {version}; this one writes {_VERSION}")
+                raise ManifestError(
+                    f"{self.path} is a manifest of version {version}, but this version of dcmturbo writes version "
+                    f"{_VERSION}: choose another file"
+                )
             self._version = _VERSION if self.is_new else version
             if not write:
                 if self.is_new:
-                    raise ManifestError(f"{self.path} is empty: no run has begun")
+                    raise ManifestError(f"{self.path} is empty, because no run has begun")
                 return
             # The log is not synced at each commit: what a power failure takes away is done again.
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -329,7 +332,8 @@ class Manifest:
             raise OSError(f"cannot use the manifest {self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise ManifestError(
-                f"{self.path} is damaged: {error}. Remove it to begin a new one; every file is then done again"
+                f"{self.path} is damaged: {error}. To begin a new manifest, remove this file; every source is "
+                "then done again"
             ) from error
 
     # ---- a run ------------------------------------------------------------------------------------
@@ -451,7 +455,10 @@ class Manifest:
         if self.path is None or self._lock is None or (now := _identity(self.path)) == self._identity:
             return
         if now is not None:
-            raise OSError(f"another file has taken the place of the manifest {self.path} while it was written")
+            raise OSError(
+                f"another file replaced the manifest {self.path} during the run: do not run two programs on "
+                "one manifest"
+            )
         try:
             _make_private(self.path)
             anew = sqlite3.connect(self.path, isolation_level=None, timeout=_SECONDS_BUSY)
@@ -462,10 +469,12 @@ class Manifest:
             anew.execute("PRAGMA journal_mode=WAL")
             anew.execute("PRAGMA synchronous=NORMAL")
         except (OSError, sqlite3.Error) as error:
-            raise OSError(f"the manifest {self.path} was removed, and cannot be written anew: {error}") from error
+            raise OSError(
+                f"somebody removed the manifest {self.path} during the run, and it cannot be written again: {error}"
+            ) from error
         self._connection.close()
         self._connection, self._identity = anew, _identity(self.path)
-        self.warnings.append(f"the manifest {self.path} was removed while it was written; it was written anew")
+        self.warnings.append(f"somebody removed the manifest {self.path} during the run; it was written again")
 
     def _change(self, *statements_and_rows: Any) -> None:
         """Run statements over rows, all or none."""
@@ -588,7 +597,8 @@ def _lock(path: str) -> int | None:
             holder = os.read(descriptor, 200).decode(errors="replace").strip()
             os.close(descriptor)
             raise ManifestError(
-                f"another run is writing the manifest {path.removesuffix('-lock')}" + (f" ({holder})" if holder else "")
+                f"another run is using the manifest {path.removesuffix('-lock')}: wait until it has finished"
+                + (f" ({holder})" if holder else "")
             ) from None
         except OSError:  # a file system without locks
             return descriptor

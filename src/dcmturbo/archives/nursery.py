@@ -148,7 +148,7 @@ class Nursery:
             self._socket.sendall(_REQUEST.pack(_FORK, 0))
             data, descriptors, _, _ = socket.recv_fds(self._socket, _FORKED.size, 1)
             if len(data) < _FORKED.size or not descriptors:
-                raise ChildProcessError("the process that makes the workers is gone")
+                raise ChildProcessError("the process that starts the workers has ended")
             return _FORKED.unpack(data)[0], socket.socket(fileno=descriptors[0])
 
     def wait(self, process: int) -> tuple[bool, str]:
@@ -165,9 +165,9 @@ class Nursery:
                 data = self._socket.recv(_STATUS.size, socket.MSG_WAITALL)
             (status,) = _STATUS.unpack(data)
         except (OSError, struct.error):
-            return True, "of an unknown cause"
+            return True, "for an unknown reason"
         if status == _UNKNOWN:
-            return True, "of an unknown cause"
+            return True, "for an unknown reason"
         if not os.WIFSIGNALED(status):
             code = os.WEXITSTATUS(status)
             return code != 0, f"exit status {code}"

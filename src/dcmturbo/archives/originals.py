@@ -41,14 +41,14 @@ class Originals:
         if folders != self._folders:
             self._folders, self._why = folders, self._why_not_into(*folders)
         if self._why is None and os.path.islink(destination):
-            return f"its output {destination} is a symbolic link, which might lead to an original: remove it"
+            return f"its output {destination} is a symbolic link, which may lead to an original: remove the link"
         return self._why
 
     def _why_not_into(self, source: str, folder: str) -> str | None:
         real = os.path.realpath(folder)
         if source and os.path.realpath(source) == real:
-            return f"its output would be written into its own folder: {folder} leads there"
+            return f"its output would be written into its own folder, because {folder} leads there"
         for root in self._roots:
             if os.path.commonpath([root, real]) == root:
-                return f"its output would be written into the source {root}: {folder} leads there"
+                return f"its output would be written into the source {root}, because {folder} leads there"
         return None

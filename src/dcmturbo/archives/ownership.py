@@ -33,8 +33,8 @@ class DestinationExistsError(FileExistsError):
 
     def __init__(self, destination: str, why: str = NOT_LISTED) -> None:
         super().__init__(
-            f"its destination {destination} is there already and left as it is, for {why}; overwrite=True "
-            "(--overwrite) replaces files"
+            f"its destination {destination} exists and was not replaced, because {why}; overwrite=True "
+            "(--overwrite) replaces it"
         )
         self.destination, self.why = destination, why
 

@@ -114,9 +114,9 @@ class _Pair:
 
     def _shapes(self, one: FrameSet, other: FrameSet) -> str:
         if len(one) != len(other):
-            return f"{counted(len(one), 'frame')} against {len(other)}"
+            return f"{counted(len(one), 'frame')} in the first file, {len(other)} in the second"
         if one.frame_shape != other.frame_shape:
-            return f"frames of shape {one.frame_shape} against {other.frame_shape}"
+            return f"frames of shape {one.frame_shape} in the first file, {other.frame_shape} in the second"
         if one.dtype != other.dtype:
             return f"{one.dtype.name} against {other.dtype.name}"
         return ""
@@ -199,11 +199,11 @@ class _Difference:
     def describe(self) -> str:
         what = counted(self.count, f"{self.what} differs", f"{self.what}s differ")
         if self.alike == self.count:
-            what += " in the bits only, though the values compare equal (NaN, or zeros of both signs)"
+            what += " in the bits only; the values compare equal (NaN, or zeros of both signs)"
         elif self.largest:
             what += f", by up to {self.largest:g}"
         else:
-            what += ", by no number: one of the two is NaN or infinite"
+            what += "; one of the two is NaN or infinite, so the difference has no size"
         return f"{what}, first in frame {self.first}"
 
 

@@ -95,7 +95,7 @@ def make_folder(folder: str, like: str | None) -> None:
         with contextlib.suppress(FileExistsError, NotADirectoryError):  # another worker's; or files, as is told below
             os.mkdir(path, _folder_mode([] if original is None else [original]))
     if missing and not os.path.isdir(missing[0][0]):
-        raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is to be there", missing[0][0])
+        raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is needed", missing[0][0])
 
 
 def make_root(folder: str, sources: Sequence[str]) -> None:
@@ -206,7 +206,9 @@ def _taken(destination: str, error: FileExistsError) -> FileExistsError:
 
 def _taken_by(other: str, destination: str) -> NameTakenError:
     return NameTakenError(
-        errno.EEXIST, f"this file system takes it for {other}, which is another file's output and is kept", destination
+        errno.EEXIST,
+        f"for this file system it is the same file as {other}, which is the output of another file and is kept",
+        destination,
     )
 
 
@@ -291,7 +293,7 @@ def open_binary(path: str) -> Any:
     system, inner = file_system(path)
     file = system.open(inner, "rb")
     if file is None:
-        raise OSError(errno.EINVAL, "it is no regular file", path)  # of a tar archive
+        raise OSError(errno.EINVAL, "it is not a regular file", path)  # of a tar archive
     # A member of an archive can be read only as long as its file system is there, which nothing else holds.
     with contextlib.suppress(AttributeError):
         file.keeps = system

@@ -172,7 +172,7 @@ def _runs(summary: Summary) -> str:
         (
             str(run.id),
             utc(run.started),
-            "did not end" if run.ended is None or run.seconds is None else f"{_number(run.seconds, 1)} s",
+            "did not finish" if run.ended is None or run.seconds is None else f"{_number(run.seconds, 1)} s",
             f"{run.jobs} × {run.threads} {run.executor}",
             amount(run.skipped),
             ", ".join(f"{name}={value}" for name, value in sorted(run.options.items()) if value not in (False, "auto")),
@@ -204,15 +204,15 @@ def render(summary: Summary, warned: Iterable[Row]) -> str:
     title = f"Transcoding to {' and '.join(targets)}"
     lossy = ""
     if summary.lossy:
-        error = "" if summary.maximum_error is None else f", maximum error {_number(summary.maximum_error, 0)}"
-        psnr = "" if summary.least_psnr is None else f", least PSNR {_number(summary.least_psnr, 1)} dB"
+        error = "" if summary.maximum_error is None else f", largest error {_number(summary.maximum_error, 0)}"
+        psnr = "" if summary.least_psnr is None else f", lowest PSNR {_number(summary.least_psnr, 1)} dB"
         lossy = (
             f"<p>{amount(summary.lossy)} {'file' if summary.lossy == 1 else 'files'} lost something{error}{psnr}.</p>"
         )
     begun = f"{utc(summary.runs[0].started)}" if summary.runs else ""
     sizes = f"<section><h2>Sizes</h2>{_bars(summary.groups)}</section>" if summary.groups else ""
     ratios = _columns(summary.ratios, "Files by ratio", "size before / size after")
-    speeds = _columns(summary.speeds, "Files by speed", "MB of pixels a second, one worker")
+    speeds = _columns(summary.speeds, "Files by speed", "megabytes of pixels per second and worker")
     return f"""<!DOCTYPE html>
 <html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">
 <title>{escaped(title)}</title><style>{STYLE}</style></head><body><main>

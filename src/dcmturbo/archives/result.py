@@ -41,12 +41,13 @@ class Estimate:
     def describe(self) -> str:
         """Return how it was done, as a sentence."""
         if not self.sampled_files:
-            return "nothing could be sampled"
+            return "no file could be transcoded as a sample"
         if self.sampled_files == self.files:
             return "every file was transcoded into a temporary folder"
         return (
-            f"{self.sampled_files} of {self.files} files, drawn at random, were transcoded into a temporary folder, "
-            f"and their ratio applied to all; one standard error is {100 * self.standard_error:.1f} %"
+            f"{self.sampled_files} of {self.files} files, chosen at random, were transcoded into a "
+            "temporary folder. Their compression ratio was applied to all files (standard error "
+            f"{100 * self.standard_error:.1f} %)"
         )
 
 

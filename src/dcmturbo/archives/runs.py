@@ -55,8 +55,8 @@ class RunRecord:
                 self._make(os.path.join(folder, f"{NAME}-run-{self.token}"))
             except OSError as error:
                 self.warnings.append(
-                    f"{folder}: no record of this run can be kept there ({error.strerror}); if it is killed, its "
-                    f"temporary files (.dcmturbo-{self.token}-*.part) have to be removed by hand"
+                    f"{folder}: the run cannot write a record there ({error.strerror}). If the run is killed, "
+                    f"remove its temporary files yourself (.dcmturbo-{self.token}-*.part)"
                 )
 
     def _make(self, path: str) -> None:

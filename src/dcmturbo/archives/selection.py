@@ -87,19 +87,23 @@ class Selection:
         """Look at a source that has been opened."""
         syntax = opened.syntax
         if self.from_syntaxes and syntax.uid not in self.from_syntaxes:
-            raise KeepOriginal(f"it is in {syntax.name}, which is not among the syntaxes to transcode from", syntax.uid)
+            raise KeepOriginal(
+                f"its transfer syntax is {syntax.name}, which is not one of those to transcode", syntax.uid
+            )
         # Without loss, frames in the target syntax are not encoded again; .111 holds the very bits of a lossy JPEG.
         wanted = not self.lose_again if syntax.uid == self.target.uid else self.skip_lossy
         if wanted and self.target.keyword != "JPEGXLJPEGRecompression" and is_lossy_source(opened):
             raise KeepOriginal(
-                f"it is compressed with loss ({syntax.name}) already, and stays so without include_lossy", syntax.uid
+                f"it is already compressed with loss ({syntax.name}); to transcode it, use include_lossy=True "
+                "(--include-lossy)",
+                syntax.uid,
             )
 
     def accept(self, result: TranscodeResult) -> None:
         """Look at a result that is complete."""
         if self.keep_if_larger and result.bytes_after > result.bytes_before:
             raise KeepOriginal(
-                f"transcoding would make it larger: {result.bytes_before} bytes become {result.bytes_after}",
+                f"transcoding would make it larger: {result.bytes_before} bytes would become {result.bytes_after}",
                 result.source_transfer_syntax,
             )
 

@@ -177,7 +177,7 @@ def _inflated(read: Bytes, begin: int) -> tuple[bytearray, bytes]:
                 inflated += inflater.decompress(data, max(1, limit + 1 - len(inflated)))
                 if len(inflated) > limit:
                     raise LimitExceeded(
-                        f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)"
+                        f"the inflated dataset would be larger than {limit} bytes (dt.config.limits.max_inflated)"
                     )
                 data = inflater.unconsumed_tail
     except zlib.error as error:

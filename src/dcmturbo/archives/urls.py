@@ -41,4 +41,6 @@ def check_protocols(path: str) -> None:
         try:
             fsspec.get_filesystem_class(protocol)
         except ValueError as error:
-            raise ValueError(f"{without_secrets(path)}: no file system is known for {protocol}:// ({error})") from None
+            raise ValueError(
+                f"{without_secrets(path)}: fsspec knows no file system for {protocol}:// ({error})"
+            ) from None

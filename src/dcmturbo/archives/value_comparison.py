@@ -107,13 +107,13 @@ def header_difference(first: Place, second: Place) -> str:
     """Return what a second header says wrongly that the first does not, empty if nothing."""
     size = second.value - second.begin
     if second.vr in VRS and size != (12 if second.vr in LONG_VRS else 8) and size != first.value - first.begin:
-        return f"a header of {size} bytes, which VR {second.vr} does not have"
+        return f"a header of {size} bytes, which VR {second.vr} cannot have"
     if second.reserved and second.reserved != first.reserved:
         return f"the reserved bytes of its header are {second.reserved:04X}"
     if not second.is_undefined and not first.is_undefined:
         wrong = second.end >= 0 and second.length != second.end - second.value
         if wrong and second.length != first.length:
-            return f"its header says {second.length} bytes, and {second.end - second.value} are there"
+            return f"its header says {second.length} bytes, but {second.end - second.value} are there"
     return ""
 
 
@@ -126,10 +126,13 @@ def value_difference(one: Bytes, first: Place, other: Bytes, second: Place, numb
     where, ours, theirs = _first_difference(one, first, other, second, number)
     rests = ours.rstrip(b" \0"), theirs.rstrip(b" \0")
     if _stated(first, number) in _TEXTS and max(sizes) - where <= _AT_ONCE and rests == (b"", b""):
-        lengths = f"{counted(sizes[0], 'byte')} against {sizes[1]}" if sizes[0] != sizes[1] else f"from byte {where} on"
+        lengths = f"{counted(sizes[0], 'byte')} against {sizes[1]}" if sizes[0] != sizes[1] else f"from byte {where}"
         return f"{texts[0]}: only the padding differs ({lengths})"
     if not ours or not theirs:
-        return f"{texts[0]}: {counted(sizes[0], 'byte')} against {sizes[1]}, the same as far as the shorter one goes"
+        return (
+            f"{texts[0]}: {counted(sizes[0], 'byte')} against {sizes[1]}; the shorter value is the "
+            "beginning of the longer one"
+        )
     return f"{texts[0]} each, first different at byte {where}: {ours[0]:02x} against {theirs[0]:02x}"
 
 

@@ -61,7 +61,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 def find_missing(sources: Sequence[str]) -> list[tuple[str, str]]:
     """Return the local sources that are not there, each with the reason."""
     return [
-        (one, "no file fits the pattern" if has_magic(one) else "there is no such file or folder")
+        (one, "no file matches the pattern" if has_magic(one) else "there is no such file or folder")
         for one in sources
         if not is_url(one) and not _is_there(one)
     ]
@@ -175,20 +175,20 @@ def find_files(
         if why is None:
             yield found
         else:
-            tell("failed", found.path, f"it has no place below a destination: {why}")
+            tell("failed", found.path, f"its output would have no place below the destination: {why}")
 
 
 def _why_no_place(relative: str, *, remote: bool) -> str | None:
     """Return why a name would lead out of the destination, or to no file in it; None if it does not."""
     if "\0" in relative:
-        return "there is a NUL in its name"
+        return "its name contains a NUL"
     parts = relative.split("/")
     if not parts[0]:
         return "its name begins with a slash"
     if remote and re.match(r"[A-Za-z]:[/\\]|\\|(.*[/\\])?\.\.\\|.*\\\.\.([/\\]|$)", relative, re.DOTALL):
-        return f"its name {relative!r} leads elsewhere where backslashes part folders"
+        return f"its name {relative!r} has a backslash, which separates folders here, and leads elsewhere"
     if ".." in parts or "." in parts:
-        return f"its name {relative!r} climbs by '.' or '..'"
+        return f"its name {relative!r} contains '.' or '..', which may lead out of the destination"
     return "its name has an empty part (//)" if "" in parts else None
 
 
@@ -225,13 +225,17 @@ class _Walk:
             found = os.stat(path)
         except OSError as error:
             link = os.path.islink(path)
-            self.tell("failed", path, "the symbolic link leads nowhere" if link else error.strerror or str(error))
+            self.tell(
+                "failed",
+                path,
+                "the target of the symbolic link does not exist" if link else error.strerror or str(error),
+            )
             return
         if not stat.S_ISREG(found.st_mode):
-            what = f"it is no regular file but a {_kind_of(found.st_mode)}"
+            what = f"it is not a regular file but a {_kind_of(found.st_mode)}"
             self.tell(*(("failed", path, what) if named else ("warning", path, f"left out: {what}")))
         elif not self.follow_links and os.path.islink(path):
-            self.tell("warning", path, "left as it is: a symbolic link")
+            self.tell("warning", path, "unchanged, because it is a symbolic link")
         elif self.filters.takes(relative):
             yield Found(path, relative, found.st_size, found.st_mtime_ns)
 
@@ -244,10 +248,10 @@ class _Walk:
             try:
                 identity = _identity(folder)
                 if identity in self.folders_left_out:
-                    self.tell("warning", folder, "left out: it leads to the destination")
+                    self.tell("warning", folder, "left out: it leads into the destination")
                     continue
                 if identity in around:
-                    self.tell("warning", folder, "left out: the symbolic link leads back to a folder that it is in")
+                    self.tell("warning", folder, "left out: the symbolic link leads back to a folder that contains it")
                     continue
                 with os.scandir(folder) as entries:
                     inside = sorted(entries, key=lambda entry: entry.name)
@@ -284,27 +288,27 @@ class _Walk:
             nothing = False
             relative = os.path.relpath(path, base)
             if not self.follow_links and _is_behind_link(base, relative):
-                self.tell("warning", path, "left as it is: a symbolic link leads to its folder")
+                self.tell("warning", path, "unchanged, because its folder is reached through a symbolic link")
             elif os.path.isdir(path):
                 yield from self.folder(path, relative)
             elif not self.leave_out(os.path.dirname(path), os.path.basename(path)):
                 yield from self.file(path, relative)
         if nothing:
-            self.tell("failed", pattern, "no file fits the pattern")
+            self.tell("failed", pattern, "no file matches the pattern")
 
     def _below(self, base: str, pattern: str) -> Iterator[Found]:
         """Find the files of a pattern with ``**`` as those of a folder are found: with its circles, and links."""
         patterns = os.path.relpath(pattern, base or ".").split("/")
         nothing = True
         if not os.path.isdir(base or "."):
-            self.tell("failed", pattern, "no file fits the pattern")
+            self.tell("failed", pattern, "no file matches the pattern")
             return
         for found in self.folder(base or ".", ""):
             if _fits(found.relative.split("/"), patterns):
                 nothing = False
                 yield found
         if nothing:
-            self.tell("failed", pattern, "no file fits the pattern")
+            self.tell("failed", pattern, "no file matches the pattern")
 
     def file_set(self, path: str) -> Iterator[Found]:
         """Find what a DICOMDIR refers to (PS3.10, 8; PS3.3, F.3.2.2), and the DICOMDIR itself, which comes last."""
@@ -327,11 +331,11 @@ class _Walk:
                 continue
             name = "/".join(components)
             if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in components):
-                self.tell("failed", path, f"the DICOMDIR refers to {name!r}, which is no file of its own set")
+                self.tell("failed", path, f"the DICOMDIR refers to {name!r}, which is outside of its own folder")
                 continue
             inside = _without_case(root, components)
             if inside is None:
-                self.tell("failed", os.path.join(root, name), "the DICOMDIR refers to it, but it is not there")
+                self.tell("failed", os.path.join(root, name), "the DICOMDIR refers to this file, but it does not exist")
             elif inside not in seen:
                 seen.add(inside)
                 yield from self.file(os.path.join(root, inside), inside)
@@ -353,7 +357,7 @@ class _Walk:
                 root = file_system(base + behind)[1].rstrip("/")
                 listing = system.glob(path, detail=True)
                 if not listing:
-                    self.tell("failed", url, "no file fits the pattern")
+                    self.tell("failed", url, "no file matches the pattern")
                 for name in sorted(listing):
                     yield from self._remote(base, behind, _below(system, root, name), listing[name])
                 return
@@ -364,7 +368,7 @@ class _Walk:
                 file = {**information, "type": "file"}
                 yield from self._remote(folder + "/" * folder.endswith("/"), behind, name, file)
                 if _lists_all_at_once(system) and system.isdir(path):
-                    self.tell("failed", url, "it is both an object and the folder of others, which are not taken")
+                    self.tell("failed", url, "its key is also the folder of other objects, which are left out")
                 return
             if not system.isdir(path):
                 self.tell("failed", url, "there is no such file or folder")
@@ -391,10 +395,10 @@ class _Walk:
             return
         if not relative or relative.endswith("/"):
             if size:
-                self.tell("failed", path, "its name is that of a folder, but it has content, which no folder can have")
+                self.tell("failed", path, "its name ends like that of a folder, but it has content")
             return  # a folder marker, as some clients make them
         if information.get("linkname"):
-            self.tell("warning", path, "left out: a link within an archive")
+            self.tell("warning", path, "left out: it is a link inside an archive")
         elif self.filters.takes(relative):
             yield Found(path, prefix + relative, size, _remote_mtime(information))
 
@@ -503,7 +507,7 @@ def open_regular(path: str) -> IO[bytes]:
     try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
-            raise OSError(errno.EINVAL, "it is no regular file but a " + _kind_of(kind), path)
+            raise OSError(errno.EINVAL, "it is not a regular file but a " + _kind_of(kind), path)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

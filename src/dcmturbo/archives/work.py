@@ -40,12 +40,14 @@ ON_FAILURE = ("fail", "copy", "skip")
 
 # What the next file would meet too: the disk is full, the quota used up, the file system read-only.
 _HOPELESS = {
-    errno.ENOSPC: "no space is left at the destination",
-    errno.EDQUOT: "the quota at the destination is used up",
+    errno.ENOSPC: "the destination has no space left",
+    errno.EDQUOT: "the quota of the destination is used up",
     errno.EROFS: "the destination is read-only",
 }
 
-_STALE_DIRECTORY = "a DICOMDIR is copied as it is: its Referenced Transfer Syntax UIDs in File (0004,1512) go stale"
+_STALE_DIRECTORY = (
+    "a DICOMDIR is copied unchanged: its Referenced Transfer Syntax UIDs in File (0004,1512) are those of the old files"
+)
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -
         )
     except UnsupportedTransferSyntax as error:
         if settings.from_syntaxes and not opened:
-            raise KeepOriginal(f"it is not among the syntaxes to transcode from: {error}") from None
+            raise KeepOriginal(f"it is not one of the transfer syntaxes to transcode: {error}") from None
         raise
 
 
@@ -242,7 +244,7 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
             if outcome.status in ("failed", "left_out"):
                 return outcome
             if outcome.status == "copied" and before is not None and _changed(task.source, before):
-                raise OSError(errno.EBUSY, "the file was changed while it was copied", task.source)
+                raise OSError(errno.EBUSY, "another program changed the file while it was copied", task.source)
             if settings.only_estimates:
                 return outcome
             place.commit(fsync=settings.fsync)
@@ -271,7 +273,7 @@ def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool |
         return False  # what comes to be there from now on is another file's output, or somebody's
     found = None if is_url(task.destination) else os.lstat(task.destination)
     if found is not None and not stat.S_ISREG(found.st_mode):
-        raise DestinationExistsError(task.destination, "it is no regular file")
+        raise DestinationExistsError(task.destination, "it is not a regular file")
     if is_still(standing, task.owned):
         return True
     refuse_other_spelling(settings.root, task.destination)
@@ -281,7 +283,9 @@ def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool |
         return None
     if settings.overwrite:
         # By this run, for a file whose name the file system takes for the same; or by somebody else.
-        raise NameTakenError(errno.EEXIST, "it was written after this run began, and is kept", task.destination)
+        raise NameTakenError(
+            errno.EEXIST, "another program wrote it after this run began, so it is kept", task.destination
+        )
     raise DestinationExistsError(task.destination)
 
 
@@ -318,7 +322,7 @@ def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: st
         with open_binary(task.source) as file:
             shutil.copyfileobj(file, destination)
         size = destination.tell()
-    warnings = () if kind is None else (f"copied as it is, for it could not be transcoded: {why}",)
+    warnings = () if kind is None else (f"copied unchanged, because it could not be transcoded: {why}",)
     return Outcome(
         task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings
     )
@@ -328,7 +332,7 @@ def left_out(number: int, why: str, kind: str) -> Outcome:
     """Return the outcome of a file that could not be transcoded, and is not wanted then."""
     return Outcome(
         number, "left_out", 0.0, error=why, error_type=kind,
-        warnings=(f"left out, for it could not be transcoded: {why}",),
+        warnings=(f"left out, because it could not be transcoded: {why}",),
     )  # fmt: skip
 
 
@@ -362,7 +366,7 @@ def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
         if not has_content(task.destination, spool) or output is None:
             raise DestinationExistsError(task.destination)
     if before is not None and _changed(task.source, before):
-        raise OSError(errno.EBUSY, "the file was changed while it was compared", task.source)
+        raise OSError(errno.EBUSY, "another program changed the file while it was compared", task.source)
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
 
 
@@ -404,7 +408,7 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         except KeepOriginal as kept:
             why = str(kept)
             if settings.include_lossy and _is_replaced(task):
-                why = "it is compressed with loss, and has been replaced since it was begun, by a run that was killed"
+                why = "it is compressed with loss, and a run that was killed has already replaced it"
             return _unchanged(task.number, before, why)._replace(source_syntax=kept.source_syntax)
         except Exception as error:
             if settings.on_failure == "fail" or _is_of_the_machine(error):
@@ -435,7 +439,7 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
     """Return the outcome of a file that stays as it is, in its place."""
     return Outcome(
         number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why, error_type=kind,
-        warnings=() if kind is None else (f"left as it is, for it could not be transcoded: {why}",),
+        warnings=() if kind is None else (f"unchanged, because it could not be transcoded: {why}",),
         identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
     )  # fmt: skip
 

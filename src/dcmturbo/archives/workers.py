@@ -58,14 +58,14 @@ def share_cores(jobs: int | None, threads: int | None) -> tuple[int, int, list[s
     """
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and operator.index(value) < 1:
-            raise ValueError(f"{name} is {value}; it is at least 1")
+            raise ValueError(f"{name} is {value}; expected at least 1")
     cores = min(available_cores(), config.threads) if threads is None else available_cores()
     processes = min(jobs or 1, max(cores, 1))
     share = max(1, cores // processes)
     workers = share if threads is None else min(threads, share)
     if (jobs or 1, threads or workers) != (processes, workers):
-        asked = f"{jobs or 1} x {threads or workers} workers were asked for"
-        return processes, workers, [f"{asked}; the {cores} available cores take {processes} x {workers}"]
+        asked = f"you asked for {jobs or 1} x {threads or workers} workers"
+        return processes, workers, [f"{asked}, but there are only {cores} cores: using {processes} x {workers}"]
     return processes, workers, []
 
 
@@ -239,7 +239,7 @@ class Processes(Workers):
 
     def _do_it_here(self, error: OSError) -> None:
         """Let this process do the work, as well as it can, where no other can be started."""
-        self.warnings.append(f"the work is done in one process, for no other can be started: {error}")
+        self.warnings.append(f"no other process can be started, so one process does all the work: {error}")
         self._fallback = LocalThreads(self.count)
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:

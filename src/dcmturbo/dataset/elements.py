@@ -115,7 +115,7 @@ def header_bytes(tag: int, vr: str, length: int, *, explicit_vr: bool = True) ->
     if vr in LONG_VRS:
         return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode("latin-1"), 0, length)
     if length > 0xFFFF:
-        raise ValueError(f"a value of VR {vr} has at most 65535 bytes, this one {length}")
+        raise ValueError(f"a value of VR {vr} can have at most 65535 bytes, this one has {length}")
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode("latin-1"), length)
 
 
@@ -196,8 +196,10 @@ def read_header(data: memoryview, position: int, encoding: Encoding) -> tuple[in
         if vr in LONG_VRS:
             return tag, vr, position + 12, struct.unpack_from(order + "I", data, position + 8)[0]
     except struct.error:
-        raise DecodeError("the data end within the header of an element", code="truncated", offset=position) from None
-    raise DecodeError(f"element {tag_name(tag)} has no VR of the standard", code="malformed", offset=position)
+        raise DecodeError("the data end inside the header of an element", code="truncated", offset=position) from None
+    raise DecodeError(
+        f"element {tag_name(tag)} has a VR that the standard does not define", code="malformed", offset=position
+    )
 
 
 def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator[Element]:
@@ -222,7 +224,7 @@ def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator
             stop = end_of_undefined(data, value, end, encoding)
         if stop > end:
             raise DecodeError(
-                f"element {tag_name(tag)} passes the end of its dataset", code="truncated", offset=position
+                f"element {tag_name(tag)} extends past the end of its dataset", code="truncated", offset=position
             )
         yield Element(tag, vr, position, value, stop, undefined)
         position = stop
@@ -266,7 +268,7 @@ def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encodi
             position = value
         else:
             position = value + length
-    raise DecodeError("a value of undefined length has no end", code="truncated", offset=position)
+    raise DecodeError("a value of undefined length has no delimiter at its end", code="truncated", offset=position)
 
 
 def end_of_unknown(data: memoryview, begin: int, end: int) -> int:

@@ -115,8 +115,8 @@ class _FileReader:
                 self._file = self._reopen()
             elif not isinstance(self._file, io.BytesIO):  # whose bytes and position are this process's own
                 raise DecodeError(
-                    f"the {type(self._file).__name__} was opened by another process, with which this one shares its "
-                    "position: open the source again after the fork, or give its path",
+                    f"another process opened the {type(self._file).__name__}, and shares its position with this "
+                    "process: open the source again after the fork, or pass its path",
                     code="source",
                 )
             self._lock, self._process = threading.Lock(), os.getpid()

@@ -49,7 +49,9 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
             inflated += inflater.decompress(pending, min(_STEP, limit + 1 - len(inflated)))
             pending = inflater.unconsumed_tail
             if len(inflated) > limit:
-                raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
+                raise LimitExceeded(
+                    f"the inflated dataset would be larger than {limit} bytes (dt.config.limits.max_inflated)"
+                )
         while not inflater.eof and (part := inflater.decompress(b"", min(_STEP, limit + 1 - len(inflated)))):
             inflated += part
     except zlib.error as error:
@@ -58,10 +60,11 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
         size = len(inflated)
         del inflated
         raise LimitExceeded(
-            f"there is no memory for the deflated dataset, of which {size} bytes are inflated", code="out_of_memory"
+            f"there is not enough memory for the deflated dataset; {size} bytes have been inflated so far",
+            code="out_of_memory",
         ) from None
     if len(inflated) > limit:
-        raise LimitExceeded(f"the dataset inflates to more than {limit} bytes (dt.config.limits.max_inflated)")
+        raise LimitExceeded(f"the inflated dataset would be larger than {limit} bytes (dt.config.limits.max_inflated)")
     return inflated, inflater.eof
 
 

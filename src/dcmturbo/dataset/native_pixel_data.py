@@ -101,7 +101,7 @@ def settle_native_length(
     ):
         return source, buffer, None
     warnings.append(
-        f"the length field of the pixel data says {declared} bytes, the image has {size}, and so many are there"
+        f"the length field of the pixel data says {declared} bytes; the image needs {size} bytes, and these are there"
     )
     element["length"] = size
     if size >= 0xFFFFFFFF:

@@ -210,7 +210,9 @@ class Rewriter:
             level = opened[-1]
             if position >= level.end:
                 if level.undefined and len(opened) > 1:
-                    raise DecodeError("a value of undefined length has no end", code="truncated", offset=position)
+                    raise DecodeError(
+                        "a value of undefined length has no delimiter at its end", code="truncated", offset=position
+                    )
                 events.append(_Event("end"))
                 opened.pop()
                 continue
@@ -228,7 +230,7 @@ class Rewriter:
             stop = level.end if undefined else value + length
             if stop > level.end:
                 raise DecodeError(
-                    f"element {tag_name(tag)} passes the end of its dataset", code="truncated", offset=position
+                    f"element {tag_name(tag)} extends past the end of its dataset", code="truncated", offset=position
                 )
             if tag == ITEM:
                 numbers: dict[int, int] = {}

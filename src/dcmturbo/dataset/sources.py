@@ -66,9 +66,7 @@ class Origin(NamedTuple):
         opened = open_source(self.source)
         if opened.origin is None or opened.origin.identity != self.identity:
             opened.close()
-            raise DecodeError(
-                f"{self.source} is no longer what it was when the image was opened: open it again", code="source"
-            )
+            raise DecodeError(f"{self.source} has changed since the image was opened: open it again", code="source")
         return opened
 
 
@@ -162,7 +160,7 @@ def import_fsspec() -> Any:
 def _open_path(path: str) -> OpenedSource:
     name = os.fsencode(path)
     if b"\0" in name:
-        raise ValueError("embedded null byte in the path")
+        raise ValueError("the path contains a null byte")
     try:
         source = _core.Source.file(name)
     except Error as error:
@@ -309,12 +307,13 @@ def open_deflated(
 def _refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", told: Iterable[str] = ()) -> NoReturn:
     if url:
         raise UnsupportedTransferSyntax(
-            f"the pixel data are elsewhere: PixelDataProviderURL (0028,7FE0) is {url!r} ({_name(transfer_syntax)})"
+            f"the object has no pixel data itself: PixelDataProviderURL (0028,7FE0) is {url!r} "
+            f"({_name(transfer_syntax)})"
         )
     syntax = known_transfer_syntax(transfer_syntax)
     if syntax is not None and not syntax.decodable:
         elsewhere = ": its pixel data are not in the object" if not syntax.encapsulated else ""
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here{elsewhere}")
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid}){elsewhere}")
     if cut:
         raise DecodeError(f"{cut}, before any pixel data", code="truncated")
     notes = "".join(f"; {text}" for text in told)
@@ -389,7 +388,7 @@ def _open_pydicom(ds: Dataset) -> OpenedSource:
         names = {(True, True): "ImplicitVRLittleEndian", (False, True): "ExplicitVRLittleEndian"}
         syntax = find_transfer_syntax(names.get((bool(implicit), bool(little)), "ExplicitVRBigEndian"))
     if not syntax.decodable:
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
     buffer: memoryview | None = None
     if hasattr(value, "read"):
         source = file_source(value)
@@ -559,7 +558,7 @@ def _make(
             start = bytearray(fragments[0][1])
             read_into(source, buffer, fragments[0][0], start)
             if is_whole_frame(start, unit_bytes):
-                warnings.append(f"NumberOfFrames is 1, the pixel data hold {len(fragments)} frames")
+                warnings.append(f"NumberOfFrames is 1, but the pixel data have {len(fragments)} frames")
                 index = _core.Index(source, number_of_frames=len(fragments), **layout)
     if encapsulated and syntax.family == "native" and samples == 3 and index.frame_count:
         attributes = settled_by_length(sum(size for _, size in index.ranges(0)), 1)

@@ -19,9 +19,9 @@ def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
     if out.dtype != dtype or not out.dtype.isnative:
-        raise ValueError(f"out has dtype {out.dtype}, the frames have {dtype}")
+        raise ValueError(f"out has dtype {out.dtype}, but the frames have {dtype}")
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, the frames have {shape}")
+        raise ValueError(f"out has shape {out.shape}, but the frames have {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
 
@@ -41,7 +41,7 @@ def check_fill_value(fill_value: float) -> float:
         return math.inf if fill_value > 0 else -math.inf
     except TypeError:
         pass
-    raise TypeError(f"fill_value is {fill_value!r}; it is a number")
+    raise TypeError(f"fill_value is {fill_value!r}; expected a number")
 
 
 # PS3.5, 8.1.1: by Bits Allocated and Pixel Representation; single bits come out as bytes.
@@ -56,8 +56,8 @@ def sample_dtype(bits_allocated: int, pixel_representation: int) -> np.dtype[Any
         return _SAMPLE_DTYPES[bits_allocated, pixel_representation]
     except KeyError:
         raise DecodeError(
-            f"Bits Allocated {bits_allocated} with Pixel Representation {pixel_representation}: "
-            "the one is 1, 8, 16, 32 or 64, the other 0 or 1",
+            f"BitsAllocated {bits_allocated} with PixelRepresentation {pixel_representation} is not "
+            "possible: expected BitsAllocated 1, 8, 16, 32 or 64, and PixelRepresentation 0 or 1",
             code="argument",
         ) from None
 
@@ -69,10 +69,12 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         size *= extent
     limit = config.limits.max_output
     if size > limit:
-        raise LimitExceeded(f"an array of shape {shape} needs {size} bytes; dt.config.limits.max_output allows {limit}")
+        raise LimitExceeded(
+            f"an array of shape {shape} needs {size} bytes, but dt.config.limits.max_output allows {limit}"
+        )
     try:
         return _core.aligned_empty(dtype, list(shape))
     except MemoryError:
         raise LimitExceeded(
-            f"there is no memory for an array of shape {shape} ({size} bytes)", code="out_of_memory"
+            f"there is not enough memory for an array of shape {shape} ({size} bytes)", code="out_of_memory"
         ) from None

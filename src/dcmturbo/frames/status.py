@@ -31,7 +31,7 @@ Failure = tuple[int, int, Error]  # which frame of the batch, its status, and wh
 def check_on_error(on_error: str) -> bool:
     """Return whether to salvage; refuse anything but the two words."""
     if on_error not in ("raise", "salvage"):
-        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'salvage'")
+        raise ValueError(f"on_error is {on_error!r}; expected 'raise' or 'salvage'")
     return on_error == "salvage"
 
 
@@ -40,7 +40,7 @@ def check_status(status: np.ndarray | None, count: int) -> None:
     if status is None:
         return
     if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
-        raise ValueError(f"status must be an array of {count} uint8, one a frame")
+        raise ValueError(f"status must be an array of {count} uint8 values, one per frame")
     if not status.flags.writeable:
         raise ValueError("status is read-only")
 
@@ -65,7 +65,9 @@ def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "f
     first = failures[0][2]
     warnings.warn(
         DecodeWarning(
-            f"{len(failures)} of {count} {of} are not complete; the first: {first}", status=summary, errors=errors
+            f"{len(failures)} of {count} {of} are not complete; the first error is: {first}",
+            status=summary,
+            errors=errors,
         ),
         stacklevel=stack_level(),
     )

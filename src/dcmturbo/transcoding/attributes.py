@@ -106,13 +106,11 @@ def warn_of(elements: list[Element], *, masked: bool) -> list[str]:
     tags = {element.tag for element in elements}
     messages = []
     if tags & {0xFFFAFFFA, 0x4FFE0001}:
-        messages.append(
-            "the object has digital signatures (FFFA,FFFA): they are kept, and no longer match what they sign"
-        )
+        messages.append("the object has digital signatures (FFFA,FFFA); they are kept, but no longer match the data")
     if 0x00041220 in tags:
-        messages.append("the object is a DICOMDIR: its (0004,1512) names transfer syntaxes that may no longer be true")
+        messages.append("the object is a DICOMDIR; the transfer syntaxes in its (0004,1512) may no longer be true")
     # PS3.3, C.9.2 of 2004: without Overlay Data an overlay lies in a bit of the pixel cells, Overlay Bit Position.
     for group in range(0x6000, 0x6020, 2) if masked else ():
         if group << 16 | 0x0102 in tags and group << 16 | 0x3000 not in tags:
-            messages.append(f"the overlay of group {group:04X} lay in bits above BitsStored, which have been masked")
+            messages.append(f"the overlay of group {group:04X} was in bits above BitsStored, which were overwritten")
     return messages

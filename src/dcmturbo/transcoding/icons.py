@@ -63,7 +63,8 @@ def native_icons(data: memoryview, element: Element, syntax: TransferSyntax) -> 
         return _rewritten(data, element, syntax)
     except Error as error:
         raise EncodeError(
-            f"the icon in {tag_name(ICON_IMAGE_SEQUENCE)} is encapsulated and cannot be made native: {error.message}",
+            f"the icon in {tag_name(ICON_IMAGE_SEQUENCE)} is encapsulated and cannot be converted to "
+            f"native: {error.message}",
             code=error.code,
         ) from error
 

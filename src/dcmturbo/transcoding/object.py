@@ -140,12 +140,12 @@ def transcode_object(
     target = find_transfer_syntax(transfer_syntax)
     require_encoder(target)
     if on_error not in ("raise", "copy"):
-        raise ValueError(f"on_error is {on_error!r}; it is 'raise' or 'copy'")
+        raise ValueError(f"on_error is {on_error!r}; expected 'raise' or 'copy'")
     if offset_table not in OFFSET_TABLES:
-        raise ValueError(f"offset_table is {offset_table!r}; it is one of {', '.join(OFFSET_TABLES)}")
+        raise ValueError(f"offset_table is {offset_table!r}; expected one of {', '.join(OFFSET_TABLES)}")
     check_option_names(target, options)
     if new_uid and not is_lossy(options):
-        raise EncodeError("new_uid is for lossy encoding: a lossless one keeps the SOP Instance UID")
+        raise EncodeError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
     settings = Settings(
         target, verify, resolve_threads(threads), offset_table, new_uid, mask_unused_bits, dict(options)
     )
@@ -167,7 +167,9 @@ def transcode_object(
                 result = work.write(output)
                 # It is read in parts: what came out may be of both the old and the new file.
                 if _state(source) != before:
-                    raise OSError(errno.EBUSY, "the file was changed while it was transcoded", os.fsdecode(source))
+                    raise OSError(
+                        errno.EBUSY, "another program changed the file while it was transcoded", os.fsdecode(source)
+                    )
                 if accept is not None:
                     accept(result)
                 if place is not destination:
@@ -189,7 +191,7 @@ def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
         names = (*names, "photometric_interpretation")
     for name in options:
         if name not in names:
-            takes = f"it takes {', '.join(names)}" if names else "it takes none"
+            takes = f"its options are {', '.join(names)}" if names else "it has no options"
             raise TypeError(f"{target.name} has no option {name!r}: {takes}")
 
 
@@ -251,8 +253,8 @@ def _written_by_pydicom(dataset: Any) -> bytes:
         dataset.save_as(buffer, enforce_file_format=False, **encoding)
     except RecursionError:
         raise EncodeError(
-            "sequences of the Dataset nest too deep for pydicom to write them: pass the file it was read from, "
-            "or raise sys.setrecursionlimit()",
+            "pydicom cannot write the Dataset, because its sequences are nested too deep: pass the file "
+            "that it was read from, or call sys.setrecursionlimit()",
             code="unsupported",
         ) from None
     return buffer.getvalue()

@@ -62,7 +62,7 @@ class EncapsulatedWriter:
         """Write one frame as one item, padded to an even length."""
         size = memoryview(frame).nbytes
         if size > 0xFFFFFFFE:
-            raise EncodeError("a frame of more than 4 GiB does not fit in an item", code="unsupported")
+            raise EncodeError("a frame of more than 4 GiB does not fit into an item", code="unsupported")
         self._offsets.append(self._output.position - self._items_at)
         self._lengths.append(size)
         self._output.write(header_bytes(ITEM, "", size + (size & 1)))
@@ -81,8 +81,8 @@ class EncapsulatedWriter:
             self._output.patch(self._basic_at + 8, _table(list(self._offsets), "I"))
         elif self._table == "basic":
             raise EncodeError(
-                f"frame {len(self._offsets) - 1} lies {self._offsets[-1]} bytes behind the first, which no Basic "
-                "Offset Table can say: use offset_table='extended' or 'auto'",
+                f"frame {len(self._offsets) - 1} begins {self._offsets[-1]} bytes after the first one, which "
+                "does not fit into a Basic Offset Table: use offset_table='extended' or 'auto'",
                 code="unsupported",
             )
         else:

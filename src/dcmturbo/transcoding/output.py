@@ -120,7 +120,9 @@ class Output:
         for wanted in views:
             if filled < size or not _core.same_bytes(view[at : at + wanted.nbytes], wanted):
                 raise EncodeError(
-                    f"what was written at byte {position + at} of the output is not what is read back", code="internal"
+                    f"byte {position + at} of the output is not what was written there: the disk or network may "
+                    "be faulty",
+                    code="internal",
                 )
             at += wanted.nbytes
 
@@ -194,9 +196,7 @@ class Destination:
 
     def _refuse_existing_object(self) -> None:
         if not self._overwrite and self._url_file.fs.exists(self._url_file.path):
-            raise FileExistsError(
-                errno.EEXIST, "the destination is there already, and overwrite is False", self._url_file.path
-            )
+            raise FileExistsError(errno.EEXIST, "the destination exists, and overwrite is False", self._url_file.path)
 
     def _spool_into_file(self) -> None:
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
@@ -220,7 +220,7 @@ class Destination:
                 self._spool_into_file()
                 return
             if not self._overwrite:
-                raise FileExistsError(errno.EEXIST, "the destination is there already, and overwrite is False", path)
+                raise FileExistsError(errno.EEXIST, "the destination exists, and overwrite is False", path)
             self._replaced = found
         self._mode = mode_of(self._source)
         if self._replaced is not None:
@@ -266,11 +266,11 @@ class Destination:
         try:
             now = os.lstat(self.path)
         except FileNotFoundError:
-            raise FileNotFoundError(errno.ENOENT, "the file was removed meanwhile", self.path) from None
+            raise FileNotFoundError(errno.ENOENT, "another program removed the file meanwhile", self.path) from None
         if state_of(now) != state_of(before):
             # In an archive, by another file whose output the file system takes for the same, or by somebody else.
             code = errno.EBUSY if self._is_in_place() else errno.EEXIST
-            raise OSError(code, "the file was changed meanwhile: it is left as it is", self.path)
+            raise OSError(code, "another program changed the file meanwhile, so it is left unchanged", self.path)
 
     def _is_in_place(self) -> bool:
         return (
@@ -306,7 +306,7 @@ class Destination:
                 shutil.copyfileobj(self._spool, file, _COPIED_AT_ONCE)
             found = fs.info(path)["size"]
             if found != size:
-                raise EncodeError(f"{path} has {found} bytes after writing {size}", code="internal")
+                raise EncodeError(f"{path} has {found} bytes, but {size} bytes were written", code="internal")
         except BaseException:
             with contextlib.suppress(Exception):
                 fs.rm(path)

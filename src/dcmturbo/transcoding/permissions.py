@@ -77,9 +77,9 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
             os.fchown(descriptor, original.st_uid, -1)
         new = os.fstat(descriptor)
     if new.st_uid != original.st_uid:
-        told.append(f"its owner could not be kept: it was user {original.st_uid}, and is user {new.st_uid} now")
+        told.append(f"its owner could not be kept: it was user {original.st_uid} and is now user {new.st_uid}")
     if new.st_gid != original.st_gid:
-        told.append(f"its group could not be kept: it was group {original.st_gid}, and is group {new.st_gid} now")
+        told.append(f"its group could not be kept: it was group {original.st_gid} and is now group {new.st_gid}")
         mode &= 0o707 | (mode & 0o007) << 3  # the new group may no more than others
     lost = _copy_extended_attributes(path, descriptor)
     if lost:
@@ -88,8 +88,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
     if original.st_nlink > 1:
         others = original.st_nlink - 1
         told.append(
-            f"it had {others} more name{'s' if others > 1 else ''} (hard links), which keep the old content: only this "
-            "name has the new one"
+            f"it has {others} more name{'s' if others > 1 else ''} (hard links), which still have the old content"
         )
     return told
 

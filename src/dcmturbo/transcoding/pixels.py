@@ -190,8 +190,9 @@ class FrameCoder:
         stated, self.bits_stored = self.bits_stored, max(self.bits_stored, most)
         self._target_format = None
         return (
-            f"BitsStored is {stated}, but the codestreams hold samples of {self.bits_stored} bits: the result has "
-            f"BitsStored {self.bits_stored} and HighBit {self.bits_stored - 1}, so that all samples keep their values"
+            f"BitsStored is {stated}, but the codestreams have samples of {self.bits_stored} bits; the "
+            f"result has BitsStored {self.bits_stored} and HighBit {self.bits_stored - 1}, so that all "
+            "samples keep their values"
         )
 
     def _bits_of_frame(self, frame: int) -> int:
@@ -204,25 +205,25 @@ class FrameCoder:
         keyword = opened.dataset.pixel_data["keyword"] if opened.dataset and opened.dataset.pixel_data else "PixelData"
         if keyword != "PixelData" and (target.family != "native" or target.encapsulated):
             raise EncodeError(
-                f"{keyword} cannot be encapsulated (PS3.5, A.4): only native transfer syntaxes hold it",
+                f"{keyword} cannot be encapsulated (PS3.5, A.4): use a native transfer syntax",
                 code="unsupported",
             )
         if always_loses(target) and not self.lossy:
             raise EncodeError(
-                f"{target.name} loses something at any setting: say how much with quality= or ratio=", code="argument"
+                f"{target.name} is always lossy: choose the loss with quality= or ratio=", code="argument"
             )
         if target.keyword == "JPEGXLJPEGRecompression":
             raise EncodeError(
-                f"{target.name} holds 8-bit JPEG streams and nothing else, the object is in {opened.syntax.name}: use "
-                "JPEGXLLossless",
+                f"{target.name} can store 8-bit JPEG streams only, but the object is {opened.syntax.name}: "
+                "use JPEGXLLossless",
                 code="unsupported",
             )
         if self.lossy and opened.photometric_interpretation == "PALETTE COLOR":
-            raise EncodeError("indices into a palette cannot be coded with loss: use a lossless syntax")
+            raise EncodeError("indices of a palette cannot be compressed with loss: use a lossless transfer syntax")
         high_bit = opened.dataset.high_bit if opened.dataset else None
         if self.mask and high_bit is not None and high_bit != opened.bits_stored - 1:
             raise EncodeError(
-                f"HighBit is {high_bit} with BitsStored {opened.bits_stored}: masking would cut off pixels",
+                f"HighBit is {high_bit} and BitsStored is {opened.bits_stored}, so masking would remove bits of pixels",
                 code="unsupported",
             )
         if opened.bits_allocated == 1:
@@ -232,11 +233,11 @@ class FrameCoder:
         """Refuse what does not hold single bits, and warn of what holds them and is hardly read anywhere else."""
         target = self.target
         if self.lossy:
-            raise EncodeError("single bits cannot be coded with loss: use a lossless syntax")
+            raise EncodeError("single-bit data cannot be compressed with loss: use a lossless transfer syntax")
         if target.family in ("jpeg", "jpegls"):
             raise EncodeError(
-                f"{target.name} does not hold single bits (BitsAllocated 1): use a native transfer syntax, which every "
-                "reader takes, or JPEG2000Lossless",
+                f"{target.name} cannot store single bits (BitsAllocated 1): use a native transfer syntax, "
+                "which every reader accepts, or JPEG2000Lossless",
                 code="unsupported",
             )
         if target.family == "rle":
@@ -334,7 +335,7 @@ class FrameCoder:
         how = self._copied(_core.probe(data))
         if how is None:
             raise EncodeError(
-                "the frames of the object are not all of one kind: this one cannot be copied as the first can",
+                "the frames of the object have different formats: this frame cannot be copied as the first one can",
                 code="unsupported",
             )
         copied = how(data)
@@ -345,8 +346,8 @@ class FrameCoder:
         after = self._decode(copied)
         if self.target.family != self._opened.syntax.family and not _core.same_bytes(cells, after):
             raise EncodeError(
-                f"under the label {self.target.name} the same codestream is read otherwise, because of "
-                "PixelRepresentation or BitsStored: encode it anew in another syntax",
+                f"with the label {self.target.name}, this codestream would be decoded differently, because of "
+                "PixelRepresentation or BitsStored: choose a transfer syntax that needs encoding",
                 code="unsupported",
             )
         self._compare(cells, after, "copied")
@@ -383,7 +384,7 @@ class FrameCoder:
         near = self.options.get("near_lossless")
         if near is not None and lost.maximum > near:
             raise EncodeError(
-                f"verification failed: the largest difference is {lost.maximum:g}, near_lossless {near}",
+                f"verification failed: the largest difference is {lost.maximum:g}, but near_lossless is {near}",
                 code="internal",
             )
         return CodedFrame(data, cells, lost)
@@ -393,8 +394,8 @@ class FrameCoder:
         found = _colours(form.photometric_interpretation or self._opened.photometric_interpretation)
         if found != self._decoded_photometric:
             raise EncodeError(
-                f"this frame decodes to {found}, the first to {self._decoded_photometric}: one "
-                "PhotometricInterpretation cannot say both",
+                f"this frame decodes to {found}, but the first one to {self._decoded_photometric}: a single "
+                "PhotometricInterpretation cannot describe both",
                 code="unsupported",
             )
 
@@ -450,8 +451,8 @@ class FrameCoder:
             of_source = self._format_of_source(frame, raw=raw)
         if not same_reading(before, of_source, after, self._format_of_target(data, raw=raw)):
             raise EncodeError(
-                f"in {self.target.name} the frame would have the same cells and yet be decoded to other pixels, since "
-                f"BitsStored {self.bits_stored} or the colour space is taken otherwise there",
+                f"in {self.target.name}, the frame would have the same cells but decode to other pixels, "
+                f"because BitsStored {self.bits_stored} or the colour space means something else there",
                 code=code,
             )
 
@@ -497,8 +498,9 @@ class FrameCoder:
         if not np.array_equal(self._masked(cells), cells):
             bits = self.bits_stored
             raise EncodeError(
-                f"bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: encode natively "
-                "or as RLE, or mask them with mask_unused_bits=True (--mask-unused-bits)",
+                f"the bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: "
+                "choose a native transfer syntax or RLE, or overwrite them with mask_unused_bits=True "
+                "(--mask-unused-bits)",
                 code="unsupported",
             ) from error
 
@@ -527,7 +529,7 @@ def _jpeg_end(data: memoryview) -> memoryview:
 def _reconstructed_baseline(data: memoryview) -> bytes:
     jpeg = library.reconstruct_jpeg(data)
     if _core.probe(jpeg).parameters.get("process") != 0:
-        raise UnsupportedTransferSyntax("the JPEG inside the JPEG XL stream is not a baseline one")
+        raise UnsupportedTransferSyntax("the JPEG inside the JPEG XL stream is not a baseline JPEG")
     return jpeg
 
 

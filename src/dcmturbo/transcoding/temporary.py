@@ -171,7 +171,7 @@ def _rename_exclusively(name: str, path: str) -> None:
 
 
 def _taken(path: str) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, "there is something of that name already, and it is not replaced", path)
+    return FileExistsError(errno.EEXIST, "the name is taken, and the existing file is not replaced", path)
 
 
 def _load_renameat2() -> Any:

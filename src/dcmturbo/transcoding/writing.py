@@ -174,7 +174,7 @@ class ObjectWriter:
         at = next((i for i, e in enumerate(elements) if e.value == place["offset"] and e.tag in PIXEL_DATA_TAGS), None)
         if at is None:
             raise DecodeError(
-                "the elements before the pixel data are broken: they cannot be taken over", code="malformed"
+                "the elements before the pixel data are broken, so they cannot be copied", code="malformed"
             )
         before, pixels, behind = elements[:at], elements[at], elements[at + 1 :]
         icons = self._native_icons(before)
@@ -256,8 +256,8 @@ class ObjectWriter:
         if not self.opened.encapsulated or self.coder is None or self.coder.relabels:
             return []
         return [
-            f"pixel data within {tag_name(element.tag)} stay in {self.opened.syntax.name}, which the result does not "
-            "say: only icons of the object itself are made native"
+            f"pixel data in {tag_name(element.tag)} are still in {self.opened.syntax.name}, although the "
+            "result has another transfer syntax: only icons of the object itself are converted"
             for element in elements
             if element.vr == "SQ"
             and not (native and element.tag == ICON_IMAGE_SEQUENCE)
@@ -305,8 +305,8 @@ class ObjectWriter:
     def _native_header(self, keyword: str, size: int) -> bytes:
         if size > _LARGEST_VALUE:
             raise EncodeError(
-                f"the decoded frames have {size} bytes, native pixel data at most {_LARGEST_VALUE}: choose an "
-                "encapsulated transfer syntax",
+                f"the decoded frames have {size} bytes, but native pixel data can have at most "
+                f"{_LARGEST_VALUE}: choose an encapsulated transfer syntax",
                 code="unsupported",
             )
         tag, vr = {
@@ -380,7 +380,7 @@ class ObjectWriter:
                     self.hash.update(np.ascontiguousarray(cells).data)
                 digest = self.hash.hexdigest()
             except Error as error:
-                messages.append(f"copied as it is, but it cannot be decoded: {error}")
+                messages.append(f"copied unchanged, but it cannot be decoded: {error}")
         return replace(self._result("copied", output.position, messages), digest=digest, verified=digest is not None)
 
     # ---- the end ----------------------------------------------------------------------------------
@@ -455,7 +455,7 @@ class ObjectWriter:
             found_places = written.index.ranges(frame)
             if len(found_places) != 1 or found_places[0][0] != place[0] or place[1] - found_places[0][1] not in (0, 1):
                 raise EncodeError(
-                    f"verification failed: a reader finds frame {frame} elsewhere", code="internal", frame=frame
+                    f"verification failed: a reader finds frame {frame} at another place", code="internal", frame=frame
                 )
         rearranged = self.opened.bits_allocated == 1 or (
             self.coder is not None and self.coder.planar_configuration == 1

@@ -151,7 +151,7 @@ def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch, 
 
     monkeypatch.setattr(work, "transcode", transcode)
     result = dt.transcode_archive(path, None, TARGET, in_place=True)
-    assert "was changed" in result.failures[0].error
+    assert "another program changed" in result.failures[0].error
     assert path.read_bytes() == b"written meanwhile"
 
 
@@ -169,7 +169,9 @@ def test_a_file_that_changes_while_it_is_copied_has_no_output(archive, monkeypat
 
     monkeypatch.setattr(work, "copy_file", changes)
     result = dt.transcode_archive(path, target, TARGET)
-    assert [failure.error for failure in result.failures] == [f"the file was changed while it was copied: {path}"]
+    assert [failure.error for failure in result.failures] == [
+        f"another program changed the file while it was copied: {path}"
+    ]
     assert tree(target) == {}
     monkeypatch.undo()
     assert dt.transcode_archive(path, target, TARGET).is_complete
@@ -179,11 +181,11 @@ def test_in_place_needs_what_makes_it_safe(archive):
     source, target, _ = archive
     with pytest.raises(ValueError, match="needs verify"):
         dt.transcode_archive(source, None, TARGET, in_place=True, verify=False)
-    with pytest.raises(ValueError, match="no destination"):
+    with pytest.raises(ValueError, match="cannot be used with a destination"):
         dt.transcode_archive(source, target, TARGET, in_place=True)
     with pytest.raises(ValueError, match="local files"):
         dt.transcode_archive("memory://x", None, TARGET, in_place=True)
-    with pytest.raises(ValueError, match="destination is needed"):
+    with pytest.raises(ValueError, match="give a destination"):
         dt.transcode_archive(source, None, TARGET)
 
 

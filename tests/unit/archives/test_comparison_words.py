@@ -27,13 +27,13 @@ def with_element(tag: int, vr: str, value: bytes) -> bytes:
     ("first", "second", "what"),
     [
         (b"Nobody", b"Nobody  ", "Nobody: only the padding differs (6 bytes against 8)"),
-        (b"Nobody\0\0", b"Nobody \0", "Nobody: only the padding differs (from byte 6 on)"),
+        (b"Nobody\0\0", b"Nobody \0", "Nobody: only the padding differs (from byte 6)"),
         (b"Nobody", b"Nobodz", "Nobody against Nobodz"),
         (b"N" * 50 + b"ab", b"N" * 50 + b"cb", "N" * 37 + "... each, first different at byte 50: 61 against 63"),
         (
             b"N" * 50,
             b"N" * 52,
-            "N" * 37 + "...: 50 bytes against 52, the same as far as the shorter one goes",
+            "N" * 37 + "...: 50 bytes against 52; the shorter value is the beginning of the longer one",
         ),
     ],
 )
@@ -60,15 +60,21 @@ def test_numbers_that_look_the_same(compare):
 @pytest.mark.parametrize(("sizes", "what"), [((0, 3), "0 bytes against 3"), ((1, 0), "1 byte against 0")])
 def test_behind_the_elements_the_first_comes_first(compare, sizes, what):
     one, other = (with_element(0x00100010, "PN", b"Nobody") + b"\xff" * size for size in sizes)
-    assert compare(one, other).elements == [f"behind the elements: other bytes ({what})"]
+    assert compare(one, other).elements == [f"after the elements: the bytes differ ({what})"]
 
 
 def test_behind_the_last_frame_the_first_comes_first(compare):
     files = [native_file(bytes(16) + b"\1" * size, rows=4, columns=4) for size in (2, 6, 6)]
-    assert "the pixel data: 2 bytes behind the last frame against 6" in compare(*files[:2]).elements
-    assert "the pixel data: 6 bytes behind the last frame against 2" in compare(*files[1::-1]).elements
+    assert (
+        "the pixel data: 2 bytes after the last frame in the first file, 6 in the second"
+        in compare(*files[:2]).elements
+    )
+    assert (
+        "the pixel data: 6 bytes after the last frame in the first file, 2 in the second"
+        in compare(*files[1::-1]).elements
+    )
     changed = files[2][:-1] + b"\2"
-    assert compare(files[1], changed).elements == ["the pixel data: other bytes behind the last frame (6 of them)"]
+    assert compare(files[1], changed).elements == ["the pixel data: 6 bytes after the last frame differ"]
 
 
 def float_file(values: np.ndarray) -> bytes:
@@ -79,9 +85,14 @@ def float_file(values: np.ndarray) -> bytes:
 @pytest.mark.parametrize(
     ("one", "other", "what", "error"),
     [
-        (0x7FC00000, 0x7FC00001, "1 sample differs in the bits only, though the values compare equal", 0.0),
-        (0x00000000, 0x80000000, "1 sample differs in the bits only, though the values compare equal", 0.0),
-        (0x7FC00000, 0x3F800000, "1 sample differs, by no number: one of the two is NaN or infinite", None),
+        (0x7FC00000, 0x7FC00001, "1 sample differs in the bits only; the values compare equal", 0.0),
+        (0x00000000, 0x80000000, "1 sample differs in the bits only; the values compare equal", 0.0),
+        (
+            0x7FC00000,
+            0x3F800000,
+            "1 sample differs; one of the two is NaN or infinite, so the difference has no size",
+            None,
+        ),
         (0x3F800000, 0x40000000, "1 sample differs, by up to 1, first in frame 0", 1.0),
     ],
 )

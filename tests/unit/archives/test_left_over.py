@@ -185,4 +185,4 @@ def test_a_folder_that_takes_no_record_is_told(archive, monkeypatch):
     monkeypatch.setattr(RunRecord, "_make", refuse)
     result = dt.transcode_archive(source, target, TARGET)
     assert result.is_complete
-    assert any("no record of this run" in warning for warning in result.warnings)
+    assert any("the run cannot write a record there" in warning for warning in result.warnings)

@@ -52,7 +52,7 @@ def test_in_place_overlapping_sources_lose_once(folder, twice, again, in_this_pr
     )
     assert (result.is_complete, result.counts["transcoded"], result.counts["unchanged"]) == (True, 4, 0)
     assert cells(tree(folder)) == wanted
-    assert any("found twice" in warning for warning in result.warnings)
+    assert any("found more than once" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("jobs", [1, None])

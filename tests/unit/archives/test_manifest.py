@@ -101,7 +101,7 @@ def test_what_a_killed_process_wrote_is_there(path):
 
 def test_one_process_writes(path):
     with Manifest(path):
-        with pytest.raises(ManifestError, match=f"another run is writing .*process {os.getpid()} on"):
+        with pytest.raises(ManifestError, match=f"another run is using .*process {os.getpid()} on"):
             Manifest(path)
         Manifest(path, write=False).close()
     Manifest(path).close()
@@ -120,7 +120,7 @@ def test_other_files_are_refused(tmp_path):
     connection.execute("CREATE TABLE file (x)")
     connection.commit()
     connection.close()
-    with pytest.raises(ManifestError, match="something else"):
+    with pytest.raises(ManifestError, match="not a manifest"):
         Manifest(str(other))
     with pytest.raises(FileNotFoundError):
         Manifest(str(tmp_path / "missing"), write=False)

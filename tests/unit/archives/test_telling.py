@@ -85,7 +85,7 @@ def test_one_file_and_the_digits_of_a_psnr(lossy, told):
     table = told(lossy)
     assert "1 file: 1 transcoded" in table
     assert re.search(r"lossy: 1 file, largest error \d+, lowest PSNR \d+\.\d dB$", table, re.MULTILINE)
-    assert "1 file lost something" in told(lossy, "html")
+    assert "1 file was compressed with loss" in told(lossy, "html")
 
 
 def test_what_is_left_out_is_no_failure_in_the_report(tmp_path, told):
@@ -119,7 +119,8 @@ def test_a_run_that_stops_says_how_much_is_left(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("left", "said"), [(5, "interrupted; 5 files not done yet; the manifest"), (1, "; 1 file not"), (None, "interrupted; the manifest")]
+    ("left", "said"),
+    [(5, "interrupted; 5 files not done yet; the manifest"), (1, "; 1 file not"), (None, "interrupted; the manifest")],
 )
 def test_ctrl_c_says_how_much_is_left(left, said, tmp_path, capsys, monkeypatch):
     (tmp_path / "in").mkdir()

@@ -99,7 +99,7 @@ def test_limits_are_no_property_of_a_file(tmp_path, on_failure, in_place):
     assert not (tmp_path / "out/a.dcm").exists()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), dt.DecodeError("no memory", code="out_of_memory")])
+@pytest.mark.parametrize("error", [MemoryError(), dt.DecodeError("not enough memory", code="out_of_memory")])
 def test_a_lack_of_memory_is_no_property_of_a_file(tmp_path, error, monkeypatch, in_this_process):
     from dcmturbo.archives import work
 
@@ -125,7 +125,7 @@ def test_an_output_of_an_earlier_version_is_told(tmp_path, on_failure):
     (source / "a.dcm").write_bytes(image(3)[:-300])
     result = dt.transcode_archive(source, target, TARGET, on_failure=on_failure)
     assert result.is_complete == (on_failure == "skip")
-    told = [warning for warning in result.warnings if "is still there" in warning]
+    told = [warning for warning in result.warnings if "still exists" in warning]
     assert len(told) == 1
     assert str(target / "a.dcm") in told[0]
     # Whose file was somebody else's meanwhile is told by the failure to write there.

@@ -46,7 +46,7 @@ def check(source, deep, bad):
     assert result.counts["failed"] == len(bad) == len(result.failures)
     for name in bad:
         assert any(name in failure.path for failure in result.failures), name
-    assert all("no place below a destination" in failure.error for failure in result.failures)
+    assert all("no place below the destination" in failure.error for failure in result.failures)
     return result
 
 
@@ -85,7 +85,7 @@ def test_members_of_a_tar_archive_that_climb(deep, tmp_path):
         file.addfile(link)
     result = check(f"tar://::{tmp_path}/a.tar", deep, ["../../esc.txt", "x/../../esc.txt"])
     assert set(tree(deep)) == {"good.dcm"}
-    assert any("link within an archive" in warning for warning in result.warnings)
+    assert any("link inside an archive" in warning for warning in result.warnings)
 
 
 def test_part_of_an_archive_and_several(deep, tmp_path):
@@ -122,7 +122,7 @@ def test_no_key_is_passed_over(deep):
     one = dt.transcode_archive("memory://bucket/p/a", deep / "one", TARGET, manifest=False)
     assert one.counts["copied"] == 1
     assert tree(deep / "one") == {"a": b"an object"}
-    assert "the folder of others, which are not taken" in one.failures[0].error
+    assert "the folder of other objects, which are left out" in one.failures[0].error
 
 
 @pytest.mark.filterwarnings("ignore:.*VR CS:UserWarning")

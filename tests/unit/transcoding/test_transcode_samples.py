@@ -92,7 +92,7 @@ def test_without_an_option_nothing_is_lost():
         assert not result.lossy
         assert same_cells(source, data)
         assert value(data, 0x00282110) is None
-    with pytest.raises(dt.EncodeError, match="say how much with quality="):
+    with pytest.raises(dt.EncodeError, match="choose the loss with quality="):
         transcoded(source, "JPEGBaseline8Bit")
 
 
@@ -102,7 +102,7 @@ def test_a_maximum_error_is_kept_to(monkeypatch):
     assert 0 < result.maximum_error <= 3
     encode = frames_module.encode_frame
     monkeypatch.setattr(frames_module, "encode_frame", lambda a, s, **o: encode(a, s, **o | {"near_lossless": 9}))
-    with pytest.raises(dt.EncodeError, match="near_lossless 3"):
+    with pytest.raises(dt.EncodeError, match="near_lossless is 3"):
         transcoded(source, "JPEGLSNearLossless", near_lossless=3)
 
 
@@ -158,7 +158,7 @@ def test_jpeg_and_jpeg_xl_hold_the_same_bits():
     with dt.open(source) as a, dt.open(back) as b:
         for k in range(2):
             assert bytes(a.encoded_frame(k)).rstrip(b"\0") == bytes(b.encoded_frame(k)).rstrip(b"\0")
-    with pytest.raises(dt.EncodeError, match="8-bit JPEG streams and nothing else"):
+    with pytest.raises(dt.EncodeError, match="8-bit JPEG streams only"):
         transcoded(grey(), "JPEGXLJPEGRecompression")
 
 
@@ -186,7 +186,7 @@ def test_unused_bits_are_kept_or_named():
     for syntax in ("RLELossless", "DeflatedImageFrameCompression", "EncapsulatedUncompressedExplicitVRLittleEndian"):
         assert same_cells(source, transcoded(source, syntax, mask_unused_bits=True)[0])
     for syntax in LOSSLESS[1:]:
-        with pytest.raises(dt.EncodeError, match=r"frame 0: bits above BitsStored \(12\).*mask_unused_bits=True"):
+        with pytest.raises(dt.EncodeError, match=r"frame 0: the bits above BitsStored \(12\).*mask_unused_bits=True"):
             transcoded(source, syntax)
         data, result = transcoded(source, syntax, mask_unused_bits=True)
         assert np.array_equal(pixels(data), array & 0xFFF)
@@ -234,7 +234,7 @@ def test_single_bits_are_sent_where_others_read_them(syntax):
 def test_single_bits_in_rle_are_warned_of():
     data, result = transcoded(single_bits(), "RLELossless")
     assert same_cells(single_bits(), data)
-    assert any("not by pydicom, pylibjpeg or GDCM" in message for message in result.warnings)
+    assert any("but pydicom, pylibjpeg and GDCM cannot" in message for message in result.warnings)
 
 
 @pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "JPEG2000Lossless"])

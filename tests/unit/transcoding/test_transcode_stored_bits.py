@@ -184,7 +184,7 @@ def test_verification_compares_what_users_read(monkeypatch):
     """Cells may be equal and be read otherwise: if BitsStored were not raised, for instance."""
     monkeypatch.setattr(frames_module, "bits_of", lambda cells: 1)
     for target in ("ExplicitVRLittleEndian", "RLELossless"):
-        with pytest.raises(dt.EncodeError, match="decoded to other pixels") as caught:
+        with pytest.raises(dt.EncodeError, match="decode to other pixels") as caught:
             quiet(lambda target=target: transcoded(made("JPEG 2000", BEYOND), target))
         assert caught.value.code == "internal"
 
@@ -274,7 +274,7 @@ def test_frames_of_two_colour_spaces_are_refused(verify):
     module = {"rows": 32, "columns": 32, "samples": 3, "planar": 0, "photometric": "YBR_FULL"}
     source = encapsulated_file(frames, "jpeg2000", **module)
     for target in ("ExplicitVRLittleEndian", "JPEGLosslessSV1"):
-        with pytest.raises(dt.EncodeError, match=r"frame 1: .*cannot say both") as caught:
+        with pytest.raises(dt.EncodeError, match=r"frame 1: .*cannot describe both") as caught:
             quiet(lambda target=target: transcoded(source, target, verify=verify))
         assert caught.value.code == "unsupported"
     same_everywhere(source, quiet(lambda: transcoded(source, "JPEG2000", verify=verify))[0])

@@ -203,7 +203,7 @@ bool can_transform(const std::vector<ComponentHeader>& components) {
 std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
     std::size_t at = 2;
     Segment segment = next_segment(codestream, at);
-    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "expected SIZ behind SOC");
+    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "the codestream has no SIZ marker after SOC");
     size = read_size(segment);
     MainHeader main;
     bool tile_lengths = false;

@@ -46,7 +46,7 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     """
     decoder = _DECODERS.get(header.format)
     if decoder is None:
-        raise DecodeError(f"no library decodes format {header.format!r}", code="unsupported")
+        raise DecodeError(f"no library can decode the format {header.format!r}", code="unsupported")
     dtype = _sample_type(header)
     count = len(header.components)
     shape = (header.height, header.width) if count == 1 else (header.height, header.width, count)
@@ -54,7 +54,8 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     samples = decoder(data, header, target)
     if samples.shape != shape or samples.dtype != dtype:
         raise DecodeError(
-            f"the header promises {shape} samples of {dtype}, the library returned {samples.shape} of {samples.dtype}",
+            f"the header describes {shape} samples of {dtype}, but the library returned {samples.shape} "
+            f"of {samples.dtype}",
             code="mismatch",
         )
     if out is None or target is None:
@@ -94,7 +95,8 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
         return
     if samples.shape != out.shape:
         raise DecodeError(
-            f"the library decoded shape {samples.shape}, the codestream's header says {out.shape}", code="internal"
+            f"the library decoded an array of shape {samples.shape}, but the codestream's header says {out.shape}",
+            code="internal",
         )
     if samples.dtype.itemsize != out.dtype.itemsize:
         samples = samples.astype(f"{samples.dtype.kind}{out.dtype.itemsize}")
@@ -126,7 +128,9 @@ def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Ar
     with translated("RLE (imagecodecs)", DecodeError):
         cells = np.frombuffer(load_imagecodecs().dicomrle_decode(data, dtype), dtype)
     if cells.size != int(np.prod(shape)):
-        raise DecodeError(f"the RLE segments hold {cells.size} samples, the image has shape {shape}", code="mismatch")
+        raise DecodeError(
+            f"the RLE segments have {cells.size} samples, but the image has shape {shape}", code="mismatch"
+        )
     return cells.reshape(shape) if len(shape) == 2 else cells.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
 
 
@@ -194,7 +198,7 @@ def inflate(data: Buffer, size: int) -> bytes:
             f"the deflate stream ends after {len(content)} of {size} bytes", code="truncated", offset=len(data)
         )
     if len(content) > size + (size & 1):
-        raise DecodeError(f"the deflate stream holds more than the {size} bytes expected", code="mismatch")
+        raise DecodeError(f"the deflate stream has more than the expected {size} bytes", code="mismatch")
     return content[:size]
 
 
@@ -207,7 +211,7 @@ def _sample_type(header: Header) -> np.dtype[Any]:
     for component in components:
         if component.precision != precision or component.is_signed != is_signed:
             raise DecodeError(
-                "components of different precision or sign are not supported by the library codecs", code="unsupported"
+                "library codecs cannot decode components of different precision or sign", code="unsupported"
             )
     return integer_type(precision, is_signed)
 
@@ -230,7 +234,7 @@ def _codestream(data: Buffer, header: Header) -> Buffer:
 
 def _refuse_subsampled(header: Header, name: str) -> None:
     if header.subsampled:
-        raise DecodeError(f"subsampled components of {name} are not supported by the library codec", code="unsupported")
+        raise DecodeError(f"the library codec cannot decode subsampled components of {name}", code="unsupported")
 
 
 # libjpeg's colour spaces, by number of components. Naming the same one on both sides turns its
@@ -252,7 +256,7 @@ def _decode_jpegls(data: Buffer, header: Header, out: Array | None) -> Array:
     if header.parameters.get("mapping_table", 0):
         # CharLS returns the indices without a word.
         raise DecodeError(
-            "mapping tables (ISO/IEC 14495-1 C.2.4.1.2) are not supported by the library codec", code="unsupported"
+            "the library codec cannot decode mapping tables (ISO/IEC 14495-1 C.2.4.1.2)", code="unsupported"
         )
     # Without interleaving CharLS writes plane after plane, which is not how `out` lies.
     planar = len(header.components) > 1 and header.parameters.get("interleave_mode", 0) == 0
@@ -266,7 +270,8 @@ def _decode_jpeg2000(data: Buffer, header: Header, out: Array | None) -> Array:
     if header.components[0].precision > 26:
         # imagecodecs caps the precision at 26 bits in silence.
         raise DecodeError(
-            f"the library codec decodes JPEG 2000 of up to 26 bits, these are {header.components[0].precision}",
+            "the library codec decodes JPEG 2000 of up to 26 bits, but this codestream has "
+            f"{header.components[0].precision}",
             code="unsupported",
         )
     with translated("JPEG 2000 (OpenJPEG)", DecodeError):
@@ -289,9 +294,11 @@ def _decode_jpegxl(data: Buffer, header: Header, out: Array | None) -> Array:
         # The pixels are those of the original JPEG, not of libjxl's more exact inverse DCT.
         return _decode_jpeg(reconstruct_jpeg(data), header, out)
     if parameters.get("floating_point", 0):
-        raise DecodeError("floating-point samples of JPEG XL are not supported", code="unsupported")
+        raise DecodeError("dcmturbo cannot decode floating-point samples of JPEG XL", code="unsupported")
     if parameters.get("animation", 0):
-        raise DecodeError("animations of JPEG XL are not supported: a DICOM frame is one image", code="unsupported")
+        raise DecodeError(
+            "dcmturbo cannot decode animations of JPEG XL: a DICOM frame is one image", code="unsupported"
+        )
     with translated("JPEG XL (libjxl)", DecodeError):
         samples: Array = load_imagecodecs().jpegxl_decode(data, keeporientation=True, numthreads=1, out=out)
     return samples

@@ -72,15 +72,15 @@ def encode(
     suffix = transfer_syntax_uid.removeprefix("1.2.840.10008.1.2")
     entry = _ENCODERS.get(suffix)
     if entry is None:
-        raise EncodeError(f"no library encodes transfer syntax {transfer_syntax_uid}", code="unsupported")
+        raise EncodeError(f"no library can encode the transfer syntax {transfer_syntax_uid}", code="unsupported")
     encoder, names = entry
     for name in options:
         if name not in names:
-            known = f"it takes {', '.join(names)}" if names else "it takes none"
+            known = f"its options are {', '.join(names)}" if names else "it has no options"
             raise TypeError(f"encode() has no option {name!r} for transfer syntax {transfer_syntax_uid}: {known}")
     for name in names[1:]:
         if name == "ratio" and "ratio" in options and names[0] in options:
-            raise TypeError(f"encode() takes {names[0]!r} or 'ratio', not both")
+            raise TypeError(f"use {names[0]!r} or 'ratio', not both")
     if suffix == ".4.111":
         return _recompress_jpeg(array)
     frame = _Frame(np.asarray(array), suffix, bits_stored, pixel_representation, photometric_interpretation)
@@ -104,9 +104,11 @@ class _Frame:
             raise EncodeError(f"expected an array of integers, found {array.dtype}")
         self.signed = bool(pixel_representation)
         if (array.dtype.kind == "i") != self.signed:
-            raise EncodeError(f"PixelRepresentation {pixel_representation} contradicts an array of {array.dtype}")
+            raise EncodeError(f"PixelRepresentation {pixel_representation} contradicts an array of dtype {array.dtype}")
         if not 1 <= bits_stored <= array.dtype.itemsize * 8:
-            raise EncodeError(f"BitsStored {bits_stored} is not 1 to the {array.dtype.itemsize * 8} bits of the array")
+            raise EncodeError(
+                f"BitsStored is {bits_stored}; expected 1 to {array.dtype.itemsize * 8}, the bits of the array"
+            )
         self.raw_size = array.nbytes
         self.allocated = array.dtype.itemsize * 8
         self.suffix = suffix
@@ -114,20 +116,22 @@ class _Frame:
         self.photometric = photometric
         self.colour = array.ndim == 3
         if photometric.startswith(("YBR", "RGB", "XYB")) != self.colour:
-            raise EncodeError(f"{photometric} contradicts an array of shape {array.shape}")
+            raise EncodeError(f"PhotometricInterpretation {photometric} contradicts an array of shape {array.shape}")
         lowest = -(1 << (bits_stored - 1)) if self.signed else 0
         highest = lowest + (1 << bits_stored) - 1
         self.minimum, self.maximum = int(array.min()), int(array.max())
         if self.minimum < lowest or self.maximum > highest:
             raise EncodeError(
-                f"values from {self.minimum} to {self.maximum} do not fit BitsStored {bits_stored}, "
-                f"which holds {lowest} to {highest}"
+                f"values from {self.minimum} to {self.maximum} do not fit in BitsStored {bits_stored}, which "
+                f"can store {lowest} to {highest}"
             )
         self.samples = np.ascontiguousarray(array, integer_type(bits_stored, self.signed))
 
     def require_bits(self, lowest: int, highest: int) -> None:
         if not lowest <= self.bits <= highest:
-            raise EncodeError(f"{lowest} to {highest} bits are encoded, BitsStored is {self.bits}", code="unsupported")
+            raise EncodeError(
+                f"this format can encode {lowest} to {highest} bits, but BitsStored is {self.bits}", code="unsupported"
+            )
 
     def require_photometric(self, *allowed: str) -> None:
         if self.photometric not in allowed:
@@ -152,14 +156,14 @@ def _number(options: Options, name: str, default: float | None, lowest: float, h
     if value is None:
         return default
     if not lowest <= value <= highest:
-        raise EncodeError(f"{name} is {lowest:g} to {highest:g}, not {value!r}")
+        raise EncodeError(f"{name} is {value!r}; expected {lowest:g} to {highest:g}")
     return float(value)
 
 
 def _integer_option(options: Options, name: str, default: int, lowest: int, highest: int) -> int:
     value = _number(options, name, default, lowest, highest)
     if value is None or value != int(value):
-        raise EncodeError(f"{name} is a whole number, not {options.get(name)!r}")
+        raise EncodeError(f"{name} is {options.get(name)!r}; expected a whole number")
     return int(value)
 
 
@@ -168,7 +172,7 @@ def _encode_to_ratio(
 ) -> bytes:
     """Encode with the best of `settings`, from worst to best, that still reaches `ratio`."""
     if not ratio >= 1:
-        raise EncodeError(f"ratio is at least 1, not {ratio!r}")
+        raise EncodeError(f"ratio is {ratio!r}; expected at least 1")
     best: bytes | None = None
     low, high = 0, len(settings)
     while low < high:
@@ -179,18 +183,20 @@ def _encode_to_ratio(
         else:
             high = middle
     if best is None:
-        raise EncodeError(f"a ratio of {ratio:g} cannot be reached, even at the lowest quality")
+        raise EncodeError(f"a ratio of {ratio:g} cannot be reached, not even with the lowest quality")
     return best
 
 
 def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
     if frame.suffix == ".4.50" and frame.bits != 8:
-        raise EncodeError(f"JPEG Baseline holds 8 bits, BitsStored is {frame.bits}", code="unsupported")
+        raise EncodeError(f"JPEG Baseline can store 8 bits only, but BitsStored is {frame.bits}", code="unsupported")
     if frame.bits not in (8, 12):
         # PS3.5 8.2.1: the DCT processes know 8 and 12; a decoder may overshoot any other BitsStored.
-        raise EncodeError(f"JPEG Extended holds 8 or 12 bits, BitsStored is {frame.bits}", code="unsupported")
+        raise EncodeError(
+            f"JPEG Extended can store 8 or 12 bits only, but BitsStored is {frame.bits}", code="unsupported"
+        )
     if frame.signed:
-        raise EncodeError("lossy JPEG holds unsigned values only (PS3.5 8.2.1)", code="unsupported")
+        raise EncodeError("lossy JPEG can store unsigned values only (PS3.5 8.2.1)", code="unsupported")
     frame.require_photometric(*_MONOCHROME, "YBR_FULL", "YBR_FULL_422", "RGB")
     space = "GRAYSCALE" if not frame.colour else "RGB" if frame.photometric == "RGB" else "YCBCR"
     source = space
@@ -239,8 +245,8 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
     if frame.signed and near and (frame.minimum < near - half or frame.maximum > half - 1 - near):
         # Two's complement: an error across the middle of the range turns the largest value into the smallest.
         raise EncodeError(
-            f"near-lossless JPEG-LS of signed values needs a distance of {near} from the ends of BitsStored "
-            f"{frame.bits}; found {frame.minimum} to {frame.maximum}",
+            f"near-lossless JPEG-LS of signed values needs values at least {near} away from the limits of "
+            f"BitsStored {frame.bits}; found {frame.minimum} to {frame.maximum}",
             code="unsupported",
         )
     samples = frame.as_unsigned()
@@ -251,7 +257,8 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
         jpeg_ls = import_module("jpeg_ls")
     except ImportError:
         raise EncodeError(
-            f"JPEG-LS of {frame.bits} bits needs the package pyjpegls: imagecodecs states the precision as 8 or 16",
+            f"JPEG-LS of {frame.bits} bits needs the package pyjpegls, because imagecodecs would write a "
+            "precision of 8 or 16: pip install pyjpegls",
             code="unsupported",
         ) from None
     rows, columns = samples.shape[:2]
@@ -267,9 +274,9 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
 def _transform_of(frame: _Frame, lossy: bool) -> bool:
     """Return whether the multiple component transform is to be applied; check that it fits."""
     if frame.photometric == "YBR_ICT" and not lossy:
-        raise EncodeError("YBR_ICT is the transform of lossy coding: expected YBR_RCT or RGB for lossless")
+        raise EncodeError("YBR_ICT is the colour transform of lossy JPEG 2000: expected YBR_RCT or RGB for lossless")
     if lossy and frame.photometric.startswith("PALETTE"):
-        raise EncodeError("indices into a palette cannot be coded with loss")
+        raise EncodeError("indices of a palette cannot be compressed with loss")
     return frame.photometric in ("YBR_RCT", "YBR_ICT")
 
 
@@ -312,7 +319,7 @@ def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
     transform = _transform_of(frame, lossy)
     if lossy and frame.photometric == "YBR_RCT":
         # JPEG 2000 can cut reversible coding short, a HT block cannot be.
-        raise EncodeError("YBR_RCT is the transform of lossless coding: expected YBR_ICT or RGB for lossy HTJ2K")
+        raise EncodeError("YBR_RCT is the colour transform of lossless HTJ2K: expected YBR_ICT or RGB for lossy")
     samples, width = frame.samples, frame.samples.dtype.itemsize * 8
     if frame.bits < width:
         # imagecodecs states the precision as that of the array; SIZ is corrected afterwards.
@@ -357,7 +364,9 @@ def _encode_jpegxl(frame: _Frame, options: Options) -> bytes:
     frame.require_bits(1, 16)
     lossy = options.get("distance") is not None or options.get("ratio") is not None
     if lossy and frame.signed:
-        raise EncodeError("JPEG XL has no signed values: with loss, they would wrap around", code="unsupported")
+        raise EncodeError(
+            "lossy JPEG XL cannot store signed values, because they would wrap around", code="unsupported"
+        )
     if lossy:
         frame.require_photometric(*_MONOCHROME, "RGB", "XYB")
     effort = _integer_option(options, "effort", 7, 1, 10)
@@ -383,11 +392,11 @@ def _encode_jpegxl(frame: _Frame, options: Options) -> bytes:
 
 def _recompress_jpeg(data: Any) -> bytes:
     if isinstance(data, np.ndarray):
-        raise EncodeError("JPEG XL recompression (.4.111) takes the bytes of a JPEG file, not an array")
+        raise EncodeError("JPEG XL recompression (.4.111) needs the bytes of a JPEG file, not an array")
     with translated("JPEG XL recompression (libjxl)", EncodeError):
         encoded = bytes(load_imagecodecs().jpegxl_encode_jpeg(data, numthreads=1))
     if reconstruct_jpeg(encoded) != bytes(data):
-        raise EncodeError("JPEG XL recompression does not give the original JPEG back", code="unsupported")
+        raise EncodeError("JPEG XL recompression did not restore the original JPEG", code="unsupported")
     return encoded
 
 

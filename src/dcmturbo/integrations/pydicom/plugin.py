@@ -136,7 +136,7 @@ def describe(runner: Any) -> Description:
         if value is None:
             value = default
         if value is None:
-            raise DecodeError(f"the option {name!r} is missing", code="argument")
+            raise DecodeError(f"the option {name!r} is required", code="argument")
         return int(value)
 
     keyword = str(runner.get_option("pixel_keyword", "PixelData"))
@@ -457,13 +457,13 @@ def encode_frame(src: bytes, runner: Any) -> bytes:
 def _encode(src: bytes, runner: Any) -> bytes:
     syntax = find_transfer_syntax(str(runner.transfer_syntax))
     if runner.get_option("byteorder", "<") == ">":
-        raise EncodeError("big endian samples (byteorder='>') are not encoded")
+        raise EncodeError("big endian samples (byteorder='>') cannot be encoded")
     rows, columns, samples = int(runner.rows), int(runner.columns), int(runner.samples_per_pixel)
     planar = int(runner.planar_configuration) if samples > 1 else 0
     allocated, signed = int(runner.bits_allocated), runner.pixel_representation == 1
     size, rest = divmod(len(src), rows * columns * samples)
     if rest or size not in (1, 2, 4, 8):
-        raise EncodeError(f"a frame of {rows} x {columns} x {samples} samples has not {len(src)} bytes")
+        raise EncodeError(f"a frame of {rows} x {columns} x {samples} samples cannot have {len(src)} bytes")
     frame: np.ndarray[Any, Any] = np.frombuffer(src, f"<{'i' if signed else 'u'}{size}")
     # pydicom keeps arrays interleaved whatever PlanarConfiguration says, JPEG-LS alone excepted.
     if samples == 1:
@@ -499,6 +499,8 @@ def _encoding_options(runner: Any, syntax: TransferSyntax) -> dict[str, Any]:
             continue
         layers = list(np.atleast_1d(layers))
         if len(layers) > 1:
-            raise EncodeError(f"{len(layers)} quality layers were asked for, one is written", code="unsupported")
+            raise EncodeError(
+                f"{len(layers)} quality layers were requested, but dcmturbo writes one", code="unsupported"
+            )
         options[name] = float(layers[0])
     return options

@@ -247,7 +247,7 @@ class _Filling:
 
     def __init__(self, ds: Any, threads: int, plans: bool) -> None:
         if not isinstance(ds, Dataset):
-            raise TypeError(f"prefill takes pydicom Datasets, not {type(ds).__name__}")
+            raise TypeError(f"prefill needs pydicom Datasets, not {type(ds).__name__}")
         self._ds = ds
         self._threads = threads
         self._plan: arrays.Plan | None = None
