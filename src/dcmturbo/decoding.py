@@ -274,7 +274,7 @@ planar_configuration
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not decoded here")
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
     if reduce:
         reduce = _check_reduce(reduce)
     if photometric_interpretation is None:

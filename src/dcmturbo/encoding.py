@@ -140,7 +140,7 @@ def _encoder_of(
     if syntax.format.name == "deflated_frame":
         unknown = set(options) - {"level"}
         if unknown:
-            raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; it takes 'level'")
+            raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; its only option is 'level'")
         return {}, partial(library.deflate, **options)
     encode = partial(
         library.encode,

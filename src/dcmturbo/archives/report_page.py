@@ -131,7 +131,7 @@ def _groups(summary: Summary) -> str:
         for group in summary.groups
     ]
     columns = ("from", "to", ">files", ">frames", ">before", ">after", ">ratio", ">MB/s", ">verified")
-    note = "MB/s: of decoded pixels, by one worker, reading, verifying and writing included."
+    note = "MB/s: megabytes of decoded pixels per second and worker, including reading, verifying and writing."
     return f"<section><h2>By source transfer syntax</h2>{table_of(columns, rows)}<p class=dim>{note}</p></section>"
 
 
@@ -153,7 +153,7 @@ def _failures(summary: Summary) -> str:
     rows = [
         (amount(reason.files), reason.type, reason.error, names_of(reason)) for reason in summary.reasons[:_MOST_ROWS]
     ]
-    note = "<p class=dim>Files that failed for one reason are one line: --report csv has each.</p>"
+    note = "<p class=dim>Files that failed for the same reason share a line. --report csv lists each file.</p>"
     return (
         f"<section><h2>Failures</h2>{plot}{table_of(('>files', 'exception', '/what', '/which'), rows)}{note}</section>"
     )

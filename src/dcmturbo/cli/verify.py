@@ -392,7 +392,7 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
             output.fail(place, error)
         else:
             if not arguments.quiet:
-                output.say(f"written: {place}")
+                output.say(f"wrote {place}")
     output.result(document)
     return output.exit_code
 

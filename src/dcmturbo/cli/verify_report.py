@@ -154,7 +154,7 @@ def _expected(document: dict[str, Any]) -> str:
     if not document["expected"]:
         return ""
     lines = [(name, amount(count)) for name, count in document["expected"].items()]
-    return _section("Changed as transcoding does it", _cut(lines, ("/element", ">files")))
+    return _section("Expected changes of transcoding", _cut(lines, ("/element", ">files")))
 
 
 def _witnesses(rows: list[dict[str, Any]]) -> str:

@@ -41,7 +41,7 @@ def check_unused_bits(unused_bits: str) -> bool:
         return False
     if unused_bits == "keep":
         return True
-    raise ValueError(f"unused_bits is {unused_bits!r}; it is 'correct' or 'keep'")
+    raise ValueError(f"unused_bits is {unused_bits!r}; expected 'correct' or 'keep'")
 
 
 class FrameSet:
@@ -221,13 +221,13 @@ class FrameSet:
     def position(self, frame: Any) -> int:
         """Return the position of a frame, whose number may count from the end."""
         if isinstance(frame, (bool, np.bool_)):  # of a mask, which is no list of numbers
-            raise TypeError("a frame is an int, not a bool")
+            raise TypeError("a frame number must be an int, not a bool")
         position = operator.index(frame)
         if 0 <= position < self.promised:
             return position
         count = len(self)
         if not -count <= position < count:
-            raise IndexError(f"frame {position} of {count}")
+            raise IndexError(f"there is no frame {position}: the object has {count} frames")
         return position + count if position < 0 else position
 
     def _select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
@@ -260,7 +260,7 @@ class FrameSet:
                 return [self.position(frame) for frame in frames]
         except TypeError:
             pass
-        raise TypeError("frames is None, an int, a slice or a sequence of ints")
+        raise TypeError("frames must be None, an int, a slice or a sequence of ints")
 
     def check_span(self, span: range, *, salvage: bool, found: int | None = None) -> None:
         """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
@@ -268,7 +268,7 @@ class FrameSet:
         if span and not salvage and max(span[0], span[-1]) >= found:
             self._refuse_missing(span[0] if span.step < 0 else span[bisect.bisect_left(span, found)])
         if len(span) > _FEW_FRAMES and len(span) * _BYTES_A_FRAME > config.limits.max_output:
-            raise LimitExceeded(f"{len(span)} frames are more than dt.config.limits.max_output allows")
+            raise LimitExceeded(f"the slice selects {len(span)} frames, more than dt.config.limits.max_output allows")
 
     def check_room(self, count: int) -> None:
         """Refuse more than the limits allow, or than such an object can hold, before there is memory for it."""
@@ -281,9 +281,9 @@ class FrameSet:
     def _refuse_missing(self, frame: int) -> NoReturn:
         promised, found = self.opened.promised_frames, self.found
         message = (
-            "the data hold no frame"
+            "the pixel data have no frame"
             if promised is None
-            else f"NumberOfFrames is {promised}, the data hold {found} frames"
+            else f"NumberOfFrames is {promised}, but the pixel data have {found} frames"
         )
         raise DecodeError(message, code="missing_frame", frame=frame)
 

@@ -242,8 +242,8 @@ class FrameCoder:
             )
         if target.family == "rle":
             self.image.warn(
-                "single bits (BitsAllocated 1) in RLE Lossless are read here, but not by pydicom, pylibjpeg or GDCM: a "
-                "native transfer syntax or JPEG2000Lossless is read by all of them"
+                "dcmturbo can read single bits (BitsAllocated 1) in RLE Lossless, but pydicom, pylibjpeg and "
+                "GDCM cannot; all of them can read a native transfer syntax or JPEG2000Lossless"
             )
 
     def _settle_planar_configuration(self) -> int:

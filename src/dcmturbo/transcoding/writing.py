@@ -227,8 +227,8 @@ class ObjectWriter:
         pieces = rewriter.splice(elements, changes)
         for tag in dict.fromkeys(rewriter.rewritten):
             self.image.warn(
-                f"the items in {tag_name(tag)}, of VR UN, were not in implicit VR little endian (PS3.5, 6.2.2): they "
-                "have been rewritten, since nobody could read them in the result"
+                f"the items in {tag_name(tag)}, of VR UN, were not in implicit VR little endian (PS3.5, "
+                "6.2.2); they were rewritten, because otherwise nobody could read them in the result"
             )
         return pieces
 

@@ -30,7 +30,7 @@ void Codestream::read(Bytes codestream) {
 std::size_t Codestream::read_main_header() {
     std::size_t at = 2;
     Segment segment = next_segment(bytes, at);
-    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "expected SIZ behind SOC");
+    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "the codestream has no SIZ marker after SOC");
     size = read_size(segment);
     components.resize(size.components);
     main.components.resize(size.components);
