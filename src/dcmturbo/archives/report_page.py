@@ -206,9 +206,8 @@ def render(summary: Summary, warned: Iterable[Row]) -> str:
     if summary.lossy:
         error = "" if summary.maximum_error is None else f", largest error {_number(summary.maximum_error, 0)}"
         psnr = "" if summary.least_psnr is None else f", lowest PSNR {_number(summary.least_psnr, 1)} dB"
-        lossy = (
-            f"<p>{amount(summary.lossy)} {'file' if summary.lossy == 1 else 'files'} lost something{error}{psnr}.</p>"
-        )
+        files = "file was" if summary.lossy == 1 else "files were"
+        lossy = f"<p>{amount(summary.lossy)} {files} compressed with loss{error}{psnr}.</p>"
     begun = f"{utc(summary.runs[0].started)}" if summary.runs else ""
     sizes = f"<section><h2>Sizes</h2>{_bars(summary.groups)}</section>" if summary.groups else ""
     ratios = _columns(summary.ratios, "Files by ratio", "size before / size after")

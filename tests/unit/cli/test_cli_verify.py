@@ -61,7 +61,7 @@ def test_reports_by_their_suffix(trees, call, tmp_path):
     options = [text for place in places for text in ("--report", place)]
     code, out, err = call("verify", source, target, *options)
     assert code == 1
-    assert out.count("written:") == 3
+    assert out.count("wrote ") == 3
     text, table, document = (place.read_text() for place in places)
     assert "a/image1.dcm" in text
     assert "1 sample differs, by up to 4, first in frame 0" in text
