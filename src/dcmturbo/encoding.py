@@ -109,7 +109,7 @@ def encode_frame(
         raise TypeError(f"photometric_interpretation is {photometric!r}; expected a str")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
     if keyword != "PixelData" and syntax.format.name != "native":
-        raise EncodeError(f"{syntax.name} does not hold floating point samples")
+        raise EncodeError(f"{syntax.name} cannot store floating point samples")
     attributes = _core.Attributes(
         rows=frame.shape[0],
         columns=frame.shape[1],
@@ -169,7 +169,7 @@ def require_encoder(syntax: TransferSyntax) -> None:
             f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): it is decoded, not encoded"
         )
     if not syntax.encodable:
-        raise UnsupportedTransferSyntax(f"{syntax.name} ({syntax.uid}) is not encoded here")
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot encode {syntax.name} ({syntax.uid})")
 
 
 def option_names(syntax: TransferSyntax) -> tuple[str, ...]:

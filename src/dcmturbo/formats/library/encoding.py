@@ -354,7 +354,7 @@ def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
 def _state_precision(codestream: bytearray, frame: _Frame) -> bytes:
     """Write precision and sign into SIZ, which follows SOC (ISO/IEC 15444-1 A.5.1)."""
     if codestream[2:4] != b"\xff\x51":
-        raise EncodeError("expected SIZ behind SOC", code="internal")
+        raise EncodeError("the codestream has no SIZ marker after SOC", code="internal")
     for component in range(3 if frame.colour else 1):
         codestream[42 + 3 * component] = (frame.bits - 1) | (0x80 if frame.signed else 0)
     return bytes(codestream)
