@@ -63,6 +63,11 @@ DCMTURBO_API uint32_t dcmturbo_default_threads(void); /* min of CPU affinity and
 /* Bytes that this process may use: the machine's memory, or less where its control groups say so. */
 DCMTURBO_API uint64_t dcmturbo_memory_limit(void);
 
+/* Whom to ask whether a call is to end early: on the thread that made it, every 50 ms at most, without locks. Any other
+ * answer than 0 ends the call: it frees what it holds and returns DCMTURBO_INTERRUPTED. Null: nobody. */
+#define DCMTURBO_INTERRUPTED 15
+DCMTURBO_API void dcmturbo_set_interrupt(int32_t (*ask)(void));
+
 /* Memory for results of a mebibyte and more: kept for the next result when it is given back, up to a cap in
  * bytes. NULL where there is none. Free it with the size that it was asked for with. */
 DCMTURBO_API void* dcmturbo_output_allocate(size_t size);
@@ -457,6 +462,7 @@ typedef struct dcmturbo_api {
     size_t (*recognise)(dcmturbo_bytes data);
     int32_t (*keeps_promises)(const char* transfer_syntax, const dcmturbo_header* header);
     uint8_t (*encoder_of)(const char* transfer_syntax);
+    void (*set_interrupt)(int32_t (*ask)(void));
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -56,6 +56,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .recognise = dcmturbo_recognise,
         .keeps_promises = dcmturbo_keeps_promises,
         .encoder_of = dcmturbo_encoder_of,
+        .set_interrupt = dcmturbo_set_interrupt,
     };
     return &api;
 }

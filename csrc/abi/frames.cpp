@@ -238,8 +238,8 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context context{scratch->arena, kernels_for(current.isa), current.limits};
-        unsigned team = resolve_threads(threads, current);
-        give_team(context, team);
+        Call call{.threads = resolve_threads(threads, current)};
+        attach(context, call, true);
         const Bytes bytes = bytes_from(data);
         options.category_16_has_bits = current.category_16_has_bits;
         const Codec& codec = decoder_of(of.format, current.prefer_library);
@@ -250,6 +250,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
             if (failure.code != ErrorCode::other_codec || &codec == &library_codec) throw;
             outcome = library_codec.decode_components(Fragments(bytes), of, out, options, context);
         }
+        context.check_interruption();  // salvage takes it for damage
         if (status != nullptr)
             *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
         if (notes != nullptr) *notes = outcome.notes | (outcome.has_excess_data ? note_excess_data : 0U);

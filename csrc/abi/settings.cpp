@@ -1,6 +1,9 @@
 #include "sched/settings.h"
 
+#include <atomic>
+
 #include "abi/convert.h"
+#include "base/interruption.h"
 #include "sched/memory_limit.h"
 #include "sched/output_memory.h"
 #include "sched/thread_pool.h"
@@ -58,6 +61,22 @@ uint64_t dcmturbo_memory_limit(void) {
 
 void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context) {
     ThreadPool::instance().run(count, threads, body, context);
+}
+
+namespace {
+
+std::atomic<int32_t (*)(void)> interrupt{nullptr};
+
+bool ask_interrupt() {
+    const auto ask = interrupt.load(std::memory_order_acquire);
+    return ask != nullptr && ask() != 0;
+}
+
+}  // namespace
+
+void dcmturbo_set_interrupt(int32_t (*ask)(void)) {
+    interrupt.store(ask, std::memory_order_release);
+    Interruption::set_ask(ask == nullptr ? nullptr : ask_interrupt);
 }
 
 void* dcmturbo_output_allocate(size_t size) { return allocate_output(size); }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/arena.h"
+#include "base/interruption.h"
 #include "base/limits.h"
 
 namespace dcmturbo {
@@ -17,22 +18,33 @@ struct Context {
     const Kernels& kernels;
     const Limits& limits;
 
-    // Runs body(i) for every i below count: on the team that the plan gave to this frame, else here.
+    // Runs body(i) for every i below count: on the team that the plan gave to this frame, else here. Throws
+    // DecodeError(interrupted) where the call is to end: then some have not been run.
     template <typename Body>
     void parallel_for(std::size_t count, Body&& body) const {
+        auto run_one = [&](std::size_t i) {
+            if (!is_due_to_end()) body(i);
+        };
         if (team_run == nullptr || count < 2) {
-            for (std::size_t i = 0; i < count; ++i) body(i);
-            return;
+            for (std::size_t i = 0; i < count; ++i) run_one(i);
+        } else {
+            team_run(
+                team, count, [](void* one, std::size_t i) { (*static_cast<decltype(run_one)*>(one))(i); }, &run_one);
         }
-        team_run(
-            team, count,
-            [](void* context, std::size_t i) { (*static_cast<std::remove_reference_t<Body>*>(context))(i); }, &body);
+        if (interruption != nullptr && interruption->is_stopped()) Interruption::fail_interrupted();
     }
     [[nodiscard]] bool has_team() const { return team_run != nullptr; }
+
+    // Of long loops: whether the call is to end, and throwing DecodeError(interrupted) then.
+    [[nodiscard]] bool is_due_to_end() const { return interruption != nullptr && interruption->is_due_to_end(); }
+    void check_interruption() const {
+        if (is_due_to_end()) Interruption::fail_interrupted();
+    }
 
     using TeamBody = void (*)(void* context, std::size_t i);
     void* team = nullptr;
     void (*team_run)(void* team, std::size_t count, TeamBody body, void* context) = nullptr;
+    Interruption* interruption = nullptr;
 };
 
 }  // namespace dcmturbo

@@ -26,6 +26,7 @@ enum class ErrorCode : std::int32_t {
     unknown_transfer_syntax = 12,
     internal = 13,     // a defect of ours
     other_codec = 14,  // a frame of another coding process than this codec's
+    interrupted = 15,  // the caller does not wait any more
 };
 
 inline constexpr std::uint64_t no_offset = ~std::uint64_t{0};

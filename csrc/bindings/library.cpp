@@ -18,7 +18,7 @@ void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     if (!raised.matches(PyExc_Exception)) {
         // Ctrl-C in the middle of a frame: raised again when the call is back in Python.
         PyErr_SetInterrupt();
-        abi::fill_error(error, ErrorCode::internal, no_offset, -1, "interrupted");
+        abi::fill_error(error, ErrorCode::interrupted, no_offset, -1, "interrupted");
         return;
     }
     const py::object describe = py::module_::import("dcmturbo.errors").attr("describe_failure");

@@ -1,11 +1,39 @@
 // dcmturbo._core: thin classes over the C ABI. Shapes and defaults are Python's business, in src/dcmturbo.
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "bindings/common.h"
 
 namespace dcmturbo::bindings {
 
+namespace {
+
+// What a signal handler raised while the core worked for this thread.
+thread_local py::error_already_set* raised_by_signal = nullptr;
+
+std::int32_t ask_for_signals() {
+    const GilAcquire acquire;
+    if (PyErr_CheckSignals() == 0) return 0;
+    delete raised_by_signal;
+    raised_by_signal = new py::error_already_set();
+    return 1;
+}
+
+[[noreturn]] void raise_interruption() {
+    if (raised_by_signal != nullptr) {
+        const std::unique_ptr<py::error_already_set> raised(std::exchange(raised_by_signal, nullptr));
+        throw py::error_already_set(*raised);
+    }
+    // A library's function was interrupted: the signal is still to be handled.
+    if (PyErr_CheckSignals() == 0) PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw py::error_already_set();
+}
+
+}  // namespace
+
 void raise(const dcmturbo_error& error) {
+    if (error.code == DCMTURBO_INTERRUPTED) raise_interruption();
     const py::object make = py::module_::import("dcmturbo.errors").attr("make_error");
     const py::object exception =
         make(error.code, text_of(error.message),
@@ -107,6 +135,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
     m.def("parallel_for", parallel_for);
+    dcmturbo_set_interrupt(ask_for_signals);
     m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);
     bind_formats(m);
     bind_images(m);

@@ -9,7 +9,8 @@ namespace dcmturbo {
 namespace {
 
 void run_team(void* team, std::size_t count, Context::TeamBody body, void* context) {
-    ThreadPool::instance().run(count, *static_cast<unsigned*>(team), body, context);
+    auto& call = *static_cast<Call*>(team);
+    ThreadPool::instance().run(count, call.threads, body, context, &call.interruption);
 }
 
 FrameFailure failure(FrameStatus status, ErrorCode code, std::uint64_t offset, const char* message) {
@@ -33,20 +34,23 @@ FrameFailure caught_failure() noexcept {
     }
 }
 
-void give_team(Context& context, unsigned& threads) {
-    if (threads < 2) return;
-    context.team = &threads;
+void attach(Context& context, Call& call, bool shares) {
+    context.interruption = &call.interruption;
+    if (!shares || call.threads < 2) return;
+    context.team = &call;
     context.team_run = run_team;
 }
 
 std::vector<FrameFailure> Batch::run() {
-    const auto workers = static_cast<unsigned>(std::min<std::size_t>(threads_, jobs_));
+    const auto workers = static_cast<unsigned>(std::min<std::size_t>(call_.threads, jobs_));
     // A single frame runs outside the pool, so that its codec may use the pool as its team.
     // Otherwise each worker takes job after job: a frame is small against how far threads drift apart.
     if (workers <= 1) work_on();
     else
         ThreadPool::instance().run(
-            workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work_on(); }, this);
+            workers, workers, [](void* self, std::size_t) { static_cast<Batch*>(self)->work_on(); }, this,
+            &call_.interruption);
+    if (call_.interruption.is_stopped()) Interruption::fail_interrupted();
     std::sort(failures_.begin(), failures_.end(),
               [](const FrameFailure& a, const FrameFailure& b) { return a.job < b.job; });
     return std::move(failures_);
@@ -55,6 +59,7 @@ std::vector<FrameFailure> Batch::run() {
 void Batch::work_on() noexcept {
     std::optional<ScratchLoan> loan;
     for (;;) {
+        if (call_.interruption.is_due_to_end()) return;
         const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
         if (job >= jobs_) return;
         // Jobs below the lowest failure still run: one of them may be lower yet.
@@ -65,9 +70,10 @@ void Batch::work_on() noexcept {
             Scratch& scratch = **loan;
             scratch.arena.reset();
             Context context{scratch.arena, kernels_for(settings_.isa), settings_.limits};
-            if (jobs_ == 1) give_team(context, threads_);
+            attach(context, call_, jobs_ == 1);
             return work(job, scratch, context);
         });
+        if (outcome.code == ErrorCode::interrupted) call_.interruption.stop();
         conclude(job, outcome);
         if (outcome.status != FrameStatus::ok) record(job, std::move(outcome));
     }

@@ -43,17 +43,25 @@ FrameFailure guarded(const Work& work) noexcept {
     }
 }
 
-// Lets a codec use `threads` of the pool, which must outlive the context, where that is more than one.
-void give_team(Context& context, unsigned& threads);
+// Of one call: how many threads it may use, and whether it is to end early.
+struct Call {
+    unsigned threads = 1;
+    Interruption interruption{};
+};
+
+// Lets a codec ask whether the call is to end; and, with `shares`, use its threads if they are more than one. The call
+// outlives the context.
+void attach(Context& context, Call& call, bool shares);
 
 class Batch {
   public:
     // `continues`: also after a failure. Otherwise no job above the lowest that has failed is begun.
     Batch(std::size_t jobs, unsigned threads, bool continues, const Settings& settings)
-        : jobs_(jobs), threads_(threads), continues_(continues), settings_(settings) {}
+        : jobs_(jobs), call_{.threads = threads}, continues_(continues), settings_(settings) {}
 
-    // Does all jobs. Returns what went wrong, in the order of the jobs. Unless it continues only the first entry is
-    // certain to be there, and it is the lowest job that fails, whatever the number of threads.
+    // Does all jobs, unless it is interrupted: then it throws DecodeError(interrupted). Returns what went wrong, in the
+    // order of the jobs. Unless it continues only the first entry is certain to be there, and it is the lowest job that
+    // fails, whatever the number of threads.
     std::vector<FrameFailure> run();
 
   protected:
@@ -69,7 +77,7 @@ class Batch {
     void record(std::size_t job, FrameFailure failure) noexcept;
 
     const std::size_t jobs_;
-    unsigned threads_;
+    Call call_;
     const bool continues_;
     const Settings& settings_;
     std::atomic<std::size_t> next_{0};

@@ -107,11 +107,12 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
     const ScratchLoan scratch(settings.limits.max_scratch);
     scratch->arena.reset();
     Context context{scratch->arena, kernels_for(settings.isa), settings.limits};
-    unsigned team = policy.threads;
-    give_team(context, team);
+    Call call{.threads = policy.threads};
+    attach(context, call, true);
     if (!policy.salvage) return decode_one(fragments, stream, base, 0, true, policy, settings, *scratch, context);
     FrameFailure failure =
         guarded([&] { return decode_one(fragments, stream, base, 0, true, policy, settings, *scratch, context); });
+    if (failure.code == ErrorCode::interrupted || call.interruption.is_stopped()) Interruption::fail_interrupted();
     if (failure.status != FrameStatus::ok && failure.status != FrameStatus::partial)
         PixelWriter::fill(stream.out(base), 0, policy.fill_value);
     return failure;

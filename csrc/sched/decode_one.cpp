@@ -116,6 +116,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
         if (error.code != ErrorCode::other_codec || &codec == &library_codec) throw;
         outcome = library_codec.decode(frame, stream.attributes, scratch.header, out, options, context);
     }
+    context.check_interruption();  // salvage takes it for damage
     if (outcome.has_excess_data) notes |= note_excess_data;
     tell(stream, notes | outcome.notes);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};

@@ -44,7 +44,7 @@ void ThreadPool::Task::work() {
     inside_body = false;
 }
 
-void ThreadPool::run(std::size_t count, unsigned threads, Body body, void* context) {
+void ThreadPool::run(std::size_t count, unsigned threads, Body body, void* context, Interruption* interruption) {
     if (count == 0) return;
     if (threads <= 1 || count == 1 || inside_body) {
         const bool outer = inside_body;
@@ -65,7 +65,14 @@ void ThreadPool::run(std::size_t count, unsigned threads, Body body, void* conte
     task.work();
     std::unique_lock lock(mutex_);
     std::erase(tasks_, &task);
-    task.done.wait(lock, [&task] { return task.helpers_active == 0; });
+    const auto is_done = [&task] { return task.helpers_active == 0; };
+    if (interruption == nullptr) return task.done.wait(lock, is_done);
+    while (!task.done.wait_for(lock, Interruption::period, is_done)) {
+        // Asking may take Python's lock, which a helper may hold that wants this one.
+        lock.unlock();
+        (void)interruption->is_due_to_end();
+        lock.lock();
+    }
 }
 
 // Called with the mutex held. Where the system gives no thread, fewer workers do the same work.

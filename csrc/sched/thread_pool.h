@@ -9,6 +9,8 @@
 #include <deque>
 #include <mutex>
 
+#include "base/interruption.h"
+
 namespace dcmturbo {
 
 class ThreadPool {
@@ -20,8 +22,9 @@ class ThreadPool {
 
     // Runs body(context, i) once for every i below count, on the caller and up to threads - 1 workers.
     // Returns when all are done. The body must not throw. May be called from several threads at once;
-    // a body that calls it again runs on its own thread alone.
-    void run(std::size_t count, unsigned threads, Body body, void* context);
+    // a body that calls it again runs on its own thread alone. While the caller waits, it looks whether the work is to
+    // be interrupted; it waits for the bodies that run even so.
+    void run(std::size_t count, unsigned threads, Body body, void* context, Interruption* interruption = nullptr);
 
   private:
     struct Task {

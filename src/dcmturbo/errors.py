@@ -38,6 +38,7 @@ CODES: tuple[str, ...] = (
     "unknown_transfer_syntax",
     "internal",
     "other_codec",
+    "interrupted",
 )
 
 

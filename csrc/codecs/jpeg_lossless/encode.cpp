@@ -130,6 +130,7 @@ class FrameEncoder {
     void find_differences(Rows& part) const {
         if (!starts_interval(part.begin)) read_row(part, part.begin - 1);
         for (std::uint32_t row = part.begin; row < part.end; ++row) {
+            context_.check_interruption();
             read_row(part, row);
             const bool starts = starts_interval(row);
             std::uint16_t* const to = differences_ + row * row_samples();
@@ -236,6 +237,7 @@ class FrameEncoder {
         bool has_shared = part.shared_bits == 0;
         std::uint8_t* to = part.to;
         for (std::uint32_t row = part.begin; row < part.end; ++row) {
+            context_.check_interruption();
             if (row != 0 && starts_interval(row)) {
                 if (row != part.begin) to = finish_interval(part.pending, to);
                 *to++ = 0xff;

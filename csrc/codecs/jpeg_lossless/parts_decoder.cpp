@@ -77,11 +77,19 @@ bool PartsDecoder::decode(std::span<RowSink* const> sinks) {
 
 void PartsDecoder::work(std::size_t worker) {
     for (;;) {
+        if (context_.is_due_to_end()) give_up();
         const Task task = next_task(worker);
         if (task.step == Step::stop) return;
         if (task.step == Step::decode) conclude(*task.part, decode_part(*task.part, workers_[worker]));
         else restore_rows(task, workers_[worker]);
     }
+}
+
+// parallel_for() throws then.
+void PartsDecoder::give_up() {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+    released_.notify_all();
 }
 
 PartsDecoder::Task PartsDecoder::next_task(std::size_t worker) {

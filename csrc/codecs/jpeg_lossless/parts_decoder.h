@@ -93,6 +93,7 @@ class PartsDecoder {
     void plan_parts(std::size_t begin);
     void allocate(std::span<RowSink* const> sinks);
     void work(std::size_t worker);
+    void give_up();
     Task next_task(std::size_t worker);
     bool decode_part(Part& part, Worker& worker);
     void conclude(Part& part, bool is_right);

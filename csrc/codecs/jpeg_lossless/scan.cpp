@@ -35,6 +35,7 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
     std::uint32_t left = scan_.rows_per_interval;
     std::size_t interval = 0;
     for (std::uint32_t row = first_row; row < end_row; ++row, --left) {
+        context_.check_interruption();
         if (left == 0) {
             progress.has_excess_data |=
                 reader.position() + 8 <= intervals[std::min(interval, intervals.size() - 1)].end;

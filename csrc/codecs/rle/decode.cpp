@@ -13,6 +13,8 @@ namespace dcmturbo::rle {
 
 namespace {
 
+// Decoded bytes from one look at whether the call is to end to the next.
+constexpr std::ptrdiff_t between_checks = 1 << 22;
 constexpr std::size_t block = PixelWriter::block;
 // A plane in scratch: a block, what the last operation decodes past it, and what it writes past that.
 constexpr std::size_t plane_size = block + packbits_overshoot + 1 + packbits_slack;
@@ -103,9 +105,10 @@ class FrameDecoder {
         auto* end = begin + pixels_;
         PackBitsLane lane = lanes_[0];
         lane.to = begin;
-        const std::size_t margin = packbits_overshoot + packbits_slack;
-        if (pixels_ > margin) {
-            lane.wanted = end - margin;
+        constexpr std::ptrdiff_t margin = packbits_overshoot + packbits_slack;
+        for (lane.wanted = begin; lane.to >= lane.wanted && end - lane.to > margin;) {
+            context_.check_interruption();
+            lane.wanted = lane.to + std::min(end - lane.to - margin, between_checks);
             context_.kernels.packbits_decode(&lane, 1);
         }
         lane.wanted = end;
@@ -136,6 +139,7 @@ class FrameDecoder {
                 cell_ == 1 ? reinterpret_cast<std::byte*>(planes[sample]) : context_.arena.allocate(block * cell_);
         }
         for (std::uint64_t first = 0; first < pixels_; first += block) {
+            context_.check_interruption();
             auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels_ - first));
             for (unsigned i = 0; i < segments_.count; ++i) lanes_[i].wanted = planes[i] + count;
             context_.kernels.packbits_decode(lanes_.data(), static_cast<int>(segments_.count));

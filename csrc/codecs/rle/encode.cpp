@@ -158,8 +158,10 @@ class FrameEncoder {
             part.to[segment] = end + (end - part.to[segment - 1]) % 2;
         }
         std::uint8_t* to = part.to[segment];
-        for (std::size_t row = 0; row < rows; ++row, plane += row_size)
+        for (std::size_t row = 0; row < rows; ++row, plane += row_size) {
+            if (row % 64 == 0) context_.check_interruption();
             to = context_.kernels.packbits_encode_row(plane, row_size, to, part.equal);
+        }
         part.written[segment] = to;
     }
 

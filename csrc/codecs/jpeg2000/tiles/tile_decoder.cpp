@@ -183,7 +183,10 @@ bool TileDecoder::decode_blocks() {
     }
     if (!context_.has_team() || jobs_.size() < 4) {
         bool is_damaged = false;
-        for (const Job& job : jobs_) is_damaged = decode_block_of(job, context_.arena) || is_damaged;
+        for (const Job& job : jobs_) {
+            context_.check_interruption();
+            is_damaged = decode_block_of(job, context_.arena) || is_damaged;
+        }
         return is_damaged;
     }
     const std::size_t runs = std::min<std::size_t>(jobs_.size(), 48);
@@ -192,6 +195,7 @@ bool TileDecoder::decode_blocks() {
     run_on_team(context_, runs, [&](std::size_t i) {
         arenas[i].set_cap(context_.limits.max_scratch);
         for (std::size_t j = i; j < jobs_.size(); j += runs) {
+            context_.check_interruption();
             if (decode_block_of(jobs_[j], arenas[i])) damaged[i] = 1;
         }
     });
@@ -331,7 +335,8 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
             const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
             const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
             parallel[i].start(first, end);
-            for (std::uint32_t y = first; y < end; ++y) std::memcpy(to.row(y), parallel[i].next(), width * sizeof(T));
+            for (std::uint32_t y = first; y < end && !context_.is_due_to_end(); ++y)
+                std::memcpy(to.row(y), parallel[i].next(), width * sizeof(T));
         });
         below = to;
     }

@@ -1,0 +1,25 @@
+#include "base/interruption.h"
+
+#include "base/error.h"
+
+namespace dcmturbo {
+
+namespace {
+
+std::atomic<Interruption::Ask> whom{nullptr};
+
+}  // namespace
+
+void Interruption::set_ask(Ask ask) { whom.store(ask, std::memory_order_release); }
+
+bool Interruption::ask() {
+    due_ = now() + period;
+    const Ask to_ask = whom.load(std::memory_order_acquire);
+    if (to_ask == nullptr || !to_ask()) return false;
+    stop();
+    return true;
+}
+
+void Interruption::fail_interrupted() { fail(ErrorCode::interrupted, no_offset, "interrupted"); }
+
+}  // namespace dcmturbo

@@ -1,0 +1,51 @@
+// Whether whoever made a call still waits for it: a long one ends early when a user presses Ctrl-C.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
+
+namespace dcmturbo {
+
+// Made on the thread that makes the call, and asked by all that work for it.
+class Interruption {
+  public:
+    // Whether the call is to end. Asked on the thread that made it, every `period` at most.
+    using Ask = bool (*)();
+    static constexpr std::chrono::milliseconds period{50};
+
+    // Whom to ask, for the whole process; null for nobody.
+    static void set_ask(Ask ask);
+
+    Interruption() : caller_(std::this_thread::get_id()), due_(now() + period) {}
+    Interruption(const Interruption&) = delete;
+    Interruption& operator=(const Interruption&) = delete;
+
+    // Cheap: between blocks of some thousand pixels. Asks if the caller does and the time has come.
+    [[nodiscard]] bool is_due_to_end() {
+        if (stopped_.load(std::memory_order_relaxed)) return true;
+        if (std::this_thread::get_id() != caller_ || now() < due_) return false;
+        return ask();
+    }
+    void stop() { stopped_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool is_stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+    // Throws DecodeError(interrupted).
+    [[noreturn, gnu::cold]] static void fail_interrupted();
+
+  private:
+    // A few milliseconds exact, and a few nanoseconds long.
+    static std::chrono::nanoseconds now() {
+        timespec time{};
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    }
+    [[gnu::cold]] bool ask();
+
+    const std::thread::id caller_;
+    std::chrono::nanoseconds due_;  // the caller's alone
+    std::atomic<bool> stopped_{false};
+};
+
+}  // namespace dcmturbo
