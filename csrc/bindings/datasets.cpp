@@ -242,6 +242,14 @@ py::object pixel_data(const DatasetHandle& d) {
     return result;
 }
 
+// The Image Pixel module (PS3.3, C.7.6.3) in the order of dcmturbo.dataset.opened.ImageValues.
+py::tuple image_values(const DatasetHandle& d) {
+    const Dataset& found = d.get();
+    return py::make_tuple(found.rows, found.columns, found.samples_per_pixel, found.bits_allocated, found.bits_stored,
+                          found.pixel_representation, found.planar_configuration,
+                          text_of(found.photometric_interpretation), found.number_of_frames);
+}
+
 std::pair<std::uint64_t, std::uint64_t> range_of(const ByteRange& range) {
     return range.present ? std::pair{range.offset, range.length} : std::pair{std::uint64_t{0}, std::uint64_t{0}};
 }
@@ -324,6 +332,7 @@ void bind_datasets(py::module_& m) {
                                [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table); })
         .def_property_readonly("extended_offset_table_lengths",
                                [](const DatasetHandle& d) { return range_of(d.get().extended_offset_table_lengths); })
+        .def_property_readonly("image_values", image_values)
         .def_property_readonly("pixel_data", pixel_data)
         .def_property_readonly("patches", [](const DatasetHandle& d) { return patches_of(d.get()); })
         .def_property_readonly("cut", text(&Dataset::cut))
@@ -336,10 +345,9 @@ void bind_datasets(py::module_& m) {
           py::arg("big_endian"));
 
     py::class_<IndexHandle, std::shared_ptr<IndexHandle>>(m, "Index")
-        .def(py::init(&make_index), py::arg("source"), py::kw_only(), py::arg("encapsulated"), py::arg("offset"),
-             py::arg("length"), py::arg("undefined_length") = false, py::arg("number_of_frames") = 0,
-             py::arg("grouping") = "codestream", py::arg("unit_bytes") = 0, py::arg("frame_bits") = 0,
-             py::arg("word_bytes") = 1,
+        .def(py::init(&make_index), py::arg("source"), py::arg("encapsulated"), py::arg("offset"), py::arg("length"),
+             py::arg("undefined_length") = false, py::arg("number_of_frames") = 0, py::arg("grouping") = "codestream",
+             py::arg("unit_bytes") = 0, py::arg("frame_bits") = 0, py::arg("word_bytes") = 1,
              py::arg("extended_offset_table") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_offset_table_lengths") = std::pair<std::uint64_t, std::uint64_t>{0, 0},
              py::arg("extended_bytes") = py::none())

@@ -103,10 +103,10 @@ py::list names_of_notes(std::uint32_t notes) {
 
 void bind_images(py::module_& m) {
     py::class_<Attributes>(m, "Attributes")
-        .def(py::init(&make_attributes), py::kw_only(), py::arg("rows"), py::arg("columns"),
-             py::arg("samples_per_pixel"), py::arg("bits_allocated"), py::arg("bits_stored"),
-             py::arg("pixel_representation"), py::arg("planar_configuration"), py::arg("photometric_interpretation"),
-             py::arg("keyword") = "PixelData", py::arg("big_endian") = false, py::arg("words_swapped") = false)
+        .def(py::init(&make_attributes), py::arg("rows"), py::arg("columns"), py::arg("samples_per_pixel"),
+             py::arg("bits_allocated"), py::arg("bits_stored"), py::arg("pixel_representation"),
+             py::arg("planar_configuration"), py::arg("photometric_interpretation"), py::arg("keyword") = "PixelData",
+             py::arg("big_endian") = false, py::arg("words_swapped") = false)
         .def_property_readonly("native_frame_bits", [](const Attributes& a) {
             std::uint64_t bits = 0;
             dcmturbo_error error = new_error();

@@ -15,7 +15,6 @@ class Attributes:
 
     def __init__(
         self,
-        *,
         rows: int,
         columns: int,
         samples_per_pixel: int,
@@ -177,6 +176,10 @@ class Dataset:
     @property
     def extended_offset_table_lengths(self) -> tuple[int, int]: ...
     @property
+    def image_values(
+        self,
+    ) -> tuple[int | None, int | None, int | None, int | None, int | None, int | None, int | None, str, int | None]: ...
+    @property
     def pixel_data(self) -> dict[str, Any] | None: ...
     @property
     def patches(self) -> list[tuple[int, bytes]]: ...
@@ -191,7 +194,6 @@ class Index:
     def __init__(
         self,
         source: Source,
-        *,
         encapsulated: bool,
         offset: int,
         length: int,

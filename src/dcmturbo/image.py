@@ -11,7 +11,8 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.dataset.sources import OpenedSource, Origin, open_source
+from dcmturbo.dataset.opened import OpenedSource, Origin
+from dcmturbo.dataset.sources import open_source, reopen
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.status import OnError
 
@@ -261,7 +262,7 @@ class Image:
 
 
 def _reopen(origin: Origin, raw: bool, keep_unused_bits: bool, warned: frozenset[str]) -> Image:
-    opened = origin.reopen()
+    opened = reopen(origin)
     told, opened.warnings = opened.warnings, [text for text in opened.warnings if text not in warned]
     try:
         image = Image(opened, raw=raw, unused_bits="keep" if keep_unused_bits else "correct")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.dataset.sources import OpenedSource, open_source
+from dcmturbo.dataset.opened import OpenedSource
+from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import Error, LimitExceeded
 from dcmturbo.frames.frame_set import FrameSet, QuietFrameSet
 from dcmturbo.wording import counted

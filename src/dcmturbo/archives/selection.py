@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import Error
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet

@@ -10,7 +10,7 @@ import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
-from dcmturbo.dataset import sources
+from dcmturbo.dataset import scanned
 from dcmturbo.errors import Error, NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.image import Image
@@ -165,7 +165,7 @@ def _scan(path: str) -> tuple[Any, Any, list[str]]:
     if not outer.deflated:
         return outer, outer, list(outer.warnings)
     warnings = list(outer.warnings)
-    _, _, inner = sources.open_deflated(source, None, outer, warnings)
+    _, _, inner = scanned.open_deflated(source, None, outer, warnings)
     return outer, inner, warnings
 
 

@@ -7,7 +7,7 @@ import uuid
 
 from dcmturbo import _core
 from dcmturbo.dataset.elements import element_bytes
-from dcmturbo.dataset.sources import FileContent
+from dcmturbo.dataset.opened import FileContent
 from dcmturbo.dataset.vr import vr_of
 
 __all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "file_meta"]

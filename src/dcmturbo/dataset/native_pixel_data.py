@@ -81,6 +81,7 @@ def settle_native_length(
     source: _core.Source,
     buffer: memoryview | None,
     dataset: _core.Dataset,
+    values: Any,
     element: dict[str, Any],
     warnings: list[str],
 ) -> tuple[_core.Source, memoryview | None, int | None]:
@@ -88,7 +89,7 @@ def settle_native_length(
 
     A length field has 32 bits: of more than 4 GiB, some writers store what is left of a division by 2**32.
     """
-    size = _native_bytes(dataset, element["keyword"])
+    size = _native_bytes(values, element["keyword"])
     size += size & 1
     declared, begin = element["declared_length"], element["offset"]
     end = begin + size

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import make_error
 from dcmturbo.frames.status import Failure, write_status
 

@@ -14,7 +14,7 @@ import numpy as np
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.dataset.file_objects import raise_why
-from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array

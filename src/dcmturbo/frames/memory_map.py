@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.dataset.opened import OpenedSource
 
 __all__ = ["map_frames"]
 

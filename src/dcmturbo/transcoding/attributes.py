@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dcmturbo.dataset.elements import Element
-    from dcmturbo.dataset.sources import OpenedSource
+    from dcmturbo.dataset.opened import OpenedSource
     from dcmturbo.transcoding.pixels import FrameCoder
 
 __all__ = ["RATIO_PLACE", "RATIO_TAG", "attribute_changes", "lossy_method", "warn_of"]

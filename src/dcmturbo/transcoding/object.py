@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.dataset.sources import OpenedSource, import_fsspec, open_source
+from dcmturbo.dataset.opened import OpenedSource
+from dcmturbo.dataset.sources import import_fsspec, open_source
 from dcmturbo.encoding import option_names, require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax

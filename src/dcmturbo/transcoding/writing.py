@@ -27,8 +27,9 @@ from dcmturbo.dataset.elements import (
     tag_name,
 )
 from dcmturbo.dataset.file_meta import file_meta
+from dcmturbo.dataset.opened import FileContent, OpenedSource
 from dcmturbo.dataset.rewriting import Rewriter
-from dcmturbo.dataset.sources import FileContent, OpenedSource, open_source
+from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import DecodeError, EncodeError, Error
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.frames.frame_set import QuietFrameSet

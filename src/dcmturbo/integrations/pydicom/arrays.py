@@ -20,7 +20,7 @@ from pydicom.pixels.decoders import base
 
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.dataset.sources import OpenedSource
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.formats import library
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
