@@ -1,10 +1,10 @@
-"""dcmturbo: DICOM pixels in and out of Python, fast and without a wrong pixel.
+"""dcmturbo reads and writes DICOM pixel data, fast and without wrong pixels.
 
 >>> import dcmturbo as dt
 >>> array = dt.decode("ct.dcm")                                         # doctest: +SKIP
 
-A compiled core finds, decodes and encodes the frames of DICOM objects on many threads, straight into
-numpy arrays. `register` makes pydicom use it. The names below are the whole public interface.
+A compiled core finds, decodes and encodes the frames of DICOM objects on many threads, directly into numpy arrays.
+`register` makes pydicom use it. The names below are the whole public interface.
 """
 
 import dcmturbo._program  # noqa: F401 (before all others)

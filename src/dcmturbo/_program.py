@@ -1,6 +1,6 @@
-"""Ctrl-C while the command line is imported: a sentence, not a traceback of whatever was just being loaded.
+"""Handle Ctrl-C while the command line is being imported: print a sentence instead of a traceback.
 
-The package imports this before anything else. In a program that only uses the package nothing is changed.
+The package imports this module before anything else. In programs that only use the package, it changes nothing.
 """
 
 from __future__ import annotations

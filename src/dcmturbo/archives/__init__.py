@@ -1,1 +1,1 @@
-"""Archives: many objects transcoded, with a manifest that says what became of each."""
+"""Archives: transcode many objects, with a manifest that has the state of each file."""

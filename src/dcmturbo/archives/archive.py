@@ -37,7 +37,7 @@ from dcmturbo.transcoding.pixels import always_loses, is_lossy
 __all__ = ["make_settings", "transcode_archive"]
 
 _OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
-_FIRST_FILES = 100  # looked at for what none could do
+_FIRST_FILES = 100  # to find reasons why no file at all could be transcoded
 
 
 def transcode_archive(
@@ -68,69 +68,70 @@ def transcode_archive(
     progress: Callable[[Progress], object] | None = None,
     **options: Any,
 ) -> ArchiveResult:
-    """Transcode all DICOM objects of an archive, verified, in parallel, and from where an earlier run ended.
+    """Transcode all DICOM objects of an archive: verified, in parallel, and continued after an interruption.
 
-    What is not DICOM, or has no pixel data, is copied as it is. A file that fails leaves no output and does not
-    end the run.
+    Files that are not DICOM or have no pixel data are copied unchanged. A file that fails has no output, and the run
+    continues.
 
     Parameters
     ----------
     source : path, URL or sequence of them
-        Folders (with all folders in them), files, patterns such as ``"study/**/*.dcm"``, DICOMDIR files (their file
-        sets), fsspec URLs. The content of one folder goes right below the destination; of several sources, each
-        folder keeps its name.
+        Folders (including all subfolders), files, patterns such as ``"study/**/*.dcm"``, DICOMDIR files (their file
+        sets), and fsspec URLs. The content of a single folder goes directly below the destination. If there are several
+        sources, each folder keeps its name.
     destination : path or URL
-        The folder to write, made where it is missing; None with `in_place`.
+        The folder to write. It is created if it does not exist. None with `in_place`.
     transfer_syntax : str
-        UID or keyword, as of `transcode`.
+        UID or keyword, as for `transcode`.
     overwrite : bool
-        Replace, in one step each, files at the destination that are not ours. By default such a file is left as it
-        is, and the file that would have gone there fails. Ours is what the manifest lists as written, and nobody has
-        changed since; without a manifest, nothing is.
+        Replace existing files at the destination, each in one step. By default, an existing file stays as it is, and
+        the file that would replace it fails. A file may always be replaced if the manifest lists it as an output and
+        nobody has changed it since.
     on_failure : {"fail", "copy", "skip"}
-        What becomes of a file that cannot be transcoded: it fails and has no output; its original is copied
-        unchanged, so that the new archive is complete; or it is left out. The last two tell it in `warnings`, and are
-        no failures. A file that cannot be read, and a place that is taken, always fail.
+        What to do with a file that cannot be transcoded: ``"fail"`` (it has no output), ``"copy"`` (the original is
+        copied unchanged, so that the new archive is complete), or ``"skip"`` (it is left out). ``"copy"`` and
+        ``"skip"`` add a warning to `warnings` and are no failures. A file that cannot be read, or whose place is taken,
+        always fails.
     from_syntaxes : str or sequence of str, optional
-        Transfer syntaxes: sources in others are copied as they are.
+        Transfer syntaxes to transcode. Sources in other transfer syntaxes are copied unchanged.
     include_lossy : bool, optional
-        Whether sources that are compressed with loss are encoded anew, rather than copied as they are. By default only
-        where the target is uncompressed, or with loss and another syntax than the source's: a lossless copy of what
-        JPEG has left over is larger, and no better, and what is in the lossy target syntax already would only lose
-        more, at each run.
+        Whether lossy sources are transcoded; otherwise they are copied unchanged. By default, they are transcoded if
+        the target is uncompressed, or is lossy and not the source's own transfer syntax. A lossless copy of lossy data
+        would be larger and no better, and data in the lossy target syntax would lose more at each run.
     keep_if_larger : bool
-        Copy the original where transcoding would make the file larger.
+        Copy the original if transcoding would make the file larger.
     executor : concurrent.futures.Executor or str, optional
-        Who does the work; a str is the address of a dask.distributed scheduler. Paths must mean the same to all.
-        By default processes of this machine.
+        What runs the work: an executor, or the address of a dask.distributed scheduler. Paths must mean the same to all
+        workers. By default, processes of this machine.
     manifest : path or False, optional
-        The SQLite file that says of each file what became of it; False keeps none. By default
-        ``.dcmturbo-transcode.sqlite`` in the destination; for a destination URL, a file in the user's state folder.
+        The SQLite file with the state of each file; False keeps none. By default ``.dcmturbo-transcode.sqlite`` in the
+        destination; if the destination is a URL, a file in the user's state folder.
     jobs, threads : int, optional
-        `jobs` x `threads` files are done at once, each in a process of its own; or the frames of a file, where fewer
-        files remain. By default as many as the cores that the process may use, and never more. The process that
-        calls does none of the work: a codec that crashes ends one of the others, and only the file that it had in
-        hand fails. With an `executor`: how many groups of files it gets at once, and the threads of each. `jobs` may
-        be "auto", which is the default.
+        `jobs` x `threads` files are processed at the same time, each in a process of its own. If fewer files remain,
+        threads share the frames of a file. The default is the number of cores that the process may use, which is also
+        the maximum. The calling process does none of the work, so a codec that crashes ends only another process, and
+        only its file fails. With an `executor`, `jobs` is the number of groups of files that it gets at the same time,
+        and `threads` the threads for each. `jobs` may be "auto", which is the default.
     verify : bool
         Decode each result and compare it with its source.
     include, exclude : str or sequence of str, optional
-        Patterns of the files to take and to leave: of names, or, with a slash, of paths below the source.
+        Patterns of files to process and to leave out. They are compared with names, or, if they contain a slash, with
+        paths below the source.
     resume : bool
-        Skip what the manifest says is done: the same file (size, times, inode), target and options, its output there
-        with the size noted. False does everything again.
+        Skip files that the manifest lists as done: the same source (size, times, inode), target and options, and an
+        output of the listed size. False processes all files again.
     in_place : bool
-        Replace each file, once its successor is verified and on disk.
+        Replace each source when its successor is verified and on the disk.
     dry_run : bool
-        Write nothing: estimate size and time from a sample, and list the places that are taken.
+        Write nothing. Estimate size and time from a sample, and list the places that are taken.
     fail_fast : bool
         Stop at the first failure.
     fsync : bool
-        Have each output on disk before it gets its name.
+        Write each output to disk before it gets its final name.
     offset_table, new_uid, mask_unused_bits, **options
         As of `transcode`.
     progress : callable, optional
-        Called with a `Progress` now and then, by the thread that called.
+        Called repeatedly with a `Progress`, in the calling thread.
 
     Returns
     -------
@@ -139,22 +140,22 @@ def transcode_archive(
     Raises
     ------
     ValueError
-        If the arguments contradict each other: a destination inside its source, for instance.
+        If the arguments contradict each other, for instance if the destination is inside a source.
     TypeError
-        For an option that the target does not have.
+        If the target does not have an option.
     UnsupportedTransferSyntax
-        If nothing here encodes the syntax.
+        If dcmturbo cannot encode the transfer syntax.
     OSError
-        If the manifest or the destination cannot be written at all.
+        If the manifest or the destination cannot be written.
     KeyboardInterrupt
-        At Ctrl-C, after the files in flight are done and in the manifest, its ``result`` an `ArchiveResult`; a second
-        one does not wait for them.
+        After Ctrl-C, when the files in work are done and in the manifest. Its ``result`` is an `ArchiveResult`. A
+        second Ctrl-C does not wait for these files.
 
     Notes
     -----
-    Where no source is there, and in place where one is missing, nothing is made or changed: see `failures`. A
-    full disk, an exhausted quota or a read-only destination ends the run, and ``stopped`` says so. Elements that
-    must change are those of PS3.5, 8.2 and PS3.3, C.7.6.1.1.5 and C.7.6.3; see `transcode`.
+    If no source exists (in place: if one does not exist), nothing is created or changed; see `failures`. A full disk,
+    an exhausted quota or a read-only destination ends the run, and ``stopped`` gives the reason. PS3.5, 8.2 and PS3.3,
+    C.7.6.1.1.5 and C.7.6.3 define the elements that must change; see `transcode`.
     """
     settings = make_settings(
         transfer_syntax, options, overwrite=overwrite, on_failure=on_failure, from_syntaxes=from_syntaxes,
@@ -165,7 +166,7 @@ def transcode_archive(
     if not sources:
         raise ValueError("give at least one source")
     if not all(map(os.fsdecode, sources)) or (destination is not None and not os.fsdecode(destination)):
-        # It would be the current folder, as of `rm -r "$unset"/`.
+        # An empty name would mean the current folder, as in `rm -r "$unset"/`.
         raise ValueError("a source or destination is an empty string; to name the current folder, use '.'")
     paths = [absolute(one) for one in sources]
     target = _check_places(paths, destination, in_place=in_place, verify=verify)
@@ -187,7 +188,7 @@ def transcode_archive(
         return _nothing_done(missing, stopped=len(missing) < len(paths))
     if not in_place and not is_url(target):
         make_root(target, paths)
-    # The workers first: a process that is forked must not have the manifest open.
+    # Start the workers first: a forked process must not have the manifest open.
     with make_workers(executor, jobs, threads, apart=is_shared([*paths, target])) as workers, Manifest(place) as opened:
         run = Coordinator(
             paths, target, settings, filters, opened, workers, progress, resume=resume, fail_fast=fail_fast
@@ -211,7 +212,7 @@ def make_settings(
     new_uid: bool,
     mask_unused_bits: bool,
 ) -> Settings:
-    """Return what holds for all files of a run; refuse before the first what each would be refused for."""
+    """Return the settings of a run; raise what would make every file fail."""
     check_environment()
     if offset_table not in OFFSET_TABLES:
         raise ValueError(f"offset_table is {offset_table!r}; expected one of {', '.join(OFFSET_TABLES)}")
@@ -241,7 +242,7 @@ def make_settings(
 
 
 def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> None:
-    """Refuse options that no file could be encoded with."""
+    """Raise an error for options with which no file could be encoded."""
     lossy = is_lossy(options)
     if new_uid and not lossy:
         raise ValueError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
@@ -256,19 +257,19 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
             encode_frame(cells, syntax.uid, bits_stored=bits, **options)
         except Error as error:
             errors.append(error)
-    # That the format does not hold such a frame tells nothing of others, nor does what depends on the frame's content.
+    # If this frame cannot be stored in the format, other frames may still fit. The same holds for the frame's content.
     wrong = [error for error in errors if getattr(error, "code", None) == "argument"]
     if len(errors) == len(depths) and wrong and not options.keys() & _OF_EACH_FRAME:
         raise wrong[0]
 
 
 def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings) -> None:
-    """Refuse what the first image shows to need a package that is not installed.
+    """Raise an error if the first image shows that a package is needed which is not installed.
 
     Raises
     ------
     ImportError
-        Naming it. Where files that fail are copied or left out, each says so itself.
+        The message names the package. If failed files are copied or left out, each of them reports it instead.
     """
     syntax = find_transfer_syntax(settings.transfer_syntax)
     if syntax.family != "jpegls" or settings.on_failure != "fail" or find_spec("jpeg_ls") is not None:
@@ -293,7 +294,7 @@ def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
 def _check_places(
     sources: Sequence[str], destination: str | os.PathLike[str] | None, *, in_place: bool, verify: bool
 ) -> str:
-    """Return the destination as an absolute path or a URL; refuse what would write into the sources."""
+    """Return the destination as an absolute path or URL; raise an error if it would write into a source."""
     if in_place:
         if any(is_url(one) for one in sources):
             raise ValueError("in_place can replace local files only, not objects of a URL")
@@ -324,7 +325,7 @@ def _check_places(
         if folder is None:
             continue
         theirs = os.path.realpath(folder)
-        # By path, and by device and inode: a folder can be mounted in two places.
+        # Compare device and inode too, because a folder can be mounted in two places.
         identity = folder_identity(theirs)
         if theirs == real or (identity is not None and identity == folder_identity(real)):
             raise ValueError(
@@ -341,7 +342,7 @@ def _check_places(
 
 
 def _nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveResult:
-    """Return the result of a run that has made and changed nothing, since sources are missing."""
+    """Return the result of a run that changed nothing, because sources do not exist."""
     counts = {**dict.fromkeys((*DONE, "skipped"), 0), "failed": len(missing)}
     failures = tuple(Failure(path, "", why, "OSError") for path, why in missing)
     why = "a source does not exist, so nothing was changed" if stopped else None

@@ -1,4 +1,4 @@
-"""Many machines: a dask.distributed scheduler as an executor."""
+"""Use a dask.distributed scheduler, and the machines behind it, as an executor."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def connect(address: str) -> Iterator[tuple[Executor, int]]:
     Yields
     ------
     (concurrent.futures.Executor, int)
-        The executor, and how many tasks the cluster's workers do at once.
+        The executor, and the number of tasks that the cluster's workers run at the same time.
 
     Raises
     ------
     ImportError
         If dask.distributed is not installed.
     OSError
-        If nobody answers at the address.
+        If there is no answer from the address.
     ValueError
-        If no worker has joined the scheduler.
+        If the scheduler has no workers.
     """
     try:
         from distributed import Client
@@ -44,7 +44,7 @@ def connect(address: str) -> Iterator[tuple[Executor, int]]:
         threads = client.nthreads()
         if not threads:
             raise ValueError(f"the scheduler at {address} has no workers: start some")
-        # A worker that dies has its tasks done by another: that is the scheduler's work, not ours.
+        # If a worker dies, the scheduler gives its tasks to another worker.
         executor = client.get_executor(pure=False)
         try:
             yield cast("Executor", executor), sum(threads.values())

@@ -1,4 +1,4 @@
-"""Two DICOM objects, compared: their pixels, and every element of their datasets."""
+"""Compare two DICOM objects: their pixels, and every element of their datasets."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dcmturbo.wording import counted
 
 __all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]
 
-_MOST_FINDINGS = 1000  # that are named of one pair: a file may have millions of elements
+_MOST_FINDINGS = 1000  # differences that are listed per pair of files, which may have millions of elements
 _READ = 1 << 20
-_ITEM_WINDOW = 128  # bytes that are read at once where an item's header is wanted, and no frame
+_ITEM_WINDOW = 128  # bytes to read at a time when only an item's header is needed
 
 
 @dataclass
@@ -31,15 +31,15 @@ class Comparison:
     Attributes
     ----------
     pixels : str
-        Empty if they are equal, or neither has any; else a sentence.
+        Empty if the pixels are equal or neither file has any; otherwise a sentence.
     elements : list of str
-        The elements that differ, each with how.
+        The elements that differ, each with its difference.
     expected : list of str
-        Those that differ as transcoding makes them.
+        The elements that differ in a way that transcoding causes.
     maximum_error : float or None
-        The largest difference of two samples, where there is one.
+        The largest difference of two samples, or None.
     problem : str
-        Why the files could not be compared, empty if they could.
+        Why the files could not be compared; empty if they could.
     kind : str
         ``"image"``, ``"dataset"`` (without pixels) or ``"bytes"``.
     """
@@ -53,12 +53,12 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether nothing differs but what transcoding changes."""
+        """Whether there are no differences other than expected ones."""
         return not (self.pixels or self.elements or self.problem)
 
     @property
     def reasons(self) -> list[str]:
-        """What differs that should not."""
+        """The differences that are not expected."""
         return [part for part in (self.problem, self.pixels) if part] + self.elements
 
 
@@ -76,9 +76,9 @@ def compare_bytes(first: str, second: str) -> bool:
 def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
     """Compare two files, by path or URL; `threads` decode the frames of each.
 
-    Pixels are compared as `decode` returns them, and as they are stored; elements by their values, whatever the
-    encoding of the datasets, and by what their headers say. The reader is `_core.list_elements` and one for what is
-    within sequences: nothing here is pydicom's but its dictionary.
+    Pixels are compared as `decode` returns them, and as they are stored. Elements are compared by their values and
+    their headers, whatever the encoding of the datasets. The elements are read by `_core.list_elements` and by our own
+    reader of sequences. pydicom contributes its data dictionary only.
     """
     result = Comparison()
     try:
@@ -88,7 +88,7 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
         _compare(first, second, result, threads)
     except (Error, OSError, MemoryError) as error:
         result.problem = str(error) or type(error).__name__
-    except Exception as error:  # stores have exceptions of their own
+    except Exception as error:  # stores raise exceptions of their own types
         if not (is_url(first) or is_url(second)):
             raise
         result.problem = " ".join(str(error).split()) or type(error).__name__
@@ -96,7 +96,7 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
 
 
 def _kind_of(path: str) -> str:
-    """Return what a file is that has the same bytes as another."""
+    """Return the kind of a file that has the same bytes as another."""
     try:
         with open_object(path) as stored:
             return "bytes" if stored.dataset.pixel_data is None else "image"
@@ -138,10 +138,10 @@ def _compare_pixels(
 
 
 def _judge_masked(one: StoredObject, result: Comparison) -> None:
-    """Cells of which only unused bits differ, and the second has none in use: ``mask_unused_bits`` makes that."""
+    """Only unused bits differ, and the second file has none in use: this is what ``mask_unused_bits`` does."""
     tags = {element.tag for element in one.elements}
     for group in range(0x6000, 0x6020, 2):
-        # PS3.3, C.9.2 of 2004: without Overlay Data an overlay lies in a bit of the pixel cells.
+        # PS3.3, C.9.2 of 2004: without Overlay Data, an overlay is in a bit of the pixel cells.
         if group << 16 | 0x0102 in tags and group << 16 | 0x3000 not in tags:
             result.pixels = f"the overlay of group {group:04X}, which was in bits above BitsStored, was overwritten"
             return
@@ -184,7 +184,7 @@ def _offset(stored: StoredObject) -> int:
 
 
 def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelComparison) -> list[str]:
-    """Return what is wrong with the second's pixel data element itself, where the first's is not so."""
+    """Return what is wrong with the second file's pixel data element, unless the first has the same fault."""
     elements = []
     for stored in (one, other):
         offset = _offset(stored)
@@ -218,7 +218,7 @@ def _encapsulation_faults(stored: StoredObject, place: Place, pixels: PixelCompa
 def _behind_last_frame(
     one: StoredObject, ours: Place, other: StoredObject, theirs: Place, pixels: PixelComparison
 ) -> list[str]:
-    """Return how native pixel data differ behind their frames; a byte that makes the length even is nobody's."""
+    """Return how native pixel data differ after their frames; a padding byte is ignored."""
     sizes = [ours.end - ours.value, theirs.end - theirs.value]
     begin = pixels.frame_bytes
     if pixels.difference or ours.encoding.big_endian != theirs.encoding.big_endian or max(sizes) - begin <= 1:

@@ -1,6 +1,6 @@
-"""The coordinator of a run: walks the sources, hands files out in small groups, and writes the manifest.
+"""The coordinator of a run: finds the sources, distributes them in small groups, and writes the manifest.
 
-Whoever does the files (threads of this process, other processes, machines) knows nothing but those files.
+The workers (threads of this process, other processes, or machines) know only the files that they get.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ __all__ = ["Coordinator"]
 
 _CHUNK_FILES = 8
 _CHUNK_BYTES = 4 << 20
-_CHUNK_BYTES_ELSEWHERE = 16 << 20  # of executors, where handing out a group costs more
-_CHUNKS_A_WORKER = 4  # in flight: enough that nobody waits for the coordinator
-_AHEAD = 20_000  # files found before they are handed out: what is known of the end, and the memory that costs
-_LARGE = 8 << 20  # bytes: such files go first where all are known, so that none is left for the end alone
+_CHUNK_BYTES_ELSEWHERE = 16 << 20  # for executors, where starting a group costs more
+_CHUNKS_A_WORKER = 4  # groups in work: enough that no worker waits for the coordinator
+_AHEAD = 20_000  # files that are found in advance: they show the end of the archive, but cost memory
+_LARGE = 8 << 20  # larger files are started first if all files are known, so that none remains alone at the end
 _PROGRESS_EVERY = 0.05  # seconds
 _LONGEST_WAIT = 0.5  # seconds
 
-DIED = "WorkerDied"  # the type of the failure of a file that the process that did it died of
+DIED = "WorkerDied"  # type of the failure of a file whose process died
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Coordinator:
         self.options = options_of(settings)
         self.sources = sources
         self.filters = filters
-        # Only of several sources, or of a pattern, can two files have the same destination.
+        # Two files can only have the same destination if there are several sources, or a pattern.
         single = len(sources) == 1 and not has_magic(sources[0]) and (is_url(sources[0]) or os.path.isdir(sources[0]))
         self.claimed: dict[str, str] | None = None if single or settings.in_place else {}
         self.named = set() if single else {os.path.realpath(one) for one in sources if not is_url(one)}
@@ -100,11 +100,11 @@ class Coordinator:
         self.walk: Iterator[Found] = iter(())
         self.ahead: deque[tuple[Task, Found]] = deque()
         self.exhausted = False
-        self.pending: dict[int, tuple[Task, Found]] = {}  # handed out, or waiting, and without an outcome
-        self.suspects: deque[Task] = deque()  # in hand when their process died: tried last, one at a time
+        self.pending: dict[int, tuple[Task, Found]] = {}  # given to a worker, or waiting, and without a result
+        self.suspects: deque[Task] = deque()  # in work when their process died: tried last, one at a time
         self.suspected: set[int] = set()
         self.begun: dict[str, InHand] = {}
-        self.of_others: set[int] = set()  # whose destination the manifest lists as the output of another source
+        self.of_others: set[int] = set()  # the manifest lists their destination as the output of another source
         self.chunks: dict[int, _Chunk] = {}
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
@@ -120,29 +120,29 @@ class Coordinator:
         self.told = 0.0
         self.was_empty = manifest.is_new
         self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
-        self.tidied = True  # whether nothing is left of earlier runs
-        self.lost = False  # whether a worker died, whose temporary files may be left
+        self.tidied = True  # whether earlier runs left no temporary files
+        self.lost = False  # whether a worker died, which may have left temporary files
 
     # ---- the loop ---------------------------------------------------------------------------------
 
     def run(self) -> ArchiveResult:
-        """Do what there is to do; KeyboardInterrupt after Ctrl-C, its ``result`` being what was done."""
+        """Run to the end. After Ctrl-C, raise KeyboardInterrupt whose ``result`` has what was done."""
         self.begin = time.perf_counter()
         record = self._begin_record()
         try:
             return self._run()
         finally:
-            if not self.tidied:  # processes of a run that has just been killed may have ended by now
+            if not self.tidied:  # processes of a killed run may have ended by now
                 remove_left_over(record.folders, but=record.token)
             record.close(tidy=self.lost, keep=bool(self.chunks))
 
     def _begin_record(self) -> RunRecord:
-        """Say whose the temporary files of this run are, and remove those of runs that were killed."""
+        """Write the record of this run, and remove temporary files of runs that were killed."""
         folders: list[str] = []
         if self.settings.in_place:
             folders = [source_folder(one) or os.path.dirname(one) for one in self.sources]
         elif not is_url(self.target):
-            # What cannot be written at all is told before the first file.
+            # Report a destination that cannot be written before the first file.
             with tempfile.TemporaryFile(dir=self.target):
                 folders = [self.target]
         folders = [folder for folder in folders if os.path.isdir(folder)]
@@ -208,7 +208,7 @@ class Coordinator:
     def _wait(self) -> Any:
         """Return the next item of the queue.
 
-        Not without a limit of time: Python's handler of a signal that comes just before a wait runs only after it.
+        Wait with a time limit: if a signal comes just before a wait, Python runs its handler only after the wait.
         """
         while True:
             with contextlib.suppress(queue.Empty):
@@ -229,7 +229,7 @@ class Coordinator:
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Turn the first Ctrl-C into an item of the queue, so that it comes between two steps, not within one."""
+        """Turn the first Ctrl-C into an item of the queue, so that it is handled between two steps."""
         standard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if threading.current_thread() is not threading.main_thread() or not standard:
             yield
@@ -250,7 +250,7 @@ class Coordinator:
     # ---- what is to be done -----------------------------------------------------------------------
 
     def _own_folder(self) -> frozenset[tuple[int, int]]:
-        """Return the destination's identity: a link in the source must not lead into it."""
+        """Return the destination's identity, because a link in a source must not lead into it."""
         if self.settings.in_place or is_url(self.target):
             return frozenset()
         found = os.stat(self.target)
@@ -261,7 +261,7 @@ class Coordinator:
             found = next(self.walk, None)
             if found is None:
                 self.exhausted = True
-                # Large files first, or the last one might be done alone, by one worker.
+                # Start large files first. Otherwise a single worker may still be busy with one at the end.
                 large = [item for item in self.ahead if item[1].size >= _LARGE]
                 if large and len(self.ahead) > 1:
                     large.sort(key=lambda item: -item[1].size)
@@ -270,7 +270,7 @@ class Coordinator:
             self._admit(found)
 
     def _admit(self, found: Found) -> None:
-        """Put a file on the list, unless it is done already or must not be done."""
+        """Add a file to the list, unless it is already done or must not be processed."""
         destination = found.path if self.settings.in_place else join_destination(self.target, found.relative)
         if self.claimed is not None:
             other = self.claimed.setdefault(destination, found.path)
@@ -305,7 +305,7 @@ class Coordinator:
             )
             self._fail(found, destination, message, "NameTakenError")
             return
-        # A cluster does a task again, of itself, whose worker is gone: it may have been done already.
+        # If a worker is lost, a cluster repeats its task by itself, so the file may already be done.
         was_begun = begun is not None or not self.workers.streams
         status = None if self.entries is None else _status_of(found.path)
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
@@ -317,15 +317,15 @@ class Coordinator:
         if done is not None and done.status in DONE and owned is None:
             self.of_others.add(task.number)
         if done is not None and done.status not in DONE and done.error_type == DIED:
-            self.suspected.add(task.number)  # alone, the first time proves it
+            self.suspected.add(task.number)  # processing it alone the first time gives the proof
             self.suspects.append(task)
         elif status is not None and self.entries is not None and self.entries.shares_content(status):
-            self.suspects.append(task)  # not while its other name is replaced
+            self.suspects.append(task)  # not while another of its names is being replaced
         else:
             self.ahead.append((task, found))
 
     def _owner_of(self, destination: str) -> str | None:
-        """Return whose output a file is that would be overwritten; None if it is nobody's."""
+        """Return the source whose output would be overwritten, or None."""
         if not self.settings.overwrite or self.settings.in_place or is_url(destination):
             return None
         if self.owners is None:
@@ -349,11 +349,11 @@ class Coordinator:
         )
 
     def _is_same_original(self, found: Found, done: Done) -> bool:
-        """Whether a source of the same name, size and time has not been replaced by another file."""
+        """Whether the source with the same name, size and time is still the same file."""
         if done.original is None or is_url(found.path):
             return True
         if self.settings.in_place and self.settings.options:
-            return True  # with loss, doing it once more loses more: a new owner or mode is no reason
+            return True  # with a lossy target, another run would lose more; a new owner or mode is no reason for it
         try:
             return identity_of_status(os.stat(found.path)) == done.original
         except OSError:
@@ -380,9 +380,9 @@ class Coordinator:
         return _Chunk(tasks) if tasks else None
 
     def _threads(self, chunk: _Chunk) -> int:
-        """Return how many workers a chunk of one file gets: more than one where fewer files than workers remain."""
+        """Return the number of threads for a group of one file: more than one if fewer files than workers remain."""
         if chunk.alone:
-            return 1  # it takes the least memory, should that have been the reason
+            return 1  # this needs the least memory, in case the process died for want of it
         if not self.workers.streams:
             return self.workers.threads
         if self.exhausted and len(self.pending) < self.workers.count:
@@ -419,7 +419,7 @@ class Coordinator:
         error = describe(end.error)
         if isinstance(end.error, BrokenExecutor):
             self._stop(f"the executor cannot be used any more: {error}")
-        elif type(end.error).__name__ == "KilledWorker":  # dask's: none of its workers has survived this group
+        elif type(end.error).__name__ == "KilledWorker":  # dask's exception: none of its workers survived this group
             for task in left:
                 self._record(Outcome(task.number, "died", 0.0, error=f"the process that decoded it died ({error})",
                                      error_type=DIED))  # fmt: skip
@@ -428,18 +428,18 @@ class Coordinator:
             self._record(Outcome(task.number, "failed", 0.0, error=error, error_type=type(end.error).__name__))
 
     def _begun_task(self, task: Task) -> Task:
-        """Return a task as it is to be done again: its output may be there, and nobody has said so."""
+        """Return a task for another attempt: its output may exist without a report of it."""
         task = task._replace(was_begun=True)
         self.pending[task.number] = (task, self.pending[task.number][1])
         return task
 
     def _has_died(self, task: Task, outcome: Outcome) -> Outcome | None:
-        """Return the outcome of a file in hand when its process died; None if it is to be tried again, alone."""
+        """Return the result of a file whose process died, or None if it is to be tried again, alone."""
         if task.number not in self.suspected:
             self.suspected.add(task.number)
             self.suspects.append(self._begun_task(task))
             if task.number not in self.of_others:
-                # Noted at once: should this run be killed, the next one does not begin with it.
+                # Write it at once: if this run is killed, the next one should not begin with this file.
                 found = self.pending[task.number][1]
                 self.rows_of_suspects.append(self._row(task, found, outcome._replace(status="failed")))
             return None
@@ -489,12 +489,12 @@ class Coordinator:
             self._stop("a file failed, and fail_fast ends the run")
 
     def _stands_still(self, task: Task) -> bool:
-        """Whether the output that an earlier run wrote for a file that has none now is at its place."""
+        """Whether an output of an earlier run is still at the place of a file that has none now."""
         if self.settings.in_place or task.owned is None:
             return False
         try:
             standing = identity_of(task.destination)
-        except Exception:  # of a store; the failure itself is told all the same
+        except Exception:  # of a store; the failure itself is reported in any case
             return False
         return standing is not None and is_still(standing, task.owned)
 
@@ -582,14 +582,14 @@ class Coordinator:
 def _status_of(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
-    except OSError:  # told by whoever does the file
+    except OSError:  # reported by the worker that processes the file
         return None
 
 
 def _owned(done: Done, found: Found) -> str | None:
-    """Return the identity of the output that the manifest lists for a source, None if it is another one's.
+    """Return the identity of the output that the manifest lists for a source, or None.
 
-    A source that has been moved is known by its size and time.
+    If a source was moved, it is recognised by its size and time.
     """
     if done.path != without_secrets(found.path) and (done.size, done.mtime) != (found.size, found.mtime):
         return None

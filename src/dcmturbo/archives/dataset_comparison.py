@@ -1,4 +1,4 @@
-"""The elements of two objects, compared by a reader of our own: each that differs, by its place and with how."""
+"""Compare the elements of two objects, with our own reader, and list each difference with its place."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ _PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
 _PIXEL_REPRESENTATION, _WAVEFORM_BITS = 0x00280103, 0x54001004
 _KNOWN_VRS = VRS - {"UN"}
 _PHOTOMETRIC_TAGS = (_PHOTOMETRIC, _PLANAR)
-_LEVELS_SHOWN = 16  # of a name: a file says how many there are
-_COMPARED_WHOLE = 8  # levels: deeper ones are compared element by element, or depth times size would be read
+_LEVELS_SHOWN = 16  # length of a list of items in a name: a file can have any number
+# levels: deeper ones are compared element by element, because otherwise depth x size bytes would be read
+_COMPARED_WHOLE = 8
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Finding:
     ----------
     tag : int
     name : str
-        With the sequences and items that it is in.
+        Including the sequences and items around it.
     how : str
     top : bool
-        Whether it is at the top level.
+        Whether the element is at the top level.
     one, other : Place or None
-        Where it stands; None where it does not.
+        Position in the object; None if it is missing there.
     expected : bool
-        Whether transcoding makes it so, wherever it stands.
+        Whether transcoding may cause this difference anywhere.
     """
 
     tag: int
@@ -61,7 +62,7 @@ class Finding:
     expected: bool = False
 
 
-# What differs; and when that is told, which of the two sides go on to what comes next.
+# A difference, and which of the two sides continue after it.
 _Moves = Generator[Finding, None, tuple[bool, bool]]
 
 
@@ -78,11 +79,11 @@ def name_of(tag: int) -> str:
 
 @dataclass
 class _Side:
-    """One of the two objects, and what of it decodes its icons."""
+    """One of the two objects, with what is needed to decode its icons."""
 
     object: StoredObject
     syntax: str
-    pixels: int  # where the value of the pixel data begins, -1 if there are none
+    pixels: int  # where the value of the pixel data begins, or -1
     places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     order: list[int] = field(default_factory=list)
     gaps: list[bytes] = field(default_factory=list)
@@ -113,15 +114,15 @@ def _first_number(stored: StoredObject, place: Place) -> int | None:
 def compare_elements(
     one: StoredObject, other: StoredObject, *, syntaxes: tuple[str, str], pixels: tuple[int, int]
 ) -> Iterator[Finding]:
-    """Compare all elements of two datasets but their pixel data.
+    """Compare all elements of two datasets except their pixel data.
 
     Parameters
     ----------
     one, other : StoredObject
     syntaxes : (str, str)
-        UIDs of what the pixel data, and the icons, of each are encoded in.
+        UIDs of the transfer syntaxes of the pixel data and icons of each object.
     pixels : (int, int)
-        Where the values of the pixel data begin; -1 where there are none.
+        Where the values of the pixel data begin, or -1.
 
     Yields
     ------
@@ -131,7 +132,7 @@ def compare_elements(
     ours, theirs = sides[0].places, sides[1].places
     for tag in sorted(ours.keys() | theirs.keys()):
         first, second = ours.get(tag, []), theirs.get(tag, [])
-        # Of an element that is there twice, the last one counts: PS3.5, 7.1 allows one.
+        # If an element is there twice, the last one counts. PS3.5, 7.1 allows one.
         extra = len(first) - len(second)
         for place in first[: max(extra, 0)]:
             yield Finding(tag, name_of(tag), "only in the first", one=place)
@@ -147,7 +148,7 @@ def compare_elements(
     yield from _between_and_behind(sides)
 
 
-# Those that transcoding writes anew, where a dataset in disorder has no place for them.
+# Elements that transcoding writes again, for which a dataset in disorder has no place.
 _MOVABLE = frozenset({0x00080018, _PHOTOMETRIC, _PLANAR, 0x00280101, 0x00280102, 0x00282110, 0x00282112, 0x00282114})
 
 
@@ -164,16 +165,16 @@ def _between_and_behind(sides: tuple[_Side, _Side]) -> Iterator[Finding]:
 
 
 class _Item:
-    """What is known of an item that is open, on both sides."""
+    """What is known of an open item on both sides."""
 
     def __init__(self) -> None:
         self.attributes: tuple[dict[int, Place], dict[int, Place]] = ({}, {})
-        self.pending: list[Finding] = []  # of attributes that an icon which is made native may change
+        self.pending: list[Finding] = []  # differences of attributes that are expected if the icon became native
         self.converted = False
 
 
 class _Pair:
-    """Two elements of the same tag at the top level, with all that is in them."""
+    """Compare two elements of the same tag at the top level, including everything in them."""
 
     def __init__(self, sides: tuple[_Side, _Side], first: Place, second: Place) -> None:
         self.sides = sides
@@ -189,7 +190,7 @@ class _Pair:
         same = first.encoding == second.encoding and same_range(
             one, (first.begin, first.end), other, (second.begin, second.end)
         )
-        # The same bytes of an icon may be other pixels in an object of another transfer syntax.
+        # The same bytes of an icon can be different pixels in an object of another transfer syntax.
         if same and (first.tag != _ICON_IMAGE_SEQUENCE or self.sides[0].syntax == self.sides[1].syntax):
             return
         if self._are_sequences(first, second):
@@ -239,9 +240,10 @@ class _Pair:
             return True
         stated = {first.vr, second.vr} & _KNOWN_VRS
         if stated or not (first.vr or second.vr):
-            # What one of them says counts more than the dictionary, which alone knows where neither does.
+            # A VR in one of the datasets counts more than the dictionary, which is used only if neither has a VR.
             return "SQ" in stated or (not stated and is_sequence(first))
-        # UN, or nothing known of a private element: items, where both look like them and are not the same bytes.
+        # UN, or a private element that nothing is known of: compare items if both look like items and their bytes
+        # differ.
         if not ({first.vr, second.vr} <= {"UN", ""}):
             return False
         one, other = self.readers
@@ -266,7 +268,7 @@ class _Pair:
                 yield Finding(first.tag, name_of(first.tag), how, True, first, second)
 
     def _bounds(self) -> tuple[int, int]:
-        # Of undefined length, the list of elements knows where it ends.
+        # If the length is undefined, the list of elements has the end of the value.
         ours, theirs = (
             pair.end if pair.end >= 0 else read.size for pair, read in zip(self.pair, self.readers, strict=True)
         )
@@ -306,7 +308,7 @@ class _Pair:
 
     def _elements(self, walks: tuple[ElementWalk, ElementWalk], first: Place, second: Place) -> _Moves:
         if first.tag != second.tag:
-            # In order, so that the lower tag is missing in the other.
+            # The elements are in order, so the one with the lower tag is missing on the other side.
             side = 0 if first.tag < second.tag else 1
             yield self._only(side, (first, second)[side])
             walks[side].leave((first, second)[side])
@@ -339,14 +341,14 @@ class _Pair:
         return True, True
 
     def _only(self, side: int, place: Place) -> Finding:
-        # Rewriting a header makes retired group lengths wrong: they are left out (PS3.5, 7.2).
+        # If a header is rewritten, retired group lengths become wrong, so they are removed (PS3.5, 7.2).
         expected = side == 0 and place.tag & 0xFFFF == 0
         where = "only in the first" if side == 0 else "only in the second"
         one, other = (place, None) if side == 0 else (None, place)
         return Finding(place.tag, self._name(place.tag), where, False, one, other, expected)
 
     def _only_in_one(self, walks: tuple[ElementWalk, ElementWalk], ours: Token, theirs: Token) -> _Moves:
-        """Tell what only one side has, and skip it there."""
+        """Report what only one side has, and skip it there."""
         ends = (Kind.END_OF_ITEM, Kind.END_OF_SEQUENCE)
         side = 1 if ours.kind in ends else 0
         token = (ours, theirs)[side]
@@ -403,7 +405,7 @@ class _Pair:
     # ---- icons ------------------------------------------------------------------------------------
 
     def _icon(self, walks: tuple[ElementWalk, ElementWalk], first: Place, second: Place) -> Iterator[Finding]:
-        """Compare pixel data within an item, of which at least one is encapsulated, by what they decode to."""
+        """Compare pixel data within an item by what they decode to, if at least one of them is encapsulated."""
         ends = [walk.leave(place) for walk, place in zip(walks, (first, second), strict=True)]
         item = self.items[-1]
         parts = [
@@ -415,9 +417,9 @@ class _Pair:
             self.readers[0], (first.value, ends[0]), self.readers[1], (second.value, ends[1])
         )
         if same_bytes and (parts[0].syntax == parts[1].syntax or self.pair[0].tag != _ICON_IMAGE_SEQUENCE):
-            return  # what is not the object's own icon keeps its bytes
+            return  # only the object's own icons are converted; other pixel data keep their bytes
         if same_bytes and not is_readable(parts[0]):
-            return  # nobody could read it before
+            return  # nobody could read it before either
         why = same_icon(*parts)
         if why and same_bytes:
             why = f"{why}: it still has the transfer syntax of the first file"
@@ -430,7 +432,7 @@ class _Pair:
 
 
 def limited(findings: Iterable[Finding], most: int) -> tuple[list[Finding], int]:
-    """Return the first of many findings, and how many more there are."""
+    """Return the first of many findings, and the number of the others."""
     kept: list[Finding] = []
     more = 0
     for finding in findings:

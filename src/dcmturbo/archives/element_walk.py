@@ -1,6 +1,6 @@
-"""The elements within a sequence, one after the other, as deep as they nest: PS3.5, 7.5.
+"""Iterate over the elements within a sequence, at any depth of nesting (PS3.5, 7.5).
 
-Nothing here recurses, and nothing is kept but the levels that are open: a file decides how deep and how long they are.
+Nothing here recurses, and only the open levels are kept in memory, because a file can have any depth and length.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _IMPLICIT = Encoding(explicit_vr=False)
 
 
 class Kind(Enum):
-    """What stands at a position of a sequence."""
+    """The kinds of things in a sequence."""
 
     ITEM = "item"
     ELEMENT = "element"
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Token:
-    """One thing of a sequence; `place` is that of items, elements and fragments."""
+    """One thing in a sequence. `place` is the position of items, elements and fragments."""
 
     kind: Kind
     place: Place | None = None
@@ -50,31 +50,31 @@ class Token:
 class _Level:
     is_item: bool
     is_fragments: bool
-    end: int | None  # None where a delimiter ends it
-    bound: int  # which nothing within may pass
+    end: int | None  # None if a delimiter ends it
+    bound: int  # the limit for everything within
     encoding: Encoding
 
 
 class ElementWalk:
-    """Walks through the value of a sequence.
+    """Iterates over the value of a sequence.
 
     Parameters
     ----------
     read : Bytes
-        What the sequence lies in.
+        The data that contain the sequence.
     place : Place
-        The sequence, a UN value that holds items, or encapsulated pixel data.
+        The sequence, a UN value that contains items, or encapsulated pixel data.
     bound : int
-        Where what is around the sequence ends.
+        The end of what contains the sequence.
 
     Attributes
     ----------
     position : int
         What is read next.
     missing_delimiters : int
-        How many were left out so far.
+        The number of missing delimiters so far.
     odd_delimiters : list of int
-        Lengths of delimiters that should be 0, and are not.
+        Lengths of delimiters that are not 0, as they should be.
     """
 
     def __init__(self, read: Bytes, place: Place, bound: int) -> None:
@@ -88,21 +88,21 @@ class ElementWalk:
 
     @property
     def depth(self) -> int:
-        """How many sequences and items are open."""
+        """The number of open sequences and items."""
         return len(self._levels)
 
     def enter(self, place: Place) -> None:
-        """Go into the element that `next` has returned last."""
+        """Enter the element that `next` has just returned."""
         around = self._levels[-1].bound if self._levels else self._bound
         end = None if place.is_undefined else place.value + place.length
-        # PS3.5, 6.2.2, note 2: what is in UN is encoded in implicit VR, little endian.
+        # PS3.5, 6.2.2, note 2: the content of UN is encoded in implicit VR little endian.
         encoding = _IMPLICIT if place.vr == "UN" else place.encoding
         fragments = place.is_undefined and place.tag == _PIXEL_DATA
         self._levels.append(_Level(False, fragments, end, around if end is None else min(end, around), encoding))
         self.position = place.value
 
     def leave(self, place: Place) -> int:
-        """Skip the element that `next` has returned last, with all that is in it; return where it ends."""
+        """Skip the element that `next` has just returned, with its content; return where it ends."""
         if not place.is_undefined:
             self.position = place.end
             return self.position
@@ -115,7 +115,7 @@ class ElementWalk:
         return self.position
 
     def leave_item(self) -> None:
-        """Skip what is left of the item that `next` has returned last."""
+        """Skip the rest of the item that `next` has just returned."""
         depth = self.depth
         while self.depth >= depth:
             token = self.next()
@@ -123,12 +123,12 @@ class ElementWalk:
                 self.enter(token.place)
 
     def next(self) -> Token:
-        """Return what comes next; go behind it, or behind its header where it is an item.
+        """Return the next thing, and move to its end, or to the end of its header if it is an item.
 
         Raises
         ------
         DecodeError
-            Where what stands there cannot be.
+            If something that is not allowed is at this position.
         """
         level = self._levels[-1]
         end_kind = Kind.END_OF_ITEM if level.is_item else Kind.END_OF_SEQUENCE
@@ -150,7 +150,7 @@ class ElementWalk:
             self.position = place.value if place.is_undefined else place.end
             return Token(Kind.ELEMENT, place)
         if level.end is None:
-            self.missing_delimiters += 1  # the element belongs to what is around
+            self.missing_delimiters += 1  # the element belongs to the enclosing level
             return self._close(Kind.END_OF_SEQUENCE)
         raise self._broken(f"expected an item, found {tag_name(tag)}")
 
@@ -195,13 +195,13 @@ class ElementWalk:
         return Token(kind)
 
     def _encoding_of_item(self, level: _Level, position: int, bound: int) -> Encoding:
-        """Return how the elements of an item are encoded: writers put either kind of item into either kind."""
+        """Return how the elements of an item are encoded; writers put both kinds of items into both kinds."""
         header = self._read(position, min(position + 8, bound))
         if level.encoding.big_endian or len(header) < 8 or bytes(header[:2]) == b"\xfe\xff":
             return level.encoding
         has_vr = bytes(header[4:6]).decode("latin-1") in VRS
         if has_vr and not level.encoding.explicit_vr:
-            # As an implicit length, a VR would be impossible; else it is one.
+            # If the two letters cannot be a length, they are a VR.
             length = struct.unpack_from("<I", header, 4)[0]
             has_vr = position + 8 + length > bound
         elif level.encoding.explicit_vr and not has_vr:

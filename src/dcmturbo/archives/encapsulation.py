@@ -1,4 +1,4 @@
-"""Encapsulated pixel data, as PS3.5, A.4, wants them: items, offsets, a delimiter; and RLE headers, G.5."""
+"""Check encapsulated pixel data against PS3.5, A.4 (items, offsets, delimiter) and RLE headers against G.5."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RLE_HEADER = 64
 def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -> list[str]:
     """Return what is wrong with the items of pixel data of undefined length.
 
-    Readers get over most of it, and decode the right pixels: what another one makes of it nobody knows.
+    Readers tolerate most of these faults and decode the right pixels, but another reader may not.
     """
     begins, table = array("Q"), b""
     faults: list[str] = []
@@ -51,7 +51,7 @@ def encapsulation_faults(read: Bytes, place: Place, frames: int, *, rle: bool) -
         position += 8 + length
     else:
         faults.append("there is no sequence delimiter")
-    if not headers_are_right and len(begins) == frames:  # else some fragments have none
+    if not headers_are_right and len(begins) == frames:  # otherwise some fragments have no frame
         faults.append("an RLE header has more offsets than segments, or does not begin with offset 64")
     if table:
         faults += _table_faults(table, begins, frames)
@@ -68,7 +68,7 @@ def _table_faults(table: bytes, begins: array[int], frames: int) -> list[str]:
 
 
 def _is_rle_header(header: bytes) -> bool:
-    """Whether a fragment begins with an RLE header: a count, offsets that rise from 64, and zeros behind them."""
+    """Whether a fragment begins with an RLE header: a count, increasing offsets from 64, and zeros after them."""
     if len(header) < _RLE_HEADER:
         return False
     count, *offsets = struct.unpack("<16I", header)

@@ -1,4 +1,4 @@
-"""Entries of folders: in place, each is replaced once, whichever ways lead to it."""
+"""Entries of folders. In place, each is replaced once, even if several paths lead to it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ __all__ = ["Entries"]
 
 
 class Entries:
-    """Says of a file whether the same entry of the same folder has been met before.
+    """Tells whether the same entry of the same folder has been seen before.
 
-    An entry is known by its folder's device and inode, and its name. The file's own inode would not do: that is another
-    one as soon as the file is replaced, and hard links share one although each name has to be replaced.
+    An entry is identified by the device and inode of its folder, and its name. The inode of the file is not suitable:
+    it changes when the file is replaced, and hard links share it although each name must be replaced.
 
     Parameters
     ----------
     twice : bool
-        Whether a folder can be gone through twice under one path, since there are several sources. Otherwise only
-        the folders are remembered, not all the names in them.
+        Whether the same folder can be visited twice under one path, because there are several sources. Otherwise only
+        folders are remembered, not all the names in them.
     """
 
     def __init__(self, *, twice: bool) -> None:
@@ -29,9 +29,9 @@ class Entries:
         self._shared: set[tuple[int, int]] = set()
 
     def shares_content(self, status: os.stat_result) -> bool:
-        """Whether a file that has been met is the same by another name, a hard link.
+        """Whether a file that was seen is the same file under another name (a hard link).
 
-        Replacing one name changes the status of the others, which nobody may take for a change of their content.
+        Replacing one name changes the status of the others. This must not count as a change of their content.
         """
         if status.st_nlink < 2:
             return False
@@ -42,7 +42,7 @@ class Entries:
         return False
 
     def is_known(self, path: str) -> bool:
-        """Whether a file has been met, by this path or another one."""
+        """Whether a file has been seen, by this path or another one."""
         folder, name = os.path.split(path)
         if self._last[0] != folder or self._last[1] is None:
             self._last = (folder, _identity(folder))

@@ -1,4 +1,4 @@
-"""Dry runs: what an archive would become, from a sample of its files."""
+"""Dry runs: estimate the result of a run from a sample of its files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["TakenPlaces", "estimate_archive"]
 
 _SAMPLE_FILES = 32
 _SAMPLE_BYTES = 512 << 20
-_SEED = 5  # the same files each time
+_SEED = 5  # seed: the same files each time
 
 
 class TakenPlaces:
@@ -34,7 +34,7 @@ class TakenPlaces:
     target : str
         The destination.
     manifest : Manifest or None
-        Of the destination, where there is one.
+        The manifest of the destination, if there is one.
     """
 
     def __init__(self, target: str, manifest: Manifest | None) -> None:
@@ -42,7 +42,7 @@ class TakenPlaces:
         self._objects: set[str] | None = None
         if is_url(target):
             system, self._root = file_system(target)
-            # One listing rather than a question for each file.
+            # List each folder once instead of asking for each file.
             names = system.find(self._root) if system.exists(self._root) else ()
             self._objects = {str(name).strip("/") for name in names}
 
@@ -51,7 +51,7 @@ class TakenPlaces:
         return join_destination(self._target, relative)
 
     def is_taken(self, relative: str) -> bool:
-        """Whether a file is there that is not ours."""
+        """Whether a file is there that dcmturbo did not write."""
         if self._objects is not None and f"{self._root.strip('/')}/{relative}" not in self._objects:
             return False
         destination = self.place_of(relative)
@@ -70,20 +70,20 @@ def estimate_archive(
     Parameters
     ----------
     found : iterable of Found
-        The files; all are counted, some are transcoded.
+        The files. All are counted, some are transcoded.
     settings : Settings
         What holds for all.
     workers : int
-        How many would do the work.
+        The number of workers of the real run.
     taken : TakenPlaces, optional
         Of the destination.
 
     Returns
     -------
     (Estimate, list of Failure)
-        The estimate; what failed in the sample, and which places are taken, unless they may be.
+        The estimate, the failures of the sample, and the places that are taken (unless they may be replaced).
     """
-    # A reservoir: each file has the same chance, however many there are, and few are kept.
+    # Reservoir sampling: each file has the same probability, whatever the number of files, and few are kept.
     draw = random.Random(_SEED)
     sample: list[Found] = []
     failures: list[Failure] = []
@@ -139,7 +139,7 @@ def estimate_archive(
 
 
 def _relative_error(pairs: list[tuple[int, int]], ratio: float, files: int) -> float:
-    """Return the standard error of a ratio estimate, as a part of it (Cochran, Sampling Techniques, 6.4)."""
+    """Return the relative standard error of a ratio estimate (Cochran, Sampling Techniques, 6.4)."""
     count = len(pairs)
     if count < 2 or not ratio:
         return 0.0

@@ -1,7 +1,8 @@
-"""What transcoding changes in a dataset, and by what it can be told from a mistake (docs/transcoding.md).
+"""The changes that transcoding makes in a dataset, and how they differ from mistakes (docs/transcoding.md).
 
-A change is expected if its value is the one that the change is for; that it is of an element which may change is not
-enough: a Photometric Interpretation that the codestreams do not have, or a lossy history that became shorter, is not.
+A change counts as expected only if the new value is the right one. It is not enough that the element may change. For
+instance, a Photometric Interpretation that the codestreams do not have is not expected, and neither is a lossy history
+that became shorter.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _TRANSFER_SYNTAX, _IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME = 0x00020010, 0x00
 
 # PS3.3, C.7.6.1.1.5.1.
 _METHODS = {"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15", "ISO_18181_1", "ISO_13818_2"}
-# PS3.5, 8.2: what an encoder makes of RGB or YBR, by the family of its codestreams.
+# PS3.5, 8.2: the colour spaces that an encoder makes of RGB or YBR, by family of codestreams.
 _COLOURS = {
     "jpeg2000": {"RGB", "YBR_FULL", "YBR_RCT", "YBR_ICT"},
     "jpegxl": {"RGB", "YBR_FULL", "YBR_FULL_422", "XYB"},
@@ -45,7 +46,7 @@ _TRANSFORMS = {"reversible": "YBR_RCT", "irreversible": "YBR_ICT"}
 
 @dataclass(frozen=True)
 class _Values:
-    """The values of one object's top level."""
+    """The top-level values of one object."""
 
     stored: StoredObject
 
@@ -67,13 +68,13 @@ class _Values:
 
 
 class ExpectedChanges:
-    """Tells changes that transcoding makes from all others.
+    """Tells the changes that transcoding makes from all others.
 
     Parameters
     ----------
     one, other : StoredObject
     pixels : PixelComparison or None
-        None of objects without pixel data.
+        None for objects without pixel data.
     """
 
     def __init__(self, one: StoredObject, other: StoredObject, pixels: PixelComparison | None) -> None:
@@ -95,7 +96,7 @@ class ExpectedChanges:
         }
 
     def takes(self, found: Finding) -> bool:
-        """Whether a difference is one that transcoding makes."""
+        """Whether transcoding makes this difference."""
         if found.expected:
             return True
         if not found.top or found.how.startswith(("VR ", "the reserved", "its header")):
@@ -112,7 +113,7 @@ class ExpectedChanges:
     # ---- the image --------------------------------------------------------------------------------
 
     def _is_group_length(self, place: Place) -> bool:
-        """Whether a retired group length that has changed is right: PS3.5, 7.2."""
+        """Whether a changed retired group length is right (PS3.5, 7.2)."""
         end = place.end
         for element in self.other.elements:
             if element.begin >= place.end and element.begin == end and element.tag >> 16 == place.tag >> 16:
@@ -145,11 +146,11 @@ class ExpectedChanges:
         value = self._after.number(_PLANAR)
         families = {family in ("native", "rle", "deflated") for family in self.pixels.families}
         codestreams = False in families
-        # Of native cells, that the pixels are equal shows that it is right.
+        # For native cells, equal pixels show that it is right.
         return value == 0 if codestreams or self._family != "native" else value in (0, 1)
 
     def _are_bits_raised(self, _: Finding) -> bool:
-        """Whether more bits are stated because the samples have more: PS3.3, C.7.6.3.1, and PS3.5, 8.1.1."""
+        """Whether BitsStored was raised because the samples have more bits (PS3.3, C.7.6.3.1, and PS3.5, 8.1.1)."""
         assert self.pixels is not None
         before, after = self._before.number(_BITS_STORED), self._after.number(_BITS_STORED)
         if before is None or after is None or self.pixels.difference:
@@ -170,7 +171,7 @@ class ExpectedChanges:
         return before, [self._after.texts(tag) for tag in tags]
 
     def _has_grown(self, _: Finding) -> bool:
-        """Whether the second says at least what the first says of its loss, and at most one step more."""
+        """Whether the second object states the loss of the first, and at most one step more."""
         assert self.pixels is not None
         (was, ratios, methods), (now, more_ratios, more_methods) = self._histories()
         if now != ["01"] or not more_ratios or not more_methods:
@@ -182,11 +183,11 @@ class ExpectedChanges:
             return False
         if not set(more_methods[len(methods) :]) <= _METHODS or not all(map(_is_ratio, more_ratios[len(ratios) :])):
             return False
-        # "00" that becomes "01" needs a loss, or a codestream that has never admitted it.
+        # If "00" becomes "01", something must have been lost, or the codestream was lossy all along.
         return was == ["01"] or max(grown) == 1 or not all(self.pixels.lossless)
 
     def _is_new_instance(self, found: Finding) -> bool:
-        """Whether a lossy result is an instance of its own."""
+        """Whether a lossy result may have its own SOP Instance UID."""
         lossy = self._after.texts(_LOSSY) == ["01"] and self._before.texts(_LOSSY) != ["01"]
         same = self._after.texts(_SOP_INSTANCE) == [_text(self.other.meta.get(_SOP_INSTANCE_META, b""))]
         return lossy and same and found.other is not None
@@ -194,7 +195,7 @@ class ExpectedChanges:
     # ---- file meta information: PS3.10, 7.1 -------------------------------------------------------
 
     def meta(self) -> tuple[list[str], list[str]]:
-        """Return what differs in preamble and File Meta Information, and what of it transcoding makes so."""
+        """Return differences in the preamble and File Meta Information, and which of them transcoding makes."""
         different: list[str] = []
         expected: list[str] = []
         if self.one.preamble != self.other.preamble:
@@ -230,7 +231,7 @@ class ExpectedChanges:
         if tag == _GROUP_LENGTH:
             return True  # it is counted below
         if tag == _TRANSFER_SYNTAX:
-            return _UID.fullmatch(after) is not None  # which one, shows in how the object is read
+            return _UID.fullmatch(after) is not None  # the way in which the object is read shows which one
         if tag in (_IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME):
             return self._is_implementation()
         if tag == _SOP_INSTANCE_META and self._before.texts(_SOP_INSTANCE) != self._after.texts(_SOP_INSTANCE):
@@ -245,14 +246,14 @@ class ExpectedChanges:
         return tag in made and after.strip(b" \0") == made[tag].strip(b" \0")
 
     def _is_implementation(self) -> bool:
-        """Whether the second names who wrote it: dcmturbo by both of its names, or somebody else by a UID."""
+        """Whether the second names its writer: dcmturbo with both of its names, or another program by a UID."""
         uid = _text(self.other.meta.get(_IMPLEMENTATION_CLASS, b""))
         name = _text(self.other.meta.get(_IMPLEMENTATION_NAME, b""))
         ours = uid == IMPLEMENTATION_CLASS_UID, re.fullmatch(r"DCMTURBO_\d+_\d+", name) is not None
         return ours[0] == ours[1] and _UID.fullmatch(uid.encode()) is not None and name.isascii()
 
     def _contradiction(self) -> list[str]:
-        """Return what the second's Transfer Syntax UID says wrongly of its elements, where the first's does not."""
+        """Return what is wrong with the second's Transfer Syntax UID, unless the first has the same fault."""
         wrong = [_encoding_contradicted(stored) for stored in (self.one, self.other)]
         return [f"{name_of(_TRANSFER_SYNTAX)}: {wrong[1]}"] if wrong[1] and not wrong[0] else []
 

@@ -37,18 +37,18 @@ svg text { font: 11px system-ui, sans-serif; fill: var(--dim); } svg text.value 
 
 
 def escaped(value: object) -> str:
-    """Return text for the page; what no page can hold is escaped as Python does."""
+    """Return text for the page; characters that HTML cannot have are escaped."""
     printable = "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in str(value))
     return html.escape(printable)
 
 
 def amount(value: int) -> str:
-    """Return a number with its thousands apart."""
+    """Return a number with separated thousands."""
     return f"{value:,}".replace(",", " ")
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; headings that begin with ``>`` are set to the right, with ``/`` hold paths."""
+    """Return a table. Headings with ``>`` are aligned to the right, headings with ``/`` are for paths."""
     kinds = [" class=n" if column[0] == ">" else " class=path" if column[0] == "/" else "" for column in columns]
     head = "".join(
         f"<th{' class=n' if column[0] == '>' else ''}>{escaped(column.lstrip('>/'))}</th>" for column in columns

@@ -1,4 +1,4 @@
-"""Icons, and other pixel data within sequences: decoded, each by the transfer syntax of its own object (PS3.5, A.4)."""
+"""Icons and other pixel data in sequences, decoded by the transfer syntax of their own object (PS3.5, A.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dcmturbo.wording import counted
 
 __all__ = ["ATTRIBUTES", "IconSide", "is_readable", "same_icon"]
 
-_LARGEST = 64 << 20  # bytes: an icon is small
+_LARGEST = 64 << 20  # maximum size in bytes: icons are small
 _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280004, 0x00280006, 0x00280008
 ATTRIBUTES = {
     0x00280002: "samples_per_pixel",
@@ -48,12 +48,12 @@ class IconSide:
         return int.from_bytes(value, "big" if place.encoding.big_endian else "little")
 
     def cells(self, *, strict: bool) -> np.ndarray:
-        """Return the stored cells: (rows, columns), or with the samples behind.
+        """Return the stored cells: (rows, columns), or (rows, columns, samples).
 
         Parameters
         ----------
         strict : bool
-            Whether the icon has to be in the transfer syntax of its object; else its codestream says what it is.
+            Whether the icon must have the transfer syntax of its object; otherwise its codestream shows what it is.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class IconSide:
 
 
 def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
-    """Return the transfer syntax that a frame shows to be in; what its object states where it shows nothing."""
+    """Return the transfer syntax that a frame shows; that of its object if the frame shows none."""
     found = syntax_of_frame(frame)
     return stated if found is None or found.family == stated.family else found
 
@@ -130,9 +130,9 @@ def is_readable(icon: IconSide) -> bool:
 
 
 def same_icon(one: IconSide, other: IconSide) -> str:
-    """Return how two icons differ, empty if their cells are the same.
+    """Return how two icons differ; empty if their cells are the same.
 
-    The first may be in another transfer syntax than its object, the second must not.
+    The first may have another transfer syntax than its object, the second must not.
     """
     arrays: list[np.ndarray] = []
     for side, where in ((one, "first"), (other, "second")):

@@ -1,7 +1,8 @@
-"""The manifest of an archive: an SQLite file that says of each file what became of it.
+"""The manifest of an archive: an SQLite file with the state of each file.
 
-One process writes it. A row in ``file`` says what has happened: it is written after its file got its name. A row in
-``hand`` says what may have happened: it is written before the file is begun, and goes when ``file`` has the outcome.
+Only one process writes it. A row in ``file`` says what has happened; it is written after the file got its name. A row
+in ``hand`` says what may have happened; it is written before the file is begun, and deleted when ``file`` has the
+result.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ NAME = ".dcmturbo-transcode.sqlite"
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-lock")
 _APPLICATION_ID = 0x64637475  # "dctu"
 _VERSION = 2
-_FIRST_VERSION = 1  # without what is in `_ADDED`; a run that writes such a manifest adds it
+_FIRST_VERSION = 1  # version without the columns of `_ADDED`; a run that writes such a manifest adds them
 _SECONDS_BUSY = 10.0
 
-# The statuses of files that need nothing more; the others are "failed" and "left_out" (failed, and not wanted then).
+# The statuses of files that need no more work. The others are "failed" and "left_out" (failed, with on_failure="skip").
 DONE = ("transcoded", "copied", "unchanged")
 
 _SCHEMA = """
@@ -93,11 +94,11 @@ _HAND = "CREATE TABLE hand (destination PRIMARY KEY, uid TEXT, original TEXT) WI
 
 
 class ManifestError(ValueError):
-    """A manifest cannot be used: it is no manifest, damaged, of another version, or in use by another run."""
+    """A manifest cannot be used: it is no manifest, damaged, of another version, or used by another run."""
 
 
 class Row(NamedTuple):
-    """What became of a file."""
+    """The result of one file."""
 
     destination: str
     path: str
@@ -121,13 +122,13 @@ class Row(NamedTuple):
     error: str | None = None
     error_type: str | None = None
     warnings: str | None = None  # lines
-    output: str | None = None  # what was written, as `dcmturbo.archives.ownership.identity_of` tells it
-    original: str | None = None  # the source's, likewise; with size and time alone it could be another file
+    output: str | None = None  # the identity of the output, from `dcmturbo.archives.ownership.identity_of`
+    original: str | None = None  # the identity of the source; size and time alone could be those of another file
     run: int = 0
 
 
 class Done(NamedTuple):
-    """What decides whether a file is done already."""
+    """The columns that decide whether a file is already done."""
 
     path: str
     size: int
@@ -143,11 +144,11 @@ class Done(NamedTuple):
 
 
 class InHand(NamedTuple):
-    """A file that a run had begun, perhaps, when it was killed."""
+    """A file that a run may have begun when it was killed."""
 
     destination: str
-    uid: str | None  # the SOP Instance UID that its output was to get
-    original: str | None = None  # the source's identity, where the output takes its place
+    uid: str | None  # the SOP Instance UID for its output
+    original: str | None = None  # the identity of the source, if the output replaces it
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,9 @@ class Run:
 
 
 def default_manifest(destination: str) -> str:
-    """Return where the manifest of a destination is, unless somebody says otherwise.
+    """Return the default place of the manifest of a destination.
 
-    In the destination's folder; of a destination in an object store, in the user's folder of states.
+    It is in the destination's folder. For a destination in an object store, it is in the user's state folder.
     """
     if not is_url(destination):
         return os.path.join(destination, NAME)
@@ -181,7 +182,7 @@ def default_manifest(destination: str) -> str:
 
 
 def is_manifest_file(folder: str, name: str) -> bool:
-    """Whether a file is a manifest of the usual name, or belongs to one that is beside it; its content says so."""
+    """Whether a file is a manifest with the usual name, or belongs to one beside it, judged by its content."""
     if name not in [NAME + ending for ending in _COMPANIONS]:
         return False
     flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -195,7 +196,7 @@ def is_manifest_file(folder: str, name: str) -> bool:
         return False
     finally:
         os.close(descriptor)
-    # The header of SQLite's files (https://sqlite.org/fileformat.html, 1.3). One that has none yet is of a run that was
+    # The header of SQLite files (https://sqlite.org/fileformat.html, 1.3). A file without one belongs to a run that was
     # killed at its very beginning.
     return not start or (start.startswith(b"SQLite format 3\0") and start[68:72] == _APPLICATION_ID.to_bytes(4, "big"))
 
@@ -209,7 +210,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _make_private(path: str) -> None:
-    """Make a manifest's file, which nobody else may read: it has names, digests and errors of files that are private.
+    """Create a manifest's file. Only its owner may read it, because it has names and errors of private files.
 
     SQLite gives the files beside it the same permissions.
     """
@@ -219,7 +220,7 @@ def _make_private(path: str) -> None:
 
 
 def _stored(text: str) -> str | bytes:
-    """Return a path as SQLite holds it: without secrets, and as bytes where it is no Unicode."""
+    """Return a path as SQLite stores it: without secrets, and as bytes if it is not valid Unicode."""
     text = without_secrets(text)
     try:
         text.encode()
@@ -247,14 +248,14 @@ class Manifest:
     Parameters
     ----------
     path : str or None
-        None keeps it in memory.
+        None keeps the manifest in memory.
     write : bool
-        False only reads; a run may be writing it meanwhile.
+        False opens it for reading only; a run may be writing it at the same time.
 
     Raises
     ------
     ManifestError
-        If the file is no manifest, of another version, or in use by another run; later, if it is damaged.
+        If the file is not a manifest, has another version, or is used by another run; later, if it is damaged.
     OSError
         If it cannot be opened.
     """
@@ -302,7 +303,8 @@ class Manifest:
                 if self.is_new:
                     raise ManifestError(f"{self.path} is empty, because no run has begun")
                 return
-            # The log is not synced at each commit: what a power failure takes away is done again.
+            # The log is not synced at each commit. After a power failure, the files that are missing in it are done
+            # again.
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             if self.is_new:
@@ -325,7 +327,7 @@ class Manifest:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Make of what SQLite raises an error that names the file."""
+        """Turn exceptions of SQLite into an error that names the file."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -344,7 +346,7 @@ class Manifest:
         Returns
         -------
         bool
-            Whether the run before this one came to its end: if not, files on their way may have been left behind.
+            Whether the previous run came to its end; if not, it may have left temporary files.
         """
         with self._named():
             last = self._connection.execute("SELECT ended FROM run ORDER BY id DESC LIMIT 1").fetchone()
@@ -354,7 +356,8 @@ class Manifest:
                 (time.time(), version, target, options, jobs, threads, executor),
             )
             self._run = int(cursor.lastrowid or 0)
-            # What could not be read at all has no file of its own: this run says it again if it is so still.
+            # Folders that could not be read have no file of their own. If they still cannot be read, this run reports
+            # them again.
             self._connection.execute("DELETE FROM file WHERE status = 'failed' AND size < 0")
         return last is not None and last[0] is not None
 
@@ -376,7 +379,7 @@ class Manifest:
             raise OSError(f"cannot write the manifest {self.path}: {error}") from error
 
     def find(self, destination: str) -> Done | None:
-        """Return what is known of a file, None if nothing is."""
+        """Return what is known of a file, or None."""
         with self._named():
             row = self._connection.execute(
                 f"SELECT {self._columns(Done._fields)} FROM file WHERE destination = ?",
@@ -388,7 +391,7 @@ class Manifest:
         return done._replace(path=_loaded(done.path), verified=bool(done.verified))
 
     def inodes(self) -> Iterator[tuple[str, int]]:
-        """Iterate over the outputs that are files, with their inodes."""
+        """Iterate over the outputs that are local files, with their inodes."""
         with self._named():
             for destination, output in self._connection.execute("SELECT destination, output FROM file"):
                 inode = (output or "").rpartition(":")[2]
@@ -396,7 +399,7 @@ class Manifest:
                     yield _loaded(destination), int(inode)
 
     def _columns(self, names: Sequence[str]) -> str:
-        """Return columns for a SELECT; a manifest of the first version that is only read does not have all."""
+        """Return columns for a SELECT. A manifest of the first version that is opened for reading lacks some."""
         if self._version == _VERSION:
             return ", ".join(names)
         return ", ".join(f"NULL AS {name}" if name in _ADDED else name for name in names)
@@ -415,7 +418,7 @@ class Manifest:
         )
 
     def take_in_hand(self) -> dict[str, InHand]:
-        """Return what the runs before this one had begun, perhaps, when they were killed."""
+        """Return the files that earlier runs may have begun when they were killed."""
         with self._named():
             rows = self._connection.execute("SELECT destination, uid, original FROM hand").fetchall()
         return {(name := _loaded(destination)): InHand(name, *more) for destination, *more in rows}
@@ -428,12 +431,12 @@ class Manifest:
         rows : sequence of Row
             What became of files.
         in_hand : sequence of Row
-            What became of files that are going to be tried once more.
+            Results of files that will be tried once more.
 
         Raises
         ------
         OSError
-            If they cannot be written: the disk is full, for instance.
+            If they cannot be written, for instance because the disk is full.
         """
         values = [_values(row, self._run) for row in rows]
         columns, places = ", ".join(Row._fields), ", ".join("?" * len(Row._fields))
@@ -445,7 +448,7 @@ class Manifest:
         )
 
     def _keep_name(self) -> None:
-        """Write the manifest anew if somebody has removed it; what has been opened can be read still.
+        """Write the manifest again if somebody has removed it. The open file can still be read.
 
         Raises
         ------
@@ -462,7 +465,7 @@ class Manifest:
         try:
             _make_private(self.path)
             anew = sqlite3.connect(self.path, isolation_level=None, timeout=_SECONDS_BUSY)
-            for ending in ("-wal", "-shm"):  # of the one that was removed
+            for ending in ("-wal", "-shm"):  # of the manifest that was removed
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.path + ending)
             self._connection.backup(anew)
@@ -531,13 +534,13 @@ class Manifest:
         own, base = os.path.split(self.path)
         if name not in [base + ending for ending in _COMPANIONS]:
             return False
-        try:  # a folder has several paths where links lead to it
+        try:  # links can give a folder several paths
             return folder == own or os.path.samefile(folder, own or ".")
         except OSError:
             return False
 
     def close(self) -> None:
-        """Close it; a manifest that was written is one file afterwards."""
+        """Close it. Afterwards a manifest that was written is a single file."""
         if self._lock is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA journal_mode=DELETE")
@@ -546,7 +549,8 @@ class Manifest:
 
     def _unlock(self) -> None:
         if self._lock is not None and self.path is not None:
-            # Removed while it is held: who opened it meanwhile sees that it has no name any more.
+            # Remove the lock file while it is locked: a process that opened it meanwhile sees that it has no name any
+            # more.
             with contextlib.suppress(OSError):
                 os.unlink(f"{self.path}-lock")
             os.close(self._lock)
@@ -569,7 +573,7 @@ def _connect(path: str, *, write: bool) -> sqlite3.Connection:
         raise FileNotFoundError(f"there is no manifest {path}")
     uri = Path(path).absolute().as_uri()
     reason: Exception | None = None
-    for mode in ("mode=ro", "immutable=1"):  # the second where the folder cannot be written
+    for mode in ("mode=ro", "immutable=1"):  # the second one if the folder cannot be written
         connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, timeout=_SECONDS_BUSY)
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -584,7 +588,7 @@ def _connect(path: str, *, write: bool) -> sqlite3.Connection:
 
 
 def _lock(path: str) -> int | None:
-    """Hold a lock file, so that two runs do not write one manifest; None where the system has no such locks."""
+    """Lock a file, so that two runs do not write one manifest; None if the system has no such locks."""
     try:
         import fcntl
     except ImportError:

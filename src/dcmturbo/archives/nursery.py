@@ -1,8 +1,8 @@
-"""Processes for the files of an archive: a codec that crashes ends one of them, and not the run.
+"""Processes for the files of an archive. A codec that crashes ends one of them, and not the run.
 
-A run starts one process, the nursery, which imports what the work needs and makes no threads. It forks a worker within
-milliseconds whenever one is wanted, so that a crash costs little. Worker and run talk over a pair of sockets; both ends
-leave when the other one is gone.
+A run starts one process, the nursery. It imports what the work needs, and creates no threads. It forks a worker within
+milliseconds when one is needed, so a crash costs little time. Workers and run communicate through pairs of sockets.
+Each side ends when the other one has gone.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from dcmturbo.configuration import Limits, config
 __all__ = ["Nursery", "forks_here", "receive", "send", "serve"]
 
 _LENGTH = struct.Struct("!Q")
-_REQUEST = struct.Struct("!cq")  # a command, and the number of a process
+_REQUEST = struct.Struct("!cq")  # a command and a process number
 _FORK, _WAIT = b"f", b"w"
 _FORKED = struct.Struct("!q")
 _STATUS = struct.Struct("!i")
-_UNKNOWN = -(1 << 31)  # the status of a process that is not the nursery's
+_UNKNOWN = -(1 << 31)  # the status of a process that does not belong to the nursery
 
 _SETTINGS = ("prefer", "memory_map", "category_16_has_bits", "isa")
 _LIMITS = tuple(name for name in vars(Limits) if isinstance(vars(Limits)[name], property))
@@ -52,9 +52,9 @@ class _Forking:
 
 @contextlib.contextmanager
 def forks_here() -> Any:
-    """Say that this is a program of our own, in which nobody else has threads: the nursery may be forked from it.
+    """Declare that this process is dcmturbo's own program and has no other threads, so it may be forked.
 
-    That saves the fifth of a second that a new interpreter takes.
+    This saves the 0.2 seconds that a new interpreter takes to start.
     """
     before, _Forking.allowed = _Forking.allowed, True
     try:
@@ -101,17 +101,17 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 class Nursery:
-    """The process that forks workers, as the run sees it.
+    """The run's handle of the process that forks workers.
 
     Parameters
     ----------
     idle : float, optional
-        Seconds after which a worker that has nothing to do leaves.
+        Seconds after which an idle worker ends.
 
     Raises
     ------
     OSError
-        If there can be no such process.
+        If the process cannot be started.
     """
 
     def __init__(self, *, idle: float | None = None) -> None:
@@ -136,12 +136,12 @@ class Nursery:
         send(self._socket, {"idle": idle, **_state_of_this_process()})
 
     def fork(self) -> tuple[int, socket.socket]:
-        """Return a new worker's process, and the connection to it.
+        """Return the process of a new worker, and the connection to it.
 
         Raises
         ------
         OSError
-            If there can be none.
+            If no worker can be started.
         """
         with self._lock:
             self._has_forked = True
@@ -152,12 +152,12 @@ class Nursery:
             return _FORKED.unpack(data)[0], socket.socket(fileno=descriptors[0])
 
     def wait(self, process: int) -> tuple[bool, str]:
-        """Wait for a worker whose connection has ended.
+        """Wait for the end of a worker whose connection was closed.
 
         Returns
         -------
         (bool, str)
-            Whether it died, rather than left; of what.
+            Whether it crashed, and how; otherwise it ended normally.
         """
         try:
             with self._lock:
@@ -177,7 +177,7 @@ class Nursery:
         return True, f"signal {number}"
 
     def close(self) -> None:
-        """End it, and with it all workers that are left."""
+        """End the nursery, and with it all remaining workers."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -192,26 +192,26 @@ class Nursery:
 
 def _fork() -> int:
     with warnings.catch_warnings():
-        # numpy's library has threads, and looks after them at a fork.
+        # The threads of numpy's library handle a fork themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
 def _start(descriptor: int) -> subprocess.Popen[bytes]:
     executable = os.fsdecode(spawn.get_executable() or sys.executable)
-    # numpy's threads would only be in the way of forking.
+    # numpy's threads would only hinder forking.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(
         [executable, "-P", "-c", _PROGRAM, json.dumps([descriptor, sys.path])],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         env=environment,
-        process_group=0,  # Ctrl-C is the run's to answer, also while this one imports
+        process_group=0,  # the run handles Ctrl-C, also while this process imports
     )
 
 
 def _state_of_this_process() -> dict[str, Any]:
-    """Return what a new interpreter would not know: settings of dcmturbo and of fsspec."""
+    """Return what a new interpreter does not know: the settings of dcmturbo and of fsspec."""
     fsspec = sys.modules.get("fsspec")
     return {
         "config": {name: getattr(config, name) for name in _SETTINGS},
@@ -236,12 +236,12 @@ def _take_state(state: dict[str, Any]) -> None:
 
 
 def serve(descriptor: int) -> NoReturn:
-    """Fork workers until the run is gone; the process ends here."""
+    """Fork workers until the run ends; then end this process."""
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        # The crash of a codec is told by a sentence: nobody wants a file as large as the memory for each.
+        # A message reports the crash of a codec. A core file as large as the memory would help nobody.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         _serve(socket.socket(fileno=descriptor))
         code = 0
@@ -305,9 +305,9 @@ def _wait_for(process: int) -> int:
 
 
 def _work(connection: socket.socket, idle: float | None) -> NoReturn:
-    """Do groups of files, one after the other, until the run is gone; the process ends here.
+    """Process groups of files until the run ends; then end this process.
 
-    On the main thread, so that a signal that a codec sends to its own process arrives before anything else is done.
+    This runs on the main thread, so that a signal that a codec raises arrives before anything else is done.
     """
     code = 1
     try:
@@ -320,7 +320,7 @@ def _work(connection: socket.socket, idle: float | None) -> NoReturn:
                 try:
                     message = receive(stream)
                 except EOFError:
-                    os._exit(0)  # whatever is in hand: nobody is left who wants it
+                    os._exit(0)  # even with a file in work: nobody needs its result any more
                 if message is None:
                     halt.set()
                 else:

@@ -1,4 +1,4 @@
-"""Originals: no output may take the place of one, whatever links there are in the destination."""
+"""Originals: an output must never replace one, whatever links the destination contains."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Originals"]
 
 
 class Originals:
-    """Says of an output whether it would be written over an original.
+    """Tells whether an output would overwrite an original.
 
-    A destination that was made by ``cp -rs``, say, is full of links that lead into the source.
+    For example, a destination that was made by ``cp -rs`` consists of links that lead into the source.
 
     Parameters
     ----------
     sources : sequence of str
-        Folders, files, patterns, DICOMDIR files, URLs; none where files are replaced in place.
+        Folders, files, patterns, DICOMDIR files, URLs; empty if files are replaced in place.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -29,12 +29,12 @@ class Originals:
             for source in sources
             if (folder := source_folder(source)) is not None and takes_subfolders(source)
         ]
-        # The files of a folder come one after the other: the answer of the last pair of folders is kept.
+        # The files of a folder come one after the other, so the answer for the last pair of folders is kept.
         self._folders = ("", "")
         self._why: str | None = None
 
     def why_not(self, source: str, destination: str) -> str | None:
-        """Return why the output of a file must not be written to a path, None if it may be."""
+        """Return why the output of a file must not be written to a path, or None."""
         if not self._watches or is_url(destination):
             return None
         folders = ("" if is_url(source) else os.path.dirname(source), os.path.dirname(destination))

@@ -1,4 +1,4 @@
-"""Ownership: which files of a destination are ours, and may be replaced; all others are somebody's."""
+"""Ownership: which files of a destination dcmturbo has written and may replace."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_
 NOT_LISTED = "the manifest does not list it as an output"
 
 _COMPARED_AT_ONCE = 4 << 20
-_COARSE = 100  # nanoseconds: of NTFS, and of the protocols that come from it
-_TIMES_SET_LATER = 2_000_000_000  # nanoseconds; FAT has times of two seconds
-# Nanoseconds that the times of some file systems are multiples of: NTFS, exFAT, HFS+, FAT among them.
+_COARSE = 100  # nanoseconds: for NTFS, and for protocols that derive from it
+_TIMES_SET_LATER = 2_000_000_000  # nanoseconds: FAT stores times in steps of two seconds
+# Steps of the times of some file systems, in nanoseconds: NTFS, exFAT, HFS+ and FAT among them.
 _UNITS_OF_TIME = (100, 1000, 10**6, 10**7, 10**9, 2 * 10**9)
 
 
 class DestinationExistsError(FileExistsError):
-    """The place of an output is taken by a file that the manifest does not list as ours.
+    """The place of an output is taken by a file that the manifest does not list as an output.
 
     Parameters
     ----------
     destination : str
         The place.
     why : str
-        Why what is there is not replaced.
+        Why the existing file is not replaced.
     """
 
     def __init__(self, destination: str, why: str = NOT_LISTED) -> None:
@@ -45,14 +45,14 @@ class DestinationExistsError(FileExistsError):
 def identity_of_status(found: os.stat_result) -> str:
     """Return what a local file's status says of its content, as text.
 
-    The times of modification and of change, and the inode: a file that somebody has written to, replaced, or put back
-    with its old time has another one.
+    It has the times of modification and change, and the inode. If somebody has written to a file, replaced it, or put
+    it back with its old time, one of them differs.
     """
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def identity_of(path: str) -> str | None:
-    """Return what tells whether a file or an object is still the one that it was, None if nothing is there.
+    """Return what identifies the state of a file or object; None if nothing is there.
 
     Raises
     ------
@@ -65,14 +65,14 @@ def identity_of(path: str) -> str | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
     system, inner = file_system(path)
-    with contextlib.suppress(Exception):  # not every file system keeps listings
+    with contextlib.suppress(Exception):  # not every file system caches listings
         system.invalidate_cache(inner.rpartition("/")[0])
     try:
         information = system.info(inner)
     except FileNotFoundError:
         return None
     if information.get("type") == "directory":
-        return None  # a prefix: an object of that name can stand beside it
+        return None  # a prefix: an object can have the same name
     return f"{int(information.get('size') or 0)}:{_version_of(information)}"
 
 
@@ -85,14 +85,15 @@ def _version_of(information: dict[str, Any]) -> str:
 
 
 def is_still(standing: str, owned: str | None) -> bool:
-    """Whether what stands somewhere is what was written there.
+    """Whether the file or object at a place is the one that was written there.
 
     Parameters
     ----------
     standing : str
         Its identity now.
     owned : str or None
-        Its identity when it was written; of a manifest of the first version, its size alone; None was not ours.
+        Its identity when it was written. In a manifest of the first version, only its size. None if it was not written
+        by dcmturbo.
     """
     if owned is None:
         return False
@@ -108,17 +109,17 @@ def is_still(standing: str, owned: str | None) -> bool:
 
 
 def _is_rounded(now: int, then: int) -> bool:
-    """Whether a time may be what is left of a more precise one: as long as a file is in memory, it has that."""
+    """Whether a time can be a rounded form of a more precise one; files in memory have the precise time."""
     return now == then or any(now % unit == 0 and abs(now - then) < unit for unit in _UNITS_OF_TIME)
 
 
 def _is_set_later(now: int, then: int) -> bool:
-    """Whether a time may have been set once more when the file was closed, as file systems with coarse times do it."""
+    """Whether a time can have been set again when the file was closed, as file systems with coarse times do."""
     return now % _COARSE == 0 and then % _COARSE == 0 and abs(now - then) <= _TIMES_SET_LATER
 
 
 def has_content(path: str, content: BinaryIO) -> bool:
-    """Whether a file or an object has the bytes of an open file."""
+    """Whether a file or object has the same bytes as an open file."""
     content.seek(0, os.SEEK_END)
     size = content.tell()
     content.seek(0)

@@ -1,4 +1,4 @@
-"""The pixels of two objects: as users read them, and as they are stored."""
+"""Compare the pixels of two objects: as users read them, and as they are stored."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ class PixelComparison:
     Attributes
     ----------
     difference : str
-        Empty if they are equal; else a sentence.
+        Empty if they are equal; otherwise a sentence.
     maximum_error : float or None
-        The largest difference of two samples, where there is one.
+        The largest difference of two samples, or None.
     masked : bool
-        Whether the stored cells differ, in bits above BitsStored only, which the second has all cleared.
+        Whether the stored cells differ only in bits above BitsStored, all of which are cleared in the second object.
     bits : int
-        That the samples of the first need, where the objects do not agree on BitsStored; else 0.
+        The bits that the samples of the first object need if the two have different BitsStored; otherwise 0.
     syntaxes : tuple of str
-        UIDs of what the pixel data are encoded in.
+        UIDs of the transfer syntaxes of the pixel data.
     families : tuple of str
         Of those.
     lossless : tuple of bool
-        Whether the codestreams are: what has none is.
+        Whether the codestreams are lossless; True if there are none.
     colours : tuple of str
-        Colour transforms as the codestreams have them.
+        Colour transforms of the codestreams.
     table : str
-        Which offset table of the second is in use.
+        The offset table of the second object that is in use.
     frames : int
         Of the second.
     frame_bytes : int
-        Of all frames of the first, where they are native.
+        Size of all frames of the first object if they are native.
     warnings : list of str
-        What the reader of the second warned of, and the reader of the first did not.
+        Warnings of reading the second object that reading the first one does not give.
     """
 
     difference: str = ""
@@ -68,8 +68,8 @@ class PixelComparison:
 def compare_pixels(first: str, second: str, *, threads: int = 1) -> PixelComparison:
     """Compare all frames of two files, by path or URL; `threads` decode the frames of each.
 
-    They are compared as `decode` returns them without options, and as they are stored (``raw=True,
-    unused_bits="keep"``), unless the stored samples are of other colours: then what users read decides.
+    They are compared as `decode` returns them by default, and as they are stored (``raw=True, unused_bits="keep"``). If
+    the stored samples have different colour spaces, only the first comparison counts.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class _Pair:
         return ""
 
     def _same_colours(self) -> str:
-        """Return why equal numbers would mean something else."""
+        """Return why equal numbers would have different meanings."""
         colours = [_colours(image) for image in self.stored]
         if colours[0] != colours[1] and len(self.stored[0].frame_shape) < 3:
             return f"{colours[0] or 'no colours'} against {colours[1] or 'no colours'}"
@@ -157,7 +157,7 @@ class _Pair:
             result.difference = worst.describe()
 
     def _differ(self) -> bool:
-        """Whether what users read of either object can be other than what is stored."""
+        """Whether what users read of one of the objects can differ from what is stored."""
         return any(
             form.converts_colour or form.significant_bits or opened.syntax.has_codestream_header
             for form, opened in zip((image.format for image in self.read), self.opened, strict=True)
@@ -168,15 +168,15 @@ class _Pair:
 class _Difference:
     what: str
     count: int = 0
-    alike: int = 0  # of them: equal as numbers, or no numbers on both sides, with other bits
-    largest: float | None = None  # None: no difference is a finite number
+    alike: int = 0  # number of samples with equal values, or not a number on both sides, but other bits
+    largest: float | None = None  # None if no difference is a finite number
     first: int = -1
 
     def add(self, ours: np.ndarray, theirs: np.ndarray, begin: int) -> None:
         if np.array_equal(ours, theirs) and ours.dtype.kind != "f":
             return
         if ours.dtype.kind == "f":
-            # By their bits: what is no number equals nothing, itself included.
+            # Compare their bits, because a value that is not a number does not even equal itself.
             bits = f"u{ours.itemsize}"
             unequal = np.ascontiguousarray(ours).view(bits) != np.ascontiguousarray(theirs).view(bits)
         else:
@@ -209,7 +209,7 @@ class _Difference:
 
 
 class _Masked:
-    """Whether stored cells differ in bits above BitsStored only, and the second has none of them in use."""
+    """Whether stored cells differ only in bits above BitsStored, and the second object uses none of these."""
 
     def __init__(self, opened: tuple[OpenedSource, OpenedSource]) -> None:
         self._images = tuple(QuietFrameSet(one, raw=True) for one in opened)
@@ -222,7 +222,7 @@ class _Masked:
 
 
 def _header(image: FrameSet) -> Any:
-    """Return the header of the first codestream; None where there is none, or it is damaged."""
+    """Return the header of the first codestream; None if there is none or it is damaged."""
     try:
         return image.probe(0) if image.opened.syntax.has_codestream_header else None
     except LimitExceeded:
@@ -232,12 +232,12 @@ def _header(image: FrameSet) -> Any:
 
 
 def _colours(image: FrameSet) -> str:
-    """Return the photometric interpretation of stored samples, without what says only how they were subsampled."""
+    """Return the photometric interpretation of stored samples, without the suffix for subsampling."""
     return image.photometric_interpretation.replace("YBR_FULL_422", "YBR_FULL")
 
 
 def _bits_of(array: np.ndarray) -> int:
-    """Return how many bits the samples need."""
+    """Return the number of bits that the samples need."""
     if array.dtype.kind == "f" or not array.size:
         return 0
     low, high = int(array.min()), int(array.max())
@@ -245,7 +245,7 @@ def _bits_of(array: np.ndarray) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return a message without its numbers: frames and bytes lie elsewhere in another encoding."""
+    """Return a message without its numbers, because frames and bytes have other positions in another encoding."""
     if text.startswith("NumberOfFrames is"):
-        return "NumberOfFrames"  # against the offset table of the one, and the length of the other
+        return "NumberOfFrames"  # one is about the offset table, the other about the length
     return re.sub(r"\d+", "#", text)

@@ -1,4 +1,4 @@
-"""Where files are written: local folders and object stores, a whole file or none."""
+"""Write files: to local folders and object stores, completely or not at all."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _COPIED_AT_ONCE = 4 << 20
 
 
 def lie_within_each_other(first: str, second: str) -> bool:
-    """Whether of two URLs one is, or contains, the other; ``memory://a`` and ``memory:///a`` are one place."""
+    """Whether one of two URLs is, or contains, the other; ``memory://a`` and ``memory:///a`` are the same."""
     (system, ours), (other, theirs) = file_system(first), file_system(second)
     ours, theirs = ours.rstrip("/") + "/", theirs.rstrip("/") + "/"
     return system == other and (ours.startswith(theirs) or theirs.startswith(ours))
 
 
 def folder_identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a folder, None if it is not there."""
+    """Return device and inode of a folder; None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -50,7 +50,7 @@ def folder_identity(path: str) -> tuple[int, int] | None:
 
 
 def folders_around(path: str) -> set[tuple[int, int]]:
-    """Return the identities of a folder, as far as it is there, and of all that it is in."""
+    """Return the identities of a folder, as far as it exists, and of all folders that contain it."""
     around = set()
     while True:
         identity = folder_identity(path)
@@ -63,7 +63,7 @@ def folders_around(path: str) -> set[tuple[int, int]]:
 
 
 def size_of(path: str) -> int | None:
-    """Return the size of a file or an object, None if it is not there."""
+    """Return the size of a file or object; None if it does not exist."""
     try:
         if not is_url(path):
             return os.stat(path).st_size
@@ -75,14 +75,14 @@ def size_of(path: str) -> int | None:
 
 
 def make_folder(folder: str, like: str | None) -> None:
-    """Make the folder of an output, and those that it is in; none is open to more people than its source's.
+    """Create the folder of an output and its parents, with no more permissions than the source's folders.
 
     Parameters
     ----------
     folder : str
         To be made.
     like : str, optional
-        The folder of the source, whose tree is that of the destination.
+        The folder of the source; its tree corresponds to the destination's.
     """
     missing: list[tuple[str, str | None]] = []
     while not os.path.isdir(folder):
@@ -92,14 +92,15 @@ def make_folder(folder: str, like: str | None) -> None:
             break
         folder, like = above, None if like is None else os.path.dirname(like)
     for path, original in reversed(missing):
-        with contextlib.suppress(FileExistsError, NotADirectoryError):  # another worker's; or files, as is told below
+        # created by another worker; or files, which is reported below
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
             os.mkdir(path, _folder_mode([] if original is None else [original]))
     if missing and not os.path.isdir(missing[0][0]):
         raise NotADirectoryError(errno.ENOTDIR, "a file has the name of the folder that is needed", missing[0][0])
 
 
 def make_root(folder: str, sources: Sequence[str]) -> None:
-    """Make the destination of a run, no more open than the folders that its files are from."""
+    """Create the destination of a run, with no more permissions than the folders of its sources."""
     if os.path.isdir(folder):
         return
     os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
@@ -119,7 +120,7 @@ def _folder_mode(originals: Sequence[str]) -> int:
 
 
 class Place(Destination):
-    """Where the output of an archive's file goes; a path gets it whole, or not at all.
+    """The place of an output of an archive: a path gets the complete file, or nothing.
 
     Parameters
     ----------
@@ -128,13 +129,13 @@ class Place(Destination):
     token : str
         Of the run.
     replace : bool
-        Whether a file that is there may be replaced; a link, a pipe or a device never is. What comes to be there
-        after this is never replaced.
+        Whether an existing file may be replaced. Links, pipes and devices are never replaced. A file that appears after
+        this check is never replaced.
 
     Raises
     ------
     FileExistsError
-        If the destination is taken; also by `commit`, if it has been taken since.
+        If the destination is taken; also from `commit`, if it was taken in the meantime.
     """
 
     def __init__(self, source: str, destination: str, *, token: str | None, replace: bool) -> None:
@@ -145,9 +146,9 @@ class Place(Destination):
         self._stored = False
 
     def copy_within_store(self, source: str) -> int | None:
-        """Copy an object to another of the same store, which does it by itself; None where they are not of one store.
+        """Copy an object within a store, by the store itself; None if they are in different stores.
 
-        It has its name at once.
+        The copy has its final name at once.
         """
         if self._url_file is None or not is_url(source):
             return None
@@ -159,7 +160,7 @@ class Place(Destination):
         return int(system.info(inner)["size"])
 
     def commit(self, *, fsync: bool) -> None:
-        """Give the output its name."""
+        """Give the output its final name."""
         if self._stored:
             return
         try:
@@ -169,9 +170,9 @@ class Place(Destination):
 
 
 class PlaceOfSource(Destination):
-    """The place of an original that is replaced; it is left where there is nothing better.
+    """The place of an original that is replaced; it stays as it is if there is nothing better.
 
-    Owner, group, permissions and extended attributes are kept, or `warnings` tells what is lost.
+    Owner, group, permissions and extended attributes are kept, or `warnings` says what was lost.
     """
 
     def __init__(self, path: str, *, token: str | None) -> None:
@@ -179,16 +180,16 @@ class PlaceOfSource(Destination):
 
 
 class NameTakenError(FileExistsError):
-    """The file system takes the name of an output for that of another one, which is there."""
+    """For the file system, the name of an output is the same as that of an existing output."""
 
 
 def refuse_other_spelling(root: str, destination: str) -> None:
-    """Raise NameTakenError if what is at a destination has another name, which the file system takes for the same.
+    """Raise NameTakenError if an existing file has another name that the file system treats as the same.
 
     Parameters
     ----------
     root : str
-        The folder below which names count.
+        The folder below which names are compared.
     destination : str
         Where something is.
     """
@@ -221,7 +222,7 @@ class _Listings:
         self._names: dict[str, frozenset[str]] = {}
 
     def other_spelling(self, root: str, path: str) -> str | None:
-        """Return the path of what is there under another spelling; None where all of a path is spelled so."""
+        """Return the path of an existing file with another spelling; None if the spelling is the same."""
         path = path.rstrip("/")
         while len(path) > len(root.rstrip("/")):
             folder, name = os.path.split(path)
@@ -233,7 +234,7 @@ class _Listings:
         return None
 
     def _has(self, folder: str, name: str) -> bool:
-        # Names only ever come while files are written: one that was there is spelled so still.
+        # While files are written, names are only added, so the spelling of a known name does not change.
         names = self._names.get(folder)
         if names is None or name not in names:
             try:
@@ -251,7 +252,7 @@ class _Listings:
             wanted = os.lstat(path)
             with os.scandir(folder or ".") as entries:
                 for entry in entries:
-                    # While a file gets its name by a hard link, it has its temporary one, too.
+                    # If a file gets its name by a hard link, it also has its temporary name for a moment.
                     is_temporary = TEMPORARY_NAME.fullmatch(entry.name) is not None
                     if not is_temporary and os.path.samestat(entry.stat(follow_symlinks=False), wanted):
                         return entry.path
@@ -264,7 +265,7 @@ _LISTINGS = _Listings()
 
 
 def copy_file(source: str, place: Place) -> int:
-    """Copy a source, unchanged, into a place, which is still to be committed.
+    """Copy a source unchanged into a place, which the caller then commits.
 
     Returns
     -------
@@ -294,7 +295,7 @@ def open_binary(path: str) -> Any:
     file = system.open(inner, "rb")
     if file is None:
         raise OSError(errno.EINVAL, "it is not a regular file", path)  # of a tar archive
-    # A member of an archive can be read only as long as its file system is there, which nothing else holds.
+    # A member of an archive can only be read while its file system exists, and nothing else keeps that alive.
     with contextlib.suppress(AttributeError):
         file.keeps = system
     return file

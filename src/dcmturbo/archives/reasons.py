@@ -1,4 +1,4 @@
-"""Reasons: why files failed, each told once, with how many and the first few of them."""
+"""Reasons: group failures by their reason, with a count and the first few files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 __all__ = ["Reason", "group_by_reason"]
 
 _MOST_NAMES = 3
-_MOST_REASONS = 1000  # different ones; what comes after is counted with the last
+_MOST_REASONS = 1000  # number of different reasons; later ones count as the last
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+(?:\.\d+)*")
 
 
@@ -23,11 +23,11 @@ class Reason:
     type : str
         An exception's name.
     error : str
-        The first file's message; its own names are left out where other files share the reason.
+        The first file's message, without the file's own names if other files have the same reason.
     files : int
         How many.
     paths : list of str
-        The first few of them.
+        The first few files.
     """
 
     type: str
@@ -37,10 +37,10 @@ class Reason:
 
 
 def _without_names(error: str, names: Iterable[str]) -> str:
-    """Return a message without the names that it has of one file.
+    """Return a message without the names of its file.
 
-    A path is replaced where it stands whole; a name without folders only in quotation marks, for a file can have the
-    name of any word: ``frame``, or DICOMDIR.
+    A path is replaced wherever it occurs as a whole. A name without folders is replaced only in quotation marks,
+    because a file can have the name of any word, such as ``frame``.
     """
     for name in sorted({name for name in names if name}, key=len, reverse=True):
         if name not in error:
@@ -54,7 +54,7 @@ def _without_names(error: str, names: Iterable[str]) -> str:
 
 
 def group_by_reason(failures: Iterable[tuple[str, str, str, str]]) -> list[Reason]:
-    """Put together what failed for one reason: messages that differ in names and numbers alone.
+    """Group failures with the same reason: messages that differ only in names and numbers.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def group_by_reason(failures: Iterable[tuple[str, str, str, str]]) -> list[Reaso
     Returns
     -------
     list of Reason
-        That of the most files first.
+        The most frequent reason first.
     """
     groups: dict[tuple[str, str], Reason] = {}
     shared: dict[tuple[str, str], str] = {}

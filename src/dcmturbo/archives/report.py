@@ -1,4 +1,4 @@
-"""What a manifest says, for people and programs: a table, JSON, CSV, or a page."""
+"""Show what a manifest contains: as a table, JSON, CSV, or a page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Group:
-    """The files of one source transfer syntax, those that failed apart."""
+    """The files of one source transfer syntax, without those that failed."""
 
     source_syntax: str | None
     target: str
@@ -41,7 +41,8 @@ class Group:
     bytes_after: int
     pixel_bytes: int
     seconds: float
-    kind: str  # "image" in the target syntax, "kept" in its own, "unread" (transcoding failed), or "other" (no image)
+    # "image" (in the target syntax), "kept" (in its own), "unread" (transcoding failed), or "other" (no image)
+    kind: str
 
     @property
     def source_name(self) -> str:
@@ -56,18 +57,18 @@ class Group:
 
     @property
     def ratio(self) -> float | None:
-        """How many times smaller the files have become."""
+        """Size before divided by size after."""
         return self.bytes_before / self.bytes_after if self.bytes_after else None
 
     @property
     def speed(self) -> float | None:
-        """MB of pixels a second, of one worker."""
+        """MB of pixels per second and worker."""
         return self.pixel_bytes / 1e6 / self.seconds if self.seconds and self.pixel_bytes else None
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many files lie between edges."""
+    """The number of files between edges."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -75,7 +76,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a manifest says of all files."""
+    """Summary of all files of a manifest."""
 
     counts: dict[str, int]
     frames: int
@@ -118,7 +119,7 @@ def utc(seconds: float) -> str:
 
 
 def summarise(manifest: Manifest) -> Summary:
-    """Add up what a manifest holds."""
+    """Summarise a manifest."""
     counts = dict.fromkeys((*DONE, "failed"), 0)
     counts.update(manifest.query("SELECT status, count(*) FROM file GROUP BY status"))
     done = f"status IN {DONE}"
@@ -171,7 +172,7 @@ def _histogram(manifest: Manifest, value: str, where: str, edges: tuple[float, .
 
 
 def names_of(reason: Reason) -> str:
-    """Return the first files of a reason, and how many more there are."""
+    """Return the first files of a reason, and the number of the others."""
     more = reason.files - len(reason.paths)
     return ", ".join(reason.paths) + (f" and {more} more" if more else "")
 
@@ -180,7 +181,7 @@ def names_of(reason: Reason) -> str:
 
 
 def write_csv(manifest: Manifest, stream: IO[str]) -> None:
-    """Write one line a file."""
+    """Write one line per file."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Row._fields)
     for row in manifest.rows():
@@ -188,7 +189,7 @@ def write_csv(manifest: Manifest, stream: IO[str]) -> None:
 
 
 def _cell(value: Any, *, many_lines: bool) -> Any:
-    """Return a value for a table that may be shown on a terminal: names of files may hold what that acts on."""
+    """Return a value for a table; control characters are escaped, because file names can contain them."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -220,7 +221,7 @@ def write_json(manifest: Manifest, stream: IO[str]) -> None:
         "failures": [asdict(reason) for reason in summary.reasons],
         "runs": [asdict(run) for run in summary.runs],
     }
-    # The files one by one: there may be millions.
+    # Write the files one by one, because there may be millions.
     stream.write(json.dumps(_plain(document), indent=2)[:-2] + ',\n  "files": [')
     separator = "\n"
     for row in manifest.rows():

@@ -1,6 +1,6 @@
-"""A report as one HTML page: its style and its plots are in it, and it asks nothing of the network.
+"""A report as one HTML page that contains its style and plots and needs no network.
 
-The same manifest gives the same bytes: times are those of the manifest, in UTC.
+The same manifest gives the same bytes. Times are those of the manifest, in UTC.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 # ---- plots ------------------------------------------------------------------------------------------
 
-_WIDTH = 360  # units of a plot: pixels on the narrowest screens, so that its text can be read there
+_WIDTH = 360  # units of a plot: pixels on the narrowest screens, so that the text is readable there
 
 
 def _bars(groups: Sequence[Group]) -> str:
-    """Return the sizes before and after, a pair of bars a source transfer syntax."""
+    """Return the sizes before and after, with two bars per source transfer syntax."""
     most = max((max(group.bytes_before, group.bytes_after) for group in groups), default=0) or 1
     parts = []
     height = 46
@@ -57,7 +57,7 @@ def _bars(groups: Sequence[Group]) -> str:
 
 
 def _columns(histogram: Histogram, label: str, unit: str) -> str:
-    """Return a histogram; bins at both ends without files are left out."""
+    """Return a histogram without empty bins at its ends."""
     filled = [i for i, count in enumerate(histogram.counts) if count]
     if not filled:
         return "<p class=dim>No file yet.</p>"
@@ -78,7 +78,7 @@ def _columns(histogram: Histogram, label: str, unit: str) -> str:
             parts.append(
                 f'<text class=value x="{middle:.1f}" y="{y - 4:.1f}" text-anchor=middle>{amount(count)}</text>'
             )
-    # The edges stand below the lines between the columns; where columns are narrow, every other one.
+    # The edges are below the lines between the columns. If columns are narrow, every other edge is left out.
     for i, edge in enumerate(edges):
         if i % (1 if step >= 36 else 2) == 0 and edge != float("inf"):
             x = min(max(i * step, 0), _WIDTH)

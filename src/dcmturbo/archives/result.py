@@ -1,4 +1,4 @@
-"""What a run over an archive says: how far it is, and what it did."""
+"""The progress and the result of a run over an archive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ArchiveResult", "Estimate", "Failure", "Progress"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an archive would become.
+    """An estimate of what an archive would become.
 
     Attributes
     ----------
@@ -20,13 +20,13 @@ class Estimate:
     bytes_after : int
         Estimated.
     standard_error : float
-        Of `bytes_after`, as a part of it.
+        Relative standard error of `bytes_after`.
     seconds : float
         Estimated, with all workers.
     sampled_files, sampled_bytes : int
-        What was transcoded for it.
+        Size of the sample.
     taken : int
-        Files whose place at the destination is taken by a file that is not ours.
+        Files whose destination is taken by a file that dcmturbo did not write.
     """
 
     files: int
@@ -39,7 +39,7 @@ class Estimate:
     taken: int = 0
 
     def describe(self) -> str:
-        """Return how it was done, as a sentence."""
+        """Return how the estimate was made, as a sentence."""
         if not self.sampled_files:
             return "no file could be transcoded as a sample"
         if self.sampled_files == self.files:
@@ -58,7 +58,7 @@ class Failure:
     Attributes
     ----------
     path, destination : str
-        Where it is, and where it should have gone (empty for a folder that could not be read).
+        Its path, and its destination (empty for a folder that could not be read).
     error : str
         A sentence.
     type : str
@@ -73,24 +73,24 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes
     ----------
     files, skipped, failed : int
-        Files done in this run (with those that failed), done before it, failed.
+        Files done in this run (including failed ones), done before it, and failed.
     files_total, bytes_total : int or None
-        With those to come, without those done before; None until the end of the archive has been seen.
+        All files of this run, without those done before; None until the whole archive has been listed.
     frames : int
         Frames transcoded.
     bytes_before, bytes_after, pixel_bytes : int
-        Sizes of the files that did not fail, and of their pixels decoded.
+        Sizes of the files that did not fail, and of their decoded pixels.
     bytes_done : int
-        Sizes of all files done, of `bytes_total`.
+        Sizes of all files that are done, and of all files.
     seconds : float
         Since the beginning.
     stopped : str or None
-        Why no file is begun any more; those in hand are finished.
+        Why no more files are begun; those in work are finished.
     """
 
     files: int
@@ -114,30 +114,30 @@ class ArchiveResult:
     Attributes
     ----------
     counts : dict of str to int
-        Files by status: ``"transcoded"``, ``"copied"`` (as they were), ``"unchanged"`` (in place only), ``"failed"``,
-        ``"skipped"`` (done by an earlier run), and, where there are such, ``"left_out"`` (``on_failure="skip"``).
+        Number of files by status: ``"transcoded"``, ``"copied"`` (unchanged), ``"unchanged"`` (in place only),
+        ``"failed"``, ``"skipped"`` (done by an earlier run), and, with ``on_failure="skip"``, ``"left_out"``.
     frames : int
-        Frames of the files transcoded or copied in this run.
+        Frames of the files that were transcoded or copied in this run.
     bytes_before, bytes_after : int
         Sizes of the files that did not fail, before and after.
     pixel_bytes : int
-        Size of their pixels decoded.
+        Size of their decoded pixels.
     seconds : float
         How long it took.
     failures : tuple of Failure
-        What could not be done.
+        The files that could not be processed.
     warnings : tuple of str
-        What a reader should know: ``"path: sentence"``.
+        Warnings, as ``"path: sentence"``.
     manifest : str or None
         Where the manifest is.
     stopped : str or None
-        Why the run ended early, None if it came to its end. The same call goes on from there.
+        Why the run ended early; None if it came to its end. The same call continues it.
     estimate : Estimate or None
         Of a dry run.
     warned : tuple of (str, str)
         `warnings` in two parts: the path, which may be empty, and the sentence.
     left : int or None
-        Files that the run did not come to; None where it ended before it had seen all of the archive.
+        Files that the run did not reach; None if it ended before it had listed the whole archive.
     """
 
     counts: dict[str, int]

@@ -1,9 +1,9 @@
-"""Records of runs: whose temporary files are whose, and what killed runs have left behind.
+"""Records of runs: to whom temporary files belong, and which ones killed runs have left.
 
-Each run has a random token, which is in the names of its temporary files, and while it lasts, a record of that token:
-a small file in the folder that it writes to. A temporary file is one of ours if there is a record of its token in its
-folder or in one above, or if it is locked just now; what only has such a name is the user's. It has been left behind if
-nobody holds the lock that its writer has on it.
+Each run has a random token, which is part of the names of its temporary files. During the run, there is a record of
+this token: a small file in the folder that the run writes to. A temporary file is ours if there is a record of its
+token in its folder or in a parent folder, or if it is locked at the moment. Other files with such a name belong to the
+user. A temporary file was left behind if nobody holds the lock of its writer.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ __all__ = ["RunRecord", "leave_out", "remove_left_over"]
 
 _RECORD = re.compile(re.escape(NAME) + r"-run-([0-9a-f]{32})")
 _BEGINNING = b"dcmturbo: a run whose temporary files are named with "
-_SECONDS_WITHOUT_LOCKS = 86400.0  # where the file system has no locks: nobody writes for so long without a byte
+_SECONDS_WITHOUT_LOCKS = 86400.0  # for file systems without locks: no writer is silent for so long
 
 
 class RunRecord:
-    """The record of a run, in each folder that it writes to, for as long as it lasts.
+    """The record of a run, in each folder that the run writes to, for as long as the run lasts.
 
     Parameters
     ----------
     folders : sequence of str
-        The folders that all its outputs are in, or below.
+        The folders that contain all its outputs.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class RunRecord:
     began : int
         When the run began, in nanoseconds, by the clock of the file system.
     warnings : list of str
-        Where no record could be made.
+        Folders in which no record could be written.
     """
 
     def __init__(self, folders: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ class RunRecord:
                 self._records.append((path, descriptor))
                 self.began = os.fstat(descriptor).st_mtime_ns
                 return
-            os.close(descriptor)  # somebody who tidies up was faster than the lock
+            os.close(descriptor)  # another run that cleans up was faster than the lock
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
@@ -78,10 +78,10 @@ class RunRecord:
         Parameters
         ----------
         tidy : bool
-            Whether workers have died, so that something of this run may be left. The record stays while a worker
-            that nobody hears of is still writing.
+            Whether workers have crashed, so that temporary files of this run may remain. The record stays while an
+            unknown worker is still writing.
         keep : bool
-            Whether files are in hand that nobody waits for: the next run removes what they leave.
+            Whether files are in work that nobody waits for; the next run removes their temporary files.
         """
         left = keep or (tidy and any(_remove_below(folder, {self.token}) for folder in self.folders))
         for path, descriptor in self._records:
@@ -93,7 +93,7 @@ class RunRecord:
 
 
 def remove_left_over(folders: Sequence[str], *, but: str) -> bool:
-    """Remove the temporary files that killed runs have left below some folders, and the records of those runs.
+    """Remove the temporary files that killed runs have left below some folders, and the records of these runs.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def remove_left_over(folders: Sequence[str], *, but: str) -> bool:
     Returns
     -------
     bool
-        Whether there is nothing left: what somebody holds is left.
+        Whether nothing remains; files that somebody has locked do remain.
     """
     everything = True
     for folder in dict.fromkeys(folders):
@@ -127,7 +127,7 @@ def _records_in(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_record(path: str) -> bool:
-    """Whether a file is a record; an empty one is of a run that was killed before it wrote, and holds nothing."""
+    """Whether a file is a record; an empty one belongs to a run that was killed before it wrote anything."""
     start = _first_bytes(path)
     return start is not None and (not start or start.startswith(_BEGINNING))
 
@@ -147,7 +147,7 @@ def _first_bytes(path: str) -> bytes | None:
 
 
 def _remove_below(root: str, tokens: set[str]) -> set[str]:
-    """Remove the temporary files of some runs that nobody holds; return the tokens of those that somebody does."""
+    """Remove unlocked temporary files of some runs; return the tokens of those with locked files."""
     held = set()
     for folder, _folders, names in os.walk(root):
         for name in names:
@@ -158,7 +158,7 @@ def _remove_below(root: str, tokens: set[str]) -> set[str]:
 
 
 def _remove_unless_held(path: str) -> bool:
-    """Remove a file that its writer does not hold any more; whether it is gone."""
+    """Remove a file that its writer has not locked any more; return whether it is gone."""
     flags = os.O_RDWR | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         descriptor = os.open(path, flags)
@@ -186,7 +186,7 @@ def _remove_unless_held(path: str) -> bool:
 
 
 def _is_held(path: str) -> bool:
-    """Whether a file is being written by us, somewhere; or is gone, since its writer gave it its name."""
+    """Whether a file is being written by dcmturbo, or is gone because its writer gave it its final name."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
@@ -210,10 +210,10 @@ def _has_record(folder: str, token: str) -> bool:
 
 
 def leave_out(manifest: Manifest | None) -> Callable[[str, str], bool]:
-    """Return what says of a folder and a name whether that file is one of dcmturbo's own, not one of the archive's.
+    """Return a function that tells whether a file in a folder is dcmturbo's own, and not one of the archive's.
 
-    Manifests, records and temporary files are known by what is in them, or by a record: a file that only has such
-    a name is the user's.
+    Manifests, records and temporary files are recognised by their content, or by a record. A file that only has such a
+    name belongs to the user.
     """
 
     def is_ours(folder: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Selection: which sources are transcoded, and which go into the new archive as they are."""
+"""Selection: which sources are transcoded, and which are copied unchanged."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dcmturbo.transcoding.result import TranscodeResult
 
 __all__ = ["KeepOriginal", "Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
 
-# Every frame of these has lost something, whatever its header says: the DCT rounds.
+# Every frame of these is lossy, whatever its header says, because the DCT rounds.
 _ALWAYS_LOSSY = {"JPEGBaseline8Bit", "JPEGExtended12Bit"}
 
 
 class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
-    """A file is not transcoded but copied unchanged; the message says why.
+    """A file is copied unchanged instead of being transcoded; the message gives the reason.
 
     Parameters
     ----------
     why : str
         A sentence.
     source_syntax : str or None
-        The UID of its transfer syntax, where that is known.
+        The UID of its transfer syntax, if known.
     """
 
     def __init__(self, why: str, source_syntax: str | None = None) -> None:
@@ -35,17 +35,17 @@ class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
 
 
 def is_lossless_target(target: TransferSyntax, options: dict[str, Any]) -> bool:
-    """Whether pixels are compressed, and nothing is lost.
+    """Whether a transfer syntax is compressed and lossless.
 
-    Uncompressed targets are none of these: they are asked for where nothing may be left compressed.
+    Uncompressed targets do not count: who chooses one wants nothing to stay compressed.
     """
     return target.family not in ("native", "deflated_frame") and not is_lossy(options)
 
 
 def is_lossy_source(opened: OpenedSource) -> bool:
-    """Whether the frames of a source are compressed with loss, as its transfer syntax and codestreams say.
+    """Whether the frames of a source are lossy according to its transfer syntax and codestreams.
 
-    ``LossyImageCompression`` is not asked: it tells of the past of pixels that may be native now.
+    ``LossyImageCompression`` is not used, because it is about the past of pixels, which may be native now.
     """
     if opened.syntax.keyword in _ALWAYS_LOSSY:
         return True
@@ -55,26 +55,26 @@ def is_lossy_source(opened: OpenedSource) -> bool:
         image = QuietFrameSet(opened, raw=True, unused_bits="keep")
         return any(not image.probe(frame).lossless for frame in range(len(image)))
     except Error:
-        return False  # damaged: that is told when it is decoded
+        return False  # damaged: this is reported when it is decoded
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked of each source, and of what became of it; raises `KeepOriginal`.
+    """Checks each source and each result, and raises `KeepOriginal`.
 
     Attributes
     ----------
     target : TransferSyntax
-        What sources are transcoded to.
+        The target transfer syntax.
     from_syntaxes : tuple of str
-        UIDs; sources in others are kept. Empty takes all.
+        UIDs of the transfer syntaxes to transcode. If empty, all.
     skip_lossy : bool
-        Keep sources that are compressed with loss.
+        Keep lossy sources.
     keep_if_larger : bool
         Keep sources that transcoding would make larger.
     lose_again : bool
-        Whether frames that are in the target syntax and have lost something already may lose more. A run that was
-        killed may have made them so a moment ago, and nobody has noted it.
+        Whether lossy frames in the target syntax may lose more. A killed run may have just made them, without an entry
+        in the manifest.
     """
 
     target: TransferSyntax
@@ -84,13 +84,14 @@ class Selection:
     lose_again: bool = True
 
     def admit(self, opened: OpenedSource) -> None:
-        """Look at a source that has been opened."""
+        """Check a source that has been opened."""
         syntax = opened.syntax
         if self.from_syntaxes and syntax.uid not in self.from_syntaxes:
             raise KeepOriginal(
                 f"its transfer syntax is {syntax.name}, which is not one of those to transcode", syntax.uid
             )
-        # Without loss, frames in the target syntax are not encoded again; .111 holds the very bits of a lossy JPEG.
+        # For a lossless target, frames in the target syntax are not encoded again. .111 stores the bits of a lossy JPEG
+        # exactly.
         wanted = not self.lose_again if syntax.uid == self.target.uid else self.skip_lossy
         if wanted and self.target.keyword != "JPEGXLJPEGRecompression" and is_lossy_source(opened):
             raise KeepOriginal(
@@ -100,7 +101,7 @@ class Selection:
             )
 
     def accept(self, result: TranscodeResult) -> None:
-        """Look at a result that is complete."""
+        """Check a complete result."""
         if self.keep_if_larger and result.bytes_after > result.bytes_before:
             raise KeepOriginal(
                 f"transcoding would make it larger: {result.bytes_before} bytes would become {result.bytes_after}",

@@ -1,4 +1,4 @@
-"""A DICOM object as it lies in its file: file meta information, elements, and their bytes in any order."""
+"""A DICOM object as it is in its file: file meta information, elements, and their bytes in any order."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["Bytes", "Place", "StoredObject", "open_object"]
 
 _WINDOW = 64 << 10
 _INFLATED_AT_ONCE = 4 << 20
-_LONGEST_META = 1 << 20  # no File Meta Information has more; what follows it may be anything
+_LONGEST_META = 1 << 20  # no File Meta Information is longer; anything may follow it
 
 
 class Bytes:
-    """The bytes of a source, read through a window: headers that follow one another cost one read."""
+    """The bytes of a source, read through a window, so that consecutive headers cost one read."""
 
     def __init__(self, source: _core.Source, window: int = _WINDOW) -> None:
         self._source = source
@@ -34,7 +34,7 @@ class Bytes:
         self._window = memoryview(b"")
 
     def __call__(self, begin: int, end: int) -> memoryview:
-        """Return bytes; fewer where the source ends before."""
+        """Return bytes; fewer if the source ends before."""
         end = min(end, self.size)
         if begin >= end:
             return memoryview(b"")
@@ -48,19 +48,20 @@ class Bytes:
 
 
 class Place(NamedTuple):
-    """An element and its header's fields.
+    """An element and the fields of its header.
 
     Attributes
     ----------
     tag : int
     vr : str
-        Empty where the dataset does not say.
+        Empty if the dataset does not have it.
     begin, value, end : int
-        Of the header, of the value, and behind it. The end of a value of undefined length need not be known: -1.
+        Positions of the header, of the value, and of the end. The end of a value of undefined length may be unknown:
+        -1.
     length : int
-        As the header gives it.
+        The length in the header.
     reserved : int
-        The two bytes between a VR and a length of four bytes: zero (PS3.5, 7.1.2).
+        The two bytes between a VR and a length of four bytes, which should be zero (PS3.5, 7.1.2).
     encoding : Encoding
     """
 
@@ -80,18 +81,18 @@ class Place(NamedTuple):
 
 
 class StoredObject:
-    """One object: what its headers say, and where its elements are.
+    """One object: its headers, and the positions of its elements.
 
     Attributes
     ----------
     dataset : _core.Dataset
-        What the scan found; of a deflated object, in the inflated dataset.
+        The result of the scan; for a deflated object, of the inflated dataset.
     stated : _core.Dataset
-        What the scan of the file found.
+        The result of the scan of the file.
     read : Bytes
-        The bytes that the elements are in.
+        The bytes that contain the elements.
     elements : list of Element
-        The top level, in order.
+        The top-level elements, in order.
     end : int
         Where the elements end.
     meta : dict of int to bytes
@@ -99,11 +100,11 @@ class StoredObject:
     meta_headers : dict of int to bytes
         Their VRs, with the reserved bytes of those that have them.
     meta_length : int or None
-        How many bytes of it there are behind the group length, None without one.
+        The number of bytes after the group length; None if there is none.
     preamble : bytes
         128 bytes, or none.
     behind_stream : bytes
-        What follows a deflated dataset in the file.
+        The bytes that follow a deflated dataset in the file.
     """
 
     def __init__(self, source: _core.Source) -> None:
@@ -126,11 +127,11 @@ class StoredObject:
         self.elements = [Element(*one) for one in listed]
 
     def reader(self, window: int = _WINDOW) -> Bytes:
-        """Return the bytes once more, with a window of its own: a small one where little is read here and there."""
+        """Return the same bytes with another window; a small one if only a little is read here and there."""
         return Bytes(self._source, window)
 
     def place(self, element: Element) -> Place:
-        """Return an element with what its header says."""
+        """Return an element with the fields of its header."""
         header = self.read(element.begin, element.value)
         order = ">" if self.encoding.big_endian else "<"
         short = bool(element.vr) and len(header) == 8
@@ -154,7 +155,8 @@ class StoredObject:
         last, length_end = 0, None
         for tag, vr, first, value, end, _ in listed:
             if tag >> 16 == 2:
-                # VR and reserved bytes: the length is what the value has, or the next element is not found.
+                # Only VR and reserved bytes are kept: the length is that of the value, otherwise the next element would
+                # not be found.
                 self.meta_headers[tag] = vr.encode() + start[first + 6 : first + 8] * (value - first == 12)
                 self.meta[tag] = start[value:end]
                 last = end
@@ -164,7 +166,7 @@ class StoredObject:
 
 
 def _inflated(read: Bytes, begin: int) -> tuple[bytearray, bytes]:
-    """Return a deflated dataset (PS3.5, A.5) and what follows its stream."""
+    """Return a deflated dataset (PS3.5, A.5), and what follows its stream."""
     limit = config.limits.max_inflated
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     inflated = bytearray()
@@ -211,7 +213,7 @@ def open_object(path: str) -> Iterator[StoredObject]:
     """
     if not is_url(path):
         with open(path, "rb"):
-            pass  # Python's own exception for a file that cannot be opened
+            pass  # raises Python's own exception for a file that cannot be opened
         yield StoredObject(_core.Source.file(path.encode("utf-8", "surrogateescape")))
         return
     with open_binary(path) as file:

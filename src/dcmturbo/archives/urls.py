@@ -11,7 +11,7 @@ __all__ = ["check_protocols", "file_system", "is_url"]
 
 
 def is_url(path: str) -> bool:
-    """Whether fsspec opens it; a chained URL (``zip://a::b``) has ``://`` too, a file's name may have ``::``."""
+    """Whether fsspec opens it. A chained URL (``zip://a::b``) has ``://`` too, but a file's name may contain ``::``."""
     return "://" in path
 
 
@@ -22,14 +22,14 @@ def file_system(url: str) -> tuple[Any, str]:
 
 
 def check_protocols(path: str) -> None:
-    """Refuse a URL that fsspec cannot open, whatever it names; of a chain, each part.
+    """Raise an error for a URL that fsspec cannot open, or for any part of a chained URL.
 
     Raises
     ------
     ValueError
         If fsspec does not know the protocol.
     ImportError
-        If a package for it is missing.
+        If a package for the protocol is missing.
     """
     if not is_url(path):
         return

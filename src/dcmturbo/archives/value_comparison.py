@@ -1,6 +1,7 @@
-"""Two elements of the same tag: their values, in the byte order of each, and what their headers say of them.
+"""Compare two elements of the same tag: their values, in the byte order of each, and their headers.
 
-What transcoding knows of VRs and byte orders is written here a second time, for a mistake there must show here.
+This module has its own rules of VRs and byte orders. It does not use those of transcoding, so that it finds mistakes in
+them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from dcmturbo.wording import counted
 
 __all__ = ["header_difference", "is_sequence", "same_range", "same_value", "value_difference", "vr_difference"]
 
-_AT_ONCE = 1 << 20  # bytes that are compared at a time, a multiple of all numbers' sizes
+_AT_ONCE = 1 << 20  # bytes to compare at a time; a multiple of the size of each number
 _LONGEST_SHOWN = 40
 _PIXEL_REPRESENTATION = 0x00280103
-# PS3.5, 7.3: VRs whose values are numbers, with the bytes of one.
+# PS3.5, 7.3: VRs whose values are numbers, with the size of one number.
 _SIZES = {2: ("AT", "OW", "SS", "US"), 4: ("FL", "OF", "OL", "SL", "UL"), 8: ("FD", "OD", "OV", "SV", "UV")}
 _SIZE_OF = {vr: size for size, vrs in _SIZES.items() for vr in vrs}
 _TEXTS = VRS - _SIZE_OF.keys() - {"OB", "SQ", "UN"}
@@ -41,12 +42,12 @@ def same_range(one: Bytes, first: tuple[int, int], other: Bytes, second: tuple[i
 
 
 def _stated(place: Place, number: Number) -> str:
-    """Return the VR that an element has, or that the data dictionary gives it."""
+    """Return the VR of an element, or that of the data dictionary."""
     return place.vr if place.vr in VRS else settle_vr(place.tag, place.end - place.value, number)
 
 
 def is_sequence(place: Place) -> bool:
-    """Whether an element's value is known to be items: by its VR, by its length, or by the data dictionary."""
+    """Whether an element's value consists of items, by its VR, its length, or the data dictionary."""
     if place.vr in VRS:
         return place.vr == "SQ" or place.is_undefined
     return place.is_undefined or vr_of(place.tag) == "SQ"
@@ -70,15 +71,16 @@ def same_value(one: Bytes, first: Place, other: Bytes, second: Place, number: Nu
 
 
 def vr_difference(first: Place, second: Place, number: Number, *, settled: bool = True) -> tuple[str, bool]:
-    """Return how the VRs of two elements differ, empty if they do not, and whether transcoding makes it so.
+    """Return how the VRs of two elements differ (or empty), and whether transcoding causes it.
 
     Parameters
     ----------
     first, second : Place
     number : callable
-        Returns the first number of another element around the first one, or None.
+        Returns the first number of another element near the first one, or None.
     settled : bool
-        Whether what `number` finds is all there will be: else elements with a choice may have either VR.
+        Whether all elements that `number` can find are known; otherwise elements with a choice may have any of their
+        VRs.
     """
     ours, theirs = first.vr, second.vr
     if ours == theirs:
@@ -87,10 +89,10 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
         return "", True  # implicit VR has none
     what = f"VR {ours or 'none'} against {theirs or 'none'}"
     if ours in VRS:
-        # Private elements have been in implicit VR on the way; values too long for 16 bits: PS3.5, 6.2.2, note 1.
+        # Private elements were in implicit VR in between. For values too long for 16 bits see PS3.5, 6.2.2, note 1.
         return what, theirs == "UN" and bool(first.tag >> 16 & 1) and second.value - second.begin == 12
     if ours and first.encoding == second.encoding:
-        return what, False  # none of the standard's, and nothing has been rewritten
+        return what, False  # not a VR of the standard, and nothing was rewritten
     allowed = {settle_vr(first.tag, first.end - first.value, number)}
     if not settled and "US or SS" in vr_of(first.tag):
         allowed = {"US", "SS"}
@@ -104,7 +106,7 @@ def vr_difference(first: Place, second: Place, number: Number, *, settled: bool 
 
 
 def header_difference(first: Place, second: Place) -> str:
-    """Return what a second header says wrongly that the first does not, empty if nothing."""
+    """Return what is wrong with the second header, unless the first has the same fault."""
     size = second.value - second.begin
     if second.vr in VRS and size != (12 if second.vr in LONG_VRS else 8) and size != first.value - first.begin:
         return f"a header of {size} bytes, which VR {second.vr} cannot have"
@@ -118,7 +120,7 @@ def header_difference(first: Place, second: Place) -> str:
 
 
 def value_difference(one: Bytes, first: Place, other: Bytes, second: Place, number: Number) -> str:
-    """Return how two values differ, for people: both of them, or where they differ if they would look the same."""
+    """Return how two values differ, for people: both values, or the first difference if they would look the same."""
     texts = _shown(one, first, number), _shown(other, second, number)
     sizes = first.end - first.value, second.end - second.value
     if texts[0] != texts[1]:
@@ -139,7 +141,7 @@ def value_difference(one: Bytes, first: Place, other: Bytes, second: Place, numb
 def _first_difference(
     one: Bytes, first: Place, other: Bytes, second: Place, number: Number
 ) -> tuple[int, bytes, bytes]:
-    """Return where two values first differ, as the second has its byte order, and some bytes of both from there on."""
+    """Return where two values first differ, in the second's byte order, and some bytes of both from there."""
     turned = first.encoding.big_endian != second.encoding.big_endian
     size = _SIZE_OF.get(_stated(first if first.encoding.big_endian else second, number), 1) if turned else 1
     for done in range(0, max(first.end - first.value, second.end - second.value), _AT_ONCE):

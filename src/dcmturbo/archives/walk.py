@@ -1,4 +1,4 @@
-"""The files of an archive: trees, globs, DICOMDIR file sets and fsspec prefixes, one after the other."""
+"""Find the files of an archive: folders, patterns, DICOMDIR file sets, and fsspec URLs."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class Found(NamedTuple):
     """A file of an archive."""
 
     path: str  # absolute, or a URL
-    relative: str  # where it goes below the destination
+    relative: str  # place of its output below the destination
     size: int
     mtime: int  # nanoseconds
 
 
 def has_magic(path: str) -> bool:
-    """Whether a path is a pattern rather than a name that is there."""
+    """Whether a path is a pattern and not an existing name."""
     if is_url(path):
         return any(character in path for character in "*?[")
     return glob.has_magic(path) and not os.path.lexists(path)
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return a path that means the same in another folder, and on another machine that shares the file system."""
+    """Return a path that means the same in another folder, and on another machine with the same file system."""
     text = os.fsdecode(path)
     for scheme in ("file://", "local://"):
         text = text.removeprefix(scheme)
@@ -59,7 +59,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 
 def find_missing(sources: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the local sources that are not there, each with the reason."""
+    """Return the local sources that do not exist, each with the reason."""
     return [
         (one, "no file matches the pattern" if has_magic(one) else "there is no such file or folder")
         for one in sources
@@ -70,13 +70,13 @@ def find_missing(sources: Sequence[str]) -> list[tuple[str, str]]:
 def _is_there(source: str) -> bool:
     if not has_magic(source):
         return os.path.lexists(source)
-    if "**" in source:  # it takes as long as the run to see that nothing fits
+    if "**" in source:  # finding that no file matches takes as long as the run
         return os.path.isdir(fixed_part(source) or ".")
     return next(glob.iglob(source, include_hidden=True), None) is not None
 
 
 def fixed_part(pattern: str) -> str:
-    """Return the folder that all files of a pattern are in."""
+    """Return the folder that contains all files of a pattern."""
     base = os.path.dirname(pattern)
     while glob.has_magic(base):
         base = os.path.dirname(base)
@@ -84,7 +84,7 @@ def fixed_part(pattern: str) -> str:
 
 
 def source_folder(source: str) -> str | None:
-    """Return the folder that the files of a local source are in, None of a single file or a URL."""
+    """Return the folder that contains the files of a local source; None for a single file or a URL."""
     if is_url(source):
         return None
     if has_magic(source):
@@ -95,7 +95,7 @@ def source_folder(source: str) -> str | None:
 
 
 def takes_subfolders(source: str) -> bool:
-    """Whether a local source takes the files of all folders in its own."""
+    """Whether a local source includes the files of all subfolders of its folder."""
     return "**" in source if has_magic(source) else os.path.isdir(source)
 
 
@@ -108,20 +108,20 @@ def join_destination(root: str, relative: str) -> str:
 class Filters:
     """Which files are taken.
 
-    A pattern with a slash is compared with the path below the source, one without with the name. What is excluded is
-    left out also where it is included; an excluded folder is not entered.
+    A pattern with a slash is compared with the path below the source, a pattern without a slash with the name. An
+    excluded file is left out even if it is also included. An excluded folder is not entered.
 
     Attributes
     ----------
     include, exclude : tuple of str
-        Patterns as those of the shell; nothing included means everything.
+        Shell patterns. If nothing is included, everything is.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     def takes(self, relative: str) -> bool:
-        """Whether a file is taken."""
+        """Whether a file is included."""
         return not _matches(relative, self.exclude) and (not self.include or _matches(relative, self.include))
 
     def enters(self, relative: str) -> bool:
@@ -151,16 +151,16 @@ def find_files(
     Parameters
     ----------
     sources : sequence of str
-        Folders, files, patterns, DICOMDIR files, URLs. What is in a single folder goes right below the destination;
-        of several sources, each folder keeps its name, as ``cp`` does it.
+        Folders, files, patterns, DICOMDIR files, URLs. The content of a single folder goes directly below the
+        destination. If there are several sources, each folder keeps its name, as with ``cp``.
     filters : Filters
         Which files are taken.
     tell : callable
-        Told what cannot be read, and what is left out.
+        Called with what cannot be read, and with what is left out.
     follow_links : bool
-        Whether symbolic links are followed; a folder that contains itself is entered once.
+        Whether symbolic links are followed. A folder that contains itself is entered once.
     leave_out : callable
-        Says of a folder's path and a name whether that file is none of the archive's.
+        Tells from a folder's path and a name whether the file does not belong to the archive.
     folders_left_out : frozenset of (int, int)
         Devices and inodes of folders that are not entered.
 
@@ -170,7 +170,7 @@ def find_files(
     """
     walk = _Walk(filters, tell, follow_links, leave_out, folders_left_out)
     for found in _find_all(walk, sources):
-        # Here, since it holds for every kind of source: what a listing says need not have passed a file system.
+        # Checked here for every kind of source, because names in listings need not come from a file system.
         why = _why_no_place(found.relative, remote=is_url(found.path))
         if why is None:
             yield found
@@ -240,8 +240,8 @@ class _Walk:
             yield Found(path, relative, found.st_size, found.st_mtime_ns)
 
     def folder(self, root: str, prefix: str) -> Iterator[Found]:
-        # A stack, for trees may be deeper than Python's. With each folder, the folders that it is in: a link to one
-        # of them would go in circles.
+        # A stack, because folders can be nested deeper than Python's recursion limit. Each folder is stored with its
+        # parent folders: a link to one of them would be a cycle.
         stack: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, prefix, ())]
         while stack:
             folder, below, around = stack.pop()
@@ -297,7 +297,7 @@ class _Walk:
             self.tell("failed", pattern, "no file matches the pattern")
 
     def _below(self, base: str, pattern: str) -> Iterator[Found]:
-        """Find the files of a pattern with ``**`` as those of a folder are found: with its circles, and links."""
+        """Find the files of a pattern with ``**`` in the same way as those of a folder, with its links and cycles."""
         patterns = os.path.relpath(pattern, base or ".").split("/")
         nothing = True
         if not os.path.isdir(base or "."):
@@ -311,17 +311,17 @@ class _Walk:
             self.tell("failed", pattern, "no file matches the pattern")
 
     def file_set(self, path: str) -> Iterator[Found]:
-        """Find what a DICOMDIR refers to (PS3.10, 8; PS3.3, F.3.2.2), and the DICOMDIR itself, which comes last."""
+        """Find the files of a DICOMDIR (PS3.10, 8; PS3.3, F.3.2.2), and the DICOMDIR itself, which comes last."""
         import pydicom
 
         root = os.path.dirname(path)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of values that nobody here needs
+                warnings.simplefilter("ignore")  # about values that are not needed here
                 records = [
                     record.get("ReferencedFileID") or () for record in pydicom.dcmread(path).DirectoryRecordSequence
                 ]
-        except Exception as error:  # whatever pydicom says of a damaged one
+        except Exception as error:  # any exception that pydicom raises for a damaged one
             self.tell("failed", path, f"the DICOMDIR cannot be read: {error}")
             return
         seen: set[str] = set()
@@ -345,12 +345,12 @@ class _Walk:
 
     def url(self, url: str, *, alone: bool) -> Iterator[Found]:
 
-        # Of a chained URL, zip://folder::s3://bucket/archive.zip, what is left of the first :: is within the archive.
+        # In a chained URL, zip://folder::s3://bucket/archive.zip, the part before the first :: is inside the archive.
         inner, chain, outer = url.partition("::")
         behind = chain + outer
         try:
             system, path = file_system(url)
-            system.invalidate_cache()  # of listings: others write there, too
+            system.invalidate_cache()  # of listings, because others write there too
             if has_magic(inner):
                 base = inner.partition(next(c for c in inner if c in "*?["))[0].rpartition("/")[0]
                 base += "/" * base.endswith("/")  # of scheme://
@@ -364,7 +364,7 @@ class _Walk:
             if system.isfile(path):
                 folder, _, name = inner.rstrip("/").rpartition("/")
                 information = dict(system.find(path, detail=True)).get(path) or system.info(path)
-                # One that is the folder of others, too, may be called a folder.
+                # An object that is also the folder of others may be listed as a folder.
                 file = {**information, "type": "file"}
                 yield from self._remote(folder + "/" * folder.endswith("/"), behind, name, file)
                 if _lists_all_at_once(system) and system.isdir(path):
@@ -379,7 +379,7 @@ class _Walk:
             base = inner if inner.endswith("://") else inner.rstrip("/")
             for found, information in _objects_below(system, path, self._tell_unread(url)):
                 yield from self._remote(base, behind, _below(system, root, found), information, prefix)
-        except Exception as error:  # stores have exceptions of their own: of a bucket's name, for instance
+        except Exception as error:  # stores raise exceptions of their own types, for instance for a bucket's name
             why = " ".join(str(error).split()) or type(error).__name__
             self.tell("failed", url, f"the folder cannot be read: {why}")
 
@@ -396,7 +396,7 @@ class _Walk:
         if not relative or relative.endswith("/"):
             if size:
                 self.tell("failed", path, "its name ends like that of a folder, but it has content")
-            return  # a folder marker, as some clients make them
+            return  # an object that stands for a folder, which some clients create
         if information.get("linkname"):
             self.tell("warning", path, "left out: it is a link inside an archive")
         elif self.filters.takes(relative):
@@ -404,16 +404,16 @@ class _Walk:
 
 
 def _below(system: Any, root: str, name: str) -> str:
-    """Return the name of an object below a prefix, with all its slashes: each may mean another object."""
+    """Return the name of an object below a prefix, with all its slashes: each can mean another object."""
     relative = name[len(root) :] if name.startswith(root) else name
     return relative[1:] if relative.startswith("/") and (root or system.root_marker) else relative
 
 
 def _lists_all_at_once(system: Any) -> bool:
-    """Whether a file system has a listing of all that is below a prefix of its own.
+    """Whether a file system can list everything below a prefix at once.
 
-    Such are those that have keys, not folders: gone through by folders, a key with ``//`` in it, or one that is also
-    the folder of others, would be passed over.
+    File systems with keys instead of folders can. If these were listed folder by folder, a key that contains ``//``, or
+    is also the folder of others, would be missed.
     """
     from fsspec.asyn import AsyncFileSystem
     from fsspec.spec import AbstractFileSystem
@@ -433,7 +433,7 @@ def _objects_below(system: Any, path: str, tell: Callable[[Exception], None]) ->
 
 
 def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
-    """Whether a path is one of a pattern, part by part; ``**`` stands for any number of folders."""
+    """Whether a path matches a pattern, part by part; ``**`` stands for any number of folders."""
 
     def closed(reached: set[int]) -> set[int]:
         for place in sorted(reached):
@@ -453,7 +453,7 @@ def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
 
 
 def _is_behind_link(base: str, relative: str) -> bool:
-    """Whether a symbolic link is among the folders that a file is in, below a base."""
+    """Whether a folder between a base and a file is a symbolic link."""
     folder = os.path.dirname(relative)
     while folder:
         if os.path.islink(os.path.join(base, folder)):
@@ -468,7 +468,7 @@ def _identity(folder: str) -> tuple[int, int]:
 
 
 def _remote_mtime(information: dict[str, Any]) -> int:
-    """Return when an object was written, in nanoseconds; 0 where the file system does not tell."""
+    """Return when an object was written, in nanoseconds; 0 if the file system does not say."""
     for key in ("LastModified", "mtime", "last_modified", "updated", "created"):
         value: Any = information.get(key)
         if isinstance(value, datetime):
@@ -479,9 +479,9 @@ def _remote_mtime(information: dict[str, Any]) -> int:
 
 
 def _without_case(root: str, components: Sequence[str]) -> str | None:
-    """Return the path of a file set's file as it is spelled on disk, None if there is none.
+    """Return the path of a file set's file with the spelling on disk; None if there is none.
 
-    File IDs are in capitals (PS3.10, 8.5); file systems of discs often show small letters.
+    File IDs are in capitals (PS3.10, 8.5). File systems of discs often show lower-case letters.
     """
     inside = ""
     for component in components:
@@ -496,7 +496,7 @@ def _without_case(root: str, components: Sequence[str]) -> str | None:
 
 
 def open_regular(path: str) -> IO[bytes]:
-    """Return a regular file opened for reading, without ever waiting.
+    """Open a regular file for reading, without ever waiting.
 
     Raises
     ------
@@ -529,5 +529,5 @@ def is_file_set(path: str) -> bool:
 
 
 def is_directory_object(start: bytes) -> bool:
-    """Whether an object that begins so is a DICOMDIR."""
+    """Whether an object with this beginning is a DICOMDIR."""
     return start[128:132] == b"DICM" and b"\x02\x00\x02\x00UI" in start and _DIRECTORY_STORAGE.encode() in start

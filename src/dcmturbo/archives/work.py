@@ -1,4 +1,4 @@
-"""What is done with one file of an archive, by whichever thread, process or machine gets it."""
+"""The work on one file of an archive, in any thread, process or machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "
 
 ON_FAILURE = ("fail", "copy", "skip")
 
-# What the next file would meet too: the disk is full, the quota used up, the file system read-only.
+# Errors that the next file would meet too: the disk is full, the quota is used up, the file system is read-only.
 _HOPELESS = {
     errno.ENOSPC: "the destination has no space left",
     errno.EDQUOT: "the quota of the destination is used up",
@@ -52,7 +52,7 @@ _STALE_DIRECTORY = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for all files of a run."""
+    """The settings of a run, which are the same for all files."""
 
     transfer_syntax: str
     verify: bool = True
@@ -65,18 +65,18 @@ class Settings:
     on_failure: str = "fail"
     from_syntaxes: tuple[str, ...] = ()
     skip_lossy: bool = False
-    include_lossy: bool | None = None  # what was asked for, of which `skip_lossy` is made
-    only_dicom: bool = False  # what is none fails, rather than being copied
-    only_estimates: bool = False  # what is copied has its size already
+    include_lossy: bool | None = None  # as the user passed it; `skip_lossy` is derived from it
+    only_dicom: bool = False  # for a file that is not an image: fail instead of copying it
+    only_estimates: bool = False  # a copied file has its size already
     keep_if_larger: bool = False
     root: str = ""  # the destination of the run
-    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 of a file alone
-    token: str | None = None  # of the run: it is in the names of its temporary files
+    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 for a single file
+    token: str | None = None  # of the run: part of the names of its temporary files
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 def options_of(settings: Settings) -> str:
-    """Return what decides how a file's output looks, as JSON; what is as it is by default only where it always was."""
+    """Return the choices that affect a file's output, as JSON; new choices with default values are left out."""
     chosen: dict[str, Any] = {
         "from_syntaxes": list(settings.from_syntaxes),
         "keep_if_larger": settings.keep_if_larger,
@@ -98,15 +98,15 @@ class Task(NamedTuple):
     number: int
     source: str
     destination: str
-    owned: str | None = None  # the identity of the output that an earlier run left there: it may be replaced
-    was_begun: bool = False  # a run that was killed had it in hand: what is there may be its output
-    uid: str | None = None  # the SOP Instance UID of the output, where it gets one of its own
-    failed: tuple[str, str] | None = None  # the error and its type: it is only copied
+    owned: str | None = None  # the identity of the output that an earlier run left there; it may be replaced
+    was_begun: bool = False  # a killed run was working on it, so an existing file may be its output
+    uid: str | None = None  # the SOP Instance UID of the output, if it gets its own
+    failed: tuple[str, str] | None = None  # the error and its type: the file is only copied
     original: str | None = None  # in place: the identity of the source when it was first begun
 
 
 class Outcome(NamedTuple):
-    """What became of a file; plain values, for it comes from other processes and machines."""
+    """The result of a file. All values are plain, because they come from other processes and machines."""
 
     number: int
     status: str
@@ -126,7 +126,7 @@ class Outcome(NamedTuple):
     error_type: str | None = None
     hopeless: str | None = None  # why the next file need not be tried
     warnings: tuple[str, ...] = ()
-    identity: tuple[int, int] | None = None  # size and mtime of what stands in the source's place now
+    identity: tuple[int, int] | None = None  # size and mtime of the file that is now at the place of the source
     output: str | None = None  # the identity of what was written
     original: str | None = None  # that of the source
 
@@ -147,11 +147,11 @@ def do_files(
     settings : Settings
         What holds for all.
     threads : int
-        Workers: over the files, or over the frames of the only one.
+        Number of workers: over the files, or over the frames of a single file.
     emit : callable, optional
-        Gets each outcome as soon as there is one, and they are not returned.
+        Gets each result as soon as it is there; the results are then not returned.
     is_stopped : callable
-        Whether the rest is not wanted any more.
+        Tells whether the remaining files are not wanted any more.
 
     Returns
     -------
@@ -175,15 +175,15 @@ def do_files(
 
 
 def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
-    """Do one file; whatever goes wrong is its outcome."""
+    """Process one file; any error becomes its result."""
     begin = time.perf_counter()
     try:
         if not is_url(task.source):
-            # A pipe, say, that has taken the place of a file since it was found: nobody waits for what it says.
+            # For instance a pipe that replaced a file after it was found: never wait for its data.
             open_binary(task.source).close()
         outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
     except Exception as error:
-        # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
+        # One damaged file, or one that reveals a bug of dcmturbo, must not stop the others.
         outcome = _failure(task.number, error)
     return outcome._replace(seconds=time.perf_counter() - begin)
 
@@ -237,7 +237,8 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     try:
         with Place(task.source, task.destination, token=settings.token, replace=replaces) as place:
             if replaces and identity_of(task.destination) != standing:
-                # Another worker has been faster, by a name that the file system takes for the same; or somebody else.
+                # Another worker was faster, with a name that the file system treats as the same; or another program
+                # wrote it.
                 refuse_other_spelling(settings.root, task.destination)
                 raise DestinationExistsError(task.destination)
             outcome = _written(task, place, settings, threads)
@@ -254,23 +255,23 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
         if error.filename is not None and os.fsdecode(error.filename) == task.source:
             raise
         raise DestinationExistsError(task.destination) from None
-    # Once it is closed: some file systems set its times only then.
+    # After closing it, because some file systems set its times only then.
     output = identity_of(task.destination)
     if output is not None and not output.startswith(f"{outcome.bytes_after}:"):
-        output = None  # somebody has been there already
+        output = None  # somebody has created it already
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
 
 
 def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool | None:
-    """Return whether what stands there may be replaced; None if it may be what a killed run has written.
+    """Return whether the existing file may be replaced; None if a killed run may have written it.
 
     Raises
     ------
     DestinationExistsError
-        If something is there that is not ours.
+        If a file exists there that dcmturbo did not write.
     """
     if standing is None:
-        return False  # what comes to be there from now on is another file's output, or somebody's
+        return False  # a file that appears later is the output of another file, or another program's
     found = None if is_url(task.destination) else os.lstat(task.destination)
     if found is not None and not stat.S_ISREG(found.st_mode):
         raise DestinationExistsError(task.destination, "it is not a regular file")
@@ -282,7 +283,7 @@ def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool |
     if task.was_begun:
         return None
     if settings.overwrite:
-        # By this run, for a file whose name the file system takes for the same; or by somebody else.
+        # Written by this run, for a file whose name the file system treats as the same; or by another program.
         raise NameTakenError(
             errno.EEXIST, "another program wrote it after this run began, so it is kept", task.destination
         )
@@ -290,7 +291,7 @@ def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool |
 
 
 def _written(task: Task, destination: Any, settings: Settings, threads: int) -> Outcome:
-    """Write what becomes of a file, to a place or into an open file."""
+    """Write the result of a file to a place or into an open file."""
     if task.failed is not None:
         return _copied(task, destination, settings, *task.failed)
     try:
@@ -311,7 +312,7 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
 
 
 def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None) -> Outcome:
-    """Copy a file unchanged, with the reason; `kind` names the exception where transcoding it failed."""
+    """Copy a file unchanged, with the reason; `kind` names the exception if transcoding failed."""
     if settings.only_estimates:
         size = size_of(task.source) or 0
     elif isinstance(destination, Place):
@@ -329,7 +330,7 @@ def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: st
 
 
 def left_out(number: int, why: str, kind: str) -> Outcome:
-    """Return the outcome of a file that could not be transcoded, and is not wanted then."""
+    """Return the result of a file that could not be transcoded and is therefore left out."""
     return Outcome(
         number, "left_out", 0.0, error=why, error_type=kind,
         warnings=(f"left out, because it could not be transcoded: {why}",),
@@ -337,7 +338,7 @@ def left_out(number: int, why: str, kind: str) -> Outcome:
 
 
 def do_into(task: Task, stream: Any, settings: Settings, threads: int) -> Outcome:
-    """Write what becomes of a file into a pipe or a device, once it is complete; what goes wrong is its outcome."""
+    """Write a complete result into a pipe or a device; any error becomes the result."""
     begin = time.perf_counter()
     try:
         with tempfile.TemporaryFile() as spool:
@@ -352,9 +353,9 @@ def do_into(task: Task, stream: Any, settings: Settings, threads: int) -> Outcom
 
 
 def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
-    """Do a file that a killed run had in hand once more, and compare: if what is there is that, it is ours.
+    """Process a file of a killed run again and compare: an existing file with the same bytes is ours.
 
-    What is there stays there, whosever it is.
+    The existing file stays in any case.
     """
     before = None if is_url(task.source) else os.stat(task.source)
     folder = None if is_url(task.destination) else os.path.dirname(task.destination)
@@ -394,7 +395,7 @@ def _outcome(number: int, result: Any) -> Outcome:
 
 
 def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
-    """Replace a file by what it becomes, once that is verified and on disk."""
+    """Replace a file by its result, after the result is verified and on the disk."""
     path = task.source
     before = os.stat(path)
     if task.failed is not None:
@@ -417,7 +418,7 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
                 return left_out(task.number, describe(error), type(error).__name__)
             return _unchanged(task.number, before, describe(error), type(error).__name__)
         outcome = _outcome(task.number, result)
-        if result.status == "copied":  # in the wanted form already: nothing is better than what is there
+        if result.status == "copied":  # it already has the wanted form, so it stays
             identity = (before.st_size, before.st_mtime_ns)
             return outcome._replace(
                 status="unchanged", bytes_after=before.st_size, identity=identity, original=identity_of_status(before)
@@ -431,12 +432,12 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
 
 
 def _is_replaced(task: Task) -> bool:
-    """Whether a source is not the file any more that it was when it was begun: its successor may stand there."""
+    """Whether a source has changed since it was begun: its successor may be there now."""
     return task.original is not None and identity_of_status(os.stat(task.source)) != task.original
 
 
 def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:
-    """Return the outcome of a file that stays as it is, in its place."""
+    """Return the result of a file that stays unchanged in its place."""
     return Outcome(
         number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why, error_type=kind,
         warnings=() if kind is None else (f"unchanged, because it could not be transcoded: {why}",),
@@ -445,14 +446,14 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
 
 
 def _is_of_the_machine(error: Exception) -> bool:
-    """Whether an error says nothing of the file: it cannot be read, or takes more memory than there is or may be."""
+    """Whether an error does not depend on the file's content: it cannot be read, or needs too much memory."""
     if isinstance(error, (OSError, MemoryError, LimitExceeded)):
         return True
     return isinstance(error, Error) and error.code in ("limit", "out_of_memory")
 
 
 def _changed(path: str, before: os.stat_result) -> bool:
-    """Whether somebody has written to a file, replaced it or taken it away."""
+    """Whether another program has written to a file, replaced it or removed it."""
     try:
         return state_of(os.stat(path)) != state_of(before)
     except FileNotFoundError:
@@ -460,7 +461,7 @@ def _changed(path: str, before: os.stat_result) -> bool:
 
 
 def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:
-    """Return why a file was copied, and what its reader should know."""
+    """Return why a file was copied, and its warnings."""
     if isinstance(error, NoPixelData) and not is_url(source):
         with open(source, "rb") as file:
             if is_directory_object(file.read(1024)):

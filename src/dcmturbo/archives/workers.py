@@ -1,4 +1,4 @@
-"""Who does the files: threads of this process, other processes, or any executor."""
+"""What runs the work: threads of this process, other processes, or any executor."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ __all__ = [
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use: the smaller of CPU affinity and control group quota."""
+    """Return the number of cores that this process may use: the smaller of CPU affinity and control group quota."""
     return max(1, int(_core.default_threads()))
 
 
 def share_cores(jobs: int | None, threads: int | None) -> tuple[int, int, list[str]]:
-    """Return processes and threads of each that are no more than the cores.
+    """Return the number of processes, and of threads for each, that do not exceed the cores.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def share_cores(jobs: int | None, threads: int | None) -> tuple[int, int, list[s
     Returns
     -------
     (int, int, list of str)
-        Processes; threads of each; what a reader should know.
+        Processes; threads of each; warnings.
 
     Raises
     ------
@@ -77,9 +77,9 @@ class Ended(NamedTuple):
     number : int
         The group's.
     error : Exception or None
-        Why no more outcomes come; None where all have come, or were not wanted any more.
+        Why no more results will come; None if all have come, or were not wanted any more.
     lost : bool
-        Whether the worker that had the group is gone: what has no outcome is to be handed out again.
+        Whether the worker of the group is gone: files without a result are then given to another worker.
     """
 
     number: int
@@ -91,16 +91,16 @@ Put = Callable[["Outcome | Ended"], object]
 
 
 class Workers:
-    """Who does the files: here, any executor.
+    """What runs the work; here, any executor.
 
     Attributes
     ----------
     count : int
-        Groups of files that are done at once.
+        Number of groups of files that run at the same time.
     jobs, threads : int
-        Processes, and the threads that each uses.
+        Number of processes, and of threads for each.
     streams : bool
-        Whether each file's outcome comes by itself, before its group is done.
+        Whether each result comes separately, before its group is done.
     """
 
     streams = False
@@ -115,7 +115,7 @@ class Workers:
         self._futures: set[Future[Any]] = set()
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
-        """Have a group of files done.
+        """Start a group of files.
 
         Parameters
         ----------
@@ -151,17 +151,17 @@ class Workers:
         future.add_done_callback(end)
 
     def halt(self) -> None:
-        """Take back what nobody has begun."""
+        """Cancel groups that have not been begun."""
         for future in list(self._futures):
             future.cancel()
 
     def close(self, *, wait: bool = True) -> None:
-        """End what was made here."""
+        """End what was started here."""
         close_spare_workers()
 
 
 class LocalThreads(Workers):
-    """Threads of this process: for file systems that are in its memory."""
+    """Threads of this process, for file systems in its memory."""
 
     streams = True
     name = "threads"
@@ -172,11 +172,11 @@ class LocalThreads(Workers):
         self._halt = threading.Event()
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
-        """Have a group of files done by one of the threads."""
+        """Start a group of files on one of the threads."""
 
         def emit(outcome: Outcome) -> None:
             if outcome.hopeless is not None:
-                self._halt.set()  # at once: the other threads would only fail too
+                self._halt.set()  # at once, because the other threads would fail too
             put(outcome)
 
         self._submit(number, put, do_files, list(tasks), settings, threads, emit, self._halt.is_set)
@@ -194,12 +194,12 @@ class LocalThreads(Workers):
 @dataclass
 class _Group:
     number: int
-    left: list[int]  # numbers of the files without an outcome, in the order in which they are done
+    left: list[int]  # numbers of the files without a result, in the order in which they are processed
     put: Put
 
 
 class _Worker:
-    """A process, and the groups that it has, in the order in which it does them."""
+    """A process and its groups, in the order in which it processes them."""
 
     def __init__(self, process: int, connection: socket.socket) -> None:
         self.process = process
@@ -209,11 +209,11 @@ class _Worker:
 
 
 class Processes(Workers):
-    """Processes of this machine: as many as `jobs` and `threads` make together, each of which does one file at a time.
+    """Processes of this machine: `jobs` x `threads` of them, each working on one file at a time.
 
-    Where fewer files than processes are left, each gets the threads of several. A process that dies is replaced. The
-    outcome of the file that it had in hand is ``died``; whoever reads it tries that file again, alone. What it had
-    not begun is lost, and handed out again.
+    If fewer files than processes remain, each file gets several threads. A process that dies is replaced. The file that
+    it was working on gets the result ``died``; the coordinator tries this file again, alone. Files that it had not
+    begun are given to another process.
     """
 
     streams = True
@@ -238,12 +238,12 @@ class Processes(Workers):
             self._do_it_here(error)
 
     def _do_it_here(self, error: OSError) -> None:
-        """Let this process do the work, as well as it can, where no other can be started."""
+        """Do the work in this process, if no other can be started."""
         self.warnings.append(f"no other process can be started, so one process does all the work: {error}")
         self._fallback = LocalThreads(self.count)
 
     def hand_out(self, number: int, tasks: Sequence[Task], settings: Settings, threads: int, put: Put) -> None:
-        """Have a group of files done by the process that has the fewest."""
+        """Give a group of files to the process that has the fewest."""
         group = _Group(number, [task.number for task in tasks], put)
         if self._fallback is None:
             try:
@@ -258,12 +258,12 @@ class Processes(Workers):
         if self._fallback is not None:
             self._fallback.hand_out(number, tasks, settings, threads, put)
             return
-        # What cannot be sent has been lost with its worker: the thread that listens to it says so.
+        # If it cannot be sent, its worker is gone, and the thread that listens to it reports that.
         with contextlib.suppress(OSError):
             send(worker.connection, (number, list(tasks), settings, threads))
 
     def _worker(self) -> _Worker:
-        """Return the worker with the fewest groups; a new one while there are fewer than wanted."""
+        """Return the worker with the fewest groups; a new one if there are fewer than wanted."""
         idlest = min(self._workers, key=lambda worker: len(worker.groups), default=None)
         if idlest is not None and (not idlest.groups or len(self._workers) >= self.count):
             return idlest
@@ -283,7 +283,7 @@ class Processes(Workers):
         return worker
 
     def _listen(self, worker: _Worker) -> None:
-        """Pass on what a worker says, until it is gone."""
+        """Pass on the results of a worker until it is gone."""
         stream: Any = worker.connection.makefile("rb")
         while True:
             try:
@@ -296,7 +296,7 @@ class Processes(Workers):
                     group.left.remove(what.number)
                 group.put(what)
                 if what.hopeless is not None:
-                    self.halt()  # all: they would only fail too
+                    self.halt()  # all of them, because they would fail too
                 continue
             with self._changed:
                 del worker.groups[number]
@@ -311,7 +311,7 @@ class Processes(Workers):
             groups = list(worker.groups.values())
         died, how = self._nursery.wait(worker.process) if groups and self._nursery is not None else (False, "")
         worker.connection.close()
-        for group in groups[:1] if died else ():  # which are done in their order
+        for group in groups[:1] if died else ():  # they are processed in order
             if group.left:
                 error = f"the process that decoded it died ({how})"
                 group.put(Outcome(group.left[0], "died", 0.0, error=error, error_type="WorkerDied"))
@@ -332,7 +332,7 @@ class Processes(Workers):
                 send(worker.connection, None)
 
     def close(self, *, wait: bool = True) -> None:
-        """End the processes; what they have in hand is done before, if `wait`."""
+        """End the processes; with `wait`, after they have finished their work."""
         if self._fallback is not None:
             self._fallback.close(wait=wait)
         if wait:
@@ -350,13 +350,13 @@ class Processes(Workers):
 
 # ---- apart, within another executor's process -------------------------------------------------------
 
-_IDLE = 60.0  # seconds: a cluster's workers live for weeks
+_IDLE = 60.0  # seconds: the workers of a cluster live for weeks
 _spare: list[Processes] = []
 _spare_lock = threading.Lock()
 
 
 def _forget_spare_workers() -> None:
-    """After a fork: they are those of the process that was forked."""
+    """After a fork: the processes belong to the parent process."""
     global _spare_lock
     _spare_lock = threading.Lock()
     _spare.clear()
@@ -366,12 +366,12 @@ os.register_at_fork(after_in_child=_forget_spare_workers)
 
 
 def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) -> list[Outcome]:
-    """Do a group of files in a process of its own: whoever was asked to do it lives on if that dies.
+    """Process a group of files in a separate process, so that the caller survives a crash.
 
     Returns
     -------
     list of Outcome
-        With ``died`` for the file that it died of; of those that were in hand beside it, too.
+        With ``died`` for the file that it crashed on, and for those that ran beside it.
     """
     if not is_shared([task.source for task in tasks] + [task.destination for task in tasks]):
         return do_files(tasks, settings, threads)
@@ -385,7 +385,7 @@ def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) 
     said: queue.SimpleQueue[Outcome | Ended] = queue.SimpleQueue()
     try:
         while left:
-            # Of one file, the frames are done at once; of several, the files.
+            # A single file is processed by several threads at its frames; several files are processed at the same time.
             groups = [left] if threads == 1 else [[task] for task in left]
             within = threads if len(left) == 1 else 1
             for number, group in enumerate(groups):
@@ -412,7 +412,7 @@ def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) 
 
 
 def close_spare_workers() -> None:
-    """End the processes that `do_files_apart` has kept for the next group."""
+    """End the processes that `do_files_apart` keeps for the next group."""
     with _spare_lock:
         spare, _spare[:] = list(_spare), []
     for workers in spare:
@@ -423,7 +423,7 @@ def close_spare_workers() -> None:
 
 
 def is_shared(paths: Sequence[str]) -> bool:
-    """Whether another process finds the same behind paths and URLs: not what is in this one's memory."""
+    """Whether another process sees the same files behind paths and URLs, which is not so for this one's memory."""
     urls = [path for path in paths if is_url(path)]
     if not urls:
         return True
@@ -443,14 +443,14 @@ def make_workers(
     *,
     apart: bool = True,
 ) -> Iterator[Workers]:
-    """Make, or wrap, who does the files.
+    """Create or wrap what runs the work.
 
     Parameters
     ----------
     executor, jobs, threads
         As of `transcode_archive`.
     apart : bool
-        Whether the work is done in other processes; False does it here, if there is no executor.
+        Whether to use other processes. False works in this process, unless there is an executor.
 
     Yields
     ------
