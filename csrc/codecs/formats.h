@@ -90,7 +90,9 @@ struct FormatRow {
     void (*probe_fragments)(const Fragments& frame, Arena& arena, Header& header) = nullptr;
     // Whether a frame looks like one of this format, which has no signature.
     bool (*looks_right)(Bytes data) = nullptr;
-    bool container_allowed = true;  // boxes around the codestream are no fault
+    bool container_allowed = true;     // boxes around the codestream are no fault
+    bool holds_native_frames = false;  // frames are those of native pixel data (PS3.5, 8.2), but for what wraps them
+    bool is_deflated = false;          // that wraps them: a raw deflate stream a frame (RFC 1951)
     // Bytes of decoded cells that one encoded byte gives at most; 0: no bound is known.
     std::uint32_t most_bytes_per_byte = 0;
 
@@ -148,6 +150,7 @@ inline constexpr FormatRow formats[] = {
         .title = "native",
         .family = "native",
         .start = FrameStart::size,
+        .holds_native_frames = true,
         .most_bytes_per_byte = 8,  // single bits come out as bytes: eight samples
         .single_bits = SingleBits::held,
         .own = &native_codec,
@@ -308,6 +311,8 @@ inline constexpr FormatRow formats[] = {
         .title = "Deflated Image Frame",
         .family = "deflated_frame",
         .start = FrameStart::one_fragment,
+        .holds_native_frames = true,
+        .is_deflated = true,
         .most_bytes_per_byte = 258 * 4 * 8,  // the longest match is 258 bytes, and takes two bits: RFC 1951
         .single_bits = SingleBits::held,
         .library = &library_codec,

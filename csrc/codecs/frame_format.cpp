@@ -258,7 +258,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
         if (!converts) {
             // The samples come out one for each pixel, so the subsampling is gone.
-            if (!label.has_header && !label.stored_in_planes) format.photometric = Photometric::ybr_full;
+            if (label.holds_native_frames) format.photometric = Photometric::ybr_full;
         } else if (format.type == SampleType::u8) {
             format.colour = ColourConversion::ybr_full_to_rgb;
             format.photometric = Photometric::rgb;

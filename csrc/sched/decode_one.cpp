@@ -63,13 +63,13 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
                         bool is_alone, const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
                         Context& context) {
     const FormatRow& label = row_of(stream.syntax->format);
-    if (label.format == Format::deflated_frame) {
+    if (label.is_deflated) {
         const Bytes native = inflate_frame(fragments, stream, context);
         FrameStream inflated = stream;
         inflated.syntax = general_transfer_syntax(Format::native);
         return decode_one(Fragments(native), inflated, base, 0, true, policy, settings, scratch, context);
     }
-    if (is_alone && stream.attributes.samples_per_pixel == 3 && label.format == Format::native) {
+    if (is_alone && stream.attributes.samples_per_pixel == 3 && label.holds_native_frames) {
         const NativeReading reading = native_reading(stream.attributes, fragments.size(), 1);
         if (reading.notes != 0) {
             FrameStream other = stream;

@@ -49,7 +49,7 @@ class EncodeBatch final : public Batch {
 }  // namespace
 
 Bytes encode_one(const FrameIn& frame, const EncodeTarget& target, Context& context) {
-    if (target.syntax->format == Format::deflated_frame) return deflate_frame(frame, target, context);
+    if (row_of(target.syntax->format).is_deflated) return deflate_frame(frame, target, context);
     if (target.codec->encode == nullptr) return target.codec->encode_unbounded(frame, target.options, context);
     const auto bound = static_cast<std::size_t>(target.codec->encode_bound(frame));
     std::byte* const to = context.arena.allocate(bound);

@@ -19,6 +19,7 @@ from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID
 from dcmturbo.dataset.vr import vr_of
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.table import FORMATS, Format
 
 __all__ = ["ExpectedChanges"]
 
@@ -32,14 +33,7 @@ _GROUP_LENGTH, _VERSION, _SOP_CLASS_META, _SOP_INSTANCE_META = 0x00020000, 0x000
 _TRANSFER_SYNTAX, _IMPLEMENTATION_CLASS, _IMPLEMENTATION_NAME = 0x00020010, 0x00020012, 0x00020013
 
 # PS3.3, C.7.6.1.1.5.1.
-_METHODS = {"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15", "ISO_18181_1", "ISO_13818_2"}
-# PS3.5, 8.2: the colour spaces that an encoder makes of RGB or YBR, by family of codestreams.
-_COLOURS = {
-    "jpeg2000": {"RGB", "YBR_FULL", "YBR_RCT", "YBR_ICT"},
-    "jpegxl": {"RGB", "YBR_FULL", "YBR_FULL_422", "XYB"},
-    "jpeg": {"RGB", "YBR_FULL", "YBR_FULL_422"},
-}
-_OTHER_COLOURS = {"RGB", "YBR_FULL"}
+_METHODS = {form.lossy_method for form in FORMATS.values() if form.lossy_method} | {"ISO_13818_2"}
 _UID = re.compile(rb"[0-9.]{1,64}\0?")  # PS3.5, 9.1
 _TRANSFORMS = {"reversible": "YBR_RCT", "irreversible": "YBR_ICT"}
 
@@ -123,9 +117,9 @@ class ExpectedChanges:
         return len(value) == 4 and int.from_bytes(value, order) == end - place.end  # type: ignore[arg-type]
 
     @property
-    def _family(self) -> str:
+    def _format(self) -> Format:
         assert self.pixels is not None
-        return self.pixels.families[1]
+        return self.pixels.formats[1]
 
     def _is_photometric(self, _: Finding) -> bool:
         assert self.pixels is not None
@@ -134,20 +128,20 @@ class ExpectedChanges:
         label = "".join(self._after.texts(_PHOTOMETRIC))
         if (self._after.number(0x00280002) or 1) != 3:
             return False
-        if self._family == "jpeg2000":
-            transform = _TRANSFORMS.get(self.pixels.colours[1])
-            return label == transform if transform else label in _OTHER_COLOURS
-        return label in _COLOURS.get(self._family, _OTHER_COLOURS)
+        # PS3.5, 8.2: what an encoder makes of RGB or YBR. A transform is labelled where there is one, and not else.
+        transform = _TRANSFORMS.get(self.pixels.colours[1])
+        if transform:
+            return label == transform
+        return label in set(self._format.colours) - set(_TRANSFORMS.values())
 
     def _is_planar(self, found: Finding) -> bool:
         if found.other is None or (self._after.number(0x00280002) or 1) < 2:
             return False
         assert self.pixels is not None
         value = self._after.number(_PLANAR)
-        families = {family in ("native", "rle", "deflated") for family in self.pixels.families}
-        codestreams = False in families
+        codestreams = any(form.has_header for form in self.pixels.formats)
         # For native cells, equal pixels show that it is right.
-        return value == 0 if codestreams or self._family != "native" else value in (0, 1)
+        return value == 0 if codestreams or self._format.name != "native" else value in (0, 1)
 
     def _are_bits_raised(self, _: Finding) -> bool:
         """Whether BitsStored was raised because the samples have more bits (PS3.3, C.7.6.3.1, and PS3.5, 8.1.1)."""
@@ -275,9 +269,7 @@ def _encoding_contradicted(stored: StoredObject) -> str:
         syntax = find_transfer_syntax(stored.stated.transfer_syntax)
     except UnsupportedTransferSyntax:
         return ""
-    explicit = syntax.keyword != "ImplicitVRLittleEndian"
-    big_endian = syntax.keyword == "ExplicitVRBigEndian"
-    if (explicit, big_endian) == tuple(stored.encoding) or not stored.elements:
+    if (syntax.explicit_vr, syntax.big_endian) == tuple(stored.encoding) or not stored.elements:
         return ""
     is_explicit, is_big = stored.encoding
     return f"it is {syntax.name}, but the elements are {'explicit' if is_explicit else 'implicit'} VR " + (

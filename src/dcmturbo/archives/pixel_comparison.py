@@ -11,6 +11,7 @@ import numpy as np
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import Error, LimitExceeded
+from dcmturbo.formats.table import FORMATS, Format
 from dcmturbo.frames.frame_set import FrameSet, QuietFrameSet
 from dcmturbo.wording import counted
 
@@ -35,7 +36,7 @@ class PixelComparison:
         The bits that the samples of the first object need if the two have different BitsStored; otherwise 0.
     syntaxes : tuple of str
         UIDs of the transfer syntaxes of the pixel data.
-    families : tuple of str
+    formats : tuple of Format
         Of those.
     lossless : tuple of bool
         Whether the codestreams are lossless; True if there are none.
@@ -56,7 +57,7 @@ class PixelComparison:
     masked: bool = False
     bits: int = 0
     syntaxes: tuple[str, str] = ("", "")
-    families: tuple[str, str] = ("", "")
+    formats: tuple[Format, Format] = (FORMATS["unknown"], FORMATS["unknown"])
     lossless: tuple[bool, bool] = (True, True)
     colours: tuple[str, str] = ("", "")
     table: str = ""
@@ -94,7 +95,7 @@ class _Pair:
         self.read = tuple(QuietFrameSet(opened) for opened in self.opened)
         self.stored = tuple(QuietFrameSet(opened, raw=True, unused_bits="keep") for opened in self.opened)
         self.result = PixelComparison(
-            syntaxes=(one.syntax.uid, other.syntax.uid), families=(one.syntax.family, other.syntax.family)
+            syntaxes=(one.syntax.uid, other.syntax.uid), formats=(one.syntax.format, other.syntax.format)
         )
 
     def compare(self) -> PixelComparison:

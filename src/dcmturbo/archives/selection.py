@@ -14,9 +14,6 @@ from dcmturbo.transcoding.result import TranscodeResult
 
 __all__ = ["KeepOriginal", "Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
 
-# Every frame of these is lossy, whatever its header says, because the DCT rounds.
-_ALWAYS_LOSSY = {"JPEGBaseline8Bit", "JPEGExtended12Bit"}
-
 
 class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
     """A file is copied unchanged instead of being transcoded; the message gives the reason.
@@ -39,7 +36,7 @@ def is_lossless_target(target: TransferSyntax, options: dict[str, Any]) -> bool:
 
     Uncompressed targets do not count: who chooses one wants nothing to stay compressed.
     """
-    return target.family not in ("native", "deflated_frame") and not is_lossy(options)
+    return not target.format.holds_native_frames and not is_lossy(options)
 
 
 def is_lossy_source(opened: OpenedSource) -> bool:
@@ -47,7 +44,7 @@ def is_lossy_source(opened: OpenedSource) -> bool:
 
     ``LossyImageCompression`` is not used, because it is about the past of pixels, which may be native now.
     """
-    if opened.syntax.keyword in _ALWAYS_LOSSY:
+    if opened.syntax.format.loss == "always":
         return True
     if not opened.encapsulated or not opened.syntax.has_codestream_header:
         return False
@@ -93,7 +90,7 @@ class Selection:
         # For a lossless target, frames in the target syntax are not encoded again. .111 stores the bits of a lossy JPEG
         # exactly.
         wanted = not self.lose_again if syntax.uid == self.target.uid else self.skip_lossy
-        if wanted and self.target.keyword != "JPEGXLJPEGRecompression" and is_lossy_source(opened):
+        if wanted and self.target.made_from is None and is_lossy_source(opened):
             raise KeepOriginal(
                 f"it is already compressed with loss ({syntax.name}); to transcode it, use include_lossy=True "
                 "(--include-lossy)",

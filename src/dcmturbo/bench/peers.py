@@ -188,7 +188,7 @@ def corrected(array: np.ndarray, dtype: np.dtype[Any], bits_stored: int) -> np.n
 
 def is_lossless(syntax: TransferSyntax) -> bool:
     """Return whether all decoders of a transfer syntax owe the same samples."""
-    return syntax.lossless_only or syntax.family in ("native", "jpegls")
+    return syntax.lossless_only or syntax.format.exact
 
 
 def read_every_page(array: np.ndarray) -> None:

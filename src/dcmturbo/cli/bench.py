@@ -299,7 +299,7 @@ def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str
     """Measure how dcmturbo scales with the largest file of each transfer syntax, as far as there is time."""
     curves: list[dict[str, Any]] = []
     largest = [max(group.files, key=lambda file: file.subject.samples) for group in record.groups(files)]
-    largest = [file for file in largest if file.subject.samples >= 1 << 18 and file.subject.syntax.family != "native"]
+    largest = [file for file in largest if file.subject.samples >= 1 << 18 and not file.subject.syntax.is_native]
     for file in sorted(largest, key=lambda file: -file.subject.samples)[:_MOST_SCALED]:
         if clock.left > 8 * clock.expected("dcmturbo", file.subject):
             try:

@@ -178,7 +178,7 @@ def _decode(path: Path, name: str, committed: dict[str, Any]) -> Decoded:
         with dt.open(path) as image:
             syntax = find_transfer_syntax(image.transfer_syntax)
             photometric = image.source_photometric_interpretation
-            may_round = syntax.family == "jpeg2000" and not image.probe().lossless
+            may_round = not syntax.format.exact and not image.probe().lossless
         array = dt.decode(path)
         entry, unsettled = committed["files"].get(name), committed["unsettled"].get(name)
         digest = _compare_digest(path, stored, entry, unsettled)

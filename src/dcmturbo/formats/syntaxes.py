@@ -8,7 +8,14 @@ from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.table import FORMATS, Format
 
-__all__ = ["TRANSFER_SYNTAXES", "TransferSyntax", "find_transfer_syntax", "known_transfer_syntax", "syntax_of_frame"]
+__all__ = [
+    "TRANSFER_SYNTAXES",
+    "TransferSyntax",
+    "find_transfer_syntax",
+    "known_transfer_syntax",
+    "lossless_syntax",
+    "syntax_of_frame",
+]
 
 
 class TransferSyntax(NamedTuple):
@@ -127,6 +134,11 @@ _GENERAL = {syntax.format.name: syntax for syntax in TRANSFER_SYNTAXES if syntax
 def known_transfer_syntax(uid: str) -> TransferSyntax | None:
     """Return a transfer syntax by its UID, None for one that is not in the table."""
     return _BY_NAME.get(uid)
+
+
+def lossless_syntax(form: Format) -> TransferSyntax:
+    """Return the first transfer syntax of a format whose label promises that nothing is lost."""
+    return next(one for one in TRANSFER_SYNTAXES if one.format is form and one.lossless_only)
 
 
 def syntax_of_frame(frame: Any) -> TransferSyntax | None:

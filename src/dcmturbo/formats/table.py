@@ -58,6 +58,8 @@ class Format(NamedTuple):
         True if `decode_components` returns its components.
     exact : bool
         True if the standard defines every decoded sample; otherwise decoders may differ by rounding.
+    holds_native_frames : bool
+        True if frames are those of native pixel data (PS3.5, 8.2), deflated or not.
     own, library : bool
         Whether the core decodes it, and a library.
     own_encodes, library_encodes : bool
@@ -87,6 +89,7 @@ class Format(NamedTuple):
     has_resolution_levels: bool
     has_components: bool
     exact: bool
+    holds_native_frames: bool
     own: bool
     library: bool
     own_encodes: bool

@@ -128,7 +128,7 @@ class FrameSet:
         opened = self.opened
         form = self.format
         return (
-            opened.syntax.family == "native"
+            opened.syntax.is_native
             and not opened.encapsulated
             and not opened.big_endian
             and opened.bits_allocated >= 8

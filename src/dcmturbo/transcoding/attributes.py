@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from dcmturbo.formats.table import FORMATS
+
 if TYPE_CHECKING:
     from dcmturbo.dataset.elements import Element
     from dcmturbo.dataset.opened import OpenedSource
@@ -23,20 +25,10 @@ _LENGTH_TO_END = 0x00080001
 RATIO_PLACE = b"########"
 RATIO_TAG = struct.pack("<HH", 0x0028, 0x2112)
 
-# PS3.3, C.7.6.1.1.5.1.
-_METHODS = {
-    "jpeg": "ISO_10918_1",
-    "jpeg_lossless": "ISO_10918_1",  # lossy by its point transform (ISO/IEC 10918-1, A.4)
-    "jpegls": "ISO_14495_1",
-    "jpeg2000": "ISO_15444_1",
-    "htj2k": "ISO_15444_15",
-    "jpegxl": "ISO_18181_1",
-}
-
 
 def lossy_method(form: str) -> str:
     """Return the code of Lossy Image Compression Method for a format of codestreams."""
-    return _METHODS[form]
+    return FORMATS[form].lossy_method
 
 
 def ratio_text(ratio: float) -> bytes:

@@ -19,10 +19,10 @@ from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.library.pool import submit
-from dcmturbo.formats.syntaxes import TransferSyntax
+from dcmturbo.formats.syntaxes import TransferSyntax, lossless_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.notes import COLOUR_NOTES
-from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, keeps_all_bits, same_reading
+from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, same_reading
 
 __all__ = ["CodedFrame", "Difference", "FrameCoder", "always_loses", "in_order", "is_lossy"]
 
@@ -39,7 +39,7 @@ def is_lossy(options: dict[str, Any]) -> bool:
 
 def always_loses(target: TransferSyntax) -> bool:
     """Whether what is encoded in a transfer syntax loses something at any setting: the DCT rounds."""
-    return target.keyword in ("JPEGBaseline8Bit", "JPEGExtended12Bit")
+    return target.format.loss == "always"
 
 
 @dataclass
@@ -146,7 +146,7 @@ class FrameCoder:
         self.bits_stored = opened.bits_stored
         self._has_integers = image.dtype.kind in "iu" and opened.bits_allocated > 1
         self._may_exceed = (
-            self._has_integers and keeps_all_bits(opened.syntax.family) and opened.bits_stored < opened.bits_allocated
+            self._has_integers and opened.syntax.format.keeps_all_bits and opened.bits_stored < opened.bits_allocated
         )
         self._target_format: _core.Format | None = None
         self._headers: dict[int, _core.Header] = {}
@@ -163,7 +163,7 @@ class FrameCoder:
         self.copies = how is not None
         self.relabels = how is _same
         stated = opened.photometric_interpretation
-        self.format = _FORMATS.get(target.keyword, target.family)
+        self.format = target.format.name
         if self.copies:
             self.photometric_interpretation = stated
             return
@@ -203,7 +203,7 @@ class FrameCoder:
     def _refuse(self) -> None:
         target, opened = self.target, self._opened
         keyword = opened.dataset.pixel_data["keyword"] if opened.dataset and opened.dataset.pixel_data else "PixelData"
-        if keyword != "PixelData" and (target.family != "native" or target.encapsulated):
+        if keyword != "PixelData" and not target.is_native:
             raise EncodeError(
                 f"{keyword} cannot be encapsulated (PS3.5, A.4): use a native transfer syntax",
                 code="unsupported",
@@ -212,10 +212,11 @@ class FrameCoder:
             raise EncodeError(
                 f"{target.name} is always lossy: choose the loss with quality= or ratio=", code="argument"
             )
-        if target.keyword == "JPEGXLJPEGRecompression":
+        if target.made_from is not None:
+            inner = target.made_from
             raise EncodeError(
-                f"{target.name} can store 8-bit JPEG streams only, but the object is {opened.syntax.name}: "
-                "use JPEGXLLossless",
+                f"{target.name} can store {inner.least_precision}-bit {inner.title} streams only, but the object is "
+                f"{opened.syntax.name}: use {lossless_syntax(target.format).keyword}",
                 code="unsupported",
             )
         if self.lossy and opened.photometric_interpretation == "PALETTE COLOR":
@@ -234,15 +235,15 @@ class FrameCoder:
         target = self.target
         if self.lossy:
             raise EncodeError("single-bit data cannot be compressed with loss: use a lossless transfer syntax")
-        if target.family in ("jpeg", "jpegls"):
+        if target.format.single_bits == "none":
             raise EncodeError(
                 f"{target.name} cannot store single bits (BitsAllocated 1): use a native transfer syntax, "
                 "which every reader accepts, or JPEG2000Lossless",
                 code="unsupported",
             )
-        if target.family == "rle":
+        if target.format.single_bits == "rarely_read":
             self.image.warn(
-                "dcmturbo can read single bits (BitsAllocated 1) in RLE Lossless, but pydicom, pylibjpeg and "
+                f"dcmturbo can read single bits (BitsAllocated 1) in {target.name}, but pydicom, pylibjpeg and "
                 "GDCM cannot; all of them can read a native transfer syntax or JPEG2000Lossless"
             )
 
@@ -257,52 +258,24 @@ class FrameCoder:
         """Return the value that will stand in the dataset (PS3.5, 8.2)."""
         asked = self.options.pop("photometric_interpretation", None)
         decoded = self._decoded_photometric
-        family = self.target.family
         if asked is not None:
             return str(asked)
         if self.samples_per_pixel == 1 or decoded != "RGB":
             return decoded or stated
-        if family == "jpeg2000":
-            return "YBR_ICT" if self.lossy else "YBR_RCT"
-        if self.lossy and family == "jpeg":
-            return "YBR_FULL_422"
-        if self.lossy and family == "jpegxl":
-            return "XYB"
-        return decoded
+        return self.target.format.of_rgb_with_loss if self.lossy else self.target.format.of_rgb
 
     def _copied(self, header: _core.Header) -> Callable[[memoryview], Any] | None:
         """Return how a frame gets into the target without being decoded; None if it cannot."""
-        target = self.target.keyword
-        if header.in_container and header.format != "jpegxl":
-            return None
-        parameters = header.parameters
-        recompressed = bool(parameters.get("jpeg_reconstruction"))
-        form = header.format
-        if target == "JPEGXLJPEGRecompression":
-            if form == "jpeg" and header.components[0].precision == 8:
-                return lambda data: encode_frame(bytes(_jpeg_end(data)), target)
-            return _same if recompressed else None
-        if target == "JPEGBaseline8Bit" and form == "jpegxl" and recompressed:
+        target = self.target
+        recompressed = bool(header.parameters.get("jpeg_reconstruction"))
+        inner = target.made_from
+        if inner is not None and header.format == inner.name:
+            # Only what such streams can hold: libjxl takes no JPEG of 12 bits.
+            fits = header.components[0].precision == inner.least_precision
+            return (lambda data: encode_frame(bytes(_jpeg_end(data)), target.uid)) if fits else None
+        if recompressed and target.keyword == "JPEGBaseline8Bit":
             return _reconstructed_baseline
-        fits = {
-            "JPEGBaseline8Bit": form == "jpeg" and parameters.get("process") == 0,
-            "JPEGExtended12Bit": form == "jpeg" and parameters.get("process") in (0, 1),
-            "JPEGLossless": form == "jpeg_lossless",
-            "JPEGLosslessSV1": form == "jpeg_lossless" and parameters.get("selection_value") == 1,
-            "JPEGLSLossless": form == "jpegls" and header.lossless,
-            "JPEGLSNearLossless": form == "jpegls",
-            "JPEG2000Lossless": form == "jpeg2000" and header.lossless,
-            "JPEG2000": form == "jpeg2000",
-            "HTJ2KLossless": form == "htj2k" and header.lossless,
-            "HTJ2KLosslessRPCL": form == "htj2k"
-            and header.lossless
-            and parameters.get("progression_order") == 2
-            and bool(parameters.get("tile_part_lengths")),
-            "HTJ2K": form == "htj2k",
-            "JPEGXLLossless": form == "jpegxl" and header.lossless and not recompressed,
-            "JPEGXL": form == "jpegxl" and not recompressed,
-        }
-        return _same if fits.get(target, False) else None
+        return _same if _core.keeps_promises(target.uid, header) else None
 
     # ---- one frame --------------------------------------------------------------------------------
 
@@ -362,7 +335,7 @@ class FrameCoder:
             cells = self._masked(cells)
         elif self._may_exceed and bits_of(cells) > self.bits_stored:
             raise SamplesBeyondBitsStored
-        if self.target.family == "native" and not self.target.encapsulated:
+        if self.target.is_native:
             if self.verify:
                 self._compare_readings(frame, cells, cells, None)
             planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
@@ -508,13 +481,6 @@ class FrameCoder:
 def _colours(photometric: str) -> str:
     """Return a photometric interpretation without what says only how it is subsampled."""
     return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
-
-
-_FORMATS = {
-    "HTJ2KLossless": "htj2k",
-    "HTJ2KLosslessRPCL": "htj2k",
-    "HTJ2K": "htj2k",
-}
 
 
 def _same(data: memoryview) -> memoryview:

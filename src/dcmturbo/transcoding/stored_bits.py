@@ -8,20 +8,11 @@ import numpy as np
 
 from dcmturbo import _core
 
-__all__ = ["SamplesBeyondBitsStored", "bits_of", "keeps_all_bits", "same_reading"]
-
-# Decoding these, by default too, gives every bit that the codestream has; of all others it masks what lies above
-# BitsStored (csrc/codecs/frame_format.cpp).
-_KEEP_ALL_BITS = frozenset(("jpeg2000", "jpegls", "jpegxl"))
+__all__ = ["SamplesBeyondBitsStored", "bits_of", "same_reading"]
 
 
 class SamplesBeyondBitsStored(Exception):  # noqa: N818
     """A frame has samples of more bits than BitsStored, and they are what a reader of the source gets."""
-
-
-def keeps_all_bits(family: str) -> bool:
-    """Whether decoding a family of transfer syntaxes gives samples beyond BitsStored as they are."""
-    return family in _KEEP_ALL_BITS
 
 
 def bits_of(cells: np.ndarray) -> int:

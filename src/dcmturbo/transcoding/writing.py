@@ -43,7 +43,6 @@ from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
 __all__ = ["ObjectWriter", "Settings"]
 
-_NATIVE_TARGETS = ("ImplicitVRLittleEndian", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian")
 _COPIED_AT_ONCE = 4 << 20
 _LARGEST_VALUE = 0xFFFFFFFE
 _ENCAPSULATED_PIXEL_DATA = header_bytes(0x7FE00010, "OB", 0xFFFFFFFF)
@@ -134,7 +133,7 @@ class ObjectWriter:
             and stated.transfer_syntax == self.target.uid
             and stated.has_preamble
             and stated.has_meta
-            and self.dataset.explicit_vr == (self.target.keyword != "ImplicitVRLittleEndian")
+            and self.dataset.explicit_vr == self.target.explicit_vr
             and not self.dataset.big_endian
             and not self.opened.mended
             and self.settings.offset_table == "auto"
@@ -143,9 +142,9 @@ class ObjectWriter:
 
     def _is_native_for_native(self) -> bool:
         return (
-            self.target.keyword in _NATIVE_TARGETS
+            self.target.is_native
             and not self.opened.encapsulated
-            and self.opened.syntax.family == "native"
+            and self.opened.syntax.format.name == "native"
             and not self.opened.big_endian
         )
 
@@ -183,7 +182,7 @@ class ObjectWriter:
             changes = {**changes, ICON_IMAGE_SEQUENCE: ("SQ", icons)}
         output.write(file_meta(self.file, self.target.uid, uid))
         sink: Any = output
-        if self.target.keyword == "DeflatedExplicitVRLittleEndian":
+        if self.target.deflated:
             sink = _Deflater(output)
         first = {tag: change for tag, change in changes.items() if tag < pixels.tag}
         for piece in self._pieces(before, self.dataset.dataset_offset, pixels.begin, first):
@@ -220,7 +219,7 @@ class ObjectWriter:
         return elements[:at] + pixels + behind, end
 
     def _pieces(self, elements: list[Element], begin: int, end: int, changes: Changes) -> list[Piece]:
-        explicit = self.target.keyword != "ImplicitVRLittleEndian"
+        explicit = self.target.explicit_vr
         encoding = Encoding(self.dataset.explicit_vr, self.dataset.big_endian)
         if encoding == Encoding(explicit, False):
             return splice(elements, begin, end, changes, explicit_vr=explicit)
@@ -244,7 +243,7 @@ class ObjectWriter:
             return None
         place = found._replace(begin=0, value=found.value - found.begin, end=found.end - found.begin)
         items = native_icons(self._read(found.begin, found.end), place, self.opened.syntax)
-        if items is None or self.target.keyword != "ImplicitVRLittleEndian":
+        if items is None or self.target.explicit_vr:
             return items
         whole = memoryview(element_bytes(ICON_IMAGE_SEQUENCE, "SQ", items))
         rewriter = Rewriter(lambda begin, end: whole[begin:end], Encoding(), explicit_vr=False)
@@ -315,7 +314,7 @@ class ObjectWriter:
             "FloatPixelData": (0x7FE00008, "OF"),
             "DoubleFloatPixelData": (0x7FE00009, "OD"),
         }[keyword]
-        return header_bytes(tag, vr, size, explicit_vr=self.target.keyword != "ImplicitVRLittleEndian")
+        return header_bytes(tag, vr, size, explicit_vr=self.target.explicit_vr)
 
     def _write_native(self, sink: Any, frames: Iterator[CodedFrame], keyword: str) -> None:
         assert self.coder is not None
@@ -334,7 +333,7 @@ class ObjectWriter:
 
     def _write_verbatim(self, sink: Any, pixels: Element, keyword: str) -> None:
         """Native pixel data stay what they are; only the element's header may change."""
-        explicit = self.target.keyword != "ImplicitVRLittleEndian"
+        explicit = self.target.explicit_vr
         size = pixels.end - pixels.value
         if explicit == self.dataset.explicit_vr and size <= _LARGEST_VALUE:
             sink.write(bytes(self._read(pixels.begin, pixels.value)))
@@ -461,7 +460,7 @@ class ObjectWriter:
         rearranged = self.opened.bits_allocated == 1 or (
             self.coder is not None and self.coder.planar_configuration == 1
         )
-        if self.target.keyword == "DeflatedExplicitVRLittleEndian" or (rearranged and not self.target.encapsulated):
+        if self.target.deflated or (rearranged and not self.target.encapsulated):
             self._compare_digests(again)
 
     def _compare_digests(self, again: QuietFrameSet) -> None:

@@ -36,7 +36,7 @@ __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "enco
 _ENCODABLE = frozenset(
     syntax.uid
     for syntax in TRANSFER_SYNTAXES
-    if syntax.encapsulated and can_encode(syntax) and syntax.keyword != "JPEGXLJPEGRecompression"
+    if syntax.encapsulated and can_encode(syntax) and syntax.made_from is None
 )
 
 # The contract of pydicom.pixels asks for these three names. Nothing is ever missing: what dcmturbo needs
