@@ -69,7 +69,7 @@ def rooms() -> dict[str, str]:
         room = "/".join(parts[:2]) if parts[0] == "codecs" and len(parts) > 2 else parts[0]
         for name in re.findall(r"\b([A-Za-z_]\w+)(?:<[^<>]*>)?\s*(?:\(|\{|final|:)", path.read_text(encoding="utf-8")):
             found[name].add(room)
-    order = ("entropy", "kernels", "bits")  # what these define, the codecs call
+    order = ("entropy", "image", "bits")  # what these define, the codecs call
     chosen = {}
     for name, where in found.items():
         best = next((room for room in order if room in where), None)

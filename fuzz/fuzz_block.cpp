@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "block_reference.h"
-#include "codecs/jpeg2000/blocks/code_block.h"
+#include "codecs/jpeg2000/blocks/mq_block.h"
 
 namespace {
 
@@ -101,13 +101,13 @@ void decode_everywhere(CodeBlock block, const std::vector<Segment>& segments) {
     block.segments = codewords;
     const Expected expected = decode_plainly(block, segments);
     compare<std::int64_t>(block, expected, [&block](std::int64_t* to, std::size_t stride, Arena& arena) {
-        return decode_block_wide(block, to, stride, arena);
+        return decode_mq_block_wide(block, to, stride, arena);
     });
     if (block.bit_planes > 30) return;
     for (int isa = 0; isa < isa_count; ++isa) {
         if (!isa_available(static_cast<Isa>(isa))) continue;
         compare<std::int32_t>(block, expected, [&block, isa](std::int32_t* to, std::size_t stride, Arena& arena) {
-            return decode_block(block, to, stride, kernels_for(static_cast<Isa>(isa)), arena);
+            return decode_mq_block(block, to, stride, static_cast<Isa>(isa), arena);
         });
     }
 }

@@ -170,7 +170,7 @@ void read_differences(Input& input) {
     for (std::uint8_t isa = 0; dcmturbo_isa_name(isa) != nullptr; ++isa) {
         if (dcmturbo_isa_available(isa) == 0) continue;
         Arena arena;
-        jpeg_lossless::DifferenceReader reader(source, intervals, wanted, kernels_for(static_cast<Isa>(isa)), arena);
+        jpeg_lossless::DifferenceReader reader(source, intervals, wanted, static_cast<Isa>(isa), arena);
         for (std::size_t k = 0; k < intervals.size(); ++k) {
             std::uint64_t position = intervals[k].begin;
             bool more = true;

@@ -4,7 +4,6 @@
 
 #include "abi/convert.h"
 #include "abi/library_encoder.h"
-#include "kernels/kernels.h"
 #include "sched/encode_frames.h"
 #include "sched/scratch.h"
 
@@ -41,7 +40,7 @@ int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image*
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
-        Context context{scratch->arena, kernels_for(current.isa), current.limits};
+        Context context{scratch->arena, current.isa, current.limits};
         *written = codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity},
                                 abi::options_from(options), context);
     });

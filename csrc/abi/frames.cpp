@@ -8,7 +8,6 @@
 #include "codecs/library.h"
 #include "codecs/probe.h"
 #include "image/pixel_writer.h"
-#include "kernels/kernels.h"
 #include "sched/decode_frames.h"
 #include "sched/scratch.h"
 
@@ -237,7 +236,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
-        Context context{scratch->arena, kernels_for(current.isa), current.limits};
+        Context context{scratch->arena, current.isa, current.limits};
         Call call{.threads = resolve_threads(threads, current)};
         attach(context, call, true);
         const Bytes bytes = bytes_from(data);
@@ -268,7 +267,7 @@ int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format*
             fail(ErrorCode::argument, no_offset, "1 to 4 samples a pixel");
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
-        const PixelWriter writer(out, kernels_for(current.isa));
+        const PixelWriter writer(out, current.isa);
         const FrameOut source{static_cast<std::byte*>(from->base), from->row_stride, from->pixel_stride,
                               from->sample_stride, out.format};
         writer.convert(source, out.format.pixels(), false, scratch->arena);

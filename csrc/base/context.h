@@ -1,4 +1,4 @@
-// What a codec may use while it works on one frame: scratch, kernels, limits, and the team if it has one.
+// What a codec may use while it works on one frame: scratch, instruction set, limits, and the team if it has one.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,13 @@
 #include "base/arena.h"
 #include "base/interruption.h"
 #include "base/limits.h"
+#include "cpu/features.h"
 
 namespace dcmturbo {
 
-struct Kernels;  // kernels/kernels.h
-
 struct Context {
     Arena& arena;
-    const Kernels& kernels;
+    Isa isa;  // whose kernels the rooms' tables give
     const Limits& limits;
 
     // Runs body(i) for every i below count: on the team that the plan gave to this frame, else here. Throws

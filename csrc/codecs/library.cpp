@@ -17,7 +17,7 @@ std::atomic<LibraryUnwrap> library_unwrap{nullptr};
 
 void correct(const FrameOut& out, Context& context) {
     if (out.format.significant_bits == 0 && out.format.colour == ColourConversion::none) return;
-    PixelWriter(out, context.kernels).convert(out, out.format.pixels(), false, context.arena);
+    PixelWriter(out, context.isa).convert(out, out.format.pixels(), false, context.arena);
 }
 
 // Measured on CharLS 2.4: the decoder takes four to seven seconds over a 6 x 8 image that is cut short, and

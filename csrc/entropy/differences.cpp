@@ -78,4 +78,9 @@ DifferenceEntry DifferenceTable::decode_long(std::uint64_t window) const {
     return difference << 16 | (length + category);
 }
 
+#define DCMTURBO_KERNELS "entropy/differences.inl"
+#include "cpu/each_isa.h"
+
+const DifferenceKernels& difference_kernels(Isa isa) { return table_of(isa); }
+
 }  // namespace dcmturbo

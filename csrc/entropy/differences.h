@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/features.h"
 #include "entropy/huffman.h"
 
 namespace dcmturbo {
@@ -93,5 +94,16 @@ struct PendingBits {
     std::uint64_t bits = 0;
     unsigned count = 0;
 };
+
+// The loops, one table for each instruction set. Every table gives the same bits.
+struct DifferenceKernels {
+    void (*decode)(const std::uint8_t* data, const DifferenceTable& table, DifferenceLane* lanes, int count,
+                   bool is_long);
+    void (*count_categories)(const std::uint16_t* differences, std::size_t count, std::uint64_t* frequencies);
+    std::uint8_t* (*encode)(const std::uint16_t* differences, std::size_t count, const DifferenceCodes& codes,
+                            PendingBits* pending, std::uint8_t* to);
+};
+
+const DifferenceKernels& difference_kernels(Isa isa);
 
 }  // namespace dcmturbo

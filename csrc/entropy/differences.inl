@@ -1,5 +1,4 @@
-// Loops over the differences of entropy/differences.h. Included once per instruction set; see
-// kernels/isa_scalar.cpp.
+// Loops over the differences of entropy/differences.h. Compiled once per instruction set.
 
 static inline __attribute__((always_inline)) std::uint64_t difference_window(const std::uint8_t* data,
                                                                              std::uint64_t position) {
@@ -224,3 +223,9 @@ static std::uint8_t* encode_differences(const std::uint16_t* differences, std::s
     pending->count = writer.count;
     return writer.to;
 }
+
+constexpr DifferenceKernels table = {
+    .decode = decode_differences,
+    .count_categories = count_categories,
+    .encode = encode_differences,
+};

@@ -1,7 +1,9 @@
 #include "entropy/ht_block.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "bits/ht_bits.h"
 #include "entropy/ht_codes.h"
@@ -175,5 +177,10 @@ bool is_ht_overread(const HtStreams& streams, std::size_t vlc_read, std::size_t 
     const std::size_t vlc_bytes = vlc_read > 4 ? (vlc_read - 4 + 7) / 8 : 0;
     return streams.mel.whole_bytes_read() + vlc_bytes > streams.suffix_size - 1;
 }
+
+#define DCMTURBO_KERNELS "entropy/ht_cleanup.inl"
+#include "cpu/each_isa.h"
+
+const HtKernels& ht_kernels(Isa isa) { return table_of(isa); }
 
 }  // namespace dcmturbo

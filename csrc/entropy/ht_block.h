@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/features.h"
+
 namespace dcmturbo {
 
 // An HT set: a cleanup pass, which codes all bit-planes down to `plane`, and perhaps significance propagation and
@@ -102,5 +104,12 @@ extern const HtCodes ht_other_rows;
 using HtResiduals = std::array<std::uint32_t, 512>;
 extern const HtResiduals ht_residuals_first_row;
 extern const HtResiduals ht_residuals_other_rows;
+
+// The loops, one table for each instruction set. Every table gives the same bits.
+struct HtKernels {
+    bool (*decode_cleanup)(const HtBlock& block, HtScratch& scratch, const HtTarget& target);
+};
+
+const HtKernels& ht_kernels(Isa isa);
 
 }  // namespace dcmturbo

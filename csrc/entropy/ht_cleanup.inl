@@ -1,6 +1,6 @@
 // The cleanup pass of a code-block of HTJ2K (ISO/IEC 15444-15, 7.3), a row of quads at a time. First the symbols of
 // MEL and VLC, which depend on each other; then the magnitudes, whose places in MagSgn follow from the symbols.
-// Included once per instruction set; see kernels/isa_scalar.cpp.
+// Compiled once per instruction set (ht_block.cpp).
 
 // 57 bits at least.
 static inline __attribute__((always_inline)) std::uint64_t ht_window(const std::uint8_t* bits, std::size_t position) {
@@ -238,3 +238,5 @@ static bool decode_ht_cleanup(const HtBlock& block, HtScratch& scratch, const Ht
     if (block.most_exponent() <= 31) return decode_ht_rows<std::uint32_t>(block, scratch, target);
     return decode_ht_rows<std::uint64_t>(block, scratch, target);
 }
+
+constexpr HtKernels table = {decode_ht_cleanup};

@@ -47,4 +47,9 @@ std::uint64_t packbits_decoded_size(const PackBitsLane& lane, std::uint64_t enou
     return size;
 }
 
+#define DCMTURBO_KERNELS "entropy/packbits.inl"
+#include "cpu/each_isa.h"
+
+const PackBitsKernels& packbits_kernels(Isa isa) { return table_of(isa); }
+
 }  // namespace dcmturbo

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/features.h"
 namespace dcmturbo {
 
 // One segment while it is decoded. The decoder stops between operations, at the first one that ends at
@@ -29,5 +30,13 @@ std::uint64_t packbits_decoded_size(const PackBitsLane& lane, std::uint64_t enou
 
 // The largest encoding of one row of `size` bytes.
 constexpr std::size_t packbits_bound(std::size_t size) { return size + (size + 127) / 128; }
+
+// The loops, one table for each instruction set. Every table gives the same bits.
+struct PackBitsKernels {
+    void (*decode)(PackBitsLane* lanes, int count);
+    std::uint8_t* (*encode_row)(const std::uint8_t* from, std::size_t size, std::uint8_t* to, std::uint64_t* equal);
+};
+
+const PackBitsKernels& packbits_kernels(Isa isa);
 
 }  // namespace dcmturbo

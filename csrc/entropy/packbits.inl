@@ -1,5 +1,4 @@
-// The PackBits loops that are compiled once per instruction set. Included inside a target region and a
-// namespace of its own (kernels/isa_*.cpp); never on its own.
+// The PackBits loops that are compiled once per instruction set. See cpu/each_isa.h.
 
 // One operation without a branch on its kind or its length, which WG-04 images make unpredictable
 // (17 to 86 bytes an operation): all 128 bytes that it could produce are written, from the literal or
@@ -176,3 +175,8 @@ static std::uint8_t* packbits_encode_row(const std::uint8_t* from, std::size_t s
     }
     return to;
 }
+
+constexpr PackBitsKernels table = {
+    .decode = packbits_decode,
+    .encode_row = packbits_encode_row,
+};

@@ -53,9 +53,9 @@ void store_value(SampleType type, double value, std::byte* cell) {
 
 }  // namespace
 
-PixelWriter::PixelWriter(const FrameOut& out, const Kernels& kernels)
+PixelWriter::PixelWriter(const FrameOut& out, Isa isa)
     : out_(out),
-      kernels_(kernels),
+      kernels_(pixel_kernels(isa)),
       cell_(sample_size(out.format.type)),
       unused_bits_(out.format.significant_bits == 0 ? 0
                                                     : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "image/frame.h"
-#include "kernels/kernels.h"
+#include "image/kernels.h"
 
 namespace dcmturbo {
 
@@ -16,7 +16,7 @@ class PixelWriter {
     // Pixels a call: small enough for all planes to stay in the first-level cache.
     static constexpr std::size_t block = 4096;
 
-    PixelWriter(const FrameOut& out, const Kernels& kernels);
+    PixelWriter(const FrameOut& out, Isa isa);
 
     // Where cell `first` belongs, if cells of one plane can be written to it in order; null otherwise.
     // What is written there is corrected by correct(), in place.
@@ -47,7 +47,7 @@ class PixelWriter {
     void scatter(std::uint64_t first, std::size_t count, const std::byte* plane, unsigned sample) const;
 
     const FrameOut& out_;
-    const Kernels& kernels_;
+    const PixelKernels& kernels_;
     std::size_t cell_;
     unsigned unused_bits_;
     bool contiguous_;

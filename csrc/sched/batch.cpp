@@ -69,7 +69,7 @@ void Batch::work_on() noexcept {
             if (!loan) loan.emplace(settings_.limits.max_scratch);
             Scratch& scratch = **loan;
             scratch.arena.reset();
-            Context context{scratch.arena, kernels_for(settings_.isa), settings_.limits};
+            Context context{scratch.arena, settings_.isa, settings_.limits};
             attach(context, call_, jobs_ == 1);
             return work(job, scratch, context);
         });

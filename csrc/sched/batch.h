@@ -12,7 +12,6 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "kernels/kernels.h"
 #include "sched/scratch.h"
 #include "sched/settings.h"
 

@@ -4,7 +4,6 @@
 
 #include "base/checked.h"
 #include "image/pixel_writer.h"
-#include "kernels/kernels.h"
 #include "sched/decode_one.h"
 #include "sched/scratch.h"
 
@@ -106,7 +105,7 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
     check_limits(stream.format, 1, settings.limits);
     const ScratchLoan scratch(settings.limits.max_scratch);
     scratch->arena.reset();
-    Context context{scratch->arena, kernels_for(settings.isa), settings.limits};
+    Context context{scratch->arena, settings.isa, settings.limits};
     Call call{.threads = policy.threads};
     attach(context, call, true);
     if (!policy.salvage) return decode_one(fragments, stream, base, 0, true, policy, settings, *scratch, context);

@@ -335,7 +335,8 @@ class FrameDecoder {
             for (std::uint32_t row = begin; row < stop; ++row) {
                 if (context_.is_due_to_end()) return;  // parallel_for() throws then
                 for (std::size_t i = 0; i < count; ++i) now[i] = sources[part * count + i]->next();
-                if (transforms) inverse_component_transform(arithmetic[0], now, area.width(), context_.kernels);
+                if (transforms)
+                    inverse_component_transform(arithmetic[0], now, area.width(), wavelet_kernels(context_.isa));
                 sink.put(part, first, now, arithmetic, x, y + row, area.width());
             }
         });
@@ -358,7 +359,7 @@ class FrameDecoder {
                 context_.arena.allocate_array<std::uint8_t>(std::size_t{area.width()} * cell * area.height()));
         }
         decode_planes(planes);
-        const PixelWriter writer(out, context_.kernels);
+        const PixelWriter writer(out, context_.isa);
         std::vector<std::byte*> rows(count);
         for (std::byte*& row : rows) row = context_.arena.allocate(std::size_t{out.format.columns} * cell);
         for (std::uint32_t y = 0; y < out.format.rows; ++y) {

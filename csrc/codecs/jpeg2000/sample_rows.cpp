@@ -8,7 +8,7 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
-// 2^22 is what Kernels::round_row holds, and float no more than two bits beyond.
+// 2^22 is what PixelKernels::round_row holds, and float no more than two bits beyond.
 constexpr unsigned max_real_precision = 21;
 
 struct Range {
@@ -46,7 +46,7 @@ void store_any(const T* from, std::byte* to, std::size_t cell, std::size_t count
 }  // namespace
 
 void inverse_component_transform(Arithmetic arithmetic, std::span<void* const> rows, std::size_t count,
-                                 const Kernels& kernels) {
+                                 const WaveletKernels& kernels) {
     switch (arithmetic) {
         case Arithmetic::integer:
             kernels.inverse_rct(static_cast<std::int32_t*>(rows[0]), static_cast<std::int32_t*>(rows[1]),
@@ -74,7 +74,7 @@ void inverse_component_transform(Arithmetic arithmetic, std::span<void* const> r
 }
 
 void store_samples(Arithmetic arithmetic, void* row, std::byte* to, std::size_t cell, std::size_t count,
-                   const ComponentSize& component, const Kernels& kernels) {
+                   const ComponentSize& component, const PixelKernels& kernels) {
     const Range range(component);
     if (arithmetic == Arithmetic::wide) {
         return store_any(static_cast<const std::int64_t*>(row), to, cell, count, range);
@@ -101,8 +101,8 @@ PixelSink::PixelSink(const FrameOut& out, std::span<const ComponentSize> compone
                      Context& context)
     : out_(out),
       components_(components),
-      kernels_(context.kernels),
-      writer_(out, context.kernels),
+      kernels_(pixel_kernels(context.isa)),
+      writer_(out, context.isa),
       cell_(sample_size(out.format.type)),
       planes_(slots) {
     for (auto& planes : planes_) {
@@ -125,7 +125,7 @@ void PixelSink::put(std::size_t slot, std::size_t, std::span<void* const> rows, 
 
 PlaneSink::PlaneSink(std::span<const ComponentOut> planes, std::span<const ComponentSize> components, std::size_t slots,
                      Context& context)
-    : planes_(planes), components_(components), kernels_(context.kernels), rows_(slots) {
+    : planes_(planes), components_(components), kernels_(pixel_kernels(context.isa)), rows_(slots) {
     std::uint32_t widest = 0;
     for (const ComponentOut& plane : planes) widest = std::max(widest, plane.width);
     for (std::byte*& row : rows_) row = context.arena.allocate(std::size_t{widest} * 8);

@@ -9,6 +9,7 @@
 
 #include "base/context.h"
 #include "codecs/jpeg2000/tiles/tile.h"
+#include "codecs/jpeg2000/wavelet/kernels.h"
 #include "image/component.h"
 #include "image/pixel_writer.h"
 
@@ -16,11 +17,11 @@ namespace dcmturbo::jpeg2000 {
 
 // Undoes the component transform on the first three of `rows`, which are of the same arithmetic.
 void inverse_component_transform(Arithmetic arithmetic, std::span<void* const> rows, std::size_t count,
-                                 const Kernels& kernels);
+                                 const WaveletKernels& kernels);
 
 // Level shift, clamping, and narrowing to cells of `cell` bytes. `row` is overwritten.
 void store_samples(Arithmetic arithmetic, void* row, std::byte* to, std::size_t cell, std::size_t count,
-                   const ComponentSize& component, const Kernels& kernels);
+                   const ComponentSize& component, const PixelKernels& kernels);
 
 class Sink {
   public:
@@ -44,7 +45,7 @@ class PixelSink final : public Sink {
   private:
     const FrameOut& out_;
     std::span<const ComponentSize> components_;
-    const Kernels& kernels_;
+    const PixelKernels& kernels_;
     PixelWriter writer_;
     std::size_t cell_;
     std::vector<std::array<std::byte*, 4>> planes_;
@@ -61,7 +62,7 @@ class PlaneSink final : public Sink {
   private:
     std::span<const ComponentOut> planes_;
     std::span<const ComponentSize> components_;
-    const Kernels& kernels_;
+    const PixelKernels& kernels_;
     std::vector<std::byte*> rows_;
 };
 

@@ -201,7 +201,7 @@ class FrameDecoder {
         std::vector<std::unique_ptr<PixelSink>> sinks;
         std::vector<RowSink*> pointers;
         for (std::size_t i = 0; i < (on_team ? most_sinks : whole_image ? 1 : 0); ++i) {
-            sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.kernels, context_.arena));
+            sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.isa, context_.arena));
             pointers.push_back(sinks.back().get());
         }
         if (on_team && walk_.restart_interval() == 0) {
@@ -283,7 +283,7 @@ class FrameDecoder {
             if (valid_rows_[i] < found.height(i))
                 rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, covered));
         }
-        PixelSink sink(*pixels, context_.kernels, context_.arena);
+        PixelSink sink(*pixels, context_.isa, context_.arena);
         write_planes(scratch_planes_, found, rows, sink, context_.arena);
         valid_pixels_ = std::uint64_t{rows} * found.samples_per_line;
     }

@@ -45,10 +45,10 @@ Meeting meet(const std::uint8_t* data, const DifferenceTable& table, std::uint64
     return result;
 }
 
-DifferenceReader::DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most,
-                                   const Kernels& kernels, Arena& arena)
+DifferenceReader::DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most, Isa isa,
+                                   Arena& arena)
     : source_(source),
-      kernels_(kernels),
+      kernels_(difference_kernels(isa)),
       one_table_(source.has_one_table()),
       joined_(arena.allocate_array<DifferenceEntry>(most)) {
     if (!one_table_) return;
@@ -59,8 +59,8 @@ DifferenceReader::DifferenceReader(const DifferenceSource& source, std::uint64_t
 }
 
 DifferenceReader::DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals,
-                                   std::size_t most, const Kernels& kernels, Arena& arena)
-    : DifferenceReader(source, longest(intervals), most, kernels, arena) {
+                                   std::size_t most, Isa isa, Arena& arena)
+    : DifferenceReader(source, longest(intervals), most, isa, arena) {
     start(source, intervals, true);
 }
 
@@ -203,7 +203,7 @@ void DifferenceReader::start_lane(Segment& segment) {
 // Decodes until at least one lane is done, and frees its lane.
 void DifferenceReader::run() {
     const DifferenceTable& table = *source_.tables.front();
-    kernels_.decode_differences(source_.data, table, lanes_.data(), active_, source_.is_long);
+    kernels_.decode(source_.data, table, lanes_.data(), active_, source_.is_long);
     for (int i = active_ - 1; i >= 0; --i) {
         const auto k = static_cast<std::size_t>(i);
         const DifferenceLane lane = lanes_[k];
@@ -247,7 +247,7 @@ bool DifferenceReader::align(Segment& segment) {
     segment.end = true_end_;
     if (true_end_ >= segment.limit) return true;
     DifferenceLane lane{true_end_, segment.limit, segment.buffer + most_added, 0};
-    kernels_.decode_differences(source_.data, table, &lane, 1, source_.is_long);
+    kernels_.decode(source_.data, table, &lane, 1, source_.is_long);
     segment.end = lane.position;
     segment.count = static_cast<std::size_t>(lane.to - segment.buffer);
     return true;

@@ -15,7 +15,6 @@
 
 #include "base/arena.h"
 #include "entropy/differences.h"
-#include "kernels/kernels.h"
 
 namespace dcmturbo::jpeg_lossless {
 
@@ -49,12 +48,11 @@ inline constexpr std::size_t most_added = 512;
 class DifferenceReader {
   public:
     // `most` is the largest number that take() will be asked for.
-    DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals, std::size_t most,
-                     const Kernels& kernels, Arena& arena);
+    DifferenceReader(const DifferenceSource& source, std::span<const Interval> intervals, std::size_t most, Isa isa,
+                     Arena& arena);
 
     // For several streams in turn, whose intervals have no more bits than `most_bits`: start() comes first.
-    DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most, const Kernels& kernels,
-                     Arena& arena);
+    DifferenceReader(const DifferenceSource& source, std::uint64_t most_bits, std::size_t most, Isa isa, Arena& arena);
     // Begins another stream, with the same tables. Without `is_final`, the last interval ends within the stream, and
     // its last difference may lie across its end.
     void start(const DifferenceSource& source, std::span<const Interval> intervals, bool is_final);
@@ -99,7 +97,7 @@ class DifferenceReader {
 
     DifferenceSource source_;
     std::span<const Interval> intervals_;
-    const Kernels& kernels_;
+    const DifferenceKernels& kernels_;
     bool one_table_;
     bool is_final_ = true;
     DifferenceEntry* joined_;

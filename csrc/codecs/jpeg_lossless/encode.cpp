@@ -11,9 +11,9 @@
 #include "bits/zero_byte_stuffing.h"
 #include "codecs/jpeg/marker_writer.h"
 #include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpeg_lossless/kernels.h"
 #include "entropy/differences.h"
 #include "image/pixel_reader.h"
-#include "kernels/kernels.h"
 
 namespace dcmturbo::jpeg_lossless {
 
@@ -48,7 +48,8 @@ class FrameEncoder {
     FrameEncoder(const FrameIn& frame, const EncodeOptions& options, Context& context)
         : attributes_(frame.attributes),
           options_(options),
-          kernels_(context.kernels),
+          kernels_(difference_kernels(context.isa)),
+          prediction_(prediction_kernels(context.isa)),
           context_(context),
           arena_(context.arena),
           rows_(frame),
@@ -124,7 +125,7 @@ class FrameEncoder {
         const std::uint16_t* const above = part.lines[part.current ^ 1];
         for (unsigned i = 0; i < components_; ++i)
             to[i] = static_cast<std::uint16_t>(line[i] - (starts ? 1u << (precision_ - 1) : above[i]));
-        kernels_.difference_row(selection_value, above, line, to, row_samples(), components_);
+        prediction_.difference_row(selection_value, above, line, to, row_samples(), components_);
     }
 
     void find_differences(Rows& part) const {
@@ -244,8 +245,8 @@ class FrameEncoder {
                 *to++ = static_cast<std::uint8_t>(RST0 + ((row / options_.restart_rows - 1) & 7));
             }
             const std::uint8_t* bytes = part.row_bytes;
-            const std::uint8_t* const end = kernels_.encode_differences(
-                differences_ + row * row_samples(), row_samples(), codes, &part.pending, part.row_bytes);
+            const std::uint8_t* const end = kernels_.encode(differences_ + row * row_samples(), row_samples(), codes,
+                                                            &part.pending, part.row_bytes);
             if (!has_shared && bytes != end) {
                 part.shared = *bytes++;
                 has_shared = true;
@@ -268,7 +269,8 @@ class FrameEncoder {
 
     const PixelAttributes& attributes_;
     const EncodeOptions& options_;
-    const Kernels& kernels_;
+    const DifferenceKernels& kernels_;
+    const PredictionKernels& prediction_;
     const Context& context_;
     Arena& arena_;
     PixelReader rows_;

@@ -17,7 +17,7 @@ bool is_valid(DifferenceEntry entry) { return (entry & invalid_difference) == 0;
 PartsDecoder::Worker::Worker(const Scan& scan, std::size_t part_bytes, RowSink& to, Context& context)
     : bytes(reinterpret_cast<std::uint8_t*>(
           context.arena.allocate(part_bytes + bytes_after + difference_read_slack + 16))),
-      reader({.tables = scan.tables}, part_bytes * 8, block, context.kernels, context.arena),
+      reader({.tables = scan.tables}, part_bytes * 8, block, context.isa, context.arena),
       prediction(scan, context),
       joined(context.arena.allocate_array<std::uint16_t>(scan.row_samples())),
       sink(to) {}
@@ -151,6 +151,7 @@ bool PartsDecoder::decode_part(Part& part, Worker& worker) {
 
     const Interval range{0, std::uint64_t{run.bytes} * 8};
     worker.reader.start({worker.bytes, scan_.tables, source_.is_long}, {&range, 1}, part.is_last);
+    const PredictionKernels& kernels = prediction_kernels(context_.isa);
     std::uint32_t all = 0;
     for (;;) {
         const std::span<const DifferenceEntry> entries = worker.reader.take(block);
@@ -162,7 +163,7 @@ bool PartsDecoder::decode_part(Part& part, Worker& worker) {
         }
         if (entries.empty()) break;
         const std::uint32_t flags =
-            context_.kernels.extract_differences(entries.data(), part.pieces.back() + offset, entries.size());
+            kernels.extract_differences(entries.data(), part.pieces.back() + offset, entries.size());
         if (part.count == 0) {
             std::copy(entries.begin(), entries.end(), part.opening_entries);
             part.opening_count = entries.size();

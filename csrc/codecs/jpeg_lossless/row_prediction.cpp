@@ -4,7 +4,8 @@
 
 namespace dcmturbo::jpeg_lossless {
 
-RowPrediction::RowPrediction(const Scan& scan, Context& context) : scan_(scan), kernels_(context.kernels) {
+RowPrediction::RowPrediction(const Scan& scan, Context& context)
+    : scan_(scan), kernels_(prediction_kernels(context.isa)) {
     for (std::size_t i = 0; i < scan.components.size(); ++i) {
         const ScanComponent& component = scan.components[i];
         for (std::uint16_t*& line : lines_[i])

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/context.h"
+#include "codecs/jpeg_lossless/kernels.h"
 #include "codecs/jpeg_lossless/row_sink.h"
 #include "codecs/jpeg_lossless/scan.h"
 
@@ -31,7 +32,7 @@ class RowPrediction {
     void restore_sampled(const std::uint16_t* differences, bool starts_interval, std::uint32_t row, RowSink& sink);
 
     const Scan& scan_;
-    const Kernels& kernels_;
+    const PredictionKernels& kernels_;
     std::array<std::array<std::uint16_t*, 2>, 4> lines_{};          // [component]: this row and the one before
     std::array<std::array<std::uint16_t*, 4>, 4> sampled_lines_{};  // [component]: the rows of one MCU row
     unsigned current_ = 0;

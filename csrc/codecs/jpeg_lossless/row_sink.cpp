@@ -14,8 +14,8 @@ void widen(const std::uint16_t* samples, std::byte* to, std::uint32_t count, uns
 
 }  // namespace
 
-PixelSink::PixelSink(const FrameOut& out, const Kernels& kernels, Arena& arena)
-    : out_(out), kernels_(kernels), writer_(out, kernels), cell_(sample_size(out.format.type)) {
+PixelSink::PixelSink(const FrameOut& out, Isa isa, Arena& arena)
+    : out_(out), kernels_(pixel_kernels(isa)), writer_(out, isa), cell_(sample_size(out.format.type)) {
     for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample)
         planes_[sample] = arena.allocate(out.format.columns * cell_);
 }

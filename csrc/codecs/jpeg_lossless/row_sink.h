@@ -28,7 +28,7 @@ class RowSink {
 // All components in step and of the image's size: straight to pixels. One for each thread.
 class PixelSink final : public RowSink {
   public:
-    PixelSink(const FrameOut& out, const Kernels& kernels, Arena& arena);
+    PixelSink(const FrameOut& out, Isa isa, Arena& arena);
     void put(std::size_t component, std::uint32_t y, const std::uint16_t* samples, std::uint32_t count,
              unsigned point_transform) override;
 
@@ -36,7 +36,7 @@ class PixelSink final : public RowSink {
     void convert(const std::uint16_t* samples, std::byte* to, std::uint32_t count, unsigned point_transform) const;
 
     const FrameOut& out_;
-    const Kernels& kernels_;
+    const PixelKernels& kernels_;
     PixelWriter writer_;
     std::size_t cell_;
     std::array<std::byte*, 4> planes_{};

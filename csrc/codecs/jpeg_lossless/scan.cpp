@@ -23,7 +23,7 @@ ScanDecoder::ScanDecoder(const Scan& scan, const ScanData& data, const Fragments
 }
 
 void ScanDecoder::decode(RowSink& sink, ScanProgress& progress) {
-    DifferenceReader reader(source_, data_.intervals, scan_.row_samples(), context_.kernels, context_.arena);
+    DifferenceReader reader(source_, data_.intervals, scan_.row_samples(), context_.isa, context_.arena);
     RowPrediction prediction(scan_, context_);
     auto* differences = context_.arena.allocate_array<std::uint16_t>(scan_.row_samples());
     decode_intervals(data_.intervals, 0, scan_.mcu_rows, reader, {prediction, differences}, sink, progress);
@@ -31,6 +31,7 @@ void ScanDecoder::decode(RowSink& sink, ScanProgress& progress) {
 
 void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
                                    DifferenceReader& reader, Rows rows, RowSink& sink, ScanProgress& progress) const {
+    const PredictionKernels& kernels = prediction_kernels(context_.isa);
     const std::size_t wanted = scan_.row_samples();
     std::uint32_t left = scan_.rows_per_interval;
     std::size_t interval = 0;
@@ -47,7 +48,7 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
         const std::span<const DifferenceEntry> entries =
             is_there ? reader.take(wanted) : std::span<const DifferenceEntry>{};
         std::size_t count = entries.size();
-        const std::uint32_t all = context_.kernels.extract_differences(entries.data(), rows.differences, count);
+        const std::uint32_t all = kernels.extract_differences(entries.data(), rows.differences, count);
         const bool is_invalid = (all & invalid_difference) != 0;
         if (is_invalid) {
             count = static_cast<std::size_t>(
@@ -91,7 +92,7 @@ bool ScanDecoder::decode_on_team(std::span<RowSink* const> sinks) {
         return data_.intervals.subspan(begin_of(group), begin_of(group + 1) - begin_of(group));
     };
     for (std::size_t group = 0; group < groups; ++group) {
-        readers.emplace_back(source_, span_of(group), scan_.row_samples(), context_.kernels, context_.arena);
+        readers.emplace_back(source_, span_of(group), scan_.row_samples(), context_.isa, context_.arena);
         predictions.emplace_back(scan_, context_);
         differences.push_back(context_.arena.allocate_array<std::uint16_t>(scan_.row_samples()));
     }

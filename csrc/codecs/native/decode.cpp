@@ -6,7 +6,6 @@
 #include "codecs/native/codec.h"
 #include "codecs/zero_tail.h"
 #include "image/pixel_writer.h"
-#include "kernels/kernels.h"
 
 namespace dcmturbo::native {
 
@@ -26,7 +25,8 @@ class FrameDecoder {
           cell_(sample_size(out.format.type)),
           samples_(out.format.samples_per_pixel),
           pixels_(out.format.pixels()),
-          writer_(out, context.kernels) {}
+          kernels_(pixel_kernels(context.isa)),
+          writer_(out, context.isa) {}
 
     // How many pixels, from the first, the frame holds completely.
     [[nodiscard]] std::uint64_t pixels_present() const {
@@ -89,8 +89,8 @@ class FrameDecoder {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
             const std::uint64_t bit = first_bit_ + first;
             std::byte* to = writer_.direct(first) != nullptr ? writer_.direct(first) : plane;
-            context_.kernels.unpack_bits(from + bit / 8, static_cast<unsigned>(bit % 8),
-                                         reinterpret_cast<std::uint8_t*>(to), count);
+            kernels_.unpack_bits(from + bit / 8, static_cast<unsigned>(bit % 8), reinterpret_cast<std::uint8_t*>(to),
+                                 count);
             if (to == plane) writer_.write(first, count, &plane);
         }
     }
@@ -100,9 +100,9 @@ class FrameDecoder {
         for (std::byte*& plane : planes) plane = context_.arena.allocate(block);
         for (std::uint64_t first = 0; first < pixels; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
-            context_.kernels.expand_422(
-                reinterpret_cast<const std::uint8_t*>(bytes_ + first * 2), reinterpret_cast<std::uint8_t*>(planes[0]),
-                reinterpret_cast<std::uint8_t*>(planes[1]), reinterpret_cast<std::uint8_t*>(planes[2]), count);
+            kernels_.expand_422(reinterpret_cast<const std::uint8_t*>(bytes_ + first * 2),
+                                reinterpret_cast<std::uint8_t*>(planes[0]), reinterpret_cast<std::uint8_t*>(planes[1]),
+                                reinterpret_cast<std::uint8_t*>(planes[2]), count);
             if (writer_.corrects()) {
                 for (std::byte* plane : planes) writer_.correct(plane, plane, count);
             }
@@ -118,6 +118,7 @@ class FrameDecoder {
     std::size_t cell_;
     unsigned samples_;
     std::uint64_t pixels_;
+    const PixelKernels& kernels_;
     PixelWriter writer_;
     const std::byte* bytes_ = nullptr;
 };

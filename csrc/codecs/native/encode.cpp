@@ -3,7 +3,7 @@
 #include "base/checked.h"
 #include "codecs/frame_format.h"
 #include "codecs/native/codec.h"
-#include "kernels/kernels.h"
+#include "image/kernels.h"
 
 namespace dcmturbo::native {
 
@@ -55,8 +55,9 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, const EncodeO
     auto size = static_cast<std::size_t>(to - begin);
     if (a.bits_allocated == 1) {
         size = static_cast<std::size_t>((pixels + 7) / 8);
-        context.kernels.pack_bits(reinterpret_cast<const std::uint8_t*>(begin),
-                                  reinterpret_cast<std::uint8_t*>(out.data()), static_cast<std::size_t>(pixels));
+        pixel_kernels(context.isa)
+            .pack_bits(reinterpret_cast<const std::uint8_t*>(begin), reinterpret_cast<std::uint8_t*>(out.data()),
+                       static_cast<std::size_t>(pixels));
     }
     if (size % 2 != 0) out[size++] = std::byte{0};  // PS3.5, 7.1.1: values have even length
     return size;

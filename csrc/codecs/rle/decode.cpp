@@ -6,8 +6,8 @@
 #include "codecs/rle/codec.h"
 #include "codecs/rle/segments.h"
 #include "codecs/zero_tail.h"
+#include "entropy/packbits.h"
 #include "image/pixel_writer.h"
-#include "kernels/kernels.h"
 
 namespace dcmturbo::rle {
 
@@ -35,7 +35,9 @@ class FrameDecoder {
           pixels_(out.format.pixels()),
           salvage_(options.salvage),
           context_(context),
-          writer_(out, context.kernels) {
+          kernels_(pixel_kernels(context.isa)),
+          packbits_(packbits_kernels(context.isa)),
+          writer_(out, context.isa) {
         for (unsigned i = 0; i < segments_.count; ++i) lanes_[i] = lane_of(segments_.bytes[i]);
     }
 
@@ -54,13 +56,13 @@ class FrameDecoder {
         PackBitsLane lane = lanes_[0];
         lane.to = packed;
         lane.wanted = packed + bytes;
-        context_.kernels.packbits_decode(&lane, 1);
+        packbits_.decode(&lane, 1);
         const std::uint64_t decoded = std::min<std::uint64_t>(static_cast<std::uint64_t>(lane.to - packed), bytes);
         const std::uint64_t valid = std::min(decoded * 8, pixels_);
         std::byte* plane = context_.arena.allocate(block);
         for (std::uint64_t first = 0; first < valid; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, valid - first));
-            context_.kernels.unpack_bits(packed + first / 8, 0, reinterpret_cast<std::uint8_t*>(plane), count);
+            kernels_.unpack_bits(packed + first / 8, 0, reinterpret_cast<std::uint8_t*>(plane), count);
             writer_.write(first, count, &plane);
         }
         return valid == pixels_ ? complete() : cut_short(0, decoded, bytes, valid);
@@ -109,7 +111,7 @@ class FrameDecoder {
         for (lane.wanted = begin; lane.to >= lane.wanted && end - lane.to > margin;) {
             context_.check_interruption();
             lane.wanted = lane.to + std::min(end - lane.to - margin, between_checks);
-            context_.kernels.packbits_decode(&lane, 1);
+            packbits_.decode(&lane, 1);
         }
         lane.wanted = end;
         PackBitsLane last = lane;
@@ -142,7 +144,7 @@ class FrameDecoder {
             context_.check_interruption();
             auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels_ - first));
             for (unsigned i = 0; i < segments_.count; ++i) lanes_[i].wanted = planes[i] + count;
-            context_.kernels.packbits_decode(lanes_.data(), static_cast<int>(segments_.count));
+            packbits_.decode(lanes_.data(), static_cast<int>(segments_.count));
             const std::size_t wanted = count;
             unsigned shortest = 0;
             for (unsigned i = 0; i < segments_.count; ++i) {
@@ -170,7 +172,6 @@ class FrameDecoder {
 
     void store(std::uint64_t first, std::size_t count, const std::array<std::uint8_t*, max_segments>& planes,
                const std::array<std::byte*, 4>& cells) {
-        const Kernels& kernels = context_.kernels;
         std::byte* direct = writer_.direct(first);
         for (unsigned sample = 0; sample < samples_; ++sample) {
             std::uint8_t* const* bytes = planes.data() + sample * cell_;
@@ -180,15 +181,15 @@ class FrameDecoder {
                     if (writer_.corrects()) writer_.correct(cells[sample], cells[sample], count);
                     break;
                 case 2:
-                    kernels.merge16(bytes[0], bytes[1], reinterpret_cast<std::uint16_t*>(to), count,
-                                    writer_.unused_bits(), writer_.sign_extends());
+                    kernels_.merge16(bytes[0], bytes[1], reinterpret_cast<std::uint16_t*>(to), count,
+                                     writer_.unused_bits(), writer_.sign_extends());
                     break;
                 case 4:
-                    kernels.merge32(bytes, reinterpret_cast<std::uint32_t*>(to), count);
+                    kernels_.merge32(bytes, reinterpret_cast<std::uint32_t*>(to), count);
                     if (writer_.corrects()) writer_.correct(to, to, count);
                     break;
                 default:
-                    kernels.merge64(bytes, reinterpret_cast<std::uint64_t*>(to), count);
+                    kernels_.merge64(bytes, reinterpret_cast<std::uint64_t*>(to), count);
                     if (writer_.corrects()) writer_.correct(to, to, count);
                     break;
             }
@@ -204,6 +205,8 @@ class FrameDecoder {
     bool salvage_;
     bool has_excess_ = false;
     Context& context_;
+    const PixelKernels& kernels_;
+    const PackBitsKernels& packbits_;
     PixelWriter writer_;
     std::array<PackBitsLane, max_segments> lanes_{};
 };

@@ -9,7 +9,7 @@
 #include "codecs/rle/codec.h"
 #include "codecs/rle/segments.h"
 #include "entropy/packbits.h"
-#include "kernels/kernels.h"
+#include "image/kernels.h"
 
 namespace dcmturbo::rle {
 
@@ -122,7 +122,7 @@ class FrameEncoder {
 
     void encode_rows(Rows& part) const {
         const PixelAttributes& a = frame_.attributes;
-        const Kernels& kernels = context_.kernels;
+        const PixelKernels& kernels = pixel_kernels(context_.isa);
         const std::size_t pixels = std::size_t{part.end - part.begin} * a.columns;
         if (a.bits_allocated == 1) {
             extract_plane(part, 0, 0, part.plane);
@@ -158,9 +158,10 @@ class FrameEncoder {
             part.to[segment] = end + (end - part.to[segment - 1]) % 2;
         }
         std::uint8_t* to = part.to[segment];
+        const PackBitsKernels& packbits = packbits_kernels(context_.isa);
         for (std::size_t row = 0; row < rows; ++row, plane += row_size) {
             if (row % 64 == 0) context_.check_interruption();
-            to = context_.kernels.packbits_encode_row(plane, row_size, to, part.equal);
+            to = packbits.encode_row(plane, row_size, to, part.equal);
         }
         part.written[segment] = to;
     }

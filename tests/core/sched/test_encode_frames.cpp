@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "codecs/library.h"
-#include "kernels/kernels.h"
 
 using namespace dcmturbo;
 

@@ -1,11 +1,12 @@
 // A code-block: what the packets gave it, and its coefficients (ISO/IEC 15444-1, Annex D).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "base/arena.h"
-#include "kernels/kernels.h"
+#include "cpu/features.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -35,6 +36,10 @@ struct CodewordSegment {
 inline constexpr unsigned max_narrow_bit_planes = 30;
 inline constexpr unsigned max_bit_planes = 62;
 
+// What a code-block is coded with. Where HT blocks may occur, the first packets may hold nothing but placeholder
+// passes.
+enum class BlockCoder : std::uint8_t { arithmetic, not_yet_known, high_throughput };
+
 struct CodeBlock {
     std::uint32_t width = 0;  // at most 1024; width x height at most 4096
     std::uint32_t height = 0;
@@ -42,6 +47,7 @@ struct CodeBlock {
     std::uint8_t style = 0;
     std::uint8_t bit_planes = 0;   // magnitude bit-planes that are coded: M_b less those that are missing (B.10.5)
     std::uint8_t band_planes = 0;  // M_b
+    BlockCoder coder = BlockCoder::arithmetic;
     std::span<const CodewordSegment> segments;
 };
 
@@ -51,11 +57,22 @@ struct BlockOutcome {
     bool is_damaged = false;
 };
 
-// Decodes a block into coefficients with one fractional bit: magnitude x 2, plus the half of the last bit-plane that
-// was decoded where a coefficient is not 0 (E.1.1.2, r = 1/2), with its sign, as two's complement. `to` has rows of
-// `stride` coefficients and need not be zeroed. Up to max_narrow_bit_planes; more through decode_block_wide.
-BlockOutcome decode_block(const CodeBlock& block, std::int32_t* to, std::size_t stride, const Kernels& kernels,
-                          Arena& arena);
-BlockOutcome decode_block_wide(const CodeBlock& block, std::int64_t* to, std::size_t stride, Arena& arena);
+// How the coefficients, and afterwards the samples, of a tile-component are held: in 32 bits, in 64, or as floats.
+enum class Arithmetic : std::uint8_t { integer, wide, real };
+
+constexpr std::size_t element_size(Arithmetic arithmetic) { return arithmetic == Arithmetic::wide ? 8 : 4; }
+
+// Where the coefficients of a block go, and in what form.
+struct BlockOutput {
+    std::byte* to = nullptr;
+    std::size_t stride = 0;  // from row to row, in coefficients
+    Arithmetic arithmetic = Arithmetic::integer;
+    float step = 1;          // of real coefficients: Delta_b (E-3)
+    unsigned roi_shift = 0;  // by which a region of interest stands above the background (H.1)
+};
+
+// Decodes a block into dequantised coefficients (E.1), by the decoder of its coder. `output` need not be
+// zeroed. With damage, the coefficients are what was decoded before it.
+BlockOutcome decode_block(const CodeBlock& block, const BlockOutput& output, Isa isa, Arena& arena);
 
 }  // namespace dcmturbo::jpeg2000

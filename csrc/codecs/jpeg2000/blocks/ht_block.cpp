@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "codecs/jpeg2000/wavelet/kernels.h"
+
 namespace dcmturbo::jpeg2000 {
 
 namespace {
@@ -45,27 +47,28 @@ void clear(const HtBlock& block, const HtTarget& target) {
         std::memset(static_cast<std::byte*>(target.to) + y * target.stride * size, 0, block.width * size);
 }
 
-bool decode_cleanup(const HtBlock& set, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+bool decode_cleanup(const HtBlock& set, const HtTarget& target, Isa isa, Arena& arena) {
     HtScratch scratch;
     if (!start_ht(set, arena.allocate(ht_scratch_size(set)), scratch)) {
         clear(set, target);
         return false;
     }
-    return kernels.decode_ht_cleanup(set, scratch, target);
+    return ht_kernels(isa).decode_cleanup(set, scratch, target);
 }
 
 // Refinement needs the half of the last bit-plane: it works on `half`, which takes its final form afterwards.
-bool decode_refined(const HtBlock& set, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+bool decode_refined(const HtBlock& set, const HtTarget& target, Isa isa, Arena& arena) {
     const bool is_wide = target.form == HtForm::half_64;
     HtTarget half = target;
     if (!is_wide) half.form = HtForm::half_32;
-    bool is_right = decode_cleanup(set, half, kernels, arena);
+    bool is_right = decode_cleanup(set, half, isa, arena);
     void* const memory = arena.allocate(ht_refinement_size(set));
     if (is_right && is_wide) {
         refine_ht_block(set, static_cast<std::int64_t*>(target.to), target.stride, memory);
     } else if (is_right) {
         refine_ht_block(set, static_cast<std::int32_t*>(target.to), target.stride, memory);
     }
+    const WaveletKernels& kernels = wavelet_kernels(isa);
     for (std::uint32_t y = 0; y < set.height && !is_wide; ++y) {
         auto* const row = static_cast<std::int32_t*>(target.to) + y * target.stride;
         if (target.form == HtForm::real_32) kernels.scale_coefficients(row, set.width, target.scale);
@@ -76,16 +79,16 @@ bool decode_refined(const HtBlock& set, const HtTarget& target, const Kernels& k
 
 }  // namespace
 
-BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, const Kernels& kernels, Arena& arena) {
+BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, Isa isa, Arena& arena) {
     const HtBlock set = last_set(block);
     if (set.passes == 0) {
         clear(set, target);
         return {};
     }
-    if (set.passes > 1) return {.is_damaged = !decode_refined(set, target, kernels, arena)};
+    if (set.passes > 1) return {.is_damaged = !decode_refined(set, target, isa, arena)};
     HtTarget scaled = target;
     scaled.scale = std::ldexp(target.scale, set.plane);
-    return {.is_damaged = !decode_cleanup(set, scaled, kernels, arena)};
+    return {.is_damaged = !decode_cleanup(set, scaled, isa, arena)};
 }
 
 }  // namespace dcmturbo::jpeg2000

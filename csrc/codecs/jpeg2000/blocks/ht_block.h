@@ -8,6 +8,6 @@ namespace dcmturbo::jpeg2000 {
 
 // Decodes the last HT set that has data (15444-15, 7.2); without one, all coefficients are 0. `target.scale` is that of
 // the lowest bit-plane.
-BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, const Kernels& kernels, Arena& arena);
+BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, Isa isa, Arena& arena);
 
 }  // namespace dcmturbo::jpeg2000

@@ -30,10 +30,6 @@ struct Contribution {
     Contribution* next = nullptr;
 };
 
-// What a code-block is coded with. Where HT blocks may occur, the first packets may hold nothing but placeholder
-// passes.
-enum class BlockCoder : std::uint8_t { arithmetic, not_yet_known, high_throughput };
-
 // A code-block as its packets leave it.
 struct BlockState {
     Contribution* first = nullptr;
@@ -84,9 +80,6 @@ struct Resolution {
 
     [[nodiscard]] std::uint64_t precinct_count() const { return std::uint64_t{precincts_wide} * precincts_high; }
 };
-
-// How the samples of a tile-component are held until they are written.
-enum class Arithmetic : std::uint8_t { integer, wide, real };
 
 struct TileComponent {
     Rectangle area;

@@ -5,13 +5,9 @@
 
 #include "base/team.h"
 
-#include "codecs/jpeg2000/blocks/ht_block.h"
-
 namespace dcmturbo::jpeg2000 {
 
 namespace {
-
-std::size_t element_size(Arithmetic arithmetic) { return arithmetic == Arithmetic::wide ? 8 : 4; }
 
 std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~std::size_t{15}; }
 
@@ -235,8 +231,6 @@ std::span<const CodewordSegment> TileDecoder::join_segments(const BlockState& bl
 bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
     const Arena::Mark mark = arena.mark();
     const Band& band = *job.band;
-    const unsigned shift = job.component->parameters->roi_shift;
-    const Arithmetic arithmetic = job.component->arithmetic;
     CodeBlock block;
     block.width = job.area.width();
     block.height = job.area.height();
@@ -244,59 +238,16 @@ bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
     block.style = job.component->parameters->coding.block_style;
     block.bit_planes = static_cast<std::uint8_t>(band.bit_planes - job.block->missing_planes);
     block.band_planes = band.bit_planes;
+    block.coder = job.block->coder;
     block.segments = join_segments(*job.block, arena);
-    std::byte* const to = job.to;
-    const bool is_high_throughput = job.block->coder != BlockCoder::arithmetic;
-    const unsigned planes = is_high_throughput ? block.band_planes : block.bit_planes;
-    BlockOutcome outcome;
-    if (arithmetic == Arithmetic::wide || shift != 0 || planes > max_narrow_bit_planes) {
-        auto* wide = arena.allocate_array<std::int64_t>(std::size_t{block.width} * block.height);
-        if (is_high_throughput) {
-            outcome = decode_ht_block(block, {wide, block.width, HtForm::half_64}, context_.kernels, arena);
-        } else {
-            outcome = decode_block_wide(block, wide, block.width, arena);
-        }
-        unshift_and_store(job, wide, to);
-    } else if (is_high_throughput) {
-        const bool is_real = arithmetic == Arithmetic::real;
-        outcome = decode_ht_block(
-            block, {to, job.stride, is_real ? HtForm::real_32 : HtForm::whole_32, is_real ? 0.5F * band.step : 0},
-            context_.kernels, arena);
-    } else {
-        auto* coefficients = reinterpret_cast<std::int32_t*>(to);
-        outcome = decode_block(block, coefficients, job.stride, context_.kernels, arena);
-        const Kernels& kernels = context_.kernels;
-        for (std::uint32_t y = 0; y < block.height; ++y) {
-            std::int32_t* row = coefficients + y * job.stride;
-            if (arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * band.step);
-            else kernels.halve_coefficients(row, block.width);
-        }
-    }
+    const BlockOutput output{.to = job.to,
+                             .stride = job.stride,
+                             .arithmetic = job.component->arithmetic,
+                             .step = band.step,
+                             .roi_shift = job.component->parameters->roi_shift};
+    const BlockOutcome outcome = decode_block(block, output, context_.isa, arena);
     arena.rewind(mark);
     return outcome.is_damaged;
-}
-
-void TileDecoder::unshift_and_store(const Job& job, const std::int64_t* coefficients, std::byte* to) const {
-    const unsigned shift = job.component->parameters->roi_shift;
-    const Arithmetic arithmetic = job.component->arithmetic;
-    for (std::uint32_t y = 0; y < job.area.height(); ++y) {
-        for (std::uint32_t x = 0; x < job.area.width(); ++x) {
-            const std::int64_t value = *coefficients++;
-            std::uint64_t magnitude = static_cast<std::uint64_t>(value < 0 ? -value : value);
-            // H.1: what reaches above the background, by its shift, belongs to the region.
-            if (shift != 0 && (magnitude >> 1 >> shift) != 0) magnitude >>= shift;
-            if (arithmetic == Arithmetic::real) {
-                const double real = static_cast<double>(magnitude) * 0.5 * static_cast<double>(job.band->step);
-                reinterpret_cast<float*>(to)[x] = static_cast<float>(value < 0 ? -real : real);
-            } else {
-                const auto whole = static_cast<std::int64_t>(magnitude >> 1);
-                const std::int64_t result = value < 0 ? -whole : whole;
-                if (arithmetic == Arithmetic::wide) reinterpret_cast<std::int64_t*>(to)[x] = result;
-                else reinterpret_cast<std::int32_t*>(to)[x] = static_cast<std::int32_t>(result);
-            }
-        }
-        to += job.stride * element_size(arithmetic);
-    }
 }
 
 // --- wavelets -------------------------------------------------------------------------------
@@ -308,7 +259,7 @@ Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below
             plane_of<T>(resolution.bands[0]),
             plane_of<T>(resolution.bands[1]),
             plane_of<T>(resolution.bands[2]),
-            context_.kernels,
+            context_.isa,
             context_.arena};
 }
 

@@ -56,7 +56,6 @@ class TileDecoder {
     void allocate_sparse(const TileComponent& component, Band& band, std::span<Job> jobs);
     std::byte* zero_row();
     bool decode_block_of(const Job& job, Arena& arena) const;
-    void unshift_and_store(const Job& job, const std::int64_t* coefficients, std::byte* to) const;
     std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
     template <typename T>
     void synthesise_lower_of(std::size_t component);

@@ -3,19 +3,19 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/wavelet.h"
+#include "codecs/jpeg2000/wavelet/lifting.h"
 
 namespace dcmturbo::jpeg2000 {
 
 template <typename T>
-Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh,
-                        const Kernels& kernels, Arena& arena)
+Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh, Isa isa,
+                        Arena& arena)
     : area_(area),
       ll_(ll),
       hl_(hl),
       lh_(lh),
       hh_(hh),
-      kernels_(kernels),
+      kernels_(wavelet_kernels(isa)),
       width_(area.width()),
       ring_stride_((std::size_t{width_} + 31) & ~std::size_t{15}),
       ring_(arena.allocate_array<T>(ring_rows * ring_stride_)),

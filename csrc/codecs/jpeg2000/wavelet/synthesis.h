@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "codecs/jpeg2000/wavelet/coefficients.h"
-#include "kernels/kernels.h"
+#include "codecs/jpeg2000/wavelet/kernels.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -19,8 +19,7 @@ namespace dcmturbo::jpeg2000 {
 template <typename T>
 class Synthesis {
   public:
-    Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh, const Kernels& kernels,
-              Arena& arena);
+    Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh, Isa isa, Arena& arena);
 
     // Rows [first, end), counted from the top of the area, are to come.
     void start(std::uint32_t first, std::uint32_t end);
@@ -39,7 +38,7 @@ class Synthesis {
 
     Rectangle area_;
     Plane<T> ll_, hl_, lh_, hh_;
-    const Kernels& kernels_;
+    const WaveletKernels& kernels_;
     std::uint32_t width_;
     std::size_t ring_stride_;
     T* ring_;

@@ -1,4 +1,4 @@
-// Three-component loops over 8-bit samples. Included once per instruction set; see kernels/isa_scalar.cpp.
+// Three-component loops over 8-bit samples. Compiled once per instruction set, as part of image/kernels.inl.
 
 static inline __attribute__((always_inline)) std::uint8_t clamp8(int value) {
     return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);

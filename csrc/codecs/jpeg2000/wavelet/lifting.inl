@@ -1,5 +1,5 @@
-// Inverse wavelets of JPEG 2000 (ISO/IEC 15444-1, F.3), a row or a pair of rows at a time. Included once per
-// instruction set; see kernels/isa_scalar.cpp.
+// Inverse wavelets of JPEG 2000 (ISO/IEC 15444-1, F.3), a row or a pair of rows at a time. Compiled once per
+// instruction set, as part of wavelet/kernels.inl.
 //
 // A row is restored from its low-pass and high-pass halves. They are lifted apart from each other, with one sample of
 // symmetric extension (F.3.7) on either side, and interleaved last. `odd` says that the row begins at an odd

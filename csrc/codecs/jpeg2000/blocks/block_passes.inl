@@ -2,6 +2,8 @@
 // bit of what is to be decoded there: nothing else is visited, and the only branches that data decide are the end of
 // a word and whether a coefficient became significant.
 
+#include "entropy/mq.inl"
+
 constexpr std::uint64_t first_rows = 0x1111111111111111u;
 constexpr std::uint64_t last_rows = 0x8888888888888888u;
 constexpr unsigned neighbour_bits = 0x1ef;
@@ -377,3 +379,9 @@ static void store_block_wide(const BlockPasses& block, std::size_t width, std::s
                              std::size_t stride) {
     store_coefficients<std::uint64_t>(block, width, height, to, stride);
 }
+
+constexpr BlockPassKernels table = {
+    .decode_block_pass = decode_block_pass,
+    .store_block = store_block,
+    .store_block_wide = store_block_wide,
+};

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace dcmturbo {
+namespace dcmturbo::jpeg2000 {
 
 // ISO/IEC 15444-1, Table F.4.
 inline constexpr float wavelet_alpha = -1.586134342059924F;
@@ -15,4 +15,4 @@ inline constexpr float wavelet_k = 1.230174104914001F;
 // Elements that each half of a row of `count` takes in scratch memory, extension included.
 constexpr std::size_t wavelet_scratch(std::size_t count) { return count / 2 + 48; }
 
-}  // namespace dcmturbo
+}  // namespace dcmturbo::jpeg2000

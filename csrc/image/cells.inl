@@ -1,4 +1,4 @@
-// Loops over cells of 8 to 64 bits. Included once per instruction set; see kernels/isa_scalar.cpp.
+// Loops over cells of 8 to 64 bits. Compiled once per instruction set, as part of image/kernels.inl.
 
 static void merge16(const std::uint8_t* __restrict high, const std::uint8_t* __restrict low,
                     std::uint16_t* __restrict to, std::size_t count, unsigned unused_bits, bool sign_extend) {

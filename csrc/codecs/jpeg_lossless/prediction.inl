@@ -1,5 +1,5 @@
-// Prediction of JPEG Lossless (ISO/IEC 10918-1, H.1.2.1), on rows of samples modulo 2^16. Included once per
-// instruction set; see kernels/isa_scalar.cpp.
+// Prediction of JPEG Lossless (ISO/IEC 10918-1, H.1.2.1), on rows of samples modulo 2^16. Compiled once per
+// instruction set (kernels.cpp).
 
 static std::uint32_t extract_differences(const DifferenceEntry* __restrict entries, std::uint16_t* __restrict to,
                                          std::size_t count) {
@@ -143,13 +143,4 @@ static void separate_components(const std::uint16_t* __restrict from, std::size_
     }
 }
 
-// Samples of 16 bits to cells of 8, shifted up.
-static void narrow_row(const std::uint16_t* __restrict row, std::uint8_t* __restrict to, std::size_t count,
-                       unsigned shift) {
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(row[i] << shift);
-}
-
-static void shift_row(const std::uint16_t* __restrict row, std::uint16_t* __restrict to, std::size_t count,
-                      unsigned shift) {
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] << shift);
-}
+constexpr PredictionKernels table = {extract_differences, separate_components, restore_row, difference_row};

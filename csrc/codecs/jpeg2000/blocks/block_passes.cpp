@@ -1,6 +1,6 @@
-#include "entropy/block_passes.h"
+#include "codecs/jpeg2000/blocks/block_passes.h"
 
-namespace dcmturbo {
+namespace dcmturbo::jpeg2000 {
 namespace {
 
 constexpr unsigned bit(unsigned index, unsigned position) { return index >> position & 1; }
@@ -72,4 +72,9 @@ void reset_contexts(BlockPasses& block) {
     block.contexts[uniform_context] = mq_states[2 * 46];
 }
 
-}  // namespace dcmturbo
+#define DCMTURBO_KERNELS "codecs/jpeg2000/blocks/block_passes.inl"
+#include "cpu/each_isa.h"
+
+const BlockPassKernels& block_pass_kernels(Isa isa) { return table_of(isa); }
+
+}  // namespace dcmturbo::jpeg2000

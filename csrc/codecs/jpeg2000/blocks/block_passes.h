@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/features.h"
 #include "entropy/mq.h"
 
-namespace dcmturbo {
+namespace dcmturbo::jpeg2000 {
 
 // Contexts, Table D.7.
 inline constexpr std::size_t first_refinement_context = 14;
@@ -69,4 +70,16 @@ extern const ZeroCoding zero_coding_hh;
 
 void reset_contexts(BlockPasses& block);  // Table D.7
 
-}  // namespace dcmturbo
+// The loops, one table for each instruction set. Every table gives the same bits.
+struct BlockPassKernels {
+    void (*decode_block_pass)(BlockPasses& block, BlockPass pass, bool is_raw);
+    // The coefficients, signed and with one fractional bit.
+    void (*store_block)(const BlockPasses& block, std::size_t width, std::size_t height, std::int32_t* to,
+                        std::size_t stride);
+    void (*store_block_wide)(const BlockPasses& block, std::size_t width, std::size_t height, std::int64_t* to,
+                             std::size_t stride);
+};
+
+const BlockPassKernels& block_pass_kernels(Isa isa);
+
+}  // namespace dcmturbo::jpeg2000

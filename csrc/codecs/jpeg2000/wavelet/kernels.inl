@@ -1,0 +1,18 @@
+// What is compiled for each instruction set: the loops, and the table of them.
+#include "codecs/jpeg2000/wavelet/lifting.inl"
+#include "codecs/jpeg2000/wavelet/transforms.inl"
+
+constexpr WaveletKernels table = {
+    .synthesise_row_5_3 = synthesise_row_5_3,
+    .synthesise_row_5_3_wide = synthesise_row_5_3_wide,
+    .synthesise_row_9_7 = synthesise_row_9_7,
+    .lift_low_5_3 = lift_low_5_3,
+    .lift_high_5_3 = lift_high_5_3,
+    .lift_low_5_3_wide = lift_low_5_3_wide,
+    .lift_high_5_3_wide = lift_high_5_3_wide,
+    .lift_9_7 = lift_9_7,
+    .halve_coefficients = halve_coefficients,
+    .scale_coefficients = scale_coefficients,
+    .inverse_rct = inverse_rct,
+    .inverse_ict = inverse_ict,
+};

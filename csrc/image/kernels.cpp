@@ -1,0 +1,12 @@
+#include "image/kernels.h"
+
+#include <utility>
+
+namespace dcmturbo {
+
+#define DCMTURBO_KERNELS "image/kernels.inl"
+#include "cpu/each_isa.h"
+
+const PixelKernels& pixel_kernels(Isa isa) { return table_of(isa); }
+
+}  // namespace dcmturbo
