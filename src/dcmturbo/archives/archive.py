@@ -15,14 +15,16 @@ import numpy as np
 
 from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.estimate import TakenPlaces, estimate_archive
-from dcmturbo.archives.manifest import DONE, Manifest, default_manifest
+from dcmturbo.archives.manifest import COUNTED, Manifest, default_manifest
+from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.places import folder_identity, folders_around, lie_within_each_other, make_root
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
+from dcmturbo.archives.transcoding import Transcoding
 from dcmturbo.archives.urls import check_protocols, is_url
 from dcmturbo.archives.walk import Filters, absolute, find_files, find_missing, source_folder, takes_subfolders
-from dcmturbo.archives.work import ON_FAILURE, Settings
+from dcmturbo.archives.work import ON_FAILURE
 from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
@@ -223,21 +225,20 @@ def make_settings(
     _check_options(syntax, options, new_uid=new_uid)
     if keep_if_larger and is_lossy(options):
         raise ValueError("keep_if_larger is for lossless targets only: a lossy result has the size that you asked for")
-    return Settings(
+    transcoding = Transcoding(
         transfer_syntax=syntax.uid,
         verify=bool(verify),
         offset_table=offset_table,
         new_uid=bool(new_uid),
         mask_unused_bits=bool(mask_unused_bits),
-        fsync=bool(fsync),
-        in_place=bool(in_place),
-        overwrite=bool(overwrite),
-        on_failure=on_failure,
         from_syntaxes=find_syntaxes(_patterns(from_syntaxes)),
         skip_lossy=is_lossless_target(syntax, options) if include_lossy is None else not include_lossy,
         include_lossy=include_lossy,
         keep_if_larger=bool(keep_if_larger),
         options=options,
+    )
+    return Settings(
+        transcoding, fsync=bool(fsync), in_place=bool(in_place), overwrite=bool(overwrite), on_failure=on_failure
     )
 
 
@@ -271,7 +272,7 @@ def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings
     ImportError
         The message names the package. If failed files are copied or left out, each of them reports it instead.
     """
-    syntax = find_transfer_syntax(settings.transfer_syntax)
+    syntax = find_transfer_syntax(settings.operation.target)
     if syntax.family != "jpegls" or settings.on_failure != "fail" or find_spec("jpeg_ls") is not None:
         return
     if any(is_url(path) for path in paths):
@@ -343,7 +344,7 @@ def _check_places(
 
 def _nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveResult:
     """Return the result of a run that changed nothing, because sources do not exist."""
-    counts = {**dict.fromkeys((*DONE, "skipped"), 0), "failed": len(missing)}
+    counts = {**dict.fromkeys((*COUNTED, "skipped"), 0), "failed": len(missing)}
     failures = tuple(Failure(path, "", why, "OSError") for path, why in missing)
     why = "a source does not exist, so nothing was changed" if stopped else None
     return ArchiveResult(counts, 0, 0, 0, 0, 0.0, failures, (), None, why)

@@ -20,15 +20,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dcmturbo.archives.entries import Entries
-from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest, Row
+from dcmturbo.archives.manifest import COUNTED, DONE, Done, InHand, Manifest, Row
+from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.originals import Originals
+from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.ownership import identity_of, identity_of_status, is_still
 from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
-from dcmturbo.archives.work import Outcome, Settings, Task, describe, left_out, options_of
+from dcmturbo.archives.work import describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
 from dcmturbo.redaction import without_secrets
 from dcmturbo.version import __version__
@@ -55,7 +57,7 @@ class _Chunk:
 
 @dataclass
 class _Totals:
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DONE, "failed", "skipped"), 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*COUNTED, "failed", "skipped"), 0))
     frames: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
@@ -88,7 +90,8 @@ class Coordinator:
         self.progress = progress
         self.resume = resume
         self.fail_fast = fail_fast
-        self.options = options_of(settings)
+        self.operation = settings.operation
+        self.options = settings.operation.noted
         self.sources = sources
         self.filters = filters
         # Two files can only have the same destination if there are several sources, or a pattern.
@@ -154,7 +157,7 @@ class Coordinator:
 
     def _run(self) -> ArchiveResult:
         self.manifest.begin(
-            target=self.settings.transfer_syntax,
+            target=self.operation.target,
             options=self.options,
             version=__version__,
             jobs=self.workers.jobs,
@@ -271,7 +274,11 @@ class Coordinator:
 
     def _admit(self, found: Found) -> None:
         """Add a file to the list, unless it is already done or must not be processed."""
-        destination = found.path if self.settings.in_place else join_destination(self.target, found.relative)
+        destination = (
+            found.path
+            if self.settings.in_place
+            else join_destination(self.target, self.operation.name_of_output(found.relative))
+        )
         if self.claimed is not None:
             other = self.claimed.setdefault(destination, found.path)
             if other is not found.path:
@@ -295,7 +302,7 @@ class Coordinator:
             return
         begun = self.begun.get(without_secrets(destination))
         uid = None
-        if self.settings.new_uid:
+        if self.operation.changes_uids:
             uid = begun.uid if begun is not None and begun.uid else f"2.25.{uuid.uuid4().int}"
         owned = None if done is None else _owned(done, found)
         if owned is None and (owner := self._owner_of(destination)) is not None:
@@ -342,9 +349,9 @@ class Coordinator:
             and (done.error_type is None or self.settings.on_failure == "copy")
             and (done.path, done.size, done.mtime) == (without_secrets(found.path), found.size, found.mtime)
             and self._is_same_original(found, done)
-            and done.target == self.settings.transfer_syntax
+            and done.target == self.operation.target
             and done.options == self.options
-            and (done.verified or done.status != "transcoded" or not self.settings.verify)
+            and self.operation.is_satisfied(status=done.status, verified=done.verified)
             and (self.settings.in_place or size_of(destination) == done.bytes_after)
         )
 
@@ -352,8 +359,8 @@ class Coordinator:
         """Whether the source with the same name, size and time is still the same file."""
         if done.original is None or is_url(found.path):
             return True
-        if self.settings.in_place and self.settings.options:
-            return True  # with a lossy target, another run would lose more; a new owner or mode is no reason for it
+        if self.settings.in_place and self.operation.changes_outputs:
+            return True  # another run would change it again; a new owner or mode is no reason for it
         try:
             return identity_of_status(os.stat(found.path)) == done.original
         except OSError:
@@ -390,7 +397,7 @@ class Coordinator:
         return 1
 
     def _submit(self, chunk: _Chunk) -> None:
-        if self.writable and (not self.settings.in_place or self.settings.include_lossy):
+        if self.writable and (not self.settings.in_place or self.operation.remembers_originals):
             try:
                 self.manifest.hand_out([InHand(task.destination, task.uid, task.original) for task in chunk.tasks])
             except OSError as error:
@@ -445,7 +452,7 @@ class Coordinator:
             return None
         message, kind = outcome.error or "", outcome.error_type or DIED
         if self.settings.on_failure == "skip":
-            return left_out(task.number, message, kind)
+            return left_out(task.number, message, kind, self.operation.done)
         if self.settings.on_failure == "copy" and task.failed is None:
             self.suspects.append(task._replace(failed=(message, kind)))
             return None
@@ -501,13 +508,22 @@ class Coordinator:
     def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
         size, mtime = outcome.identity or (found.size, found.mtime)
         return Row(
-            task.destination, found.path, size, mtime, outcome.source_syntax, self.settings.transfer_syntax,
-            self.options, outcome.status, outcome.frames, outcome.bytes_before, outcome.bytes_after,
-            outcome.pixel_bytes, outcome.digest, outcome.verified, outcome.lossy, outcome.maximum_error,
-            outcome.mean_error, outcome.psnr, outcome.seconds, outcome.error, outcome.error_type,
-            "\n".join(outcome.warnings) or None, task.owned if outcome.status not in DONE else outcome.output,
-            outcome.original,
-        )  # fmt: skip
+            task.destination,
+            found.path,
+            size,
+            mtime,
+            outcome.source_syntax,
+            self.operation.target,
+            self.options,
+            outcome.status,
+            **outcome.figures,
+            seconds=outcome.seconds,
+            error=outcome.error,
+            error_type=outcome.error_type,
+            warnings="\n".join(outcome.warnings) or None,
+            output=task.owned if outcome.status not in DONE else outcome.output,
+            original=outcome.original,
+        )
 
     def _fail(self, found: Found, destination: str, message: str, kind: str) -> None:
         self.totals.counts["failed"] += 1
@@ -522,7 +538,7 @@ class Coordinator:
             return
         self._fail(Found(path, "", 0, 0), "", message, "OSError")
         self.rows.append(
-            Row(path, path, -1, 0, None, self.settings.transfer_syntax, self.options, "failed", error=message,
+            Row(path, path, -1, 0, None, self.operation.target, self.options, "failed", error=message,
                 error_type="OSError")
         )  # fmt: skip
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dcmturbo.archives.manifest import Manifest
+from dcmturbo.archives.operation import Settings
+from dcmturbo.archives.outcome import Task
 from dcmturbo.archives.ownership import DestinationExistsError, identity_of, is_still
 from dcmturbo.archives.result import Estimate, Failure
 from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import Found, join_destination
-from dcmturbo.archives.work import Settings, Task
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 
 __all__ = ["TakenPlaces", "estimate_archive"]

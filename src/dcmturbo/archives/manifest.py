@@ -23,6 +23,7 @@ from dcmturbo.archives.urls import is_url
 from dcmturbo.redaction import without_secrets
 
 __all__ = [
+    "COUNTED",
     "DONE",
     "NAME",
     "Done",
@@ -43,7 +44,8 @@ _FIRST_VERSION = 1  # version without the columns of `_ADDED`; a run that writes
 _SECONDS_BUSY = 10.0
 
 # The statuses of files that need no more work. The others are "failed" and "left_out" (failed, with on_failure="skip").
-DONE = ("transcoded", "copied", "unchanged")
+DONE = ("transcoded", "copied", "unchanged", "verified")
+COUNTED = DONE[:3]  # in each result, even if there are none
 
 _SCHEMA = """
 CREATE TABLE run (

@@ -25,7 +25,8 @@ from functools import partial
 from multiprocessing import spawn
 from typing import Any, BinaryIO, NoReturn
 
-from dcmturbo.archives.work import Outcome, describe, do_files
+from dcmturbo.archives.outcome import Outcome
+from dcmturbo.archives.work import describe, do_files
 from dcmturbo.configuration import Limits, config
 
 __all__ = ["Nursery", "forks_here", "receive", "send", "serve"]

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import file_system, is_url
 
-__all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_still"]
+__all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_replaced", "is_still"]
 
 NOT_LISTED = "the manifest does not list it as an output"
 
@@ -131,3 +131,8 @@ def has_content(path: str, content: BinaryIO) -> bool:
                 return False
             left -= len(wanted)
         return not file.read(1)
+
+
+def is_replaced(path: str, original: str | None) -> bool:
+    """Whether a file is not the one any more that it was when it was begun: its successor may stand there."""
+    return original is not None and identity_of_status(os.stat(path)) != original

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from dcmturbo.archives.manifest import DONE, Manifest, Row, Run
+from dcmturbo.archives.manifest import COUNTED, DONE, Manifest, Row, Run
 from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.syntaxes import find_transfer_syntax
@@ -120,7 +120,7 @@ def utc(seconds: float) -> str:
 
 def summarise(manifest: Manifest) -> Summary:
     """Summarise a manifest."""
-    counts = dict.fromkeys((*DONE, "failed"), 0)
+    counts = dict.fromkeys((*COUNTED, "failed"), 0)
     counts.update(manifest.query("SELECT status, count(*) FROM file GROUP BY status"))
     done = f"status IN {DONE}"
     totals = manifest.query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dcmturbo.archives.operation import KeepOriginal
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import Error
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
@@ -12,23 +13,7 @@ from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 
-__all__ = ["KeepOriginal", "Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
-
-
-class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
-    """A file is copied unchanged instead of being transcoded; the message gives the reason.
-
-    Parameters
-    ----------
-    why : str
-        A sentence.
-    source_syntax : str or None
-        The UID of its transfer syntax, if known.
-    """
-
-    def __init__(self, why: str, source_syntax: str | None = None) -> None:
-        super().__init__(why)
-        self.source_syntax = source_syntax
+__all__ = ["Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
 
 
 def is_lossless_target(target: TransferSyntax, options: dict[str, Any]) -> bool:

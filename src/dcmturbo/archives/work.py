@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import stat
@@ -11,9 +10,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from dcmturbo.archives.operation import KeepOriginal, Settings
+from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.ownership import DestinationExistsError, has_content, identity_of, identity_of_status, is_still
 from dcmturbo.archives.places import (
     NameTakenError,
@@ -25,16 +25,12 @@ from dcmturbo.archives.places import (
     refuse_other_spelling,
     size_of,
 )
-from dcmturbo.archives.selection import KeepOriginal, Selection
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
-from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom, UnsupportedTransferSyntax
-from dcmturbo.formats.syntaxes import find_transfer_syntax
-from dcmturbo.transcoding.object import transcode_object as transcode
+from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom
 from dcmturbo.transcoding.permissions import state_of
-from dcmturbo.transcoding.pixels import is_lossy
 
-__all__ = ["ON_FAILURE", "Outcome", "Settings", "Task", "do_files", "do_into", "do_one", "left_out", "options_of"]
+__all__ = ["ON_FAILURE", "describe", "do_files", "do_into", "do_one", "left_out"]
 
 ON_FAILURE = ("fail", "copy", "skip")
 
@@ -48,87 +44,6 @@ _HOPELESS = {
 _STALE_DIRECTORY = (
     "a DICOMDIR is copied unchanged: its Referenced Transfer Syntax UIDs in File (0004,1512) are those of the old files"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a run, which are the same for all files."""
-
-    transfer_syntax: str
-    verify: bool = True
-    offset_table: str = "auto"
-    new_uid: bool = False
-    mask_unused_bits: bool = False
-    fsync: bool = False
-    in_place: bool = False
-    overwrite: bool = False
-    on_failure: str = "fail"
-    from_syntaxes: tuple[str, ...] = ()
-    skip_lossy: bool = False
-    include_lossy: bool | None = None  # as the user passed it; `skip_lossy` is derived from it
-    only_dicom: bool = False  # for a file that is not an image: fail instead of copying it
-    only_estimates: bool = False  # a copied file has its size already
-    keep_if_larger: bool = False
-    root: str = ""  # the destination of the run
-    began: int = 0  # nanoseconds, by the clock of the destination's file system; 0 for a single file
-    token: str | None = None  # of the run: part of the names of its temporary files
-    options: dict[str, Any] = field(default_factory=dict, hash=False)
-
-
-def options_of(settings: Settings) -> str:
-    """Return the choices that affect a file's output, as JSON; new choices with default values are left out."""
-    chosen: dict[str, Any] = {
-        "from_syntaxes": list(settings.from_syntaxes),
-        "keep_if_larger": settings.keep_if_larger,
-    }
-    always = {
-        "offset_table": settings.offset_table,
-        "new_uid": settings.new_uid,
-        "mask_unused_bits": settings.mask_unused_bits,
-    }
-    options = {**always, **{name: value for name, value in chosen.items() if value}, **settings.options}
-    if settings.include_lossy is not None:
-        options["include_lossy"] = settings.include_lossy
-    return json.dumps(options, sort_keys=True, default=str)
-
-
-class Task(NamedTuple):
-    """A file to be done."""
-
-    number: int
-    source: str
-    destination: str
-    owned: str | None = None  # the identity of the output that an earlier run left there; it may be replaced
-    was_begun: bool = False  # a killed run was working on it, so an existing file may be its output
-    uid: str | None = None  # the SOP Instance UID of the output, if it gets its own
-    failed: tuple[str, str] | None = None  # the error and its type: the file is only copied
-    original: str | None = None  # in place: the identity of the source when it was first begun
-
-
-class Outcome(NamedTuple):
-    """The result of a file. All values are plain, because they come from other processes and machines."""
-
-    number: int
-    status: str
-    seconds: float
-    source_syntax: str | None = None
-    frames: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-    pixel_bytes: int = 0
-    digest: str | None = None
-    verified: bool = False
-    lossy: bool = False
-    maximum_error: float | None = None
-    mean_error: float | None = None
-    psnr: float | None = None
-    error: str | None = None
-    error_type: str | None = None
-    hopeless: str | None = None  # why the next file need not be tried
-    warnings: tuple[str, ...] = ()
-    identity: tuple[int, int] | None = None  # size and mtime of the file that is now at the place of the source
-    output: str | None = None  # the identity of what was written
-    original: str | None = None  # that of the source
 
 
 def do_files(
@@ -181,46 +96,14 @@ def do_one(task: Task, settings: Settings, threads: int) -> Outcome:
         if not is_url(task.source):
             # For instance a pipe that replaced a file after it was found: never wait for its data.
             open_binary(task.source).close()
-        outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
+        if not settings.operation.writes:
+            outcome = settings.operation.do(task, task.destination, threads, fsync=False)
+        else:
+            outcome = _in_place(task, settings, threads) if settings.in_place else _beside(task, settings, threads)
     except Exception as error:
         # One damaged file, or one that reveals a bug of dcmturbo, must not stop the others.
         outcome = _failure(task.number, error)
     return outcome._replace(seconds=time.perf_counter() - begin)
-
-
-def _transcode(task: Task, destination: Any, settings: Settings, threads: int) -> Any:
-    target = find_transfer_syntax(settings.transfer_syntax)
-    lose_again = not is_lossy(settings.options) or (settings.include_lossy is True and not _is_replaced(task))
-    selection = Selection(
-        target, settings.from_syntaxes, settings.skip_lossy, settings.keep_if_larger, lose_again=lose_again
-    )
-    opened = False
-
-    def admit(source: Any) -> None:
-        nonlocal opened
-        opened = True
-        selection.admit(source)
-
-    try:
-        return transcode(
-            task.source,
-            destination,
-            settings.transfer_syntax,
-            verify=settings.verify,
-            threads=threads,
-            offset_table=settings.offset_table,
-            new_uid=task.uid or settings.new_uid,
-            mask_unused_bits=settings.mask_unused_bits,
-            fsync=settings.fsync or settings.in_place,
-            overwrite=True,
-            admit=admit,
-            accept=selection.accept,
-            **settings.options,
-        )
-    except UnsupportedTransferSyntax as error:
-        if settings.from_syntaxes and not opened:
-            raise KeepOriginal(f"it is not one of the transfer syntaxes to transcode: {error}") from None
-        raise
 
 
 # ---- beside -----------------------------------------------------------------------------------------
@@ -295,7 +178,7 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
     if task.failed is not None:
         return _copied(task, destination, settings, *task.failed)
     try:
-        return _outcome(task.number, _transcode(task, destination, settings, threads))
+        return settings.operation.do(task, destination, threads, fsync=settings.fsync)
     except (NotDicom, NoPixelData) as error:
         if settings.only_dicom and isinstance(error, NotDicom):
             raise
@@ -307,7 +190,7 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
         if settings.on_failure == "fail" or _is_of_the_machine(error):
             raise
         if settings.on_failure == "skip":
-            return left_out(task.number, describe(error), type(error).__name__)
+            return left_out(task.number, describe(error), type(error).__name__, settings.operation.done)
         return _copied(task, destination, settings, describe(error), type(error).__name__)
 
 
@@ -323,17 +206,17 @@ def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: st
         with open_binary(task.source) as file:
             shutil.copyfileobj(file, destination)
         size = destination.tell()
-    warnings = () if kind is None else (f"copied unchanged, because it could not be transcoded: {why}",)
+    warnings = () if kind is None else (f"copied unchanged, because it could not be {settings.operation.done}: {why}",)
     return Outcome(
         task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings
     )
 
 
-def left_out(number: int, why: str, kind: str) -> Outcome:
-    """Return the result of a file that could not be transcoded and is therefore left out."""
+def left_out(number: int, why: str, kind: str, done: str) -> Outcome:
+    """Return the result of a file that is left out; `done` is the status that it could not reach."""
     return Outcome(
         number, "left_out", 0.0, error=why, error_type=kind,
-        warnings=(f"left out, because it could not be transcoded: {why}",),
+        warnings=(f"left out, because it could not be {done}: {why}",),
     )  # fmt: skip
 
 
@@ -371,26 +254,6 @@ def _found_done(task: Task, settings: Settings, threads: int) -> Outcome:
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
 
 
-def _outcome(number: int, result: Any) -> Outcome:
-    return Outcome(
-        number,
-        result.status,
-        0.0,
-        source_syntax=result.source_transfer_syntax,
-        frames=result.frames,
-        bytes_before=result.bytes_before,
-        bytes_after=result.bytes_after,
-        pixel_bytes=result.pixel_bytes,
-        digest=result.digest,
-        verified=result.verified,
-        lossy=result.lossy,
-        maximum_error=result.maximum_error,
-        mean_error=result.mean_error,
-        psnr=result.psnr,
-        warnings=tuple(result.warnings),
-    )
-
-
 # ---- in place ---------------------------------------------------------------------------------------
 
 
@@ -399,26 +262,22 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
     path = task.source
     before = os.stat(path)
     if task.failed is not None:
-        return _unchanged(task.number, before, *task.failed)
+        return _unchanged(task.number, before, *task.failed, settings.operation.done)
     with PlaceOfSource(path, token=settings.token) as place:
         try:
-            result = _transcode(task, place, settings, threads)
+            outcome = settings.operation.do(task, place, threads, fsync=True)
         except (NotDicom, NoPixelData) as error:
             why, warnings = _why_copied(path, error)
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
         except KeepOriginal as kept:
-            why = str(kept)
-            if settings.include_lossy and _is_replaced(task):
-                why = "it is compressed with loss, and a run that was killed has already replaced it"
-            return _unchanged(task.number, before, why)._replace(source_syntax=kept.source_syntax)
+            return _unchanged(task.number, before, str(kept))._replace(source_syntax=kept.source_syntax)
         except Exception as error:
             if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
             if settings.on_failure == "skip":
-                return left_out(task.number, describe(error), type(error).__name__)
-            return _unchanged(task.number, before, describe(error), type(error).__name__)
-        outcome = _outcome(task.number, result)
-        if result.status == "copied":  # it already has the wanted form, so it stays
+                return left_out(task.number, describe(error), type(error).__name__, settings.operation.done)
+            return _unchanged(task.number, before, describe(error), type(error).__name__, settings.operation.done)
+        if outcome.status == "copied":  # it already has the wanted form, so it stays
             identity = (before.st_size, before.st_mtime_ns)
             return outcome._replace(
                 status="unchanged", bytes_after=before.st_size, identity=identity, original=identity_of_status(before)
@@ -431,16 +290,11 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         )  # fmt: skip
 
 
-def _is_replaced(task: Task) -> bool:
-    """Whether a source has changed since it was begun: its successor may be there now."""
-    return task.original is not None and identity_of_status(os.stat(task.source)) != task.original
-
-
-def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None) -> Outcome:
+def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None = None, done: str = "") -> Outcome:
     """Return the result of a file that stays unchanged in its place."""
     return Outcome(
         number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why, error_type=kind,
-        warnings=() if kind is None else (f"unchanged, because it could not be transcoded: {why}",),
+        warnings=() if kind is None else (f"unchanged, because it could not be {done}: {why}",),
         identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
     )  # fmt: skip
 

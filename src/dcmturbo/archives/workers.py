@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 from dcmturbo import _core
 from dcmturbo.archives.nursery import Nursery, receive, send
+from dcmturbo.archives.operation import Settings
+from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.urls import is_url
-from dcmturbo.archives.work import Outcome, Settings, Task, do_files
+from dcmturbo.archives.work import do_files
 from dcmturbo.configuration import config
 
 __all__ = [

@@ -14,13 +14,14 @@ from typing import Any
 import dcmturbo as dt
 from dcmturbo.archives.archive import make_settings, transcode_archive
 from dcmturbo.archives.manifest import default_manifest
+from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.ownership import DestinationExistsError
 from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.archives.report import names_of
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import absolute, has_magic
-from dcmturbo.archives.work import ON_FAILURE, Outcome, Task, do_into
+from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.archive_report import FORMATS, write_report
 from dcmturbo.cli.inputs import thread_count
@@ -420,15 +421,7 @@ def _document_of_file(source: str, destination: str, syntax: TransferSyntax, out
         "status": outcome.status,
         "source_transfer_syntax": outcome.source_syntax,
         "transfer_syntax": syntax.uid if outcome.status == "transcoded" else outcome.source_syntax,
-        "frames": outcome.frames,
-        "bytes_before": outcome.bytes_before,
-        "bytes_after": outcome.bytes_after,
-        "pixel_bytes": outcome.pixel_bytes,
-        "digest": outcome.digest,
-        "verified": outcome.verified,
-        "lossy": outcome.lossy,
-        "maximum_error": outcome.maximum_error,
-        "mean_error": outcome.mean_error,
+        **outcome.figures,
         "psnr": psnr if psnr is None or math.isfinite(psnr) else None,
         "warnings": list(outcome.warnings),
         "note": outcome.error,

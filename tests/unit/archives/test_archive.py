@@ -14,7 +14,7 @@ import pytest
 from helpers.archives import RLE_UID, TARGET, TARGET_UID, image, is_transcoded, rows_of, tree
 
 import dcmturbo as dt
-from dcmturbo.archives import work
+from dcmturbo.archives import transcoding
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.archives.workers import available_cores
 
@@ -427,7 +427,7 @@ def test_a_full_disk_ends_the_run_at_once(archive, monkeypatch, in_this_process)
         calls.append(arguments)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[1]))
 
-    monkeypatch.setattr(work, "transcode", full)
+    monkeypatch.setattr(transcoding, "transcode", full)
     result = dt.transcode_archive(source, target, TARGET, threads=1)
     assert result.stopped == "the destination has no space left"
     assert len(calls) == 1

@@ -15,7 +15,7 @@ import pytest
 from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels, tree
 
 import dcmturbo as dt
-from dcmturbo.archives import work
+from dcmturbo.archives import transcoding, work
 from dcmturbo.archives.manifest import NAME, Manifest
 from dcmturbo.archives.workers import available_cores, share_cores
 
@@ -142,14 +142,14 @@ def test_in_place_keeps_the_original_until_the_new_one_is_on_disk(archive, monke
 def test_in_place_leaves_a_file_that_somebody_else_writes(archive, monkeypatch, in_this_process):
     source, _, _ = archive
     path = source / "a/image1.dcm"
-    real = work.transcode
+    real = transcoding.transcode
 
     def transcode(*arguments, **options):
         result = real(*arguments, **options)
         path.write_bytes(b"written meanwhile")
         return result
 
-    monkeypatch.setattr(work, "transcode", transcode)
+    monkeypatch.setattr(transcoding, "transcode", transcode)
     result = dt.transcode_archive(path, None, TARGET, in_place=True)
     assert "another program changed" in result.failures[0].error
     assert path.read_bytes() == b"written meanwhile"
@@ -302,8 +302,8 @@ def test_a_script_needs_no_guard_of_its_main_module(archive, tmp_path, options):
 
 def test_frames_of_the_only_file_get_all_threads(tmp_path, monkeypatch, in_this_process):
     seen = []
-    real = work.transcode
-    monkeypatch.setattr(work, "transcode", lambda *a, **k: (seen.append(k["threads"]), real(*a, **k))[1])
+    real = transcoding.transcode
+    monkeypatch.setattr(transcoding, "transcode", lambda *a, **k: (seen.append(k["threads"]), real(*a, **k))[1])
     (tmp_path / "source").mkdir()
     (tmp_path / "source/one.dcm").write_bytes(image(frames=4))
     dt.transcode_archive(tmp_path / "source", tmp_path / "out", TARGET)

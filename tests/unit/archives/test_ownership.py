@@ -81,17 +81,18 @@ def test_nothing_is_a_file_too(archive):
 
 
 def test_a_file_that_comes_while_its_place_is_written_stays(archive, monkeypatch, in_this_process):
-    from dcmturbo.archives import work
 
     source, target, _ = archive
-    real = work.transcode
+    from dcmturbo.archives import transcoding
+
+    real = transcoding.transcode
 
     def transcode(*arguments, **options):
         result = real(*arguments, **options)
         put(target, "a/image1.dcm")
         return result
 
-    monkeypatch.setattr(work, "transcode", transcode)
+    monkeypatch.setattr(transcoding, "transcode", transcode)
     result = dt.transcode_archive(source / "a/image1.dcm", target / "a", TARGET)
     assert result.counts["failed"] == 1
     assert (target / "a/image1.dcm").read_bytes() == FOREIGN

@@ -17,7 +17,9 @@ from helpers.poison import MARKS, make_poisoned, marked, write_site
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest
 from dcmturbo.archives.nursery import Nursery, receive
-from dcmturbo.archives.work import Outcome, Settings, Task
+from dcmturbo.archives.operation import Settings
+from dcmturbo.archives.outcome import Outcome, Task
+from dcmturbo.archives.transcoding import Transcoding
 from dcmturbo.archives.workers import Ended, Processes, do_files_apart
 
 RUN = """
@@ -248,7 +250,7 @@ def test_settings_of_this_process_hold_in_the_others(tmp_path):
     (tmp_path / "a.dcm").write_bytes(image(1, rows=64, columns=64))
     task = Task(0, str(tmp_path / "a.dcm"), str(tmp_path / "out.dcm"))
     with dt.config.override(max_pixels=100):
-        (outcome,) = do_files_apart([task], Settings("1.2.840.10008.1.2.5"), 3)
+        (outcome,) = do_files_apart([task], Settings(Transcoding("1.2.840.10008.1.2.5")), 3)
     assert outcome.status == "failed"
     assert "max_pixels" in outcome.error or "pixels" in outcome.error
 
@@ -270,7 +272,7 @@ def test_groups_that_were_not_begun_are_lost_and_not_charged():
     said = []
     workers = Processes(1, 1)
     try:
-        settings = Settings("1.2.840.10008.1.2.5")
+        settings = Settings(Transcoding("1.2.840.10008.1.2.5"))
         tasks = [Task(i, "/dev/zero", f"/nowhere/{i}") for i in range(3)]
         with workers._lock:
             worker = workers._worker()

@@ -12,8 +12,11 @@ from helpers.archives import TARGET, image, make_archive, tree
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest, Row
+from dcmturbo.archives.operation import Settings
+from dcmturbo.archives.outcome import Task
+from dcmturbo.archives.transcoding import Transcoding
 from dcmturbo.archives.walk import Filters, find_files
-from dcmturbo.archives.work import Settings, Task, do_one
+from dcmturbo.archives.work import do_one
 from dcmturbo.cli import main
 
 
@@ -231,7 +234,7 @@ def test_a_dry_run_copies_nothing(tmp_path, monkeypatch):
         file.truncate(4 << 30)
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(shutil, "copyfileobj", lambda *_: pytest.fail("it is copied"))
-    settings = Settings("1.2.840.10008.1.2.5", only_estimates=True)
+    settings = Settings(Transcoding("1.2.840.10008.1.2.5"), only_estimates=True)
     outcome = do_one(Task(1, str(tmp_path / "film.mp4"), str(tmp_path / "out/film.mp4")), settings, 1)
     assert (outcome.status, outcome.bytes_after) == ("copied", 4 << 30)
     assert not os.listdir(tmp_path / "out")

@@ -101,16 +101,18 @@ def test_limits_are_no_property_of_a_file(tmp_path, on_failure, in_place):
 
 @pytest.mark.parametrize("error", [MemoryError(), dt.DecodeError("not enough memory", code="out_of_memory")])
 def test_a_lack_of_memory_is_no_property_of_a_file(tmp_path, error, monkeypatch, in_this_process):
-    from dcmturbo.archives import work
+    from dcmturbo.archives import transcoding, work
+    from dcmturbo.archives.operation import Settings
+    from dcmturbo.archives.outcome import Task
 
     def fail(*_args, **_more):
         raise error
 
     (tmp_path / "a.dcm").write_bytes(image(1))
-    monkeypatch.setattr(work, "transcode", fail)
-    task = work.Task(0, str(tmp_path / "a.dcm"), str(tmp_path / "b.dcm"))
+    monkeypatch.setattr(transcoding, "transcode", fail)
+    task = Task(0, str(tmp_path / "a.dcm"), str(tmp_path / "b.dcm"))
     for on_failure in ("copy", "skip"):
-        settings = work.Settings(TARGET_UID, on_failure=on_failure)
+        settings = Settings(transcoding.Transcoding(TARGET_UID), on_failure=on_failure)
         assert work.do_one(task, settings, 1).status == "failed"
     assert not (tmp_path / "b.dcm").exists()
 

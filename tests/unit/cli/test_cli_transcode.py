@@ -121,7 +121,7 @@ def test_failures_are_listed(archive, capsys):
         (["{in}", "{out}"], "--to SYNTAX"),
         (["{in}", "{out}", "--to", "Nonsense"], "does not know the transfer syntax"),
         (["{in}", "{out}", "--to", "MPEG2MPML"], "not"),
-        (["{in}", "{out}", "--to", "ExplicitVRBigEndian"], "does not encode it"),
+        (["{in}", "{out}", "--to", "ExplicitVRBigEndian"], "decoded, not encoded"),
         (["{in}", "--to", "RLELossless"], "SRC and DST are needed"),
         (["--to", "RLELossless"], "SRC and DST are needed"),
         (["--in-place", "--to", "RLELossless"], "needs SRC"),
