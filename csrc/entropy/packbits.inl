@@ -127,8 +127,8 @@ static void packbits_equal_mask(const std::uint8_t* from, std::size_t size, std:
 }
 
 // Encodes one row (PS3.5, G.3.1: an operation does not cross rows). `to` has room for packbits_bound(size) bytes, past
-// which nothing is written, and `equal` for size / 64 + 2 words. A run of three or more is replicated; a run of two only
-// where no literal is open, since it would cost one more control byte.
+// which nothing is written, and `equal` for size / 64 + 2 words. A run of three or more is replicated; a run of two
+// only where no literal is open, since it would cost one more control byte.
 static std::uint8_t* packbits_encode_row(const std::uint8_t* from, std::size_t size, std::uint8_t* to,
                                          std::uint64_t* equal) {
     packbits_equal_mask(from, size, equal);

@@ -48,20 +48,6 @@ template <typename Cell, typename To>
     return outside;
 }
 
-// ISO/IEC 15444-1, G.2.1
-void transform_reversibly(std::int32_t* __restrict red, std::int32_t* __restrict green, std::int32_t* __restrict blue,
-                          std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::int32_t r = red[i];
-        const std::int32_t g = green[i];
-        const std::int32_t b = blue[i];
-        // As (r + 2 g + b) / 4, rounded down, without a sum that does not fit.
-        red[i] = g + ((r - g + b - g) >> 2);
-        green[i] = b - g;
-        blue[i] = r - g;
-    }
-}
-
 }  // namespace
 
 // Calls `read` with a zero of the type of a cell. Single bits (BitsAllocated 1) have cells of a byte.
@@ -106,21 +92,24 @@ void PixelReader::read_pixels(std::uint32_t row, std::uint16_t* to) const {
 }
 
 template <typename To>
-void PixelReader::read_lines(std::uint32_t row, To* const to[]) const {
+void PixelReader::read_lines(std::uint32_t row, std::uint32_t first, std::uint32_t count, To* const to[]) const {
+    const std::byte* const from = row_at(row) + static_cast<std::ptrdiff_t>(first) * frame_.pixel_stride;
     with_cells([&]<typename Cell>(Cell outside) {
         for (std::size_t i = 0; i < frame_.attributes.samples_per_pixel; ++i) {
-            outside |= read_samples<Cell>(row_at(row) + static_cast<std::ptrdiff_t>(i) * frame_.sample_stride,
-                                          frame_.pixel_stride, frame_.attributes.columns, to[i], 1);
+            outside |= read_samples<Cell>(from + static_cast<std::ptrdiff_t>(i) * frame_.sample_stride,
+                                          frame_.pixel_stride, count, to[i], 1);
         }
         if (outside != 0) fail_outside<Cell>();
     });
 }
 
-void PixelReader::read_planes(std::uint32_t row, std::uint16_t* const to[]) const { read_lines(row, to); }
+void PixelReader::read_planes(std::uint32_t row, std::uint16_t* const to[]) const {
+    read_lines(row, 0, frame_.attributes.columns, to);
+}
 
-void PixelReader::read_shifted(std::uint32_t row, std::int32_t* const to[], ForwardTransform transform) const {
-    read_lines(row, to);
-    if (transform == ForwardTransform::reversible) transform_reversibly(to[0], to[1], to[2], frame_.attributes.columns);
+void PixelReader::read_shifted(std::uint32_t row, std::uint32_t first, std::uint32_t count,
+                               std::int32_t* const to[]) const {
+    read_lines(row, first, count, to);
 }
 
 template <typename Cell>

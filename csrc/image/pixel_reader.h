@@ -4,7 +4,7 @@
 //   const PixelReader reader(frame);
 //   reader.read_pixels(row, line);    // std::uint16_t: all samples of the row, those of a pixel together
 //   reader.read_planes(row, planes);  // std::uint16_t: a line for each sample of a pixel
-//   reader.read_shifted(row, planes, ForwardTransform::reversible);  // std::int32_t, as JPEG 2000 codes them
+//   reader.read_shifted(row, first, count, planes);  // std::int32_t, as JPEG 2000 codes them
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,6 @@
 #include "image/frame.h"
 
 namespace dcmturbo {
-
-enum class ForwardTransform : std::uint8_t {
-    none,
-    reversible,  // of three samples a pixel, RCT: ISO/IEC 15444-1, G.2.1
-};
 
 // Reads integers. The frame outlives the reader. Several threads may read from one reader.
 //
@@ -32,10 +27,9 @@ class PixelReader {
     void read_pixels(std::uint32_t row, std::uint16_t* to) const;
     void read_planes(std::uint32_t row, std::uint16_t* const to[]) const;
 
-    // Signed numbers. Unsigned samples are less by half their range (level shift: ISO/IEC 15444-1, G.1.1). BitsStored
-    // is at most 32, and at most 30 with a transform, whose sums are larger.
-    void read_shifted(std::uint32_t row, std::int32_t* const to[],
-                      ForwardTransform transform = ForwardTransform::none) const;
+    // Signed numbers, of `count` pixels from `first` on. Unsigned samples are less by half their range (level shift:
+    // ISO/IEC 15444-1, G.1.1). BitsStored is at most 32.
+    void read_shifted(std::uint32_t row, std::uint32_t first, std::uint32_t count, std::int32_t* const to[]) const;
 
   private:
     [[nodiscard]] const std::byte* row_at(std::uint32_t row) const {
@@ -46,7 +40,7 @@ class PixelReader {
     template <typename Cell, typename To>
     Cell read_samples(const std::byte* from, std::ptrdiff_t stride, std::size_t count, To* to, std::size_t step) const;
     template <typename To>
-    void read_lines(std::uint32_t row, To* const to[]) const;
+    void read_lines(std::uint32_t row, std::uint32_t first, std::uint32_t count, To* const to[]) const;
     template <typename Cell>
     [[noreturn, gnu::cold]] void fail_outside() const;
 

@@ -2,10 +2,9 @@
 // bit of what is to be decoded there: nothing else is visited, and the only branches that data decide are the end of
 // a word and whether a coefficient became significant.
 
+#include "codecs/jpeg2000/blocks/bitmaps.inl"
 #include "entropy/mq.inl"
 
-constexpr std::uint64_t first_rows = 0x1111111111111111u;
-constexpr std::uint64_t last_rows = 0x8888888888888888u;
 constexpr unsigned neighbour_bits = 0x1ef;
 
 // What comes later in the scan next to row 0 to 3 at bit 0: below, and the column to the right.
@@ -20,33 +19,6 @@ struct OtherStripe {
     std::uint8_t is_told;
 };
 constexpr OtherStripe other_stripes[4] = {{-1, 16, 1}, {0, 1, 0}, {0, 1, 0}, {1, 1, 1}};
-
-// A word of significance, and of its columns, those to the left and those to the right.
-struct Columns {
-    std::uint64_t sides;
-    std::uint64_t all;
-};
-static inline __attribute__((always_inline)) Columns columns_at(const std::uint64_t* significant) {
-    const std::uint64_t own = significant[0];
-    const std::uint64_t sides = own << 4 | significant[-1] >> 60 | own >> 4 | significant[1] << 60;
-    return {sides, sides | own};
-}
-
-// Which coefficients have a significant neighbour.
-static inline __attribute__((always_inline)) std::uint64_t neighbourhood(const std::uint64_t* significant,
-                                                                         std::size_t pitch, bool is_causal) {
-    const Columns columns = columns_at(significant);
-    const std::uint64_t above = columns_at(significant - pitch).all >> 3 & first_rows;
-    const std::uint64_t below = columns_at(significant + pitch).all << 3 & last_rows & (is_causal ? 0 : ~0ull);
-    return columns.sides | (columns.all << 1 & ~first_rows) | (columns.all >> 1 & ~last_rows) | above | below;
-}
-
-// Coefficients of a word that exist.
-static inline __attribute__((always_inline)) std::uint64_t existing(const BlockPasses& block, std::size_t stripe,
-                                                                    std::size_t word) {
-    return (word + 1 == block.words ? block.last_word : ~0ull) &
-           (stripe + 1 == block.stripes ? block.last_stripe : ~0ull);
-}
 
 // Marks a coefficient in the flags of its neighbours (and in its own).
 static inline __attribute__((always_inline)) void spread_significance(ColumnFlags* column, std::ptrdiff_t pitch,

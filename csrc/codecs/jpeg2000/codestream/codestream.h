@@ -21,6 +21,7 @@ enum Code : std::uint8_t {
     COD = 0x52,
     COC = 0x53,
     TLM = 0x55,
+    PLT = 0x58,
     QCD = 0x5C,
     QCC = 0x5D,
     RGN = 0x5E,

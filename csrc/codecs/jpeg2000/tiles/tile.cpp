@@ -144,6 +144,21 @@ void build_tile(Tile& tile, std::span<const ComponentSize> components, Arena& ar
     }
 }
 
+void requantise(Tile& tile, std::span<const ComponentSize> components) {
+    for (std::size_t i = 0; i < tile.components.size(); ++i) {
+        TileComponent& component = tile.components[i];
+        for (unsigned r = 0; r < component.resolutions.size(); ++r) {
+            Resolution fresh;
+            build_resolution(component, r, components[i].precision, fresh);
+            Resolution& resolution = component.resolutions[r];
+            for (std::size_t b = 0; b < resolution.band_count; ++b) {
+                resolution.bands[b].bit_planes = fresh.bands[b].bit_planes;
+                resolution.bands[b].step = fresh.bands[b].step;
+            }
+        }
+    }
+}
+
 void allocate_precincts(Tile& tile, Arena& arena) {
     for (TileComponent& component : tile.components) {
         for (Resolution& resolution : component.resolutions) {

@@ -115,6 +115,9 @@ Rectangle halve(const Rectangle& area, unsigned shift);
 // Lays a tile out, without any memory for precincts.
 void build_tile(Tile& tile, std::span<const ComponentSize> components, Arena& arena);
 
+// Gives the sub-bands other quantisation steps, which its parameters have now.
+void requantise(Tile& tile, std::span<const ComponentSize> components);
+
 // Gives each resolution its precincts, as yet without blocks.
 void allocate_precincts(Tile& tile, Arena& arena);
 

@@ -34,6 +34,26 @@ struct WaveletKernels {
     // Inverse component transforms, in place.
     void (*inverse_rct)(std::int32_t* y, std::int32_t* cb, std::int32_t* cr, std::size_t count);
     void (*inverse_ict)(float* y, float* cb, float* cr, std::size_t count);
+
+    // Forward (analysis.inl): a row into its low-pass and high-pass halves; the vertical steps; component transforms,
+    // in place; and quantisation towards zero.
+    void (*analyse_row_5_3)(const std::int32_t* from, std::int32_t* low, std::int32_t* high, std::int32_t* scratch,
+                            std::size_t count, bool odd);
+    void (*analyse_row_5_3_wide)(const std::int64_t* from, std::int64_t* low, std::int64_t* high, std::int64_t* scratch,
+                                 std::size_t count, bool odd);
+    void (*analyse_row_9_7)(const float* from, float* low, float* high, float* scratch, std::size_t count, bool odd,
+                            float low_scale, float high_scale);
+    void (*forward_low_5_3)(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count);
+    void (*forward_high_5_3)(std::int32_t* row, const std::int32_t* above, const std::int32_t* below,
+                             std::size_t count);
+    void (*forward_low_5_3_wide)(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                                 std::size_t count);
+    void (*forward_high_5_3_wide)(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
+                                  std::size_t count);
+    void (*forward_rct)(std::int32_t* red, std::int32_t* green, std::int32_t* blue, std::size_t count);
+    void (*forward_rct_wide)(std::int64_t* red, std::int64_t* green, std::int64_t* blue, std::size_t count);
+    void (*forward_ict)(float* red, float* green, float* blue, std::size_t count);
+    void (*quantise_row)(const float* row, std::int32_t* to, std::size_t count, float scale);
 };
 
 const WaveletKernels& wavelet_kernels(Isa isa);

@@ -1,6 +1,8 @@
 // What is compiled for each instruction set: the loops, and the table of them.
 #include "codecs/jpeg2000/wavelet/lifting.inl"
 #include "codecs/jpeg2000/wavelet/transforms.inl"
+// It uses the steps of lifting.inl.
+#include "codecs/jpeg2000/wavelet/analysis.inl"
 
 constexpr WaveletKernels table = {
     .synthesise_row_5_3 = synthesise_row_5_3,
@@ -15,4 +17,15 @@ constexpr WaveletKernels table = {
     .scale_coefficients = scale_coefficients,
     .inverse_rct = inverse_rct,
     .inverse_ict = inverse_ict,
+    .analyse_row_5_3 = analyse_row_5_3,
+    .analyse_row_5_3_wide = analyse_row_5_3_wide,
+    .analyse_row_9_7 = analyse_row_9_7,
+    .forward_low_5_3 = forward_low_5_3,
+    .forward_high_5_3 = forward_high_5_3,
+    .forward_low_5_3_wide = forward_low_5_3_wide,
+    .forward_high_5_3_wide = forward_high_5_3_wide,
+    .forward_rct = forward_rct,
+    .forward_rct_wide = forward_rct_wide,
+    .forward_ict = forward_ict,
+    .quantise_row = quantise_row,
 };

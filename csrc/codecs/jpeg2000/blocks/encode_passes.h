@@ -1,0 +1,79 @@
+// The coding passes of a code-block, written (ISO/IEC 15444-1, Annex D): which decisions a pass makes, in order, and
+// with which contexts. The loops are in encode_passes.inl.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "codecs/jpeg2000/blocks/block_passes.h"
+#include "cpu/features.h"
+#include "entropy/mq_encode.h"
+
+namespace dcmturbo::jpeg2000 {
+
+// A word of a bitmap is 16 columns of a stripe, one bit a coefficient, in the order of the scan (D.1): bit 4 x column
+// + row, as in BlockPasses.
+struct BlockToEncode {
+    std::size_t words = 0;          // of a bitmap in a stripe
+    std::size_t stripes = 0;        // of four rows
+    std::uint64_t last_word = 0;    // coefficients that exist in the last word of a stripe
+    std::uint64_t last_stripe = 0;  // and in any word of the last stripe
+    bool last_is_whole = true;      // the last stripe has four rows
+    bool is_causal = false;         // vertically causal contexts (D.7)
+
+    // Of a word a side more than `words`, and a stripe more above and below; all 0 at first.
+    std::uint64_t* significant = nullptr;
+    std::uint64_t* negative = nullptr;
+    std::uint64_t* visited = nullptr;  // by the significance propagation pass of this plane
+    std::uint64_t* refined = nullptr;  // once at least
+    // The bits of the magnitudes, plane after plane, without margins.
+    std::uint64_t* planes = nullptr;
+
+    std::uint64_t* changed = nullptr;  // what the last pass made significant, or refined; as a plane
+
+    const std::uint8_t* zero_coding = nullptr;  // contexts by the neighbours' bits (Neighbour)
+
+    [[nodiscard]] std::size_t bitmap_pitch() const { return words + 2; }
+    [[nodiscard]] std::size_t plane_words() const { return words * stripes; }
+    // The most decisions that a pass can make.
+    [[nodiscard]] std::size_t most_decisions() const { return 64 * words * stripes * 3 + 64; }
+};
+
+// Bits of the index of tables that give a context: which neighbours are significant; and for signs, which of the first
+// four are negative, four bits higher.
+enum Neighbour : unsigned { left, right, above, below, above_left, above_right, below_left, below_right };
+
+using NeighbourTable = std::array<std::uint8_t, 256>;
+extern const NeighbourTable encode_zero_coding_lh;
+extern const NeighbourTable encode_zero_coding_hl;
+extern const NeighbourTable encode_zero_coding_hh;
+// The context, and the XOR bit at the top (Tables D.2 and D.3).
+extern const NeighbourTable encode_sign_coding;
+
+void set_first_contexts(MqState* contexts);  // Table D.7
+
+// The loops, one table for each instruction set. Every table gives the same bits.
+struct EncodePassKernels {
+    // The magnitudes of all coefficients, or-ed.
+    std::uint32_t (*block_magnitude)(const std::int32_t* from, std::size_t stride, std::size_t width,
+                                     std::size_t height);
+    std::uint64_t (*block_magnitude_wide)(const std::int64_t* from, std::size_t stride, std::size_t width,
+                                          std::size_t height);
+    // Takes coefficients, in two's complement, apart into bitmaps of signs and of the lowest `planes` planes.
+    void (*split_block)(const std::int32_t* from, std::size_t stride, std::size_t width, std::size_t height,
+                        unsigned planes, BlockToEncode& block);
+    void (*split_block_wide)(const std::int64_t* from, std::size_t stride, std::size_t width, std::size_t height,
+                             unsigned planes, BlockToEncode& block);
+    // List the decisions of a pass, and return the end of the list. Those of a raw pass have no context (D.6).
+    Decision* (*list_propagation)(BlockToEncode& block, unsigned plane, bool is_raw, Decision* to);
+    Decision* (*list_refinement)(BlockToEncode& block, unsigned plane, bool is_raw, Decision* to);
+    Decision* (*list_clean_up)(BlockToEncode& block, unsigned plane, bool has_segmentation_symbols, Decision* to);
+    // By how much the last pass lowered the squared error, in units of the squared step of its plane. `is_exact`:
+    // nothing lies below plane 0.
+    double (*measure_pass)(const BlockToEncode& block, unsigned plane, bool is_refinement, bool is_exact);
+};
+
+const EncodePassKernels& encode_pass_kernels(Isa isa);
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,88 @@
+// Packets, written (ISO/IEC 15444-1, B.9 and B.10): the mirror of PacketReader.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codecs/jpeg2000/tiles/coded_block.h"
+#include "codecs/jpeg2000/tiles/progression.h"
+#include "codecs/jpeg2000/tiles/tag_tree_writer.h"
+
+namespace dcmturbo::jpeg2000 {
+
+// The bits of a packet header (B.10.1): after an FF byte, the top bit of the next is a stuffed 0.
+class HeaderBitWriter {
+  public:
+    explicit HeaderBitWriter(std::vector<std::uint8_t>& to) : to_(to) {}
+
+    void put(std::uint32_t value, unsigned count) {
+        while (count-- > 0) {
+            current_ = current_ << 1 | (value >> count & 1);
+            if (--left_ == 0) flush();
+        }
+    }
+    // Fills the last byte with zeroes. A header never ends with FF.
+    void finish() {
+        const bool is_begun = left_ != (after_ff_ ? 7U : 8U);
+        if (is_begun || after_ff_) {
+            current_ <<= left_;
+            left_ = 0;
+            flush();
+            if (after_ff_) {
+                to_.push_back(0);
+                after_ff_ = false;
+                left_ = 8;
+            }
+        }
+    }
+
+  private:
+    void flush() {
+        to_.push_back(static_cast<std::uint8_t>(current_));
+        after_ff_ = current_ == 0xFF;
+        left_ = after_ff_ ? 7 : 8;
+        current_ = 0;
+    }
+
+    std::vector<std::uint8_t>& to_;
+    unsigned current_ = 0;
+    unsigned left_ = 8;
+    bool after_ff_ = false;
+};
+
+// The code-blocks of a precinct in one sub-band, to be written.
+struct PrecinctBandOut {
+    Rectangle grid;
+    CodedBlock* blocks = nullptr;
+    TagTreeWriter inclusion;
+    TagTreeWriter missing_planes;
+};
+
+// Writes the packets of one tile in the order of a PacketSequence.
+class PacketWriter {
+  public:
+    // bands[i] belongs to the i-th (component, resolution, precinct, band), in this order of loops.
+    PacketWriter(Tile& tile, std::span<PrecinctBandOut> bands, bool has_sop, bool has_eph);
+
+    // Gives the tag trees their values; once all blocks are coded and each layer has its passes.
+    void prepare(Arena& arena);
+
+    // Appends a packet.
+    void write(const PacketSequence::Place& place, std::vector<std::uint8_t>& to);
+
+    // Of each packet so far: its bytes.
+    [[nodiscard]] std::span<const std::uint32_t> lengths() const { return lengths_; }
+
+  private:
+    void write_block(HeaderBitWriter& bits, PrecinctBandOut& band, std::uint32_t x, std::uint32_t y, CodedBlock& block,
+                     std::uint16_t layer);
+
+    Tile& tile_;
+    std::span<PrecinctBandOut> bands_;
+    std::vector<std::vector<std::size_t>> first_band_;  // by component, then resolution
+    bool has_sop_, has_eph_;
+    std::vector<std::uint32_t> lengths_;
+};
+
+}  // namespace dcmturbo::jpeg2000

@@ -1,0 +1,75 @@
+// One tile, encoded: its wavelet transform, its code-blocks and its packets.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/context.h"
+#include "codecs/jpeg2000/blocks/mq_block_encoder.h"
+#include "codecs/jpeg2000/codestream/header_writer.h"
+#include "codecs/jpeg2000/rate/size_model.h"
+#include "codecs/jpeg2000/tiles/coded_block.h"
+#include "codecs/jpeg2000/tiles/packet_writer.h"
+#include "codecs/jpeg2000/wavelet/analysis.h"
+#include "image/pixel_reader.h"
+
+namespace dcmturbo::jpeg2000 {
+
+class TileEncoder {
+  public:
+    static constexpr std::size_t max_slots = 8;
+
+    TileEncoder(const CodestreamPlan& plan, std::size_t index, Context& context);
+
+    // Transforms the tile's samples into the coefficients of its sub-bands.
+    void analyse(const PixelReader& rows);
+
+    // What a block's coding is to leave out, and to find out.
+    struct BlockPolicy {
+        bool needs_truncation = false;  // ends and distortions of passes
+        double finest = 0;              // reversible: what counts less than this in the image need not be coded
+    };
+    void code_blocks(const BlockPolicy& policy);
+
+    // Takes over quantisation steps that the plan has changed.
+    void requantise();
+
+    // Tells a model how large the coefficients are.
+    void describe(SizeModel& model) const;
+
+    // The squared error that quantisation makes, as it counts in the image. 0 for a reversible transform.
+    [[nodiscard]] double quantisation_error() const;
+
+    // By what a unit of distortion of a block counts in the image.
+    [[nodiscard]] double weight_of(const CodedBlock& block) const;
+
+    // Appends the packets; as often as blocks have been cut anew.
+    void write_packets(std::vector<std::uint8_t>& to, std::vector<std::uint32_t>& lengths);
+
+    [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
+
+  private:
+    [[nodiscard]] double gain_of(const CodedBlock& block) const;
+    const float* row_of(const CodedBlock& block, std::uint32_t y, float* scratch) const;
+    void allocate_bands();
+    void list_blocks();
+    template <typename T>
+    void analyse_as(const PixelReader& rows);
+    template <typename T>
+    typename Analysis<T>::Bands image_memory(const TileComponent& component, std::size_t r);
+    template <typename T>
+    void analyse_top(const PixelReader& rows, std::span<const typename Analysis<T>::Bands> images);
+    template <typename T>
+    void analyse_below(const TileComponent& component, typename Analysis<T>::Bands image);
+    class Blocks;
+
+    const CodestreamPlan& plan_;
+    Context& context_;
+    Tile tile_;
+    std::vector<PrecinctBandOut> bands_;
+    std::vector<CodedBlock> blocks_;
+    std::vector<Arena> arenas_;
+};
+
+}  // namespace dcmturbo::jpeg2000
