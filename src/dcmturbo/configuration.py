@@ -1,4 +1,4 @@
-"""`dcmturbo.config`: what holds for the whole process."""
+"""`dcmturbo.config`: the settings of the process."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ def _threads(value: Any) -> int:
 
 
 class Limits:
-    """What a file may make dcmturbo allocate. Sizes are checked before memory is.
+    """Limits on the memory that a file can make dcmturbo allocate. Sizes are checked before memory is allocated.
 
     Attributes
     ----------
     max_pixels : int
-        Rows x columns of one frame; from ``DCMTURBO_MAX_PIXELS``, else 2**30.
+        Rows x columns of one frame; from ``DCMTURBO_MAX_PIXELS``, otherwise 2**30.
     max_output : int
-        Bytes of one result; by default as many as the machine, or the control group, has memory.
+        Bytes of one result; by default the memory of the machine or of the control group.
     max_scratch : int
-        Bytes of scratch memory of one worker; by default half of that memory, at most 8 GiB.
+        Bytes of scratch memory per worker; by default half of that memory, at most 8 GiB.
     max_inflated : int
         Bytes of one inflated dataset (Deflated Explicit VR Little Endian); by default a quarter of that memory, at
         most 4 GiB.
     max_cached : int
-        Bytes of large results, no longer used, that are kept for the next results: fresh memory costs as much as
-        decoding RLE into it. The system takes them back when it runs short. 0 keeps none; by default 256 MiB.
+        Bytes of memory of large results that is kept for later results, after these have been released. The kernel must
+        zero fresh memory, which takes as long as decoding RLE into it. It takes the kept memory back when memory gets
+        scarce. 0 keeps none; the default is 256 MiB.
     """
 
     __slots__ = ("_max_inflated",)  # a name that is misspelt is an error
@@ -78,7 +79,7 @@ class Limits:
 
     @property
     def max_scratch(self) -> int:
-        """Bytes of scratch memory of one worker."""
+        """Bytes of scratch memory per worker."""
         return int(_core.get_settings()["max_scratch"])
 
     @max_scratch.setter
@@ -94,11 +95,11 @@ class Limits:
 
     @max_inflated.setter
     def max_inflated(self, value: int) -> None:
-        self._max_inflated = _within("max_inflated", value, 1, sys.maxsize - 1)  # zlib is asked for one more
+        self._max_inflated = _within("max_inflated", value, 1, sys.maxsize - 1)  # zlib is asked for one byte more
 
     @property
     def max_cached(self) -> int:
-        """Bytes of large results that are kept for the next ones."""
+        """Bytes of memory of large results that is kept for later results."""
         return int(_core.output_cache())
 
     @max_cached.setter
@@ -111,26 +112,27 @@ class Limits:
 
 
 class Configuration:
-    """Settings of the process, read by every call. Child processes of a fork inherit them.
+    """Settings of the process, which every call reads. Forked processes inherit them.
 
     Attributes
     ----------
     threads : int
-        Workers of a call that does not say ``threads=``; from ``DCMTURBO_NUM_THREADS``, else the smaller of
-        CPU affinity and control group quota; at most 1024. Set it to None to return to that.
+        Number of workers of a call without ``threads=``; from ``DCMTURBO_NUM_THREADS``, otherwise the smaller of CPU
+        affinity and control group quota; at most 1024. None restores the default.
     isa : str
-        Instruction set of the core's kernels: one of `available_isas`; from ``DCMTURBO_ISA``, else the best.
+        Instruction set of the core's kernels: one of `available_isas`; from ``DCMTURBO_ISA``, otherwise the best one.
         All give the same bits.
     limits : Limits
-        What a file may make dcmturbo allocate.
+        Limits on the memory that a file can make dcmturbo allocate.
     prefer : {"own", "library"}
-        Which codec decodes and encodes where there are both.
+        Which codec decodes and encodes if there are both.
     memory_map : bool
-        Whether uncompressed pixel data from a path come as a view of a private memory map. A map of a file
-        that another process cuts short ends the process (SIGBUS); False reads the bytes instead.
+        Whether uncompressed pixel data from a path are returned as a view of a private memory map. If another process
+        shortens the file of a map, accessing the missing part ends this process (SIGBUS). False reads the bytes
+        instead.
     category_16_has_bits : bool
-        JPEG Lossless: whether 16 bits follow the code of category 16, as some old encoders wrote against ISO/IEC
-        10918-1, H.1.2.2. False by default; set it for files of theirs alone, because others then decode wrongly.
+        JPEG Lossless: whether 16 bits follow the code of category 16. Some old encoders wrote these bits, against
+        ISO/IEC 10918-1, H.1.2.2. The default is False. Set it only for their files, because it decodes others wrongly.
     """
 
     __slots__ = ("_limits", "_memory_map")  # a name that is misspelt is an error
@@ -142,7 +144,7 @@ class Configuration:
 
     @property
     def threads(self) -> int:
-        """Workers of a call that does not say."""
+        """Number of workers of a call without ``threads=``."""
         return int(_core.get_settings()["threads"]) or int(_core.default_threads())
 
     @threads.setter
@@ -167,7 +169,7 @@ class Configuration:
 
     @property
     def limits(self) -> Limits:
-        """What a file may make dcmturbo allocate."""
+        """Limits on the memory that a file can make dcmturbo allocate."""
         return self._limits
 
     @property
@@ -183,7 +185,7 @@ class Configuration:
 
     @property
     def memory_map(self) -> bool:
-        """Whether uncompressed pixel data from a path come as a view of a memory map."""
+        """Whether uncompressed pixel data from a path are returned as a view of a memory map."""
         return self._memory_map
 
     @memory_map.setter
@@ -201,7 +203,7 @@ class Configuration:
 
     @contextmanager
     def override(self, **settings: Any) -> Iterator[Configuration]:
-        """Change settings for the length of a ``with`` block, for the whole process.
+        """Change settings of the process for the duration of a ``with`` block.
 
         Parameters
         ----------
@@ -238,32 +240,32 @@ config = Configuration()
 
 
 def _inside_data_loader() -> bool:
-    """Whether this is a worker process of torch's DataLoader, which has its own parallelism."""
+    """Whether this is a worker process of torch's DataLoader, which is already parallel."""
     data = sys.modules.get("torch.utils.data")
     return data is not None and data.get_worker_info() is not None
 
 
 def check_environment() -> None:
-    """Read what the environment says, before anything is done.
+    """Read the settings from the environment before anything else is done.
 
     Raises
     ------
     ValueError
-        Naming the variable that has a value it cannot have.
+        If a variable has an invalid value; the message names it.
     """
     try:
-        _core.set_settings()  # to what they are: unlike asking for them, it does not pass over what is wrong
+        _core.set_settings()  # setting them to what they are reports wrong values, which reading them does not
     except Error as error:
         raise ValueError(str(error)) from None
 
 
 def resolve_threads(threads: int | None) -> int:
-    """Return how many workers a call uses.
+    """Return the number of workers of a call.
 
     Parameters
     ----------
     threads : int or None
-        What the call asked for.
+        The argument of the call.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Decoding in one call: `decode`, `decode_series`, `decode_frame`, `decode_components`, `probe`."""
+"""Decode in one call: `decode`, `decode_series`, `decode_frame`, `decode_components`, `probe`."""
 
 from __future__ import annotations
 
@@ -43,57 +43,58 @@ def decode(
     Parameters
     ----------
     source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
-        Where the object is. Files are never written to.
+        The object. dcmturbo never writes to files that it decodes.
     frames : int, slice or sequence of int, optional
-        All frames by default, without a frame axis if the object has one frame. An int gives that frame, without
-        a frame axis; a slice or a sequence gives those, in that order, always with the frame axis. Negative
-        numbers count from the end.
+        All frames by default; if the object has one frame, the result has no frame axis. An int selects one frame,
+        without a frame axis. A slice or a sequence selects several frames in that order, always with a frame axis.
+        Negative numbers count from the end.
     out : numpy.ndarray, optional
-        Decode into this array, of exactly the result's shape and dtype and of any strides, and return it. It shares
-        no memory with `source`.
+        Decode into this array and return it. It must have exactly the shape and dtype of the result, may have any
+        strides, and must not share memory with `source`.
     threads : int, optional
-        Workers; by default as `dcmturbo.config` says, and 1 within a worker of torch's DataLoader. 1 makes no thread.
+        Number of workers; by default as `dcmturbo.config` says, and 1 in a worker of torch's DataLoader. With 1, no
+        thread is created.
     raw : bool
-        False (the default) turns YBR_FULL and YBR_FULL_422 into RGB (PS3.3, C.7.6.3.1.2) and nothing else: PALETTE
-        COLOR stays indices. True leaves the colour space as it is.
+        False (the default) converts YBR_FULL and YBR_FULL_422 to RGB (PS3.3, C.7.6.3.1.2) and nothing else; PALETTE
+        COLOR stays indices. True keeps the colour space.
     unused_bits : {"correct", "keep"}
         What to do with the bits of a cell above BitsStored: overwrite them with zeros or the sign, or keep them.
     on_error : {"raise", "salvage"}
-        Raise on the first frame that cannot be decoded, or decode what can be and warn.
+        Raise an error for the first frame that cannot be decoded, or decode as much as possible and warn.
     fill_value : float
-        With salvage, what stands where nothing could be decoded, clamped to the dtype.
+        With salvage, the value of pixels that could not be decoded, clamped to the dtype.
     status : numpy.ndarray of uint8, optional
-        One a frame of the result; receives `FrameStatus`: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
+        One element per frame of the result; receives `FrameStatus`: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
 
     Returns
     -------
     numpy.ndarray
         Shape ([frames,] rows, columns[, samples]). The dtype follows BitsAllocated and PixelRepresentation (PS3.5,
-        8.1.1): uint8 to uint64, int8 to int64, float32 and float64 for the float keywords, uint8 for single bits;
-        in native byte order. Uncompressed little endian data from a path that need no change are a writeable
-        copy-on-write view of the file; everything else is a new array, or `out`.
+        8.1.1): uint8 to uint64, int8 to int64, float32 and float64 for the float keywords, uint8 for single bits; in
+        native byte order. Uncompressed little endian data from a path whose bits need no change are returned as a
+        writeable copy-on-write view of the file. All other results are a new array, or `out`.
 
     Raises
     ------
     NotDicom, NoPixelData, UnsupportedTransferSyntax
         As their names say.
     DecodeError
-        A frame is damaged, missing, or contradicts the dataset: with ``.frame``, ``.offset`` (bytes within the encoded
-        frame) and ``.code``. Of several, the lowest.
+        If a frame is damaged, missing, or contradicts the dataset; with ``.frame``, ``.offset`` (bytes within the
+        encoded frame) and ``.code``. If several frames fail, the error is about the lowest.
     LimitExceeded
-        The result is larger than ``dcmturbo.config.limits`` allows. Nothing has been allocated.
+        If the result would be larger than ``dcmturbo.config.limits`` allows. Nothing has been allocated for it.
     IndexError
-        `frames` names one that does not exist.
+        If `frames` names a frame that does not exist.
     OSError
-        The file cannot be opened or read.
+        If the file cannot be opened or read.
     TypeError, ValueError
-        An argument is of another kind, or `out` or `status` of another shape or dtype, than described here.
+        If an argument is invalid, or `out` or `status` has another shape or dtype than described here.
 
     Warns
     -----
     DecodeWarning
-        With salvage, if a frame is not complete (``.status``, ``.errors``); if the data hold more frames than
-        NumberOfFrames; if codestream and dataset contradict each other harmlessly.
+        With salvage, if a frame is not complete (``.status``, ``.errors``); if the data have more frames than
+        NumberOfFrames; if codestream and dataset contradict each other in a harmless way.
 
     Examples
     --------
@@ -124,24 +125,24 @@ def decode_series(
     Parameters
     ----------
     paths : iterable of paths, or of anything that `decode` takes
-        In the order of the result: nothing is sorted.
+        The objects, in the order of the result; they are not sorted.
     out, threads, raw, on_error, status
         As in `decode`. `status` has one element for each frame of the result.
 
     Returns
     -------
     numpy.ndarray
-        Shape (frames, rows, columns[, samples]): each object's frames after those of the object before. All objects
-        have frames of one shape and dtype (as in `decode`; PS3.5, 8.1.1).
+        Shape (frames, rows, columns[, samples]): the frames of each object follow those of the previous one. All
+        objects must have frames of one shape and dtype (as in `decode`; PS3.5, 8.1.1).
 
     Raises
     ------
     ValueError
-        If there are no objects, or they differ in the shape or dtype of their frames.
-    DecodeError, and what else `decode` raises
-        A note names the object.
+        If there are no objects, or if their frames differ in shape or dtype.
+    DecodeError, and the other errors of `decode`
+        A note of the exception names the object.
     """
-    # Of those that can be iterated over: a Dataset gives its elements, a file its lines.
+    # These can be iterated over, but give the elements of a Dataset or the lines of a file.
     is_one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
     if is_one or hasattr(paths, "group_dataset") or hasattr(paths, "read"):
         raise TypeError(f"decode_series needs several sources, not {_describe(paths)}: for one source, use decode")
@@ -186,7 +187,7 @@ def decode_series(
 
 
 def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameSet]:
-    """Open objects whose frames are of one shape and type; `stack` closes them."""
+    """Open objects whose frames have the same shape and type; `stack` closes them."""
     series: list[FrameSet] = []
     for source in sources:
         with _in(source):
@@ -204,7 +205,7 @@ def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameS
 
 @contextmanager
 def _in(source: Any) -> Iterator[None]:
-    """Add to an error in which object it is."""
+    """Add the name of the object to an error."""
     try:
         yield
     except (Error, OSError) as error:
@@ -246,21 +247,21 @@ def decode_frame(
         UID, or keyword as in ``pydicom.uid``.
     rows, columns, samples_per_pixel, bits_allocated, bits_stored, pixel_representation, photometric_interpretation, \
 planar_configuration
-        The attributes of the Image Pixel module (PS3.3, C.7.6.3). `bits_stored` is `bits_allocated` by default;
-        `photometric_interpretation` MONOCHROME2 or RGB.
+        The attributes of the Image Pixel module (PS3.3, C.7.6.3). By default, `bits_stored` is `bits_allocated`, and
+        `photometric_interpretation` is MONOCHROME2 or RGB.
     raw, unused_bits, out, on_error, status
-        As in `decode`, for the one frame; `status` has one element.
+        As in `decode`, for this frame; `status` has one element.
     reduce : int
-        Resolution levels to discard (JPEG 2000): the result has ceil(rows / 2**reduce) rows and
-        ceil(columns / 2**reduce) columns, and takes less time. Another format, and a codestream of fewer levels, are a
-        `DecodeError`.
+        Number of the highest resolution levels to leave out (JPEG 2000). The result has ceil(rows / 2**reduce) rows and
+        ceil(columns / 2**reduce) columns, and takes less time. For other formats, and for codestreams with fewer
+        levels, it is a `DecodeError`.
     threads : int, optional
-        Workers; 1 by default, which makes no thread.
+        Number of workers. With 1 (the default), no thread is created.
 
     Returns
     -------
     numpy.ndarray
-        Shape (rows, columns) or (rows, columns, samples), rows and columns as `reduce` leaves them.
+        Shape (rows, columns) or (rows, columns, samples), after `reduce`.
 
     Raises
     ------
@@ -270,7 +271,7 @@ planar_configuration
     Warns
     -----
     DecodeWarning
-        Where the codestream contradicts what is said of it, and of what was salvaged.
+        If the codestream contradicts the arguments, or something was salvaged.
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
@@ -286,7 +287,7 @@ planar_configuration
         shape = size if samples_per_pixel == 1 else (*size, samples_per_pixel)
         check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
     check_status(status, 1)
-    # The core takes these by name, in this order: for a small frame an object that describes it would cost as much as
+    # The core takes these by name, in this order. An object that describes a small frame would cost as much time as
     # decoding it.
     result: Any = _core.decode_frame(
         syntax.uid,
@@ -322,7 +323,7 @@ def _conclude_frame(
     notes: list[str],
     status: np.ndarray | None,
 ) -> None:
-    """Report a frame that was salvaged, or that contradicts what is said of it."""
+    """Report a frame that was salvaged, or that contradicts the arguments."""
     if status is not None:
         status[0] = frame_status
     warn_of_notes(notes)
@@ -363,26 +364,25 @@ def decode_components(
     data : bytes-like, or sequence of bytes-like
         JPEG 2000 or HTJ2K (bare, or in a JP2 or JPH file), JPEG-LS, JPEG Lossless or JPEG.
     reduce : int
-        Resolution levels to discard (JPEG 2000): of a component that begins at the origin, ceil(height / 2**reduce)
-        rows are left (ISO/IEC 15444-1, B-15).
+        Number of the highest resolution levels to leave out (JPEG 2000). A component that begins at the origin then has
+        ceil(height / 2**reduce) rows (ISO/IEC 15444-1, B-15).
     threads : int, optional
-        Workers; 1 by default, which makes no thread.
+        Number of workers. With 1 (the default), no thread is created.
     on_error : {"raise", "salvage"}
-        With salvage, a damaged codestream gives what its decoder makes of it, and a `DecodeWarning` says what is
-        wrong.
+        With salvage, a damaged codestream is decoded as far as possible, and a `DecodeWarning` says what is wrong.
 
     Returns
     -------
     list of numpy.ndarray
-        One array a component, of shape (height, width) as the component has them, of the smallest integer dtype
-        that holds its precision and sign. The inverse RCT or ICT is applied; nothing is upsampled, no palette is
-        applied and no colour is converted.
+        One array per component, of shape (height, width) of the component, and of the smallest integer dtype for its
+        precision and sign. The inverse RCT or ICT is applied. Nothing is upsampled, no palette is applied, and no
+        colour is converted.
 
     Raises
     ------
     DecodeError
-        If the codestream is damaged, or the library behind it cannot return its components as they are
-        (``.code == "unsupported"``): subsampled ones, and `reduce`.
+        If the codestream is damaged, or if its library cannot return the components unchanged (``.code ==
+        "unsupported"``), which concerns subsampled ones and `reduce`.
     """
     salvage = check_on_error(on_error)
     reduce = _check_reduce(reduce)
@@ -418,7 +418,7 @@ def _check_component_limits(header: _core.Header) -> None:
 
 
 def probe(data: Data) -> _core.Header:
-    """Read the header of a codestream, without decoding it.
+    """Read the header of a codestream without decoding it.
 
     Parameters
     ----------
@@ -429,14 +429,14 @@ def probe(data: Data) -> _core.Header:
     Returns
     -------
     Header
-        ``format``, ``width``, ``height``, ``components`` (``width``, ``height``, ``precision``, ``is_signed``,
-        ``horizontal_step``, ``vertical_step``, ``identifier`` each), ``lossless``, ``subsampled``, ``interleaved``,
-        ``in_container``, ``colour``, ``codestream_offset``, ``codestream_size`` and ``parameters``, a dict of the
-        format's own parameters under the standard's names.
+        With ``format``, ``width``, ``height``, ``components`` (each with ``width``, ``height``, ``precision``,
+        ``is_signed``, ``horizontal_step``, ``vertical_step``, ``identifier``), ``lossless``, ``subsampled``,
+        ``interleaved``, ``in_container``, ``colour``, ``codestream_offset``, ``codestream_size`` and ``parameters``, a
+        dict of the format's own parameters with the names of the standard.
 
     Raises
     ------
     DecodeError
-        If the data are of no such format, or end within the header.
+        If the data have none of these formats, or end within the header.
     """
     return _core.probe(_joined(data))

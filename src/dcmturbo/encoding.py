@@ -34,44 +34,43 @@ def encode_frame(
     Parameters
     ----------
     array : numpy.ndarray
-        Shape (rows, columns) or (rows, columns, samples), of any strides; integers of 8 to 64 bits, bool, or (native
-        only) float32 and float64. The dtype's sign is PixelRepresentation.
+        Shape (rows, columns) or (rows, columns, samples), any strides; integers of 8 to 64 bits, bool, or (native only)
+        float32 and float64. A signed dtype means PixelRepresentation 1.
     transfer_syntax : str
         UID, or keyword as in ``pydicom.uid``: ``"RLELossless"``, ``"JPEGLosslessSV1"``, ``"HTJ2KLossless"``.
     bits_allocated : int, optional
-        The size of the array's items by default; 1 for bool, and to pack an array of 0 and 1.
+        By default, the size of the array's items, or 1 for bool. 1 packs an array of 0 and 1.
     bits_stored : int, optional
-        `bits_allocated` by default. What lies above is kept by native and RLE; other formats refuse values that do not
-        fit.
+        By default `bits_allocated`. Native and RLE keep the bits above it. Other formats refuse values that do not fit.
     photometric_interpretation : str, optional
-        The value that will stand in the dataset; MONOCHROME2 or RGB by default. YBR_RCT and YBR_ICT make JPEG 2000
-        and HTJ2K apply that transform to RGB input, RGB does not.
+        The value for the dataset; by default MONOCHROME2 or RGB. YBR_RCT and YBR_ICT apply the transform of that name
+        to RGB input in JPEG 2000 and HTJ2K; RGB applies none.
     planar_configuration : int
-        1 writes native frames a plane a sample. Other formats have their own layout.
+        1 writes native frames with one plane per sample. Other formats have their own layout.
     threads : int, optional
         Workers; 1 by default, which makes no thread. JPEG Lossless and RLE share a large frame among them; the bytes
         are the same with any number.
     **options
-        Of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
+        The options of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
         ``near_lossless`` (JPEG-LS); ``psnr`` or ``ratio`` (JPEG 2000); ``quantisation_step`` or ``ratio`` (HTJ2K);
-        ``distance`` or ``ratio``, ``effort`` (JPEG XL); ``level`` (Deflated Image Frame). Without one that loses
-        something, nothing is lost, 8- and 12-bit JPEG apart. ``docs/encoding.md`` has a table.
+        ``distance`` or ``ratio``, ``effort`` (JPEG XL); ``level`` (Deflated Image Frame). Encoding is lossless unless
+        an option allows loss, except for 8- and 12-bit JPEG. ``docs/encoding.md`` has a table.
 
     Returns
     -------
     bytes
-        The codestream exactly, without padding: it may have an odd length, and whoever puts it into an item adds the
-        byte that makes it even (PS3.5, A.4), as ``pydicom.encaps.encapsulate`` does. Native frames (PS3.5, 8.1.1 and
-        8.2) and RLE frames (PS3.5, G.3.1) have even length.
+        The codestream without padding, so its length can be odd. If you put it into an item, add a zero byte to an odd
+        length (PS3.5, A.4), as ``pydicom.encaps.encapsulate`` does. Native frames (PS3.5, 8.1.1 and 8.2) and RLE frames
+        (PS3.5, G.3.1) always have an even length.
 
     Raises
     ------
     EncodeError
-        If the format cannot hold the array.
+        If the format cannot store the array.
     UnsupportedTransferSyntax
-        If nothing here encodes the syntax.
+        If dcmturbo cannot encode the transfer syntax.
     TypeError
-        For an option that the format does not have.
+        If the format does not have an option.
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if syntax.made_from is not None and isinstance(array, (bytes, bytearray, memoryview)):
@@ -134,7 +133,7 @@ def encode_frame(
 def _encoder_of(
     syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
 ) -> tuple[dict[str, int], Callable[[np.ndarray], bytes] | None]:
-    """Return the core's options, and who encodes a frame where a library does it."""
+    """Return the options for the core, and the function of a library if that encodes the frame."""
     if syntax.encoder == "own":
         return _own_options(syntax, options), None
     if syntax.format.name == "deflated_frame":
@@ -163,7 +162,7 @@ def can_encode(syntax: TransferSyntax) -> bool:
 
 
 def require_encoder(syntax: TransferSyntax) -> None:
-    """Raise UnsupportedTransferSyntax, which says why, for a transfer syntax that is not encoded."""
+    """Raise UnsupportedTransferSyntax, with the reason, if dcmturbo cannot encode a transfer syntax."""
     if syntax.retired:
         raise UnsupportedTransferSyntax(
             f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): it is decoded, not encoded"
@@ -173,14 +172,14 @@ def require_encoder(syntax: TransferSyntax) -> None:
 
 
 def option_names(syntax: TransferSyntax) -> tuple[str, ...]:
-    """Return the options that `encode_frame` takes for a transfer syntax, as things are configured."""
+    """Return the options that `encode_frame` has for a transfer syntax with the current configuration."""
     if syntax.encoder == "own":
         return _OWN_OPTIONS.get(syntax.keyword, ())
     return ("level",) if syntax.format.name == "deflated_frame" else library.option_names(syntax.uid)
 
 
 def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, int]:
-    """Return the options of a syntax that the core encodes, as the core takes them."""
+    """Return the options of a transfer syntax that the core encodes, in the core's form."""
     names = _OWN_OPTIONS.get(syntax.keyword, ())
     for name in options:
         if name not in names:

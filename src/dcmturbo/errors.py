@@ -1,7 +1,7 @@
 """The exceptions of dcmturbo, and its warning.
 
-All derive from `Error`, and each also from the built-in exception that a caller of numpy or pydicom
-already catches. All survive pickling, so that they pass from worker processes unchanged.
+All derive from `Error`. Each also derives from the built-in exception that callers of numpy or pydicom already catch.
+All can be pickled, so they pass unchanged from worker processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
     "make_error",
 ]
 
-# ErrorCode of csrc/base/error.h, by value.
+# The values of ErrorCode in csrc/base/error.h.
 CODES: tuple[str, ...] = (
     "ok",
     "truncated",
@@ -43,23 +43,23 @@ CODES: tuple[str, ...] = (
 
 
 class Error(Exception):
-    """Base of all exceptions that dcmturbo raises itself.
+    """Base class of all exceptions of dcmturbo.
 
     Parameters
     ----------
     message : str
         What was expected, and what was found.
     code : str, optional
-        One of `CODES`, by default the one that fits the class.
+        One of `CODES`; by default the one of the class.
     frame : int, optional
         The frame, counted from 0.
     offset : int, optional
-        The byte: within the encoded frame where `frame` is given, else within the source.
+        The byte: within the encoded frame if `frame` is given, otherwise within the source.
 
     Attributes
     ----------
     message : str
-        The message alone; ``str()`` puts frame and offset before it.
+        The message without frame and offset, which ``str()`` puts before it.
     code : str
     frame, offset : int or None
     """
@@ -74,7 +74,7 @@ class Error(Exception):
     def __init__(
         self, message: str = "", *, code: str | None = None, frame: int | None = None, offset: int | None = None
     ) -> None:
-        # BaseException pickles `args` and `__dict__`: nothing else is needed to survive it.
+        # BaseException pickles `args` and `__dict__`, which is enough here.
         super().__init__(message)
         self.message = message
         self.code = self.default_code if code is None else code
@@ -91,25 +91,25 @@ class Error(Exception):
 
 
 class DecodeError(Error, ValueError):
-    """Data cannot be decoded: cut short, damaged, contradictory, or of a kind that nothing here reads."""
+    """The data cannot be decoded: they are damaged, cut short or contradictory, or of an unsupported kind."""
 
     default_code = "malformed"
 
 
 class LimitExceeded(DecodeError):  # noqa: N818
-    """Decoding would take more than `dcmturbo.config` allows: nothing has been allocated."""
+    """Decoding would exceed a limit of `dcmturbo.config`. Nothing has been allocated for it."""
 
     default_code = "limit"
 
 
 class EncodeError(Error, ValueError):
-    """An array cannot be encoded as asked: the syntax, or the library behind it, does not hold it."""
+    """The format, or the library behind it, cannot encode the array as requested."""
 
     default_code = "argument"
 
 
 class UnsupportedTransferSyntax(Error, NotImplementedError):  # noqa: N818
-    """No codec for a transfer syntax, which the message names."""
+    """There is no codec for a transfer syntax; the message names it."""
 
     default_code = "unknown_transfer_syntax"
 
@@ -121,7 +121,7 @@ class NotDicom(Error):  # noqa: N818
 
 
 class NoPixelData(Error, AttributeError):  # noqa: N818
-    """A DICOM object holds no pixel data."""
+    """A DICOM object has no pixel data."""
 
     default_code = "no_pixel_data"
 
@@ -140,7 +140,7 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
     Parameters
     ----------
     code : int or str
-        A value or a name of ``ErrorCode`` (csrc/base/error.h).
+        A value or name of ``ErrorCode`` (csrc/base/error.h).
     message : str
         What was expected, and what was found.
     frame, offset : int, optional
@@ -149,14 +149,14 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
     Returns
     -------
     Error
-        `DecodeError` or the subclass of `Error` that the code has of its own.
+        `DecodeError`, or another subclass of `Error` if the code has one.
     """
     name = CODES[code] if isinstance(code, int) else code
     return _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset)
 
 
 def describe_failure(failure: BaseException) -> tuple[int, str, int]:
-    """Return code, message and offset of an exception as the core passes them on (2**64 - 1: no offset)."""
+    """Return code, message and offset of an exception in the core's form (2**64 - 1 means no offset)."""
     if isinstance(failure, Error):
         code = failure.code if failure.code in CODES else "internal"
         return CODES.index(code), failure.message, 2**64 - 1 if failure.offset is None else failure.offset
@@ -166,16 +166,16 @@ def describe_failure(failure: BaseException) -> tuple[int, str, int]:
 
 
 class DecodeWarning(UserWarning):
-    """Salvage left something out (``on_error="salvage"``), or an object contradicts itself harmlessly.
+    """Salvage left something out (``on_error="salvage"``), or an object contradicts itself in a harmless way.
 
     Parameters
     ----------
     message : str
         A sentence for people.
     status : numpy.ndarray of uint8, optional
-        Of salvage, one a frame: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
+        With salvage, one value per frame: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
     errors : mapping of int to Error, optional
-        Of salvage: what went wrong, by frame; else empty.
+        With salvage, the errors by frame; otherwise empty.
     """
 
     status: Any

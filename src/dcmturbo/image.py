@@ -1,4 +1,4 @@
-"""`open` and `Image`: a DICOM object of which only headers and the frame index are in memory."""
+"""`open` and `Image`: a DICOM object of which only the headers and the frame index are in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Image", "open"]
 
 
 def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
-    """Open a DICOM object: headers and frame index only (PS3.5, A.4; PS3.3, C.7.6.3.1.8), whatever its size.
+    """Open a DICOM object of any size: read its headers and find its frames (PS3.5, A.4; PS3.3, C.7.6.3.1.8).
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct")
 
 
 class Image:
-    """A DICOM object whose frames can be decoded. Made by `open`; not by its constructor.
+    """A DICOM object whose frames can be decoded. Use `open` to make one.
 
-    Frames are independent: any can be read first, from any thread, and reading one never reads the others.
+    Frames are independent: you can read any of them first, from any thread, and reading one never reads the others.
     """
 
     def __init__(self, opened: OpenedSource, *, raw: bool, unused_bits: str) -> None:
@@ -69,15 +69,15 @@ class Image:
 
     @property
     def frame_set(self) -> FrameSet:
-        """What batches of frames, transcoding and the command line need of this image; may change without notice."""
+        """Internal access for batches of frames, transcoding and the command line; it may change without notice."""
         if self._open is None:
             raise ValueError("the image is closed")
         return self._open
 
     def __len__(self) -> int:
-        """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1.
+        """Return the number of frames: NumberOfFrames, or that of the data if it is larger; at least 1.
 
-        Of a remote object without an offset table, the first call reads the headers of all frames.
+        For a remote object without an offset table, the first call reads the headers of all frames.
         """
         return len(self.frame_set)
 
@@ -101,12 +101,12 @@ class Image:
 
     @property
     def photometric_interpretation(self) -> str:
-        """PhotometricInterpretation of what decoding returns."""
+        """PhotometricInterpretation of the decoded frames."""
         return self.frame_set.photometric_interpretation
 
     @property
     def source_photometric_interpretation(self) -> str:
-        """PhotometricInterpretation as the object states it."""
+        """PhotometricInterpretation of the object."""
         return self.frame_set.opened.photometric_interpretation
 
     @property
@@ -126,7 +126,7 @@ class Image:
         return self.read(frames)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Iterate over the frames, decoding ahead on other threads."""
+        """Iterate over the frames, decoding in advance on other threads."""
         return self.frames()
 
     def read(
@@ -145,24 +145,25 @@ class Image:
         )
 
     def frames(self, prefetch: int = 4, *, threads: int | None = None) -> Iterator[np.ndarray]:
-        """Iterate over all frames, decoding up to `prefetch` of them ahead.
+        """Iterate over all frames, decoding up to `prefetch` of them in advance.
 
         Parameters
         ----------
         prefetch : int
-            Frames decoded before they are asked for: what bounds the memory. 0 decodes each when it is asked for.
+            Number of frames that are decoded in advance, which limits the memory. 0 decodes each frame when it is asked
+            for.
         threads : int, optional
-            Workers; by default as `dcmturbo.config` says.
+            Number of workers; by default as `dcmturbo.config` says.
 
         Yields
         ------
         numpy.ndarray
-            Each frame, an array of its own, in order.
+            Each frame in order, as a new array.
 
         Raises
         ------
         DecodeError
-            At the frame that cannot be decoded.
+            If a frame cannot be decoded; raised at that frame.
         """
         ahead = operator.index(prefetch)
         if ahead < 0:
@@ -175,7 +176,7 @@ class Image:
             for i in range(count):
                 yield self.read(i, threads=workers)
             return
-        # Threads of its own: waiting for the consumer must not occupy the decoding pools.
+        # It has its own threads: waiting for the consumer must not occupy the decoding pools.
         with ThreadPoolExecutor(min(workers, ahead), thread_name_prefix="dcmturbo-prefetch") as pool:
             pending = [pool.submit(self.read, i, threads=1) for i in range(min(ahead, count))]
             try:
@@ -189,7 +190,7 @@ class Image:
                     future.cancel()
 
     def encoded_frame(self, frame: int) -> memoryview:
-        """Return the bytes of one frame as they stand in the object.
+        """Return the bytes of one frame as they are in the object.
 
         Parameters
         ----------
@@ -199,15 +200,15 @@ class Image:
         Returns
         -------
         memoryview
-            The codestream, its fragments (PS3.5, A.4) joined. No copy where it is one fragment and the object is in
-            memory. Native frames that do not begin at a byte are returned with the bits of their neighbours.
+            The codestream, with its fragments joined (PS3.5, A.4). It is not copied if it is one fragment and the
+            object is in memory. Native frames that do not begin at a byte boundary include bits of their neighbours.
 
         Raises
         ------
         IndexError
             If there is no such frame.
         DecodeError
-            If the data do not hold it.
+            If the data do not contain it.
         """
         frames = self.frame_set
         return frames.encoded_frame(frames.position(frame))
@@ -227,14 +228,14 @@ class Image:
         Raises
         ------
         DecodeError
-            If the frame has no header of its own (native, RLE, deflated) or a damaged one.
+            If the frame has no header (native, RLE, deflated) or a damaged one.
         """
         return _core.probe(self.encoded_frame(frame))
 
     # ---- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the source. Arrays that were read stay valid."""
+        """Close the source. Arrays that were read remain valid."""
         frames, self._open = self._open, None
         if frames is not None:
             frames.opened.close()
@@ -248,7 +249,7 @@ class Image:
     # ---- in another process ------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what opens the object again: its path or URL, or its bytes where they are in memory."""
+        """Pickle what opens the object again: its path or URL, or its bytes if they are in memory."""
         frames = self.frame_set
         origin = frames.opened.origin
         if origin is None:

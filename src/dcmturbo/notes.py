@@ -1,4 +1,4 @@
-"""What a codestream says against its dataset, as warnings for people."""
+"""Contradictions between a codestream and its dataset, as warnings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dcmturbo.errors import DecodeWarning
 
 __all__ = ["COLOUR_NOTES", "NOTES", "stack_level", "warn_of_notes"]
 
-# What the codestream says against the dataset, in words for people. Differences of sign and precision are
-# settled without loss and common, so nothing is said of them.
+# The text of each contradiction. Differences of sign and precision are common and resolved without loss, so they give
+# no warning.
 NOTES = {
     "photometric_overridden": "the codestream has another colour space than PhotometricInterpretation",
     "container": "the frames are JP2 files, which PS3.5, A.4.4 forbids; the codestream inside each was decoded",
@@ -43,7 +43,7 @@ NOTES = {
 }
 
 
-# Those that are of colours.
+# Those about colours.
 COLOUR_NOTES = ("photometric_overridden", "subsampled_colour", "transform_missing")
 
 
@@ -58,7 +58,7 @@ def stack_level() -> int:
 
 
 def warn_of_notes(notes: Iterable[str]) -> None:
-    """Say where a codestream contradicts what it was said to be."""
+    """Warn if a codestream contradicts its description."""
     for note in notes:
         if note in NOTES:
             warnings.warn(NOTES[note], DecodeWarning, stacklevel=stack_level())

@@ -1,4 +1,4 @@
-"""Secrets of URLs: users, passwords and signatures are left out wherever a URL is told or kept."""
+"""Remove secrets from URLs: user names, passwords and signatures are never shown or stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["without_secrets"]
 
 _HIDDEN = "***"
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^\s/?#'\"<>]*)@")
-# What is before an @ in these is part of a name.
+# In these URLs, the text before an @ is part of a name.
 _WITHOUT_USERS = frozenset({"file", "libarchive", "local", "memory", "tar", "zip"})
 _TOKENS_AS_USERS = frozenset({"http", "https", "git+https", "webdav", "webdavs"})
 _QUERY = re.compile(
@@ -19,9 +19,9 @@ _QUERY = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """Return a text in which no URL shows a user with a password, a token, or a signature.
+    """Return a text in which no URL has a user with a password, a token, or a signature.
 
-    Two URLs that differ in those alone become one text; a manifest that has such texts finds them again.
+    Two URLs that differ only in these become the same text, so a manifest with such texts finds them again.
     """
     if "://" not in text:
         return text

@@ -1,4 +1,4 @@
-"""The version of the package, as pyproject.toml says it."""
+"""The version of the package, from pyproject.toml."""
 
 __all__ = ["__version__"]
 

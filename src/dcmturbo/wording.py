@@ -1,4 +1,4 @@
-"""Values as words: for messages, tables and pages."""
+"""Format values for messages, tables and pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["describe_error", "human_bytes", "plural", "printable", "short", "sig
 
 
 def printable(value: Any) -> str:
-    """Return text of one line that no terminal acts on, and without secrets: names may hold anything."""
+    """Return text in one line, without control characters and secrets: names can contain anything."""
     text = without_secrets(str(value))
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
@@ -41,7 +41,7 @@ def plural(count: int, what: str) -> str:
 
 
 def short(value: float | None) -> str:
-    """Return a number for people, of about three digits; nothing for None."""
+    """Return a number of about three digits for people; nothing for None."""
     if value is None:
         return ""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"

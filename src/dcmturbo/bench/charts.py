@@ -1,7 +1,7 @@
-"""Charts as inline SVG: no script, no network, the same bytes from the same numbers.
+"""Charts as inline SVG, without scripts or network. The same numbers give the same bytes.
 
-Widths are percentages and letters are of fixed size, so that a chart is as readable on 400 pixels as on 1280. Colours
-are the classes of `STYLE`, which a page has to contain once.
+Widths are percentages and letters have a fixed size, so a chart is as readable on 400 pixels as on 1280. Colours are
+the classes of `STYLE`, which a page must contain once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ svg .ours { fill: var(--ours); } svg .peer { fill: var(--peer); } svg .strong { 
 svg .line { stroke: var(--line); stroke-width: 1; } svg .ideal { stroke: var(--faint); stroke-dasharray: 4 4; }
 """
 
-_BAR, _PITCH = 12, 38  # height of a bar, and from one to the next
+_BAR, _PITCH = 12, 38  # height of a bar, and distance between bars
 COLOURS = 8
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: what it stands for, how long it is, and what is written at its right."""
+    """A bar: its name, its length, and the text at its right."""
 
     name: str
     value: float
@@ -44,12 +44,12 @@ class Bar:
 
 
 def _number(value: float) -> str:
-    """Return a number of at most two digits behind the point."""
+    """Return a number with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def bars(rows: Sequence[Bar], title: str) -> str:
-    """Return horizontal bars, each below its name; the longest fills the width."""
+    """Return horizontal bars, each below its name. The longest one has the full width."""
     longest = max((row.value for row in rows), default=0.0) or 1.0
     parts = [f'<svg role="img" aria-label="{escape(title)}" height="{_PITCH * len(rows)}">']
     for k, row in enumerate(rows):
@@ -73,7 +73,7 @@ class Curve:
 
 
 def curves(lines: Sequence[Curve], title: str, *, height: int = 260) -> str:
-    """Return curves of times as fast over threads (both axes from 1 on), the dotted one being the ideal."""
+    """Return curves of the speed-up over the number of threads (both axes start at 1). The dotted line is the ideal."""
     most = max((threads for line in lines for threads, _ in line.points), default=1)
     top = max([float(most), *(value for line in lines for _, value in line.points)])
     left, right, upper, lower = 9.0, 97.0, 10, height - 34

@@ -1,4 +1,4 @@
-"""DCMTK's command line tools as a decoder: a compressed file to a native one, which dcmturbo then reads."""
+"""DCMTK's command line tools as a decoder: they convert a compressed file to a native one, which dcmturbo reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["NAME", "decode", "tool_of"]
 NAME = "DCMTK"
 _TIMEOUT = 600.0
 
-# By family: the tool, and what keeps it from converting colours on the way.
+# By family: the tool, and the option that prevents a conversion of colours.
 _TOOLS = {
     "jpeg": ["dcmdjpeg", "--conv-never"],
     "jpegls": ["dcmdjpls"],
@@ -45,12 +45,12 @@ def tool_of(syntax: TransferSyntax) -> str:
 
 
 def decode(path: str, syntax: TransferSyntax) -> np.ndarray:
-    """Return all frames as the tool has decoded them, colours converted to RGB.
+    """Return all frames as the tool has decoded them, with colours converted to RGB.
 
     Raises
     ------
     ValueError
-        If the tool fails; the message is its own.
+        If the tool fails; the message is the tool's.
     """
     options = _TOOLS[syntax.family][1:]
     with tempfile.TemporaryDirectory(prefix="dcmturbo-dcmtk-") as folder:

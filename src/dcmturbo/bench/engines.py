@@ -1,4 +1,4 @@
-"""The engines that ``dcmturbo bench`` knows: each takes a path to an array in the way its users do."""
+"""The engines of ``dcmturbo bench``: each decodes a path to an array as its users do."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OURS = "dcmturbo"
 
 
 class RefusedError(ValueError):
-    """An engine says that it does not decode a file."""
+    """An engine cannot decode a file."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A file to decode, as its headers have it."""
+    """A file to decode, described by its headers."""
 
     path: str
     syntax: TransferSyntax
@@ -36,8 +36,8 @@ class Subject:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     photometric: str  # of the file
-    lossless: bool  # whether all decoders owe the same samples
-    bits_stored: int = 0  # 0: all bits of a cell
+    lossless: bool  # whether all right decoders return the same samples
+    bits_stored: int = 0  # 0: all bits of a cell are used
 
     @property
     def samples(self) -> int:
@@ -74,18 +74,18 @@ def _bits_stored(image: dt.Image) -> int:
 
 @dataclass
 class Task:
-    """What an engine does with a file.
+    """The call of an engine for a file.
 
     Attributes
     ----------
     engine : str
         Its name.
     decode : callable
-        Takes a number of threads, returns the array of all frames.
+        Takes a number of threads and returns the array of all frames.
     takes_threads : bool
-        Whether that number means anything to it; else it is called with 1.
+        Whether the engine uses that number; otherwise it is called with 1.
     rescales : bool
-        Whether it applies RescaleSlope and RescaleIntercept, which cannot be switched off.
+        Whether it always applies RescaleSlope and RescaleIntercept.
     modules : list of str
         What its users import.
     """
@@ -99,20 +99,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Engine:
-    """A package beside dcmturbo and pydicom.
+    """A package that is compared with dcmturbo.
 
     Attributes
     ----------
     name : str
         As it is shown.
     package : str
-        As ``pip install`` takes it.
+        Its name for ``pip install``.
     module : str
         As ``import`` takes it.
     task : callable
-        Returns what it does with a Subject; raises NotImplementedError, with the reason, where it does not.
+        Returns the call for a Subject; raises NotImplementedError, with the reason, if there is none.
     python : (int, int)
-        The first version of Python that the package is made for.
+        The lowest version of Python for which the package is built.
     """
 
     name: str
@@ -158,7 +158,7 @@ def _codestreams(path: str) -> tuple[Any, list[bytes]]:
 
 
 def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.ndarray], bool]:
-    """Return imagecodecs' decoder of a codestream, and whether it takes threads."""
+    """Return imagecodecs' decoder for a codestream, and whether it uses threads."""
     import imagecodecs as ic
 
     family, keyword = subject.syntax.family, subject.syntax.keyword
@@ -216,7 +216,7 @@ def _gdcm(subject: Subject) -> Task:
         planar = image.GetPlanarConfiguration() == 1 and len(subject.shape) > 2 and subject.shape[-1] == 3
         array = np.frombuffer(data, subject.dtype)
         if array.size == (subject.samples + 7) // 8 < subject.samples:
-            array = np.unpackbits(array, count=subject.samples, bitorder="little")  # it returns single bits packed
+            array = np.unpackbits(array, count=subject.samples, bitorder="little")  # it returns packed single bits
         if not planar:
             return array.reshape(subject.shape)
         rows, columns = subject.shape[-3:-1]
@@ -274,7 +274,7 @@ def _first(peer: Peer, _: int) -> np.ndarray:
 
 
 def _plugins(subject: Subject) -> Iterator[tuple[str, Task | str]]:
-    """Yield pydicom's ways: a task, or the reason why there is none."""
+    """Yield the ways of pydicom: a task, or the reason why there is none."""
     peers, why = pydicom_peers(subject.path, subject.syntax.uid)
     for peer in peers:
         yield peer.name, Task(peer.name, partial(_first, peer), modules=["pydicom.pixels"])
@@ -283,7 +283,7 @@ def _plugins(subject: Subject) -> Iterator[tuple[str, Task | str]]:
     with contextlib.suppress(NotImplementedError, ImportError):
         from pydicom.pixels import get_decoder
 
-        # "gdcm - requires gdcm>=3.0.10": plugins of this transfer syntax that are not installed.
+        # For instance "gdcm - requires gdcm>=3.0.10": plugins for this transfer syntax that are not installed.
         for text in get_decoder(subject.syntax.uid).missing_dependencies:
             name, _, needs = text.partition(" - ")
             if name != OURS:
@@ -291,7 +291,7 @@ def _plugins(subject: Subject) -> Iterator[tuple[str, Task | str]]:
 
 
 def tasks_of(subject: Subject) -> tuple[list[Task], dict[str, str]]:
-    """Return what can be tried with a file, dcmturbo first, and why the other engines are not.
+    """Return the tasks for a file, dcmturbo's first, and the reasons of the engines that have none.
 
     Returns
     -------
@@ -319,7 +319,7 @@ def tasks_of(subject: Subject) -> tuple[list[Task], dict[str, str]]:
 
 
 def task_of(subject: Subject, name: str) -> Task:
-    """Return what one engine does with a file; no other engine is imported for it.
+    """Return the task of one engine for a file, without importing other engines.
 
     Raises
     ------

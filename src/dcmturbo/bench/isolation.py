@@ -1,4 +1,4 @@
-"""What lies in the current folder is no module of ours: a ``numpy.py`` there must not become the numpy of an engine."""
+"""Keep modules of the current folder out: a ``numpy.py`` there must not become the numpy of an engine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["isolated", "safe_path"]
 
 
 def safe_path() -> list[str]:
-    """Return where modules are searched, without the current folder.
+    """Return the folders in which modules are searched, without the current folder.
 
-    Where dcmturbo itself is imported from there, the folder comes last: what is installed has precedence.
+    If dcmturbo itself is imported from there, the folder comes last, so installed packages have precedence.
     """
     try:
         here = os.path.realpath(os.getcwd())
@@ -21,7 +21,7 @@ def safe_path() -> list[str]:
         return [entry for entry in sys.path if os.path.isabs(entry)]
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     path = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
-    # Relative ones would mean something else in another folder.
+    # Relative paths would mean something else in another folder.
     path = [os.path.abspath(entry) for entry in path]
     return [*path, here] if ours == here else path
 

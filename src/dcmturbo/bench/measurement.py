@@ -1,4 +1,4 @@
-"""One file, all engines: compared, then timed in turn, warm, cold and on several threads."""
+"""Measure all engines with one file: compare their pixels, then time them warm, cold and on several threads."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ __all__ = [
 ]
 
 _ROUNDS, _LEAST_ROUNDS, _COLD_ROUNDS = 15, 3, 3
-_LEAST_SECONDS = 0.3  # that an engine may take for them, however little time there is
-_SPEED_OF_STRANGERS = 20e6  # samples a second, of an engine not seen with a transfer syntax yet
-_TELLING = 1 << 16  # samples from which a decode tells a speed: of fewer, what a call costs is most
-_MOST_BYTES = 1 << 30  # of a result that peers are asked for
-_LEAST_PATIENCE, _MOST_PATIENCE = 5.0, 600.0  # seconds for an engine's first decode of a file
-_LARGE_FRAME = 1 << 20  # samples from which one frame may be worth several threads
+_LEAST_SECONDS = 0.3  # minimum time of an engine for its rounds, however little time is left
+# samples per second that are assumed for an engine without measurements of a transfer syntax
+_SPEED_OF_STRANGERS = 20e6
+_TELLING = 1 << 16  # samples from which a decode shows the speed; with fewer, the overhead of the call dominates
+_MOST_BYTES = 1 << 30  # of a result that other engines are asked for
+_LEAST_PATIENCE, _MOST_PATIENCE = 5.0, 600.0  # time limits for an engine's first decode of a file, in seconds
+_LARGE_FRAME = 1 << 20  # samples from which a frame may be worth several threads
 
 
 class Clock:
-    """How much time there is, and what engines have been seen to need."""
+    """The remaining time, and the times that engines have needed so far."""
 
     def __init__(self, seconds: float | None) -> None:
         self.begin = time.perf_counter()
@@ -63,7 +64,7 @@ class Clock:
         return float("inf") if self.seconds is None else self.seconds - self.elapsed
 
     def expected(self, engine: str, subject: Subject) -> float:
-        """Return how many seconds a decode will take, by what was seen with other files."""
+        """Return the expected seconds of a decode, from the measurements of other files."""
         key = (engine, subject.syntax.keyword)
         if key in self._speeds:
             return subject.samples / self._speeds[key]
@@ -72,7 +73,7 @@ class Clock:
     def saw(self, engine: str, subject: Subject, seconds: float) -> None:
         """Remember how long a decode took.
 
-        The quickest counts: a first decode may load a library, and that is not the speed of the ones to come.
+        The quickest one counts, because a first decode may include loading a library.
         """
         key = (engine, subject.syntax.keyword)
         if subject.samples >= _TELLING:
@@ -84,7 +85,7 @@ class Clock:
 
 @dataclass
 class Timing:
-    """The seconds of an engine with a number of threads."""
+    """The seconds of an engine with a given number of threads."""
 
     engine: str
     threads: int
@@ -100,18 +101,18 @@ class Timing:
 
 @dataclass
 class Measured:
-    """What was measured of a file."""
+    """The measurements of a file."""
 
     subject: Subject
     rounds: int = 0
     timings: dict[str, Timing] = field(default_factory=dict)  # by label
     differing: dict[str, str] = field(default_factory=dict)  # engines with other pixels
     failing: dict[str, str] = field(default_factory=dict)  # engines that raised
-    unexplained: dict[str, str] = field(default_factory=dict)  # those of them that crashed, or we could not ask
+    unexplained: dict[str, str] = field(default_factory=dict)  # engines among these that crashed or could not be asked
     absent: dict[str, str] = field(default_factory=dict)  # engines that were not tried
-    groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels, dcmturbo's first
+    groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels; dcmturbo's group is the first
     cold_reason: str = ""  # why the file was not measured cold
-    answer: np.ndarray | None = None  # dcmturbo's array, until it has been compared with
+    answer: np.ndarray | None = None  # dcmturbo's array, until the comparison is done
 
     @property
     def keyword(self) -> str:
@@ -125,27 +126,27 @@ class Measured:
 
     @property
     def alone(self) -> list[str]:
-        """Engines that agree with each other and not with dcmturbo, where nobody agrees with dcmturbo."""
+        """Engines that agree with each other and not with dcmturbo, if no engine agrees with dcmturbo."""
         if not self.groups or len(self.groups[0]) > 1:
             return []
         return max(([group for group in self.groups[1:] if len(group) > 1]), key=len, default=[])
 
     @property
     def fastest_peer(self) -> str | None:
-        """The fastest engine on one thread that is not dcmturbo."""
+        """The fastest engine on one thread, other than dcmturbo."""
         seconds = self.seconds
         names = [label for label in seconds if not label.startswith(OURS) and self.timings[label].threads == 1]
         return min(names, key=lambda name: seconds[name], default=None)
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as the fastest peer dcmturbo is, each on one thread."""
+        """The speed of dcmturbo relative to the fastest other engine, each on one thread."""
         peer = self.fastest_peer
         return None if peer is None or self.alone else self.seconds[peer] / self.seconds[OURS]
 
     @property
     def unmeasured(self) -> str:
-        """Why there is no engine to compare with, empty if there is one."""
+        """Why there is no engine to compare with; empty if there is one."""
         if self.fastest_peer:
             return ""
         reasons = {**self.absent, **{name: f"other pixels: {why}" for name, why in self.differing.items()}}
@@ -208,14 +209,14 @@ OTHER_WORK = "it leaves YBR as it is, so its samples cannot be compared with RGB
 
 
 class _Answers:
-    """dcmturbo's array of a file, in the forms that engines return."""
+    """dcmturbo's array of a file, in the forms in which engines return it."""
 
     def __init__(self, subject: Subject, array: np.ndarray) -> None:
         self.subject = subject
         self.array = array
 
     def difference(self, task: Task, theirs: np.ndarray) -> str:
-        """Return how an engine's array differs, empty if it counts as equal."""
+        """Return how an engine's array differs; empty if it counts as equal."""
         ours = self.array
         if theirs.ndim == ours.ndim + 1 and theirs.shape[0] == 1:
             theirs = theirs[0]  # a frame axis of one frame
@@ -226,7 +227,7 @@ class _Answers:
                 if (slope, intercept) != (1.0, 0.0):
                     ours, theirs = ours * slope + intercept, theirs.astype(np.float64)
         if theirs.shape == ours.shape and theirs.dtype != ours.dtype and theirs.dtype.kind in "iu" + ours.dtype.kind:
-            # Wider cells for the same numbers.
+            # The same numbers in wider cells.
             wide = np.promote_types(theirs.dtype, ours.dtype)
             ours, theirs = ours.astype(wide), theirs.astype(wide)
         found = peers.compare(ours, theirs, lossless=self.subject.lossless)
@@ -242,18 +243,18 @@ class _Answers:
 
 
 def difference_of(subject: Subject, array: np.ndarray, task: Task, theirs: np.ndarray) -> str:
-    """Return how an engine's array differs from dcmturbo's, empty if it counts as equal."""
+    """Return how an engine's array differs from dcmturbo's; empty if it counts as equal."""
     return _Answers(subject, array).difference(task, theirs)
 
 
 def _compare_all(
     measured: Measured, tasks: list[Task], array: np.ndarray, clock: Clock, workers: Workers
 ) -> list[Task]:
-    """Decode with each engine once; return those that agree with dcmturbo, and note the others."""
+    """Decode with each engine once; return those that agree with dcmturbo, and record the others."""
     subject = measured.subject
     answers = _Answers(subject, array)
     agreeing: list[Task] = []
-    others: list[tuple[np.ndarray, list[str]]] = []  # answers that differ from dcmturbo's
+    others: list[tuple[np.ndarray, list[str]]] = []  # arrays that differ from dcmturbo's
     for task in tasks:
         ours = task.engine == OURS
         expected = clock.expected(task.engine, subject)
@@ -288,7 +289,7 @@ def _compare_all(
             raise EngineError("it returned other pixels in a second process")
         measured.differing[task.engine] = difference
         if difference.startswith(("shape ", "dtype ")):
-            measured.unexplained[task.engine] = difference  # the same samples, perhaps, in a form we do not know
+            measured.unexplained[task.engine] = difference  # they may be the same samples in an unknown form
         if "leaves YBR" in difference:
             continue
         for other, names in others:
@@ -305,21 +306,21 @@ def _compare_all(
 
 
 def _pages_in_cache(descriptor: int, size: int) -> int:
-    """Return how many pages of a file the system's cache holds, without reading any (mincore)."""
+    """Return how many pages of a file are in the system's cache, without reading any (mincore)."""
     pages = -(-size // mmap.PAGESIZE)
     found = (ctypes.c_ubyte * pages)()
     library = ctypes.CDLL(None, use_errno=True)
     with mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as mapped:
         start = ctypes.c_char.from_buffer(mapped)
         failed = library.mincore(ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), found)
-        del start  # or the map cannot be closed
+        del start  # otherwise the map cannot be closed
     if failed:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return sum(byte & 1 for byte in found)
 
 
 def drop_from_cache(path: str) -> str:
-    """Drop a file's pages from the system's cache, and look; return why they are there still, empty if none is."""
+    """Remove a file's pages from the system's cache and check; return why some remain, or an empty text."""
     if not hasattr(os, "posix_fadvise"):
         return "this system has no call that removes a file from its cache"
     try:
@@ -336,7 +337,7 @@ def drop_from_cache(path: str) -> str:
 
 @dataclass
 class _Work:
-    """An engine with a number of threads, in its process."""
+    """An engine in its process, with a number of threads."""
 
     timing: Timing
     modules: list[str]
@@ -350,9 +351,9 @@ class _Work:
 
 
 def _time_warm(works: list[_Work], rounds: int | None, seconds: float) -> int:
-    """Let each engine decode in turn, beginning with another one each round; return the rounds done.
+    """Let the engines decode in turn; each round begins with another one. Return the number of rounds.
 
-    Without `rounds`, an engine that would need all of the time by itself gets one round.
+    Without `rounds`, an engine that would need all of the time gets one round.
     """
     begin = time.perf_counter()
     done = 0
@@ -387,7 +388,7 @@ def start(subject: Subject, clock: Clock) -> Measured:
     Raises
     ------
     dcmturbo.Error, OSError
-        If dcmturbo does not decode the file.
+        If dcmturbo cannot decode the file.
     """
     begin = time.perf_counter()
     array = dt.decode(subject.path, threads=1)
@@ -407,20 +408,20 @@ def measure(
     clock: Clock,
     workers: Workers,
 ) -> None:
-    """Compare and time all engines on a file that dcmturbo has decoded.
+    """Compare and time all engines with a file that dcmturbo has decoded.
 
     Parameters
     ----------
     measured : Measured
-        From `start`; gets the rest.
+        Made by `start`; receives the results.
     threads : int
         What "all threads" means.
     rounds : int or None
-        How often each engine is called; None for up to 15, as `seconds` allow, and at least 3.
+        Number of decodes by each engine; None for 3 to 15, depending on `seconds`.
     seconds : float
-        For the timing of this file.
+        Time limit for this file.
     cold : bool
-        Whether to measure with the file out of the system's cache, too.
+        Whether to measure also while the file is not in the system's cache.
     clock : Clock
     workers : Workers
         The processes of the engines.
@@ -428,7 +429,7 @@ def measure(
     Raises
     ------
     EngineError
-        If an engine does not do again what it has done.
+        If an engine fails that has decoded the file before.
     """
     subject = measured.subject
     tasks, measured.absent = tasks_of(subject)
@@ -451,7 +452,7 @@ def measure(
 
 
 def _control(threads: int) -> float:
-    """Return how much more several threads hash in the same time than one does: what the machine gives now."""
+    """Return how much more several threads hash in the same time than one: the current capacity of the machine."""
     buffer = bytes(1 << 21)
 
     def several(count: int) -> float:
@@ -476,12 +477,12 @@ def thread_counts(workers: int) -> list[int]:
 
 
 def scaling(subject: Subject, workers: int, *, rounds: int = 7, seconds: float = 2.0) -> dict[str, Any]:
-    """Time dcmturbo on 1, 2, 4 ... threads, into memory that is there already, with a control beside it.
+    """Time dcmturbo on 1, 2, 4 ... threads, into memory that already exists, each with a control.
 
     Returns
     -------
     dict
-        For JSON: how many times as fast as one thread each number of threads is, and how the control did.
+        For JSON: the speed-up for each number of threads, and that of the control.
     """
     out = np.empty(subject.shape, subject.dtype)
     counts = thread_counts(workers)

@@ -1,4 +1,4 @@
-"""What ``dcmturbo bench`` found, as one HTML page: charts inline, no script, nothing from a network."""
+"""The result of ``dcmturbo bench`` as one HTML page, without scripts or network."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _text(value: object) -> str:
 
 
 def _table(columns: list[str], rows: Sequence[list[str] | str]) -> str:
-    """Return a table of cells that are HTML already; headings that begin with ``>`` are of numbers.
+    """Return a table of HTML cells. Headings that begin with ``>`` are of numbers.
 
-    A row that is one text has the whole width: beside other columns, a path is a tower of letters on a telephone.
+    A row that is a single text has the full width, because a long path does not fit into a column on a telephone.
     """
     classes = [' class="n"' if name.startswith(">") else "" for name in columns]
     head = "".join(f"<th{c}>{_text(name.lstrip('>'))}</th>" for name, c in zip(columns, classes, strict=True))

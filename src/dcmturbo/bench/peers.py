@@ -1,4 +1,4 @@
-"""pydicom and its plugins beside dcmturbo: the same files, compared, and timed in turn."""
+"""Compare dcmturbo with pydicom and its plugins on the same files, and time them in turn."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 
 Decode = Callable[[], np.ndarray]
 
-# The engines, and what stands behind the plugins of pydicom, for the list of versions.
+# The engines, and the packages behind the plugins of pydicom, for the list of versions.
 _PACKAGES = (
     "numpy",
     "pydicom",
@@ -66,10 +66,10 @@ class Peer:
         For people: ``"pydicom+gdcm"``.
     path : str
     plugin : str
-        As ``pydicom.pixels`` takes it; empty for what pydicom does by itself.
+        Name of the plugin in ``pydicom.pixels``; empty for pydicom's own reading of native data.
     whole : bool
-        Whether all of the file is read into a Dataset first. From the path is quicker, and fails for deflated
-        datasets, and for some that contradict their file meta information.
+        Whether the file is first read into a Dataset. Reading from the path is quicker, but fails for deflated datasets
+        and for some that contradict their file meta information.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Peer:
         return decoded
 
     def first(self) -> np.ndarray:
-        """Decode for the first time, and find out whether it works from the path."""
+        """Decode for the first time, and find out whether reading from the path works."""
         try:
             return self.decode()
         except Exception:
@@ -98,19 +98,19 @@ class Peer:
 
 
 def pydicom_peers(path: str, transfer_syntax: str) -> tuple[list[Peer], str]:
-    """Return how the installed plugins of pydicom decode a file, and why none does if none does.
+    """Return the ways in which installed plugins of pydicom decode a file, and a reason if there is none.
 
     Parameters
     ----------
     path : str
         The file.
     transfer_syntax : str
-        UID, as the file states it.
+        UID, as the file has it.
 
     Returns
     -------
     (list of Peer, str)
-        One for each plugin that says it can: that is no promise. The reason is empty if there is any.
+        One for each plugin that claims to decode the file (it may still fail). The reason is empty if there are any.
     """
     if "://" in path:
         return [], "pydicom cannot open URLs"
@@ -129,14 +129,14 @@ def pydicom_peers(path: str, transfer_syntax: str) -> tuple[list[Peer], str]:
 
 
 def reason(error: Exception) -> str:
-    """Return why a plugin failed: the last line is the plugin's own, where pydicom says that all have failed."""
+    """Return why a plugin failed: if pydicom says that all plugins failed, the last line is the plugin's own."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what pydicom warns of, and what libraries print to stderr, from the user's screen."""
+    """Hide warnings of pydicom, and what libraries print to stderr."""
     sys.stderr.flush()
     try:
         saved = os.dup(2)
@@ -155,10 +155,10 @@ def quiet() -> Iterator[None]:
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, *, lossless: bool) -> str:
-    """Return how another decoder's array differs, empty if it counts as equal.
+    """Return how another decoder's array differs; empty if it counts as equal.
 
-    Lossless data are equal in each sample. Of lossy ones, decoders that are right differ by 1: the standards
-    leave them that in the inverse transforms.
+    Lossless data must be equal in every sample. Results of right decoders of lossy data may differ by 1, because the
+    standards allow this for the inverse transforms.
     """
     if ours.shape != theirs.shape:
         return f"shape {theirs.shape} instead of {ours.shape}"
@@ -175,9 +175,9 @@ def compare(ours: np.ndarray, theirs: np.ndarray, *, lossless: bool) -> str:
 
 
 def corrected(array: np.ndarray, dtype: np.dtype[Any], bits_stored: int) -> np.ndarray:
-    """Return samples as integers of a type, with their sign, and without what lies above BitsStored.
+    """Return samples as integers of a type, with sign extension, and without the bits above BitsStored.
 
-    Some engines return cells as they lie in the file: that is a matter of their interface, not a wrong answer.
+    Some engines return cells as they are in the file. This belongs to their interface and is not a wrong answer.
     """
     if array.dtype.kind not in "iu" or dtype.kind not in "iu" or array.dtype.itemsize != dtype.itemsize:
         return array
@@ -192,7 +192,7 @@ def is_lossless(syntax: TransferSyntax) -> bool:
 
 
 def read_every_page(array: np.ndarray) -> None:
-    """Touch the memory of an array: a memory map has read nothing yet."""
+    """Read a byte of every page of an array, because a memory map has not read anything yet."""
     if array.flags.c_contiguous and array.size:
         array.reshape(-1).view(np.uint8)[::4096].max()
 
@@ -200,21 +200,21 @@ def read_every_page(array: np.ndarray) -> None:
 def times_in_turn(
     functions: Mapping[str, Decode], *, rounds: int, seconds: float | None = None, at_least: int = 3
 ) -> tuple[dict[str, list[float]], int]:
-    """Time functions in turn, so that whatever else the machine does meets them all.
+    """Time functions in turn, so that other load of the machine affects all of them.
 
     Parameters
     ----------
     functions : mapping of str to callable
-        Each returns an array, of which every page is read before the clock stops.
+        Each returns an array. Every page of it is read before the clock stops.
     rounds : int
-        How often each is called.
+        How often each function is called.
     seconds : float, optional
-        Stop earlier than that many rounds once this has passed, and `at_least` rounds are done.
+        Stop before that many rounds if this time is over and `at_least` rounds are done.
 
     Returns
     -------
     (dict of str to list of float, int)
-        The seconds of each call of each function, and the rounds done.
+        The seconds of each call of each function, and the number of rounds.
     """
     names = list(functions)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -242,18 +242,18 @@ def times_in_turn(
 def time_in_turn(
     functions: Mapping[str, Decode], *, rounds: int, seconds: float | None = None, at_least: int = 3
 ) -> tuple[dict[str, float], int]:
-    """Return the median seconds of each function, and the rounds done; the rest is as in `times_in_turn`."""
+    """Return the median seconds of each function, and the number of rounds; otherwise as `times_in_turn`."""
     times, done = times_in_turn(functions, rounds=rounds, seconds=seconds, at_least=at_least)
     return {name: statistics.median(of) for name, of in times.items()}, done
 
 
 def geometric_mean(values: list[float]) -> float | None:
-    """Return the geometric mean, None of nothing."""
+    """Return the geometric mean; None for an empty list."""
     return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what takes part: dcmturbo, Python, and the packages that are installed."""
+    """Return the versions of dcmturbo, Python, and the installed packages."""
     import dcmturbo
 
     found = {"dcmturbo": dcmturbo.__version__, "python": platform.python_version()}
@@ -264,7 +264,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the machine is: processor, system and the instruction set in use."""
+    """Return a description of the machine: processor, system and the instruction set in use."""
     import dcmturbo
 
     name = platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""What ``dcmturbo bench`` found, as one document: tables, CSV and the page are made of it, and of nothing else."""
+"""The result of ``dcmturbo bench`` as one document, from which tables, CSV and the page are made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "group
 
 FORM = 3  # of the document
 
-# What no option of the command measures.
+# Things that no option of the command measures.
 NEVER_MEASURED = (
     "memory",
     "processes that decode several files at the same time",
@@ -33,15 +33,15 @@ class Group:
     files: list[Measured]
 
     def labels(self) -> list[str]:
-        """Return the engines, with their threads, that did any of the files, dcmturbo first."""
+        """Return the engines, with their threads, that decoded any of the files; dcmturbo first."""
         names = dict.fromkeys(label for file in self.files for label in file.seconds)
         return sorted(names, key=lambda label: not label.startswith(OURS))
 
     def common(self) -> tuple[list[Measured], dict[str, str]]:
-        """Return the files that all figures are of, and which engines have none for want of files.
+        """Return the files that all figures are about, and the engines that decoded too few files for a figure.
 
-        A bar of five files and a bar of one of them say nothing beside each other. An engine that was timed with
-        fewer than half of the files that would be left without it is not shown.
+        Bars for five files and for one of them cannot be compared. An engine is left out if it decoded fewer than half
+        of the files that the others share.
         """
         files = [file for file in self.files if not file.alone] or self.files
         left_out: dict[str, str] = {}
@@ -98,7 +98,7 @@ def groups(files: list[Measured]) -> list[Group]:
 
 
 def summary(files: list[Measured]) -> dict[str, Any]:
-    """Return how dcmturbo on one thread compares with the fastest engine of each file."""
+    """Return the speed of dcmturbo on one thread relative to the fastest engine of each file."""
     compared = [file for file in files if file.ratio is not None]
     ratios = [file.ratio for file in compared if file.ratio is not None]
     peers_seconds = [file.seconds[file.fastest_peer] for file in compared if file.fastest_peer]
@@ -115,7 +115,7 @@ def summary(files: list[Measured]) -> dict[str, Any]:
 
 
 def unexplained(files: list[Measured]) -> list[dict[str, Any]]:
-    """Return the engines of which nobody knows what they would have answered, and why, with the files."""
+    """Return the engines whose answers are unknown, with the reasons and the files."""
     found: dict[tuple[str, str], list[str]] = {}
     for file in files:
         for name, why in file.unexplained.items():
@@ -124,7 +124,7 @@ def unexplained(files: list[Measured]) -> list[dict[str, Any]]:
 
 
 def disagreements(files: list[Measured]) -> list[dict[str, Any]]:
-    """Return the files on which engines gave other pixels than dcmturbo."""
+    """Return the files for which engines returned other pixels than dcmturbo."""
     return [
         {
             "path": file.subject.path,
@@ -139,7 +139,7 @@ def disagreements(files: list[Measured]) -> list[dict[str, Any]]:
 
 
 def reasons(files: list[Measured]) -> dict[str, dict[str, list[str]]]:
-    """Return, by engine and reason, the files that it was not timed with."""
+    """Return, by engine and reason, the files for which it was not timed."""
     found: dict[str, dict[str, list[str]]] = {}
     for file in files:
         whys = {
@@ -153,7 +153,7 @@ def reasons(files: list[Measured]) -> dict[str, dict[str, list[str]]]:
 
 
 def engines(files: list[Measured]) -> list[dict[str, Any]]:
-    """Return every engine that the command knows: its version, the files it was timed with, and why not the others."""
+    """Return every engine of the command: its version, the files it was timed with, and the reasons for the others."""
     whys = reasons(files)
     versions = peers.versions()
     packages = {engine.name: engine.package for engine in ENGINES} | {

@@ -1,4 +1,4 @@
-"""What ``dcmturbo bench`` found, in a sentence and as CSV."""
+"""The result of ``dcmturbo bench`` as a sentence and as CSV."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def headline(document: dict[str, Any]) -> str:
 
 
 def _told(document: dict[str, Any]) -> str:
-    """Return which engines crashed, or gave what could not be compared: a ratio without them would flatter."""
+    """Return which engines crashed or could not be compared: without them, an overall ratio would flatter dcmturbo."""
     files: dict[str, set[str]] = {}
     for one in document["unexplained"]:
         files.setdefault(one["engine"], set()).update(one["paths"])

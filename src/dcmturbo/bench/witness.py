@@ -1,4 +1,4 @@
-"""Second witnesses of ``dcmturbo verify --with``: decoders that have nothing to do with dcmturbo's."""
+"""The other decoders of ``dcmturbo verify --with``, which share no code with dcmturbo."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 AGREED, DIFFERED, NOT_DECODED = "agreed", "differed", "could not decode"
-NOT_COMPARED = "could not compare"  # whatever the engine is able to: it was not asked, or it does other work
+NOT_COMPARED = "could not compare"  # the engine was not asked, or it leaves YBR as it is
 STATES = (AGREED, DIFFERED, NOT_DECODED, NOT_COMPARED)
 _PLUGINS = ("pylibjpeg", "gdcm", "pillow", "pyjpegls")
 _PYDICOM = "pydicom"
@@ -44,7 +44,7 @@ _MOST_BYTES = 1 << 30  # of a result that an engine is asked for
 
 @dataclass(frozen=True)
 class Testimony:
-    """What a second witness says of two files: one of the states, and why."""
+    """The result of another decoder for two files: one of the states, and a reason."""
 
     engine: str
     state: str
@@ -57,12 +57,12 @@ def engine_names() -> list[str]:
 
 
 def engine_named(text: str) -> str:
-    """Return the engine that somebody means.
+    """Return the name of the engine that a user means.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or it is not installed; the message says which there are.
+        If there is no such engine, or it is not installed; the message lists those that exist.
     """
     if text.lower() == OURS:
         raise ValueError("dcmturbo itself is always the first decoder: name another one")
@@ -82,7 +82,7 @@ def engine_named(text: str) -> str:
 
 
 class Witness:
-    """A decoder in a process of its own, which a file may bring down without harm.
+    """A decoder in its own process, which may crash without harm.
 
     Parameters
     ----------
@@ -97,10 +97,10 @@ class Witness:
         self._workers = workers
 
     def look(self, first: str, second: str) -> Testimony:
-        """Decode the second file, and compare with what dcmturbo reads from the first.
+        """Decode the second file, and compare with what dcmturbo decodes from the first.
 
-        Where the two decoders do not agree on what the pixels mean, that the witness reads both files alike is what
-        counts: then nothing has changed between them.
+        If the two decoders interpret the pixels differently, the engine also decodes the first file. If it reads both
+        files alike, nothing has changed between them.
         """
         try:
             with _local(first) as one, _local(second) as other:
@@ -146,7 +146,7 @@ class Witness:
         return Testimony(self.engine, NOT_COMPARED, difference)
 
     def _decode(self, subject: Subject) -> tuple[Task, np.ndarray] | str:
-        """Return what the engine makes of a file, or why it makes nothing of it."""
+        """Return what the engine decodes from a file, or why it cannot."""
         tasks = self._tasks(subject)
         if isinstance(tasks, str):
             return tasks
@@ -163,13 +163,13 @@ class Witness:
         return "; ".join(dict.fromkeys(reasons))
 
     def _tasks(self, subject: Subject) -> list[Task] | str:
-        """Return what to try, one after the other."""
+        """Return the tasks to try, one after the other."""
         if self.engine == dcmtk.NAME:
             try:
                 dcmtk.tool_of(subject.syntax)
             except NotImplementedError as error:
                 return str(error)
-            return [Task(dcmtk.NAME, lambda _: np.empty(0))]  # the worker makes its own
+            return [Task(dcmtk.NAME, lambda _: np.empty(0))]  # not used: the worker makes its own
         tasks, reasons = tasks_of(subject)
         is_one = {self.engine}.__contains__
         if self.engine == _PYDICOM:
@@ -183,7 +183,7 @@ class Witness:
 
 @contextmanager
 def _local(path: str) -> Iterator[str]:
-    """Have an object of a store in a file: engines open no URLs."""
+    """Copy an object of a store to a local file, because engines cannot open URLs."""
     if not is_url(path):
         yield path
         return
@@ -195,7 +195,7 @@ def _local(path: str) -> Iterator[str]:
 
 
 def _reads_stored(first: str, second: Subject, theirs: np.ndarray) -> bool:
-    """Whether what an engine returns without turning colours is what dcmturbo finds stored in the first file."""
+    """Whether an engine that leaves YBR unconverted returns what dcmturbo finds stored in the first file."""
     try:
         with dt.open(first, raw=True) as image:
             if not image.photometric_interpretation.startswith("YBR"):

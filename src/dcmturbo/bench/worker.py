@@ -1,7 +1,7 @@
-"""Engines in processes of their own: some end their process on a damaged file, or write where they should not.
+"""Run engines in their own processes, because some crash on damaged files or write to wrong memory.
 
-What lies in the current folder is none of theirs: a ``numpy.py`` there must not become the numpy of an engine. Their
-processes are isolated (``python -I``), begin in a folder of their own, and search modules where `safe_path` says.
+Nothing is imported from the current folder: a ``numpy.py`` there must not become the numpy of an engine. The processes
+are isolated (``python -I``), start in a folder of their own, and search modules where `safe_path` says.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from dcmturbo.bench.isolation import safe_path
 
 __all__ = ["AdapterError", "EngineCrashError", "EngineError", "Workers"]
 
-_START = 60.0  # seconds for a process to be there
-_LAST_WORDS = 400  # characters of what an engine has printed that are shown
+_START = 60.0  # time limit for starting a process, in seconds
+_LAST_WORDS = 400  # number of characters of an engine's last output that are shown
 
-# The packages' import is timed before anything else has been imported.
+# The import of the packages is timed before anything else is imported.
 _PROGRAM = """\
 import json, sys, time
 sys.path[:] = json.loads(sys.argv[2])
@@ -60,7 +60,7 @@ class _Worker:
 
     def __init__(self, engine: str, modules: list[str], folder: str) -> None:
         command = [sys.executable, "-I", "-c", _PROGRAM, engine, json.dumps(safe_path()), *modules]
-        # What it prints goes to a file: a pipe that nobody reads would stop it.
+        # Its output goes to a file: a pipe that nobody reads would block it.
         self.words = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
@@ -68,7 +68,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self.words,
             cwd=folder,
-            start_new_session=True,  # Ctrl-C is for the command, which then ends this
+            start_new_session=True,  # the command handles Ctrl-C and then ends this process
         )
         self.is_asked = True
         try:
@@ -79,7 +79,7 @@ class _Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for the next file."""
+        """Whether it is waiting for the next file."""
         return not self.is_asked and self.process.poll() is None
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class _Worker:
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self.process.stdin is not None
         self.is_asked = True
-        self.words.truncate(0)  # of the file before, or for ever more
+        self.words.truncate(0)  # about the file before, or about every file
         self.words.seek(0)
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -108,7 +108,7 @@ class _Worker:
         return f'; its last output: "{said[-_LAST_WORDS:]}"' if said else ""
 
     def _answer(self, seconds: float, when: str) -> dict[str, Any]:
-        """Return an answer; raise EngineCrashError if the process ends before, or takes longer."""
+        """Return an answer; raise EngineCrashError if the process ends first or takes too long."""
         assert self.process.stdout is not None
         stream = self.process.stdout.fileno()
         line = b""
@@ -129,9 +129,9 @@ class _Worker:
 
 
 class Workers:
-    """The processes of all engines: made when they are first needed, and again when one has ended.
+    """The processes of all engines. Each is started when it is first needed, and again after a crash.
 
-    Use it as a context manager, or they stay.
+    Use it as a context manager; otherwise the processes remain.
     """
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class Workers:
 
     def _ask(self, engine: str, modules: list[str], request: dict[str, Any], seconds: float) -> dict[str, Any]:
         if "://" not in request["path"]:
-            request["path"] = os.path.abspath(request["path"])  # the process is in a folder of its own
+            request["path"] = os.path.abspath(request["path"])  # the process has another current folder
         try:
             if engine not in self._workers:
                 self._workers[engine] = _Worker(engine, modules, self._folder.name)
@@ -161,7 +161,7 @@ class Workers:
                 self._end(engine)
             raise (type(error) if isinstance(error, EngineError) else EngineCrashError)(str(error)) from None
         except BaseException:
-            self._end(engine)  # it may still be at it
+            self._end(engine)  # it may still be working
             raise
 
     def _end(self, engine: str) -> None:
@@ -170,12 +170,12 @@ class Workers:
             worker.close()
 
     def decode(self, engine: str, modules: list[str], path: str, seconds: float) -> tuple[np.ndarray, float]:
-        """Return what an engine makes of a file, and the seconds that it took.
+        """Return what an engine decodes from a file, and the seconds that it took.
 
         Raises
         ------
         EngineError
-            If it raises, ends its process, or takes longer than `seconds`.
+            If it raises an exception, crashes, or takes longer than `seconds`.
         """
         place = Path(self._folder.name) / "array.npy"
         answer = self._ask(engine, modules, {"path": path, "threads": 1, "into": str(place)}, seconds)
@@ -192,7 +192,7 @@ class Workers:
 
 
 class _Engine:
-    """What the engine of this process does with the file that it was last asked for."""
+    """The task of this process's engine for the last requested file."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -204,7 +204,7 @@ class _Engine:
         from dcmturbo.bench.engines import subject_of, task_of
 
         if request["path"] != self.path:
-            gc.collect()  # which is switched off while the clock runs
+            gc.collect()  # garbage collection is off while the clock runs
             self.task = task_of(subject_of(request["path"]), self.name)
             self.path = request["path"]
         begin = time.perf_counter()
@@ -217,24 +217,24 @@ class _Engine:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether an exception comes from dcmturbo's own use of an engine, not from the engine."""
+    """Whether an exception comes from dcmturbo's use of an engine, and not from the engine."""
     from dcmturbo.bench.engines import RefusedError
 
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     while frames and frames[-1].split(".")[0] == "numpy":
-        frames.pop()  # numpy's are those of who called it
+        frames.pop()  # exceptions of numpy belong to its caller
     return bool(frames) and frames[-1] == "dcmturbo.bench.engines" and not isinstance(error, (RefusedError, OSError))
 
 
 def serve(name: str, import_seconds: float) -> None:
-    """Decode what the standard input asks for, line by line, and answer each with a line."""
+    """Decode the files that the standard input names, line by line, and answer each with a line."""
     import warnings
 
     from dcmturbo.bench import peers
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
-    # Engines may print: answers go to a descriptor that they do not know.
+    # Engines may print, so answers go to a descriptor that they do not know.
     answers: IO[str] = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     print(json.dumps({"import": import_seconds}), file=answers, flush=True)

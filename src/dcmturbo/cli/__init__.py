@@ -1,7 +1,7 @@
 """The command line: ``dcmturbo info``, ``decode``, ``transcode``, ``verify``, ``demo`` and ``bench``.
 
-One module a command, each with ``add_parser`` and ``run``; `dcmturbo.cli.output` says how they all speak.
-Exit codes: 0 all is well, 1 some file failed, 2 usage, 130 interrupted, 141 the reader of a pipe has left.
+Each command is a module with ``add_parser`` and ``run``. `dcmturbo.cli.output` prints for all of them. Exit codes: 0
+all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader of the pipe has ended.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
-    """Join ``--frames -1,0`` into one argument: argparse takes what begins with a dash for an option."""
+    """Join ``--frames -1,0`` into one argument: argparse takes an argument that begins with a dash for an option."""
     bound: list[str] = []
     for argument in arguments:
         if bound and bound[-1] == "--frames" and re.match(r"-[\d:]", argument):
@@ -61,7 +61,7 @@ def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
     arguments, behind = parser.parse_known_args(argv)
-    # Paths on both sides of an option: argparse takes those before it for all of them.
+    # Paths may be before and after an option, but argparse only collects those before it.
     paths: list[str] | None = getattr(arguments, getattr(arguments, "rest", ""), None)
     if paths is not None and not any(text.startswith("-") for text in behind):
         paths.extend(behind)
@@ -76,14 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments behind the program's name; those of the process by default.
+        The arguments after the program's name; by default those of the process.
 
     Returns
     -------
     int
-        The exit code: 0 all is well, 1 some file failed, 2 wrong usage, 130 interrupted, 141 nobody reads.
+        The exit code: 0 all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader has ended.
     """
-    if argv is None:  # a program of our own, not a call within another one
+    if argv is None:  # this is the program itself, not a call from another one
         with forks_here():
             return main(sys.argv[1:])
     try:

@@ -1,4 +1,4 @@
-"""What a manifest says, as one of the forms that ``dcmturbo transcode --report`` writes."""
+"""The content of a manifest, in the forms that ``dcmturbo transcode --report`` writes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["FORMATS", "write_report"]
 
 FORMATS = ("table", "json", "csv", "html")
 
-_MOST_REASONS = 50  # in the table; the page has more, JSON and CSV have every file
+_MOST_REASONS = 50  # rows of the table; the page has more, JSON and CSV have every file
 
 
 @contextmanager
 def _stream(place: str | None, manifest: str) -> Iterator[IO[str]]:
-    """Open a report's file, which gets its name when it is whole; stdout for None.
+    """Open a report's file, which gets its name when it is complete; stdout for None.
 
-    Nobody may read it who may not read the manifest.
+    Only users who can read the manifest can read it.
     """
     if place is None:
         yield sys.stdout

@@ -1,4 +1,4 @@
-"""``dcmturbo bench``: what decoding one's own files costs, with every engine that is installed."""
+"""``dcmturbo bench``: measure the decoding of your own files, with every installed engine."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = ["add_parser", "run"]
 _SECONDS = 40.0
 _SECONDS_A_FILE = 3.0
 _SHARE_OF_SCALING = 0.2  # of the time
-_MOST_HEADERS = 2000  # files of folders that are looked into
-_MOST_SCALED = 8  # transfer syntaxes, a file each
+_MOST_HEADERS = 2000  # maximum number of files of folders whose headers are read
+_MOST_SCALED = 8  # transfer syntaxes, one file for each
 
 _EPILOG = """\
 This command measures what users do: decode a path to an array, with colour converted to RGB. It compares dcmturbo with
@@ -168,7 +168,7 @@ def _write(arguments: argparse.Namespace, document: dict[str, Any], output: Outp
 
 
 def _recorded(path: str, output: Output) -> dict[str, Any] | None:
-    """Return what an earlier run has printed with --json."""
+    """Return the output of an earlier run with --json."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         if document.get("command") != "bench" or document.get("form") != record.FORM:
@@ -188,7 +188,7 @@ def _recorded(path: str, output: Output) -> dict[str, Any] | None:
 
 
 def _render(document: dict[str, Any]) -> None:
-    """Make all that can be made of a document; raise what a document raises of which something is missing."""
+    """Make everything that is made of a document, so that an incomplete document raises an exception here."""
     page(document)
     csv_text(document)
     for by in ("file", "syntax"):
@@ -228,9 +228,9 @@ def _measured(arguments: argparse.Namespace, output: Output) -> dict[str, Any] |
 
 @contextlib.contextmanager
 def _orderly_end() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does: processes are ended, and temporary files removed."""
+    """Let SIGTERM end the block as Ctrl-C does: processes are ended, and temporary files are removed."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # which alone may say what signals do
+        yield  # only the main thread may set handlers of signals
         return
     before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
@@ -270,21 +270,21 @@ def _measure_one(
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:
-        # One damaged file must not keep the others from being measured.
+        # One damaged file must not stop the measurement of the others.
         output.fail(subject.path, error)
     else:
         files.append(measured)
 
 
 def _spread(count: int) -> list[int]:
-    """Return 0 ... count - 1 in an order whose every beginning is spread evenly (bits reversed)."""
+    """Return 0 ... count - 1 in an order of which every beginning is spread evenly (bit-reversed)."""
     bits = max((count - 1).bit_length(), 1)
     turned = (int(f"{k:0{bits}b}"[::-1], 2) for k in range(1 << bits))
     return [k for k in turned if k < count]
 
 
 def _order(found: list[tuple[Input, Subject]]) -> list[Subject]:
-    """Return files in the order of measuring: named ones as named, then one of each transfer syntax in turn."""
+    """Return files in the order of measuring: named ones first, then one of each transfer syntax in turn."""
     named = [subject for item, subject in found if item.explicit]
     by_syntax: dict[str, list[Subject]] = {}
     for item, subject in found:
@@ -296,7 +296,7 @@ def _order(found: list[tuple[Input, Subject]]) -> list[Subject]:
 
 
 def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str, Any]]:
-    """Measure how dcmturbo scales with the largest file of each transfer syntax, as far as there is time."""
+    """Measure the scaling of dcmturbo with the largest file of each transfer syntax, if there is time."""
     curves: list[dict[str, Any]] = []
     largest = [max(group.files, key=lambda file: file.subject.samples) for group in record.groups(files)]
     largest = [file for file in largest if file.subject.samples >= 1 << 18 and not file.subject.syntax.is_native]
@@ -305,7 +305,7 @@ def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str
             try:
                 curves.append(scaling(file.subject, workers))
             except (ValueError, OSError, MemoryError):
-                continue  # the file has changed, or memory is short: there is no curve of it
+                continue  # the file has changed, or memory is short: leave its curve out
     return sorted(curves, key=lambda curve: str(curve["transfer_syntax"]))
 
 

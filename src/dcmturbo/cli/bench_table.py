@@ -10,18 +10,18 @@ from dcmturbo.wording import short
 
 __all__ = ["MOST_FILES", "show"]
 
-MOST_FILES = 12  # in the table: more are told by transfer syntax
+MOST_FILES = 12  # rows of the table; if there are more files, it is by transfer syntax
 
 Row = tuple[str, ...]
 
 
 def _of(files: int, count: int) -> str:
-    """Return of how many files a figure is, where it is not of all."""
+    """Return the number of files behind a figure, if it is not all of them."""
     return "" if files == count else f" ({files} of {count})"
 
 
 def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, complaints: list[str]) -> list[Row]:
-    """Return the rows of a file, or of a transfer syntax: an engine each, all its threads in one."""
+    """Return the rows of a file or transfer syntax: one for each engine, with all numbers of threads in it."""
     rows: list[Row] = []
     decoders = entry["decoders"]
     for one in (decoder for decoder in decoders.values() if decoder["threads"] == 1):
@@ -45,7 +45,7 @@ def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, co
 
 
 def show(document: dict[str, Any], by: str | None, output: Output) -> None:
-    """Print the table, and what is to be known about it."""
+    """Print the table and its notes."""
     files = document["files"]
     by = by or ("file" if len(files) <= MOST_FILES else "syntax")
     tail = ("engine", ">ms", ">Msamples/s", ">all threads", ">cold ms", ">time / dcmturbo's")
@@ -124,7 +124,7 @@ def _show_disagreements(document: dict[str, Any], output: Output) -> None:
 
 
 def _show_engines(document: dict[str, Any], output: Output) -> None:
-    """Say, once a reason, which engines were not timed, and where."""
+    """Print which engines were not timed, and where, once for each reason."""
     missing: dict[str, list[str]] = {}
     for engine in document["engines"]:
         if engine["missing"] and not engine["files"]:
@@ -141,7 +141,7 @@ def _show_engines(document: dict[str, Any], output: Output) -> None:
 
 
 def _paths(document: dict[str, Any], engine: str, why: str) -> list[str]:
-    """Return the files that an engine was not timed with for a reason."""
+    """Return the files for which an engine was not timed for a given reason."""
     return [
         file["path"]
         for file in document["files"]

@@ -1,4 +1,4 @@
-"""``dcmturbo decode``: frames into .npy, .png, .tiff or raw files."""
+"""``dcmturbo decode``: write frames as .npy, .png, .tiff or raw files."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _contradiction(arguments: argparse.Namespace) -> str:
-    """Return what is wrong with the options, empty if nothing is."""
+    """Return what is wrong with the options; empty if they are right."""
     if arguments.window and not arguments.window[1] >= 1:
         return "the WIDTH of a window must be at least 1 (PS3.3, C.11.2.1.2)"
     if arguments.range and not arguments.range[0] < arguments.range[1]:
@@ -181,14 +181,14 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _in_folder(item: Input, suffix: str) -> Path:
-    """Return where an input's output goes in a folder: only suffixes that mean DICOM are replaced."""
+    """Return the place of an input's output in a folder; only suffixes that mean DICOM are replaced."""
     place = Path(item.relative)
     stem = place.stem if place.suffix.lower() in (".dcm", ".dicom", ".ima", ".img") else place.name
     return place.with_name(stem + suffix)
 
 
 def _resolve(frames: Selection, count: int) -> tuple[Any, list[int], bool]:
-    """Return what `Image.read` takes, the numbers of those frames, and whether the result has a frame axis."""
+    """Return the argument for `Image.read`, the numbers of the frames, and whether the result has a frame axis."""
     if frames is None:
         return None, list(range(count)), count != 1
     everything = range(count)
@@ -264,7 +264,7 @@ def _finish(
     form: str,
     arguments: argparse.Namespace,
 ) -> tuple[np.ndarray, str, str]:
-    """Apply palette, window or range: return the array to write, its colour space and what was done to it."""
+    """Apply palette, window or range: return the array to write, its colour space and a note about it."""
     source_colour = image.source_photometric_interpretation
     samples = 1 if len(image.frame_shape) == 2 else image.frame_shape[2]
     colour = source_colour if arguments.raw_colour else image.photometric_interpretation
@@ -279,7 +279,7 @@ def _finish(
                 f"PNG can store up to 16 bits, not {array.dtype.name}: use --auto-range, --range or another format"
             )
         if array.dtype.kind == "i":
-            # Two's complement with the sign turned over is an offset of half the range.
+            # Two's complement with an inverted sign bit is the value plus half the range.
             half = 1 << (8 * array.dtype.itemsize - 1)
             unsigned = array.view(f"u{array.dtype.itemsize}") ^ np.array(half, f"u{array.dtype.itemsize}")
             return unsigned, colour, f"{half} added to signed values"

@@ -30,7 +30,7 @@ from dcmturbo.wording import short, significant
 
 __all__ = ["add_parser", "run"]
 
-_SECONDS_A_FILE = 0.25  # of timing: the whole takes seconds, not minutes
+_SECONDS_A_FILE = 0.25  # for timing: the whole demo takes seconds, not minutes
 _ROUNDS = 15
 
 _EPILOG = """\
@@ -64,13 +64,13 @@ def add_parser(commands: Any) -> None:
 
 @dataclass
 class Decoded:
-    """A file of the demo, and what came of it."""
+    """A file of the demo and its results."""
 
     name: str
     keyword: str
     array: np.ndarray
     photometric: str
-    digest: str  # "match", "mismatch", or why there was nothing to compare with
+    digest: str  # "match", "mismatch", or why there was no comparison
     samples: int
     milliseconds: float | None = None
     peer: str | None = None
@@ -84,7 +84,7 @@ class Decoded:
 
     @property
     def good(self) -> bool:
-        """Whether nothing speaks against its pixels."""
+        """Whether no comparison has failed."""
         return self.digest != "mismatch"
 
     @property
@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     folder = Path(str(resources.files("pydicom"))) / "data" / "test_files"
     committed = json.loads((resources.files("dcmturbo.cli") / "demo.json").read_text(encoding="utf-8"))
     found = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    paths = sorted(found, key=lambda path: (path.parent != folder, path))  # small ones in folders last
+    paths = sorted(found, key=lambda path: (path.parent != folder, path))  # small files in subfolders last
     decoded: list[Decoded] = []
     refused: list[tuple[str, str]] = []
     without = 0
@@ -129,7 +129,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
                 refused.append((name, str(error)))
             advance()
         encodings = demo_encode.round_trips(folder)
-    # Damaged on purpose: no decoder has pixels of them. One that others decode counts as wrong here.
+    # These are damaged on purpose, and no decoder has pixels of them. A file that others can decode counts as a
+    # failure.
     wrongly_refused = [(name, why) for name, why in refused if name in committed["files"]]
     for name, why in wrongly_refused:
         output.fail(name, why, kind="DecodeError")
@@ -183,7 +184,8 @@ def _decode(path: Path, name: str, committed: dict[str, Any]) -> Decoded:
         entry, unsettled = committed["files"].get(name), committed["unsettled"].get(name)
         digest = _compare_digest(path, stored, entry, unsettled)
         if digest == "mismatch" and may_round:
-            # Right decoders of the irreversible wavelet differ by 1: ours against the library's, which has the digest.
+            # Right decoders of the irreversible wavelet may differ by 1: compare ours with the library's, which has the
+            # digest.
             with dt.config.override(prefer="library"):
                 reference = dt.decode(path, raw=True)
             if np.abs(stored.astype(np.int64) - reference).max() <= 1:
@@ -213,7 +215,7 @@ def _against_pydicom(path: Path, transfer_syntax: str, lossless: bool, file: Dec
         try:
             difference = peers.compare(file.array, peer.first(), lossless=lossless)
         except Exception:
-            continue  # a plugin that says it can, and cannot
+            continue  # a plugin that claims to decode the file but cannot
         if difference:
             complaints.append(f"{peer.name}: {difference}")
         else:
@@ -247,7 +249,7 @@ def _summary(
 
 
 def _rows(decoded: list[Decoded]) -> list[tuple[Any, ...]]:
-    """Return a row a file; the many small ones of a DICOMDIR as one row."""
+    """Return a row per file; the many small ones of a DICOMDIR share a row."""
     groups: dict[str, list[Decoded]] = {}
     for file in decoded:
         name, slash, _ = file.name.partition("/")
@@ -330,7 +332,7 @@ def _show(
 
 
 def _picture(folder: Path, file: Decoded) -> np.ndarray:
-    """Return a frame as it would be looked at: the middle one of several."""
+    """Return the frame to show: the middle one of several."""
     colour = file.array.ndim > 2 and file.array.shape[-1] == 3
     frames = file.array if file.array.ndim == (4 if colour else 3) else file.array[np.newaxis]
     frame = frames[len(frames) // 2]

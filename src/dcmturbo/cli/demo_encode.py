@@ -1,4 +1,4 @@
-"""The second half of the demo: an image into every transfer syntax that is encoded, and back."""
+"""The second half of the demo: encode an image in every transfer syntax that dcmturbo can encode, and decode it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dcmturbo.errors import Error
 
 __all__ = ["RoundTrip", "round_trips"]
 
-# 16 bits of a photograph-like scan and 8 of colour; both uncompressed in the files.
+# A 16-bit scan of a photographic kind, and an 8-bit colour image; both files are uncompressed.
 _IMAGES = {"grey": "examples_overlay.dcm", "colour": "examples_rgb_color.dcm"}
 
-# Where loss is measured by its power; near-lossless coding promises a largest error instead.
+# Families whose loss is measured by its power; near-lossless coding guarantees a largest error instead.
 _LEAST_PSNR = 30.0  # decibel, of the range of the values
 
-# Transfer syntax, image, options. What is encoded with loss has an option that says so.
+# Transfer syntax, image, options. Lossy encodings have an option that says so.
 _JOBS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("EncapsulatedUncompressedExplicitVRLittleEndian", "grey", {}),
     ("DeflatedImageFrameCompression", "grey", {}),
@@ -53,7 +53,7 @@ _LOSSY_OPTIONS = {"ratio", "distance", "quality"}
 
 @dataclass
 class RoundTrip:
-    """An image encoded and decoded again."""
+    """An image that was encoded and decoded again."""
 
     image: str
     keyword: str
@@ -98,7 +98,7 @@ class RoundTrip:
 
 
 def _timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Return the result of the second of two calls, and its milliseconds: the first loads libraries."""
+    """Return the result and the milliseconds of the second of two calls, because the first one loads libraries."""
     function()
     begin = time.perf_counter()
     result = function()
@@ -120,7 +120,7 @@ def _decode(encoded: bytes, keyword: str, original: np.ndarray, **attributes: An
 
 
 def round_trips(folder: Path) -> list[RoundTrip]:
-    """Encode and decode pydicom's images in all transfer syntaxes that are encoded.
+    """Encode pydicom's images in all transfer syntaxes that dcmturbo can encode, and decode them.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def round_trips(folder: Path) -> list[RoundTrip]:
     Returns
     -------
     list of RoundTrip
-        Of the images that are there.
+        For the images that exist.
     """
     images = {name: dt.decode(folder / file) for name, file in _IMAGES.items() if (folder / file).is_file()}
     trips = [
@@ -174,7 +174,7 @@ def _judge(trip: RoundTrip, expected: np.ndarray, found: np.ndarray) -> None:
 
 
 def _recompressed(original: np.ndarray) -> RoundTrip:
-    """Turn a JPEG into JPEG XL (PS3.5, A.4.18): the pixels are those of the JPEG, and so are its bytes."""
+    """Convert a JPEG to JPEG XL (PS3.5, A.4.18): decoding gives the pixels of the JPEG, and its bytes."""
     keyword = "JPEGXLJPEGRecompression"
     trip = RoundTrip("colour", keyword, options={"of": "JPEGBaseline8Bit"})
     try:

@@ -1,4 +1,4 @@
-"""``dcmturbo info``: what is in a file, without decoding it."""
+"""``dcmturbo info``: describe a file without decoding it."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     path : str
         A path, or an fsspec URL.
     frame_limit : int or None
-        Rows of the frame table; None for all.
+        Number of rows of the frame table; None for all.
 
     Returns
     -------
     dict
-        What ``dcmturbo info --json`` prints for a file: made of str, int, float, bool, None, list and dict.
+        The data of ``dcmturbo info --json`` for a file: str, int, float, bool, None, list and dict.
 
     Raises
     ------
@@ -155,10 +155,10 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
 
 
 def _scan(path: str) -> tuple[Any, Any, list[str]]:
-    """Return what the scan of the file finds, that of the dataset inside (the same unless deflated), and warnings."""
+    """Return the scan of the file, that of the dataset inside (the same unless deflated), and warnings."""
     if "://" in path:
         return None, None, []
-    with open(path, "rb"):  # Python's own exception for what cannot be read
+    with open(path, "rb"):  # raises Python's own exception if the file cannot be read
         pass
     source = _core.Source.file(os.fsencode(path))
     outer = _core.scan(source)
@@ -278,7 +278,7 @@ def _header(header: Any) -> dict[str, Any]:
 
 
 def _shape(found: dict[str, Any]) -> str:
-    """Return the shape as people say it: ``"30 x 240 x 320 x 3"``."""
+    """Return the shape for people: ``"30 x 240 x 320 x 3"``."""
     if found["decoded"]:
         return " x ".join(str(extent) for extent in found["decoded"]["shape"])
     image = found["image"]

@@ -1,4 +1,4 @@
-"""The files that a command works on: paths and folders, one after the other."""
+"""The files that a command works on: from paths and folders, in order."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Input:
     """A file to work on."""
 
     path: str
-    relative: str  # below the folder that was named, or the file's own name
-    explicit: bool  # whether it was named itself
+    relative: str  # path below the named folder, or the file's own name
+    explicit: bool  # whether the user named it
 
     @property
     def is_url(self) -> bool:
@@ -32,14 +32,14 @@ class Input:
 
 @dataclass
 class Skipped:
-    """Files of folders that a command had nothing to do with."""
+    """Numbers of files in folders that a command skipped."""
 
     not_dicom: int = 0
     no_pixel_data: int = 0
-    beyond_the_most: int = 0  # not looked at, as there are more files than were asked for
+    beyond_the_most: int = 0  # not read, because only a sample of the files is wanted
 
     def describe(self) -> str:
-        """Return a sentence for people, empty if nothing was skipped."""
+        """Return a sentence for people; empty if nothing was skipped."""
         parts = []
         if self.not_dicom:
             parts.append(f"{self.not_dicom} that {'is' if self.not_dicom == 1 else 'are'} not DICOM")
@@ -51,7 +51,7 @@ class Skipped:
 
 
 def thread_count(text: str) -> int:
-    """Return the value of ``--threads`` or ``--rounds``: at least 1."""
+    """Return the value of ``--threads`` or ``--rounds``, which must be at least 1."""
     try:
         number = int(text)
     except ValueError:
@@ -64,7 +64,7 @@ def thread_count(text: str) -> int:
 def add_common(
     parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Output], int], *, paths: bool = True
 ) -> None:
-    """Add what all commands have: paths and ``--json``."""
+    """Add the arguments that all commands have: paths and ``--json``."""
     if paths:
         parser.add_argument(
             "paths",
@@ -77,7 +77,7 @@ def add_common(
 
 
 def _expand(paths: Sequence[str], output: Output) -> list[Input]:
-    """Return the files of the paths of a command line, in order; a path that is not there is a failure."""
+    """Return the files of the paths of a command line, in order; a path that does not exist is a failure."""
     found: list[Input] = []
     seen: set[str] = set()
 
@@ -113,14 +113,14 @@ def for_each(
     skip_without_pixels: bool = True,
     most: int | None = None,
 ) -> tuple[list[Result], Skipped]:
-    """Do the work on each file; what fails is told and counted, and does not end the rest.
+    """Do the work on each file. Failures are printed and counted, and the other files are still processed.
 
-    Of the files that are found in folders, at most `most` are looked at, spread evenly.
+    At most `most` of the files in folders are processed, spread evenly.
 
     Returns
     -------
     (list, Skipped)
-        The results of the files that did not fail; how many files of folders were skipped.
+        The results of the files that did not fail, and how many files of folders were skipped.
     """
     inputs = _expand(paths, output)
     results: list[Result] = []
@@ -147,7 +147,7 @@ def for_each(
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
             except Exception as error:
-                # One damaged file, or one that hits a defect of ours, must not keep the others from being done.
+                # One damaged file, or one that reveals a bug of dcmturbo, must not stop the others.
                 output.fail(item.path, error)
             advance()
     if not results and not output.failures:

@@ -1,4 +1,4 @@
-"""How the commands speak: tables, JSON, progress, errors and warnings, one way for all."""
+"""The output of all commands: tables, JSON, progress, errors and warnings."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = ["Output"]
 
 # Tables that do not go to a terminal are as wide as they need to be.
 _WIDTH_OF_FILES = 1000
-_PROGRESS_AFTER = 1.0  # seconds: what is shorter needs no bar
+_PROGRESS_AFTER = 1.0  # seconds: shorter work needs no progress bar
 
 
 class Output:
-    """What a command says: results on stdout, complaints on stderr.
+    """Prints what a command has to say: results on stdout, errors and warnings on stderr.
 
     Parameters
     ----------
     json : bool
-        Whether stdout gets one JSON document, and nothing else.
+        Whether stdout gets one JSON document and nothing else.
 
     Attributes
     ----------
     failures : list of dict
-        What went wrong so far: ``path``, ``error`` (a sentence) and ``type`` (an exception's name).
+        The failures so far: ``path``, ``error`` (a sentence) and ``type`` (the name of an exception).
     """
 
     def __init__(self, *, json: bool) -> None:
@@ -56,7 +56,7 @@ class Output:
 
         class Screen(Console):
             def on_broken_pipe(self) -> None:
-                raise BrokenPipeError  # for `main`, where rich would exit with 1
+                raise BrokenPipeError  # for `main`; rich would exit with 1
 
         if name not in self._consoles:
             stream = getattr(sys, name)
@@ -65,7 +65,7 @@ class Output:
         return self._consoles[name]
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        """Print a line for people, in any length; nothing with ``--json``."""
+        """Print a line of any length for people; nothing with ``--json``."""
         if not self.json:
             self._console("stdout").print(printable(text), style=style, soft_wrap=True)
 
@@ -85,11 +85,11 @@ class Output:
         title : str
             The line above it.
         columns : sequence of str
-            Their headings; those that begin with ``>`` are set to the right.
+            The headings. Columns whose heading begins with ``>`` are aligned to the right.
         rows : sequence of sequences
             The cells; None is an empty one.
         drop : sequence of str
-            Headings of columns that a narrow terminal does without, the least important first.
+            Headings of columns that may be left out on a narrow terminal, the least important first.
         styles : callable, optional
             Returns the style of a cell.
         """
@@ -132,7 +132,7 @@ class Output:
         self._console("stdout").print(grid)
 
     def result(self, document: dict[str, Any]) -> None:
-        """Print the JSON document of a command, with its version and what failed; nothing without ``--json``."""
+        """Print the JSON document of a command, with the version and the failures; nothing without ``--json``."""
         if self.json:
             whole = {"dcmturbo": dcmturbo.__version__, **document, "failed": self.failures}
             sys.stdout.write(without_secrets(json.dumps(whole, indent=2, allow_nan=False)) + "\n")
@@ -147,7 +147,7 @@ class Output:
         sys.stderr.flush()
 
     def fail(self, path: str, error: BaseException | str, kind: str = "OSError") -> None:
-        """Say on stderr that something failed, and remember it for the exit code; `kind` is for a bare message."""
+        """Report a failure on stderr and remember it for the exit code; `kind` is the type of a plain message."""
         path = without_secrets(path)
         message = without_secrets(error if isinstance(error, str) else describe_error(error))
         kind = kind if isinstance(error, str) else type(error).__name__
@@ -155,19 +155,19 @@ class Output:
         self._complain("error", path, message)
 
     def usage(self, command: str, message: str) -> int:
-        """Say on stderr that options contradict each other; return the exit code of wrong usage."""
+        """Report wrong usage on stderr; return the exit code of wrong usage."""
         sys.stderr.write(f"dcmturbo {command}: error: {printable(message)} (dcmturbo {command} --help)\n")
         return 2
 
     def warn(self, path: str, message: str) -> None:
-        """Say on stderr what a reader should know, once."""
+        """Print a warning on stderr, once."""
         if (path, message) not in self._warned:
             self._warned.add((path, message))
             self._complain("warning", path, message)
 
     @contextmanager
     def warnings_of(self, path: str) -> Iterator[list[str]]:
-        """Print each DecodeWarning of a block as one line, once; other packages' warnings are left out.
+        """Print each DecodeWarning of a block as one line, once; hide the warnings of other packages.
 
         Yields
         ------
@@ -189,7 +189,7 @@ class Output:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a bar on stderr if that is a terminal and the block takes more than a second.
+        """Show a progress bar on stderr if that is a terminal and the block takes more than a second.
 
         Yields
         ------
@@ -208,7 +208,7 @@ class Output:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        # A descriptor of its own: what is quietened meanwhile must not take the bar with it.
+        # It has its own descriptor, because stderr may be silenced in the meantime.
         screen = open(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
         bar = Progress(*columns, console=Console(file=screen), transient=True)
         task = bar.add_task(what, total=total)

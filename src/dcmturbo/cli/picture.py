@@ -1,4 +1,4 @@
-"""From decoded values to pictures: palettes, windows and ranges."""
+"""Convert decoded values to pictures: palettes, windows and ranges."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Rescale = tuple[float, float]  # slope, intercept
 
 @lru_cache(maxsize=1)
 def read_header(path: str) -> Any:
-    """Return a pydicom Dataset of everything before the pixel data."""
+    """Return a pydicom Dataset with everything before the pixel data."""
     import pydicom
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom thinks of other elements is no matter here
+        warnings.simplefilter("ignore")  # warnings of pydicom about other elements do not matter here
         if "://" not in path:
             return pydicom.dcmread(path, stop_before_pixels=True, force=True)
         with import_fsspec().open(path, mode="rb") as file:
@@ -64,7 +64,7 @@ def _rescales(path: str, numbers: Sequence[int]) -> list[Rescale]:
 
 
 def _levels(values: np.ndarray, low: float, high: float, inverted: bool) -> np.ndarray:
-    """Return 8-bit levels: `low` and below black, `high` and above white; what is no number is black."""
+    """Return 8-bit levels: `low` and less is black, `high` and more is white, and NaN is black."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = (values.astype(np.float64) - low) * 255.0 / (high - low) if high > low else np.zeros(values.shape)
         levels = np.rint(np.clip(np.nan_to_num(scaled, nan=0.0), 0.0, 255.0)).astype(np.uint8)
@@ -73,20 +73,20 @@ def _levels(values: np.ndarray, low: float, high: float, inverted: bool) -> np.n
 
 @dataclass
 class Rendering:
-    """How 8-bit levels are made of decoded values.
+    """How decoded values are converted to 8-bit levels.
 
     Attributes
     ----------
     path : str
-        Where the dataset is: a window needs its rescale attributes.
+        The file: a window needs its rescale attributes.
     window : (float, float), optional
         Center and width, in rescaled values.
     limits : (float, float), optional
-        Values that become black and white; of neither this nor a window, the extremes.
+        Values that become black and white. Without these and without a window, the extreme values.
     inverted : bool
         Whether low values are white.
     note : str
-        What `apply` did, for people.
+        A description of what `apply` did, for people.
     """
 
     path: str
@@ -97,7 +97,7 @@ class Rendering:
 
     @classmethod
     def chosen(cls, arguments: argparse.Namespace, path: str, *, inverted: bool) -> Rendering | None:
-        """Return what the options ask for, None if nothing."""
+        """Return the conversion that the options ask for; None if there is none."""
         if arguments.window:
             return cls(path, window=tuple(arguments.window), inverted=inverted)
         if arguments.range:
@@ -105,14 +105,14 @@ class Rendering:
         return cls(path, inverted=inverted) if arguments.auto_range else None
 
     def apply(self, array: np.ndarray, numbers: Sequence[int], has_axis: bool) -> np.ndarray:
-        """Return 8-bit levels of the shape of `array`, whose frames are `numbers`."""
+        """Return 8-bit levels in the shape of `array`, whose frames have the given numbers."""
         if self.window is None:
             low, high = self.limits or _extremes(array)
             self.note = f"values from {low:g} to {high:g}" + (", inverted" if self.inverted else "")
             return self._table_or_values(array, low, high)
         center, width = self.window
-        # PS3.3, C.11.2.1.2.1: the line from ymin to ymax is width - 1 wide, around center - 0.5. At width 1 it
-        # is a step, to which half a millionth of a value comes close enough.
+        # PS3.3, C.11.2.1.2.1: the line from ymin to ymax is width - 1 wide, around center - 0.5. At width 1 it is a
+        # step, which a line of a millionth of a value approximates well enough.
         half = max(width - 1, 1e-6) / 2
         self.note = f"window {center:g} {width:g}" + (", inverted" if self.inverted else "")
         frames = array if has_axis else array[np.newaxis]

@@ -1,4 +1,4 @@
-"""A command from its parsed arguments to its exit code: no error of the machine or the user ends in a traceback."""
+"""Run a command from its parsed arguments to its exit code; errors of the machine or the user give no traceback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["leave_pipe", "run_command"]
 
 
 def leave_pipe() -> None:
-    """Point stdout elsewhere, or Python complains of the broken pipe once more when it ends."""
+    """Redirect stdout. Otherwise Python complains about the broken pipe again when it ends."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -30,7 +30,7 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
     """Run a command whose arguments have been parsed; return its exit code."""
     try:
         for stream in (sys.stdout, sys.stderr):
-            # A file name of bytes that are no text must not end the program.
+            # A file name that is not valid text must not end the program.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
         try:
@@ -48,7 +48,7 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
         leave_pipe()
         return 141
     except (MemoryError, RuntimeError) as error:
-        # What the machine does not give is no defect of ours, and needs no traceback.
+        # If the machine lacks a resource, that is not a bug of dcmturbo and needs no traceback.
         if isinstance(error, RuntimeError) and "start new thread" not in str(error):
             raise
         lacks = (
@@ -59,6 +59,6 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
         sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
         return 1
     except (Error, OSError, ImportError) as error:
-        # A store that does not answer, a package that is missing: what no command has said in its own words.
+        # A store that does not answer, or a missing package: errors that no command has handled.
         sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
         return 1

@@ -1,4 +1,4 @@
-"""A contact sheet: thumbnails with labels, in numpy alone."""
+"""Make a contact sheet of thumbnails with labels, with numpy only."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _DIM: Colour = (140, 150, 165)
 _GOOD: Colour = (104, 196, 140)
 _BAD: Colour = (238, 88, 88)
 
-# What stands before the name of a picture that is good, bad, or not known to be either.
+# The mark before the name of a picture that is right, wrong, or unknown.
 _MARKS: dict[bool | None, tuple[str, Colour]] = {True: ("+", _GOOD), False: ("X", _BAD), None: ("?", _DIM)}
 
-# Drawn for this sheet, five pixels wide and seven high. A glyph is its character and seven digits to the base 32,
-# one a row from the top, the leftmost pixel being worth 16.
+# Drawn for this sheet, five pixels wide and seven high. A glyph is its character and seven digits in base 32, one per
+# row from the top. The leftmost pixel has the value 16.
 _GLYPHS = (
     "AEHHVHHH BUHHUHHU CFGGGGGF DUHHHHHU EVGGUGGV FVGGUGGG GFGGJHHF HHHHVHHH IE44444E J72222IC KHIKOKIH LGGGGGGV "
     "MHRLLHHH NHPPLJJH OEHHHHHE PUHHUGGG QEHHHLID RUHHUKIH SFGGE11U TV444444 UHHHHHHE VHHHHAA4 WHHHLLRH XHHA4AHH "
@@ -47,7 +47,7 @@ def _glyphs() -> dict[str, np.ndarray]:
 
 
 def _write(canvas: np.ndarray, text: str, top: int, left: int, colour: Colour, size: int = 1) -> None:
-    """Write a line of text, in capitals; what does not fit is left out."""
+    """Write a line of text in capitals; what does not fit is left out."""
     for character in text.upper():
         if left + 5 * size > canvas.shape[1]:
             return
@@ -69,7 +69,7 @@ class Thumbnail:
     lines : sequence of str
         What stands below it.
     good : bool or None
-        Whether its pixels are as they should be, None if nobody knows; what is not is framed in red.
+        Whether its pixels are right; None if unknown. A wrong picture has a red frame.
     """
 
     picture: np.ndarray
@@ -78,7 +78,7 @@ class Thumbnail:
 
 
 def grey_levels(values: np.ndarray, *, inverted: bool = False) -> np.ndarray:
-    """Return 8-bit levels that show most of what is in an image: its half per cent extremes are cut."""
+    """Return 8-bit levels that show most of an image: 0.5 % of the values are cut off at each end."""
     if values.dtype == np.uint8 and not inverted and values.ndim == 3:
         return values
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
@@ -93,7 +93,7 @@ def grey_levels(values: np.ndarray, *, inverted: bool = False) -> np.ndarray:
 
 
 def _scaled(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return a picture in another size: averages where it shrinks, repeated pixels where it grows."""
+    """Return a picture in another size: averages if it shrinks, repeated pixels if it grows."""
     for axis, size in ((0, rows), (1, columns)):
         extent = picture.shape[axis]
         edges = np.arange(size + 1) * extent // size

@@ -1,4 +1,4 @@
-"""``dcmturbo transcode``: whole archives into another transfer syntax; also ``pydicom transcode``."""
+"""``dcmturbo transcode``: convert archives to another transfer syntax; also ``pydicom transcode``."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ exit codes: 0 all files are done, 1 some file failed (or would fail, with --dry-
 Failed files are listed with their reasons. Files that --on-failure copies or leaves out are listed too.
 """
 
-# By target, what the options that lose something are called by its encoder.
+# By target, the names that its encoder has for the options that allow loss.
 _LOSSY: dict[str, dict[str, str]] = {
     "JPEGBaseline8Bit": {"ratio": "ratio", "quality": "quality"},
     "JPEGExtended12Bit": {"ratio": "ratio", "quality": "quality"},
@@ -236,7 +236,7 @@ def add_parser(commands: Any) -> None:
 
 
 def add_pydicom_parser(commands: Any) -> None:
-    """Add ``transcode`` to the commands of ``pydicom``, by its entry point ``pydicom_subcommands``."""
+    """Add ``transcode`` to the commands of ``pydicom``, through its entry point ``pydicom_subcommands``."""
     add_parser(commands)
 
     def call(arguments: argparse.Namespace) -> None:
@@ -278,7 +278,7 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
 
 
 def _settle_from(arguments: argparse.Namespace) -> None:
-    """Give back the paths that ``--from`` has taken: what stands behind its syntaxes and is none."""
+    """Return the paths that ``--from`` has swallowed to the paths: those after its transfer syntaxes."""
     given = arguments.from_syntaxes or []
     known = 0
     while known < len(given) and _is_syntax(given[known]):
@@ -335,12 +335,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.fail("" if filename is None else os.fsdecode(filename), error)
         return 1
     except (ValueError, TypeError, dt.UnsupportedTransferSyntax) as error:
-        # Of the arguments: what is wrong with a file is told file by file.
+        # Errors of the arguments; errors of files are reported for each file.
         return output.usage("transcode", str(error))
 
 
 def _is_file_to_file(sources: list[str], destination: str, arguments: argparse.Namespace) -> bool:
-    """Whether a single file has a file as its destination, as ``cp`` would have it."""
+    """Whether a single file has a file as its destination, as with ``cp``."""
     if len(sources) != 1 or arguments.manifest or arguments.scheduler:
         return False
     if is_url(destination) or is_url(sources[0]) or has_magic(sources[0]):
@@ -400,7 +400,7 @@ def _one_file(
 
 
 def _is_stream(destination: str) -> bool:
-    """Whether a destination is a pipe or a device: it is written to, and nothing of it is lost."""
+    """Whether a destination is a pipe or a device, which is written to and not replaced."""
     return os.path.exists(destination) and not os.path.isfile(destination) and not os.path.isdir(destination)
 
 
@@ -432,7 +432,7 @@ def _document_of_file(source: str, destination: str, syntax: TransferSyntax, out
 def _left_at_once(*, dry_run: bool) -> Iterator[None]:
     """End the process at a second Ctrl-C: Python would wait for the threads, and a large file takes minutes.
 
-    What is half-written has no name of its own, and goes when the run is taken up again.
+    Incomplete files have temporary names; the next run removes them.
     """
     try:
         yield
@@ -585,7 +585,7 @@ def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
 def _report(arguments: argparse.Namespace, output: Output) -> int:
     form, paths = arguments.report, list(arguments.paths)
     if form not in FORMATS:
-        # `--report DST`: the next argument is no format, but what is to be reported on.
+        # `--report DST`: the next argument is not a format but the destination to report on.
         form, paths = "table", [*paths, form]
     if arguments.json:
         form = "json"

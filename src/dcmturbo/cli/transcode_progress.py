@@ -1,4 +1,4 @@
-"""How far ``dcmturbo transcode`` is: a live bar on a terminal, a plain line now and then elsewhere."""
+"""The progress of ``dcmturbo transcode``: a live bar on a terminal, otherwise a line from time to time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dcmturbo.wording import short
 
 __all__ = ["describe", "follow", "remaining_seconds"]
 
-_AFTER = 1.0  # seconds: what is shorter needs no bar
+_AFTER = 1.0  # seconds: shorter work needs no progress bar
 _PLAIN_EVERY = 10.0
 
 
 def remaining_seconds(progress: Progress) -> float | None:
-    """Return how long the rest takes, by the bytes done so far; None if that is not known."""
+    """Return how long the rest takes, estimated from the bytes done so far; None if unknown."""
     if not progress.bytes_total or not progress.bytes_done or progress.seconds < _AFTER:
         return None
     return progress.seconds * (progress.bytes_total - progress.bytes_done) / progress.bytes_done
@@ -31,7 +31,7 @@ def _clock(seconds: float) -> str:
 
 
 def describe(progress: Progress) -> str:
-    """Return one line for people: files, frames, speed, ratio, time to go, failures."""
+    """Return one line for people: files, frames, speed, ratio, remaining time, failures."""
     if progress.stopped is not None:
         return (
             f"{progress.stopped}: finishing the files in work ({progress.files} done); press Ctrl-C again to leave them"
@@ -53,12 +53,12 @@ def describe(progress: Progress) -> str:
 
 @contextmanager
 def follow(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """Show how far a run is, on stderr.
+    """Show the progress of a run on stderr.
 
     Yields
     ------
     callable or None
-        What `transcode_archive` takes as ``progress``.
+        The argument ``progress`` of `transcode_archive`.
     """
     if quiet:
         yield None
@@ -91,7 +91,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    # A descriptor of its own: what is quietened meanwhile must not take the bar with it.
+    # It has its own descriptor, because stderr may be silenced in the meantime.
     screen = open(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")  # noqa: SIM115
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
     bar = Bar(*columns, console=Console(file=screen), transient=True, refresh_per_second=8)

@@ -1,4 +1,4 @@
-"""``dcmturbo verify``: whether two trees have the same pixels and metadata."""
+"""``dcmturbo verify``: compare the pixels and metadata of two folders or files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dcmturbo.wording import counted
 __all__ = ["add_parser", "run"]
 
 _NOTHING = "nothing was compared, so nothing was proved"
-_MOST_SHOWN = 4  # differences of a file, in the terminal
+_MOST_SHOWN = 4  # number of differences per file in the terminal
 
 _EPILOG = """\
 Files with the same bytes are equal. For other files, all pixels are compared, frame by frame: as dcmturbo decodes them
@@ -99,18 +99,18 @@ def add_parser(commands: Any) -> None:
 
 
 class _UnknownStoreError(Exception):
-    """No file system is known for a URL."""
+    """fsspec knows no file system for a URL."""
 
 
 def _is_folder(path: str) -> bool | None:
-    """Whether a path is a folder; None if nothing is there.
+    """Whether a path is a folder; None if it does not exist.
 
     Raises
     ------
     _UnknownStoreError
         If fsspec knows no file system for a URL.
     Exception
-        Any of the store's own.
+        Any exception of the store.
     """
     if not is_url(path):
         return os.path.isdir(path) if os.path.exists(path) else None
@@ -122,11 +122,11 @@ def _is_folder(path: str) -> bool | None:
         raise _UnknownStoreError(f"{without_secrets(path)} cannot be opened: {error}") from error
     if system.isdir(inner):
         return True
-    # Not `exists`, for which a store that refuses to answer has nothing.
+    # Not `exists`, which hides that a store refuses to answer.
     try:
         return str(system.info(inner).get("type")) == "directory"
     except FileNotFoundError as error:
-        # HTTP says so of everything, and has the reason behind it.
+        # HTTP raises this for everything; the actual reason is its cause.
         cause = error.__cause__
         refused = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
         if cause is not None and (refused or getattr(cause, "status", 404) not in (404, 410)):
@@ -142,7 +142,7 @@ class _Tree:
     unread: dict[str, str]  # with the reason
 
     def why_unread(self, name: str) -> str:
-        """Return why it is not known whether a file is there, empty if it is known."""
+        """Return why it is unknown whether a file exists; empty if it is known."""
         while name:
             if name in self.unread:
                 return self.unread[name]
@@ -165,8 +165,8 @@ def _files(root: str, filters: Filters, output: Output) -> _Tree:
 
 
 def _compared(pairs: list[tuple[str, str, str]], workers: int) -> Iterator[tuple[tuple[str, str, str], Comparison]]:
-    """Yield pairs with how they differ, in order, a few of them compared ahead."""
-    # Fewer files than workers: the workers go on within files.
+    """Yield pairs with their differences, in order; a few are compared in advance."""
+    # If there are fewer files than workers, several threads work on each file.
     within = max(1, workers // max(1, len(pairs)))
     with ThreadPoolExecutor(workers, thread_name_prefix="dcmturbo-verify") as pool:
         ahead: deque[tuple[tuple[str, str, str], Future[Comparison]]] = deque()
@@ -191,7 +191,7 @@ def _same_place(roots: list[str]) -> bool:
 
 
 def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[bool | None]) -> str:
-    """Return what is wrong with the arguments, empty if nothing is."""
+    """Return what is wrong with the arguments; empty if they are right."""
     if None in folders:
         missing = (arguments.first, arguments.second)[folders.index(None)]
         return f"{without_secrets(missing)}: there is no such file or folder"
@@ -213,21 +213,21 @@ def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[
 
 
 def _few(reasons: list[str]) -> str:
-    """Return the first of many reasons in a line."""
+    """Return the first of many reasons in one line."""
     more = len(reasons) - _MOST_SHOWN
     shown = "; ".join(reasons[:_MOST_SHOWN])
     return f"{shown}; and {more} more (--json lists all)" if more > 0 else shown
 
 
 def _not_seen(one: Testimony) -> str:
-    """Return why an engine is no witness of a file."""
+    """Return why an engine could not compare a file."""
     what = "could not decode it" if one.state == witness.NOT_DECODED else "could not compare it"
     return f"{one.engine} {what}: {one.why}"
 
 
 @dataclass
 class _Found:
-    """What was found so far."""
+    """The results so far."""
 
     output: Output
     is_required: bool
@@ -238,13 +238,13 @@ class _Found:
     expected: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     states: dict[str, Counter[str]] = field(default_factory=dict)
-    # What engines say of files, by the engine and what it says.
+    # The files for each engine and each of its statements.
     otherwise: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     undecoded: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     unasked: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def pair(self, name: str, comparison: Comparison, testimonies: list[Testimony]) -> None:
-        """Note how two files differ, and what the witnesses say."""
+        """Record the differences of two files, and the results of the other decoders."""
         self.expected.update({text.split(":")[0] for text in comparison.expected})
         differences = [without_secrets(text) for text in (comparison.pixels, *comparison.elements) if text]
         unknown = [without_secrets(comparison.problem)] if comparison.problem else []
@@ -288,7 +288,7 @@ class _Found:
         )
 
     def unread(self, name: str, why: str, *, told: bool) -> None:
-        """Note a file or folder that could not be read."""
+        """Record a file or folder that could not be read."""
         if not told:
             self.output.fail(name, why, "NotCompared")
         self.not_compared.append({"path": name, "why": [why], "with": []})
@@ -329,7 +329,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _pairs(roots: list[str], filters: Filters, found: _Found) -> list[tuple[str, str, str]]:
-    """Return the files that are in both places, and note those that are not, or cannot be read."""
+    """Return the files that are in both places; record the others and those that cannot be read."""
     trees = [_files(root, filters, found.output) for root in roots]
     pairs: list[tuple[str, str, str]] = []
     accounted: set[str] = set()  # names that could not be read, as rows of the report
@@ -376,7 +376,7 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
         stack.enter_context(warnings.catch_warnings())
         advance = stack.enter_context(output.progress("comparing", len(pairs)))
         workers = stack.enter_context(Workers()) if engines else None
-        warnings.simplefilter("ignore")  # both files are compared, whatever is odd about them
+        warnings.simplefilter("ignore")  # both files are compared even if the reader warns about them
         witnesses = [Witness(name, workers) for name in engines] if workers is not None else []
         for (name, first, second), comparison in _compared(pairs, resolve_threads(arguments.threads)):
             is_image = comparison.kind == "image" and not comparison.problem

@@ -1,4 +1,4 @@
-"""What ``dcmturbo verify`` found, as files: a page, CSV or JSON."""
+"""The result of ``dcmturbo verify`` as a file: an HTML page, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dcmturbo.wording import printable
 __all__ = ["DIFFERENT", "MISSING", "NOT_COMPARED", "SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
 
 SUFFIXES = (".html", ".csv", ".json")
-DIFFERENT, MISSING, NOT_COMPARED = "different", "missing", "not compared"  # states of rows, beside "equal"
+DIFFERENT, MISSING, NOT_COMPARED = "different", "missing", "not compared"  # states of rows, besides "equal"
 _MOST_ROWS = 1000  # of a table
 
 
 def suffix_of(place: str) -> str:
-    """Return the form of a report by its name, empty if it is none."""
+    """Return the format of a report from its name; empty if there is none."""
     suffix = Path(place).suffix.lower()
     return suffix if suffix in SUFFIXES else ""
 
@@ -34,11 +34,11 @@ def write_report(place: str, document: dict[str, Any], rows: list[dict[str, Any]
     Parameters
     ----------
     place : str
-        Its name, whose suffix says what it becomes.
+        Its path; the suffix determines the format.
     document : dict
         What ``--json`` prints.
     rows : list of dict
-        Each pair of files: path, state, kind, and what there is to say.
+        One for each pair of files: path, state, kind, and reasons.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _said(testimony: dict[str, str]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    """Return a cell that is no formula for a spreadsheet and no command for a terminal."""
     if not isinstance(value, str):
         return value
     text = printable(value)
@@ -90,7 +90,7 @@ def _cell(value: object) -> object:
 
 
 def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Return the page: it needs nothing of the network."""
+    """Return the page, which needs no network."""
     states = Counter(row["state"] for row in rows)
     title = _title(document, states)
     facts = [

@@ -1,4 +1,4 @@
-"""Arrays into files: .npy, .png, .tiff, raw. A file is there when it is whole, or not at all."""
+"""Write arrays to files: .npy, .png, .tiff, raw. A file gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dcmturbo.transcoding.output import Destination
 
 __all__ = ["SUFFIXES", "encode_png", "refuse_existing", "write", "write_whole"]
 
-# By format, the suffix that outputs get first.
+# By format, the preferred suffix of outputs.
 SUFFIXES = {"npy": (".npy",), "png": (".png",), "tiff": (".tiff", ".tif"), "raw": (".raw", ".bin")}
 
-_CLASSIC_TIFF = (1 << 32) - (1 << 20)  # offsets are of 32 bits; a little is left for the headers
+_CLASSIC_TIFF = (1 << 32) - (1 << 20)  # offsets have 32 bits; a little is left for the headers
 
 
 def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str], *, force: bool) -> None:
-    """Raise FileExistsError if an output is there already, was written for another input, or is the input itself."""
+    """Raise FileExistsError if an output exists, was written for another input, or is the input itself."""
     for place in places:
         if place in written:
             raise FileExistsError(f"its output {place} has been written for {written[place]} already")
@@ -34,9 +34,9 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
 
 
 def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | None = None) -> None:
-    """Write a file under another name, and give it its own when all is in it.
+    """Write a file under a temporary name, and rename it when it is complete.
 
-    Nobody may read it who may not read its source.
+    Only users who can read its source can read it.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | 
                 fill(file)
             destination.commit(fsync=False)
     except OSError as error:
-        # Named by its output: that is what cannot be written.
+        # Named after its output, which is what cannot be written.
         raise OSError(f"cannot write {place}: {error.strerror or error}") from error
 
 
@@ -56,7 +56,7 @@ def _write_bytes(place: Path, content: bytes | memoryview, source: str | None) -
 def write(
     array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, document: dict[str, Any], source: str
 ) -> list[Path]:
-    """Write an array in a format; `document` says of raw bytes what they are, `source` where they are from.
+    """Write an array in a format; `document` describes raw bytes, `source` is the input.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def write(
         if not has_axis:
             _write_bytes(places[0], encode_png(array), source)
             return [places[0]]
-        # A frame may be selected twice, and is written once.
+        # A frame that is selected twice is written once.
         first = {number: position for position, number in reversed(list(enumerate(document["frames"])))}
         for place, position in zip(
             places, (first[number] for number in dict.fromkeys(document["frames"])), strict=True
@@ -99,7 +99,7 @@ def encode_png(array: np.ndarray) -> bytes:
 def _encode_tiff(array: np.ndarray, *, is_colour: bool) -> bytes:
     import imagecodecs
 
-    # Without the photometric interpretation the library would take a last axis of 3 for samples.
+    # Without the photometric interpretation, the library would take a last axis of 3 for samples.
     encoded = imagecodecs.tiff_encode(
         np.ascontiguousarray(array),
         photometric="rgb" if is_colour else "minisblack",

@@ -1,1 +1,1 @@
-"""DICOM datasets as bytes: where they come from, their elements, and what surrounds them."""
+"""DICOM datasets as bytes: their sources, their elements, and what surrounds them."""

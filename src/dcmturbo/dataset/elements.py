@@ -1,4 +1,4 @@
-"""Data elements as bytes (PS3.5, clause 7): writing one, walking several, and splicing changes into a dataset."""
+"""Data elements as bytes (PS3.5, clause 7): write one, iterate over several, and splice changes into a dataset."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
-# PS3.5, table 7.1-1: two reserved bytes and a length of 32 bits.
+# PS3.5, table 7.1-1: VRs with two reserved bytes and a length of 32 bits.
 LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 _SHORT_VRS = frozenset(
     [
@@ -80,20 +80,20 @@ class Element(NamedTuple):
     vr: str  # empty for implicit VR
     begin: int  # of the header
     value: int
-    end: int  # behind the value, and behind the delimiter of one of undefined length
+    end: int  # after the value, and after the delimiter if the length is undefined
     undefined_length: bool
 
 
 _IMPLICIT = Encoding(explicit_vr=False)
 
-# What stands in the result: bytes, or a range of the source.
+# A part of the result: bytes, or a range of the source.
 Piece = bytes | tuple[int, int]
-# By tag: the VR and the value that an element is to have, or None to leave it out.
+# By tag: the new VR and value of an element, or None to remove it.
 Changes = Mapping[int, tuple[str, bytes] | None]
 
 
 def tag_name(tag: int) -> str:
-    """Return a tag as people write it."""
+    """Return a tag in the usual notation."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
@@ -108,7 +108,7 @@ def header_bytes(tag: int, vr: str, length: int, *, explicit_vr: bool = True) ->
     Raises
     ------
     ValueError
-        If the VR's length field has 16 bits and the length more.
+        If the length does not fit into the 16 bits that the VR has for it.
     """
     if not explicit_vr or tag >> 16 == 0xFFFE:
         return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
@@ -120,30 +120,30 @@ def header_bytes(tag: int, vr: str, length: int, *, explicit_vr: bool = True) ->
 
 
 def element_bytes(tag: int, vr: str, value: bytes, *, explicit_vr: bool = True) -> bytes:
-    """Return a whole element, little endian, its value padded to an even length."""
+    """Return a whole element, little endian, with its value padded to an even length."""
     value = padded(value, vr)
     return header_bytes(tag, vr, len(value), explicit_vr=explicit_vr) + value
 
 
 def splice(elements: list[Element], begin: int, end: int, changes: Changes, *, explicit_vr: bool) -> list[Piece]:
-    """Return the pieces of a dataset with some of its elements changed.
+    """Return a dataset with some of its elements changed, as a list of pieces.
 
     Parameters
     ----------
     elements : list of Element
-        Those between `begin` and `end`, in the order in which they stand there.
+        The elements between `begin` and `end`, in the order of the source.
     begin, end : int
-        The part of the source to take.
+        The part of the source to use.
     changes : mapping of int to (str, bytes) or None
-        What becomes of an element, by tag. One that is not there is put before the first with a higher tag. Where a
-        tag is there twice, the last one counts (as in pydicom), and the others go.
+        The changes, by tag. A new element is inserted before the first one with a higher tag. If a tag occurs twice,
+        the last one counts (as in pydicom), and the others are removed.
     explicit_vr : bool
-        How the dataset is encoded.
+        The encoding of the dataset.
 
     Returns
     -------
     list of bytes or (int, int)
-        In order. All that is not changed is a range, gaps between elements included.
+        The pieces in order. Everything that is not changed is a range, including gaps between elements.
     """
     last = {element.tag: i for i, element in enumerate(elements) if element.tag in changes}
     missing = sorted(tag for tag, change in changes.items() if change is not None and tag not in last)
@@ -177,7 +177,7 @@ def splice(elements: list[Element], begin: int, end: int, changes: Changes, *, e
 
 
 def read_header(data: memoryview, position: int, encoding: Encoding) -> tuple[int, str, int, int]:
-    """Return tag, VR (empty where there is none), position of the value, and length of the element at a position.
+    """Return tag, VR (empty if there is none), position of the value, and length of the element at a position.
 
     Raises
     ------
@@ -203,12 +203,12 @@ def read_header(data: memoryview, position: int, encoding: Encoding) -> tuple[in
 
 
 def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator[Element]:
-    """Iterate over elements of one level, over those in sequences of undefined length too, until a delimiter.
+    """Iterate over the elements of one level, including sequences of undefined length, until a delimiter.
 
     Raises
     ------
     DecodeError
-        Where what stands there is no element.
+        If there is no valid element at a position.
     """
     position = begin
     while position < end:
@@ -231,23 +231,23 @@ def walk(data: memoryview, begin: int, end: int, encoding: Encoding) -> Iterator
 
 
 def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encoding) -> int:
-    """Return where a value of undefined length ends, behind its delimiter.
+    """Return where a value of undefined length ends, including its delimiter.
 
     Parameters
     ----------
     data : memoryview
         Bytes of the dataset.
     position, end : int
-        Of the value, and where the data that it can take end.
+        The beginning of the value, and the end of the data that it may use.
     encoding : Encoding
-        Of what is in its items.
+        The encoding of the content of its items.
 
     Raises
     ------
     DecodeError
-        If it does not end, or holds something else than items.
+        If it has no end, or contains anything other than items.
     """
-    # What is open: whether it is an item, and how its content is encoded. A file says how deep it nests.
+    # The open levels: whether each is an item, and how its content is encoded. A file can have any depth.
     opened = [(False, encoding)]
     while position < end:
         is_item, inner = opened[-1]
@@ -263,7 +263,7 @@ def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encodi
         if not is_item and tag != ITEM:
             raise DecodeError(f"expected an item, found {tag_name(tag)}", code="malformed", offset=position)
         if length == UNDEFINED_LENGTH:
-            # PS3.5, 6.2.2, note 2: what is within a UN of undefined length is implicit VR little endian.
+            # PS3.5, 6.2.2, note 2: the content of a UN of undefined length is implicit VR little endian.
             opened.append((not is_item, _IMPLICIT if vr == "UN" else inner))
             position = value
         else:
@@ -272,7 +272,7 @@ def end_of_undefined(data: memoryview, position: int, end: int, encoding: Encodi
 
 
 def end_of_unknown(data: memoryview, begin: int, end: int) -> int:
-    """Return where an element of VR UN and undefined length ends, whatever its items are encoded in."""
+    """Return where an element of VR UN and undefined length ends, whatever the encoding of its items."""
     try:
         return end_of_undefined(data, begin, end, _IMPLICIT)
     except DecodeError:
@@ -283,20 +283,21 @@ def end_of_unknown(data: memoryview, begin: int, end: int) -> int:
 
 
 def is_sequence(data: memoryview, begin: int, end: int, *, undefined_length: bool, encoding: Encoding) -> bool:
-    """Whether a value consists of items whose content is, all of it, elements of an encoding.
+    """Whether a value consists of items whose whole content is elements in the given encoding.
 
     Parameters
     ----------
     data : memoryview
         Bytes of the dataset.
     begin, end : int
-        The value, with its delimiter if it is of undefined length.
+        The value, including its delimiter if its length is undefined.
     undefined_length : bool
         Whether its length is.
     encoding : Encoding
-        The encoding to try. Content of other encodings hardly ever passes: the lengths would have to fit by chance.
+        The encoding to test. Content in another encoding hardly ever passes, because all lengths would have to fit by
+        chance.
     """
-    # As above, and where each ends that has a length.
+    # As above, with the end of each level that has a length.
     opened: list[tuple[bool, int | None]] = [(False, None if undefined_length else end)]
     limits = [end]
     position = begin

@@ -12,12 +12,12 @@ from dcmturbo.dataset.vr import vr_of
 
 __all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "file_meta"]
 
-# PS3.5, B.2: derived from a UUID, once and for all.
+# PS3.5, B.2: a UID that was derived from a UUID once.
 IMPLEMENTATION_CLASS_UID = f"2.25.{uuid.UUID('6d0f3f5e-2b0c-4c0b-9a53-64636d747572').int}"
 IMPLEMENTATION_VERSION_NAME = "DCMTURBO_0_1"
 _PREFIX = b"\0" * 128 + b"DICM"
 _GROUP_LENGTH = 0x00020000
-_LONGEST = 1 << 20  # no File Meta Information has more; what follows it may be anything
+_LONGEST = 1 << 20  # no File Meta Information is longer; anything may follow it
 
 
 def file_meta(content: FileContent, transfer_syntax_uid: str, sop_instance_uid: str | None) -> bytes:
@@ -26,17 +26,17 @@ def file_meta(content: FileContent, transfer_syntax_uid: str, sop_instance_uid: 
     Parameters
     ----------
     content : FileContent
-        The source. Its preamble and all its elements of group 2 stay as they are, but for those named here.
+        The source. Its preamble and all its elements of group 2 stay the same, except those named here.
     transfer_syntax_uid : str
         (0002,0010).
     sop_instance_uid : str, optional
-        (0002,0003); that of the source by default.
+        (0002,0003); by default that of the source.
 
     Returns
     -------
     bytes
-        (0002,0000) counts right, (0002,0012) and (0002,0013) name dcmturbo. Where the source has no File Meta
-        Information, with those elements that PS3.10 requires.
+        (0002,0000) has the right length, and (0002,0012) and (0002,0013) name dcmturbo. If the source has no File Meta
+        Information, the elements that PS3.10 requires are created.
     """
     dataset = content.dataset
     start = bytearray(min(dataset.dataset_offset, _LONGEST))
@@ -46,9 +46,9 @@ def file_meta(content: FileContent, transfer_syntax_uid: str, sop_instance_uid: 
     elements: dict[int, bytes] = {}
     if dataset.has_meta:
         view = memoryview(start)
-        # A few writers: implicit VR here too.
+        # A few writers use implicit VR here too.
         explicit = bytes(start[begin + 4 : begin + 6]).isalpha()
-        # By the reader that has found the dataset behind them: what it understands is kept.
+        # Use the reader that found the dataset after them, so that everything that it understands is kept.
         listed, _ = _core.list_elements(_core.Source.buffer(start), begin, explicit_vr=explicit, big_endian=False)
         for tag, vr, first, value, end, _ in listed:
             if tag >> 16 == 2:

@@ -1,4 +1,4 @@
-"""Sources of the core over Python's file objects: read at a position, from any thread and in forked processes."""
+"""Sources of the core that read Python file objects at a position, from any thread and in forked processes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _reopening = threading.Lock()
 
 def _after_fork() -> None:
     global _reopening
-    _reopening = threading.Lock()  # a thread of the parent may have held it
+    _reopening = threading.Lock()  # a thread of the parent process may have held it
 
 
 os.register_at_fork(after_in_child=_after_fork)
 
 
 def file_source(file: Any, reopen: Callable[[], Any] | None = None) -> _core.Source:
-    """Return a source that reads a binary file object and leaves its position as it was.
+    """Return a source that reads a binary file object and restores its position.
 
     Parameters
     ----------
     file : binary file object
-        A plain file is read with ``pread`` through a descriptor of its own, which has no position that threads or
-        forked processes could share. Any other file object is read by one thread after the other.
+        A plain file is read with ``pread`` through its own descriptor, so no position is shared by threads or forked
+        processes. Other file objects are read by one thread at a time.
     reopen : callable, optional
-        Returns the same file opened again, for a process that was forked.
+        Returns the same file opened again, for a forked process.
 
     Returns
     -------
@@ -51,9 +51,9 @@ def file_source(file: Any, reopen: Callable[[], Any] | None = None) -> _core.Sou
 
 
 def plain_file(file: Any) -> io.FileIO | io.BufferedRandom | None:
-    """Return what `open` returns of a regular file: its raw file, or a buffer that holds what is not written yet.
+    """Return the raw file of a regular file that `open` returned, or a buffer with data that are not written yet.
 
-    None for everything else, also for objects that have a descriptor but give other bytes than it does.
+    None for everything else, including objects whose descriptor gives other bytes than they do.
     """
     if type(file).__module__ == "tempfile":  # NamedTemporaryFile
         file = getattr(file, "file", file)
@@ -66,7 +66,7 @@ def plain_file(file: Any) -> io.FileIO | io.BufferedRandom | None:
 
 
 class _FlushedReader:
-    """``read_at`` on a file that is open for writing too: what was written is seen."""
+    """``read_at`` for a file that is also open for writing; it sees what was written."""
 
     def __init__(self, file: io.BufferedRandom) -> None:
         self._file, self._process, self._lock = file, os.getpid(), threading.Lock()
@@ -74,20 +74,20 @@ class _FlushedReader:
         self.size = os.fstat(file.fileno()).st_size
 
     def __call__(self, offset: int, size: int) -> bytes:
-        if os.getpid() == self._process:  # a forked process must not write what the buffer holds once more
+        if os.getpid() == self._process:  # a forked process must not write the content of the buffer again
             with self._lock:
                 self._file.flush()
         return os.pread(self._file.fileno(), size, offset)
 
 
 class _FileReader:
-    """``read_at`` on any other binary file object."""
+    """``read_at`` for any other binary file object."""
 
     def __init__(self, file: Any, reopen: Callable[[], Any] | None) -> None:
         self._file, self._reopen = file, reopen
         self._lock, self._process = threading.Lock(), os.getpid()
         position = file.tell()
-        file.seek(0, os.SEEK_END)  # which need not return where it is
+        file.seek(0, os.SEEK_END)  # its return value need not be the position
         self.size = file.tell()
         file.seek(position)
 
@@ -107,13 +107,13 @@ class _FileReader:
                 self._file.seek(position)
 
     def _take_over(self) -> None:
-        """Make a file object of the process before the fork one of this process."""
+        """Make a file object of the parent process usable in this forked process."""
         with _reopening:
             if self._process == os.getpid():
                 return
             if self._reopen is not None:
                 self._file = self._reopen()
-            elif not isinstance(self._file, io.BytesIO):  # whose bytes and position are this process's own
+            elif not isinstance(self._file, io.BytesIO):  # its bytes and position belong to this process
                 raise DecodeError(
                     f"another process opened the {type(self._file).__name__}, and shares its position with this "
                     "process: open the source again after the fork, or pass its path",
@@ -123,7 +123,7 @@ class _FileReader:
 
 
 def raise_why(source: _core.Source, error: DecodeError) -> NoReturn:
-    """Raise an error of the core again, with why the file object below it failed, if it did."""
+    """Raise an error of the core again, with the reason if the file object failed."""
     failure = source.take_failure() if error.code == "source" else None
     if failure is None:
         raise error

@@ -1,4 +1,4 @@
-"""Deflated datasets (PS3.5, A.5), inflated in steps: memory follows what comes out, up to the limit."""
+"""Inflate deflated datasets (PS3.5, A.5) in steps: memory depends on the output, up to the limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STEP = 1 << 20
 
 
 def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool]:
-    """Inflate the raw deflate stream (RFC 1951) that lies between two places of a source.
+    """Inflate the raw deflate stream (RFC 1951) between two positions of a source.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
     Raises
     ------
     LimitExceeded
-        More comes out than ``dt.config.limits.max_inflated`` allows, or there is no memory for it.
+        If the output exceeds ``dt.config.limits.max_inflated``, or there is not enough memory.
     DecodeError
         The stream is damaged.
     """
@@ -69,7 +69,7 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
 
 
 def is_whole_frame(stream: bytes | bytearray, size: int) -> bool:
-    """Whether a raw deflate stream is complete, and gives a frame of `size` bytes (PS3.5, A.4.13)."""
+    """Whether a raw deflate stream is complete and gives a frame of `size` bytes (PS3.5, A.4.13)."""
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
         content = inflater.decompress(stream, size + 2)

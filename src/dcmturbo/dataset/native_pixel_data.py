@@ -1,4 +1,4 @@
-"""What the pixel data element of an object says of itself, against what is there: encapsulated or not, and how long."""
+"""Compare the pixel data element's header with the actual data: encapsulated or not, and how long."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dcmturbo.formats.syntaxes import known_transfer_syntax
 
 __all__ = ["KEYWORDS", "is_native_after_all", "patched", "read_into", "settle_native_length", "starts_with_item"]
 
-# BitsAllocated, where the keyword alone says it.
+# BitsAllocated, if the keyword implies it.
 KEYWORDS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _ITEM_TAG = b"\xfe\xff\x00\xe0"
-_START = 64 << 10  # within which a codestream's header lies
+_START = 64 << 10  # a codestream's header is within this many bytes
 
 
 def read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: bytearray) -> None:
-    """Read as many bytes of a source as `to` has; `buffer` is all of the source, where it is in memory."""
+    """Read bytes of a source into `to`; `buffer` is the whole source if it is in memory."""
     if buffer is not None:
         to[:] = buffer[offset : offset + len(to)]
     elif to:
@@ -25,7 +25,7 @@ def read_into(source: _core.Source, buffer: memoryview | None, offset: int, to: 
 
 
 def starts_with_item(source: _core.Source, buffer: memoryview | None, offset: int = 0) -> bool:
-    """Whether an item (PS3.5, 7.5) begins at a place."""
+    """Whether an item (PS3.5, 7.5) begins at a position."""
     start = bytearray(max(0, min(4, source.size - offset)))
     read_into(source, buffer, offset, start)
     return bytes(start) == _ITEM_TAG
@@ -34,7 +34,7 @@ def starts_with_item(source: _core.Source, buffer: memoryview | None, offset: in
 def patched(
     source: _core.Source, buffer: memoryview | None, patches: list[tuple[int, bytes]]
 ) -> tuple[_core.Source, memoryview | None]:
-    """Return the source with other bytes at some places."""
+    """Return the source with some bytes replaced."""
     if buffer is None:
         return _core.Source.patched(source, patches), None
     mended = bytearray(buffer)
@@ -45,7 +45,7 @@ def patched(
 
 
 def _native_bytes(values: Any, keyword: str) -> int:
-    """Return the size that uncompressed pixel data should have, unpadded; 0 if the attributes do not say."""
+    """Return the size that uncompressed pixel data should have, without padding; 0 if the attributes do not say it."""
     bits = values.bits_allocated or KEYWORDS[keyword] or 0
     pixels = (values.rows or 0) * (values.columns or 0) * max(values.number_of_frames or 1, 1)
     samples = values.samples_per_pixel or 1
@@ -85,9 +85,9 @@ def settle_native_length(
     element: dict[str, Any],
     warnings: list[str],
 ) -> tuple[_core.Source, memoryview | None, int | None]:
-    """Correct the length of uncompressed pixel data that go on behind it.
+    """Correct the length of uncompressed pixel data that continue after their stated end.
 
-    A length field has 32 bits: of more than 4 GiB, some writers store what is left of a division by 2**32.
+    A length field has 32 bits. For more than 4 GiB, some writers store the length modulo 2**32.
     """
     size = _native_bytes(values, element["keyword"])
     size += size & 1
@@ -113,7 +113,7 @@ def settle_native_length(
 
 
 def _stands_behind(source: _core.Source, buffer: memoryview | None, dataset: _core.Dataset, place: int) -> bool:
-    """Whether an element that follows pixel data begins at a place: signatures and padding do."""
+    """Whether an element that may follow pixel data (signatures, padding) begins at a position."""
     start = bytearray(max(0, min(6, source.size - place)))
     read_into(source, buffer, place, start)
     order = "big" if dataset.big_endian else "little"

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class FileContent(NamedTuple):
-    """An object as it lies in its file: of a deflated one, what has not been inflated."""
+    """An object as it is in its file; if it is deflated, before inflation."""
 
     source: _core.Source
     dataset: _core.Dataset
@@ -41,7 +41,7 @@ class Origin(NamedTuple):
     source : str, bytes or OpenFile
         What `open_source` takes.
     identity : tuple of int
-        Of a path: device, inode, size and time of the last change. Of anything else: the size.
+        For a path: device, inode, size and time of the last change. For any other source: the size.
     """
 
     source: Any
@@ -50,7 +50,7 @@ class Origin(NamedTuple):
 
 @dataclass(slots=True)
 class OpenedSource:
-    """A DICOM object as far as decoding needs it."""
+    """What decoding needs of a DICOM object."""
 
     source: _core.Source
     syntax: TransferSyntax
@@ -65,15 +65,15 @@ class OpenedSource:
     planar_configuration: int
     pixel_data_offset: int
     path: str | None = None  # of a regular file, for a memory map
-    file_identity: tuple[int, int] = (0, 0)  # its device and inode: the path may come to name another file
-    dataset: _core.Dataset | None = None  # what the scan found; None for a pydicom Dataset
-    buffer: memoryview | None = None  # all bytes of the source, where they are in memory
+    file_identity: tuple[int, int] = (0, 0)  # its device and inode: later, the path may name another file
+    dataset: _core.Dataset | None = None  # the result of the scan; None for a pydicom Dataset
+    buffer: memoryview | None = None  # all bytes of the source, if they are in memory
     file: FileContent | None = None  # the whole object; None for a pydicom Dataset
-    mended: bool = False  # length fields were wrong: the source is not what the file holds, byte for byte
-    pixel_data_end: int | None = None  # where the length field cannot say so
+    mended: bool = False  # length fields were wrong, so some bytes of the source differ from the file
+    pixel_data_end: int | None = None  # if the length field cannot hold it
     origin: Origin | None = None  # how another process can open the same object
     warnings: list[str] = field(default_factory=list)
-    keeps: object = None  # what the source needs to stay alive
+    keeps: object = None  # objects that must stay alive for the source
     close: Callable[[], None] = lambda: None
 
 
@@ -224,7 +224,7 @@ def _index_frames(
 
     index = index_of(promised)
     if syntax.family == "deflated_frame" and promised <= 1 and index.frame_count == 1:
-        # Nothing but inflating tells fragments of one frame from several frames.
+        # Only inflating shows whether fragments are one frame or several.
         fragments = index.ranges(0)
         if len(fragments) > 1:
             start = bytearray(fragments[0][1])

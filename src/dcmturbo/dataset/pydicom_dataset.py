@@ -72,10 +72,10 @@ def open_pydicom(ds: Dataset) -> OpenedSource:
 
 
 def _from_pydicom(ds: Dataset, keyword: str) -> Any:
-    """Return an element of a Dataset, which pydicom reads now: until then it is bytes of any kind."""
+    """Return an element of a Dataset. pydicom parses it only now, which can raise any exception."""
     try:
         return ds[keyword]
-    except (OSError, Warning):  # of the file that reading was deferred to; a warning that the caller made an error
+    except (OSError, Warning):  # an error of the deferred file, or a warning that the caller turned into an error
         raise
     except Exception as error:
         raise DecodeError(f"pydicom cannot read {keyword}: {error}", code="malformed") from error

@@ -1,6 +1,6 @@
-"""Rewriting a dataset in another encoding (PS3.5, annex A): implicit to explicit VR and back, big to little endian.
+"""Rewrite a dataset in another encoding (PS3.5, annex A): implicit to explicit VR and back, big to little endian.
 
-Values keep their bytes; only the order of the bytes of numbers changes where the source is big endian.
+Values keep their bytes, except that the byte order of numbers changes if the source is big endian.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from dcmturbo.errors import DecodeError
 
 __all__ = ["Rewriter"]
 
-# PS3.5, 7.3: bytes of one number, by VR.
+# PS3.5, 7.3: size of one number in bytes, by VR.
 _NUMBER_BYTES = {"AT": 2, "OW": 2, "SS": 2, "US": 2, "FL": 4, "OF": 4, "OL": 4, "SL": 4, "UL": 4} | dict.fromkeys(
     ("FD", "OD", "OV", "SV", "UV"), 8
 )
-_MOST_UNKNOWN = 8  # levels of VR UN within each other whose items are looked at
-_LONG_VALUE = 1 << 20  # from here on a value that does not change is copied as a range
+_MOST_UNKNOWN = 8  # depth of nested elements of VR UN whose items are examined
+_LONG_VALUE = 1 << 20  # longer values that do not change are copied as ranges
 _IMPLICIT = Encoding(explicit_vr=False)
 
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
-# What VRs may depend on (settle_vr): Pixel Representation, and Waveform Bits Allocated.
+# The elements on which VRs can depend (settle_vr): Pixel Representation, and Waveform Bits Allocated.
 _DECIDING = (0x00280103, 0x54001004)
 
 Number = Callable[[int], int | None]
 
 
 class _Event(NamedTuple):
-    """Something within a sequence: a "sequence" or an "item" begins, one "end"s, or an "element" that is neither."""
+    """A part of a sequence: "sequence" or "item" (a beginning), "end", or "element" (any other element)."""
 
     kind: str
     tag: int = 0
@@ -59,22 +59,22 @@ class _Event(NamedTuple):
     end: int = 0
     undefined: bool = False
     encoding: Encoding = _IMPLICIT
-    numbers: dict[int, int] | None = None  # of an item: those that settle VRs
+    numbers: dict[int, int] | None = None  # of an item: the numbers on which VRs depend
 
 
 class _Open(NamedTuple):
-    """A sequence or an item that has begun, and not ended yet."""
+    """A sequence or item that has begun and not ended yet."""
 
     is_item: bool
     end: int
     undefined: bool
     encoding: Encoding  # of its content
     numbers: dict[int, int]
-    unknown: int = 0  # elements of VR UN that it is in, itself included
+    unknown: int = 0  # number of elements of VR UN around it, including itself
 
 
 class Rewriter:
-    """Turns elements of one encoding into another.
+    """Converts elements from one encoding to another.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ class Rewriter:
     encoding : Encoding
         Of the source.
     explicit_vr : bool
-        Of the result, which is little endian.
+        The encoding of the result, which is little endian.
 
     Attributes
     ----------
     rewritten : list of int
-        Tags of the top level in which items of VR UN were in explicit VR, and are no longer.
+        Tags of top-level elements of VR UN whose items were converted from explicit VR.
     """
 
     def __init__(self, read: Callable[[int, int], memoryview], encoding: Encoding, *, explicit_vr: bool) -> None:
@@ -98,9 +98,9 @@ class Rewriter:
         self.rewritten: list[int] = []
 
     def splice(self, elements: list[Element], changes: Changes) -> list[Piece]:
-        """Return the pieces of a dataset of these elements, with some changed: `dataset_bytes.splice`, rewriting.
+        """Return a dataset of these elements, with some changed, as pieces, as `dataset_bytes.splice` does.
 
-        Retired group lengths are left out: they would be wrong (PS3.5, 7.2).
+        Retired group lengths are removed, because they would be wrong (PS3.5, 7.2).
         """
         places = {element.tag: element for element in elements}
 
@@ -157,7 +157,7 @@ class Rewriter:
         if element.vr in VRS:
             return element.vr
         vr = settle_vr(element.tag, element.end - element.value, number)
-        # PS3.5, 6.2.2, note 2: a sequence of which nothing else is known is UN, and stays in implicit VR.
+        # PS3.5, 6.2.2, note 2: a sequence of unknown structure is UN, and stays in implicit VR.
         return vr if not element.undefined_length or vr in ("SQ", "UN") else "SQ"
 
     def _header(self, tag: int, vr: str, length: int, *, explicit: bool | None = None) -> bytes:
@@ -176,15 +176,15 @@ class Rewriter:
                 self.rewritten.append(element.tag)
                 return self._sequence(data, element, vr, inner, number)
         if element.undefined_length:
-            # UN, of which the content is implicit VR little endian whatever is around it; or fragments.
+            # UN, whose content is always implicit VR little endian; or fragments.
             return self._header(element.tag, vr, UNDEFINED_LENGTH) + bytes(value)
         return self._header(element.tag, vr, len(value)) + self._value(value, vr, self._encoding)
 
     def _encoding_of_unknown(self, data: memoryview, begin: int, end: int, *, undefined: bool) -> Encoding | None:
-        """Return how the items in an element of VR UN are encoded, None where they are as they should be, or are none.
+        """Return how the items in an element of VR UN are encoded; None if they are right, or there are none.
 
-        PS3.5, 6.2.2: they are in implicit VR little endian. Some writers leave them in explicit VR, and once the
-        elements around them have no VR either, nobody can read them.
+        PS3.5, 6.2.2: they must be in implicit VR little endian. Some writers leave them in explicit VR. If the elements
+        around them have no VR either, nobody can read them.
         """
         if not self._encoding.explicit_vr or end - begin < 8:
             return None
@@ -196,7 +196,7 @@ class Rewriter:
         return None
 
     def _sequence(self, data: memoryview, element: Element, vr: str, encoding: Encoding, number: Number) -> bytes:
-        """Return a whole sequence in the encoding of the result; one that was UN stays UN, in implicit VR."""
+        """Return a whole sequence in the encoding of the result; one of VR UN stays UN, in implicit VR."""
         numbers = {tag: found for tag in _DECIDING if (found := number(tag)) is not None}
         events = self._events(data, element, vr, encoding)
         return self._written(data, events, numbers)
@@ -244,7 +244,7 @@ class Rewriter:
                 known, inner = "SQ", level.encoding
             elif known == "UN":
                 stop = end_of_unknown(data, value, stop) if undefined else stop
-                # Each is looked at as a whole, so that a file must not say how often.
+                # Each is examined as a whole, so the depth must be limited: a file could demand any amount of work.
                 if level.unknown < _MOST_UNKNOWN:
                     inner = self._encoding_of_unknown(data, value, stop, undefined=undefined)
             elif undefined:
@@ -266,11 +266,11 @@ class Rewriter:
         return events
 
     def _written(self, data: memoryview, events: list[_Event], numbers: dict[int, int]) -> bytes:
-        """Return the bytes of such a list; lengths are filled in where something ends."""
+        """Return the bytes of such a list; lengths are filled in at each end."""
         parts: list[bytes] = []
         size = 0
-        # Of each that is open: where its header goes, the size before it, the event, whether it is in explicit VR, and
-        # the numbers that settle VRs in it.
+        # For each open level: position of its header, the size before it, the event, whether it is in explicit VR, and
+        # the numbers on which VRs in it depend.
         opened: list[tuple[int, int, _Event, bool, dict[int, int]]] = []
         explicit = self._explicit
         for event in events:

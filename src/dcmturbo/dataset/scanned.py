@@ -35,7 +35,7 @@ def open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Open
     warnings = list(dataset.warnings)
     transfer_syntax = dataset.transfer_syntax
     if dataset.deflated:
-        # PS3.5, A.5: the dataset is one raw deflate stream. Only after inflating is there anything to scan.
+        # PS3.5, A.5: the dataset is one raw deflate stream, so it must be inflated before it can be scanned.
         source, buffer, dataset = open_deflated(source, buffer, dataset, warnings)
     patches = dataset.patches
     if patches:
@@ -96,7 +96,8 @@ def open_deflated(
         syntax = known_transfer_syntax(dataset.transfer_syntax)
         if isinstance(error, LimitExceeded) or syntax is None or syntax.decodable:
             raise
-        inflated, complete = bytearray(), False  # nothing of it would be decoded: its syntax is what to tell
+        # nothing of it can be decoded, so the error must name its transfer syntax
+        inflated, complete = bytearray(), False
     if not complete:
         warnings.append("the deflated dataset is cut short")
     view = memoryview(inflated)
@@ -109,7 +110,7 @@ def open_deflated(
 def _explicit_length_is_encapsulated(
     transfer_syntax: str, source: _core.Source, buffer: memoryview | None, element: dict[str, Any]
 ) -> bool:
-    """Whether pixel data of explicit length hold items all the same (some Konica files)."""
+    """Whether pixel data of explicit length contain items (as in some Konica files)."""
     syntax = known_transfer_syntax(transfer_syntax)
     if syntax is None or not syntax.encapsulated:
         return False
@@ -135,7 +136,7 @@ def _resolve_syntax(
         if dataset.big_endian:
             return find_transfer_syntax("ExplicitVRBigEndian")
         return find_transfer_syntax("ExplicitVRLittleEndian" if dataset.explicit_vr else "ImplicitVRLittleEndian")
-    # Encapsulated without a label, or under a native one: the first frame says what it is.
+    # Encapsulated, with no label or a native one: the first frame shows the format.
     index = _core.Index(
         source, encapsulated=True, offset=element["offset"], length=element["length"], undefined_length=True
     )

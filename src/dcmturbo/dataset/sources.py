@@ -1,4 +1,4 @@
-"""From whatever the caller has (path, bytes, file object, URL, Dataset) to attributes and a frame index."""
+"""Turn any source (path, bytes, file object, URL, Dataset) into attributes and a frame index."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_source(source: Any) -> OpenedSource:
     Parameters
     ----------
     source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
-        Where the DICOM object is. A file object is read from its beginning, whatever its position.
+        The DICOM object. A file object is read from its beginning, whatever its position.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def reopen(origin: Origin) -> OpenedSource:
 
 
 def import_fsspec() -> Any:
-    """Import fsspec, which opens URLs; without it, say what to install."""
+    """Import fsspec, which opens URLs; if it is missing, the error says what to install."""
     try:
         import fsspec
     except ImportError:
@@ -98,8 +98,8 @@ def _open_path(path: str) -> OpenedSource:
     try:
         source = _core.Source.file(name)
     except Error as error:
-        # Python's own exception for a missing file, a folder or a missing permission. Not for a pipe:
-        # opening one waits for somebody to write to it.
+        # This raises Python's own exception for a missing file, a folder or a missing permission. Pipes are excluded:
+        # opening one waits for a writer.
         if os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path):
             with open(path, "rb"):
                 pass
@@ -119,7 +119,7 @@ def _open_fsspec(source: Any) -> OpenedSource:
     except BaseException:
         file.close()
         raise
-    # In an archive the file lives no longer than the file system, which only the OpenFile holds.
+    # A file in an archive exists only as long as its file system, which only the OpenFile keeps alive.
     opened.keeps = source
     opened.close = file.close
     opened.origin = Origin(source, (opened.source.size,))

@@ -1,4 +1,4 @@
-"""The VR that an element has, where the dataset does not say: PS3.6, and PS3.5, annex A, for those with a choice."""
+"""The VR of an element for datasets without VRs: from PS3.6, and from PS3.5, annex A, if there is a choice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["settle_vr", "vr_of"]
 
 @lru_cache(maxsize=8192)
 def vr_of(tag: int) -> str:
-    """Return the VR that the data dictionary has for a tag: perhaps "US or SS" and the like; UN if it has none."""
+    """Return the VR of a tag in the data dictionary, which may be "US or SS" and the like; UN if it is unknown."""
     from pydicom.datadict import dictionary_VR
 
     if tag & 0xFFFF == 0:
         return "UL"  # group lengths
     if tag >> 16 & 1:
-        # PS3.5, 7.8.1: private creators; of private elements nothing is known.
+        # PS3.5, 7.8.1: private creators. Nothing is known of private elements.
         return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
     try:
         return str(dictionary_VR(tag))
@@ -32,10 +32,9 @@ def settle_vr(tag: int, value_length: int, number: Callable[[int], int | None]) 
     tag : int
         The element's.
     value_length : int
-        Of its value, in bytes.
+        Length of its value, in bytes.
     number : callable
-        Returns the first number in the element of another tag of the same dataset (or of one around it), if there is
-        one.
+        Returns the first number in the element with another tag in the same dataset (or in one around it), or None.
 
     Returns
     -------
@@ -45,8 +44,8 @@ def settle_vr(tag: int, value_length: int, number: Callable[[int], int | None]) 
     if " or " not in vr:
         return vr
     if vr == "US or SS":
-        # The descriptors' first and third value are unsigned; only the second takes the sign of the pixels, and it
-        # is the pixels that are signed.
+        # The first and third value of the descriptors are unsigned. The second has the sign of the pixels, which are
+        # signed here.
         return "SS" if number(0x00280103) == 1 else "US"
     if vr == "OB or OW":
         if tag >> 16 == 0x5400:  # PS3.3, C.10.9: Waveform Bits Allocated

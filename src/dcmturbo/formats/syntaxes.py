@@ -67,7 +67,7 @@ class TransferSyntax(NamedTuple):
 
     @property
     def decodable(self) -> bool:
-        """Whether anything here decodes it."""
+        """Whether dcmturbo can decode it."""
         return self.own or self.library
 
     @property
@@ -102,16 +102,16 @@ class TransferSyntax(NamedTuple):
 
     @property
     def has_codestream_header(self) -> bool:
-        """Whether a frame says of itself what it is: size, precision, colour."""
+        """True if frames carry a header; each is then probed before decoding."""
         return self.format.has_header
 
     @property
     def grouping(self) -> str:
-        """What shows where a frame begins, where no offset table says so: a grouping of the core's index."""
+        """How the core's index groups fragments into frames if there is no offset table."""
         return self.format.frame_start
 
     def unit_bytes(self, rows: int, columns: int, bits_allocated: int, frame_bits: int) -> int:
-        """Return the size that tells frames apart: of a decoded RLE segment, or of an uncompressed frame."""
+        """Return the size that separates frames: of a decoded RLE segment, or of an uncompressed frame."""
         if not self.encapsulated:
             return 0
         if self.grouping == "rle":
@@ -132,7 +132,7 @@ _GENERAL = {syntax.format.name: syntax for syntax in TRANSFER_SYNTAXES if syntax
 
 
 def known_transfer_syntax(uid: str) -> TransferSyntax | None:
-    """Return a transfer syntax by its UID, None for one that is not in the table."""
+    """Return a transfer syntax by its UID; None if it is not in the table."""
     return _BY_NAME.get(uid)
 
 

@@ -1,1 +1,1 @@
-"""A batch of frames: the arguments it takes, its call of the core, what became of each frame."""
+"""Decode a batch of frames: arguments, the call of the core, and the status of each frame."""

@@ -1,4 +1,4 @@
-"""Arguments that describe a result: refused before anything is decoded."""
+"""Check the arguments that describe a result before anything is decoded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_apart", "check_fill_value", "check_out", "new_array", "sample_
 
 
 def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse an output that is not exactly of this shape and type, or cannot be written."""
+    """Raise an error if an output does not have exactly this shape and type, or cannot be written."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
     if out.dtype != dtype or not out.dtype.isnative:
@@ -27,13 +27,13 @@ def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
 
 
 def check_apart(out: np.ndarray, memory: memoryview | None) -> None:
-    """Refuse an output in the memory that is decoded from: it would overwrite what has not been read."""
+    """Raise an error if an output shares memory with the source, which it would overwrite before it is read."""
     if memory is not None and np.may_share_memory(out, np.asarray(memory)):
         raise ValueError("out shares memory with the source")
 
 
 def check_fill_value(fill_value: float) -> float:
-    """Return a fill value as a float, an infinite one where it is larger; refuse what is no number."""
+    """Return a fill value as a float, infinite if it is larger; raise an error if it is not a number."""
     try:
         if not isinstance(fill_value, (str, bytes, bytearray)):  # float() reads text, too
             return float(fill_value)
@@ -44,7 +44,7 @@ def check_fill_value(fill_value: float) -> float:
     raise TypeError(f"fill_value is {fill_value!r}; expected a number")
 
 
-# PS3.5, 8.1.1: by Bits Allocated and Pixel Representation; single bits come out as bytes.
+# PS3.5, 8.1.1: by Bits Allocated and Pixel Representation; single bits become bytes.
 _SAMPLE_DTYPES = {(8 * size, sign): np.dtype(f"{'ui'[sign]}{size}") for size in (1, 2, 4, 8) for sign in (0, 1)} | {
     (1, sign): np.dtype(np.uint8) for sign in (0, 1)
 }
@@ -63,7 +63,7 @@ def sample_dtype(bits_allocated: int, pixel_representation: int) -> np.dtype[Any
 
 
 def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Return an empty array aligned to 64 bytes, unless it would be larger than the limits allow."""
+    """Return an empty array aligned to 64 bytes; raise an error if it exceeds the limits."""
     size = dtype.itemsize
     for extent in shape:
         size *= extent

@@ -1,4 +1,4 @@
-"""Many frames of one object or several, decoded in one call of the core."""
+"""Decode many frames of one or several objects in one call of the core."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def decode_batch(
     Returns
     -------
     list of (k, status, error)
-        What is not OK, in the order of k. Without salvage at most the first.
+        The frames that are not OK, in the order of k. Without salvage, at most the first.
     """
     if len(frames) == 0:
         return []

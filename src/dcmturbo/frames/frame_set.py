@@ -1,4 +1,4 @@
-"""The frames of one open object: how many there are, what each becomes, and how they are read."""
+"""The frames of one open object: their number, their decoded form, and how to read them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = ["FrameSet", "Frames", "QuietFrameSet", "UnusedBits", "check_unused_bi
 Frames = int | slice | Sequence[int] | np.ndarray | None
 UnusedBits = Literal["correct", "keep"]
 
-# What is kept for a frame while a batch is decoded, in bytes, and from how many frames on it is worth a check.
+# Bytes that are kept per frame while a batch is decoded, and the number of frames from which this is checked.
 _BYTES_A_FRAME = 64
 _FEW_FRAMES = 1 << 20
-_FEW_PIXELS = 1 << 16  # from here on it is worth a check whether there is room for the result
+_FEW_PIXELS = 1 << 16  # larger results are checked against the available memory
 
 
 def check_unused_bits(unused_bits: str) -> bool:
-    """Return whether unused bits are kept; refuse anything but the two words."""
+    """Return whether unused bits are kept; raise an error for other words."""
     if unused_bits == "correct":
         return False
     if unused_bits == "keep":
@@ -45,17 +45,17 @@ def check_unused_bits(unused_bits: str) -> bool:
 
 
 class FrameSet:
-    """The frames of one object, and what they are to become.
+    """The frames of one object, and their decoded form.
 
     Attributes
     ----------
     opened : OpenedSource
-        Where they are, and what the dataset says of them. The caller closes it.
+        Their source, and the attributes of the dataset. The caller closes it.
     raw, keep_unused_bits : bool
         As `dcmturbo.decode` takes ``raw`` and ``unused_bits``.
     format : Format
-        Shape and type of each frame, by the dataset alone. This is right for the shape and the type of every transfer
-        syntax, and for the colour of those whose codestreams do not state it.
+        Shape and type of each frame according to the dataset alone. Shape and type are right for every transfer syntax.
+        The colour is right unless the codestream states another one.
     frame_shape : tuple of int
         (rows, columns) or (rows, columns, samples).
     dtype : numpy.dtype
@@ -83,12 +83,12 @@ class FrameSet:
 
     @property
     def promised(self) -> int:
-        """NumberOfFrames; 1 where the dataset does not say."""
+        """NumberOfFrames, or 1 if the dataset does not have it."""
         return self.opened.promised_frames or 1
 
     @property
     def found(self) -> int:
-        """How many frames the data hold."""
+        """The number of frames in the data."""
         opened = self.opened
         try:
             return opened.index.frame_count
@@ -96,12 +96,12 @@ class FrameSet:
             raise_why(opened.source, error)
 
     def __len__(self) -> int:
-        """Return the number of frames: NumberOfFrames, or what the data hold if that is more; at least 1."""
+        """Return the number of frames: NumberOfFrames, or that of the data if it is larger; at least 1."""
         found, promised = self.found, self.promised
         return found if found > promised else promised
 
     def settle(self, header: _core.Header | None) -> _core.Format:
-        """Return what a frame becomes whose codestream has this header."""
+        """Return the decoded form of a frame whose codestream has this header."""
         opened = self.opened
         return _core.frame_format(
             opened.syntax.uid, opened.attributes, header, raw=self.raw, keep_unused_bits=self.keep_unused_bits
@@ -109,14 +109,14 @@ class FrameSet:
 
     @property
     def format_of_first_frame(self) -> _core.Format:
-        """What the first frame becomes, its codestream's header included."""
+        """The decoded form of the first frame, including its codestream's header."""
         if self._format_of_first is None:
             self._format_of_first = self.settle(header_of_colours(self.encoded_frame(0)))
         return self._format_of_first
 
     @property
     def photometric_interpretation(self) -> str:
-        """PhotometricInterpretation of what decoding returns."""
+        """PhotometricInterpretation of the decoded frames."""
         form = self.format
         if self.opened.syntax.has_codestream_header and form.samples_per_pixel == 3:
             form = self.format_of_first_frame
@@ -124,7 +124,7 @@ class FrameSet:
 
     @property
     def is_plain(self) -> bool:
-        """Whether decoded frames are the object's own bytes."""
+        """Whether decoded frames are the same bytes as those of the object."""
         opened = self.opened
         form = self.format
         return (
@@ -188,7 +188,7 @@ class FrameSet:
         return target if has_axis else target[0]
 
     def _view(self, selected: np.ndarray, has_axis: bool) -> np.ndarray | None:
-        """Return the frames as a view of a map of the file, where that is what decoding would give."""
+        """Return the frames as a view of a map of the file, if decoding would give the same bytes."""
         path = self.opened.path
         if path is None or not config.memory_map or not len(selected) or not self.is_plain:
             return None
@@ -200,7 +200,7 @@ class FrameSet:
         return view if has_axis else view[0]
 
     def encoded_frame(self, position: int) -> memoryview:
-        """Return the bytes of a frame, without a copy where they are in memory in one piece."""
+        """Return the bytes of a frame, without a copy if they are in memory in one piece."""
         opened = self.opened
         if opened.buffer is not None:
             ranges = opened.index.ranges(position)
@@ -220,7 +220,7 @@ class FrameSet:
 
     def position(self, frame: Any) -> int:
         """Return the position of a frame, whose number may count from the end."""
-        if isinstance(frame, (bool, np.bool_)):  # of a mask, which is no list of numbers
+        if isinstance(frame, (bool, np.bool_)):  # a mask is not a list of numbers
             raise TypeError("a frame number must be an int, not a bool")
         position = operator.index(frame)
         if 0 <= position < self.promised:
@@ -239,14 +239,14 @@ class FrameSet:
             count = found if found > promised else promised
             span = range(count) if frames is None else range(count)[frames]
             self.check_span(span, salvage=salvage, found=found)
-            # Signed, for a slice that goes backwards may end at -1.
+            # Signed, because a slice with a negative step can end at -1.
             selected = np.arange(span.start, span.stop, span.step, dtype=np.int64).astype(np.uint64)
             return selected, frames is not None or count != 1
         try:
             positions, has_axis = [self.position(frames)], False
         except TypeError:
             positions, has_axis = self._positions(frames), True
-        # Where the frames are not all known, each that is missing is reported when it is read.
+        # If not all frames are known, a missing one is reported when it is read.
         if not salvage and self.opened.index.is_settled:
             found = self.found
             for position in positions:
@@ -263,7 +263,7 @@ class FrameSet:
         raise TypeError("frames must be None, an int, a slice or a sequence of ints")
 
     def check_span(self, span: range, *, salvage: bool, found: int | None = None) -> None:
-        """Refuse frames that are not there, before there is memory for as many as NumberOfFrames promises."""
+        """Raise an error for missing frames before memory for all of NumberOfFrames is allocated."""
         found = self.found if found is None else found
         if span and not salvage and max(span[0], span[-1]) >= found:
             self._refuse_missing(span[0] if span.step < 0 else span[bisect.bisect_left(span, found)])
@@ -271,7 +271,7 @@ class FrameSet:
             raise LimitExceeded(f"the slice selects {len(span)} frames, more than dt.config.limits.max_output allows")
 
     def check_room(self, count: int) -> None:
-        """Refuse more than the limits allow, or than such an object can hold, before there is memory for it."""
+        """Raise an error before allocating more than the limits allow, or more than such an object can contain."""
         if count * self._pixels > _FEW_PIXELS:
             opened = self.opened
             distinct = min(count, opened.promised_frames or count)
@@ -290,28 +290,28 @@ class FrameSet:
     # ---- warnings ---------------------------------------------------------------------------------
 
     def warn(self, text: str) -> None:
-        """Issue a warning, the first time that it is given."""
+        """Issue a warning the first time that it is given."""
         if text not in self.warned:
             self.warned.add(text)
             warnings.warn(text, DecodeWarning, stacklevel=stack_level())
 
     def warn_of_notes(self, notes: list[str]) -> None:
-        """Warn where codestreams contradict their dataset."""
+        """Warn if codestreams contradict their dataset."""
         for note in notes:
             if note in NOTES and (note != "zero_tail" or self._breaks_off()):
                 self.warn(NOTES[note])
 
     def warn_of_excess(self) -> None:
-        """Warn where the data hold other frames than the dataset says."""
+        """Warn if the data have other frames than the dataset says."""
         for text in self.opened.index.warnings:
             self.warn(text)
 
     def _breaks_off(self) -> bool:
         if self.opened.encapsulated or len(self) < 2:
-            return True  # one frame is enough to tell
+            return True  # one frame shows it
         try:
             return breaks_off(self.encoded_frame, len(self))
-        except DecodeError:  # the last one is not there: that is reported
+        except DecodeError:  # the last frame is missing, which is reported elsewhere
             return False
 
 
@@ -323,6 +323,6 @@ class QuietFrameSet(FrameSet):
         super().__init__(opened, raw=raw, unused_bits=unused_bits)
 
     def warn(self, text: str) -> None:
-        """Keep a warning, the first time that it is given."""
+        """Keep a warning the first time that it is given."""
         if text not in self.messages:
             self.messages.append(text)

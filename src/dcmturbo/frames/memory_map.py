@@ -1,4 +1,4 @@
-"""Frames as a view of a private memory map of their file."""
+"""Return frames as a view of a private memory map of their file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ def map_frames(
     frame_shape, dtype
         Of one frame.
     found : int
-        How many frames the data hold.
+        Number of frames in the data.
 
     Returns
     -------
     numpy.ndarray or None
-        None where the frames do not lie behind each other, are not all there, or the file is not what it was when it
-        was opened.
+        None if the frames are not contiguous, not all there, or the file has changed since it was opened.
     """
     assert opened.path is not None
     first = int(selected[0])
@@ -43,7 +42,7 @@ def map_frames(
     if first + len(selected) > found:
         return None
     frame_bytes = math.prod(frame_shape) * dtype.itemsize
-    # What follows the pixel data is not part of them, even where the last frame is cut short.
+    # The bytes after the pixel data do not belong to it, even if the last frame is cut short.
     if opened.index.ranges(first + len(selected) - 1)[-1][1] < frame_bytes:
         return None
     offset = opened.pixel_data_offset + first * frame_bytes
@@ -54,8 +53,8 @@ def map_frames(
         try:
             now = os.fstat(descriptor)
             if now.st_size < offset + size or (now.st_dev, now.st_ino) != opened.file_identity:
-                return None  # cut short since it was opened, or another file: what is open is read instead
-            # Copy-on-write: the array is writeable and the file stays as it is. The array owns the map.
+                return None  # shortened since it was opened, or another file: read the open one instead
+            # Copy-on-write: the array is writeable, and the file does not change. The array owns the map.
             mapped = mmap.mmap(descriptor, offset - start + size, access=mmap.ACCESS_COPY, offset=start)
         finally:
             os.close(descriptor)

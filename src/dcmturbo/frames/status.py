@@ -1,4 +1,4 @@
-"""What became of each frame, and how a caller hears of it."""
+"""The status of each frame, and how it is reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OnError = Literal["raise", "salvage"]
 
 
 class FrameStatus(enum.IntEnum):
-    """What became of a frame: the values of a ``status`` array."""
+    """The result of a frame: the values of a ``status`` array."""
 
     OK = 0
     PARTIAL = 1
@@ -25,18 +25,18 @@ class FrameStatus(enum.IntEnum):
     FAILED = 3
 
 
-Failure = tuple[int, int, Error]  # which frame of the batch, its status, and why
+Failure = tuple[int, int, Error]  # position of the frame in the batch, its status, and the reason
 
 
 def check_on_error(on_error: str) -> bool:
-    """Return whether to salvage; refuse anything but the two words."""
+    """Return whether to salvage; raise an error for other words."""
     if on_error not in ("raise", "salvage"):
         raise ValueError(f"on_error is {on_error!r}; expected 'raise' or 'salvage'")
     return on_error == "salvage"
 
 
 def check_status(status: np.ndarray | None, count: int) -> None:
-    """Refuse a status array that cannot take a byte for each of `count` frames."""
+    """Raise an error for a status array that cannot store a byte for each of `count` frames."""
     if status is None:
         return
     if not isinstance(status, np.ndarray) or status.dtype != np.uint8 or status.shape != (count,):
@@ -46,14 +46,14 @@ def check_status(status: np.ndarray | None, count: int) -> None:
 
 
 def write_status(status: np.ndarray, failures: list[Failure]) -> None:
-    """Put the status of each frame into an array that is not contiguous."""
+    """Copy the status of each frame into an array that is not contiguous."""
     status[...] = FrameStatus.OK
     for k, frame_status, _ in failures:
         status[k] = frame_status
 
 
 def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:
-    """Raise the first failure, or warn of all that salvage left out of `count` frames, or what else they are."""
+    """Raise the first failure, or warn of everything that salvage left out of `count` frames."""
     if not failures:
         return
     if not salvage:

@@ -1,4 +1,4 @@
-"""Native frames that end as a copy that broke off ends."""
+"""Detect native frames that end like an interrupted copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["breaks_off"]
 
 
 def _has_zero_tail(data: np.ndarray) -> bool | None:
-    """Return the core's answer for the bytes of a frame, or None for one that looks blank."""
+    """Return the core's answer for the bytes of a frame; None if the frame looks blank."""
     if data.size < 512 or data[-8:].any():
         return False
     half = (data.size - 1) // 2
@@ -22,10 +22,11 @@ def _has_zero_tail(data: np.ndarray) -> bool | None:
 
 
 def breaks_off(frame: Callable[[int], Any], count: int) -> bool:
-    """Return whether native frames end as a copy that broke off ends.
+    """Return whether native frames end like an interrupted copy.
 
-    The last frame that is not blank is zeroes in more than its last half, and the one before it is not: two such
-    frames are images with a black part. Nearly nothing of a frame is read unless it is zeroes; at most 64 are.
+    This is so if the last frame that is not blank is zero in more than its second half, and the frame before it is not.
+    Two such frames would be images with a black part. Only a few bytes of a frame are read unless it is zero, and at
+    most 64 frames.
     """
     for position in reversed(range(max(0, count - 64), count)):
         tail = _has_zero_tail(_bytes_of(frame(position)))

@@ -1,4 +1,4 @@
-"""dcmturbo inside other software: one module a host, imported only when it is used."""
+"""dcmturbo in other software: one module for each host, imported only when it is used."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["prefill", "register", "unregister"]
 
 
 def register() -> None:
-    """Make pydicom decode and encode with dcmturbo, first of all its plugins.
+    """Make pydicom decode and encode with dcmturbo, before its other plugins.
 
-    After this, ``Dataset.pixel_array``, ``pydicom.pixels`` and ``Dataset.compress`` use dcmturbo, and transfer
-    syntaxes that pydicom 3.0 lacks (JPEG XL, Deflated Image Frame, Encapsulated Uncompressed, JPEG 2000
-    Part 2) can be read. Calling it again changes nothing. `unregister` undoes it.
+    Afterwards, ``Dataset.pixel_array``, ``pydicom.pixels`` and ``Dataset.compress`` use dcmturbo, and pydicom can read
+    transfer syntaxes that pydicom 3.0 lacks (JPEG XL, Deflated Image Frame, Encapsulated Uncompressed, JPEG 2000 Part
+    2). Calling it again changes nothing. `unregister` undoes it.
 
-    Processes that `multiprocessing` and `concurrent.futures` start afterwards are registered too, whichever start
-    method they use. A pool that is not built on multiprocessing calls `register` in each worker, usually through
-    an argument called ``initializer``.
+    Processes that `multiprocessing` and `concurrent.futures` start afterwards are registered too, with any start
+    method. If a pool is not based on multiprocessing, call `register` in each worker, usually through an argument
+    called ``initializer``.
     """
     from dcmturbo.integrations.pydicom import registration as host
 
@@ -28,26 +28,26 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Undo `register`: pydicom is as it was before."""
+    """Undo `register`: pydicom is then as it was before."""
     from dcmturbo.integrations.pydicom import registration as host
 
     host.unregister()
 
 
 def prefill(datasets: Iterable[Dataset], *, threads: int | None = None) -> None:
-    """Decode a series in parallel, and leave each ``Dataset.pixel_array`` ready.
+    """Decode a series in parallel and store the array of each dataset for ``Dataset.pixel_array``.
 
     Parameters
     ----------
     datasets : iterable of pydicom.Dataset
-        Datasets with pixel data; of any syntax, size and number of frames.
+        Datasets with pixel data, of any transfer syntax, size and number of frames.
     threads : int, optional
-        Workers; by default as `dcmturbo.config` says.
+        Number of workers; by default as `dcmturbo.config` says.
 
     Raises
     ------
     DecodeError
-        For the first dataset that cannot be decoded; those before it are ready.
+        If a dataset cannot be decoded; raised for the first one. The datasets before it are ready.
     """
     from dcmturbo.integrations.pydicom import registration as host
 

@@ -1,4 +1,4 @@
-"""Transcoding: objects into another transfer syntax, verified, with every other byte kept."""
+"""Transcoding: convert objects to another transfer syntax, verified, and keep every other byte."""
 
 from dcmturbo.transcoding.object import transcode
 from dcmturbo.transcoding.result import TranscodeResult

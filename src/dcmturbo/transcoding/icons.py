@@ -1,4 +1,4 @@
-"""Icons: pixel data within (0088,0200), encapsulated in the transfer syntax of the object around them (PS3.5, A.4)."""
+"""Icons: pixel data in (0088,0200), encapsulated in the transfer syntax of their object (PS3.5, A.4)."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def native_icons(data: memoryview, element: Element, syntax: TransferSyntax) -> 
     Parameters
     ----------
     data : memoryview
-        The element, from its header on.
+        The element, including its header.
     element : Element
         Its place within `data`.
     syntax : TransferSyntax
-        What encapsulated icons are encoded in, unless their frames show that they are in another one.
+        The transfer syntax of encapsulated icons, unless their frames show another one.
 
     Returns
     -------
     bytes or None
-        The value of a sequence of defined length; None if no icon is encapsulated, so that nothing is to be done.
+        The value of a sequence of defined length; None if no icon is encapsulated, so that nothing changes.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def _rewritten(data: memoryview, element: Element, syntax: TransferSyntax) -> by
 
 
 def _changes(data: memoryview, elements: list[Element], syntax: TransferSyntax) -> Changes:
-    """Return what makes the pixel data of one icon native; nothing if they are."""
+    """Return the changes that make the pixel data of one icon native; nothing if they are native."""
     places = {element.tag: element for element in elements}
     pixels = places.get(_PIXEL_DATA)
     if pixels is None or not pixels.undefined_length:
@@ -154,7 +154,7 @@ def _only_frame(data: memoryview, pixels: Element, syntax: TransferSyntax) -> by
 
 
 def _own_syntax(frame: bytes, stated: TransferSyntax) -> TransferSyntax:
-    """Return the transfer syntax that an icon is in, which may be another one than its object's."""
+    """Return the transfer syntax of an icon, which can differ from that of its object."""
     found = syntax_of_frame(frame) if stated.format.is_recognised else None
     if found is None:
         return stated

@@ -1,4 +1,4 @@
-"""One object: from a source to a verified destination."""
+"""Transcode one object: from a source to a verified destination."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
 __all__ = ["check_option_names", "transcode", "transcode_object"]
 
-_SMALL = 16 << 20  # a file of this size is read at once: one call instead of dozens
+_SMALL = 16 << 20  # files up to this size are read at once, with one call instead of dozens
 _COPIED_AT_ONCE = 4 << 20
 
 
@@ -51,31 +51,31 @@ def transcode(
     Parameters
     ----------
     source : path, bytes-like, binary file object, fsspec URL or OpenFile, pydicom Dataset
-        The object. It is never written to.
+        The object. dcmturbo never writes to it.
     destination : path, fsspec URL or OpenFile, or writable binary file object
-        Where the result goes, once it is complete and verified; it may be the source's own path.
+        The place of the result, which gets its name when it is complete and verified. It may be the source's own path.
     transfer_syntax : str
         UID, or keyword as in ``pydicom.uid``.
     verify : bool
-        Read the result back, decode its frames and compare them with the source's.
+        Read the result back, decode its frames, and compare them with the source's.
     threads : int, optional
-        Workers; by default as `dcmturbo.config` says.
+        Number of workers; by default as `dcmturbo.config` says.
     on_error : {"raise", "copy"}
-        What to do with a source that is not DICOM or has no pixel data: raise, or copy it unchanged. All other errors
-        are raised.
+        What to do with a source that is not DICOM or has no pixel data: raise an error, or copy it unchanged. All other
+        errors are raised.
     offset_table : {"auto", "basic", "extended", "empty"}
-        Of encapsulated results; "auto" is basic, and extended where an offset passes 32 bits (PS3.5, A.4).
+        The offset table of encapsulated results; "auto" is basic, or extended if an offset needs more than 32 bits
+        (PS3.5, A.4).
     new_uid : bool
-        With loss: give the result a SOP Instance UID of its own.
+        Give a lossy result its own SOP Instance UID.
     mask_unused_bits : bool
-        Overwrite the bits above BitsStored with zeros or the sign, where they are in use and the target cannot keep
-        them.
+        Overwrite the bits above BitsStored with zeros or the sign, if they are in use and the target cannot keep them.
     fsync : bool
         Return only when the result is on the disk.
     overwrite : bool
-        Whether the destination may be there already.
+        Whether an existing destination is replaced.
     **options
-        Those of `encode_frame`. Nothing is lost unless one of them asks for it.
+        The options of `encode_frame`. The result is lossless unless one of them allows loss.
 
     Returns
     -------
@@ -84,22 +84,23 @@ def transcode(
     Raises
     ------
     NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, LimitExceeded
-        The source cannot be read or decoded.
+        If the source cannot be read or decoded.
     EncodeError
-        The target does not hold such an image, or the verification failed (``.code == "internal"``). Nothing has been
+        If the target cannot store the image, or the verification failed (``.code == "internal"``). Nothing has been
         written.
     FileExistsError
-        The destination is there, and `overwrite` is False.
+        If the destination exists, and `overwrite` is False.
     OSError
-        The source cannot be opened, or has been changed meanwhile, or the destination not be written.
+        If the source cannot be opened, has changed in the meantime, or the destination cannot be written.
     TypeError
-        For an option that the target does not have.
+        If the target does not have an option.
 
     Notes
     -----
-    All elements keep their bytes, but for those that describe the encoding of the pixel data: transfer syntax,
+    All elements keep their bytes, except those that describe the encoding of the pixel data: transfer syntax,
     PhotometricInterpretation, PlanarConfiguration, the lossy history and the offset tables (PS3.5, 8.2; PS3.3,
-    C.7.6.1.1.5 and C.7.6.3). Memory is bounded by workers times frames, not by the object.
+    C.7.6.1.1.5 and C.7.6.3). The memory depends on the number of workers and the size of a frame, not on the size of
+    the object.
     """
     return transcode_object(
         source, destination, transfer_syntax, verify=verify, threads=threads, on_error=on_error,
@@ -125,18 +126,18 @@ def transcode_object(
     accept: Callable[[TranscodeResult], object] | None = None,
     **options: Any,
 ) -> TranscodeResult:
-    """Do what `transcode` does, and ask twice whether to go on.
+    """Do the work of `transcode`, and call the caller back twice.
 
     Parameters
     ----------
     source, destination, transfer_syntax, on_error, **options
-        As of `transcode`, as are the others.
+        As for `transcode`; so are the others.
     new_uid : bool or str
-        A str is the UID itself: the same call then gives the same bytes.
+        A str is the new UID itself, so that the same call gives the same bytes.
     admit : callable, optional
-        Gets the source when it is open; what it raises ends the work.
+        Gets the open source. An exception from it ends the work.
     accept : callable, optional
-        Gets the result when it is written and verified, and does not have its name yet; likewise.
+        Gets the result when it is written and verified, before it gets its name. An exception from it ends the work.
     """
     target = find_transfer_syntax(transfer_syntax)
     require_encoder(target)
@@ -166,7 +167,7 @@ def transcode_object(
             with _place_for(destination, source, overwrite=overwrite) as place:
                 output = Output(place.descriptor, verify=verify)
                 result = work.write(output)
-                # It is read in parts: what came out may be of both the old and the new file.
+                # It is read in parts, so the result could be a mixture of the old and the new file.
                 if _state(source) != before:
                     raise OSError(
                         errno.EBUSY, "another program changed the file while it was transcoded", os.fsdecode(source)
@@ -186,7 +187,7 @@ def transcode_object(
 
 
 def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
-    """Refuse what the target does not have before anything is opened."""
+    """Raise an error for what the target cannot have, before anything is opened."""
     names = option_names(target)
     if target.encapsulated:
         names = (*names, "photometric_interpretation")
@@ -197,7 +198,7 @@ def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
 
 
 def _place_for(destination: Any, source: Any, *, overwrite: bool) -> contextlib.AbstractContextManager[Destination]:
-    """Return where the result goes. A `Destination` of the caller's is written into, and the caller commits it."""
+    """Return the place of the result. A `Destination` of the caller is written into, and the caller commits it."""
     if isinstance(destination, Destination):
         return contextlib.nullcontext(destination)
     return Destination(destination, overwrite=overwrite, source=source)
@@ -216,7 +217,7 @@ def _same_file(source: Any, destination: Any) -> bool:
 
 
 def _state(source: Any) -> tuple[int, ...] | None:
-    """Return what changes when somebody writes to a local file or replaces it, None of anything else."""
+    """Return what changes if somebody writes to a local file or replaces it; None for other sources."""
     if not isinstance(source, (str, os.PathLike)):
         return None
     try:
@@ -233,7 +234,7 @@ def _open(source: Any) -> OpenedSource:
             with open(path, "rb", buffering=0) as file:
                 return open_source(file.read())
         opened = open_source(path)
-        opened.path = None  # frames are read, not mapped: the file may be cut short in the meantime
+        opened.path = None  # frames are read and not mapped, because the file may be shortened in the meantime
         return opened
     if hasattr(source, "group_dataset") and hasattr(source, "get_item"):  # pydicom.Dataset
         return open_source(_written_by_pydicom(source))
@@ -241,7 +242,7 @@ def _open(source: Any) -> OpenedSource:
 
 
 def _written_by_pydicom(dataset: Any) -> bytes:
-    """Return a Dataset as a file: it has no bytes of its own that could be spliced."""
+    """Return a Dataset as a file, because it has no bytes of its own to copy."""
     buffer = io.BytesIO()
     meta = getattr(dataset, "file_meta", None)
     encoding: dict[str, bool] = {}
@@ -264,7 +265,7 @@ def _written_by_pydicom(dataset: Any) -> bytes:
 def _copy_unread(
     source: Any, destination: Any, why: str, *, verify: bool, fsync: bool, overwrite: bool
 ) -> TranscodeResult:
-    """Copy a source that is no image, whatever it is."""
+    """Copy a source that is not an image."""
     opened: Any = None
     file: Any
     if isinstance(source, str) and "://" in source:

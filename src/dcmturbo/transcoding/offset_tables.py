@@ -1,4 +1,4 @@
-"""Items of encapsulated pixel data and their offset tables: PS3.5, A.4."""
+"""Write items of encapsulated pixel data and their offset tables (PS3.5, A.4)."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def _table(values: list[int], code: str) -> bytes:
 
 
 class EncapsulatedWriter:
-    """Writes the pixel data element frame by frame, one fragment each, and its table at the end.
+    """Writes the pixel data element frame by frame, with one fragment each, and its offset table at the end.
 
     Parameters
     ----------
     output : Output
-        At the place of the element.
+        At the position of the element.
     frames : int
-        How many there will be: room for their table is left.
+        The number of frames: space for their table is reserved.
     table : {"auto", "basic", "extended", "empty"}
-        "auto" is basic, and becomes extended (all behind it is moved) once an offset passes 32 bits.
+        "auto" is basic, and becomes extended (everything after it is moved) if an offset needs more than 32 bits.
     """
 
     def __init__(self, output: Output, frames: int, table: str) -> None:
@@ -92,7 +92,7 @@ class EncapsulatedWriter:
         return _extended(_table(list(self._offsets), "Q"), _table(list(self._lengths), "Q"))
 
     def _become_extended(self) -> None:
-        """Exchange the Basic Offset Table for the two extended elements, which are longer: the items move."""
+        """Replace the Basic Offset Table by the two extended elements. These are longer, so the items move."""
         head = self._extended_elements() + header_bytes(_PIXEL_DATA_TAG, "OB", UNDEFINED_LENGTH)
         head += header_bytes(ITEM, "", 0)
         room = self._items_at - self._begin

@@ -1,4 +1,4 @@
-"""Where a transcoded object goes: a file beside its destination, read back while it is written, then renamed."""
+"""The destination of a transcoded object: a temporary file that is read back while it is written, then renamed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from dcmturbo.transcoding.temporary import Temporary, lock_without_waiting, sync
 __all__ = ["Destination", "Output"]
 
 _MOST_PENDING = 4 << 20
-_MOST_BUFFERS = 512  # of one call: POSIX guarantees 16, Linux takes 1024
+_MOST_BUFFERS = 512  # maximum of one call: POSIX guarantees 16, Linux allows 1024
 _COPIED_AT_ONCE = 4 << 20
-_WAITING, _MOST_WAITING = 0.002, 5.0  # seconds, for another worker that replaces the same file
+_WAITING, _MOST_WAITING = 0.002, 5.0  # time limit in seconds for another worker that is replacing the same file
 
 Buffer = bytes | bytearray | memoryview
 
 
 class Output:
-    """Bytes on their way into a file that can be read and sought.
+    """A buffered writer to a file that can be read and sought.
 
-    What is written is gathered into few calls. With `verify`, each of them is read back and compared.
+    Bytes are collected and written with few calls. With `verify`, each write is read back and compared.
     """
 
     def __init__(self, descriptor: int, *, verify: bool) -> None:
@@ -44,7 +44,7 @@ class Output:
 
     @property
     def position(self) -> int:
-        """Where the next byte goes."""
+        """The position of the next byte."""
         return self._written + self._pending_bytes
 
     def write(self, data: Buffer) -> None:
@@ -58,23 +58,23 @@ class Output:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over to the operating system what has been gathered."""
+        """Write the collected bytes to the operating system."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
         self._put(pending, self._written)
         self._written += sum(view.nbytes for view in pending)
 
     def patch(self, position: int, data: Buffer) -> None:
-        """Overwrite what has been written."""
+        """Overwrite bytes that were written."""
         self.flush()
         self._put([memoryview(data)], position)
 
     def restart(self) -> None:
-        """Forget everything that has been written."""
+        """Discard everything that was written."""
         self._pending, self._pending_bytes, self._written = [], 0, 0
         os.ftruncate(self.descriptor, 0)
 
     def insert(self, position: int, data: Buffer) -> None:
-        """Move all that stands behind a position back, and write into the gap."""
+        """Move everything after a position towards the end, and write into the gap."""
         self.flush()
         gap = memoryview(data).nbytes
         end = self._written
@@ -109,7 +109,7 @@ class Output:
             self._compare(views, begin, position - begin)
 
     def _compare(self, views: list[memoryview], position: int, size: int) -> None:
-        """Read back what has been written."""
+        """Read back what was written."""
         if len(self._scratch) < size:
             self._scratch = bytearray(size)
         view = memoryview(self._scratch)[:size]
@@ -128,32 +128,33 @@ class Output:
 
 
 class Destination:
-    """A path, an fsspec URL or OpenFile, or a binary file object; nothing of it changes before `commit`.
+    """A path, an fsspec URL or OpenFile, or a binary file object; nothing changes there before `commit`.
 
     Parameters
     ----------
     destination : path, fsspec URL or OpenFile, or writable binary file object
         Where the bytes go.
     overwrite : bool
-        Whether a file that is there is replaced. If not, FileExistsError, now or by `commit`.
+        Whether an existing file is replaced. If not, FileExistsError is raised now or by `commit`.
     source : path or URL, optional
-        What the bytes come from: nobody may read the result who may not read that. A result that takes the place of
-        its own source gets its owner, group, permissions and extended attributes.
+        The source of the bytes: only users who can read it can read the result. A result that replaces its own source
+        gets its owner, group, permissions and extended attributes.
     token : str, optional
-        Of the run, for the name of the temporary file.
+        Token of the run, for the name of the temporary file.
     files_only : bool
-        Refuse a path where a link, a pipe or a device is. Otherwise links are followed, and the others written to.
+        Raise an error if the path is a link, a pipe or a device. Otherwise links are followed, and pipes and devices
+        are written to.
 
     Attributes
     ----------
     descriptor : int
-        Of a new file to write into.
+        The new file to write into.
     path : str or None
-        Of the destination, where it is a path.
+        Folder of the destination, if it is a path.
     warnings : list of str
-        What could not be kept of the file that was replaced.
+        What could not be kept of the replaced file.
     written : os.stat_result or None
-        Of the file that has got the path.
+        Identity of the file that got the path.
     """
 
     def __init__(
@@ -213,7 +214,7 @@ class Destination:
             if not stat.S_ISREG(found.st_mode):
                 if self._files_only:
                     raise FileExistsError(errno.EEXIST, "the destination is a link, a pipe or a device", path)
-                # A device or a pipe is written to, never replaced; a pipe that nobody reads is an error.
+                # A device or pipe is written to and never replaced. A pipe without a reader is an error.
                 descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
                 os.set_blocking(descriptor, True)
                 self._opened = self._file = open(descriptor, "wb")  # noqa: SIM115 (closed by `close`)
@@ -230,7 +231,7 @@ class Destination:
         self.descriptor = self._temporary.descriptor
 
     def commit(self, *, fsync: bool) -> None:
-        """Put what has been written where it belongs."""
+        """Move what was written to its final place."""
         if self._temporary is not None:
             self._rename(self._temporary, fsync=fsync)
         elif self._url_file is not None:
@@ -253,14 +254,14 @@ class Destination:
                 os.fchmod(self.descriptor, self._mode & 0o777)
         if fsync:
             os.fsync(self.descriptor)
-        # Of an archive's files, only what was there, and was looked at, is replaced.
+        # In an archive, only the file that was checked before is replaced.
         temporary.publish(replace=self._overwrite and (self._replaced is not None or not self._files_only))
         self.written = os.fstat(self.descriptor)
         if fsync:
             sync_folder(os.path.dirname(temporary.path))
 
     def _check_unchanged(self, before: os.stat_result) -> None:
-        """Refuse to replace what somebody has written to, or put there, since it was looked at."""
+        """Raise an error if somebody has written to the file, or created one, since it was checked."""
         if not self._files_only or self.path is None:
             return
         try:
@@ -268,7 +269,7 @@ class Destination:
         except FileNotFoundError:
             raise FileNotFoundError(errno.ENOENT, "another program removed the file meanwhile", self.path) from None
         if state_of(now) != state_of(before):
-            # In an archive, by another file whose output the file system takes for the same, or by somebody else.
+            # In an archive: by another file whose output has the same name for the file system, or by another program.
             code = errno.EBUSY if self._is_in_place() else errno.EEXIST
             raise OSError(code, "another program changed the file meanwhile, so it is left unchanged", self.path)
 
@@ -279,13 +280,13 @@ class Destination:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Let nobody else of ours replace what is there between the last look at it and its replacement.
+        """Prevent other workers from replacing a file between the last check and its replacement.
 
-        Two workers may be about to replace one file by two names that the file system takes for the same.
+        Two workers may be about to replace one file through two names that the file system treats as the same.
         """
         descriptor = -1
         if self._files_only and self._replaced is not None and self.path is not None and not self._is_in_place():
-            with contextlib.suppress(OSError):  # nobody may read it: then there is only the look
+            with contextlib.suppress(OSError):  # nobody may read it, so there is only the check
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
         try:
             waited = 0.0
@@ -313,7 +314,7 @@ class Destination:
             raise
 
     def close(self) -> None:
-        """Close the file; remove it unless it has been committed."""
+        """Close the file; remove it unless it was committed."""
         if self._file is not None:
             self._spool.close()
             if self._opened is not None:

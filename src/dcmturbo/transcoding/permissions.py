@@ -1,4 +1,4 @@
-"""What the file system says of a file: who may read it, what it keeps when it is replaced, whether it has changed."""
+"""What the file system says of a file: its permissions, what a replacement keeps, and whether it has changed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 __all__ = ["keep_attributes", "mode_of", "stat_of", "state_of"]
 
 _EVERYBODY = 0o666
-_NOT_KEPT = ("security.capability", "security.ima", "security.evm")  # of what a program was, or how its bytes were
+# attributes of programs, or of how the bytes were stored
+_NOT_KEPT = ("security.capability", "security.ima", "security.evm")
 
 
 def stat_of(source: Any) -> os.stat_result | None:
-    """Return what says who may read a source; None where nothing does, as of an object in a store.
+    """Return the status that has the permissions of a source; None if there is none, as for an object in a store.
 
-    Of a member of an archive (``zip://member::/folder/archive.zip``) it is the local file that the archive is in.
+    For a member of an archive (``zip://member::/folder/archive.zip``), it is that of the local archive file.
     """
     if not isinstance(source, (str, os.PathLike)):
         return None
@@ -34,24 +35,24 @@ def stat_of(source: Any) -> os.stat_result | None:
 
 
 def state_of(found: os.stat_result) -> tuple[int, ...]:
-    """Return what is another when a file has been written to, or another file is in its place.
+    """Return a value that changes if a file has been written to or replaced.
 
-    The time of change cannot be set back, as the time of modification can.
+    The time of change cannot be set back, unlike the time of modification.
     """
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
 
 
 def mode_of(source: os.stat_result | None) -> int:
-    """Return the permissions that a copy may have, of which the umask takes away."""
+    """Return the permissions of a copy, before the umask is applied."""
     if source is None or not stat.S_ISREG(source.st_mode):
         return _EVERYBODY
     return source.st_mode & _EVERYBODY | stat.S_IRUSR | stat.S_IWUSR
 
 
 def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> list[str]:
-    """Give the file that will replace an original its owner, group, permissions and extended attributes.
+    """Give the file that will replace an original the original's owner, group, permissions and extended attributes.
 
-    The bits that run a program as another user (setuid, setgid) and its capabilities are dropped.
+    The bits that run a program as another user (setuid, setgid) and its capabilities are removed.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
         told.append(f"its owner could not be kept: it was user {original.st_uid} and is now user {new.st_uid}")
     if new.st_gid != original.st_gid:
         told.append(f"its group could not be kept: it was group {original.st_gid} and is now group {new.st_gid}")
-        mode &= 0o707 | (mode & 0o007) << 3  # the new group may no more than others
+        mode &= 0o707 | (mode & 0o007) << 3  # the new group gets no more rights than others
     lost = _copy_extended_attributes(path, descriptor)
     if lost:
         told.append(f"its extended attributes {', '.join(sorted(lost))} could not be kept")
@@ -94,7 +95,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
 
 
 def _copy_extended_attributes(path: str, descriptor: int) -> list[str]:
-    """Copy extended attributes, access control lists among them; return the names of those that were lost."""
+    """Copy extended attributes, including access control lists; return the names of those that were lost."""
     if not hasattr(os, "listxattr"):
         return []
     try:

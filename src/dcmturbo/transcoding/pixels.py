@@ -1,4 +1,4 @@
-"""Frames: decoded, encoded, decoded again and compared, by one worker each."""
+"""Transcode frames: decode, encode, decode again and compare, each by one worker."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["CodedFrame", "Difference", "FrameCoder", "always_loses", "in_order",
 
 Result = TypeVar("Result")
 
-# Options of encode_frame that lose something at any value.
+# Options of encode_frame that allow loss at any value.
 _LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
 
 
 def is_lossy(options: dict[str, Any]) -> bool:
-    """Whether options of `encode_frame` ask for loss."""
+    """Whether options of `encode_frame` allow loss."""
     return any(options.get(name) is not None for name in _LOSSY_OPTIONS) or bool(options.get("near_lossless"))
 
 
@@ -44,7 +44,7 @@ def always_loses(target: TransferSyntax) -> bool:
 
 @dataclass
 class Difference:
-    """Between decoded frames before and after."""
+    """The difference between decoded frames before and after."""
 
     maximum: float = 0.0
     total: float = 0.0
@@ -64,14 +64,14 @@ class Difference:
         return self.total / max(self.samples, 1)
 
     def psnr(self, peak: float) -> float:
-        """Peak signal-to-noise ratio in decibel; infinite without a difference."""
+        """Peak signal-to-noise ratio in decibel; infinite if there is no difference."""
         if self.squares == 0:
             return math.inf
         return 10 * math.log10(peak * peak * self.samples / self.squares)
 
 
 def difference(before: np.ndarray, after: np.ndarray) -> Difference:
-    """Return how two frames differ, a few rows at a time."""
+    """Return how two frames differ; a few rows are compared at a time."""
     result = Difference()
     rows = max(1, (1 << 18) // max(1, before[0].size))
     for first in range(0, before.shape[0], rows):
@@ -82,15 +82,15 @@ def difference(before: np.ndarray, after: np.ndarray) -> Difference:
 
 @dataclass
 class CodedFrame:
-    """What becomes of one frame."""
+    """The result of one frame."""
 
     data: Any  # bytes-like: the codestream, or native cells
-    cells: np.ndarray | None  # as decoded from the source; None where nothing needed decoding
+    cells: np.ndarray | None  # as decoded from the source; None if nothing was decoded
     difference: Difference | None  # with loss and verification
 
 
 class FrameCoder:
-    """Settles, from a source and a target, what becomes of the frames; then does it to one at a time.
+    """Decides how the frames of a source get into the target; then processes one frame at a time.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ class FrameCoder:
     options : dict
         Those of `encode_frame`.
     verify : bool
-        Decode what has been encoded and compare.
+        Decode what was encoded, and compare.
     mask_unused_bits : bool
-        Overwrite the bits above BitsStored before encoding, where the target cannot keep them.
+        Overwrite the bits above BitsStored before encoding if the target cannot keep them.
     threads : int
         Within a frame.
 
@@ -114,15 +114,15 @@ class FrameCoder:
     planar_configuration : int
         Of the target dataset.
     bits_stored : int
-        Of the target dataset: the source's, unless `raise_bits_stored` has found samples that need more.
+        BitsStored of the target dataset: the source's, unless `raise_bits_stored` has found samples that need more.
     lossy : bool
-        Whether this encoding loses something.
+        Whether this encoding is lossy.
     copies : bool
         Whether frames keep their bits.
     relabels : bool
         Whether they keep their bytes too.
     lossy_source : (str, float) or None
-        Format and compression ratio of frames that have lost something before, and are not copied.
+        Format and compression ratio of frames that are already lossy and are not copied.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class FrameCoder:
         self.lossy_source: tuple[str, float] | None = None
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
         if header is not None:
-            with contextlib.suppress(Error):  # if it cannot be decoded, that is told where it is decoded
+            with contextlib.suppress(Error):  # if it cannot be decoded, this is reported when it is decoded
                 notes = image.settle(header).notes
                 of_colours = image.format_of_first_frame.notes
                 image.warn_of_notes([*notes, *(note for note in of_colours if note in COLOUR_NOTES)])
@@ -179,7 +179,7 @@ class FrameCoder:
             self.lossy_source = (form, self.cell_bytes / max(size, 1))
 
     def raise_bits_stored(self, workers: int) -> str:
-        """Decode all frames to see how many bits the samples need, and let the result say so.
+        """Decode all frames to find out how many bits the samples need, and adjust the result's BitsStored.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class FrameCoder:
             self._refuse_single_bits()
 
     def _refuse_single_bits(self) -> None:
-        """Refuse what does not hold single bits, and warn of what holds them and is hardly read anywhere else."""
+        """Raise an error for targets that cannot store single bits, and warn about those that few readers support."""
         target = self.target
         if self.lossy:
             raise EncodeError("single-bit data cannot be compressed with loss: use a lossless transfer syntax")
@@ -248,14 +248,14 @@ class FrameCoder:
             )
 
     def _settle_planar_configuration(self) -> int:
-        """Return the value that will stand in the dataset: colour by plane only where it was so, and can be."""
+        """Return the value for the dataset: colour by plane only if the source has it and the target can store it."""
         source = self._opened
         if source.syntax.has_codestream_header or self.target.has_codestream_header:
             return 0
         return source.planar_configuration
 
     def _settle_photometric(self, stated: str) -> str:
-        """Return the value that will stand in the dataset (PS3.5, 8.2)."""
+        """Return the value for the dataset (PS3.5, 8.2)."""
         asked = self.options.pop("photometric_interpretation", None)
         decoded = self._decoded_photometric
         if asked is not None:
@@ -296,7 +296,7 @@ class FrameCoder:
             self._headers.pop(frame, None)
 
     def _header_of(self, frame: int) -> _core.Header | None:
-        """Return the header of a frame of the source, None where its format has none; read once."""
+        """Return the header of a frame of the source; None if its format has none. It is read once."""
         if not self._opened.syntax.has_codestream_header:
             return None
         if frame not in self._headers:
@@ -312,7 +312,7 @@ class FrameCoder:
                 code="unsupported",
             )
         copied = how(data)
-        # Under a label of another family the same codestream may be read otherwise.
+        # Under a label of another family, the same codestream may be decoded differently.
         if not self.verify and self.target.family == self._opened.syntax.family:
             return CodedFrame(copied, None, None)
         cells = self.image.read(frame, threads=self.threads)
@@ -352,7 +352,7 @@ class FrameCoder:
             self._compare(cells, after, "encoded")
             self._compare_readings(frame, cells, after, data)
             return CodedFrame(data, cells, None)
-        # Where the encoder has made YBR of RGB, the two are compared as RGB.
+        # If the encoder has converted RGB to YBR, the two are compared as RGB.
         lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
         near = self.options.get("near_lossless")
         if near is not None and lost.maximum > near:
@@ -413,13 +413,13 @@ class FrameCoder:
     def _compare_readings(
         self, frame: int, before: np.ndarray, after: np.ndarray, data: Any, code: str = "internal"
     ) -> None:
-        """Refuse a frame whose cells are the same, and mean something else to who decodes it by default."""
+        """Raise an error for a frame with the same cells that decodes to other pixels by default."""
         if self.mask or not self._has_integers:
             return
         raw = False
         try:
             of_source = self._format_of_source(frame, raw=raw)
-        except Error:  # YBR of more than 8 bits: nobody reads it but raw
+        except Error:  # YBR of more than 8 bits can only be decoded with raw=True
             raw = True
             of_source = self._format_of_source(frame, raw=raw)
         if not same_reading(before, of_source, after, self._format_of_target(data, raw=raw)):
@@ -479,7 +479,7 @@ class FrameCoder:
 
 
 def _colours(photometric: str) -> str:
-    """Return a photometric interpretation without what says only how it is subsampled."""
+    """Return a photometric interpretation without the suffix for subsampling."""
     return "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
 
 
@@ -488,7 +488,7 @@ def _same(data: memoryview) -> memoryview:
 
 
 def _jpeg_end(data: memoryview) -> memoryview:
-    """Return a codestream that ends with EOI or EOC without the byte that pads it to an even length."""
+    """Return a codestream that ends with EOI or EOC, without its padding byte."""
     return data[:-1] if data.nbytes > 3 and data[-1] == 0 and bytes(data[-3:-1]) == b"\xff\xd9" else data
 
 
@@ -500,7 +500,7 @@ def _reconstructed_baseline(data: memoryview) -> bytes:
 
 
 def in_order(count: int, work: Callable[[int], Result], threads: int) -> Iterator[Result]:
-    """Iterate over ``work(0)``, ``work(1)``, ...: several at once, and few more of them done than asked for."""
+    """Iterate over ``work(0)``, ``work(1)``, ...: several run at the same time, and only a few more than asked for."""
     if threads == 1 or count == 1:
         for i in range(count):
             yield work(i)

@@ -1,4 +1,4 @@
-"""What transcoding one object came to."""
+"""The result of transcoding one object."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class TranscodeResult:
     Attributes
     ----------
     status : str
-        "transcoded", or "copied": byte for byte, because the object is in the target form already, or is none that
-        could be transcoded and ``on_error="copy"``.
+        "transcoded", or "copied": byte for byte, because the object already has the target form, or is not an image and
+        ``on_error="copy"``.
     source_transfer_syntax, transfer_syntax : str or None
-        UIDs, before and after; None of what is not DICOM.
+        UIDs before and after; None if the source is not DICOM.
     frames : int
         Frames of the object.
     bytes_before, bytes_after : int
@@ -25,17 +25,17 @@ class TranscodeResult:
     pixel_bytes : int
         Size of the decoded frames.
     digest : str or None
-        SHA-256, in hexadecimal, of the stored cells as ``decode(raw=True, unused_bits="keep")`` gives them, frame after
-        frame, little endian; with ``mask_unused_bits``, of the masked cells. None where nothing has been decoded.
+        SHA-256, in hexadecimal, of the stored cells as ``decode(raw=True, unused_bits="keep")`` returns them, frame
+        after frame, little endian; with ``mask_unused_bits``, of the masked cells. None if nothing was decoded.
     verified : bool
-        Whether the result has been read back, and its frames decoded and compared.
+        Whether the result was read back, and its frames decoded and compared.
     lossy : bool
-        Whether this encoding has lost something.
+        Whether this encoding was lossy.
     maximum_error, mean_error, psnr : float or None
-        With loss and verification: largest and mean absolute difference of a sample, and peak signal-to-noise ratio in
-        decibel (infinite where nothing differs), over all frames.
+        For a verified lossy result: largest and mean absolute difference of a sample, and peak signal-to-noise ratio in
+        decibel (infinite if nothing differs), over all frames.
     warnings : tuple of str
-        What a user should know.
+        Warnings for the user.
     """
 
     status: str

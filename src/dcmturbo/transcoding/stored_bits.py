@@ -1,4 +1,4 @@
-"""BitsStored against the samples: what users read must not change where a codestream holds more bits than it says."""
+"""BitsStored and the samples: the decoded pixels must stay the same if a codestream has more bits than BitsStored."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["SamplesBeyondBitsStored", "bits_of", "same_reading"]
 
 
 class SamplesBeyondBitsStored(Exception):  # noqa: N818
-    """A frame has samples of more bits than BitsStored, and they are what a reader of the source gets."""
+    """A frame has samples of more bits than BitsStored, and a reader of the source gets them."""
 
 
 def bits_of(cells: np.ndarray) -> int:
-    """Return how many bits the samples of a frame need: of two's complement where the type is signed."""
+    """Return how many bits the samples of a frame need; for a signed type, in two's complement."""
     lowest, highest = int(cells.min()), int(cells.max())
     if cells.dtype.kind == "u":
         return max(1, highest.bit_length())
@@ -26,14 +26,14 @@ def bits_of(cells: np.ndarray) -> int:
 def same_reading(
     before: np.ndarray, before_format: _core.Format, after: np.ndarray, after_format: _core.Format
 ) -> bool:
-    """Whether two frames, as they are stored, are the same to who decodes them by default.
+    """Whether two stored frames decode to the same pixels by default.
 
     Parameters
     ----------
     before, after : numpy.ndarray
         The stored cells of both (``raw=True, unused_bits="keep"``).
     before_format, after_format : Format
-        What `_core.frame_format` makes of each by default.
+        The result of `_core.frame_format` for each, by default.
     """
     alike = _settings(before_format) == _settings(after_format)
     if alike and before.dtype == after.dtype and before.shape == after.shape and _core.same_bytes(before, after):

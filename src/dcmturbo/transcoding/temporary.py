@@ -1,4 +1,4 @@
-"""Temporary files: what is written gets its own name when it is complete, with or without replacing what is there."""
+"""Temporary files: a file gets its own name when it is complete, with or without replacing an existing one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 __all__ = ["TEMPORARY_NAME", "Temporary", "lock_without_waiting", "new_token", "sync_folder"]
 
-# A run's token, and a number of the file's own. Such a name alone says nothing: `dcmturbo.archives.runs` has a record
-# of each token.
+# The token of a run, and a number of the file. The name alone proves nothing: `dcmturbo.archives.runs` has a record of
+# each token.
 TEMPORARY_NAME = re.compile(r"\.dcmturbo-([0-9a-f]{32})-[0-9a-f]{16}\.part")
 
 _NEVER_THROUGH_LINKS = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -22,33 +22,34 @@ _AT_FDCWD = -100
 
 
 def new_token() -> str:
-    """Return what no other run's temporary files are called."""
+    """Return a name that no other run's temporary file has."""
     return secrets.token_hex(16)
 
 
 class Temporary:
     """A new file in the folder of the path that it is for.
 
-    It is locked (flock) while it is open: a temporary file that can be locked has been left behind by a process that
-    is no more, in whichever PID namespace or, where the file system shares locks, on whichever machine it was.
+    It is locked (flock) while it is open. If a temporary file can be locked, its process has ended, even if it ran in
+    another PID namespace or, if the file system shares locks, on another machine.
 
     Parameters
     ----------
     path : str
-        Where the file is to go.
+        The final path of the file.
     mode : int
-        Permissions, of which the umask takes away; nobody ever has more.
+        Permissions before the umask is applied; nobody ever gets more.
     group : int, optional
-        Whose the group's permissions are: where the file gets another group, it may no more than others.
+        The group for which the group permissions are meant: if the file gets another group, that group gets no more
+        rights than others.
     token : str, optional
         Of the run.
 
     Attributes
     ----------
     descriptor : int
-        Open for reading and writing; -1 once it is closed.
+        Open for reading and writing; -1 after it is closed.
     name : str or None
-        The path that it has for now.
+        The path of the file at the moment.
     """
 
     def __init__(self, path: str, *, mode: int = 0o666, group: int | None = None, token: str | None = None) -> None:
@@ -64,26 +65,26 @@ class Temporary:
                 found = os.fstat(self.descriptor) if lock_without_waiting(self.descriptor) is not False else None
                 others = mode & 0o007
                 if found is None or not found.st_nlink:
-                    # Before it was locked, somebody who tidies up took it for a file that was left behind.
+                    # Before it was locked, another run that cleans up removed it as a leftover.
                     self._forget(name)
                 elif group not in (None, found.st_gid) and mode & 0o070 & ~(others << 3):
                     mode &= 0o707 | others << 3
-                    self._forget(name)  # and anew: somebody of its group may have opened it
+                    self._forget(name)  # create it again, because a member of its group may have opened it
         self.name = name
 
     def publish(self, *, replace: bool) -> None:
-        """Give the file its path.
+        """Give the file its final path.
 
         Parameters
         ----------
         replace : bool
-            Whether it takes, in one step, the place of a file that is there.
+            Whether it replaces an existing file, in one step.
 
         Raises
         ------
         FileExistsError
-            If `replace` is False, and anything is there: a file, a folder, a link that leads nowhere. What is there
-            is as it was, and the temporary file still has its name.
+            If `replace` is False and something has the path: a file, a folder, or a link without a target. That stays
+            as it was, and the temporary file keeps its name.
         """
         assert self.name is not None
         if replace:
@@ -100,7 +101,7 @@ class Temporary:
         self.descriptor = -1
 
     def close(self) -> None:
-        """Close the file, and remove it unless it has got its path."""
+        """Close the file, and remove it unless it got its final path."""
         name, self.name = self.name, None
         if self.descriptor >= 0:
             self._forget(name)
@@ -118,7 +119,7 @@ def lock_without_waiting(descriptor: int) -> bool | None:
     Returns
     -------
     bool or None
-        Whether it is locked now; False where another holds it, None where there are no such locks.
+        Whether it is locked now: False if somebody else has locked it, None if there are no such locks.
     """
     try:
         import fcntl
@@ -134,7 +135,7 @@ def lock_without_waiting(descriptor: int) -> bool | None:
 
 
 def sync_folder(path: str) -> None:
-    """Have the names in a folder on disk."""
+    """Write the names in a folder to disk."""
     descriptor = os.open(path or ".", os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -143,7 +144,7 @@ def sync_folder(path: str) -> None:
 
 
 def _rename_exclusively(name: str, path: str) -> None:
-    """Rename a file; FileExistsError, and nothing has changed, where the new name is taken."""
+    """Rename a file; if the new name is taken, raise FileExistsError and change nothing."""
     if _rename_without_replacing(name, path):
         return
     try:
@@ -156,8 +157,8 @@ def _rename_exclusively(name: str, path: str) -> None:
     else:
         os.unlink(name)
         return
-    # Neither a rename that keeps what is there nor hard links: the name is claimed first, which fails where it is
-    # taken, and then replaced.
+    # The system has neither a rename that keeps an existing file nor hard links. Create the name first, which fails if
+    # it is taken, and then replace it.
     try:
         os.close(os.open(path, os.O_WRONLY | _NEVER_THROUGH_LINKS, 0o600))
     except FileExistsError:
@@ -175,7 +176,7 @@ def _taken(path: str) -> FileExistsError:
 
 
 def _load_renameat2() -> Any:
-    """Return renameat2(2) of the C library, None where there is none."""
+    """Return renameat2(2) of the C library; None if there is none."""
     import ctypes
 
     try:
@@ -191,7 +192,7 @@ _renameat2 = _load_renameat2()
 
 
 def _rename_without_replacing(name: str, path: str) -> bool:
-    """Rename a file by the call that never replaces; False where system or file system does not have it."""
+    """Rename a file with the call that never replaces; False if the system or file system does not have it."""
     if _renameat2 is None:
         return False
     import ctypes

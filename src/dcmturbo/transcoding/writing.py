@@ -1,4 +1,4 @@
-"""Writing one transcoded object, piece by piece, and checking what has been written."""
+"""Write one transcoded object piece by piece, and check what was written."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ENCAPSULATED_PIXEL_DATA = header_bytes(0x7FE00010, "OB", 0xFFFFFFFF)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the caller of `transcode` asked for."""
+    """The arguments of `transcode`."""
 
     target: TransferSyntax
     verify: bool
@@ -78,7 +78,7 @@ class _Deflater:
 
 
 class _BitPacker:
-    """Packs single bits of frames that follow one another without padding (PS3.5, 8.1.1 and D)."""
+    """Packs single bits of consecutive frames without padding (PS3.5, 8.1.1 and D)."""
 
     def __init__(self) -> None:
         self._left = np.empty(0, np.uint8)
@@ -94,7 +94,7 @@ class _BitPacker:
 
 
 class ObjectWriter:
-    """One object on its way."""
+    """One object that is being transcoded."""
 
     def __init__(self, opened: OpenedSource, settings: Settings) -> None:
         assert opened.file is not None
@@ -151,13 +151,13 @@ class ObjectWriter:
     # ---- writing ----------------------------------------------------------------------------------
 
     def write(self, output: Output) -> TranscodeResult:
-        """Write all of the object; leave nothing pending."""
+        """Write the whole object; nothing is left in buffers."""
         if self.whole:
             return self._copy_whole(output)
         try:
             return self._write(output)
         except SamplesBeyondBitsStored:
-            # BitsStored stands before the frames and steers how they are encoded: everything is written anew.
+            # BitsStored comes before the frames and determines their encoding, so everything is written again.
             assert self.coder is not None
             self.image.warn(self.coder.raise_bits_stored(self.workers))
             output.restart()
@@ -200,7 +200,7 @@ class ObjectWriter:
         return self._conclude(output, places, messages)
 
     def _elements(self) -> tuple[list[Element], int]:
-        """Return where the elements lie, and where they end."""
+        """Return the positions of the elements, and where they end."""
         opened, dataset = self.opened, self.dataset
 
         def listed(begin: int) -> tuple[list[Element], int]:
@@ -212,7 +212,7 @@ class ObjectWriter:
         elements, end = listed(dataset.dataset_offset)
         if opened.pixel_data_end is None:
             return elements, end
-        # The pixel data end where no length field can say it.
+        # The end of the pixel data, if no length field can hold their length.
         at = next((i for i, element in enumerate(elements) if element.value == opened.pixel_data_offset), len(elements))
         behind, end = listed(opened.pixel_data_end)
         pixels = [element._replace(end=opened.pixel_data_end) for element in elements[at : at + 1]]
@@ -233,7 +233,7 @@ class ObjectWriter:
         return pieces
 
     def _native_icons(self, elements: list[Element]) -> bytes | None:
-        """Return the items of the icon sequence, where they cannot stay what they are: PS3.5, A.4."""
+        """Return the items of the icon sequence if they must change (PS3.5, A.4)."""
         if not self.dataset.has_icon or not self.opened.encapsulated or not self.dataset.explicit_vr:
             return None
         if self.coder is None or self.coder.relabels:
@@ -252,7 +252,7 @@ class ObjectWriter:
         return rewritten[8:]
 
     def _nested_pixels(self, elements: list[Element], *, native: bool) -> list[str]:
-        """Return what a user should know of pixel data within sequences that stay in the source's syntax."""
+        """Return warnings about pixel data in sequences that stay in the source's transfer syntax."""
         if not self.opened.encapsulated or self.coder is None or self.coder.relabels:
             return []
         return [
@@ -281,7 +281,7 @@ class ObjectWriter:
             sink.write(self._read(begin, min(begin + _COPIED_AT_ONCE, piece[1])))
 
     def _write_pixels(self, sink: Any, output: Output, pixels: Element, keyword: str) -> list[tuple[int, int]] | None:
-        """Write the pixel data element; return where each frame lies, where that is to be checked."""
+        """Write the pixel data element; return the position of each frame if it is to be checked."""
         if self.coder is None:
             self._write_verbatim(sink, pixels, keyword)
             return None
@@ -424,7 +424,7 @@ class ObjectWriter:
         )
 
     def _check_written(self, output: Output, places: list[tuple[int, int]] | None) -> None:
-        """Open what has been written as any reader would, and compare what it says with what it should."""
+        """Open the result as a reader would, and compare its attributes with the expected ones."""
         descriptor = output.descriptor
 
         def read(offset: int, size: int) -> bytes:
@@ -464,7 +464,7 @@ class ObjectWriter:
             self._compare_digests(again)
 
     def _compare_digests(self, again: QuietFrameSet) -> None:
-        """Decode all that has been written: where it is not the bytes that have been compared already."""
+        """Decode the whole result, if its bytes are not those that were already compared."""
         digest = hashlib.sha256()
         for cells in in_order(self.count, lambda i: again.read(i, threads=self.within), self.workers):
             digest.update(np.ascontiguousarray(cells).data)

@@ -1,13 +1,12 @@
-"""The codecs that a library does: JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL, deflate.
+"""The codecs of libraries: JPEG, JPEG Lossless, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL, deflate.
 
-Plain functions on one frame, behind the same contract as the core's own codecs. Decoding takes the
-header that ``_core.probe`` made and expects that ``_core.check`` has walked the markers: most of these
-libraries return wrong pixels for a frame that is cut short, without an error. Damage inside a scan stays
-unseen even so.
+These are plain functions on one frame. Decoding takes the header from ``_core.probe`` and expects that ``_core.check``
+has checked the markers, because most of these libraries return wrong pixels for a frame that is cut short, without an
+error. Damage inside a scan is still not noticed.
 
-Samples are returned as they are coded: no colour conversion except the inverse RCT or ICT of JPEG 2000,
-which is part of that format; no sign extension. `imagecodecs` is imported at first use, because that
-takes longer than decoding most files.
+Samples are returned as they are coded. There is no colour conversion except the inverse RCT or ICT of JPEG 2000, which
+is part of that format, and no sign extension. `imagecodecs` is imported at its first use, because the import takes
+longer than decoding most files.
 """
 
 from dcmturbo import _core
@@ -38,5 +37,5 @@ __all__ = [
     "reconstruct_jpeg",
 ]
 
-# From here on the core asks for the formats that it has no codec for.
+# From now on, the core asks this package for formats without their own codec.
 _core.set_library(decode_into, reconstruct_jpeg)

@@ -1,4 +1,4 @@
-"""What the library codecs share: the types they take, and how a library's exceptions become ours."""
+"""Shared parts of the library codecs: their types, and the conversion of their exceptions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Header: TypeAlias = _core.Header
 
 
 def load_imagecodecs() -> ModuleType:
-    """Import `imagecodecs`, which takes longer than decoding most files: at first use only."""
+    """Import `imagecodecs` at its first use, because the import takes longer than decoding most files."""
     return import_module("imagecodecs")
 
 
 @contextmanager
 def translated(what: str, error: type[DecodeError] | type[EncodeError]) -> Iterator[None]:
-    """Turn what a library raises into our own exception, named by what was being done."""
+    """Convert an exception of a library to our own, with the name of the operation."""
     try:
         yield
     except Error:
@@ -37,12 +37,12 @@ def translated(what: str, error: type[DecodeError] | type[EncodeError]) -> Itera
     except NotImplementedError as cause:
         raise error(f"{what}: {cause}", code="unsupported") from cause
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, zlib.error) as cause:
-        # libjpeg says so of DNL, for one.
+        # libjpeg says this for DNL, for instance.
         code = "unsupported" if "not supported" in str(cause) else None
         raise error(f"{what}: {cause}", code=code) from cause
 
 
 def integer_type(precision: int, is_signed: bool) -> np.dtype[Any]:
-    """Return the smallest integer type that holds samples of this precision and sign."""
+    """Return the smallest integer type for samples of this precision and sign."""
     size = 1 if precision <= 8 else 2 if precision <= 16 else 4 if precision <= 32 else 8
     return np.dtype(f"{'i' if is_signed else 'u'}{size}")

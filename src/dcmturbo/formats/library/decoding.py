@@ -1,4 +1,4 @@
-"""Decoding one frame with a library: samples as they are coded."""
+"""Decode one frame with a library and return the samples as they are coded."""
 
 from __future__ import annotations
 
@@ -18,31 +18,29 @@ __all__ = ["decode", "decode_into", "decode_rle", "header_of_colours", "inflate"
 
 
 def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
-    """Return the samples of one frame as its codestream holds them.
+    """Return the samples of one frame as its codestream has them.
 
     Parameters
     ----------
     data : bytes-like
-        The whole frame, with its container boxes if it has any.
+        The whole frame, including container boxes.
     header : Header
-        What ``_core.probe(data)`` returned; ``_core.check(data, header)`` should have passed.
+        The result of ``_core.probe(data)``; ``_core.check(data, header)`` should have passed.
     out : numpy.ndarray, optional
-        Memory for the result, used where it is C-contiguous and of the shape and item size that the
-        codestream asks for; its sign does not matter (the bits are the same). Otherwise ignored.
+        Memory for the result. It is used if it is C-contiguous and has the shape and item size of the codestream; its
+        sign does not matter. Otherwise it is ignored.
 
     Returns
     -------
     numpy.ndarray
-        `out` itself where it was used, else a new array: shape ``(rows, columns)``, or ``(rows, columns,
-        components)`` where there are several; C-contiguous; the smallest integer type for the precision,
-        signed as the codestream says.
+        `out` if it was used, otherwise a new array: shape ``(rows, columns)``, or ``(rows, columns, components)`` if
+        there are several; C-contiguous; the smallest integer type for the precision, with the sign of the codestream.
 
     Raises
     ------
     DecodeError
-        With ``code`` "unsupported" for what the library cannot return: subsampled components of JPEG 2000,
-        JPEG-LS and JPEG Lossless, components of different precision, more than 26 bits. Otherwise for
-        damage that the library finds.
+        With ``code`` "unsupported" if the library cannot return the frame: subsampled components of JPEG 2000, JPEG-LS
+        and JPEG Lossless, components of different precision, more than 26 bits. Otherwise, if the library finds damage.
     """
     decoder = _DECODERS.get(header.format)
     if decoder is None:
@@ -73,16 +71,16 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
     data : bytes-like
         The whole frame.
     header : Header
-        What it is; of an RLE or deflated frame, what its dataset says.
+        The format; for an RLE or deflated frame, the data of its dataset.
     out : numpy.ndarray
-        Shape (rows, columns[, samples]), any strides, native byte order; cells at least as large as the samples. Of a
-        deflated frame one row of bytes. Receives the samples as they are coded: the bits of the codestream's own type,
-        extended by its sign where the cells are larger.
+        Shape (rows, columns[, samples]), any strides, native byte order; cells at least as large as the samples. For a
+        deflated frame, one row of bytes. Receives the samples as they are coded, extended by the codestream's sign if
+        the cells are larger.
 
     Raises
     ------
     DecodeError
-        As `decode`, `decode_rle` and `inflate`.
+        The errors of `decode`, `decode_rle` and `inflate`.
     """
     if header.format == "deflated_frame":
         out[0] = np.frombuffer(inflate(data, out.size), np.uint8)
@@ -104,7 +102,7 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
 
 
 def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return the cells of an RLE frame: for comparison with the core's own codec (``config.prefer = "library"``).
+    """Return the cells of an RLE frame, for comparison with the core's own codec (``config.prefer = "library"``).
 
     Parameters
     ----------
@@ -113,7 +111,7 @@ def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Ar
     shape : tuple of int
         (rows, columns) or (rows, columns, samples).
     dtype : numpy.dtype
-        Of the cells; 8 bits or more.
+        Bits of a cell; 8 or more.
 
     Returns
     -------
@@ -123,7 +121,7 @@ def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Ar
     Raises
     ------
     DecodeError
-        If the segments do not hold exactly such an image.
+        If the segments do not have exactly the size of the image.
     """
     with translated("RLE (imagecodecs)", DecodeError):
         cells = np.frombuffer(load_imagecodecs().dicomrle_decode(data, dtype), dtype)
@@ -135,7 +133,7 @@ def decode_rle(data: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Ar
 
 
 def reconstruct_jpeg(data: Buffer) -> bytes:
-    """Return the JPEG file that a JPEG XL stream was made from, bit for bit (ISO/IEC 18181-2, box ``jbrd``).
+    """Return the JPEG file from which a JPEG XL stream was made, bit for bit (ISO/IEC 18181-2, box ``jbrd``).
 
     Parameters
     ----------
@@ -151,9 +149,9 @@ def reconstruct_jpeg(data: Buffer) -> bytes:
 
 
 def jpeg_inside(data: Any, header: Header) -> tuple[memoryview, Header] | None:
-    """Return the JPEG that a JPEG XL stream was made from, and its header; None of all other frames.
+    """Return the JPEG from which a JPEG XL stream was made, and its header; None for other frames.
 
-    It says what its colours are; the JPEG XL stream does not.
+    The JPEG names its colour space; the JPEG XL stream does not.
     """
     if not header.parameters.get("jpeg_reconstruction"):
         return None
@@ -162,7 +160,7 @@ def jpeg_inside(data: Any, header: Header) -> tuple[memoryview, Header] | None:
 
 
 def header_of_colours(data: Any) -> Header:
-    """Return the header of a frame that says most of its colours: its own, or that of the JPEG inside it."""
+    """Return the header with the most information about colours: the frame's own, or that of the JPEG inside."""
     header = _core.probe(data)
     inside = jpeg_inside(data, header)
     return header if inside is None else inside[1]
@@ -174,9 +172,9 @@ def inflate(data: Buffer, size: int) -> bytes:
     Parameters
     ----------
     data : bytes-like
-        The stream; what follows its end (padding) is ignored.
+        The stream; padding after its end is ignored.
     size : int
-        Bytes expected. Inflating stops behind them: a bomb costs no more.
+        Expected bytes. Inflating stops after them, so a decompression bomb costs no more.
 
     Returns
     -------
@@ -186,12 +184,12 @@ def inflate(data: Buffer, size: int) -> bytes:
     Raises
     ------
     DecodeError
-        Fewer bytes come out ("truncated"), or more than `size` and a padding byte ("mismatch").
+        If there are fewer bytes ("truncated"), or more than `size` and a padding byte ("mismatch").
     """
     stream = zlib.decompressobj(wbits=-15)
     with translated("deflate (zlib)", DecodeError):
-        # One more than even padding may add: enough to see that there is too much, and to reach the
-        # end of a stream that is right.
+        # One more byte than padding can add. This is enough to see that there are too many bytes, and to reach the end
+        # of a right stream.
         content = stream.decompress(data, size + 2)
     if len(content) < size or (not stream.eof and len(content) <= size + 1):
         raise DecodeError(
@@ -225,7 +223,7 @@ def _target(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
 
 
 def _codestream(data: Buffer, header: Header) -> Buffer:
-    """Return the bare codestream: libraries act on the boxes around it, DICOM does not (PS3.5 A.4.4)."""
+    """Return the bare codestream: libraries use the boxes around it, but DICOM does not (PS3.5 A.4.4)."""
     start, end = header.codestream_offset, header.codestream_offset + header.codestream_size
     if start == 0 and end == len(data):
         return data
@@ -237,8 +235,8 @@ def _refuse_subsampled(header: Header, name: str) -> None:
         raise DecodeError(f"the library codec cannot decode subsampled components of {name}", code="unsupported")
 
 
-# libjpeg's colour spaces, by number of components. Naming the same one on both sides turns its
-# conversion off; with none named it guesses and converts.
+# libjpeg's colour spaces, by number of components. Naming the same one for input and output turns its conversion off.
+# If none is named, it guesses and converts.
 _JPEG_SPACES = {1: "GRAYSCALE", 3: "YCBCR", 4: "CMYK"}
 
 
@@ -254,11 +252,11 @@ def _decode_jpeg(data: Buffer, header: Header, out: Array | None) -> Array:
 def _decode_jpegls(data: Buffer, header: Header, out: Array | None) -> Array:
     _refuse_subsampled(header, "JPEG-LS")
     if header.parameters.get("mapping_table", 0):
-        # CharLS returns the indices without a word.
+        # CharLS returns the indices without an error.
         raise DecodeError(
             "the library codec cannot decode mapping tables (ISO/IEC 14495-1 C.2.4.1.2)", code="unsupported"
         )
-    # Without interleaving CharLS writes plane after plane, which is not how `out` lies.
+    # Without interleaving, CharLS writes one plane after the other, which is not the layout of `out`.
     planar = len(header.components) > 1 and header.parameters.get("interleave_mode", 0) == 0
     with translated("JPEG-LS (CharLS)", DecodeError):
         samples: Array = load_imagecodecs().jpegls_decode(data, out=None if planar else out)
@@ -268,7 +266,7 @@ def _decode_jpegls(data: Buffer, header: Header, out: Array | None) -> Array:
 def _decode_jpeg2000(data: Buffer, header: Header, out: Array | None) -> Array:
     _refuse_subsampled(header, "JPEG 2000")
     if header.components[0].precision > 26:
-        # imagecodecs caps the precision at 26 bits in silence.
+        # imagecodecs limits the precision to 26 bits without an error.
         raise DecodeError(
             "the library codec decodes JPEG 2000 of up to 26 bits, but this codestream has "
             f"{header.components[0].precision}",
@@ -291,7 +289,7 @@ def _decode_htj2k(data: Buffer, header: Header, out: Array | None) -> Array:
 def _decode_jpegxl(data: Buffer, header: Header, out: Array | None) -> Array:
     parameters = header.parameters
     if parameters.get("jpeg_reconstruction", 0):
-        # The pixels are those of the original JPEG, not of libjxl's more exact inverse DCT.
+        # Decode the original JPEG, because libjxl's inverse DCT is more exact and gives other pixels.
         return _decode_jpeg(reconstruct_jpeg(data), header, out)
     if parameters.get("floating_point", 0):
         raise DecodeError("dcmturbo cannot decode floating-point samples of JPEG XL", code="unsupported")

@@ -1,4 +1,4 @@
-"""Encoding one frame with a library, and putting right what it would write wrongly."""
+"""Encode one frame with a library, and correct what the library would write wrongly."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def encode(
     photometric_interpretation: str = "MONOCHROME2",
     **options: Any,
 ) -> bytes:
-    """Return one frame encoded in a transfer syntax that a library encodes.
+    """Return one frame encoded in a transfer syntax, by a library.
 
     Parameters
     ----------
     array : numpy.ndarray of integers, shape (rows, columns) or (rows, columns, 3)
-        Signed where `pixel_representation` is 1, else unsigned. For 1.2.840.10008.1.2.4.111, the bytes
-        of a JPEG file instead.
+        Signed if `pixel_representation` is 1, otherwise unsigned. For 1.2.840.10008.1.2.4.111, the bytes of a JPEG
+        file.
     transfer_syntax_uid : str
         In full.
     bits_stored : int
-        Bits a sample: the precision that the codestream will state. All values must fit.
+        Bits per sample: the precision in the codestream. All values must fit.
     pixel_representation : int
         0 unsigned, 1 signed.
     photometric_interpretation : str
-        What will stand in the dataset. YBR_RCT and YBR_ICT transform RGB input; the samples of all
-        others are encoded as they are (but see `from_rgb`).
+        The value for the dataset. YBR_RCT and YBR_ICT transform RGB input. For all other values, the samples are
+        encoded unchanged (but see `from_rgb`).
     **options
-        Those of the transfer syntax (suffixes of 1.2.840.10008.1.2):
+        The options of the transfer syntax (given as suffixes of 1.2.840.10008.1.2):
 
         - .4.50, .4.51: ``quality`` (1 to 100, default 90) or ``ratio``; ``from_rgb=True`` takes RGB
           samples and stores YBR_FULL or YBR_FULL_422.
@@ -55,19 +55,19 @@ def encode(
         - .4.110: ``effort`` (1 to 10). .4.112: ``effort``; ``distance`` (Butteraugli, above 0) or
           ``ratio``; without, lossless.
 
-        ``ratio`` is the wanted size of the array over the encoded size; it takes about seven encodings.
+        ``ratio`` is the size of the array divided by the wanted encoded size. It takes about seven encodings.
 
     Returns
     -------
     bytes
-        The codestream, bare, without padding.
+        The bare codestream without padding.
 
     Raises
     ------
     EncodeError
-        The syntax, or the library, does not hold such an image.
+        If the format or the library cannot store the image.
     TypeError
-        An option that the transfer syntax does not have.
+        If the transfer syntax does not have an option.
     """
     suffix = transfer_syntax_uid.removeprefix("1.2.840.10008.1.2")
     entry = _ENCODERS.get(suffix)
@@ -89,7 +89,7 @@ def encode(
 
 
 class _Frame:
-    """What is to be encoded: checked, contiguous, in the smallest type."""
+    """The frame to encode: checked, contiguous, in the smallest type."""
 
     def __init__(
         self, array: Array, suffix: str, bits_stored: int, pixel_representation: int, photometric: str
@@ -138,7 +138,7 @@ class _Frame:
             raise EncodeError(f"expected PhotometricInterpretation {' or '.join(allowed)}, found {self.photometric}")
 
     def as_unsigned(self) -> Array:
-        """Two's complement, cut to BitsStored: the formats without a sign hold signed data so (PS3.5 8.2.1)."""
+        """Two's complement, cut to BitsStored: formats without a sign store signed data this way (PS3.5 8.2.1)."""
         cells: Array = self.samples.view(integer_type(self.bits, False))
         if not self.signed or self.bits == cells.dtype.itemsize * 8:
             return cells
@@ -170,7 +170,7 @@ def _integer_option(options: Options, name: str, default: int, lowest: int, high
 def _encode_to_ratio(
     frame: _Frame, ratio: float, settings: Sequence[float], encode_at: Callable[[float], bytes]
 ) -> bytes:
-    """Encode with the best of `settings`, from worst to best, that still reaches `ratio`."""
+    """Encode with the best of `settings` (from worst to best) that still reaches `ratio`."""
     if not ratio >= 1:
         raise EncodeError(f"ratio is {ratio!r}; expected at least 1")
     best: bytes | None = None
@@ -191,7 +191,7 @@ def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
     if frame.suffix == ".4.50" and frame.bits != 8:
         raise EncodeError(f"JPEG Baseline can store 8 bits only, but BitsStored is {frame.bits}", code="unsupported")
     if frame.bits not in (8, 12):
-        # PS3.5 8.2.1: the DCT processes know 8 and 12; a decoder may overshoot any other BitsStored.
+        # PS3.5 8.2.1: the DCT processes have 8 and 12 bits; with any other BitsStored, a decoder may exceed it.
         raise EncodeError(
             f"JPEG Extended can store 8 or 12 bits only, but BitsStored is {frame.bits}", code="unsupported"
         )
@@ -224,7 +224,8 @@ def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
 
 def _encode_jpeg_lossless(frame: _Frame, options: Options) -> bytes:
     frame.require_bits(2, 16)
-    # Measured on libjpeg-turbo 3.1.3: named YCBCR, lossless streams hold wrong samples, with no error.
+    # Measured with libjpeg-turbo 3.1.3: if the colour space is named YCBCR, lossless streams have wrong samples,
+    # without an error.
     space = "GRAYSCALE" if not frame.colour else "RGB" if frame.photometric == "RGB" else "UNKNOWN"
     return bytes(
         load_imagecodecs().jpeg8_encode(
@@ -252,7 +253,7 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
     samples = frame.as_unsigned()
     if frame.bits in (8, 16):
         return bytes(load_imagecodecs().jpegls_encode(samples, near))
-    # imagecodecs would state a precision of 8 or 16, which has to be BitsStored (PS3.5 8.2.3).
+    # imagecodecs would write a precision of 8 or 16, but it must be BitsStored (PS3.5 8.2.3).
     try:
         jpeg_ls = import_module("jpeg_ls")
     except ImportError:
@@ -272,7 +273,7 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
 
 
 def _transform_of(frame: _Frame, lossy: bool) -> bool:
-    """Return whether the multiple component transform is to be applied; check that it fits."""
+    """Return whether to apply the multiple component transform; check that it is possible."""
     if frame.photometric == "YBR_ICT" and not lossy:
         raise EncodeError("YBR_ICT is the colour transform of lossy JPEG 2000: expected YBR_RCT or RGB for lossless")
     if lossy and frame.photometric.startswith("PALETTE"):
@@ -281,15 +282,15 @@ def _transform_of(frame: _Frame, lossy: bool) -> bool:
 
 
 def _encode_jpeg2000(frame: _Frame, options: Options) -> bytes:
-    # Measured on OpenJPEG 2.5.4: from 24 bits on, its lossless coding is not.
+    # Measured with OpenJPEG 2.5.4: from 24 bits on, its lossless coding is not lossless.
     frame.require_bits(1, 20)
     lossy = options.get("psnr") is not None or options.get("ratio") is not None
     transform = _transform_of(frame, lossy)
-    # With loss, RCT means 5/3 cut short; everything else 9/7.
+    # With loss, RCT means truncated 5/3 coding, and everything else 9/7.
     reversible = not lossy or frame.photometric == "YBR_RCT"
-    # Samples are integers, so even a perfect approximation is off by up to half a unit, with a mean square of 1/12.
-    # Whoever asks for a higher PSNR than that wants everything that the quantisation leaves. OpenJPEG's search for
-    # the place to cut drops the last coding passes even then; without a target it keeps them all.
+    # Samples are integers, so even a perfect approximation has errors of up to half a unit, and a mean square error of
+    # 1/12. A request for a higher PSNR means everything that the quantisation leaves. With a target, OpenJPEG drops the
+    # last coding passes even then; without one, it keeps them all.
     highest = 20 * math.log10((1 << frame.bits) - 1) + 10 * math.log10(12)
 
     def encode_at(psnr: float) -> bytes:
@@ -318,18 +319,18 @@ def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
     lossy = options.get("quantisation_step") is not None or options.get("ratio") is not None
     transform = _transform_of(frame, lossy)
     if lossy and frame.photometric == "YBR_RCT":
-        # JPEG 2000 can cut reversible coding short, a HT block cannot be.
+        # JPEG 2000 can truncate reversible coding, but an HT block cannot be truncated.
         raise EncodeError("YBR_RCT is the colour transform of lossless HTJ2K: expected YBR_ICT or RGB for lossy")
     samples, width = frame.samples, frame.samples.dtype.itemsize * 8
     if frame.bits < width:
-        # imagecodecs states the precision as that of the array; SIZ is corrected afterwards.
+        # imagecodecs writes the precision of the array's type; SIZ is corrected afterwards.
         if lossy:
-            # The quantisation is relative to the range (ISO/IEC 15444-1 E.1.1): a decoder scales what
-            # fills the array's range back to that of the precision which SIZ states.
+            # The quantisation is relative to the range (ISO/IEC 15444-1 E.1.1): a decoder scales values of the array's
+            # range to the range of the precision in SIZ.
             samples = samples << (width - frame.bits)
         elif not frame.signed:
-            # What the level shift (G.1.2) would subtract depends on the precision, so subtract it here and
-            # encode as signed: that has no level shift.
+            # The level shift (G.1.2) depends on the precision. Therefore subtract it here and encode signed samples,
+            # which have no level shift.
             signed = integer_type(frame.bits, True)
             samples = samples.view(signed) - signed.type(1 << (frame.bits - 1))
 
@@ -406,7 +407,7 @@ def encodes(transfer_syntax_uid: str) -> bool:
 
 
 def option_names(transfer_syntax_uid: str) -> tuple[str, ...]:
-    """Return the options that `encode` takes for a transfer syntax; none for one that no library encodes."""
+    """Return the options of `encode` for a transfer syntax; none if no library encodes it."""
     entry = _ENCODERS.get(transfer_syntax_uid.removeprefix("1.2.840.10008.1.2"))
     return () if entry is None else entry[1]
 
@@ -429,7 +430,7 @@ def deflate(content: Buffer, *, level: int = 6) -> bytes:
     return stream.compress(content) + stream.flush()
 
 
-# By suffix of the UID: encoder, and the options it takes, the alternative to `ratio` first.
+# By suffix of the UID: the encoder and its options, with the alternative to `ratio` first.
 _ENCODERS: dict[str, tuple[Callable[[_Frame, Options], bytes], tuple[str, ...]]] = {
     ".4.50": (_encode_jpeg, ("quality", "ratio", "from_rgb")),
     ".4.51": (_encode_jpeg, ("quality", "ratio", "from_rgb")),

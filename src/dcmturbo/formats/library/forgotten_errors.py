@@ -1,4 +1,4 @@
-"""HTJ2K errors that `imagecodecs` prints and forgets."""
+"""Raise HTJ2K errors that `imagecodecs` only prints."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["FORGOTTEN_ERRORS"]
 
 
 class ForgottenErrors:
-    """Makes an error that imagecodecs prints and forgets into one that is raised.
+    """Raises an error that imagecodecs would only print.
 
-    Measured on 2026.3.6: what OpenJPH throws while it decodes passes through a Cython function that
-    cannot raise, so that Python prints it twice (`sys.excepthook`, then `sys.unraisablehook`) and the
-    caller gets an array whose lower part was never written. Both hooks are told in the thread that
-    failed. They are replaced only while such calls run, and everything else goes to those that were there.
+    Measured with 2026.3.6: exceptions of OpenJPH during decoding pass through a Cython function that cannot raise.
+    Python then prints them twice (`sys.excepthook`, then `sys.unraisablehook`), and the caller gets an array whose
+    lower part was never written. Both hooks are called in the thread that failed. They are replaced only while such
+    calls run, and pass everything else on.
     """
 
     _SOURCE = "imagecodecs._htj2k."
@@ -43,7 +43,7 @@ class ForgottenErrors:
             self._unraisable(unraisable)
 
     def _uncaught_hook(self, kind: type[BaseException], value: BaseException, traceback: Any) -> None:
-        # Within the region nothing but the library's call runs in this thread.
+        # Within the region, this thread runs only the library's call.
         if getattr(self._here, "inside", False):
             self._here.message = str(value)
         else:
@@ -52,9 +52,9 @@ class ForgottenErrors:
     @contextmanager
     def raised(self) -> Iterator[None]:
         if self._process != os.getpid():
-            # Forked while another thread was here: it is not in the child to leave again.
+            # The process was forked while another thread was here, which the child does not have.
             self._begin()
-        # A bound method is a new object each time, hence == and not `is`.
+        # A bound method is a new object each time, so compare with == and not with `is`.
         with self._lock:
             if self._running == 0:
                 if sys.unraisablehook != self._unraisable_hook:

@@ -1,4 +1,4 @@
-"""OpenJPH, used once by one thread before several use it."""
+"""Let one thread use OpenJPH once before several threads use it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _ready = False
 
 
 def load_openjph() -> ModuleType:
-    """Import `imagecodecs`, whose `htj2k_encode` and `htj2k_decode` then may run on several threads.
+    """Import `imagecodecs`, so that its `htj2k_encode` and `htj2k_decode` can run on several threads.
 
-    Measured on 2026.3.6 (OpenJPH 0.26.3): its tables are made at the first use, and a second thread that
-    arrives meanwhile reads half of them. Of processes whose first two frames are encoded by two threads at
-    once, one in a hundred writes a frame with wrong pixels, without an error.
+    Measured with 2026.3.6 (OpenJPH 0.26.3): it builds tables at its first use, and a second thread that comes in
+    meanwhile reads incomplete ones. If two threads encode the first two frames at the same time, one process in a
+    hundred writes a frame with wrong pixels, without an error.
     """
     global _ready
     imagecodecs = load_imagecodecs()
@@ -43,7 +43,7 @@ def _use(imagecodecs: ModuleType, samples: Array, reversible: bool) -> None:
 
 
 def _after_fork() -> None:
-    # Another thread may have held it; it is not in the child to leave it.
+    # Another thread may have held the lock, and the child process does not have that thread.
     global _lock
     _lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Threads for work in Python, of the pydicom plugin and of transcoding: the core's pool runs frames only."""
+"""Threads for Python work of the pydicom plugin and of transcoding; the core's pool runs frames only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["map_frames", "submit"]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Threads start only when work waits for them: this bounds them, `map_frames` says how many.
+# Threads are started only if work is waiting. This is their maximum; `map_frames` chooses the number.
 _MOST_THREADS = 256
-# The pool, and the process it belongs to: after a fork, the child has none of its threads. Two threads
-# that make it at once make two, which does no harm; a lock might be held by a third at the fork.
+# The pool, and the process it belongs to, because a forked child has none of its threads. If two threads create it at
+# the same time, there are two, which does no harm; a lock could be held by another thread at the fork.
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 
 
 def submit(function: Callable[[], Result]) -> Future[Result]:
-    """Run a function on a thread of the pool. It must not wait for another that has not begun."""
+    """Run a function on a thread of the pool. It must not wait for another one that has not begun."""
     global _pool
     pool = _pool
     if pool is None or pool[0] != os.getpid():
@@ -35,11 +35,11 @@ def map_frames(function: Callable[[Job], Result], jobs: Sequence[Job], threads: 
     Parameters
     ----------
     function : callable
-        Does one frame; gains by threads where it leaves the GIL.
+        Processes one frame. Threads help only if it releases the GIL.
     jobs : sequence
         Taken in order.
     threads : int
-        Workers; the caller is the first of them, and with 1 the only one: then no thread is made.
+        Number of workers; the caller is the first of them. With 1, no thread is created.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def map_frames(function: Callable[[Job], Result], jobs: Sequence[Job], threads: 
     Raises
     ------
     BaseException
-        That of the lowest failing job, with any number of threads: jobs are handed out in order, and no
-        new one after a failure, so every job below it has been done.
+        The exception of the lowest failing job, whatever the number of threads: jobs are started in order, and none is
+        started after a failure, so every lower job is done.
     """
     results: list[Any] = [None] * len(jobs)
     failures: dict[int, BaseException] = {}
@@ -77,8 +77,8 @@ def map_frames(function: Callable[[Job], Result], jobs: Sequence[Job], threads: 
     try:
         work()
     finally:
-        # A helper that has not begun finds nothing to do: without it, a nested call cannot wait for
-        # itself. One that has is waited for, because it writes into the caller's memory.
+        # A helper that has not begun finds nothing to do. It is not waited for, so a nested call cannot wait for
+        # itself. A helper that has begun is waited for, because it writes into the caller's memory.
         for helper in helpers:
             if not helper.cancel():
                 helper.result()

@@ -1,1 +1,1 @@
-"""dcmturbo within pydicom: `registration` puts it there, `plugin` serves single frames, `arrays` whole pixel data."""
+"""dcmturbo in pydicom: `registration` installs it, `plugin` handles single frames, `arrays` whole pixel data."""

@@ -1,9 +1,9 @@
-"""Whole arrays for pydicom: all frames in parallel, straight into the array that the user gets.
+"""Whole arrays for pydicom: decode all frames in parallel, directly into the array that the user gets.
 
-A plugin sees one frame at a time, and pydicom then copies it, corrects its bits in two passes over the whole
-array and converts its colours through floating point. Here the workers do all of that in one pass a frame, and
-the runner is told that it has been done. Whatever this does not cover, or cannot decode, goes the way that
-pydicom has for it: that way says what is wrong, and lets other plugins try.
+A plugin gets one frame at a time. pydicom then copies it, corrects its bits in two passes over the whole array, and
+converts its colours with floating point. Here, the workers do all of that in one pass per frame, and the runner is told
+that it is done. Whatever this module cannot handle or decode goes through pydicom's own code, which reports errors and
+tries other plugins.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = ["Plan", "convert_colour", "hooked_as_array", "hooked_whole_array", "p
 
 Array = np.ndarray[Any, Any]
 
-# Carries `raw`, an argument of `as_array` that pydicom does not pass on, to the hook below it.
+# Passes `raw` to the hook below: it is an argument of `as_array` that pydicom does not pass on.
 _RAW = "dcmturbo_raw"
 _YBR = ("YBR_FULL", "YBR_FULL_422")
 
 
 @dataclass
 class Plan:
-    """Frames to decode and the array that takes them; made by `prepare`."""
+    """Frames to decode, and the array for them; made by `prepare`."""
 
     image: FrameSet
     description: plugin.Description
@@ -58,7 +58,7 @@ class Plan:
         Raises
         ------
         DecodeError
-            For the lowest that cannot be decoded.
+            If a frame cannot be decoded; raised for the lowest.
         """
         failures = decode_batch(
             [self.image],
@@ -74,11 +74,11 @@ class Plan:
             raise failures[0][2]
 
     def finish(self, runner: Any) -> Array:
-        """Tell the runner what the decoded array is, and return it as pydicom expects it, flat."""
+        """Tell the runner what the decoded array is, and return it flat, as pydicom expects it."""
         syntax = self.image.opened.syntax
         if self.corrects_bits:
             plugin.tell(runner, "correct_unused_bits", False)
-        # To pydicom, these say that there is nothing to correct.
+        # These tell pydicom that there is nothing to correct.
         if syntax.family == "jpeg2000":
             runner.set_option("j2k_is_signed", self.description.pixel_representation)
         elif syntax.family == "jpegls":
@@ -90,7 +90,7 @@ class Plan:
         if self.excess:
             promised = runner.number_of_frames
             runner.set_option("number_of_frames", promised + self.excess)
-            # In pydicom's words, for code that filters or expects them.
+            # The text is pydicom's, for code that filters or expects it.
             warn_and_log(
                 f"{promised + self.excess} frames have been found in the encapsulated pixel data, which is larger than "
                 f"the given (0028,0008) 'Number of Frames' value of {promised}. The returned data will include these "
@@ -102,7 +102,7 @@ class Plan:
 
 
 def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
-    """Lay out the decoding of one frame or all frames of a runner's source.
+    """Prepare the decoding of one frame or all frames of a runner's source.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
     index : int or None
         The frame, or all.
     raw : bool or None
-        As pydicom's ``raw``; None where it is not known, which leaves the colours as they are.
+        pydicom's ``raw``; None if unknown, which leaves the colours unchanged.
 
     Returns
     -------
     Plan or None
-        None for what is left to pydicom.
+        None if pydicom must do it.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
             return None
         if syntax.has_codestream_header:
             codestream = places.read_frame(first)
-            # pydicom's own reading of the header: of the colour space, with its warnings.
+            # pydicom's own reading of the header, including its warnings about the colour space.
             runner._get_frame_info(codestream)
             header = header_of_colours(codestream)
     description = plugin.describe(runner)
@@ -182,7 +182,8 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
             buffer=buffer,
         )
         image = FrameSet(opened, raw=not key[1], unused_bits="correct" if corrects else "keep")
-        image.warned.update(NOTES.values())  # `finish` warns, where a warning that is an error does no harm
+        # `finish` gives the warnings, at a place where a warning that is an error does no harm
+        image.warned.update(NOTES.values())
         cache[key] = image
     form = image.settle(header)
     image.check_room(promised + excess if index is None else 1)
@@ -194,7 +195,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
         target=new_array((len(frames), *image.frame_shape), image.dtype),
         photometric_interpretation=form.photometric_interpretation,
         notes=[note for note in form.notes if note != "format_differs" or syntax.family != "jpegxl"],
-        # JPEG XL is left to pydicom: precision and BitsStored may differ, and cost more to settle than to mask.
+        # pydicom handles JPEG XL: precision and BitsStored may differ, and reconciling them costs more than masking.
         corrects_bits=corrects
         and description.keyword == "PixelData"
         and syntax.family not in ("jpeg2000", "jpegls", "jpegxl"),
@@ -203,7 +204,7 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
 
 
 def _takes_encoded(runner: Any, syntax: TransferSyntax) -> bool:
-    # Left to the plugin: what asks for samples as they are coded.
+    # The plugin handles requests for samples as they are coded.
     if syntax.family == "jpeg2000":
         return bool(runner.get_option("apply_j2k_sign_correction", False))
     if syntax.family == "jpegls":
@@ -212,8 +213,8 @@ def _takes_encoded(runner: Any, syntax: TransferSyntax) -> bool:
 
 
 def _takes_native(runner: Any) -> bool:
-    # Left to pydicom: views; big endian, which it returns as big endian; and arrays on the memory of a buffer that
-    # can be written to, which it hands out without a copy.
+    # pydicom handles views; big endian, which it returns as big endian; and arrays on a writeable buffer, which it
+    # returns without a copy.
     if runner.get_option("view_only", False) or runner.get_option("be_swap_ow"):
         return False
     if not runner.transfer_syntax.is_little_endian:
@@ -222,7 +223,7 @@ def _takes_native(runner: Any) -> bool:
 
 
 def _converts(runner: Any, description: plugin.Description, raw: bool | None) -> bool:
-    """Whether the workers turn YBR into RGB, as pydicom's processor would do afterwards."""
+    """Whether the workers convert YBR to RGB, as pydicom's processor would do afterwards."""
     return (
         raw is False
         and description.samples_per_pixel == 3
@@ -230,7 +231,7 @@ def _converts(runner: Any, description: plugin.Description, raw: bool | None) ->
         and bool(runner.get_option("as_rgb", False))
         and not runner.get_option("force_rgb", False)
         and not runner.get_option("force_ybr", False)
-        # A user's own processor in front of it is to see what it has always seen.
+        # A user's own processor before it must see the same data as without dcmturbo.
         and base.PROCESSORS[:1] in ([convert_colour], [base._process_color_space])
     )
 
@@ -239,12 +240,12 @@ def _converts(runner: Any, description: plugin.Description, raw: bool | None) ->
 
 
 def hooked_whole_array(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what stands in for ``Decoder._as_array_encapsulated`` and ``_as_array_native`` of an instance.
+    """Return the replacement for an instance's ``Decoder._as_array_encapsulated`` or ``_as_array_native``.
 
     Parameters
     ----------
     original : callable
-        What it stands in for.
+        The method that it replaces.
 
     Returns
     -------
@@ -262,7 +263,7 @@ def hooked_whole_array(original: Callable[..., Any]) -> Callable[..., Any]:
                 if plan is not None:
                     plan.decode(0, len(plan.frames), resolve_threads(None))
             except Exception:
-                plan = None  # pydicom's way comes to the same error, tells it, and tries other plugins
+                plan = None  # pydicom's own code finds the same error, reports it, and tries other plugins
         return original(runner, index) if plan is None else plan.finish(runner)
 
     return whole_array
@@ -277,7 +278,7 @@ def _is_first(runner: Any) -> bool:
 
 
 def hooked_as_array(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what stands in for ``Decoder.as_array`` of an instance, so that the hook below it knows `raw`.
+    """Return the replacement for an instance's ``Decoder.as_array``, so that the hook below knows `raw`.
 
     Parameters
     ----------
@@ -298,30 +299,30 @@ def hooked_as_array(original: Callable[..., Any]) -> Callable[..., Any]:
 
 # --- colour -----------------------------------------------------------------------------------
 
-_BLOCK_BYTES = 1 << 18  # what a worker converts at a time: it stays in the cache
+_BLOCK_BYTES = 1 << 18  # what a worker converts at a time, so that it stays in the cache
 
 
 def convert_colour(arr: Array, runner: Any, changes: dict[str, str | int]) -> Any:
-    """Stand in for pydicom's colour processor, where it turns 8-bit YBR_FULL into RGB: exactly, and in parallel.
+    """Replace pydicom's colour processor for 8-bit YBR_FULL to RGB: exactly, and in parallel.
 
     Parameters
     ----------
     arr : numpy.ndarray
         Shape ([frames,] rows, columns, 3).
     runner : pydicom.pixels.decoders.base.DecodeRunner
-        Its options say whether to convert, and to what.
+        Its options say whether to convert, and to which colour space.
     changes : dict
         Receives the new photometric interpretation.
 
     Returns
     -------
     numpy.ndarray
-        `arr` itself, converted in place, where it is the decoder's own.
+        `arr` itself, converted in place, if it belongs to the decoder.
     """
     wanted = runner.get_option("force_rgb", False) or (
         runner.photometric_interpretation in _YBR and runner.get_option("as_rgb", False)
     )
-    is_view = runner.get_option("view_only", False) and not arr.flags.writeable  # pydicom has something to say there
+    is_view = runner.get_option("view_only", False) and not arr.flags.writeable  # pydicom gives a message in this case
     if (
         not wanted
         or runner.get_option("force_ybr", False)
@@ -331,7 +332,7 @@ def convert_colour(arr: Array, runner: Any, changes: dict[str, str | int]) -> An
         or is_view
     ):
         return base._process_color_space(arr, runner, changes)
-    # Native arrays may lie on the memory of the user's own buffer, even writeable ones.
+    # Native arrays may use the memory of the user's buffer, even if they are writeable.
     in_place = arr.flags.writeable and runner.transfer_syntax.is_encapsulated and base.PROCESSORS[0] is convert_colour
     out = arr if in_place else np.empty(arr.shape, np.uint8)
     _ybr_to_rgb(arr.reshape(-1, *arr.shape[-3:]), out.reshape(-1, *arr.shape[-3:]))

@@ -1,8 +1,8 @@
-"""The plugin that pydicom calls frame by frame: the floor under everything else here.
+"""The plugin that pydicom calls for each frame. It always works, even if nothing else here does.
 
-pydicom takes a plugin as a function of the encoded frame and the *runner* that carries all options, and does
-the rest itself: sign and bit correction, colour, shape. So a frame is returned here as it is coded, and the
-runner is told what it is. From the second frame of a sequence on, the frames to come are coded ahead.
+For pydicom, a plugin is a function of the encoded frame and the *runner* that has all options. pydicom does the rest
+itself: sign and bit correction, colour, shape. The plugin therefore returns a frame as it is coded, and tells the
+runner what it is. From the second frame of a sequence on, the following frames are decoded in advance.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ from dcmturbo.notes import NOTES, stack_level
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
 
-# .4.111 is made from JPEG files only.
+# .4.111 can only be made from JPEG files.
 _ENCODABLE = frozenset(
     syntax.uid
     for syntax in TRANSFER_SYNTAXES
     if syntax.encapsulated and can_encode(syntax) and syntax.made_from is None
 )
 
-# The contract of pydicom.pixels asks for these three names. Nothing is ever missing: what dcmturbo needs
-# was installed with it.
+# pydicom.pixels requires these three names. No dependency can be missing, because dcmturbo was installed with them.
 DECODER_DEPENDENCIES = {
     UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.decodable and syntax.encapsulated
 }
@@ -48,12 +47,12 @@ ENCODER_DEPENDENCIES = {UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SY
 
 
 def is_available(uid: str) -> bool:
-    """Return whether a transfer syntax is coded here.
+    """Return whether dcmturbo decodes or encodes a transfer syntax.
 
     Parameters
     ----------
     uid : str
-        Of an encapsulated transfer syntax: pydicom asks no plugin for native ones.
+        UID of an encapsulated transfer syntax: pydicom asks no plugin for native ones.
 
     Returns
     -------
@@ -66,7 +65,7 @@ def is_available(uid: str) -> bool:
 
 
 class Description(NamedTuple):
-    """The Image Pixel attributes of a runner, by the names of ``_core.Attributes``."""
+    """The Image Pixel attributes of a runner, with the names of ``_core.Attributes``."""
 
     rows: int
     columns: int
@@ -79,15 +78,15 @@ class Description(NamedTuple):
     keyword: str
 
     def attributes(self) -> _core.Attributes:
-        """Return them as the core takes them."""
+        """Return them in the core's form."""
         return _core.Attributes(**self._asdict())
 
 
 class RunnerState:
-    """What is kept with one runner, and goes with it.
+    """State that belongs to one runner and lives as long.
 
-    A runner outlives a frame, and what a plugin tells it of one frame stands there when the next comes. `told`
-    knows which of its options are ours, and what the source had said instead.
+    A runner is used for many frames, and an option that the plugin sets for one frame is still set for the next. The
+    state records which options were set here, and their original values.
     """
 
     def __init__(self) -> None:
@@ -99,7 +98,7 @@ class RunnerState:
 
 
 def state_of(runner: Any) -> RunnerState:
-    """Return the state kept with a runner."""
+    """Return the state of a runner."""
     state: RunnerState | None = runner.__dict__.get("_dcmturbo")
     if state is None:
         state = runner.__dict__["_dcmturbo"] = RunnerState()
@@ -107,7 +106,7 @@ def state_of(runner: Any) -> RunnerState:
 
 
 def source_option(runner: Any, name: str) -> Any:
-    """Return an option as the source gave it, whatever has been told to the runner since."""
+    """Return an option as the source gave it, even if it was changed since."""
     value = runner.get_option(name)
     before, ours = state_of(runner).told.get(name, (None, None))
     return before if ours is not None and value == ours else value
@@ -123,12 +122,12 @@ def tell(runner: Any, name: str, value: Any) -> None:
 
 
 def describe(runner: Any) -> Description:
-    """Return what the source of a runner says of its frames.
+    """Return what the source of a runner says about its frames.
 
     Raises
     ------
     DecodeError
-        If it does not say enough.
+        If an option is missing.
     """
 
     def number(name: str, default: int | None = None) -> int:
@@ -156,7 +155,7 @@ def describe(runner: Any) -> Description:
 
 
 def frame_source(runner: Any) -> tuple[_core.Source, int, int, memoryview | None]:
-    """Return where a runner's pixel data are: the source, the first byte, how many, and the bytes if in memory."""
+    """Return a runner's pixel data: the source, the first byte, the length, and the bytes if they are in memory."""
     if runner.is_binary:
         source = file_source(runner.src)
         offset = runner.src.tell()
@@ -168,7 +167,7 @@ def frame_source(runner: Any) -> tuple[_core.Source, int, int, memoryview | None
 def encapsulated_index(
     runner: Any, syntax: TransferSyntax, source: _core.Source, offset: int, size: int
 ) -> _core.Index:
-    """Return where each encapsulated frame lies."""
+    """Return the position of each encapsulated frame."""
     extended = runner.extended_offsets
     if extended:
         extended = tuple(part if isinstance(part, bytes) else np.asarray(part, "<u8").tobytes() for part in extended)
@@ -192,7 +191,7 @@ def encapsulated_index(
 
 
 def warn_of_notes(runner: Any, notes: list[str]) -> None:
-    """Warn, once a runner, of what codestream and dataset contradict each other in."""
+    """Warn, once per runner, about contradictions between codestream and dataset."""
     state = state_of(runner)
     for note in notes:
         if note in NOTES and note not in state.notes:
@@ -204,7 +203,7 @@ def warn_of_notes(runner: Any, notes: list[str]) -> None:
 
 Result = TypeVar("Result")
 
-# Bytes of finished frames that may wait for their turn.
+# Limit on the bytes of finished frames that wait to be used.
 _MOST_AHEAD = 256 << 20
 # The threads, and the process they belong to: a forked child has none of them.
 _pool: tuple[int, ThreadPoolExecutor] | None = None
@@ -220,16 +219,16 @@ def _submit(function: Callable[[int], Any], number: int) -> Future[Any]:
 
 
 class Ahead(Generic[Result]):
-    """Frames that are being coded before they are asked for.
+    """Frames that are decoded or encoded before they are asked for.
 
     Parameters
     ----------
     code : callable
-        Takes the number of a frame; returns what the plugin will be given for it, and the result.
+        Takes the number of a frame; returns the input that the plugin will get for it, and the result.
     first, end : int
         The frames.
     frame_bytes : int
-        Of one result: bounds how far ahead.
+        Size of one result; limits how many are made in advance.
     """
 
     def __init__(self, code: Callable[[int], tuple[Any, Result]], first: int, end: int, frame_bytes: int) -> None:
@@ -245,12 +244,12 @@ class Ahead(Generic[Result]):
             self._pending.append(_submit(self._code, self._next))
             self._next += 1
         if self._next >= self._end:
-            self._code = None  # which may hold the runner, which holds this
+            self._code = None  # it may refer to the runner, which refers to this object
 
     def take(self, src: Any) -> Result | None:
-        """Return the next frame's result if it was made from `src`, else None: then nothing is predicted any more."""
+        """Return the next frame's result if it was made from `src`; otherwise stop predicting and return None."""
         if self._process != os.getpid():
-            # Forked while the frames were being coded: nobody in this process does.
+            # The process was forked while frames were in work, and the child does not have these threads.
             self._pending.clear()
         if not self._pending:
             self.stop()
@@ -290,16 +289,16 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
     src : bytes
         The encoded frame.
     runner : pydicom.pixels.decoders.base.DecodeRunner
-        Its options say what the frame is; ``photometric_interpretation``, ``planar_configuration`` and
-        ``bits_allocated`` are set to what is returned.
+        Its options describe the frame. ``photometric_interpretation``, ``planar_configuration`` and ``bits_allocated``
+        are set to those of the result.
 
     Returns
     -------
     bytearray
-        The samples as they are coded: no colour conversion except the inverse RCT and ICT, no correction of sign or
-        of unused bits. The layout is that of pydicom's own plugins. RLE gives planes, all others interleave. Cells are
-        those of the dataset's BitsAllocated (8 for single bits), but for JPEG 2000 and JPEG-LS, whose cells are the
-        smallest that hold the codestream's precision.
+        The samples as they are coded: no colour conversion except the inverse RCT and ICT, no correction of the sign or
+        of unused bits. The layout is that of pydicom's own plugins: planes for RLE, interleaved for all others. The
+        cells are those of BitsAllocated (8 for single bits). For JPEG 2000 and JPEG-LS, they are the smallest for the
+        codestream's precision.
 
     Raises
     ------
@@ -318,7 +317,7 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
     elif isinstance(coded, Exception):
         raise coded
     if syntax.family == "rle" and "<" in (runner.get_option("rle_segment_order"), runner.get_option("byteorder")):
-        # Segments the wrong way round, which pydicom's and pylibjpeg's plugins take when they are told so.
+        # Segments in the reversed order, which pydicom's and pylibjpeg's plugins accept as an option.
         np.frombuffer(coded.samples, f"u{coded.bits_allocated // 8}").byteswap(inplace=True)
     if coded.photometric_interpretation:
         tell(runner, "photometric_interpretation", coded.photometric_interpretation)
@@ -356,17 +355,17 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         decoded = library.decode(src, header, out=out)
         if not np.may_share_memory(decoded, out):
             if syntax.family in ("jpeg2000", "jpegls"):
-                # pydicom corrects the sign on its side, and expects cells of the codestream's precision that are
-                # read with the dataset's sign.
+                # pydicom corrects the sign itself. It expects cells of the codestream's precision, with the dataset's
+                # sign.
                 decoded = decoded.view(f"{out.dtype.kind}{decoded.dtype.itemsize}")
             out[...] = decoded
         if syntax.family == "jpegxl" and form.significant_bits:
-            _core.finish_frame(out, form, out)  # pydicom knows nothing of JPEG XL, and corrects nothing
+            _core.finish_frame(out, form, out)  # pydicom does not know JPEG XL and corrects nothing
     else:
         given = description._asdict()
         del given["keyword"]
         if header is not None and header.format == "jpeg2000" and out.dtype.kind in "iu":
-            # As above: the sign is the codestream's here, and pydicom corrects it on its side.
+            # As above: the sign is that of the codestream, and pydicom corrects it.
             given["pixel_representation"] = int(header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
         decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
@@ -381,16 +380,16 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
 
 
 def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description) -> Ahead[Any] | None:
-    """Begin to decode what follows the second frame, the one at hand included."""
+    """Begin to decode the frames after the second one, including the current one."""
     count = runner.get_option("number_of_frames") or 1
-    # A file object cannot be read from several places at once: pydicom is reading it.
+    # A file object cannot be read at several places at once, and pydicom is reading it.
     if runner.is_binary or count < 3 or resolve_threads(None) == 1:
         return None
     try:
         source, offset, size, _ = frame_source(runner)
         index = encapsulated_index(runner, syntax, source, offset, size)
     except Exception:
-        return None  # pydicom found the frames, and hands them out
+        return None  # pydicom has found the frames and passes them on
 
     def code(number: int) -> tuple[Any, _Coded | Exception]:
         src = None
@@ -407,7 +406,7 @@ def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description)
 
 # --- encoding ---------------------------------------------------------------------------------
 
-# Our own names, which `Dataset.compress` passes on; see `dcmturbo.encode_frame`.
+# Our own option names, which `Dataset.compress` passes on; see `dcmturbo.encode_frame`.
 _OPTIONS = (
     *("quality", "ratio", "from_rgb", "selection_value", "restart_rows", "near_lossless"),
     *("psnr", "quantisation_step", "distance", "effort", "level"),
@@ -422,18 +421,18 @@ def encode_frame(src: bytes, runner: Any) -> bytes:
     src : bytes
         The samples, little endian, in the smallest cells that hold BitsStored.
     runner : pydicom.pixels.encoders.base.EncodeRunner
-        Its options say what the frame is. ``jls_error``, ``j2k_cr`` and ``j2k_psnr`` (of one quality layer) are
-        those of pydicom; those of `dcmturbo.encode_frame` are taken as well.
+        Its options describe the frame. ``jls_error``, ``j2k_cr`` and ``j2k_psnr`` (of one quality layer) are those of
+        pydicom. The options of `dcmturbo.encode_frame` can be used too.
 
     Returns
     -------
     bytes
-        The codestream, without padding: pydicom pads what it puts into items.
+        The codestream without padding; pydicom pads it.
 
     Raises
     ------
     EncodeError
-        If the format, or the library behind it, does not hold such a frame.
+        If the format, or the library behind it, cannot store the frame.
     """
     state = state_of(runner)
     number, state.calls = state.calls, state.calls + 1
@@ -465,7 +464,7 @@ def _encode(src: bytes, runner: Any) -> bytes:
     if rest or size not in (1, 2, 4, 8):
         raise EncodeError(f"a frame of {rows} x {columns} x {samples} samples cannot have {len(src)} bytes")
     frame: np.ndarray[Any, Any] = np.frombuffer(src, f"<{'i' if signed else 'u'}{size}")
-    # pydicom keeps arrays interleaved whatever PlanarConfiguration says, JPEG-LS alone excepted.
+    # pydicom keeps arrays interleaved whatever PlanarConfiguration says, except for JPEG-LS.
     if samples == 1:
         frame = frame.reshape(rows, columns)
     elif planar == 1 and (not runner.is_array or syntax.family == "jpegls"):
@@ -473,7 +472,7 @@ def _encode(src: bytes, runner: Any) -> bytes:
     else:
         frame = frame.reshape(rows, columns, samples)
     if not syntax.has_codestream_header and allocated > 8 * size:
-        # Nothing in such a frame says how wide its cells are, and the dataset will say BitsAllocated.
+        # Such a frame does not have the size of its cells, and the dataset will have BitsAllocated.
         frame = frame.astype(f"{frame.dtype.kind}{allocated // 8}")
     return encode_one_frame(
         frame,

@@ -1,8 +1,8 @@
 """dcmturbo inside pydicom: `register`, `unregister`, `prefill`.
 
-pydicom has no public way to put a plugin first, to decode frames in parallel, or to add a transfer syntax. What
-is private there and used here is looked for first: in a pydicom that is built differently, what remains is the
-plugin that is called frame by frame, which needs the public part alone.
+pydicom has no public way to put a plugin first, to decode frames in parallel, or to add a transfer syntax. The code
+checks for the private parts that it uses. In another version of pydicom without them, only the plugin for single frames
+remains, which needs public parts only.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from dcmturbo.integrations.pydicom import arrays, plugin, spawning
 __all__ = ["prefill", "register", "unregister"]
 
 _LABEL = "dcmturbo"
-_VERSION_ADDED = "3.0"  # pydicom keeps one with each decoder, for its documentation
+_VERSION_ADDED = "3.0"  # pydicom has one for each decoder, for its documentation
 
-# What undoes each change, in the order of the changes; empty while nothing is registered.
+# The functions that undo each change, in the order of the changes; empty if nothing is registered.
 _undo: list[Callable[[], None]] = []
-# Under this name pydicom keeps the same list, which outlives this module where that is reloaded.
+# pydicom stores the same list under this name, because this module may be reloaded.
 _UNDO = "_dcmturbo_undo"
 _lock = threading.RLock()
 
 
 def register() -> None:
-    """Put dcmturbo into pydicom; see `dcmturbo.register`."""
+    """Install dcmturbo in pydicom; see `dcmturbo.register`."""
     with _lock:
         if _undo:
             return
@@ -66,13 +66,13 @@ def register() -> None:
 
 
 def register_in_child() -> object:
-    """Register dcmturbo in a process that multiprocessing has started; return the entry for those that it starts."""
+    """Register dcmturbo in a process that multiprocessing has started; return the entry for its child processes."""
     register()
     return spawning.ENTRY
 
 
 def unregister() -> None:
-    """Take dcmturbo out of pydicom; see `dcmturbo.unregister`."""
+    """Remove dcmturbo from pydicom; see `dcmturbo.unregister`."""
     with _lock:
         while _undo:
             _undo.pop()()
@@ -80,9 +80,9 @@ def unregister() -> None:
 
 
 def _undo_of_reloaded() -> None:
-    """Undo what an earlier copy of this module has done, which has been reloaded since.
+    """Undo the changes of an earlier copy of this module, which has been reloaded since.
 
-    Hooks that wrap hooks would pass the same options twice, and recurse.
+    Otherwise, hooks would wrap hooks, pass the same options twice, and recurse.
     """
     undo = decoding.__dict__.pop(_UNDO, None)
     while undo:
@@ -90,7 +90,7 @@ def _undo_of_reloaded() -> None:
 
 
 def _add_uids() -> None:
-    """Name the transfer syntaxes that pydicom's dictionary lacks: without a name none is one, nor encapsulated."""
+    """Add names of transfer syntaxes to pydicom's dictionary; pydicom only accepts UIDs with a name."""
     dictionary = _uid_dict.UID_dictionary
     for syntax in TRANSFER_SYNTAXES:
         if syntax.decodable and syntax.uid not in dictionary:
@@ -100,7 +100,7 @@ def _add_uids() -> None:
 
 
 def _add_coders(coders: dict[Any, Any], kind: type[Any], uids: Iterable[UID]) -> None:
-    """Add a Decoder or an Encoder for what pydicom has none for."""
+    """Add a Decoder or Encoder for a transfer syntax that pydicom has none for."""
     for uid in uids:
         if uid not in coders:
             entry = (kind(uid), _VERSION_ADDED)
@@ -114,15 +114,15 @@ def _remove(dictionary: dict[Any, Any], key: Any, value: Any) -> None:
 
 
 def _put_first(coder: Any, function: Callable[..., Any]) -> None:
-    """Make our plugin the first of a coder: pydicom tries them in the order of this dict."""
+    """Make our plugin the first of a decoder or encoder: pydicom tries them in the order of this dict."""
     before = coder._available
-    # A new dict, so that a thread which is reading the old one is not disturbed.
+    # A new dict, so that a thread that is reading the old one is not disturbed.
     coder._available = {_LABEL: function, **{label: other for label, other in before.items() if label != _LABEL}}
 
     def undo() -> None:
-        # Others may have come and gone since.
+        # Other plugins may have been added and removed since.
         present = {label: other for label, other in coder._available.items() if other is not function}
-        # Somebody may have added it the public way, last.
+        # Somebody may have added it through the public interface, as the last.
         coder._available = {**present, _LABEL: before[_LABEL]} if _LABEL in before else present
 
     _undo.append(undo)
@@ -147,7 +147,7 @@ def _can_hook() -> bool:
 
 
 def _hook(decoder: Any) -> None:
-    """Put the whole-array path into one decoder; the class and its other instances stay as they are."""
+    """Install the whole-array path in one decoder; the class and its other instances do not change."""
     if decoder.UID.is_encapsulated and decoder.UID not in plugin.DECODER_DEPENDENCIES:
         return
     name = "_as_array_encapsulated" if decoder.UID.is_encapsulated else "_as_array_native"
@@ -186,7 +186,7 @@ def _replace_processor() -> None:
 
 # --- prefill ----------------------------------------------------------------------------------
 
-_JOB_BYTES = 1 << 20  # of decoded frames: what a worker takes at a time
+_JOB_BYTES = 1 << 20  # bytes of decoded frames that a worker takes at a time
 
 
 def prefill(datasets: Iterable[Any], *, threads: int | None = None) -> None:
@@ -217,7 +217,7 @@ def prefill(datasets: Iterable[Any], *, threads: int | None = None) -> None:
     try:
         library.map_frames(work, jobs, workers)
     except Exception:
-        # Every job below the lowest that failed has been done.
+        # Every job below the lowest failed one is done.
         failure = (min(failures), failures[min(failures)])
     for k, filling in enumerate(fillings[: failure[0]] if failure is not None else fillings):
         try:
@@ -233,14 +233,14 @@ def prefill(datasets: Iterable[Any], *, threads: int | None = None) -> None:
 
 
 class _Filling:
-    """One dataset whose pixel array is to be made, exactly as ``Dataset.pixel_array`` would make it.
+    """One dataset whose pixel array is made, exactly as ``Dataset.pixel_array`` would make it.
 
     Parameters
     ----------
     ds : pydicom.Dataset
         The dataset.
     threads : int
-        Workers, where the dataset is not shared out.
+        Number of workers for this dataset, if it is not divided into pieces.
     plans : bool
         Whether this pydicom decodes whole arrays as 3.0 does.
     """
@@ -263,7 +263,7 @@ class _Filling:
         uid = getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", None)
         if uid not in decoding._PIXEL_DATA_DECODERS:
             return
-        # As Decoder.as_array goes about it.
+        # In the same way as Decoder.as_array.
         self._runner = decoding.DecodeRunner(uid)
         self._runner.set_source(ds)
         self._runner.set_options(**options)
@@ -271,7 +271,7 @@ class _Filling:
         self._plan = arrays.prepare(self._runner, self._index, raw=self._raw)
 
     def parts(self) -> list[tuple[int, int]]:
-        """Return the pieces of work that any thread can do: ranges of frames."""
+        """Return pieces of work for any thread: ranges of frames."""
         if self._plan is None:
             return []
         target = self._plan.target
@@ -284,7 +284,7 @@ class _Filling:
             self._plan.decode(first, end, 1)
 
     def finish(self) -> None:
-        """Hand the array to the dataset."""
+        """Store the array in the dataset."""
         ds = self._ds
         if self._is_current:
             return
@@ -306,6 +306,6 @@ class _Filling:
         ds._pixel_id = get_image_pixel_ids(ds)
 
     def _is_unknown(self) -> bool:
-        """Whether we read the syntax, and pydicom does not, unless we are registered."""
+        """Whether dcmturbo can read the transfer syntax, and pydicom only if dcmturbo is registered."""
         uid = getattr(getattr(self._ds, "file_meta", None), "TransferSyntaxUID", None)
         return uid in plugin.DECODER_DEPENDENCIES and uid not in decoding._PIXEL_DATA_DECODERS

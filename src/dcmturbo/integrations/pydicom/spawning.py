@@ -1,9 +1,9 @@
-"""`register` in the processes that multiprocessing starts.
+"""Call `register` in the processes that multiprocessing starts.
 
-A forked process inherits what `register` has changed. One that is spawned, or forked by a fork server, begins with a
-fresh interpreter, where nobody may ever import dcmturbo. But multiprocessing sends it the `Process` object pickled, and
-with it a copy of the parent's ``_config`` (its authentication key, whether it is a daemon). An entry of ours in that
-dict registers dcmturbo where it is unpickled, and stays there for the processes that the child starts in turn.
+A forked process inherits the changes of `register`. A process that is spawned, or forked by a fork server, has a new
+interpreter that may never import dcmturbo. But multiprocessing sends it the pickled `Process` object, including a copy
+of the parent's ``_config`` (its authentication key, whether it is a daemon). Our entry in that dict registers dcmturbo
+when it is unpickled, and is passed on to the child's own child processes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["ENTRY", "enter", "leave"]
 
 _KEY = "dcmturbo"
 
-# What a child evaluates. It names nothing but built-in functions: a child that cannot import dcmturbo, because it runs
-# in another environment, has to go on without it, and unpickling a function of ours would end it.
+# What a child process evaluates. It uses only built-in functions: a child that cannot import dcmturbo, because it runs
+# in another environment, must continue without it, and unpickling a function of dcmturbo would end it.
 _PROGRAM = """
 entry = None
 try:
@@ -43,20 +43,20 @@ ENTRY = _Entry()
 
 
 def enter() -> None:
-    """Have the processes that this one starts from now on register dcmturbo."""
+    """Register dcmturbo in the processes that this one starts from now on."""
     config = _config()
     if config is not None:
         config[_KEY] = ENTRY
 
 
 def leave() -> None:
-    """Undo `enter`, for processes that are made from now on."""
+    """Undo `enter` for processes that are started from now on."""
     config = _config()
     if config is not None:
         config.pop(_KEY, None)
 
 
 def _config() -> dict[str, Any] | None:
-    """Return what is copied into each new Process; None for a multiprocessing that is built differently."""
+    """Return what is copied into each new Process; None if this version of multiprocessing has no such dict."""
     config = getattr(multiprocessing.current_process(), "_config", None)
     return config if isinstance(config, dict) else None
