@@ -187,7 +187,7 @@ def corrected(array: np.ndarray, dtype: np.dtype[Any], bits_stored: int) -> np.n
 
 
 def is_lossless(syntax: TransferSyntax) -> bool:
-    """Return whether all decoders of a transfer syntax owe the same samples."""
+    """Return whether all right decoders of a transfer syntax return the same samples."""
     return syntax.lossless_only or syntax.format.exact
 
 

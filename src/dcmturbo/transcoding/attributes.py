@@ -27,7 +27,7 @@ RATIO_TAG = struct.pack("<HH", 0x0028, 0x2112)
 
 
 def lossy_method(form: str) -> str:
-    """Return the code of Lossy Image Compression Method for a format of codestreams."""
+    """Return the value of Lossy Image Compression Method for a format of codestreams."""
     return FORMATS[form].lossy_method
 
 

@@ -38,7 +38,7 @@ def is_lossy(options: dict[str, Any]) -> bool:
 
 
 def always_loses(target: TransferSyntax) -> bool:
-    """Whether what is encoded in a transfer syntax loses something at any setting: the DCT rounds."""
+    """Whether encoding in a transfer syntax is always lossy, because the DCT rounds."""
     return target.format.loss == "always"
 
 

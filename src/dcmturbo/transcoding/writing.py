@@ -332,7 +332,7 @@ class ObjectWriter:
             sink.write(b"\0")
 
     def _write_verbatim(self, sink: Any, pixels: Element, keyword: str) -> None:
-        """Native pixel data stay what they are; only the element's header may change."""
+        """Native pixel data stay the same; only the element's header may change."""
         explicit = self.target.explicit_vr
         size = pixels.end - pixels.value
         if explicit == self.dataset.explicit_vr and size <= _LARGEST_VALUE:
