@@ -27,6 +27,7 @@ enum DecodeNote : std::uint32_t {
     note_missing_end = 1U << 16,        // JPEG 2000 without its end marker, EOC
     note_transform_ignored = 1U << 17,  // a component transform over components that cannot have one
     note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeroes
+    note_hp_transform = 1U << 19,       // JPEG-LS with a colour transform of Hewlett-Packard, which has been undone
 };
 
 // How a frame went. Pixels from `valid_pixels` on, in the order of the frame, hold nothing.

@@ -13,6 +13,7 @@
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg2000/codestream/syntax.h"
 #include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpegls/codec.h"
 #include "codecs/jpegxl/syntax.h"
 #include "codecs/library.h"
 #include "codecs/native/codec.h"
@@ -226,6 +227,7 @@ inline constexpr FormatRow formats[] = {
         .has_components = true,
         .loss = Loss::possible,
         .lossy_method = "ISO_14495_1",
+        .own = &jpegls_codec,
         .library = &library_codec,
         .library_encodes = true,
     },

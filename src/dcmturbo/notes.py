@@ -27,6 +27,10 @@ NOTES = {
     "transform_ignored": (
         "a codestream has a component transform that is not possible with its components; the transform was ignored"
     ),
+    "hp_transform": (
+        "a JPEG-LS frame has a colour transform of Hewlett-Packard (APP8 'mrfx'), which no standard defines; it was "
+        "undone"
+    ),
     "zero_tail": (
         "more than half of a frame, up to its end, is zeros: this is a black part of the image, or a "
         "copy was interrupted"

@@ -217,9 +217,9 @@ def test_a_frame_of_ours_cut_at_any_byte_is_refused_or_right(case):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*end marker", dt.DecodeWarning)
         refused = [right_or_refused(case, data[:size], right) for size in range(len(data))]
-    # Only what pads the end may be missing; of JPEG and JPEG 2000 also the marker EOI or EOC, for every sample is
-    # there without it.
-    assert all(refused[: -3 if case.syntax.family in ("jpeg", "jpeg2000") else -1])
+    # Only what pads the end may be missing; of JPEG, JPEG-LS and JPEG 2000 also the marker EOI or EOC, for every sample
+    # is there without it.
+    assert all(refused[: -3 if case.syntax.family in ("jpeg", "jpegls", "jpeg2000") else -1])
 
 
 @pytest.mark.parametrize("case", OWN, ids=str)

@@ -12,7 +12,7 @@ import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.formats import library
 
-JPEG_BASELINE, JPEG_LS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80"
+JPEG_BASELINE, JPEG_XL = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.110"
 COUNT = 12
 FRAMES = np.random.default_rng(3).integers(0, 200, (COUNT, 40, 56)).astype(np.uint8)
 
@@ -44,11 +44,11 @@ def multi_frame(encoded, syntax="1.2.840.10008.1.2.4.57"):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_frame_of_another_process_is_the_only_one_that_changes_its_codec(library_calls, threads):
     encoded = [dt.encode_frame(frame, "JPEGLossless") for frame in FRAMES]
-    encoded[7] = dt.encode_frame(FRAMES[7], "JPEGLSLossless")
+    encoded[7] = dt.encode_frame(FRAMES[7], "JPEGXLLossless")
     with pytest.warns(dt.DecodeWarning, match="another format"):
         decoded = dt.decode(multi_frame(encoded), threads=threads)
     assert np.array_equal(decoded, FRAMES)
-    assert library_calls == ["jpegls"]
+    assert library_calls == ["jpegxl"]
 
 
 def test_own_frames_under_the_label_of_a_library_are_our_own(library_calls):
@@ -78,8 +78,8 @@ def test_prefer_library_takes_frames_from_our_own_codecs(library_calls):
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_what_a_library_raises_is_our_error_with_the_frame(use_library, raised, code, threads):
-    encoded = [dt.encode_frame(frame, "JPEGLSLossless") for frame in FRAMES]
-    data = multi_frame(encoded, JPEG_LS)
+    encoded = [dt.encode_frame(frame, "JPEGXLLossless") for frame in FRAMES]
+    data = multi_frame(encoded, JPEG_XL)
     marked = bytes(encoded[5])
 
     def fails(data, header, out):
@@ -102,8 +102,8 @@ def test_what_a_library_raises_is_our_error_with_the_frame(use_library, raised, 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_in_a_library_interrupts_the_call(use_library, threads):
-    encoded = [dt.encode_frame(frame, "JPEGLSLossless") for frame in FRAMES]
-    data = multi_frame(encoded, JPEG_LS)
+    encoded = [dt.encode_frame(frame, "JPEGXLLossless") for frame in FRAMES]
+    data = multi_frame(encoded, JPEG_XL)
 
     def interrupted(data, header, out):
         raise KeyboardInterrupt
@@ -116,18 +116,18 @@ def test_ctrl_c_in_a_library_interrupts_the_call(use_library, threads):
 def test_what_a_library_returns_in_another_shape_is_refused(monkeypatch):
     from dcmturbo.formats.library import decoding
 
-    monkeypatch.setitem(decoding._DECODERS, "jpegls", lambda data, header, out: np.zeros((3, 3), np.uint8))
+    monkeypatch.setitem(decoding._DECODERS, "jpegxl", lambda data, header, out: np.zeros((3, 3), np.uint8))
     with pytest.raises(dt.DecodeError, match="returned"):
         dt.decode_frame(
-            dt.encode_frame(FRAMES[0], "JPEGLSLossless"), "JPEGLSLossless", rows=40, columns=56, bits_allocated=8
+            dt.encode_frame(FRAMES[0], "JPEGXLLossless"), "JPEGLSLossless", rows=40, columns=56, bits_allocated=8
         )
 
 
 def test_strided_output_of_samples_that_are_narrower_than_the_cells():
     frame = FRAMES[0]
-    encoded = dt.encode_frame(frame, "JPEGLSLossless")
+    encoded = dt.encode_frame(frame, "JPEGXLLossless")
     out = np.zeros((40, 112), np.uint16)[:, ::2]
-    dt.decode_frame(encoded, "JPEGLSLossless", rows=40, columns=56, bits_allocated=16, bits_stored=8, out=out)
+    dt.decode_frame(encoded, "JPEGXLLossless", rows=40, columns=56, bits_allocated=16, bits_stored=8, out=out)
     assert np.array_equal(out, frame)
     assert not out.base[:, 1::2].any()
 

@@ -17,7 +17,7 @@ RowPrediction::RowPrediction(const Scan& scan, Context& context)
 }
 
 void RowPrediction::restore(const std::uint16_t* differences, std::size_t count, bool starts_interval,
-                            std::uint32_t row, RowSink& sink) {
+                            std::uint32_t row, jpeg::RowSink& sink) {
     if (scan_.is_simple()) restore_simple(differences, count, starts_interval, row, sink);
     else if (count == scan_.row_samples()) restore_sampled(differences, starts_interval, row, sink);
 }
@@ -28,7 +28,7 @@ void RowPrediction::set_above(const std::uint16_t* first_samples) {
 
 // MCUs of one sample of each component.
 void RowPrediction::restore_simple(const std::uint16_t* differences, std::size_t count, bool starts_interval,
-                                   std::uint32_t row, RowSink& sink) {
+                                   std::uint32_t row, jpeg::RowSink& sink) {
     const std::size_t components = scan_.components.size();
     const std::size_t pixels = count / components;
     if (pixels == 0) return;
@@ -54,7 +54,7 @@ void RowPrediction::restore_simple(const std::uint16_t* differences, std::size_t
 
 // MCUs of several samples of a component (A.2.3): first sorted into the component's lines.
 void RowPrediction::restore_sampled(const std::uint16_t* differences, bool starts_interval, std::uint32_t row,
-                                    RowSink& sink) {
+                                    jpeg::RowSink& sink) {
     for (std::uint32_t mcu = 0; mcu < scan_.mcus_per_row; ++mcu) {
         for (std::size_t i = 0; i < scan_.components.size(); ++i) {
             const ScanComponent& component = scan_.components[i];

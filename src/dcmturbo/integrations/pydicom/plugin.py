@@ -21,7 +21,6 @@ from pydicom.uid import UID
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.dataset.file_objects import file_source
-from dcmturbo.decoding import decode_frame as decode_one_frame
 from dcmturbo.encoding import can_encode
 from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
@@ -368,7 +367,31 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
             # As above: the sign is that of the codestream, and pydicom corrects it.
             given["pixel_representation"] = int(header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
-        decode_one_frame(src, syntax.uid, **given, raw=True, unused_bits="keep", out=out)
+        elif header is not None and header.format == "jpegls":
+            # JPEG-LS has no sign. pydicom extends it on its side, where it is asked to.
+            given["pixel_representation"] = 0
+            out = out.view(f"u{out.itemsize}")
+        # Not decode_frame: what there is to tell is told once a runner, not once a frame.
+        found: Any = _core.decode_frame(
+            syntax.uid,
+            src,
+            rows=given["rows"],
+            columns=given["columns"],
+            samples_per_pixel=given["samples_per_pixel"],
+            bits_allocated=given["bits_allocated"],
+            bits_stored=given["bits_stored"],
+            pixel_representation=given["pixel_representation"],
+            planar_configuration=given["planar_configuration"],
+            photometric_interpretation=given["photometric_interpretation"],
+            raw=True,
+            keep_unused_bits=True,
+            out=out,
+            threads=1,
+            salvage=False,
+            reduce=0,
+        )
+        if isinstance(found, tuple):
+            notes += [note for note in found[3] if note not in notes]
     cell = out.itemsize
     if header is not None and syntax.family in ("jpeg2000", "jpegls"):
         precision = max(component.precision for component in header.components)

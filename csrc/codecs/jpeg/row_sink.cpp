@@ -1,8 +1,8 @@
-#include "codecs/jpeg_lossless/row_sink.h"
+#include "codecs/jpeg/row_sink.h"
 
 #include <cstring>
 
-namespace dcmturbo::jpeg_lossless {
+namespace dcmturbo::jpeg {
 
 namespace {
 
@@ -57,15 +57,15 @@ void PlaneSink::put(std::size_t component, std::uint32_t y, const std::uint16_t*
     }
 }
 
-void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, std::uint32_t lines,
-                  RowSink& sink, Arena& arena) {
+void write_planes(std::span<const ComponentOut> planes, const FrameHeader& frame, std::uint32_t lines, RowSink& sink,
+                  Arena& arena) {
     const std::uint32_t width = frame.samples_per_line;
     std::vector<std::uint16_t*> rows;
     for (std::size_t i = 0; i < planes.size(); ++i) rows.push_back(arena.allocate_array<std::uint16_t>(width));
     for (std::uint32_t y = 0; y < lines; ++y) {
         for (std::size_t i = 0; i < planes.size(); ++i) {
             const ComponentOut& plane = planes[i];
-            const jpeg::FrameComponent& component = frame.components[i];
+            const FrameComponent& component = frame.components[i];
             // 10918-1 A.1.1, the other way: a sample covers Hmax / H columns and Vmax / V rows.
             const std::uint32_t row = y * component.vertical_factor / frame.vertical_max;
             const auto* from = reinterpret_cast<const std::uint16_t*>(plane.base + static_cast<std::ptrdiff_t>(row) *
@@ -77,4 +77,4 @@ void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader&
     }
 }
 
-}  // namespace dcmturbo::jpeg_lossless
+}  // namespace dcmturbo::jpeg

@@ -10,7 +10,7 @@
 #include "image/component.h"
 #include "image/pixel_writer.h"
 
-namespace dcmturbo::jpeg_lossless {
+namespace dcmturbo::jpeg {
 
 class RowSink {
   public:
@@ -55,7 +55,7 @@ class PlaneSink final : public RowSink {
 
 // Gives the first `lines` lines of planes of 16-bit samples to a sink of pixels, each sample as often as sampling
 // factors say.
-void write_planes(std::span<const ComponentOut> planes, const jpeg::FrameHeader& frame, std::uint32_t lines,
-                  RowSink& sink, Arena& arena);
+void write_planes(std::span<const ComponentOut> planes, const FrameHeader& frame, std::uint32_t lines, RowSink& sink,
+                  Arena& arena);
 
-}  // namespace dcmturbo::jpeg_lossless
+}  // namespace dcmturbo::jpeg

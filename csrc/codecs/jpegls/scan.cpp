@@ -1,0 +1,107 @@
+#include "codecs/jpegls/scan.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/error.h"
+#include "bits/zero_bit_stuffing.h"
+
+namespace dcmturbo::jpegls {
+
+std::uint32_t Scan::widest() const {
+    std::uint32_t most = 0;
+    for (const ScanComponent& component : components) most = std::max(most, component.width);
+    return most;
+}
+
+std::size_t Scan::longest_interval() const {
+    std::size_t most = 0;
+    for (const Interval& interval : intervals) most = std::max(most, interval.end - interval.begin);
+    return most;
+}
+
+const std::int8_t* make_gradients(const Parameters& parameters, Arena& arena) {
+    auto* const table = arena.allocate_array<std::int8_t>(GradientTable::size_for(parameters.maxval));
+    GradientTable::fill(table, parameters);
+    return table + parameters.maxval;
+}
+
+IntervalDecoder::IntervalDecoder(const Scan& scan, Bytes frame, const std::int8_t* gradients,
+                                 const LineKernels& kernels, Arena& arena)
+    : scan_(scan),
+      frame_(frame),
+      kernels_(kernels),
+      contexts_(new (arena.allocate(sizeof(Contexts))) Contexts),
+      coder_{scan.parameters, *contexts_, gradients,
+             arena.allocate_array<std::int16_t>(2 * (scan.widest() + line_margin) * scan.components.size()), nullptr},
+      bytes_(arena.allocate_array<std::uint8_t>(scan.longest_interval() + unstuff_bits_slack)) {
+    for (std::size_t i = 0; i < scan.components.size(); ++i) {
+        for (std::uint16_t*& line : lines_[i])
+            line = arena.allocate_array<std::uint16_t>(scan.components[i].width + 2 * line_margin) + line_margin;
+    }
+}
+
+void IntervalDecoder::decode_row(GolombPlace& place, std::uint32_t row, RowSink& sink, unsigned& damage) {
+    const std::span<const ScanComponent> components = scan_.components;
+    if (scan_.interleave == Interleave::sample) {
+        std::array<Line, most_components> lines;
+        const std::uint32_t width = components[0].width;
+        for (std::size_t i = 0; i < components.size(); ++i) {
+            prepare_line(lines_[i][0], lines_[i][1], width);
+            lines[i] = {lines_[i][0], lines_[i][1]};
+        }
+        damage |= kernels_.decode_samples(coder_, place, lines.data(), static_cast<unsigned>(components.size()), width);
+        if (damage != 0 || place.is_past_end()) return;
+        for (std::size_t i = 0; i < components.size(); ++i) {
+            sink.put(components[i].index, row, lines_[i][1], width, 0);
+            std::swap(lines_[i][0], lines_[i][1]);
+        }
+        return;
+    }
+    for (std::size_t i = 0; i < components.size(); ++i) {
+        const ScanComponent& component = components[i];
+        for (std::uint32_t k = 0; k < component.lines; ++k) {
+            const std::uint32_t y = row * component.lines + k;
+            if (y >= component.height) break;
+            prepare_line(lines_[i][0], lines_[i][1], component.width);
+            damage |= kernels_.decode_line(coder_, place, {lines_[i][0], lines_[i][1]}, component.width,
+                                           contexts_->run_index[i]);
+            if (damage != 0 || place.is_past_end()) return;
+            sink.put(component.index, y, lines_[i][1], component.width, 0);
+            std::swap(lines_[i][0], lines_[i][1]);
+        }
+    }
+}
+
+void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress& progress) {
+    const Interval& interval = scan_.intervals[index];
+    const UnstuffedBits data = unstuff_bits(frame_.subspan(interval.begin, interval.end - interval.begin), bytes_);
+    contexts_->reset(scan_.parameters);
+    for (std::size_t i = 0; i < scan_.components.size(); ++i)
+        std::fill_n(lines_[i][0] - 1, scan_.components[i].width + 2, std::uint16_t{0});
+    GolombPlace place(bytes_, data.bits);
+    const auto first = static_cast<std::uint32_t>(index * scan_.rows_per_interval);
+    const std::uint32_t end = std::min(scan_.mcu_rows, first + scan_.rows_per_interval);
+    for (std::uint32_t row = first; row < end; ++row) {
+        const std::size_t before = place.position();
+        unsigned damage = 0;
+        decode_row(place, row, sink, damage);
+        if (place.is_past_end()) fail_in(interval, data.bits, true, row);
+        if (damage != 0) fail_in(interval, before, false, row);
+        ++progress.rows;
+    }
+    progress.has_excess_data |= place.position() + 8 <= data.bits;
+}
+
+void IntervalDecoder::fail_in(const Interval& interval, std::size_t bit, bool ends, std::uint32_t row) const {
+    const Bytes data = frame_.subspan(interval.begin, interval.end - interval.begin);
+    if (ends) {
+        fail(ErrorCode::truncated, interval.end, "the scan ends in row %u of %u", row, scan_.mcu_rows);
+    }
+    fail(ErrorCode::malformed, interval.begin + stuffed_bit_position(data, bit),
+         "row %u of %u of the scan, which begins here, is damaged: it holds a run that is longer than the row or an "
+         "error that is larger than the samples allow",
+         row, scan_.mcu_rows);
+}
+
+}  // namespace dcmturbo::jpegls
