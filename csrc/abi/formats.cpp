@@ -4,7 +4,7 @@
 #include "abi/convert.h"
 #include "codecs/probe.h"
 #include "codecs/transfer_syntaxes.h"
-#include "sched/settings.h"
+#include "process/settings.h"
 
 using namespace dcmturbo;
 

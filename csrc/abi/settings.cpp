@@ -1,11 +1,12 @@
-#include "sched/settings.h"
+#include "process/settings.h"
 
 #include <atomic>
 
 #include "abi/convert.h"
 #include "base/interruption.h"
-#include "sched/memory_limit.h"
-#include "sched/output_memory.h"
+#include "process/cpu_quota.h"
+#include "process/memory_limit.h"
+#include "process/output_memory.h"
 #include "sched/thread_pool.h"
 
 using namespace dcmturbo;

@@ -62,7 +62,8 @@ DifferenceCodes::DifferenceCodes(const HuffmanTable& table) {
     }
 }
 
-DifferenceEntry DifferenceTable::decode_long(std::uint64_t window) const {
+// Inlined into the loops, it would make them save registers that only it needs.
+[[gnu::noinline]] DifferenceEntry DifferenceTable::decode_long(std::uint64_t window) const {
     const auto bits = static_cast<std::uint32_t>(window >> 48);
     unsigned length = 1;
     while (length <= max_code_length && bits >= limit_[length]) ++length;

@@ -12,8 +12,8 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "process/settings.h"
 #include "sched/scratch.h"
-#include "sched/settings.h"
 
 namespace dcmturbo {
 

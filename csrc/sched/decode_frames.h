@@ -11,9 +11,9 @@
 #include "codecs/frame_format.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
+#include "process/settings.h"
 #include "sched/batch.h"
 #include "sched/scratch.h"
-#include "sched/settings.h"
 
 namespace dcmturbo {
 

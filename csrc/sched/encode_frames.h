@@ -7,8 +7,8 @@
 
 #include "codecs/codec.h"
 #include "codecs/registry.h"
+#include "process/settings.h"
 #include "sched/batch.h"
-#include "sched/settings.h"
 
 namespace dcmturbo {
 

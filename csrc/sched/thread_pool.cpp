@@ -1,13 +1,10 @@
 #include "sched/thread_pool.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 #include <thread>
-
-#include "sched/cpu_quota.h"
 
 namespace dcmturbo {
 
@@ -99,17 +96,6 @@ void ThreadPool::worker_loop() {
         lock.lock();
         if (--task.helpers_active == 0) task.done.notify_one();
     }
-}
-
-unsigned default_threads() {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
-                                                                   : std::thread::hardware_concurrency();
-    // Once: reading control group files costs more than decoding a small frame.
-    static const unsigned quota = cgroup_cpu_quota();
-    if (quota > 0) allowed = std::min(allowed, quota);
-    return std::max(allowed, 1u);
 }
 
 }  // namespace dcmturbo

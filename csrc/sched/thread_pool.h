@@ -50,7 +50,4 @@ class ThreadPool {
     unsigned workers_ = 0;
 };
 
-// The smaller of CPU affinity and cgroup quota, at least 1.
-unsigned default_threads();
-
 }  // namespace dcmturbo

@@ -16,8 +16,9 @@ ALLOWED = {
     "image": {"base", "cpu"},
     "codecs": {"base", "cpu", "bits", "entropy", "image"},
     "dicom": {"base", "image"},
-    "sched": {"base", "cpu", "image", "codecs", "dicom"},
-    "abi": {"base", "cpu", "image", "codecs", "dicom", "sched", "dcmturbo.h"},
+    "process": {"base", "cpu"},
+    "sched": {"base", "cpu", "image", "codecs", "dicom", "process"},
+    "abi": {"base", "cpu", "image", "codecs", "dicom", "process", "sched", "dcmturbo.h"},
     "bindings": {"base", "abi", "dcmturbo.h"},
     "dcmturbo.h": set(),
 }

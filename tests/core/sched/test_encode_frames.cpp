@@ -39,7 +39,7 @@ struct Frames {
 EncodeTarget target_of(const char* syntax) {
     EncodeTarget target;
     target.syntax = find_transfer_syntax(syntax);
-    target.codec = target.syntax->own;
+    target.codec = row_of(target.syntax->format).own;
     return target;
 }
 

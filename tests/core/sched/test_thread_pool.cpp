@@ -77,5 +77,3 @@ TEST_CASE("thread pool: a forked child has one of its own") {
     CHECK(WEXITSTATUS(status) == 0);
 }
 #endif
-
-TEST_CASE("default threads: at least one") { CHECK(default_threads() >= 1); }

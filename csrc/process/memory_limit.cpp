@@ -1,4 +1,4 @@
-#include "sched/memory_limit.h"
+#include "process/memory_limit.h"
 
 #include <unistd.h>
 
@@ -6,6 +6,8 @@
 #include <fstream>
 #include <limits>
 #include <string>
+
+#include "process/control_groups.h"
 
 namespace dcmturbo {
 
@@ -24,24 +26,11 @@ std::uint64_t limit_of_v2(const std::string& folder) { return number_in(folder +
 
 std::uint64_t limit_of_v1(const std::string& folder) { return number_in(folder + "/memory.limit_in_bytes"); }
 
-// As cgroup_cpu_quota: every ancestor's limit holds too, and within a container the root of the mount counts.
 std::uint64_t cgroup_memory() {
-    std::uint64_t result = std::min(limit_of_v2("/sys/fs/cgroup"), limit_of_v1("/sys/fs/cgroup/memory"));
-    std::ifstream groups("/proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
-        const std::size_t first = line.find(':');
-        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        const bool v2 = controllers.empty();
-        if (!v2 && ("," + controllers + ",").find(",memory,") == std::string::npos) continue;
-        std::string path = line.substr(second + 1);
-        while (path.size() > 1 && path[0] == '/') {
-            result = std::min(result,
-                              v2 ? limit_of_v2("/sys/fs/cgroup" + path) : limit_of_v1("/sys/fs/cgroup/memory" + path));
-            path.erase(path.rfind('/'));
-        }
-    }
+    std::uint64_t result = no_limit;
+    visit_control_groups("memory", [&](const std::string& folder, bool is_v2) {
+        result = std::min(result, is_v2 ? limit_of_v2(folder) : limit_of_v1(folder));
+    });
     return result;
 }
 

@@ -1,7 +1,14 @@
-#include "sched/cpu_quota.h"
+#include "process/cpu_quota.h"
 
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
+
+#include "process/control_groups.h"
 
 namespace dcmturbo {
 
@@ -35,29 +42,26 @@ unsigned quota_of_v1(const std::string& folder) {
     return whole_cpus(quota, period);
 }
 
+// Whole CPUs, rounded up; 0 where there is no quota.
+unsigned cgroup_cpu_quota() {
+    unsigned result = 0;
+    visit_control_groups("cpu", [&](const std::string& folder, bool is_v2) {
+        result = smaller(result, is_v2 ? quota_of_v2(folder) : quota_of_v1(folder));
+    });
+    return result;
+}
+
 }  // namespace
 
-unsigned cgroup_cpu_quota() {
-    // Lines of /proc/self/cgroup are id:controllers:path; version 2 has id 0 and no controllers. Every
-    // ancestor's limit holds too. Inside a container the path may be seen from outside, so the root of
-    // the mount counts as well.
-    unsigned result = smaller(quota_of_v2("/sys/fs/cgroup"), quota_of_v1("/sys/fs/cgroup/cpu"));
-    std::ifstream groups("/proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
-        const std::size_t first = line.find(':');
-        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        std::string path = line.substr(second + 1);
-        const bool v2 = controllers.empty();
-        if (!v2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
-        while (path.size() > 1) {
-            result =
-                smaller(result, v2 ? quota_of_v2("/sys/fs/cgroup" + path) : quota_of_v1("/sys/fs/cgroup/cpu" + path));
-            path.erase(path.rfind('/'));
-        }
-    }
-    return result;
+unsigned default_threads() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
+                                                                   : std::thread::hardware_concurrency();
+    // Once: reading control group files costs more than decoding a small frame.
+    static const unsigned quota = cgroup_cpu_quota();
+    if (quota > 0) allowed = std::min(allowed, quota);
+    return std::max(allowed, 1u);
 }
 
 }  // namespace dcmturbo

@@ -1,4 +1,4 @@
-#include "sched/output_memory.h"
+#include "process/output_memory.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

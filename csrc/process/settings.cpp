@@ -1,4 +1,4 @@
-#include "sched/settings.h"
+#include "process/settings.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "sched/memory_limit.h"
-#include "sched/thread_pool.h"
+#include "process/cpu_quota.h"
+#include "process/memory_limit.h"
 
 namespace dcmturbo {
 
