@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from helpers.corpus import Corpus, corpus_folder
+from helpers.markers import markers_of
 
 import dcmturbo as dt
 from dcmturbo import _core
@@ -16,6 +17,12 @@ from dcmturbo import _core
 # A shell that starts a test run behind "&" has it ignore Ctrl-C, and all commands that the tests start inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by the folder that it is in."""
+    for name in markers_of(item.path):
+        item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ static inline __attribute__((always_inline)) std::uint8_t clamp8(int value) {
 
 // PS3.3, C.7.6.3.1.2, inverted: R = Y + 1.402 Cr', B = Y + 1.772 Cb', and G from Y = 0.299 R + 0.587 G +
 // 0.114 B, each rounded half up and clamped. With 20 fractional bits and these biases every one of the
-// 2^24 triplets is exact (tests/unit/test_colour.py walks them all); fewer bits are not, and
+// 2^24 triplets is exact (tests/api/test_colour.py walks them all); fewer bits are not, and
 // floating point (pydicom's) is off by one in 42.
 static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict cb, std::uint8_t* __restrict cr,
                             std::size_t pixels) {

@@ -33,7 +33,7 @@ RULES = (
         "YBR_FULL to RGB",
         "pydicom computes in single precision, dcmturbo computes exactly. Of the 3 × 2²⁴ samples of all possible "
         "triplets, at most 50 differ, by one. In all of these the exact value is close to a rounding boundary "
-        "(`tests/unit/test_colour.py`).",
+        "(`tests/api/test_colour.py`).",
     ),
     (
         "Lossy codecs",

@@ -90,7 +90,10 @@ def source(tmp_path):
     return folder
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of the scheduler's client, when a worker is killed
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.filterwarnings("ignore"),  # those of the scheduler's client, when a worker is killed
+]
 
 
 def test_a_cluster_does_what_threads_do(cluster, source, tmp_path):

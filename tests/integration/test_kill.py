@@ -14,6 +14,8 @@ from helpers.archives import image, same_pixels
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest, ManifestError
 
+pytestmark = pytest.mark.kills
+
 ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "4"))  # of each way; 10 in .ci/run
 FILES = 240
 CHUNK = 8  # files that a process may have at once: dcmturbo.archives.coordinator

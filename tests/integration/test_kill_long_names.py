@@ -17,6 +17,8 @@ import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.transcoding.temporary import TEMPORARY_NAME
 
+pytestmark = pytest.mark.kills
+
 ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "2"))  # kills of each way; 10 in .ci/run
 FILES = 200
 NAMES = [f"{'L' * 247}{i:04}.dcm" for i in range(FILES // 2)]

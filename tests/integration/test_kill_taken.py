@@ -15,6 +15,8 @@ import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest
 from dcmturbo.archives.ownership import identity_of
 
+pytestmark = pytest.mark.kills
+
 ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "2"))
 FILES, TAKEN = (500, 100) if ROUNDS >= 10 else (200, 40)
 COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "HTJ2KLossless", "--quiet"]

@@ -74,7 +74,10 @@ def store(request, tmp_path_factory):
         server.wait()
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ from pydicom.encaps import generate_frames
 import dcmturbo as dt
 
 ORTHANC = shutil.which("Orthanc")
-pytestmark = pytest.mark.skipif(ORTHANC is None, reason="Orthanc is not installed (apt-get install orthanc)")
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(ORTHANC is None, reason="Orthanc is not installed (apt-get install orthanc)"),
+]
 
 FILES = ("CT_small.dcm", "MR_small.dcm", "SC_rgb_16bit.dcm", "examples_ybr_color.dcm", "MR2_J2KR.dcm", "emri_small.dcm")
 # What this Orthanc (1.10) has decoders for, besides the native syntaxes.

@@ -142,6 +142,7 @@ def test_fill_bytes_before_markers_and_rubbish_after_the_end():
     np.testing.assert_array_equal(image(data + b"rubbish \xff\xd8\xff"), component.samples)
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", [1, 2])
 def test_streams_that_never_fall_into_step(threads):
     # Codes and bits of exactly 4 + 12 = 16 bits each: a start at an odd byte reads other differences to the end.
@@ -158,6 +159,7 @@ def test_streams_that_never_fall_into_step(threads):
     np.testing.assert_array_equal(image(data, threads=threads), component.samples)
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("selection_value", range(1, 8))
 @pytest.mark.parametrize("bits", [1, 3, 8, 13])
 @pytest.mark.parametrize("threads", [1, 2])
@@ -176,6 +178,7 @@ def test_large_frames_in_segments(selection_value, bits, threads):
     np.testing.assert_array_equal(image(restarted, threads=threads), plane)
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", [1, 2])
 def test_large_colour_frames(threads):
     random = np.random.default_rng(0)
@@ -197,6 +200,7 @@ def outcome(data: bytes | list[bytes], shape: tuple[int, int], **more: object) -
     return *result, *sorted(str(warning.message) for warning in caught)
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("selection_value", [1, 5])
 def test_a_team_ends_as_one_thread_does(selection_value):
     """Streams that are not as they should be, large enough for a team."""
@@ -230,6 +234,7 @@ def test_noise_that_changes_its_phase(every, restart_rows):
         assert outcome(data, plane.shape, threads=threads) == (plane.tobytes(),)
 
 
+@pytest.mark.threads
 def test_a_team_reads_fragments_cut_anywhere():
     plane = samples((300, 500), 12, kind="noise").astype(np.uint16)
     data = dt.encode_frame(plane, "JPEGLossless", selection_value=1, bits_stored=12)
@@ -242,6 +247,7 @@ def test_a_team_reads_fragments_cut_anywhere():
             assert outcome(fragments, plane.shape, threads=threads)[0] == plane.tobytes()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("selection_value", [1, 4])
 @pytest.mark.parametrize(("shape", "step"), [((3, 65535), 60000), ((5, 65535), 3), ((60000, 4), 900)])
 def test_a_team_on_very_wide_and_very_tall_frames(selection_value, shape, step):

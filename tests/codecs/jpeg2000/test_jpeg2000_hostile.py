@@ -244,6 +244,7 @@ def test_packed_headers_in_many_segments_for_many_tiles():
     refused(data, "60000 PPM segments", "limit")
 
 
+@pytest.mark.slow
 def test_as_many_tiles_as_there_may_be():
     found = outcome(tiny(255, 257, 0))
     np.testing.assert_array_equal(found[0], np.full((257, 255), 128, np.uint8))

@@ -59,6 +59,7 @@ def test_fewer_resolutions(reduce, corner):
         np.testing.assert_array_equal(plane, np.clip(expected, 0, 4095))
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("reversible", [True, False], ids=["5/3", "9/7"])
 def test_a_team_begins_in_the_middle(reversible):
     """Rows are shared out: each part takes in what the lifting steps reach for above and below."""

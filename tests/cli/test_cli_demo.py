@@ -198,6 +198,6 @@ def test_time_in_turn():
     reason="not all decoders of the digests are installed",
 )
 def test_demo_digests_are_current():
-    script = Path(__file__).parents[3] / "scripts/make_demo_digests.py"
+    script = Path(__file__).parents[2] / "scripts/make_demo_digests.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from oracle import htj2k_block as oracle
 
-SCRIPT = Path(__file__).parents[2] / "scripts/make_ht_tables.py"
+SCRIPT = Path(__file__).parents[3] / "scripts/make_ht_tables.py"
 
 
 def coefficients(seed: int, shape: tuple[int, int], planes: int) -> np.ndarray:

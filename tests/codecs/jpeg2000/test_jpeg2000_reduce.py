@@ -91,6 +91,7 @@ def test_into_out():
         frame(data, array, reduce=2, out=np.empty((18, 23, 3), np.uint8))
 
 
+@pytest.mark.threads
 def test_a_team_decodes_the_same():
     array = picture(700, 600)
     data = encoded(array)

@@ -257,6 +257,7 @@ def frame(data: bytes, array: np.ndarray, **options) -> np.ndarray:
     )
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("shape", [(300, 420), (65, 64), (1, 700), (700, 1)])
 def test_a_team_decodes_the_same(shape):
     array, data = lossless(*shape[::-1])

@@ -24,7 +24,7 @@ from dcmturbo.archives.result import Progress
 from dcmturbo.cli import main
 from dcmturbo.cli.transcode_progress import describe, remaining_seconds
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -242,6 +242,7 @@ def test_bits_after_category_16_are_an_option():
     assert not dt.config.category_16_has_bits
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rows", [0, 8])
 def test_data_that_are_left_over_are_told(threads, rows):
