@@ -8,6 +8,10 @@
 #include "bits/ht_bits.h"
 #include "entropy/ht_codes.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace dcmturbo {
 namespace {
 
@@ -52,8 +56,9 @@ constexpr std::uint32_t residual_entry(unsigned bits, bool has_first, bool has_s
         second = is_short ? Prefix{1, bit(bits, first.length) + 1, 0} : prefix_of(bits >> first.length);
     }
     const unsigned more = is_first_row && is_far && has_first && has_second ? 2 : 0;
-    return (first.length + second.length) | first.suffix << 3 | second.suffix << 6 | (first.value + more) << 12 |
-           (second.value + more) << 16;
+    const unsigned prefixes = first.length + second.length;
+    return (prefixes + first.suffix + second.suffix) | prefixes << 5 | first.suffix << 8 | second.suffix << 11 |
+           (first.value + more) << 16 | (second.value + more) << 20;
 }
 
 constexpr HtResiduals make_residuals(bool is_first_row) {
@@ -76,7 +81,7 @@ std::size_t magsgn_padding(const HtBlock& block) {
 std::size_t vlc_padding(const HtBlock& block) { return std::size_t{(block.width + 1) / 2} * 20 / 8 + 80; }
 
 struct Layout {
-    std::size_t magsgn, vlc, symbols, samples, bottom, quads;
+    std::size_t magsgn, vlc, symbols, places, spare, samples, bottom, quads;
 };
 
 std::size_t rounded(std::size_t size) { return (size + 63) & ~std::size_t{63}; }
@@ -87,6 +92,8 @@ Layout layout_of(const HtBlock& block) {
     layout.magsgn = rounded(block.cleanup_size + magsgn_padding(block));
     layout.vlc = rounded(std::min<std::size_t>(block.cleanup_size, longest_suffix) + vlc_padding(block));
     layout.symbols = rounded(2 * (layout.quads + 2 * ht_margin));
+    layout.places = 2 * layout.symbols;
+    layout.spare = rounded(8 * (2 * layout.quads + ht_margin));
     const std::size_t sample = block.most_exponent() <= 15 ? 2 : block.most_exponent() <= 31 ? 4 : 8;
     layout.samples = rounded(sample * (4 * layout.quads + 2 * ht_margin));
     layout.bottom = rounded(sample * (2 * layout.quads + 2 * ht_margin));
@@ -128,7 +135,8 @@ void MelDecoder::next_run() {
 
 std::size_t ht_scratch_size(const HtBlock& block) {
     const Layout layout = layout_of(block);
-    return layout.magsgn + layout.vlc + 3 * layout.symbols + layout.samples + layout.bottom + 64;
+    return layout.magsgn + layout.vlc + 3 * layout.symbols + 2 * layout.places + layout.spare + layout.samples +
+           layout.bottom + 64;
 }
 
 bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch) {
@@ -151,6 +159,9 @@ bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch) {
     scratch.codes = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
     scratch.residuals = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
     scratch.contexts = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
+    scratch.bounds = reinterpret_cast<std::uint32_t*>(take(layout.places));
+    scratch.positions = reinterpret_cast<std::uint32_t*>(take(layout.places));
+    scratch.spare_row = take(layout.spare);
     scratch.samples = take(layout.samples);
     scratch.bottom = take(layout.bottom);
     scratch.quads = static_cast<std::uint32_t>(layout.quads);
@@ -178,7 +189,7 @@ bool is_ht_overread(const HtStreams& streams, std::size_t vlc_read, std::size_t 
     return streams.mel.whole_bytes_read() + vlc_bytes > streams.suffix_size - 1;
 }
 
-#define DCMTURBO_KERNELS "entropy/ht_cleanup.inl"
+#define DCMTURBO_KERNELS "entropy/ht_kernels.inl"
 #include "cpu/each_isa.h"
 
 const HtKernels& ht_kernels(Isa isa) { return table_of(isa); }

@@ -72,6 +72,9 @@ struct HtScratch {
     std::uint16_t* codes = nullptr;      // of the quads of a row; see HtCodes
     std::uint16_t* residuals = nullptr;  // u of each quad
     std::uint16_t* contexts = nullptr;   // what the row above gives to the contexts
+    std::uint32_t* bounds = nullptr;     // of a quad: its code, and from bit 16 its exponent bound
+    std::uint32_t* positions = nullptr;  // where its samples begin in MagSgn
+    void* spare_row = nullptr;           // takes a row of coefficients below the block
     void* samples = nullptr;             // of a row of quads, in the order of 7.3.1: 2 x magnitude + sign
     void* bottom = nullptr;              // of the row above, the lower samples, less 2 where they are not 0
     std::uint32_t quads = 0;             // in a row
@@ -99,8 +102,8 @@ extern const HtCodes ht_first_row;
 extern const HtCodes ht_other_rows;
 
 // The prefixes of u of two quads (7.3.6), by the next six bits and, from bit 6, u_off of the first and of the second
-// and, in the first row, the MEL symbol. Bits 0 to 2: the prefixes' length; 3 to 5 and 6 to 8: the lengths of the
-// suffixes; 12 to 15 and 16 to 19: what the suffixes are added to.
+// and, in the first row, the MEL symbol. Bits 0 to 4: the length of prefixes and suffixes; 5 to 7: of the prefixes; 8
+// to 10 and 11 to 13: of each suffix; 16 to 19 and 20 to 23: what the suffixes are added to.
 using HtResiduals = std::array<std::uint32_t, 512>;
 extern const HtResiduals ht_residuals_first_row;
 extern const HtResiduals ht_residuals_other_rows;

@@ -2,23 +2,6 @@
 // MEL and VLC, which depend on each other; then the magnitudes, whose places in MagSgn follow from the symbols.
 // Compiled once per instruction set (ht_block.cpp).
 
-// 57 bits at least.
-static inline __attribute__((always_inline)) std::uint64_t ht_window(const std::uint8_t* bits, std::size_t position) {
-    std::uint64_t window;
-    __builtin_memcpy(&window, bits + position / 8, sizeof window);
-    if constexpr (std::endian::native != std::endian::little) window = __builtin_bswap64(window);
-    return window >> position % 8;
-}
-
-// `count` bits, as many as a sample may have.
-template <typename Sample>
-static inline __attribute__((always_inline)) std::uint64_t ht_bits(const std::uint8_t* bits, std::size_t position,
-                                                                   unsigned count) {
-    std::uint64_t window = ht_window(bits, position);
-    if constexpr (sizeof(Sample) == 8) window = (window & 0xFFFFFFFF) | ht_window(bits, position + 32) << 32;
-    return window & ~(~std::uint64_t{0} << count);
-}
-
 static inline __attribute__((always_inline)) bool decode_mel_symbol(MelDecoder& mel) {
     if (mel.left == 0) mel.next_run();
     if (mel.left == 1) {
@@ -29,46 +12,32 @@ static inline __attribute__((always_inline)) bool decode_mel_symbol(MelDecoder& 
     return false;
 }
 
-// The codeword of a quad, and past it in `window`.
+// The codeword of a quad that begins with the seven bits of `next`.
 static inline __attribute__((always_inline)) std::uint32_t decode_quad(const HtCodes& codes, std::uint32_t context,
-                                                                       std::uint64_t& window, std::size_t& read,
-                                                                       MelDecoder& mel) {
-    std::uint32_t code = codes[context | (window & 127)];
-    if (context == 0 && !decode_mel_symbol(mel)) code = 0;
-    window >>= code & 7;
-    read += code & 7;
+                                                                       std::uint64_t next, MelDecoder& mel) {
+    const std::uint32_t code = codes[context | (next & 127)];
+    if (context == 0 && !decode_mel_symbol(mel)) return 0;
     return code;
 }
 
-// u of two quads.
-static inline __attribute__((always_inline)) void decode_residuals(const HtResiduals& prefixes, unsigned mode,
-                                                                   std::uint64_t window, std::size_t& read,
-                                                                   std::uint16_t* to) {
-    const std::uint32_t entry = prefixes[mode << 6 | (window & 63)];
-    const unsigned length = entry & 7;
-    const unsigned first_length = entry >> 3 & 7;
-    const unsigned second_length = entry >> 6 & 7;
-    window >>= length;
-    auto first = static_cast<std::uint32_t>(window) & ~(~0u << first_length);
-    window >>= first_length;
-    auto second = static_cast<std::uint32_t>(window) & ~(~0u << second_length);
-    window >>= second_length;
-    read += length + first_length + second_length;
-    if (__builtin_expect(first >= 28 || second >= 28, 0)) {  // u_ext
-        if (first >= 28) {
-            first += 4 * (static_cast<std::uint32_t>(window) & 15);
-            window >>= 4;
-            read += 4;
-        }
-        if (second >= 28) {
-            second += 4 * (static_cast<std::uint32_t>(window) & 15);
-            read += 4;
-        }
+// u_ext (7.3.6): four bits more of each suffix from 28 on. Returns how many bits there were.
+static __attribute__((noinline)) unsigned extend_ht_residuals(std::uint64_t window, unsigned first, unsigned second,
+                                                              std::uint16_t* to) {
+    unsigned read = 0;
+    if (first >= 28) {
+        to[0] = static_cast<std::uint16_t>(to[0] + 4 * (window & 15));
+        window >>= 4;
+        read = 4;
     }
-    to[0] = static_cast<std::uint16_t>((entry >> 12 & 15) + first);
-    to[1] = static_cast<std::uint16_t>((entry >> 16 & 15) + second);
+    if (second >= 28) {
+        to[1] = static_cast<std::uint16_t>(to[1] + 4 * (window & 15));
+        read += 4;
+    }
+    return read;
 }
 
+// Two quads at a time. The next codeword waits for the bits before it: its first seven bits are taken from the window
+// of the two quads before, which holds them, while the new window is loaded.
 template <bool is_first_row>
 static __attribute__((noinline)) std::size_t decode_ht_symbols(HtScratch& scratch, std::size_t position) {
     const HtCodes& codes = is_first_row ? ht_first_row : ht_other_rows;
@@ -76,19 +45,36 @@ static __attribute__((noinline)) std::size_t decode_ht_symbols(HtScratch& scratc
     MelDecoder& mel = scratch.streams.mel;
     const std::uint8_t* const vlc = scratch.streams.vlc;
     const std::size_t quads = scratch.quads;
+    const std::uint16_t* const contexts = scratch.contexts;
     std::uint16_t* const to = scratch.codes;
+    std::uint16_t* const residuals = scratch.residuals;
     std::uint32_t left = 0;
+    std::uint64_t window = ht_window(vlc, position);
     for (std::size_t q = 0; q < quads; q += 2) {
-        std::uint64_t window = ht_window(vlc, position);
-        const std::uint32_t first = decode_quad(codes, scratch.contexts[q] | left, window, position, mel);
+        const std::uint64_t loaded = ht_window(vlc, position);
+        const std::uint32_t first = decode_quad(codes, contexts[q] | left, window, mel);
+        window = loaded >> (first & 7);
         std::uint32_t second = 0;
-        if (q + 1 < quads) second = decode_quad(codes, scratch.contexts[q + 1] | first >> 16, window, position, mel);
+        if (q + 1 < quads) second = decode_quad(codes, contexts[q + 1] | first >> 16, window, mel);
+        window >>= second & 7;
         left = second >> 16;
         to[q] = static_cast<std::uint16_t>(first);
         to[q + 1] = static_cast<std::uint16_t>(second);
-        unsigned mode = (first >> 3 & 1) | (second >> 2 & 2);
-        if (is_first_row && mode == 3) mode |= decode_mel_symbol(mel) ? 4u : 0u;
-        decode_residuals(prefixes, mode, window, position, scratch.residuals + q);
+        unsigned mode = (first & 8) << 3 | (second & 8) << 4;
+        if (is_first_row && mode == 3 << 6) mode |= decode_mel_symbol(mel) ? 4u << 6 : 0u;
+        const std::uint32_t entry = prefixes[mode | (window & 63)];
+        const std::uint64_t suffixes = window >> (entry >> 5 & 7);
+        const auto first_suffix = static_cast<unsigned>(suffixes) & ~(~0u << (entry >> 8 & 7));
+        const auto second_suffix = static_cast<unsigned>(suffixes >> (entry >> 8 & 7)) & ~(~0u << (entry >> 11 & 7));
+        residuals[q] = static_cast<std::uint16_t>((entry >> 16 & 15) + first_suffix);
+        residuals[q + 1] = static_cast<std::uint16_t>((entry >> 20 & 15) + second_suffix);
+        window >>= entry & 31;
+        position += (first & 7) + (second & 7) + (entry & 31);
+        if (__builtin_expect((first_suffix | second_suffix) >= 28, 0)) {
+            const unsigned more = extend_ht_residuals(window, first_suffix, second_suffix, residuals + q);
+            window >>= more;
+            position += more;
+        }
     }
     to[(quads + 1) & ~std::size_t{1}] = 0;
     return position;
@@ -103,103 +89,118 @@ static inline __attribute__((always_inline)) void derive_ht_contexts(const std::
     }
 }
 
-// The magnitudes of a row of quads. Returns how far MagSgn has been read; `most` is raised to the largest exponent
-// bound.
+// A word holds the two samples of a column of a row of quads; the upper one is in its lower half.
 template <typename Sample>
-static __attribute__((noinline)) std::size_t decode_ht_magnitudes(const HtScratch& scratch, std::size_t position,
-                                                                  unsigned limit, unsigned& most) {
-    const std::uint8_t* const magsgn = scratch.streams.magsgn;
-    Sample* const samples = static_cast<Sample*>(scratch.samples);
-    const Sample* const bottom = static_cast<const Sample*>(scratch.bottom) + ht_margin;
-    for (std::size_t q = 0; q < scratch.quads; ++q) {
-        const unsigned code = scratch.codes[q];
-        const unsigned rho = code >> 4 & 15;
-        unsigned bound = scratch.residuals[q] + 1u;
-        if ((rho & (rho - 1)) != 0) {
-            const std::uint64_t above =
-                static_cast<std::uint64_t>(bottom[2 * q - 1] | bottom[2 * q] | bottom[2 * q + 1] | bottom[2 * q + 2]);
-            bound += 62u - static_cast<unsigned>(__builtin_clzll(above | 2));
-        }
-        most = bound > most ? bound : most;
-        bound = bound < limit ? bound : limit;
-        for (unsigned n = 0; n < 4; ++n) {
-            const std::uint64_t is_significant = code >> (4 + n) & 1;
-            const unsigned count = static_cast<unsigned>(is_significant) * (bound - (code >> (8 + n) & 1));
-            const std::uint64_t value =
-                ht_bits<Sample>(magsgn, position, count) | static_cast<std::uint64_t>(code >> (12 + n) & 1) << count;
-            samples[4 * q + n] = static_cast<Sample>((value + 2) * is_significant);
-            position += count;
-        }
-    }
-    return position;
-}
+struct HtColumn;
+template <>
+struct HtColumn<std::uint16_t> {
+    typedef std::uint32_t Word;
+};
+template <>
+struct HtColumn<std::uint32_t> {
+    typedef std::uint64_t Word;
+};
+template <>
+struct HtColumn<std::uint64_t> {
+    typedef unsigned __int128 Word;
+};
 
-// The lower samples of a row, less 2, for the exponents of the row below.
-template <typename Sample>
-static inline __attribute__((always_inline)) void keep_ht_bottom(const HtScratch& scratch) {
-    const Sample* const samples = static_cast<const Sample*>(scratch.samples);
-    Sample* const bottom = static_cast<Sample*>(scratch.bottom) + ht_margin;
-    for (std::size_t x = 0; x < 2 * scratch.quads; ++x) {
-        const Sample sample = samples[2 * x + 1];
-        bottom[x] = static_cast<Sample>((sample > 2 ? sample : Sample{2}) - 2);
-    }
-}
-
-// Samples of one row of coefficients, every other one of a row of quads, to coefficients.
+// 2 x magnitude + sign to a coefficient.
 template <typename Sample, typename Coefficient, bool is_whole>
-static inline __attribute__((always_inline)) void store_ht_row(const Sample* samples, Coefficient* to,
-                                                               std::size_t count, unsigned plane) {
+struct HtInteger {
     typedef std::make_unsigned_t<Coefficient> Magnitude;
-    const auto half = static_cast<Magnitude>(is_whole ? Magnitude{1} << plane >> 1 : Magnitude{1} << plane);
-    const unsigned shift = is_whole ? plane : plane + 1;
-    for (std::size_t x = 0; x < count; ++x) {
-        const Sample sample = samples[2 * x];
+    unsigned shift;
+    Magnitude half;
+
+    explicit HtInteger(unsigned plane)
+        : shift(is_whole ? plane : plane + 1),
+          half(static_cast<Magnitude>(is_whole ? Magnitude{1} << plane >> 1 : Magnitude{1} << plane)) {}
+    __attribute__((always_inline)) Coefficient operator()(Sample sample) const {
         auto magnitude = static_cast<Magnitude>(static_cast<Magnitude>(sample >> 1) << shift);
         magnitude = static_cast<Magnitude>(magnitude | (sample != 0 ? half : Magnitude{0}));
         const auto negative = static_cast<Magnitude>(0 - static_cast<Magnitude>(sample & 1));
-        to[x] = static_cast<Coefficient>(static_cast<Magnitude>((magnitude ^ negative) - negative));
+        return static_cast<Coefficient>(static_cast<Magnitude>((magnitude ^ negative) - negative));
+    }
+};
+
+// The same where the lowest bit-plane has been decoded, which needs no shift.
+template <typename Sample, typename Coefficient>
+struct HtExact {
+    typedef std::make_unsigned_t<Coefficient> Magnitude;
+    __attribute__((always_inline)) Coefficient operator()(Sample sample) const {
+        const auto magnitude = static_cast<Magnitude>(sample >> 1);
+        const auto negative = static_cast<Magnitude>(0 - static_cast<Magnitude>(sample & 1));
+        return static_cast<Coefficient>(static_cast<Magnitude>((magnitude ^ negative) - negative));
+    }
+};
+
+template <typename Sample>
+struct HtReal {
+    float scale;
+    __attribute__((always_inline)) float operator()(Sample sample) const {
+        const auto magnitude = static_cast<std::int32_t>(sample != 0 ? sample | 1 : 0);
+        const auto negative = -static_cast<std::int32_t>(sample & 1);
+        return static_cast<float>((magnitude ^ negative) - negative) * scale;
+    }
+};
+
+// Both rows of a row of quads, and of the lower one what the exponents of the row below need: its samples, less 2.
+template <typename Sample, typename Coefficient, typename Form>
+static inline __attribute__((always_inline)) void store_ht_rows_as(const HtScratch& scratch, std::size_t width,
+                                                                   Coefficient* __restrict upper,
+                                                                   Coefficient* __restrict lower, Form form) {
+    const Sample* __restrict samples = static_cast<const Sample*>(scratch.samples);
+    Sample* __restrict bottom = static_cast<Sample*>(scratch.bottom) + ht_margin;
+    for (std::size_t x = 0; x < width; ++x) {
+        typename HtColumn<Sample>::Word word;
+        __builtin_memcpy(&word, samples + 2 * x, sizeof word);
+        if constexpr (std::endian::native != std::endian::little)
+            word = word << 8 * sizeof(Sample) | word >> 8 * sizeof(Sample);
+        const auto high = static_cast<Sample>(word);
+        const auto low = static_cast<Sample>(word >> 8 * sizeof(Sample));
+        upper[x] = form(high);
+        lower[x] = form(low);
+        bottom[x] = static_cast<Sample>((low > 2 ? low : Sample{2}) - 2);
     }
 }
 
-template <typename Sample>
-static inline __attribute__((always_inline)) void store_ht_real_row(const Sample* samples, float* to, std::size_t count,
-                                                                    float scale) {
-    for (std::size_t x = 0; x < count; ++x) {
-        const Sample sample = samples[2 * x];
-        const auto magnitude = static_cast<std::int32_t>(sample | 1);
-        const auto value = static_cast<std::int32_t>((sample & 1) != 0 ? -magnitude : magnitude);
-        to[x] = static_cast<float>(sample != 0 ? value : 0) * scale;
-    }
+template <typename Sample, typename Coefficient, typename Form>
+static __attribute__((noinline)) void store_ht_rows_with(const HtScratch& scratch, const HtBlock& block,
+                                                         std::size_t row, const HtTarget& target, Form form) {
+    Coefficient* const upper = static_cast<Coefficient*>(target.to) + 2 * row * target.stride;
+    // A row below the block goes to memory that nobody reads.
+    Coefficient* const lower =
+        2 * row + 1 < block.height ? upper + target.stride : static_cast<Coefficient*>(scratch.spare_row);
+    store_ht_rows_as<Sample>(scratch, block.width, upper, lower, form);
 }
 
 template <typename Sample>
 static inline __attribute__((always_inline)) void store_ht_rows(const HtScratch& scratch, const HtBlock& block,
                                                                 std::size_t row, const HtTarget& target) {
-    for (std::size_t r = 0; r < 2 && 2 * row + r < block.height; ++r) {
-        const Sample* const samples = static_cast<const Sample*>(scratch.samples) + r;
-        const std::size_t at = (2 * row + r) * target.stride;
-        const std::size_t width = block.width;
-        switch (target.form) {
-            case HtForm::whole_16:
-                store_ht_row<Sample, std::int16_t, true>(samples, static_cast<std::int16_t*>(target.to) + at, width,
-                                                         block.plane);
-                break;
-            case HtForm::whole_32:
-                store_ht_row<Sample, std::int32_t, true>(samples, static_cast<std::int32_t*>(target.to) + at, width,
-                                                         block.plane);
-                break;
-            case HtForm::half_32:
-                store_ht_row<Sample, std::int32_t, false>(samples, static_cast<std::int32_t*>(target.to) + at, width,
-                                                          block.plane);
-                break;
-            case HtForm::half_64:
-                store_ht_row<Sample, std::int64_t, false>(samples, static_cast<std::int64_t*>(target.to) + at, width,
-                                                          block.plane);
-                break;
-            case HtForm::real_32:
-                store_ht_real_row(samples, static_cast<float*>(target.to) + at, width, target.scale);
-                break;
-        }
+    const unsigned plane = block.plane;
+    switch (target.form) {
+        case HtForm::whole_16:
+            store_ht_rows_with<Sample, std::int16_t>(scratch, block, row, target,
+                                                     HtInteger<Sample, std::int16_t, true>(plane));
+            break;
+        case HtForm::whole_32:
+            if (plane == 0)
+                store_ht_rows_with<Sample, std::int32_t>(scratch, block, row, target, HtExact<Sample, std::int32_t>{});
+            else
+                store_ht_rows_with<Sample, std::int32_t>(scratch, block, row, target,
+                                                         HtInteger<Sample, std::int32_t, true>(plane));
+            break;
+        case HtForm::half_32:
+            store_ht_rows_with<Sample, std::int32_t>(scratch, block, row, target,
+                                                     HtInteger<Sample, std::int32_t, false>(plane));
+            break;
+        case HtForm::half_64:
+            store_ht_rows_with<Sample, std::int64_t>(scratch, block, row, target,
+                                                     HtInteger<Sample, std::int64_t, false>(plane));
+            break;
+        case HtForm::real_32:
+            store_ht_rows_with<Sample, float>(scratch, block, row, target, HtReal<Sample>{target.scale});
+            break;
     }
 }
 
@@ -226,7 +227,6 @@ static inline __attribute__((always_inline)) bool decode_ht_rows(const HtBlock& 
             return false;
         }
         derive_ht_contexts(scratch.codes, scratch.contexts, scratch.quads);
-        keep_ht_bottom<Sample>(scratch);
         store_ht_rows<Sample>(scratch, block, row, target);
     }
     return true;
@@ -238,5 +238,3 @@ static bool decode_ht_cleanup(const HtBlock& block, HtScratch& scratch, const Ht
     if (block.most_exponent() <= 31) return decode_ht_rows<std::uint32_t>(block, scratch, target);
     return decode_ht_rows<std::uint64_t>(block, scratch, target);
 }
-
-constexpr HtKernels table = {decode_ht_cleanup};

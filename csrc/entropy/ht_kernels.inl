@@ -1,0 +1,11 @@
+// What is compiled for each instruction set: the loops of the cleanup pass, and the table of them.
+#include "entropy/ht_magnitudes.inl"
+#if defined(DCMTURBO_TARGET_AVX2) || defined(DCMTURBO_TARGET_AVX512)
+#include "entropy/ht_magnitudes_avx2.inl"
+#else
+#include "entropy/ht_magnitudes_scalar.inl"
+#endif
+// It uses what the others define.
+#include "entropy/ht_cleanup.inl"
+
+constexpr HtKernels table = {decode_ht_cleanup};
