@@ -80,6 +80,46 @@ Size read_size(const Segment& segment) {
     return size;
 }
 
+std::vector<ComponentSize> read_component_sizes(const Segment& segment, const Size& size) {
+    std::vector<ComponentSize> components(size.components);
+    for (std::size_t i = 0; i < size.components; ++i) {
+        const std::size_t at = 36 + 3 * i;
+        const std::uint8_t depth = segment.u8(at);
+        ComponentSize& component = components[i];
+        component.precision = static_cast<std::uint8_t>((depth & 0x7F) + 1);
+        component.is_signed = (depth & 0x80) != 0;
+        component.horizontal_step = segment.u8(at + 1);
+        component.vertical_step = segment.u8(at + 2);
+        if (component.precision > 38) {
+            fail(ErrorCode::malformed, segment.parameters_offset + at,
+                 "SIZ: 1 to 38 bits are allowed, component %zu has %u", i, static_cast<unsigned>(component.precision));
+        }
+        if (component.horizontal_step == 0 || component.vertical_step == 0) {
+            fail(ErrorCode::malformed, segment.parameters_offset + at,
+                 "SIZ: component %zu is sampled every 0 grid points", i);
+        }
+    }
+    return components;
+}
+
+std::size_t read_image_and_tile_size(Bytes codestream, Size& size, std::vector<ComponentSize>& components) {
+    std::size_t at = 2;
+    const Segment segment = next_segment(codestream, at);
+    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "the codestream has no SIZ marker after SOC");
+    size = read_size(segment);
+    components = read_component_sizes(segment, size);
+    return at;
+}
+
+Segment next_main_segment(Bytes codestream, std::size_t& at) {
+    const Segment segment = next_segment(codestream, at);
+    if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
+        fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
+             static_cast<unsigned>(segment.code));
+    }
+    return segment;
+}
+
 Bytes codestream_of(Bytes data, const Header& header) {
     const std::uint64_t offset = std::min<std::uint64_t>(header.codestream_offset, data.size());
     return data.subspan(offset, std::min<std::uint64_t>(header.codestream_size, data.size() - offset));

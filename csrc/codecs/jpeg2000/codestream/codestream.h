@@ -62,6 +62,32 @@ struct Size {
 
 Size read_size(const jpeg::Segment& segment);
 
+struct ComponentSize {
+    std::uint8_t precision = 0;
+    bool is_signed = false;
+    std::uint8_t horizontal_step = 1;
+    std::uint8_t vertical_step = 1;
+};
+
+// Those of SIZ.
+std::vector<ComponentSize> read_component_sizes(const jpeg::Segment& segment, const Size& size);
+
+// SIZ, which follows SOC. Returns what is behind it.
+std::size_t read_image_and_tile_size(Bytes codestream, Size& size, std::vector<ComponentSize>& components);
+// The next segment; throws where it cannot stand in a main header.
+jpeg::Segment next_main_segment(Bytes codestream, std::size_t& at);
+
+// From behind SIZ: visits each segment up to the first SOT, whose offset it returns. Both probing and decoding read the
+// main header so: first read_image_and_tile_size(), then this.
+template <typename Visit>
+std::size_t visit_main_header(Bytes codestream, std::size_t at, Visit&& visit) {
+    for (;;) {
+        const jpeg::Segment segment = next_main_segment(codestream, at);
+        if (segment.code == SOT) return segment.offset;
+        visit(segment);
+    }
+}
+
 // 15444-1 A.4.2
 struct TilePart {
     std::size_t offset;

@@ -81,27 +81,18 @@ void find_codestream(Bytes data, Header& header) {
 
 // --- main header ----------------------------------------------------------------------------
 
-void fill_components(const Segment& segment, const Size& size, Header& header) {
+void fill_components(const std::vector<ComponentSize>& components, const Size& size, Header& header) {
     header.width = size.x_end - size.x_origin;
     header.height = size.y_end - size.y_origin;
-    header.components.resize(size.components);
-    for (std::size_t i = 0; i < size.components; ++i) {
-        const std::size_t at = 36 + 3 * i;
-        const std::uint8_t depth = segment.u8(at);
+    header.components.resize(components.size());
+    for (std::size_t i = 0; i < components.size(); ++i) {
+        const ComponentSize& from = components[i];
         ComponentHeader& component = header.components[i];
         component = ComponentHeader{};
-        component.precision = static_cast<std::uint8_t>((depth & 0x7F) + 1);
-        component.is_signed = (depth & 0x80) != 0;
-        component.horizontal_step = segment.u8(at + 1);
-        component.vertical_step = segment.u8(at + 2);
-        if (component.precision > 38) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at,
-                 "SIZ: 1 to 38 bits are allowed, component %zu has %u", i, static_cast<unsigned>(component.precision));
-        }
-        if (component.horizontal_step == 0 || component.vertical_step == 0) {
-            fail(ErrorCode::malformed, segment.parameters_offset + at,
-                 "SIZ: component %zu is sampled every 0 grid points", i);
-        }
+        component.precision = from.precision;
+        component.is_signed = from.is_signed;
+        component.horizontal_step = from.horizontal_step;
+        component.vertical_step = from.vertical_step;
         // 15444-1 B.2
         component.x = ceil_divide(size.x_origin, component.horizontal_step);
         component.y = ceil_divide(size.y_origin, component.vertical_step);
@@ -199,45 +190,32 @@ bool can_transform(const std::vector<ComponentHeader>& components) {
     });
 }
 
-// Reads up to the first SOT, whose offset it returns. `header` null: passes over the segments only.
-std::size_t read_main_header(Bytes codestream, Size& size, Header* header) {
-    std::size_t at = 2;
-    Segment segment = next_segment(codestream, at);
-    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "the codestream has no SIZ marker after SOC");
-    size = read_size(segment);
+void read_main_header(Bytes codestream, Size& size, Header& header) {
+    std::vector<ComponentSize> components;
+    const std::size_t at = read_image_and_tile_size(codestream, size, components);
     MainHeader main;
     bool tile_lengths = false;
-    if (header != nullptr) {
-        fill_components(segment, size, *header);
-        add(*header, "capabilities", size.capabilities);
-        add(*header, "tile_width", size.tile_width);
-        add(*header, "tile_height", size.tile_height);
-        add(*header, "tiles", static_cast<std::int64_t>(size.tiles()));
-        add(*header, "image_offset_x", size.x_origin);
-        add(*header, "image_offset_y", size.y_origin);
-    }
-    for (;;) {
-        segment = next_segment(codestream, at);
-        if (segment.code == SOT) break;
-        if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
-            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
-                 static_cast<unsigned>(segment.code));
-        }
+    fill_components(components, size, header);
+    add(header, "capabilities", size.capabilities);
+    add(header, "tile_width", size.tile_width);
+    add(header, "tile_height", size.tile_height);
+    add(header, "tiles", static_cast<std::int64_t>(size.tiles()));
+    add(header, "image_offset_x", size.x_origin);
+    add(header, "image_offset_y", size.y_origin);
+    const std::size_t end = visit_main_header(codestream, at, [&](const Segment& segment) {
         if (segment.code == TLM) tile_lengths = true;
-        if (header != nullptr) read_main_segment(segment, main, *header);
-    }
-    if (header == nullptr) return segment.offset;
-    if (main.coding.empty()) fail(ErrorCode::malformed, segment.offset, "the main header holds no COD");
-    if (!main.quantisation) fail(ErrorCode::malformed, segment.offset, "the main header holds no QCD");
-    header->format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
-    header->lossless = main.reversible && !main.quantised;
-    if (main.multiple_component_transform == 1 && can_transform(header->components)) {
+        read_main_segment(segment, main, header);
+    });
+    if (main.coding.empty()) fail(ErrorCode::malformed, end, "the main header holds no COD");
+    if (!main.quantisation) fail(ErrorCode::malformed, end, "the main header holds no QCD");
+    header.format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
+    header.lossless = main.reversible && !main.quantised;
+    if (main.multiple_component_transform == 1 && can_transform(header.components)) {
         // 15444-1 Annex G: RCT goes with 5/3, ICT with 9/7.
-        header->colour = main.transformation == 1 ? ColourTransform::reversible : ColourTransform::irreversible;
+        header.colour = main.transformation == 1 ? ColourTransform::reversible : ColourTransform::irreversible;
     }
-    if (tile_lengths) add(*header, "tile_part_lengths", 1);
-    if (main.part_2 || (size.capabilities & 0x8000) != 0) add(*header, "part_2_extensions", 1);
-    return segment.offset;
+    if (tile_lengths) add(header, "tile_part_lengths", 1);
+    if (main.part_2 || (size.capabilities & 0x8000) != 0) add(header, "part_2_extensions", 1);
 }
 
 // --- tile-parts: 15444-1 A.4.2 --------------------------------------------------------------
@@ -350,7 +328,7 @@ void probe_jpeg2000(Bytes data, Header& header) {
     find_codestream(data, header);
     Size size;
     const Bytes codestream = codestream_of(data, header);
-    read_main_header(codestream, size, &header);
+    read_main_header(codestream, size, header);
 }
 
 void check_jpeg2000(Bytes data, const Header& header) {
@@ -358,7 +336,9 @@ void check_jpeg2000(Bytes data, const Header& header) {
     if (!starts_codestream(codestream))
         fail(ErrorCode::malformed, header.codestream_offset, "expected SOC and SIZ (FF4FFF51)");
     Size size;
-    const std::size_t first = read_main_header(codestream, size, nullptr);
+    std::vector<ComponentSize> components;
+    const std::size_t first =
+        visit_main_header(codestream, read_image_and_tile_size(codestream, size, components), [](const Segment&) {});
     // In boxes, a codestream without EOC also breaks the box's own length: that is a cut, not a habit.
     const bool eoc_required = header.format == Format::htj2k || header.in_container;
     check_tile_parts(codestream, first, size.tiles(), eoc_required);

@@ -28,31 +28,13 @@ void Codestream::read(Bytes codestream) {
 }
 
 std::size_t Codestream::read_main_header() {
-    std::size_t at = 2;
-    Segment segment = next_segment(bytes, at);
-    if (segment.code != SIZ) fail(ErrorCode::malformed, segment.offset, "the codestream has no SIZ marker after SOC");
-    size = read_size(segment);
-    components.resize(size.components);
+    const std::size_t at = read_image_and_tile_size(bytes, size, components);
     main.components.resize(size.components);
-    for (std::size_t i = 0; i < size.components; ++i) {
-        const std::uint8_t depth = segment.u8(36 + 3 * i);
-        components[i] = {static_cast<std::uint8_t>((depth & 0x7F) + 1), (depth & 0x80) != 0, segment.u8(37 + 3 * i),
-                         segment.u8(38 + 3 * i)};
-        if (components[i].horizontal_step == 0 || components[i].vertical_step == 0 || components[i].precision > 38)
-            fail(ErrorCode::malformed, segment.offset, "SIZ: component %zu cannot be", i);
-    }
-    for (;;) {
-        segment = next_segment(bytes, at);
-        if (segment.code == SOT) break;
-        if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
-            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
-                 static_cast<unsigned>(segment.code));
-        }
-        read_parameters(segment, size, false, main);
-    }
+    const std::size_t end =
+        visit_main_header(bytes, at, [this](const Segment& segment) { read_parameters(segment, size, false, main); });
     if (!main.has_coding || !main.has_quantisation)
-        fail(ErrorCode::malformed, segment.offset, "the main header holds no COD or no QCD");
-    return segment.offset;
+        fail(ErrorCode::malformed, end, "the main header holds no COD or no QCD");
+    return end;
 }
 
 void Codestream::walk(std::size_t at) {

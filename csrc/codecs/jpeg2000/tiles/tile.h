@@ -92,13 +92,6 @@ struct TileComponent {
     [[nodiscard]] std::uint8_t block_height_exponent(const Resolution& resolution) const;
 };
 
-struct ComponentSize {
-    std::uint8_t precision = 0;
-    bool is_signed = false;
-    std::uint8_t horizontal_step = 1;
-    std::uint8_t vertical_step = 1;
-};
-
 struct Tile {
     Rectangle area;  // on the reference grid
     const Parameters* parameters = nullptr;
