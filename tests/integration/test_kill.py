@@ -3,24 +3,23 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 
 import pytest
 from helpers.archives import image, same_pixels
+from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest, ManifestError
 
 pytestmark = pytest.mark.kills
 
-ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "4"))  # of each way; 10 in .ci/run
+ROUNDS = rounds_of_kills(4)  # of each way
 FILES = 240
 CHUNK = 8  # files that a process may have at once: dcmturbo.archives.coordinator
 
-COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "HTJ2KLossless", "--quiet"]
+COMMAND = transcode_command("HTJ2KLossless")
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +40,17 @@ def identities(target):
     }
 
 
-@pytest.mark.parametrize("how", [["--threads", "2"], ["--jobs", "2"]], ids=["threads", "processes"])
+@both_ways
 def test_a_killed_run_goes_on_where_it_was(source, tmp_path, how):
     target = tmp_path / "out"
-    begin = time.perf_counter()
-    subprocess.run([*COMMAND, *how, str(source), str(target)], check=True)
-    whole = time.perf_counter() - begin
+    command = [*COMMAND, *how, str(source), str(target)]
+    whole = seconds_of(command)
     draw = random.Random(len(how[0]))
     done_again = []
     unfinished = 0
     for _ in range(ROUNDS):
         shutil.rmtree(target)
-        run = subprocess.Popen([*COMMAND, *how, str(source), str(target)], start_new_session=True)
-        time.sleep(draw.uniform(0.2, 1.0) * whole)
-        # The coordinator alone: its processes have to see for themselves that it is gone.
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait()
+        run = killed(command, draw.uniform(0.2, 1.0) * whole)
         deadline = time.monotonic() + 10
         while _processes_of(run.pid) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -72,7 +66,7 @@ def test_a_killed_run_goes_on_where_it_was(source, tmp_path, how):
                 recorded = 0  # killed between making the file and writing to it: the next run begins it
             assert recorded <= len(before)
         unfinished += len(before) < FILES
-        again = subprocess.run([*COMMAND, *how, str(source), str(target)], check=False)
+        again = subprocess.run(command, check=False)
         assert again.returncode == 0
         after = identities(target)
         assert len(after) == FILES

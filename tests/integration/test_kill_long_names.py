@@ -3,14 +3,12 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from helpers.dicom_writer import EXPLICIT, dicom_file, pixel_module
+from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
 from helpers.samples import smooth
 
 import dcmturbo as dt
@@ -19,11 +17,11 @@ from dcmturbo.transcoding.temporary import TEMPORARY_NAME
 
 pytestmark = pytest.mark.kills
 
-ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "2"))  # kills of each way; 10 in .ci/run
+ROUNDS = rounds_of_kills(2)  # of each way
 FILES = 200
 NAMES = [f"{'L' * 247}{i:04}.dcm" for i in range(FILES // 2)]
 NAMES += [f"{'漢' * 81}{i:08}.dcm" for i in range(FILES // 2)]  # 81 times three bytes
-COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "RLELossless", "--quiet"]
+COMMAND = transcode_command("RLELossless")
 
 
 def cells(number):
@@ -58,7 +56,7 @@ def check(folder, *, every):
             assert np.array_equal(dt.decode(content), cells(i)), f"{i} has other pixels"
 
 
-@pytest.mark.parametrize("how", [["--threads", "2"], ["--jobs", "2"]], ids=["threads", "processes"])
+@both_ways
 @pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in_place"])
 def test_long_names_that_begin_alike(originals, tmp_path, in_place, how):
     source = tmp_path / "source"
@@ -71,18 +69,13 @@ def test_long_names_that_begin_alike(originals, tmp_path, in_place, how):
         shutil.copytree(originals, source)
 
     begin_anew()
-    begin = time.perf_counter()
-    subprocess.run(command, check=True)
-    whole = time.perf_counter() - begin
+    whole = seconds_of(command)
     check(target, every=True)
     draw = random.Random(f"{how}{in_place}")
     for _ in range(ROUNDS):
         begin_anew()
         for _ in range(2):  # the second one finds what the first one left
-            run = subprocess.Popen(command, start_new_session=True)
-            time.sleep(draw.uniform(0.3, 1.0) * whole)
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+            killed(command, draw.uniform(0.3, 1.0) * whole, group=True)
             if target.exists():
                 check(target, every=False)
         subprocess.run(command, check=True)

@@ -5,11 +5,11 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 from helpers.archives import image, same_pixels
+from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest
@@ -17,9 +17,9 @@ from dcmturbo.archives.ownership import identity_of
 
 pytestmark = pytest.mark.kills
 
-ROUNDS = int(os.environ.get("DCMTURBO_KILL_ROUNDS", "2"))
+ROUNDS = rounds_of_kills(2)
 FILES, TAKEN = (500, 100) if ROUNDS >= 10 else (200, 40)
-COMMAND = [sys.executable, "-m", "dcmturbo.cli", "transcode", "--to", "HTJ2KLossless", "--quiet"]
+COMMAND = transcode_command("HTJ2KLossless")
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,12 @@ def outputs(target):
     return sorted(name for name in os.listdir(target) if not name.startswith(".dcmturbo-transcode.sqlite"))
 
 
-@pytest.mark.parametrize("how", [["--threads", "2"], ["--jobs", "2"]], ids=["threads", "jobs"])
+@both_ways
 def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
-    whole = time.perf_counter()
-    subprocess.run([*COMMAND, *how, str(source), str(tmp_path / "whole")], check=True)
-    whole = time.perf_counter() - whole
+    whole = seconds_of([*COMMAND, *how, str(source), str(tmp_path / "whole")])
     draw = random.Random(how[0])
     target = tmp_path / "out"
+    command = [*COMMAND, *how, str(source), str(target)]
     interrupted = 0
     for _ in range(ROUNDS):
         shutil.rmtree(target, ignore_errors=True)
@@ -55,15 +54,11 @@ def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
             path.write_bytes(b"somebody's own " + path.name.encode())
         before = {path: (path.read_bytes(), identity_of(str(path))) for path in taken(target)}
         for _ in range(2):
-            run = subprocess.Popen([*COMMAND, *how, str(source), str(target)], stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(0.3, 0.8) * whole)
-            os.kill(run.pid, signal.SIGKILL)
-            interrupted += run.wait() == -signal.SIGKILL
+            run = killed(command, draw.uniform(0.3, 0.8) * whole, stderr=subprocess.DEVNULL)
+            interrupted += run.returncode == -signal.SIGKILL
             time.sleep(0.3)  # its workers see that it is gone
             assert {path: (path.read_bytes(), identity_of(str(path))) for path in taken(target)} == before
-        last = subprocess.run(
-            [*COMMAND, *how, str(source), str(target)], stderr=subprocess.PIPE, text=True, check=False
-        )
+        last = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         assert last.returncode == 1
         assert f"{TAKEN} files (" in last.stderr
         assert "--overwrite" in last.stderr
