@@ -45,13 +45,12 @@ typedef struct dcmturbo_bytes {
 
 typedef struct dcmturbo_settings {
     uint32_t size;
-    uint32_t threads;             /* of a call that does not say; 0: as many as this process may use */
-    uint8_t isa;                  /* cpu/features.h, Isa */
-    uint64_t max_pixels;          /* rows x columns of a frame */
-    uint64_t max_output;          /* bytes of a result */
-    uint64_t max_scratch;         /* bytes of one worker's scratch memory */
-    uint8_t category_16_has_bits; /* JPEG Lossless of some old encoders: 16 bits follow category 16 */
-    uint8_t prefer_library;       /* decode with a library where there is one */
+    uint32_t threads;       /* of a call that does not say; 0: as many as this process may use */
+    uint8_t isa;            /* cpu/features.h, Isa */
+    uint64_t max_pixels;    /* rows x columns of a frame */
+    uint64_t max_output;    /* bytes of a result */
+    uint64_t max_scratch;   /* bytes of one worker's scratch memory */
+    uint8_t prefer_library; /* decode with a library where there is one */
 } dcmturbo_settings;
 
 DCMTURBO_API uint32_t dcmturbo_abi_version(void);
@@ -128,6 +127,55 @@ DCMTURBO_API int32_t dcmturbo_transfer_syntax_at(size_t i, dcmturbo_transfer_syn
 /* Who encodes a transfer syntax with the settings of the process: 0 nobody, 1 the core, 2 a library; 0 of an unknown
  * one. */
 DCMTURBO_API uint8_t dcmturbo_encoder_of(const char* transfer_syntax);
+/* ---- options of codecs -------------------------------------------------------------------------- */
+
+/* The type of an option or of a value. An integer also stands for a number. */
+enum {
+    DCMTURBO_FLAG = 0, /* number is 0 or 1 */
+    DCMTURBO_INTEGER = 1,
+    DCMTURBO_NUMBER = 2,
+    DCMTURBO_TEXT = 3,
+    DCMTURBO_NONE = 4, /* of a value: as if it were not given */
+    DCMTURBO_OTHER = 5 /* of a value: no option takes it; text shows it in the message */
+};
+
+/* What a codec can be asked for. */
+typedef struct dcmturbo_option {
+    uint32_t size;
+    const char* name;
+    const char* meaning; /* one sentence */
+    uint8_t type;        /* DCMTURBO_TEXT: one of the words */
+    uint8_t has_default;
+    double lowest, highest;   /* of an integer or a number; INFINITY: no bound */
+    double default_value;     /* DCMTURBO_TEXT: the place of its word */
+    double loses_from;        /* values from this one on lose information; INFINITY: none does, -INFINITY: any does */
+    const char* const* words; /* an integer or a number may have words that stand instead of it */
+    size_t word_count;
+    uint8_t bounds_error; /* no decoded sample differs from the original by more than the value */
+    char allowed[160];    /* which values are allowed, for people */
+} dcmturbo_option;
+
+typedef struct dcmturbo_option_value {
+    const char* name;
+    uint8_t type;
+    double number;
+    const char* text;
+} dcmturbo_option_value;
+
+/* The options of encoding in a transfer syntax. prefer_library: 1 for the library's encoder where there is one, 0 for
+ * the core's, -1 as the settings say. Fails past the last. */
+DCMTURBO_API int32_t dcmturbo_encode_option_at(const char* transfer_syntax, int32_t prefer_library, size_t i,
+                                               dcmturbo_option* option, dcmturbo_error* error);
+/* Checks values for encoding, and says whether they ask for loss. (Some formats always lose: see their row.) */
+DCMTURBO_API int32_t dcmturbo_check_encode_options(const char* transfer_syntax, int32_t prefer_library,
+                                                   const dcmturbo_option_value* values, size_t count, uint8_t* loses,
+                                                   dcmturbo_error* error);
+
+/* The options of decoding, of all codecs. Their values hold for the whole process. Fails past the last. */
+DCMTURBO_API int32_t dcmturbo_decode_option_at(size_t i, dcmturbo_option* option, dcmturbo_error* error);
+DCMTURBO_API int32_t dcmturbo_set_decode_option(const dcmturbo_option_value* value, dcmturbo_error* error);
+/* The value that holds: the one that was set, or the default. */
+DCMTURBO_API int32_t dcmturbo_get_decode_option(const char* name, dcmturbo_option_value* value, dcmturbo_error* error);
 
 /* ---- images ------------------------------------------------------------------------------------ */
 
@@ -232,18 +280,12 @@ typedef int32_t (*dcmturbo_library_unwrap)(dcmturbo_bytes data, void (*take)(voi
 /* Both for the process; null for none. */
 DCMTURBO_API void dcmturbo_set_library(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
 
-/* Zero: as the transfer syntax has it. */
-typedef struct dcmturbo_encode_options {
-    uint32_t size;
-    uint32_t selection_value; /* JPEG Lossless: 1 to 7; 255: the best, by an estimate */
-    uint32_t restart_rows;    /* JPEG Lossless: rows between restart markers */
-} dcmturbo_encode_options;
-
 DCMTURBO_API uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes);
+/* By the core's own encoder, with values of its options. */
 DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
-                                           const dcmturbo_attributes* attributes,
-                                           const dcmturbo_encode_options* options, uint8_t* to, size_t capacity,
-                                           size_t* written, dcmturbo_error* error);
+                                           const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                                           size_t option_count, uint8_t* to, size_t capacity, size_t* written,
+                                           dcmturbo_error* error);
 
 /* Encodes frames with a library, as `request` says: what that is, its caller and its writer agree about. Gives the
  * bytes to take(taker, bytes), once. Called from any thread, without locks. Returns DCMTURBO_OK, or a code with the
@@ -262,9 +304,9 @@ typedef struct dcmturbo_library_encoder {
  * null for the core itself. take(context, frame, bytes) hears of each frame, on any worker, and returns DCMTURBO_OK or
  * the code of why it could not take it. Stops at a failure, and returns the error of the lowest frame that fails. */
 DCMTURBO_API int32_t dcmturbo_encode_frames(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
-                                            const dcmturbo_attributes* attributes,
-                                            const dcmturbo_encode_options* options,
-                                            const dcmturbo_library_encoder* library, uint32_t threads,
+                                            const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                                            size_t option_count, const dcmturbo_library_encoder* library,
+                                            uint32_t threads,
                                             int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded),
                                             void* context, dcmturbo_error* error);
 
@@ -419,8 +461,8 @@ typedef struct dcmturbo_api {
                             dcmturbo_error* error);
     uint64_t (*encode_bound)(const char* transfer_syntax, const dcmturbo_attributes* attributes);
     int32_t (*encode_frame)(const char* transfer_syntax, const dcmturbo_image* image,
-                            const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options, uint8_t* to,
-                            size_t capacity, size_t* written, dcmturbo_error* error);
+                            const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                            size_t option_count, uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error);
     int32_t (*source_file)(const char* path, dcmturbo_source** source, dcmturbo_error* error);
     int32_t (*source_buffer)(dcmturbo_bytes bytes, dcmturbo_source** source, dcmturbo_error* error);
     int32_t (*source_callback)(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source,
@@ -453,8 +495,8 @@ typedef struct dcmturbo_api {
                               uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
     void (*set_library)(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
     int32_t (*encode_frames)(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
-                             const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
-                             const dcmturbo_library_encoder* library, uint32_t threads,
+                             const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                             size_t option_count, const dcmturbo_library_encoder* library, uint32_t threads,
                              int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded), void* context,
                              dcmturbo_error* error);
     size_t (*format_count)(void);
@@ -463,6 +505,14 @@ typedef struct dcmturbo_api {
     int32_t (*keeps_promises)(const char* transfer_syntax, const dcmturbo_header* header);
     uint8_t (*encoder_of)(const char* transfer_syntax);
     void (*set_interrupt)(int32_t (*ask)(void));
+    int32_t (*encode_option_at)(const char* transfer_syntax, int32_t prefer_library, size_t i, dcmturbo_option* option,
+                                dcmturbo_error* error);
+    int32_t (*check_encode_options)(const char* transfer_syntax, int32_t prefer_library,
+                                    const dcmturbo_option_value* values, size_t count, uint8_t* loses,
+                                    dcmturbo_error* error);
+    int32_t (*decode_option_at)(size_t i, dcmturbo_option* option, dcmturbo_error* error);
+    int32_t (*set_decode_option)(const dcmturbo_option_value* value, dcmturbo_error* error);
+    int32_t (*get_decode_option)(const char* name, dcmturbo_option_value* value, dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

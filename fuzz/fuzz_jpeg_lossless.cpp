@@ -101,9 +101,14 @@ void round_trip(Input& input) {
     attributes.bits_stored = static_cast<std::uint16_t>(input.byte() % 15 + 2);
     attributes.bits_allocated = attributes.bits_stored > 8 ? 16 : 8;
     attributes.photometric = dcmturbo_photometric_from_name(attributes.samples_per_pixel == 1 ? "MONOCHROME2" : "RGB");
-    dcmturbo_encode_options options{sizeof options, input.byte() % 8u, 0};
-    if (options.selection_value == 0) options.selection_value = 255;
-    if (input.byte() % 3 == 0) options.restart_rows = std::min(input.byte() % 20u, 65535 / attributes.columns);
+    const unsigned selection_value = input.byte() % 8u;
+    const unsigned restart_rows = input.byte() % 3 == 0 ? std::min(input.byte() % 20u, 65535 / attributes.columns) : 0;
+    const dcmturbo_option_value options[] = {
+        selection_value == 0
+            ? dcmturbo_option_value{"selection_value", DCMTURBO_TEXT, 0, "best"}
+            : dcmturbo_option_value{"selection_value", DCMTURBO_INTEGER, double(selection_value), nullptr},
+        {"restart_rows", DCMTURBO_INTEGER, double(restart_rows), nullptr},
+    };
     const unsigned changes = input.byte() % 4;
     const std::size_t cell = attributes.bits_allocated / 8u;
     const std::size_t pixel = cell * attributes.samples_per_pixel;
@@ -131,8 +136,8 @@ void round_trip(Input& input) {
         std::size_t written = 0;
         dcmturbo_error error{};
         error.size = sizeof error;
-        const auto code = dcmturbo_encode_frame(syntax, &image, &attributes, &options, stream.data(), stream.size(),
-                                                &written, &error);
+        const auto code = dcmturbo_encode_frame(syntax, &image, &attributes, options, std::size(options), stream.data(),
+                                                stream.size(), &written, &error);
         require(code == DCMTURBO_OK, "every image can be encoded");
         require(written <= stream.size(), "the bound holds");
         stream.resize(written);

@@ -27,7 +27,7 @@ void round_trip(const std::uint8_t* data, std::size_t size) {
         std::size_t written = 0;
         dcmturbo_error error{};
         error.size = sizeof error;
-        const auto code = dcmturbo_encode_frame("RLELossless", &image, &attributes, nullptr, encoded.data(),
+        const auto code = dcmturbo_encode_frame("RLELossless", &image, &attributes, nullptr, 0, encoded.data(),
                                                 encoded.size(), &written, &error);
         require(code == DCMTURBO_OK, "every image can be encoded");
         require(written <= encoded.size() && written % 2 == 0, "the bound holds and the size is even");

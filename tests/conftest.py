@@ -13,6 +13,7 @@ from helpers.markers import markers_of
 
 import dcmturbo as dt
 from dcmturbo import _core
+from dcmturbo.configuration import DECODE_OPTIONS
 
 # A shell that starts a test run behind "&" has it ignore Ctrl-C, and all commands that the tests start inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -36,7 +37,7 @@ def corpus() -> Corpus:
 @pytest.fixture(autouse=True)
 def same_settings_after_each_test():
     places = [(dt.config.limits, n) for n in ("max_pixels", "max_output", "max_scratch", "max_inflated", "max_cached")]
-    places += [(dt.config, n) for n in ("isa", "prefer", "memory_map", "category_16_has_bits")]
+    places += [(dt.config, n) for n in ("isa", "prefer", "memory_map", *DECODE_OPTIONS)]
     before = [getattr(*place) for place in places]
     threads = _core.get_settings()["threads"]
     yield

@@ -57,6 +57,11 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .keeps_promises = dcmturbo_keeps_promises,
         .encoder_of = dcmturbo_encoder_of,
         .set_interrupt = dcmturbo_set_interrupt,
+        .encode_option_at = dcmturbo_encode_option_at,
+        .check_encode_options = dcmturbo_check_encode_options,
+        .decode_option_at = dcmturbo_decode_option_at,
+        .set_decode_option = dcmturbo_set_decode_option,
+        .get_decode_option = dcmturbo_get_decode_option,
     };
     return &api;
 }

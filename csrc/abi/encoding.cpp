@@ -33,28 +33,30 @@ uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attri
 }
 
 int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
-                              const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
-                              uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error) {
+                              const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                              size_t option_count, uint8_t* to, size_t capacity, size_t* written,
+                              dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Codec& codec = abi::required_encoder(transfer_syntax);
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context context{scratch->arena, current.isa, current.limits};
-        *written = codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity},
-                                abi::options_from(options), context);
+        *written =
+            codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity},
+                         abi::own_options(abi::required_syntax(transfer_syntax), options, option_count), context);
     });
 }
 
 int32_t dcmturbo_encode_frames(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
-                               const dcmturbo_attributes* attributes, const dcmturbo_encode_options* options,
-                               const dcmturbo_library_encoder* library, uint32_t threads,
+                               const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
+                               size_t option_count, const dcmturbo_library_encoder* library, uint32_t threads,
                                int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded), void* context,
                                dcmturbo_error* error) {
     std::vector<FrameFailure> failures;
     const int32_t code = abi::guarded(error, [&] {
         const abi::LibraryRequest asked(library);
-        const EncodeTarget target = abi::encode_target(transfer_syntax, options, asked);
+        const EncodeTarget target = abi::encode_target(transfer_syntax, options, option_count, asked);
         std::vector<FrameIn> frames;
         frames.reserve(count);
         for (size_t i = 0; i < count; ++i) frames.push_back(frame_in(images[i], *attributes));

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "abi/convert.h"
+#include "abi/options.h"
 #include "base/checked.h"
 #include "codecs/codec.h"
 #include "codecs/frame_format.h"
@@ -240,7 +241,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         Call call{.threads = resolve_threads(threads, current)};
         attach(context, call, true);
         const Bytes bytes = bytes_from(data);
-        options.category_16_has_bits = current.category_16_has_bits;
+        options.values = &current.decode_values();
         const Codec& codec = decoder_of(of.format, current.prefer_library);
         Outcome outcome;
         try {

@@ -2,17 +2,17 @@
 #pragma once
 
 #include "abi/convert.h"
+#include "abi/options.h"
 #include "codecs/library.h"
 #include "sched/encode_frames.h"
 
 namespace dcmturbo::abi {
 
-inline EncodeOptions options_from(const dcmturbo_encode_options* options) {
-    EncodeOptions chosen;
-    if (options == nullptr) return chosen;
-    chosen.selection_value = options->selection_value;
-    chosen.restart_rows = options->restart_rows;
-    return chosen;
+// Of the core's own encoder.
+inline EncodeOptions own_options(const TransferSyntax& syntax, const dcmturbo_option_value* options,
+                                 std::size_t option_count) {
+    constexpr bool prefers_library = false;
+    return {.values = encode_values(syntax, prefers_library, options, option_count)};
 }
 
 // A library's encoder at the C door, as codecs call it. Outlives the calls.
@@ -54,13 +54,17 @@ class LibraryRequest {
     LibraryEncoder encoder_;
 };
 
-inline EncodeTarget encode_target(const char* transfer_syntax, const dcmturbo_encode_options* options,
-                                  const LibraryRequest& library) {
+inline EncodeTarget encode_target(const char* transfer_syntax, const dcmturbo_option_value* options,
+                                  std::size_t option_count, const LibraryRequest& library) {
     EncodeTarget target;
     target.syntax = &required_syntax(transfer_syntax);
-    target.options = options_from(options);
-    target.options.library = library.encoder();
-    target.codec = target.options.library == nullptr ? &required_encoder(transfer_syntax) : &library_codec;
+    if (library.encoder() == nullptr) {
+        target.codec = &required_encoder(transfer_syntax);
+        target.options = own_options(*target.syntax, options, option_count);
+    } else {
+        target.codec = &library_codec;
+        target.options.library = library.encoder();
+    }
     return target;
 }
 

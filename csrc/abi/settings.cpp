@@ -26,7 +26,6 @@ void dcmturbo_get_settings(dcmturbo_settings* to) {
     to->max_pixels = current.limits.max_pixels;
     to->max_output = current.limits.max_output;
     to->max_scratch = current.limits.max_scratch;
-    to->category_16_has_bits = current.category_16_has_bits ? 1 : 0;
     to->prefer_library = current.prefer_library ? 1 : 0;
 }
 
@@ -40,7 +39,6 @@ int32_t dcmturbo_set_settings(const dcmturbo_settings* from, dcmturbo_error* err
         wanted.limits.max_pixels = from->max_pixels;
         wanted.limits.max_output = from->max_output;
         wanted.limits.max_scratch = from->max_scratch;
-        wanted.category_16_has_bits = from->category_16_has_bits != 0;
         wanted.prefer_library = from->prefer_library != 0;
         set_settings(wanted);
     });

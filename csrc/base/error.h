@@ -27,6 +27,7 @@ enum class ErrorCode : std::int32_t {
     internal = 13,     // a defect of ours
     other_codec = 14,  // a frame of another coding process than this codec's
     interrupted = 15,  // the caller does not wait any more
+    option = 16,       // the codec has no such option, or its value is of another type
 };
 
 inline constexpr std::uint64_t no_offset = ~std::uint64_t{0};

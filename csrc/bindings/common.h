@@ -108,5 +108,6 @@ void bind_datasets(py::module_& m);
 void bind_frames(py::module_& m);
 void bind_encoding(py::module_& m);
 void bind_library(py::module_& m);
+void bind_options(py::module_& m);
 
 }  // namespace dcmturbo::bindings

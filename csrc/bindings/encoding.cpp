@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "bindings/library_encoder.h"
+#include "bindings/options.h"
 
 namespace dcmturbo::bindings {
 
@@ -22,8 +23,8 @@ void check_frame(const py::array& frame, const dcmturbo_attributes& attributes) 
 
 // Returns the encoded frames. `library`: None, or a function that encodes a frame: array -> bytes-like.
 py::list encode_frames(const std::string& transfer_syntax, const std::vector<py::array>& frames,
-                       const Attributes& attributes, std::uint32_t selection_value, std::uint32_t restart_rows,
-                       const py::object& library, std::uint32_t threads) {
+                       const Attributes& attributes, const py::dict& options, const py::object& library,
+                       std::uint32_t threads) {
     std::vector<dcmturbo_image> images;
     for (const py::array& frame : frames) {
         check_frame(frame, attributes.plain);
@@ -31,14 +32,14 @@ py::list encode_frames(const std::string& transfer_syntax, const std::vector<py:
     }
     LibraryEncoder encoder(library);
     const dcmturbo_library_encoder asked = encoder.plain();
-    const dcmturbo_encode_options options{sizeof options, selection_value, restart_rows};
+    const OptionArray values(options);
     py::list encoded(frames.size());
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
         const GilRelease release;
         code = dcmturbo_encode_frames(
-            transfer_syntax.c_str(), images.data(), images.size(), &attributes.plain, &options,
+            transfer_syntax.c_str(), images.data(), images.size(), &attributes.plain, values.data(), values.size(),
             asked.encode == nullptr ? nullptr : &asked, threads,
             [](void* context, std::size_t frame, dcmturbo_bytes bytes) -> std::int32_t {
                 const GilAcquire acquire;
@@ -65,8 +66,7 @@ py::list encode_frames(const std::string& transfer_syntax, const std::vector<py:
 
 void bind_encoding(py::module_& m) {
     m.def("encode_frames", encode_frames, py::arg("transfer_syntax"), py::arg("frames"), py::arg("attributes"),
-          py::kw_only(), py::arg("selection_value") = 0, py::arg("restart_rows") = 0, py::arg("library") = py::none(),
-          py::arg("threads") = 1);
+          py::kw_only(), py::arg("options") = py::dict(), py::arg("library") = py::none(), py::arg("threads") = 1);
 }
 
 }  // namespace dcmturbo::bindings

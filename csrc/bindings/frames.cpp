@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bindings/common.h"
+#include "bindings/options.h"
 
 namespace dcmturbo::bindings {
 

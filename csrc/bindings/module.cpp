@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/error.h"
 #include "bindings/common.h"
 
 namespace dcmturbo::bindings {
@@ -34,6 +35,11 @@ std::int32_t ask_for_signals() {
 
 void raise(const dcmturbo_error& error) {
     if (error.code == DCMTURBO_INTERRUPTED) raise_interruption();
+    // As Python itself would say of an argument that a function does not have.
+    if (error.code == static_cast<std::int32_t>(ErrorCode::option)) {
+        PyErr_SetObject(PyExc_TypeError, text_of(error.message).ptr());
+        throw py::error_already_set();
+    }
     const py::object make = py::module_::import("dcmturbo.errors").attr("make_error");
     const py::object exception =
         make(error.code, text_of(error.message),
@@ -56,14 +62,12 @@ py::dict get_settings() {
     result["max_output"] = settings.max_output;
     result["max_scratch"] = settings.max_scratch;
     result["prefer_library"] = settings.prefer_library != 0;
-    result["category_16_has_bits"] = settings.category_16_has_bits != 0;
     return result;
 }
 
 void set_settings(std::optional<std::uint32_t> threads, const std::optional<std::string>& isa,
                   std::optional<std::uint64_t> max_pixels, std::optional<std::uint64_t> max_output,
-                  std::optional<std::uint64_t> max_scratch, std::optional<bool> category_16_has_bits,
-                  std::optional<bool> prefer_library) {
+                  std::optional<std::uint64_t> max_scratch, std::optional<bool> prefer_library) {
     dcmturbo_settings settings{};
     settings.size = sizeof settings;
     dcmturbo_get_settings(&settings);
@@ -71,7 +75,6 @@ void set_settings(std::optional<std::uint32_t> threads, const std::optional<std:
     settings.max_pixels = max_pixels.value_or(settings.max_pixels);
     settings.max_output = max_output.value_or(settings.max_output);
     settings.max_scratch = max_scratch.value_or(settings.max_scratch);
-    if (category_16_has_bits) settings.category_16_has_bits = *category_16_has_bits ? 1 : 0;
     if (prefer_library) settings.prefer_library = *prefer_library ? 1 : 0;
     if (isa) {
         std::uint8_t i = 0;
@@ -130,7 +133,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("get_settings", get_settings);
     m.def("set_settings", set_settings, py::kw_only(), py::arg("threads") = py::none(), py::arg("isa") = py::none(),
           py::arg("max_pixels") = py::none(), py::arg("max_output") = py::none(), py::arg("max_scratch") = py::none(),
-          py::arg("category_16_has_bits") = py::none(), py::arg("prefer_library") = py::none());
+          py::arg("prefer_library") = py::none());
     m.def("available_isas", available_isas);
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
@@ -143,4 +146,5 @@ PYBIND11_MODULE(_core, m) {
     bind_frames(m);
     bind_encoding(m);
     bind_library(m);
+    bind_options(m);
 }

@@ -9,17 +9,17 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/fragments.h"
+#include "base/option.h"
 #include "image/component.h"
 #include "image/frame.h"
 
 namespace dcmturbo {
 
 struct Options {
-    std::uint8_t reduce = 0;      // resolution levels to discard
-    std::uint32_t first_bit = 0;  // native frames: where in the first byte the frame starts
-    bool salvage = false;         // decode what is there instead of throwing
-    // JPEG Lossless: 16 bits follow the code of category 16, as some old encoders wrote against 10918-1, H.1.2.2.
-    bool category_16_has_bits = false;
+    std::uint8_t reduce = 0;                         // resolution levels to discard
+    std::uint32_t first_bit = 0;                     // native frames: where in the first byte the frame starts
+    bool salvage = false;                            // decode what is there instead of throwing
+    const OptionValues* values = &no_option_values;  // of the codecs' tables
 };
 
 // What decoding found that the user is to be told once, as bits of Outcome::notes. Bits below are those of FormatNote.
@@ -44,9 +44,7 @@ struct Outcome {
 struct LibraryEncoder;  // codecs/library.h
 
 struct EncodeOptions {
-    static constexpr unsigned best = 255;
-    unsigned selection_value = 0;             // JPEG Lossless: 1 to 7, or `best`; 0: as the transfer syntax has it
-    std::uint32_t restart_rows = 0;           // JPEG family: rows between restart markers; 0: none
+    OptionValues values;                      // of the codec's own table
     const LibraryEncoder* library = nullptr;  // whom a library codec asks, with options of its own
 };
 
@@ -74,6 +72,9 @@ struct Codec {
 
     // Encodes one frame into the arena: of a codec for whose result no bound is known. It has no encode() then.
     Bytes (*encode_unbounded)(const FrameIn& frame, const EncodeOptions& options, Context& context) = nullptr;
+
+    // What the codec can be asked for, when it encodes and when it decodes.
+    OptionTable options{};
 };
 
 }  // namespace dcmturbo

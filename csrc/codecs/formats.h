@@ -16,6 +16,7 @@
 #include "codecs/jpegls/codec.h"
 #include "codecs/jpegxl/syntax.h"
 #include "codecs/library.h"
+#include "codecs/library_options.h"
 #include "codecs/native/codec.h"
 #include "codecs/rle/codec.h"
 #include "image/component.h"
@@ -126,7 +127,8 @@ struct FormatRow {
     // ---- who codes it ----
     const Codec* own = nullptr;      // the core's codec; one without `encode` decodes only
     const Codec* library = nullptr;  // decodes with a library
-    bool library_encodes = false;    // so does a library: src/dcmturbo/library
+    bool library_encodes = false;    // so does a library: src/dcmturbo/formats/library
+    OptionTable library_options{};   // of the library's encoder
 };
 
 namespace format_details {
@@ -193,6 +195,7 @@ inline constexpr FormatRow formats[] = {
         .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422),
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::jpeg,
     },
     {
         .format = Format::jpeg_lossless,
@@ -212,6 +215,7 @@ inline constexpr FormatRow formats[] = {
         .own = &jpeg_lossless_codec,
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::jpeg_lossless,
     },
     {
         .format = Format::jpegls,
@@ -230,6 +234,7 @@ inline constexpr FormatRow formats[] = {
         .own = &jpegls_codec,
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::jpegls,
     },
     {
         .format = Format::jpeg2000,
@@ -258,6 +263,7 @@ inline constexpr FormatRow formats[] = {
         .own = &jpeg2000_codec,
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::jpeg2000,
     },
     {
         .format = Format::htj2k,
@@ -284,6 +290,7 @@ inline constexpr FormatRow formats[] = {
         .own = &jpeg2000_codec,
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::htj2k,
     },
     {
         .format = Format::jpegxl,
@@ -305,6 +312,7 @@ inline constexpr FormatRow formats[] = {
         .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422, Photometric::xyb),
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::jpegxl,
     },
     {
         // Native frames in raw deflate streams (PS3.5, A.4.13): the scheduler has them inflated, and decodes the rest.
@@ -319,6 +327,7 @@ inline constexpr FormatRow formats[] = {
         .single_bits = SingleBits::held,
         .library = &library_codec,
         .library_encodes = true,
+        .library_options = library_options::deflated_frame,
     },
     // Nothing here decodes these.
     {.format = Format::video, .name = "video", .title = "a video", .family = "video"},

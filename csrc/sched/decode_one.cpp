@@ -108,7 +108,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     options.reduce = stream.request.reduce;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
-    options.category_16_has_bits = settings.category_16_has_bits;
+    options.values = &settings.decode_values();
     Outcome outcome;
     try {
         outcome = codec.decode(frame, stream.attributes, scratch.header, out, options, context);

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcmturbo import _core
 from dcmturbo.errors import Error
@@ -130,13 +130,12 @@ class Configuration:
         Whether uncompressed pixel data from a path are returned as a view of a private memory map. If another process
         shortens the file of a map, accessing the missing part ends this process (SIGBUS). False reads the bytes
         instead.
-    category_16_has_bits : bool
-        JPEG Lossless: whether 16 bits follow the code of category 16. Some old encoders wrote these bits, against
-        ISO/IEC 10918-1, H.1.2.2. The default is False. Set it only for their files, because it decodes others wrongly.
+
+    The options of the decoders are attributes as well; ``docs/guide.md`` has a table.
     """
 
     __slots__ = ("_limits", "_memory_map")  # a name that is misspelt is an error
-    _NAMES = ("threads", "isa", "prefer", "memory_map", "category_16_has_bits")
+    _NAMES: tuple[str, ...] = ("threads", "isa", "prefer", "memory_map")
 
     def __init__(self) -> None:
         self._limits = Limits()
@@ -192,14 +191,10 @@ class Configuration:
     def memory_map(self, value: bool) -> None:
         self._memory_map = bool(value)
 
-    @property
-    def category_16_has_bits(self) -> bool:
-        """Whether bits follow category 16 of JPEG Lossless."""
-        return bool(_core.get_settings()["category_16_has_bits"])
-
-    @category_16_has_bits.setter
-    def category_16_has_bits(self, value: bool) -> None:
-        _core.set_settings(category_16_has_bits=bool(value))
+    if TYPE_CHECKING:
+        # A property for each decode option is added below.
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     @contextmanager
     def override(self, **settings: Any) -> Iterator[Configuration]:
@@ -208,7 +203,7 @@ class Configuration:
         Parameters
         ----------
         **settings
-            ``threads``, ``isa``, ``prefer``, ``memory_map``, ``category_16_has_bits`` or a name of `Limits`.
+            ``threads``, ``isa``, ``prefer``, ``memory_map``, an option of a decoder or a name of `Limits`.
 
         Yields
         ------
@@ -235,6 +230,17 @@ class Configuration:
             f"memory_map={self.memory_map} limits={self.limits!r}>"
         )
 
+
+def _decode_option(name: str, meaning: str) -> property:
+    return property(
+        lambda _: _core.get_decode_option(name), lambda _, value: _core.set_decode_option(name, value), doc=meaning
+    )
+
+
+DECODE_OPTIONS: tuple[str, ...] = tuple(row[0] for row in _core.decode_options())
+for _name, *_, _meaning in _core.decode_options():
+    setattr(Configuration, _name, _decode_option(_name, _meaning))
+Configuration._NAMES += DECODE_OPTIONS
 
 config = Configuration()
 

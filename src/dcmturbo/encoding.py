@@ -13,9 +13,10 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
+from dcmturbo.formats.options import check_library_options
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["can_encode", "encode_frame", "option_names", "require_encoder"]
+__all__ = ["can_encode", "encode_frame", "require_encoder"]
 
 
 def encode_frame(
@@ -74,7 +75,7 @@ def encode_frame(
     """
     syntax = find_transfer_syntax(transfer_syntax)
     if syntax.made_from is not None and isinstance(array, (bytes, bytearray, memoryview)):
-        return library.encode(array, syntax.uid, **options)
+        return library.encode(array, syntax.uid, options=check_library_options(syntax.uid, options))
     frame = np.asarray(array)
     if frame.ndim not in (2, 3):
         raise EncodeError(f"expected a frame of shape (rows, columns) or (rows, columns, samples), found {frame.shape}")
@@ -121,39 +122,34 @@ def encode_frame(
         keyword=keyword,
     )
     require_encoder(syntax)
-    own, encoder = _encoder_of(syntax, stored, frame.dtype.kind == "i", photometric, options)
+    encoder = _library_encoder(syntax, stored, frame.dtype.kind == "i", photometric, options)
     try:
-        return _core.encode_frames(syntax.uid, [frame], attributes, library=encoder, threads=workers, **own)[0]
+        return _core.encode_frames(syntax.uid, [frame], attributes, options=options, library=encoder, threads=workers)[
+            0
+        ]
     except EncodeError:
         raise
     except Error as error:
         raise EncodeError(error.message, code=error.code) from None
 
 
-def _encoder_of(
+def _library_encoder(
     syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
-) -> tuple[dict[str, int], Callable[[np.ndarray], bytes] | None]:
-    """Return the options for the core, and the function of a library if that encodes the frame."""
+) -> Callable[[np.ndarray], bytes] | None:
+    """Return the function of a library if that encodes the frame; None if the core does."""
     if syntax.encoder == "own":
-        return _own_options(syntax, options), None
+        return None
+    checked = check_library_options(syntax.uid, options)
     if syntax.format.name == "deflated_frame":
-        unknown = set(options) - {"level"}
-        if unknown:
-            raise TypeError(f"{syntax.name} has no option {min(unknown)!r}; its only option is 'level'")
-        return {}, partial(library.deflate, **options)
-    encode = partial(
+        return partial(library.deflate, options=checked)
+    return partial(
         library.encode,
         transfer_syntax_uid=syntax.uid,
         bits_stored=bits_stored,
         pixel_representation=int(is_signed),
         photometric_interpretation=photometric,
-        **options,
+        options=checked,
     )
-    return {}, encode
-
-
-_BEST_SELECTION_VALUE = 255
-_OWN_OPTIONS = {"JPEGLossless": ("selection_value", "restart_rows"), "JPEGLosslessSV1": ("restart_rows",)}
 
 
 def can_encode(syntax: TransferSyntax) -> bool:
@@ -165,36 +161,7 @@ def require_encoder(syntax: TransferSyntax) -> None:
     """Raise UnsupportedTransferSyntax, with the reason, if dcmturbo cannot encode a transfer syntax."""
     if syntax.retired:
         raise UnsupportedTransferSyntax(
-            f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): it is decoded, not encoded"
+            f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): dcmturbo decodes it, but does not encode it"
         )
     if not syntax.encodable:
         raise UnsupportedTransferSyntax(f"dcmturbo cannot encode {syntax.name} ({syntax.uid})")
-
-
-def option_names(syntax: TransferSyntax) -> tuple[str, ...]:
-    """Return the options that `encode_frame` has for a transfer syntax with the current configuration."""
-    if syntax.encoder == "own":
-        return _OWN_OPTIONS.get(syntax.keyword, ())
-    return ("level",) if syntax.format.name == "deflated_frame" else library.option_names(syntax.uid)
-
-
-def _own_options(syntax: TransferSyntax, options: dict[str, Any]) -> dict[str, int]:
-    """Return the options of a transfer syntax that the core encodes, in the core's form."""
-    names = _OWN_OPTIONS.get(syntax.keyword, ())
-    for name in options:
-        if name not in names:
-            takes = f"its options are {' and '.join(names)}" if names else "it has no options"
-            raise TypeError(f"{syntax.name} has no option {name!r}: {takes}")
-    chosen: dict[str, int] = {}
-    value = options.get("selection_value")
-    if value == "best":
-        chosen["selection_value"] = _BEST_SELECTION_VALUE
-    elif value is not None:
-        chosen["selection_value"] = operator.index(value)
-        if not 1 <= chosen["selection_value"] <= 7:
-            raise EncodeError(f"selection_value is {value}; expected 1 to 7, or 'best'")
-    if (rows := options.get("restart_rows")) is not None:
-        chosen["restart_rows"] = operator.index(rows)
-        if not 0 <= chosen["restart_rows"] <= 65535:
-            raise EncodeError(f"restart_rows is {rows}; expected 0 (none) to 65535")
-    return chosen

@@ -39,6 +39,7 @@ CODES: tuple[str, ...] = (
     "internal",
     "other_codec",
     "interrupted",
+    "option",
 )
 
 

@@ -56,11 +56,9 @@ class Case:
         if self.syntax.keyword == "ExplicitVRBigEndian":
             return array.astype(array.dtype.newbyteorder(">")).tobytes()
         if self.syntax.keyword == "JPEGXLJPEGRecompression":
-            from dcmturbo.formats import library
-
             options = {"bits_stored": self.bits, "photometric_interpretation": self.photometric or "MONOCHROME2"}
-            jpeg = library.encode(array, "1.2.840.10008.1.2.4.50", **options)
-            return library.encode(jpeg, self.syntax.uid)
+            jpeg = dt.encode_frame(array, "JPEGBaseline8Bit", **options)
+            return dt.encode_frame(jpeg, self.syntax.keyword)
         keyword = _ENCODED_AS.get(self.syntax.keyword, self.syntax.keyword)
         return dt.encode_frame(
             array, keyword, bits_stored=self.bits, photometric_interpretation=self.photometric, **self.options

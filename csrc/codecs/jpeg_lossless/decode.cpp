@@ -9,6 +9,7 @@
 #include "codecs/formats.h"
 #include "codecs/jpeg/scan_walk.h"
 #include "codecs/jpeg_lossless/codec.h"
+#include "codecs/jpeg_lossless/options.h"
 #include "codecs/jpeg_lossless/parts_decoder.h"
 #include "codecs/jpeg_lossless/scan.h"
 
@@ -101,7 +102,7 @@ class FrameDecoder {
             if (built_[i].first == *tables_[destination]) return built_[i].second;
         }
         auto* table = new (context_.arena.allocate(sizeof(DifferenceTable))) DifferenceTable;
-        table->build(*tables_[destination], options_.category_16_has_bits);
+        table->build(*tables_[destination], options_.values->flag(category_16_has_bits));
         built_.emplace_back(*tables_[destination], table);
         return table;
     }

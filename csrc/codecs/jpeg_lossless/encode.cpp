@@ -12,6 +12,7 @@
 #include "codecs/jpeg/marker_writer.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/jpeg_lossless/kernels.h"
+#include "codecs/jpeg_lossless/options.h"
 #include "entropy/differences.h"
 #include "image/pixel_reader.h"
 
@@ -47,7 +48,7 @@ class FrameEncoder {
   public:
     FrameEncoder(const FrameIn& frame, const EncodeOptions& options, Context& context)
         : attributes_(frame.attributes),
-          options_(options),
+          restart_rows_(static_cast<std::uint32_t>(options.values.integer(restart_rows))),
           kernels_(difference_kernels(context.isa)),
           prediction_(prediction_kernels(context.isa)),
           context_(context),
@@ -56,12 +57,13 @@ class FrameEncoder {
           components_(frame.attributes.samples_per_pixel),
           // 10918-1 B.2.2 has no precision of 1.
           precision_(std::max<unsigned>(2, frame.attributes.bits_stored)),
-          selection_value_(options.selection_value == 0 ? 1 : options.selection_value) {
+          finds_best_(options.values.word(selection_value) >= 0),
+          selection_value_(static_cast<unsigned>(options.values.integer(selection_value))) {
         plan_parts();
     }
 
     std::size_t encode(std::span<std::byte> out) {
-        if (selection_value_ == EncodeOptions::best) selection_value_ = find_best();
+        if (finds_best_) selection_value_ = find_best();
         differences_ =
             arena_.allocate_array<std::uint16_t>(checked_multiply<std::uint64_t>(row_samples(), attributes_.rows));
         run_on_team(context_, parts_.size(), [this](std::size_t i) { find_differences(parts_[i]); });
@@ -86,18 +88,18 @@ class FrameEncoder {
 
     [[nodiscard]] std::size_t row_samples() const { return std::size_t{attributes_.columns} * components_; }
     [[nodiscard]] bool starts_interval(std::uint32_t row) const {
-        return options_.restart_rows == 0 ? row == 0 : row % options_.restart_rows == 0;
+        return restart_rows_ == 0 ? row == 0 : row % restart_rows_ == 0;
     }
     // Those that end within a part.
     [[nodiscard]] std::uint64_t intervals_in(const Rows& part) const {
-        if (options_.restart_rows == 0) return part.end == attributes_.rows ? 1 : 0;
-        return (std::uint64_t{part.end} - part.begin + options_.restart_rows - 1) / options_.restart_rows;
+        if (restart_rows_ == 0) return part.end == attributes_.rows ? 1 : 0;
+        return (std::uint64_t{part.end} - part.begin + restart_rows_ - 1) / restart_rows_;
     }
 
     void plan_parts() {
         const std::uint64_t samples = std::uint64_t{attributes_.rows} * row_samples();
         // With restart intervals, whole ones: then no two parts share a byte.
-        const std::uint32_t unit = std::max(1u, options_.restart_rows);
+        const std::uint32_t unit = std::max(1u, restart_rows_);
         const std::uint64_t units = (attributes_.rows + std::uint64_t{unit} - 1) / unit;
         const std::uint64_t wanted = context_.has_team() ? std::min(samples / part_samples, most_parts) : 1;
         const std::uint64_t count = std::clamp<std::uint64_t>(wanted, 1, units);
@@ -195,7 +197,7 @@ class FrameEncoder {
         writer.u8(0);
         for (unsigned length = 1; length <= max_code_length; ++length) writer.u8(table.counts[length]);
         for (unsigned i = 0; i < table.size(); ++i) writer.u8(table.symbols[i]);
-        if (options_.restart_rows != 0) writer.restart_interval(options_.restart_rows * a.columns);
+        if (restart_rows_ != 0) writer.restart_interval(restart_rows_ * a.columns);
         constexpr unsigned huffman_table = 0;
         constexpr unsigned point_transform = 0;
         writer.scan_header(identifiers, huffman_table, selection_value_, 0, point_transform);
@@ -206,7 +208,7 @@ class FrameEncoder {
         std::uint64_t bits = 0;
         for (Rows& part : parts_) {
             // With restart intervals a part begins with one: at a whole byte.
-            if (options_.restart_rows != 0) bits = 0;
+            if (restart_rows_ != 0) bits = 0;
             const std::uint64_t begin = (bits + 7) / 8;
             part.to = to;
             part.shared_bits = static_cast<unsigned>(bits % 8);
@@ -242,7 +244,7 @@ class FrameEncoder {
             if (row != 0 && starts_interval(row)) {
                 if (row != part.begin) to = finish_interval(part.pending, to);
                 *to++ = 0xff;
-                *to++ = static_cast<std::uint8_t>(RST0 + ((row / options_.restart_rows - 1) & 7));
+                *to++ = static_cast<std::uint8_t>(RST0 + ((row / restart_rows_ - 1) & 7));
             }
             const std::uint8_t* bytes = part.row_bytes;
             const std::uint8_t* const end = kernels_.encode(differences_ + row * row_samples(), row_samples(), codes,
@@ -268,7 +270,7 @@ class FrameEncoder {
     }
 
     const PixelAttributes& attributes_;
-    const EncodeOptions& options_;
+    std::uint32_t restart_rows_;
     const DifferenceKernels& kernels_;
     const PredictionKernels& prediction_;
     const Context& context_;
@@ -276,6 +278,7 @@ class FrameEncoder {
     PixelReader rows_;
     unsigned components_;
     unsigned precision_;
+    bool finds_best_;
     unsigned selection_value_;
     std::vector<Rows> parts_;
     std::uint16_t* differences_ = nullptr;
@@ -299,14 +302,13 @@ void check(const PixelAttributes& a, const EncodeOptions& options) {
         fail(ErrorCode::argument, no_offset, "%s contradicts %u samples a pixel", photometric_name(p),
              unsigned{a.samples_per_pixel});
     }
-    if (options.selection_value > 7 && options.selection_value != EncodeOptions::best)
-        fail(ErrorCode::argument, no_offset, "a selection value of %u; there are 1 to 7", options.selection_value);
-    const std::uint64_t interval = std::uint64_t{options.restart_rows} * a.columns;
+    const auto rows = static_cast<unsigned>(options.values.integer(restart_rows));
+    const std::uint64_t interval = std::uint64_t{rows} * a.columns;
     if (interval > 0xffff) {
         fail(ErrorCode::unsupported, no_offset,
              "a restart interval of %u rows of %u columns is %llu samples; 65535 can be stated (ISO/IEC 10918-1, "
              "B.2.4.4)",
-             options.restart_rows, a.columns, static_cast<unsigned long long>(interval));
+             rows, a.columns, static_cast<unsigned long long>(interval));
     }
 }
 

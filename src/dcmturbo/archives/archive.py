@@ -29,12 +29,12 @@ from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
+from dcmturbo.formats.options import lossy_names
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.image import open as open_image
 from dcmturbo.redaction import without_secrets
-from dcmturbo.transcoding.object import check_option_names
+from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
-from dcmturbo.transcoding.pixels import always_loses, is_lossy
 
 __all__ = ["make_settings", "transcode_archive"]
 
@@ -222,8 +222,8 @@ def make_settings(
         raise ValueError(f"on_failure is {on_failure!r}; expected one of {', '.join(ON_FAILURE)}")
     syntax = find_transfer_syntax(transfer_syntax)
     require_encoder(syntax)
-    _check_options(syntax, options, new_uid=new_uid)
-    if keep_if_larger and is_lossy(options):
+    lossy = _check_options(syntax, options, new_uid=new_uid)
+    if keep_if_larger and lossy:
         raise ValueError("keep_if_larger is for lossless targets only: a lossy result has the size that you asked for")
     transcoding = Transcoding(
         transfer_syntax=syntax.uid,
@@ -242,14 +242,13 @@ def make_settings(
     )
 
 
-def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> None:
-    """Raise an error for options with which no file could be encoded."""
-    lossy = is_lossy(options)
+def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: bool) -> bool:
+    """Refuse options that no file could be encoded with; return whether they ask for loss."""
+    lossy = check_options(syntax, options)
     if new_uid and not lossy:
         raise ValueError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
-    if always_loses(syntax) and not lossy:
-        raise ValueError(f"{syntax.name} is always lossy: choose the loss with quality= or ratio=")
-    check_option_names(syntax, options)
+    if syntax.format.loss == "always" and not lossy:
+        raise ValueError(f"{syntax.name} is always lossy: choose the loss with {lossy_names(syntax)}")
     errors = []
     depths = (8, 12, 16)
     for bits in depths if options else ():
@@ -262,6 +261,7 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     wrong = [error for error in errors if getattr(error, "code", None) == "argument"]
     if len(errors) == len(depths) and wrong and not options.keys() & _OF_EACH_FRAME:
         raise wrong[0]
+    return lossy
 
 
 def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings) -> None:

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from dcmturbo.archives.outcome import Outcome
 from dcmturbo.archives.work import describe, do_files
-from dcmturbo.configuration import Limits, config
+from dcmturbo.configuration import DECODE_OPTIONS, Limits, config
 
 __all__ = ["Nursery", "forks_here", "receive", "send", "serve"]
 
@@ -38,7 +38,7 @@ _FORKED = struct.Struct("!q")
 _STATUS = struct.Struct("!i")
 _UNKNOWN = -(1 << 31)  # the status of a process that does not belong to the nursery
 
-_SETTINGS = ("prefer", "memory_map", "category_16_has_bits", "isa")
+_SETTINGS = ("prefer", "memory_map", "isa", *DECODE_OPTIONS)
 _LIMITS = tuple(name for name in vars(Limits) if isinstance(vars(Limits)[name], property))
 
 _PROGRAM = (

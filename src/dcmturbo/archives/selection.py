@@ -8,9 +8,9 @@ from typing import Any
 from dcmturbo.archives.operation import KeepOriginal
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import Error
+from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
-from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 
 __all__ = ["Selection", "find_syntaxes", "is_lossless_target", "is_lossy_source"]
@@ -21,7 +21,7 @@ def is_lossless_target(target: TransferSyntax, options: dict[str, Any]) -> bool:
 
     Uncompressed targets do not count: who chooses one wants nothing to stay compressed.
     """
-    return not target.format.holds_native_frames and not is_lossy(options)
+    return not target.format.holds_native_frames and not asks_for_loss(target, options)
 
 
 def is_lossy_source(opened: OpenedSource) -> bool:

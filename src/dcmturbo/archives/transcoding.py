@@ -11,9 +11,9 @@ from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.ownership import is_replaced
 from dcmturbo.archives.selection import Selection
 from dcmturbo.errors import UnsupportedTransferSyntax
+from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object as transcode
-from dcmturbo.transcoding.pixels import is_lossy
 
 __all__ = ["Transcoding"]
 
@@ -79,9 +79,11 @@ class Transcoding(Operation):
     def do(self, task: Task, destination: Any, threads: int, *, fsync: bool) -> Outcome:
         """Transcode one file, or raise `KeepOriginal`."""
         replaced = is_replaced(task.source, task.original)
-        lose_again = not is_lossy(self.options) or (self.include_lossy is True and not replaced)
+        target = find_transfer_syntax(self.transfer_syntax)
+        lossy = asks_for_loss(target, self.options)
+        lose_again = not lossy or (self.include_lossy is True and not replaced)
         selection = Selection(
-            find_transfer_syntax(self.transfer_syntax),
+            target,
             self.from_syntaxes,
             self.skip_lossy,
             self.keep_if_larger,

@@ -13,6 +13,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.errors import Error
+from dcmturbo.formats.options import all_encoder_options, error_bound
 
 __all__ = ["RoundTrip", "round_trips"]
 
@@ -48,7 +49,6 @@ _JOBS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("JPEGBaseline8Bit", "colour", {"quality": 90}),
     ("JPEGExtended12Bit", "grey", {"quality": 90, "bits_stored": 12}),
 )
-_LOSSY_OPTIONS = {"ratio", "distance", "quality"}
 
 
 @dataclass
@@ -167,10 +167,12 @@ def _judge(trip: RoundTrip, expected: np.ndarray, found: np.ndarray) -> None:
     power = float(np.mean(np.square(error, dtype=np.float64)))
     trip.psnr = 10 * math.log10(int(np.ptp(expected)) ** 2 / power)
     trip.result = f"largest error {trip.largest_error}, PSNR {trip.psnr:.1f} dB"
-    if _LOSSY_OPTIONS & trip.options.keys():
+    bound = error_bound(trip.options)
+    known = all_encoder_options()
+    if bound is None and any(name in known and known[name].can_lose for name in trip.options):
         trip.good = trip.psnr >= _LEAST_PSNR
     else:
-        trip.good = trip.largest_error <= trip.options.get("near_lossless", 0)
+        trip.good = trip.largest_error <= (bound[1] if bound is not None else 0)
 
 
 def _recompressed(original: np.ndarray) -> RoundTrip:

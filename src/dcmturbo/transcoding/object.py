@@ -14,18 +14,18 @@ from typing import Any, Literal
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import import_fsspec, open_source
-from dcmturbo.encoding import option_names, require_encoder
+from dcmturbo.encoding import require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
+from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
 from dcmturbo.transcoding.permissions import state_of
-from dcmturbo.transcoding.pixels import is_lossy
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
 
-__all__ = ["check_option_names", "transcode", "transcode_object"]
+__all__ = ["check_options", "transcode", "transcode_object"]
 
 _SMALL = 16 << 20  # files up to this size are read at once, with one call instead of dozens
 _COPIED_AT_ONCE = 4 << 20
@@ -145,8 +145,8 @@ def transcode_object(
         raise ValueError(f"on_error is {on_error!r}; expected 'raise' or 'copy'")
     if offset_table not in OFFSET_TABLES:
         raise ValueError(f"offset_table is {offset_table!r}; expected one of {', '.join(OFFSET_TABLES)}")
-    check_option_names(target, options)
-    if new_uid and not is_lossy(options):
+    lossy = check_options(target, options)
+    if new_uid and not lossy:
         raise EncodeError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
     settings = Settings(
         target, verify, resolve_threads(threads), offset_table, new_uid, mask_unused_bits, dict(options)
@@ -186,15 +186,11 @@ def transcode_object(
         raise
 
 
-def check_option_names(target: TransferSyntax, options: dict[str, Any]) -> None:
-    """Raise an error for what the target cannot have, before anything is opened."""
-    names = option_names(target)
-    if target.encapsulated:
-        names = (*names, "photometric_interpretation")
-    for name in options:
-        if name not in names:
-            takes = f"its options are {', '.join(names)}" if names else "it has no options"
-            raise TypeError(f"{target.name} has no option {name!r}: {takes}")
+def check_options(target: TransferSyntax, options: dict[str, Any]) -> bool:
+    """Raise an error for options that the target does not have; return whether they ask for loss."""
+    if "photometric_interpretation" in options and not target.encapsulated:
+        raise TypeError(f"{target.name} has no option 'photometric_interpretation': it is not encapsulated")
+    return asks_for_loss(target, options)
 
 
 def _place_for(destination: Any, source: Any, *, overwrite: bool) -> contextlib.AbstractContextManager[Destination]:

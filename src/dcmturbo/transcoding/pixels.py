@@ -19,27 +19,15 @@ from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.library.pool import submit
+from dcmturbo.formats.options import asks_for_loss, error_bound, lossy_names
 from dcmturbo.formats.syntaxes import TransferSyntax, lossless_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.notes import COLOUR_NOTES
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, same_reading
 
-__all__ = ["CodedFrame", "Difference", "FrameCoder", "always_loses", "in_order", "is_lossy"]
+__all__ = ["CodedFrame", "Difference", "FrameCoder", "in_order"]
 
 Result = TypeVar("Result")
-
-# Options of encode_frame that allow loss at any value.
-_LOSSY_OPTIONS = ("quality", "ratio", "psnr", "quantisation_step", "distance")
-
-
-def is_lossy(options: dict[str, Any]) -> bool:
-    """Whether options of `encode_frame` allow loss."""
-    return any(options.get(name) is not None for name in _LOSSY_OPTIONS) or bool(options.get("near_lossless"))
-
-
-def always_loses(target: TransferSyntax) -> bool:
-    """Whether encoding in a transfer syntax is always lossy, because the DCT rounds."""
-    return target.format.loss == "always"
 
 
 @dataclass
@@ -150,7 +138,7 @@ class FrameCoder:
         )
         self._target_format: _core.Format | None = None
         self._headers: dict[int, _core.Header] = {}
-        self.lossy = is_lossy(options)
+        self.lossy = asks_for_loss(target, options)
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
@@ -208,9 +196,10 @@ class FrameCoder:
                 f"{keyword} cannot be encapsulated (PS3.5, A.4): use a native transfer syntax",
                 code="unsupported",
             )
-        if always_loses(target) and not self.lossy:
+        if target.format.loss == "always" and not self.lossy:
             raise EncodeError(
-                f"{target.name} is always lossy: choose the loss with quality= or ratio=", code="argument"
+                f"{target.name} is always lossy: choose the loss with {lossy_names(target)}",
+                code="argument",
             )
         if target.made_from is not None:
             inner = target.made_from
@@ -354,10 +343,10 @@ class FrameCoder:
             return CodedFrame(data, cells, None)
         # If the encoder has converted RGB to YBR, the two are compared as RGB.
         lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
-        near = self.options.get("near_lossless")
-        if near is not None and lost.maximum > near:
+        bound = error_bound(self.options)
+        if bound is not None and lost.maximum > bound[1]:
             raise EncodeError(
-                f"verification failed: the largest difference is {lost.maximum:g}, but near_lossless is {near}",
+                f"verification failed: the largest difference is {lost.maximum:g}, but {bound[0]} is {bound[1]:g}",
                 code="internal",
             )
         return CodedFrame(data, cells, lost)

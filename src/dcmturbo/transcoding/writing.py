@@ -31,13 +31,14 @@ from dcmturbo.dataset.opened import FileContent, OpenedSource
 from dcmturbo.dataset.rewriting import Rewriter
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import DecodeError, EncodeError, Error
+from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_changes, ratio_text, warn_of
 from dcmturbo.transcoding.icons import ICON_IMAGE_SEQUENCE, native_icons
 from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
 from dcmturbo.transcoding.output import Output
-from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, in_order, is_lossy
+from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, in_order
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
@@ -137,7 +138,7 @@ class ObjectWriter:
             and not self.dataset.big_endian
             and not self.opened.mended
             and self.settings.offset_table == "auto"
-            and not is_lossy(self.settings.options)
+            and not asks_for_loss(self.settings.target, self.settings.options)
         )
 
     def _is_native_for_native(self) -> bool:

@@ -96,13 +96,11 @@ def test_jpeg_2000_part_2():
 
 
 def test_recompressed_jpeg():
-    from dcmturbo.formats import library
-
     ds = make(JPEG, COLOUR, photometric="YBR_FULL_422")
     expected = as_array(ds)[0]
     uid = f"{ROOT}.4.111"
     frames = generate_frames(ds.PixelData, number_of_frames=5)
-    ds.PixelData = encapsulate([library.encode(frame, uid) for frame in frames])
+    ds.PixelData = encapsulate([dt.encode_frame(frame, uid) for frame in frames])
     ds.file_meta.TransferSyntaxUID = UID(uid)
     np.testing.assert_array_equal(as_array(ds)[0], expected)
 

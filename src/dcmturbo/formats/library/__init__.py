@@ -19,7 +19,7 @@ from dcmturbo.formats.library.decoding import (
     jpeg_inside,
     reconstruct_jpeg,
 )
-from dcmturbo.formats.library.encoding import deflate, encode, encodes, option_names
+from dcmturbo.formats.library.encoding import deflate, encode, encodes
 from dcmturbo.formats.library.pool import map_frames
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "inflate",
     "jpeg_inside",
     "map_frames",
-    "option_names",
     "reconstruct_jpeg",
 ]
 

@@ -15,7 +15,9 @@ from dcmturbo.formats.library.common import Array, Buffer, integer_type, load_im
 from dcmturbo.formats.library.decoding import reconstruct_jpeg
 from dcmturbo.formats.library.openjph import load_openjph
 
-__all__ = ["deflate", "encode", "encodes", "option_names"]
+__all__ = ["deflate", "encode", "encodes"]
+
+Options: TypeAlias = Mapping[str, Any]
 
 
 def encode(
@@ -25,7 +27,7 @@ def encode(
     bits_stored: int = 0,
     pixel_representation: int = 0,
     photometric_interpretation: str = "MONOCHROME2",
-    **options: Any,
+    options: Options,
 ) -> bytes:
     """Return one frame encoded in a transfer syntax, by a library.
 
@@ -43,19 +45,8 @@ def encode(
     photometric_interpretation : str
         The value for the dataset. YBR_RCT and YBR_ICT transform RGB input. For all other values, the samples are
         encoded unchanged (but see `from_rgb`).
-    **options
-        The options of the transfer syntax (given as suffixes of 1.2.840.10008.1.2):
-
-        - .4.50, .4.51: ``quality`` (1 to 100, default 90) or ``ratio``; ``from_rgb=True`` takes RGB
-          samples and stores YBR_FULL or YBR_FULL_422.
-        - .4.57: ``selection_value`` (1 to 7, default 1).
-        - .4.81: ``near_lossless`` (0 to 255, default 0: lossless).
-        - .4.91: ``psnr`` (decibel) or ``ratio``; without either, lossless.
-        - .4.203: ``quantisation_step`` (relative to the range of values) or ``ratio``; without, lossless.
-        - .4.110: ``effort`` (1 to 10). .4.112: ``effort``; ``distance`` (Butteraugli, above 0) or
-          ``ratio``; without, lossless.
-
-        ``ratio`` is the size of the array divided by the wanted encoded size. It takes about seven encodings.
+    options : mapping
+        The options of the transfer syntax (csrc/codecs/library_options.h), as `check_library_options` returns them.
 
     Returns
     -------
@@ -66,21 +57,11 @@ def encode(
     ------
     EncodeError
         If the format or the library cannot store the image.
-    TypeError
-        If the transfer syntax does not have an option.
     """
     suffix = transfer_syntax_uid.removeprefix("1.2.840.10008.1.2")
-    entry = _ENCODERS.get(suffix)
-    if entry is None:
+    encoder = _ENCODERS.get(suffix)
+    if encoder is None:
         raise EncodeError(f"no library can encode the transfer syntax {transfer_syntax_uid}", code="unsupported")
-    encoder, names = entry
-    for name in options:
-        if name not in names:
-            known = f"its options are {', '.join(names)}" if names else "it has no options"
-            raise TypeError(f"encode() has no option {name!r} for transfer syntax {transfer_syntax_uid}: {known}")
-    for name in names[1:]:
-        if name == "ratio" and "ratio" in options and names[0] in options:
-            raise TypeError(f"use {names[0]!r} or 'ratio', not both")
     if suffix == ".4.111":
         return _recompress_jpeg(array)
     frame = _Frame(np.asarray(array), suffix, bits_stored, pixel_representation, photometric_interpretation)
@@ -146,33 +127,13 @@ class _Frame:
         return masked
 
 
-Options: TypeAlias = Mapping[str, Any]
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-
-
-def _number(options: Options, name: str, default: float | None, lowest: float, highest: float) -> float | None:
-    """Return an option that is a number within bounds."""
-    value = options.get(name)
-    if value is None:
-        return default
-    if not lowest <= value <= highest:
-        raise EncodeError(f"{name} is {value!r}; expected {lowest:g} to {highest:g}")
-    return float(value)
-
-
-def _integer_option(options: Options, name: str, default: int, lowest: int, highest: int) -> int:
-    value = _number(options, name, default, lowest, highest)
-    if value is None or value != int(value):
-        raise EncodeError(f"{name} is {options.get(name)!r}; expected a whole number")
-    return int(value)
 
 
 def _encode_to_ratio(
     frame: _Frame, ratio: float, settings: Sequence[float], encode_at: Callable[[float], bytes]
 ) -> bytes:
     """Encode with the best of `settings` (from worst to best) that still reaches `ratio`."""
-    if not ratio >= 1:
-        raise EncodeError(f"ratio is {ratio!r}; expected at least 1")
     best: bytes | None = None
     low, high = 0, len(settings)
     while low < high:
@@ -200,7 +161,7 @@ def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
     frame.require_photometric(*_MONOCHROME, "YBR_FULL", "YBR_FULL_422", "RGB")
     space = "GRAYSCALE" if not frame.colour else "RGB" if frame.photometric == "RGB" else "YCBCR"
     source = space
-    if options.get("from_rgb"):
+    if options["from_rgb"]:
         frame.require_photometric("YBR_FULL", "YBR_FULL_422")
         source = "RGB"
     subsampling = "422" if frame.photometric == "YBR_FULL_422" else "444"
@@ -217,9 +178,9 @@ def _encode_jpeg(frame: _Frame, options: Options) -> bytes:
             )
         )
 
-    if options.get("ratio") is not None:
+    if "ratio" in options:
         return _encode_to_ratio(frame, options["ratio"], range(1, 101), encode_at)
-    return encode_at(_integer_option(options, "quality", 90, 1, 100))
+    return encode_at(options["quality"])
 
 
 def _encode_jpeg_lossless(frame: _Frame, options: Options) -> bytes:
@@ -231,7 +192,7 @@ def _encode_jpeg_lossless(frame: _Frame, options: Options) -> bytes:
         load_imagecodecs().jpeg8_encode(
             frame.as_unsigned(),
             lossless=True,
-            predictor=_integer_option(options, "selection_value", 1, 1, 7),
+            predictor=options.get("selection_value", 1),
             bitspersample=frame.bits,
             colorspace=space,
             outcolorspace=space,
@@ -241,7 +202,10 @@ def _encode_jpeg_lossless(frame: _Frame, options: Options) -> bytes:
 
 def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
     frame.require_bits(2, 16)
-    near = _integer_option(options, "near_lossless", 0, 0, min(255, ((1 << frame.bits) - 1) // 2))
+    near = options.get("near_lossless", 0)
+    most = ((1 << frame.bits) - 1) // 2  # ISO/IEC 14495-1, C.2.3
+    if near > most:
+        raise EncodeError(f"near_lossless is {near}; with BitsStored {frame.bits} it is at most {most}")
     half = 1 << (frame.bits - 1)
     if frame.signed and near and (frame.minimum < near - half or frame.maximum > half - 1 - near):
         # Two's complement: an error across the middle of the range turns the largest value into the smallest.
@@ -284,7 +248,7 @@ def _transform_of(frame: _Frame, lossy: bool) -> bool:
 def _encode_jpeg2000(frame: _Frame, options: Options) -> bytes:
     # Measured with OpenJPEG 2.5.4: from 24 bits on, its lossless coding is not lossless.
     frame.require_bits(1, 20)
-    lossy = options.get("psnr") is not None or options.get("ratio") is not None
+    lossy = "psnr" in options or "ratio" in options
     transform = _transform_of(frame, lossy)
     # With loss, RCT means truncated 5/3 coding, and everything else 9/7.
     reversible = not lossy or frame.photometric == "YBR_RCT"
@@ -309,14 +273,14 @@ def _encode_jpeg2000(frame: _Frame, options: Options) -> bytes:
             )
         )
 
-    if options.get("ratio") is not None:
+    if "ratio" in options:
         return _encode_to_ratio(frame, options["ratio"], range(10, 110), encode_at)
-    return encode_at(_number(options, "psnr", 0.0, 1, 200) or 0.0)
+    return encode_at(options.get("psnr", 0.0))
 
 
 def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
     frame.require_bits(1, 16)
-    lossy = options.get("quantisation_step") is not None or options.get("ratio") is not None
+    lossy = "quantisation_step" in options or "ratio" in options
     transform = _transform_of(frame, lossy)
     if lossy and frame.photometric == "YBR_RCT":
         # JPEG 2000 can truncate reversible coding, but an HT block cannot be truncated.
@@ -347,9 +311,9 @@ def _encode_htj2k(frame: _Frame, options: Options) -> bytes:
         )
         return _state_precision(encoded, frame)
 
-    if options.get("ratio") is not None:
+    if "ratio" in options:
         return _encode_to_ratio(frame, options["ratio"], [2.0 ** (-i / 6) for i in range(6, 106)], encode_at)
-    return encode_at(_number(options, "quantisation_step", None, 1e-6, 0.5) or 0.0)
+    return encode_at(options.get("quantisation_step", 0.0))
 
 
 def _state_precision(codestream: bytearray, frame: _Frame) -> bytes:
@@ -363,14 +327,14 @@ def _state_precision(codestream: bytearray, frame: _Frame) -> bytes:
 
 def _encode_jpegxl(frame: _Frame, options: Options) -> bytes:
     frame.require_bits(1, 16)
-    lossy = options.get("distance") is not None or options.get("ratio") is not None
+    lossy = "distance" in options or "ratio" in options
     if lossy and frame.signed:
         raise EncodeError(
             "lossy JPEG XL cannot store signed values, because they would wrap around", code="unsupported"
         )
     if lossy:
         frame.require_photometric(*_MONOCHROME, "RGB", "XYB")
-    effort = _integer_option(options, "effort", 7, 1, 10)
+    effort = options["effort"]
 
     def encode_at(distance: float) -> bytes:
         return bytes(
@@ -386,9 +350,9 @@ def _encode_jpegxl(frame: _Frame, options: Options) -> bytes:
             )
         )
 
-    if options.get("ratio") is not None:
+    if "ratio" in options:
         return _encode_to_ratio(frame, options["ratio"], [25 * 2.0 ** (-i / 10) for i in range(100)], encode_at)
-    return encode_at(_number(options, "distance", None, 0.01, 25) or 0.0)
+    return encode_at(options.get("distance", 0.0))
 
 
 def _recompress_jpeg(data: Any) -> bytes:
@@ -406,44 +370,38 @@ def encodes(transfer_syntax_uid: str) -> bool:
     return transfer_syntax_uid.removeprefix("1.2.840.10008.1.2") in _ENCODERS
 
 
-def option_names(transfer_syntax_uid: str) -> tuple[str, ...]:
-    """Return the options of `encode` for a transfer syntax; none if no library encodes it."""
-    entry = _ENCODERS.get(transfer_syntax_uid.removeprefix("1.2.840.10008.1.2"))
-    return () if entry is None else entry[1]
-
-
-def deflate(content: Buffer, *, level: int = 6) -> bytes:
+def deflate(content: Buffer, options: Options) -> bytes:
     """Return bytes as a raw deflate stream (RFC 1951), without padding.
 
     Parameters
     ----------
     content : bytes-like
         A frame in native form.
-    level : int
-        0 (stored) to 9 (smallest).
+    options : mapping
+        The options of Deflated Image Frame Compression, as `check_library_options` returns them.
 
     Returns
     -------
     bytes
     """
-    stream = zlib.compressobj(_integer_option({"level": level}, "level", 6, 0, 9), wbits=-zlib.MAX_WBITS)
+    stream = zlib.compressobj(options["level"], wbits=-zlib.MAX_WBITS)
     return stream.compress(content) + stream.flush()
 
 
-# By suffix of the UID: the encoder and its options, with the alternative to `ratio` first.
-_ENCODERS: dict[str, tuple[Callable[[_Frame, Options], bytes], tuple[str, ...]]] = {
-    ".4.50": (_encode_jpeg, ("quality", "ratio", "from_rgb")),
-    ".4.51": (_encode_jpeg, ("quality", "ratio", "from_rgb")),
-    ".4.57": (_encode_jpeg_lossless, ("selection_value",)),
-    ".4.70": (_encode_jpeg_lossless, ()),
-    ".4.80": (_encode_jpegls, ()),
-    ".4.81": (_encode_jpegls, ("near_lossless",)),
-    ".4.90": (_encode_jpeg2000, ()),
-    ".4.91": (_encode_jpeg2000, ("psnr", "ratio")),
-    ".4.201": (_encode_htj2k, ()),
-    ".4.202": (_encode_htj2k, ()),
-    ".4.203": (_encode_htj2k, ("quantisation_step", "ratio")),
-    ".4.110": (_encode_jpegxl, ("effort",)),
-    ".4.111": (_encode_jpegxl, ()),
-    ".4.112": (_encode_jpegxl, ("distance", "ratio", "effort")),
+# By suffix of the UID.
+_ENCODERS: dict[str, Callable[[_Frame, Options], bytes]] = {
+    ".4.50": _encode_jpeg,
+    ".4.51": _encode_jpeg,
+    ".4.57": _encode_jpeg_lossless,
+    ".4.70": _encode_jpeg_lossless,
+    ".4.80": _encode_jpegls,
+    ".4.81": _encode_jpegls,
+    ".4.90": _encode_jpeg2000,
+    ".4.91": _encode_jpeg2000,
+    ".4.201": _encode_htj2k,
+    ".4.202": _encode_htj2k,
+    ".4.203": _encode_htj2k,
+    ".4.110": _encode_jpegxl,
+    ".4.111": _encode_jpegxl,
+    ".4.112": _encode_jpegxl,
 }

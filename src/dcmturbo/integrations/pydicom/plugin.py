@@ -26,6 +26,7 @@ from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
 from dcmturbo.formats import library
 from dcmturbo.formats.library import jpeg_inside
+from dcmturbo.formats.options import all_encoder_options
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 from dcmturbo.notes import NOTES, stack_level
 
@@ -430,10 +431,7 @@ def _decode_ahead(runner: Any, syntax: TransferSyntax, description: Description)
 # --- encoding ---------------------------------------------------------------------------------
 
 # Our own option names, which `Dataset.compress` passes on; see `dcmturbo.encode_frame`.
-_OPTIONS = (
-    *("quality", "ratio", "from_rgb", "selection_value", "restart_rows", "near_lossless"),
-    *("psnr", "quantisation_step", "distance", "effort", "level"),
-)
+_OPTIONS = tuple(all_encoder_options())
 
 
 def encode_frame(src: bytes, runner: Any) -> bytes:

@@ -1,0 +1,25 @@
+// Option values from a Python dict.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+class OptionArray {
+  public:
+    explicit OptionArray(const py::dict& options);
+    OptionArray(const OptionArray&) = delete;
+    OptionArray& operator=(const OptionArray&) = delete;
+
+    [[nodiscard]] const dcmturbo_option_value* data() const { return values_.data(); }
+    [[nodiscard]] std::size_t size() const { return values_.size(); }
+
+  private:
+    std::vector<dcmturbo_option_value> values_;
+    std::deque<std::string> texts_;  // names and texts of the values; they do not move
+};
+
+}  // namespace dcmturbo::bindings
