@@ -70,7 +70,7 @@ struct Codec {
     std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
                           Context& context);
 
-    // Encodes one frame into the arena: of a codec for whose result no bound is known. It has no encode() then.
+    // Encodes one frame into the arena, where no bound is known for the result, or one that is far above it.
     Bytes (*encode_unbounded)(const FrameIn& frame, const EncodeOptions& options, Context& context) = nullptr;
 
     // What the codec can be asked for, when it encodes and when it decodes.

@@ -50,7 +50,8 @@ class EncodeBatch final : public Batch {
 
 Bytes encode_one(const FrameIn& frame, const EncodeTarget& target, Context& context) {
     if (row_of(target.syntax->format).is_deflated) return deflate_frame(frame, target, context);
-    if (target.codec->encode == nullptr) return target.codec->encode_unbounded(frame, target.options, context);
+    if (target.codec->encode_unbounded != nullptr)
+        return target.codec->encode_unbounded(frame, target.options, context);
     const auto bound = static_cast<std::size_t>(target.codec->encode_bound(frame));
     std::byte* const to = context.arena.allocate(bound);
     return {to, target.codec->encode(frame, {to, bound}, target.options, context)};

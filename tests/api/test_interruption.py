@@ -111,8 +111,8 @@ def test_within_a_library(threads):
             len(begun)
         raise KeyboardInterrupt
 
-    data = dt.encode_frame(noise((64, 64), np.uint8), "JPEGLSLossless")
-    source = encapsulated_file([data] * 50, "JPEGLSLossless", rows=64, columns=64)
+    data = dt.encode_frame(noise((64, 64), np.uint8), "JPEGXLLossless")
+    source = encapsulated_file([data] * 50, "JPEGXLLossless", rows=64, columns=64)
     _core.set_library(end, library.reconstruct_jpeg)
     try:
         with pytest.raises(KeyboardInterrupt):

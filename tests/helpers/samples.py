@@ -94,6 +94,10 @@ _ENCODED_AS = {
 _RETIRED = tuple(f"1.2.840.10008.1.2.4.{n}" for n in range(52, 67) if n not in (57,))
 
 
+# The most bits of a sample that the core encodes.
+_WIDEST = {"jpeg_lossless": 16, "jpegls": 16, "jpeg2000": 31, "htj2k": 25}
+
+
 def _cases() -> list[Case]:
     cases = []
     for syntax in TRANSFER_SYNTAXES:
@@ -108,7 +112,7 @@ def _cases() -> list[Case]:
             kinds = [((19, 27), "u1", 8, None), ((17, 23), "u2", 12, None), ((15, 21), "i2", 16, None)]
             kinds += [((19, 27, 3), "u1", 8, "RGB")]
         if syntax.encodes:
-            wide = 16 if syntax.family == "jpeg" else 64  # the most bits of a sample
+            wide = _WIDEST.get(syntax.format.name, 64)
             kinds += [((9, 11), "u4", min(wide, 32), None), ((7, 5), "i8", wide, None), ((6, 9, 3), "u2", 16, "RGB")]
         cases += [Case(syntax, *kind, lossy=lossy) for kind in kinds]
     return cases

@@ -1,4 +1,4 @@
-// JPEG 2000 Part 1 (ISO/IEC 15444-1), bare or in JP2 boxes.
+// JPEG 2000 Part 1 (ISO/IEC 15444-1) and HTJ2K (ISO/IEC 15444-15), bare or in boxes.
 #pragma once
 
 #include "codecs/codec.h"
@@ -6,6 +6,7 @@
 namespace dcmturbo {
 
 extern const Codec jpeg2000_codec;
+extern const Codec htj2k_codec;  // decodes the same, encodes with the HT block coder
 
 namespace jpeg2000 {
 
@@ -13,6 +14,9 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
                const Options& options, Context& context);
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                           const Options& options, Context& context);
+
+Bytes encode(const FrameIn& frame, const EncodeOptions& options, Context& context);
+Bytes encode_high_throughput(const FrameIn& frame, const EncodeOptions& options, Context& context);
 
 }  // namespace jpeg2000
 

@@ -265,10 +265,16 @@ class FrameEncoder {
         if (to.empty()) fail_ratio(attempt.size());
     }
 
+    // Half of the step at which all passes take the target. `correction`: of what the model says of sizes.
+    static double wanted_step(const SizeModel& model, std::uint64_t target, double correction) {
+        return 0.5 * model.step_for_bytes(1.02 * static_cast<double>(target) / correction);
+    }
+
     // Codes once, somewhat finer than is needed, and cuts.
     void truncate(const SizeModel& model, std::vector<std::uint8_t>& to) {
         const std::uint64_t target = settings_.ratio > 0 ? target_bytes() : ~std::uint64_t{0};
-        double step = settings_.ratio > 0  ? 0.5 * model.step_for_bytes(1.03 * static_cast<double>(target))
+        int corrections = 0;
+        double step = settings_.ratio > 0  ? wanted_step(model, target, 1)
                       : settings_.psnr > 0 ? 0.5 * model.step_for_distortion(target_error())
                                            : 0;
         const double finest = std::ldexp(1.0, -4);
@@ -285,9 +291,16 @@ class FrameEncoder {
                 }
             }
             truncation.sort();
-            if (settings_.ratio > 0 && truncation.all_bytes() < target && step > finest) {
-                step *= 0.6;
-                continue;
+            if (settings_.ratio > 0 && !settings_.reversible && step > finest && corrections++ < 2) {
+                // Cutting costs least where it takes whole bit-planes off all blocks: where the size of twice the step
+                // is the one that is asked for. The model is corrected by what it said of this step.
+                const double correction = static_cast<double>(truncation.all_bytes()) / model.bytes(step);
+                const double better = wanted_step(model, target, correction);
+                const bool is_close = better > 0.87 * step && better < 1.15 * step;
+                if (!is_close || truncation.all_bytes() < target) {
+                    step = is_close ? 0.6 * step : better;
+                    continue;
+                }
             }
             std::uint64_t budget = truncation.all_bytes();
             if (settings_.ratio > 0) {
@@ -330,7 +343,7 @@ class FrameEncoder {
             budgets[i] = budget;
             budget /= 2;
         }
-        return truncation.cut(budgets, context_.arena);
+        return truncation.cut(budgets, settings_.ratio <= 0 && settings_.psnr <= 0, context_.arena);
     }
 
     const FrameIn& frame_;

@@ -54,21 +54,31 @@ std::uint64_t Truncation::bytes_for(double distortion) const {
     return bytes;
 }
 
-std::uint64_t Truncation::cut(std::span<const std::uint64_t> budgets, Arena& arena) {
+std::uint64_t Truncation::cut(std::span<const std::uint64_t> budgets, bool is_whole, Arena& arena) {
     const std::size_t layers = budgets.size();
     auto* passes = arena.allocate_array<std::uint16_t>(layers * std::max<std::size_t>(1, blocks_.size()));
     std::fill_n(passes, layers * blocks_.size(), std::uint16_t{0});
     std::uint64_t bytes = 0;
     std::size_t next = 0;
+    const auto take = [&](const Step& step, std::size_t layer) {
+        bytes += step.bytes;
+        passes[step.block * layers + layer] = step.passes;
+    };
     for (std::size_t layer = 0; layer < layers; ++layer) {
-        for (; next < steps_.size() && bytes + steps_[next].bytes <= budgets[layer]; ++next) {
-            bytes += steps_[next].bytes;
-            passes[steps_[next].block * layers + layer] = steps_[next].passes;
-        }
+        for (; next < steps_.size() && bytes + steps_[next].bytes <= budgets[layer]; ++next) take(steps_[next], layer);
+    }
+    // What the next step leaves free, smaller steps of other blocks fill.
+    std::vector<bool> is_closed(blocks_.size());
+    for (; next < steps_.size() && bytes < budgets[layers - 1]; ++next) {
+        const Step& step = steps_[next];
+        if (is_closed[step.block]) continue;
+        if (bytes + step.bytes <= budgets[layers - 1]) take(step, layers - 1);
+        else is_closed[step.block] = true;
     }
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         CodedBlock& block = *blocks_[i];
         std::uint16_t* const own = passes + i * layers;
+        if (is_whole) own[layers - 1] = static_cast<std::uint16_t>(block.passes.size());
         block.first_layer = 0xFFFF;
         for (std::size_t layer = 0; layer < layers; ++layer) {
             if (layer > 0) own[layer] = std::max(own[layer], own[layer - 1]);

@@ -21,9 +21,10 @@ class Truncation {
     void sort();
 
     // Puts as many bytes into the layers up to the last of `layers`. `budgets` rise; the last but one may be fewer than
-    // the blocks can use. Each block gets its passes of each layer. Returns
+    // the blocks can use. Each block gets its passes of each layer; with
+    // `is_whole` the last layer takes all that are left, also those that bring nothing. Returns
     // how many bytes all blocks keep.
-    std::uint64_t cut(std::span<const std::uint64_t> budgets, Arena& arena);
+    std::uint64_t cut(std::span<const std::uint64_t> budgets, bool is_whole, Arena& arena);
 
     // The bytes of blocks that lower the squared error by so much, or all.
     [[nodiscard]] std::uint64_t bytes_for(double distortion) const;
