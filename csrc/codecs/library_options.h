@@ -100,9 +100,9 @@ inline constexpr Option level{
 inline constexpr const Option* jpeg[] = {&quality, &ratio, &from_rgb};
 inline constexpr const Option* jpeg_lossless[] = {&selection_value};
 inline constexpr const Option* jpegls[] = {&near_lossless};
-inline constexpr const Option* jpeg2000[] = {&psnr, &ratio};
-inline constexpr const Option* htj2k[] = {&quantisation_step, &ratio};
-inline constexpr const Option* jpegxl[] = {&distance, &ratio, &effort};
+inline constexpr const Option* jpeg2000[] = {&ratio, &psnr};
+inline constexpr const Option* htj2k[] = {&ratio, &quantisation_step};
+inline constexpr const Option* jpegxl[] = {&ratio, &distance, &effort};
 inline constexpr const Option* deflated_frame[] = {&level};
 
 }  // namespace dcmturbo::library_options

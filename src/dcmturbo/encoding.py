@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
-from dcmturbo.formats.options import check_library_options
+from dcmturbo.formats.options import check_library_options, options_by_format
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
 __all__ = ["can_encode", "encode_frame", "require_encoder"]
@@ -52,10 +53,9 @@ def encode_frame(
         Workers; 1 by default, which makes no thread. JPEG Lossless and RLE share a large frame among them; the bytes
         are the same with any number.
     **options
-        The options of the format: ``quality`` or ``ratio``, ``from_rgb`` (JPEG); ``selection_value`` (JPEG Lossless);
-        ``near_lossless`` (JPEG-LS); ``psnr`` or ``ratio`` (JPEG 2000); ``quantisation_step`` or ``ratio`` (HTJ2K);
-        ``distance`` or ``ratio``, ``effort`` (JPEG XL); ``level`` (Deflated Image Frame). Encoding is lossless unless
-        an option allows loss, except for 8- and 12-bit JPEG. ``docs/encoding.md`` has a table.
+        The options of the format: {options}.
+        Encoding is lossless unless an option allows loss, except for 8- and 12-bit JPEG. ``docs/encoding.md`` has a
+        table.
 
     Returns
     -------
@@ -133,6 +133,11 @@ def encode_frame(
         raise EncodeError(error.message, code=error.code) from None
 
 
+if encode_frame.__doc__:
+    _names = textwrap.fill(f"The options of the format: {options_by_format()}.", 116, subsequent_indent=" " * 8)
+    encode_frame.__doc__ = encode_frame.__doc__.replace("The options of the format: {options}.", _names)
+
+
 def _library_encoder(
     syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
 ) -> Callable[[np.ndarray], bytes] | None:
@@ -161,7 +166,7 @@ def require_encoder(syntax: TransferSyntax) -> None:
     """Raise UnsupportedTransferSyntax, with the reason, if dcmturbo cannot encode a transfer syntax."""
     if syntax.retired:
         raise UnsupportedTransferSyntax(
-            f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): dcmturbo decodes it, but does not encode it"
+            f"{syntax.name} ({syntax.uid}) is retired (PS3.6, annex A): it is decoded, not encoded"
         )
     if not syntax.encodable:
         raise UnsupportedTransferSyntax(f"dcmturbo cannot encode {syntax.name} ({syntax.uid})")

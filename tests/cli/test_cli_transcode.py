@@ -137,7 +137,7 @@ def test_failures_are_listed(archive, capsys):
         (["{in}", "{out}", "--to", "RLELossless", "--option", "level=3"], "no option 'level'"),
         (["{in}", "--in-place", "--no-verify", "--to", "RLELossless"], "needs verify"),
         (["{in}", "{out}", "--to", "RLELossless", "--jobs", "0"], "at least 1"),
-        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-ratio", "-3"], "above 0"),
+        (["{in}", "{out}", "--to", "JPEG2000", "--lossy-ratio", "-3"], "expected a number of at least 1"),
         (["{in}", "{out}", "--to", "RLELossless", "--option", "level"], "NAME=VALUE"),
         (["--report", "html"], "needs a DST"),
         (["--report", "table", "{in}", "{out}"], "needs a DST"),

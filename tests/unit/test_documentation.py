@@ -18,6 +18,10 @@ def test_the_table_of_transfer_syntaxes_is_current():
     subprocess.run([sys.executable, "scripts/render_syntaxes.py", "--check"], cwd=REPOSITORY, check=True)
 
 
+def test_the_tables_of_options_are_current():
+    subprocess.run([sys.executable, "scripts/render_options.py", "--check"], cwd=REPOSITORY, check=True)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")

@@ -25,9 +25,11 @@ from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.archive_report import FORMATS, write_report
 from dcmturbo.cli.inputs import thread_count
+from dcmturbo.cli.option_help import describe_options, flag_of, lossy_flags
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.formats.options import encoder_options
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.wording import human_bytes, plural, short, significant
@@ -52,14 +54,7 @@ If the target is lossy, lossy files that already have its transfer syntax are co
 that a second run loses nothing more. Lossy files of other transfer syntaxes are transcoded. --include-lossy transcodes
 all lossy files, --skip-lossy none of them. Uncompressed targets accept all files.
 
-Compression is lossless unless you use one of these options. The first two transfer syntaxes are always lossy and
-require one of them:
-  JPEGBaseline8Bit, JPEGExtended12Bit   --lossy-quality 1..100, or --lossy-ratio
-  JPEGLSNearLossless                    --lossy-maximum-error
-  JPEG2000                              --lossy-ratio, or --lossy-psnr
-  HTJ2K                                 --lossy-ratio, or --lossy-quantisation-step
-  JPEGXL                                --lossy-ratio, or --lossy-distance
-
+{options}
 examples:
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless --dry-run
@@ -71,34 +66,24 @@ exit codes: 0 all files are done, 1 some file failed (or would fail, with --dry-
 Failed files are listed with their reasons. Files that --on-failure copies or leaves out are listed too.
 """
 
-# By target, the names that its encoder has for the options that allow loss.
-_LOSSY: dict[str, dict[str, str]] = {
-    "JPEGBaseline8Bit": {"ratio": "ratio", "quality": "quality"},
-    "JPEGExtended12Bit": {"ratio": "ratio", "quality": "quality"},
-    "JPEGLSNearLossless": {"maximum_error": "near_lossless"},
-    "JPEG2000": {"ratio": "ratio", "psnr": "psnr"},
-    "HTJ2K": {"ratio": "ratio", "quantisation_step": "quantisation_step"},
-    "JPEGXL": {"ratio": "ratio", "distance": "distance"},
-}
-
-
-def _ratio(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return value
-
 
 def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
+    return name, _value(value)
+
+
+def _value(text: str) -> Any:
+    """Return the value of an option as Python would write it; the encoder checks it."""
+    if text in ("true", "false"):
+        return text == "true"
     for kind in (int, float):
         try:
-            return name, kind(value)
+            return kind(text)
         except ValueError:
             continue
-    return name, value
+    return text
 
 
 def add_parser(commands: Any) -> None:
@@ -110,7 +95,7 @@ def add_parser(commands: Any) -> None:
             "Convert DICOM files to another transfer syntax: verified, in parallel, and continued after "
             "an interruption."
         ),
-        epilog=_EPILOG,
+        epilog=_EPILOG.replace("{options}", describe_options()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="SRC [SRC ...] DST", help="the sources, and the destination")
@@ -206,23 +191,17 @@ def add_parser(commands: Any) -> None:
     pixels.add_argument(
         "--mask-unused-bits", action="store_true", help="overwrite the bits above BitsStored with zeros or the sign"
     )
-    pixels.add_argument(
-        "--lossy-ratio", type=_ratio, metavar="R", help="compress to about 1/R of the uncompressed size"
-    )
-    pixels.add_argument("--lossy-quality", type=int, metavar="Q", help="quality of JPEG, 1 to 100")
-    pixels.add_argument("--lossy-maximum-error", type=int, metavar="E", help="largest error of a JPEG-LS sample")
-    pixels.add_argument("--lossy-psnr", type=_ratio, metavar="DB", help="PSNR of JPEG 2000, in decibels")
-    pixels.add_argument("--lossy-quantisation-step", type=_ratio, metavar="S", help="quantisation step of HTJ2K")
-    pixels.add_argument(
-        "--lossy-distance", type=_ratio, metavar="D", help="distance of JPEG XL, in just noticeable differences"
-    )
+    for flag, option in lossy_flags().items():
+        pixels.add_argument(
+            flag, type=_value, metavar="X", help=f"{option.meaning} ({option.allowed})".replace("%", "%%")
+        )
     pixels.add_argument(
         "--option",
         action="append",
         type=_option,
         default=[],
         metavar="NAME=VALUE",
-        help="another option of the encoder (repeatable)",
+        help="any option of the encoder; they are listed below (repeatable)",
     )
     report = parser.add_argument_group("report")
     report.add_argument(
@@ -256,22 +235,18 @@ class _UsageError(ValueError):
 
 def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dict[str, Any]:
     """Return the encoder's options."""
-    known = _LOSSY.get(syntax.keyword, {})
+    known = {flag_of(option): option.name for option in encoder_options(syntax) if option.can_lose}
     given = {
-        name: value
-        for name in ("ratio", "quality", "maximum_error", "psnr", "quantisation_step", "distance")
-        if (value := getattr(arguments, f"lossy_{name}")) is not None
+        flag: value
+        for flag in lossy_flags()
+        if (value := getattr(arguments, flag.removeprefix("--").replace("-", "_"))) is not None
     }
     options = dict(arguments.option)
-    for name, value in given.items():
-        if name not in known:
-            takes = (
-                " or ".join(f"--lossy-{other.replace('_', '-')}" for other in known) or "none of the --lossy options"
-            )
-            raise _UsageError(
-                f"--lossy-{name.replace('_', '-')} cannot be used with {syntax.keyword}, which accepts {takes}"
-            )
-        options[known[name]] = value
+    for flag, value in given.items():
+        if flag not in known:
+            takes = " or ".join(known) or "none of the --lossy options"
+            raise _UsageError(f"{flag} cannot be used with {syntax.keyword}, which accepts {takes}")
+        options[known[flag]] = value
     if len(given) > 1:
         raise _UsageError("only one --lossy option can be used at a time")
     return options

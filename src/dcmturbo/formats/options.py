@@ -16,9 +16,11 @@ __all__ = [
     "all_encoder_options",
     "asks_for_loss",
     "check_library_options",
+    "decoder_options",
     "encoder_options",
     "error_bound",
     "lossy_names",
+    "options_by_format",
 ]
 
 _TYPES: dict[str, Callable[[Any], Any]] = {"flag": bool, "integer": int, "number": float, "choice": str}
@@ -64,14 +66,40 @@ class Option(NamedTuple):
         """Whether some value loses information."""
         return self.loses_from != math.inf
 
+    def describe(self) -> str:
+        """Return what it means, its values and its default, as sentences."""
+        default = f" Default: {self.default_text}." if self.default_text else ""
+        return f"{self.meaning} Value: {self.allowed}.{default}"
+
+    @property
+    def default_text(self) -> str:
+        """The default for people; empty if there is none."""
+        if self.default is None:
+            return ""
+        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
+
 
 def _options_of(uid: str, prefer_library: bool | None) -> tuple[Option, ...]:
     return tuple(Option(*row) for row in _core.encode_options(uid, prefer_library))
 
 
-def encoder_options(syntax: TransferSyntax) -> tuple[Option, ...]:
-    """Return the options of whoever encodes a transfer syntax, as things are configured."""
-    return _options_of(syntax.uid, None)
+def encoder_options(syntax: TransferSyntax, *, prefer_library: bool | None = None) -> tuple[Option, ...]:
+    """Return the options of the encoder of a transfer syntax; by default, of the one that is configured."""
+    return _options_of(syntax.uid, prefer_library)
+
+
+def decoder_options() -> tuple[Option, ...]:
+    """Return the options of all decoders. Their values are attributes of `dcmturbo.config`."""
+    return tuple(Option(*row) for row in _core.decode_options())
+
+
+def options_by_format() -> str:
+    """Return the options of the encoders as one text: ``"``quality``, ``ratio`` (JPEG); ..."``."""
+    names: dict[str, dict[str, None]] = {}
+    for syntax in TRANSFER_SYNTAXES:
+        for option in encoder_options(syntax, prefer_library=False):
+            names.setdefault(syntax.format.title, {})[f"``{option.name}``"] = None
+    return "; ".join(f"{', '.join(found)} ({title})" for title, found in names.items())
 
 
 @cache
