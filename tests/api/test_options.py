@@ -99,7 +99,8 @@ def test_an_option_means_the_same_in_every_format():
 def test_labels_that_promise_something_leave_no_option():
     assert not any(option.can_lose for syntax, option in OPTIONS if syntax.lossless_only)
     names = {option.name for option in encoder_options(find_transfer_syntax("JPEGLosslessSV1"))}
-    assert names == {"restart_rows"}
+    assert "restart_rows" in names
+    assert "selection_value" not in names
     assert not encoder_options(find_transfer_syntax("JPEGXLJPEGRecompression"))
 
 
@@ -107,8 +108,10 @@ def test_the_librarys_encoder_has_its_own_options():
     syntax = find_transfer_syntax("JPEGLossless")
     own = {option.name: option.words for option in encoder_options(syntax, prefer_library=False)}
     library = {option.name: option.words for option in encoder_options(syntax, prefer_library=True)}
-    assert own == {"selection_value": ("best",), "restart_rows": ()}
-    assert library == {"selection_value": ()}
+    assert own["selection_value"] == ("best",)
+    assert library["selection_value"] == ()
+    assert "restart_rows" in own
+    assert "restart_rows" not in library
     with dt.config.override(prefer="library"), pytest.raises(TypeError, match="has no option 'restart_rows'"):
         encode(syntax, {"restart_rows": 4})
 
