@@ -121,7 +121,7 @@ struct NamedValue {
     std::string_view name;
     Type type = Type::none;
     double number = 0;
-    std::string_view text;
+    std::string_view text{};
 };
 
 // Checks values against the table of `owner`: a codec or a transfer syntax, for people. Throws DecodeError: `option`
