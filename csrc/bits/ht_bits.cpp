@@ -39,6 +39,11 @@ constexpr std::uint64_t high_bits = 0x8080808080808080u;
 // Exact as to whether there is one, which is all that is asked.
 bool has_zero_byte(std::uint64_t bytes) { return ((bytes - low_bits) & ~bytes & high_bits) != 0; }
 
+// At least 57 bits from one on.
+std::uint64_t bits_at(const std::uint8_t* bytes, std::size_t first) {
+    return load_le<std::uint64_t>(bytes + first / 8) >> first % 8;
+}
+
 }  // namespace
 
 PlainBits unstuff_forward(const std::uint8_t* data, std::size_t size, std::uint8_t* to) {
@@ -81,6 +86,57 @@ std::size_t unstuff_backward(const std::uint8_t* data, std::size_t size, unsigne
         last = byte;
     }
     return writer.finish(to);
+}
+
+// Seven bytes at a time if none of them is FF.
+std::size_t stuff_forward(const std::uint8_t* bits, std::size_t count, std::uint8_t* to) {
+    std::uint8_t* const begin = to;
+    std::size_t at = 0;
+    bool after_ff = false;
+    while (at < count) {
+        const std::uint64_t next = bits_at(bits, at);
+        if (!after_ff && at + 56 <= count && !has_zero_byte(~next | ~std::uint64_t{0} << 56)) {
+            store_le<std::uint64_t>(to, next);
+            to += 7;
+            at += 56;
+            continue;
+        }
+        const unsigned byte = next & (after_ff ? 0x7F : 0xFF);
+        *to++ = static_cast<std::uint8_t>(byte);
+        at += after_ff ? 7 : 8;
+        after_ff = byte == 0xFF;
+    }
+    if (to != begin && at > count && to[-1] == (to - begin > 1 && to[-2] == 0xFF ? 0x7F : 0xFF)) --to;
+    if (to != begin && to[-1] == 0xFF) --to;
+    return static_cast<std::size_t>(to - begin);
+}
+
+BackwardBytes stuff_backward(const std::uint8_t* bits, std::size_t count, unsigned first, unsigned first_count,
+                             std::uint8_t* to) {
+    std::uint8_t* const begin = to;
+    std::size_t at = 0;
+    unsigned current = first;
+    unsigned held = first_count;
+    bool after_large = true;
+    for (;;) {
+        const std::size_t left = count - at;
+        unsigned width = 8;
+        const auto fresh = static_cast<unsigned>(left == 0 ? 0 : bits_at(bits, at) & 0xFF);
+        unsigned byte = (current | fresh << held) & 0xFF;
+        if (after_large && (byte & 0x7F) == 0x7F) {
+            byte = 0x7F;
+            width = 7;
+        }
+        if (left < width - held || (left == 0 && held < width)) {
+            held += static_cast<unsigned>(left);
+            return {static_cast<std::size_t>(to - begin), byte & ((1U << held) - 1), held};
+        }
+        at += width - held;
+        *to++ = static_cast<std::uint8_t>(byte);
+        after_large = byte > 0x8F;
+        current = 0;
+        held = 0;
+    }
 }
 
 void fill_behind(std::uint8_t* to, std::size_t count, bool ones, std::size_t bytes) {

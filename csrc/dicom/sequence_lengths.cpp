@@ -59,6 +59,13 @@ bool has_length_field(const ElementHeader& header, std::uint64_t offset) {
     return header.value - offset == (header.vr[0] != 0 ? 12U : 8U);
 }
 
+// What became of a step over an element.
+enum class Step {
+    done,
+    stopped,      // the walk may not go on
+    contradicts,  // its length or its fragments cannot be right
+};
+
 class Walk {
   public:
     Walk(ElementReader& reader, const ElementHeader& root, std::uint64_t offset, Encoding encoding, unsigned& mends,
@@ -86,6 +93,7 @@ class Walk {
     bool is_whole(const ElementHeader& header) const { return header.is_undefined() || header.end() <= reader_.size(); }
     void push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around);
     void push_item(const ElementHeader& header, std::uint64_t at);
+    Step step(const ElementHeader& header, std::uint64_t& at, unsigned& budget);
     std::optional<std::uint64_t> end_of_fragments(std::uint64_t at, Encoding encoding, unsigned& budget);
 
     bool belongs(const ElementHeader& header, std::uint64_t at);
@@ -154,6 +162,27 @@ std::optional<std::uint64_t> Walk::end_of_fragments(std::uint64_t at, Encoding e
     return std::nullopt;
 }
 
+// Goes behind an element of the item that the walk is in, or into the sequence that the element is.
+Step Walk::step(const ElementHeader& header, std::uint64_t& at, unsigned& budget) {
+    Level& item = levels_.back();
+    item.content.take(header.tag);
+    last_ = item.content;
+    if (header.tag == pixel_data_tag && header.is_undefined()) {
+        const auto end = end_of_fragments(header.value, item.encoding, budget);
+        if (!end) return budget != 0 ? Step::contradicts : Step::stopped;
+        at = *end;
+    } else if (header.tag != pixel_data_tag && holds_items(reader_, header, item.encoding)) {
+        if (levels_.size() >= deepest) return Step::stopped;
+        push_sequence(header, at, item.encoding);
+        at = header.value;
+    } else if (header.is_undefined()) {
+        return Step::contradicts;
+    } else {
+        at = header.end();
+    }
+    return Step::done;
+}
+
 std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) {
     levels_.clear();
     push_sequence(root_, offset_, encoding_);
@@ -191,30 +220,9 @@ std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) 
             at = header.value;
         } else if (header.group() == 0xFFFE || (header.tag == 0 && header.length == 0)) {
             return std::nullopt;
-        } else if (header.tag == pixel_data_tag && header.is_undefined()) {
-            levels_.back().content.take(header.tag);
-            last_ = top.content;
-            const auto end = end_of_fragments(header.value, top.encoding, budget);
-            if (!end) {
-                contradiction = budget != 0;
-                return std::nullopt;
-            }
-            at = *end;
-        } else {
-            levels_.back().content.take(header.tag);
-            last_ = top.content;
-            if (header.tag != pixel_data_tag && holds_items(reader_, header, top.encoding)) {
-                if (levels_.size() >= deepest) {
-                    contradiction = false;
-                    return std::nullopt;
-                }
-                push_sequence(header, at, top.encoding);
-                at = header.value;
-            } else if (header.is_undefined()) {
-                return std::nullopt;
-            } else {
-                at = header.end();
-            }
+        } else if (const Step result = step(header, at, budget); result != Step::done) {
+            contradiction = result == Step::contradicts;
+            return std::nullopt;
         }
         contradiction = false;
     }
@@ -389,20 +397,10 @@ std::optional<std::uint64_t> Walk::mend(std::vector<Patch>& patches) {
         }
         ElementHeader plausible;
         if (!is_plausible(at, top.encoding, 0, plausible) || !is_whole(header)) return std::nullopt;
-        levels_.back().content.take(header.tag);
-        if (header.tag == pixel_data_tag && header.is_undefined()) {
-            const auto end = end_of_fragments(header.value, top.encoding, mends_);
-            if (!end) return std::nullopt;
-            at = *end;
-        } else if (header.tag != pixel_data_tag && holds_items(reader_, header, top.encoding)) {
-            if (levels_.size() >= deepest || !has_length_field(header, at)) return std::nullopt;
-            push_sequence(header, at, top.encoding);
-            at = header.value;
-        } else if (header.is_undefined()) {
-            return std::nullopt;
-        } else {
-            at = header.end();
-        }
+        const std::uint64_t before = at;
+        const std::size_t depth = levels_.size();
+        if (step(header, at, mends_) != Step::done) return std::nullopt;
+        if (levels_.size() > depth && !has_length_field(header, before)) return std::nullopt;
     }
     return std::nullopt;
 }

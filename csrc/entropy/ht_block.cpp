@@ -7,6 +7,7 @@
 
 #include "bits/ht_bits.h"
 #include "entropy/ht_codes.h"
+#include "entropy/mel.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -67,9 +68,6 @@ constexpr HtResiduals make_residuals(bool is_first_row) {
         table[i] = residual_entry(i & 63, bit(i, 6) != 0, bit(i, 7) != 0, is_first_row, bit(i, 8) != 0);
     return table;
 }
-
-// Table 2
-constexpr std::uint8_t mel_exponents[13] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5};
 
 constexpr std::size_t longest_suffix = 4079;
 

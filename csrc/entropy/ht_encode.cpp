@@ -1,11 +1,13 @@
-// The cleanup pass of an HT code-block, written (ISO/IEC 15444-15, clause 7.3): code tables, the MEL code, stuffing.
+// The cleanup pass of an HT code-block, written (ISO/IEC 15444-15, clause 7.3): code tables, the MEL code, the segment.
 #include "entropy/ht_encode.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "bits/ht_bits.h"
 #include "entropy/ht_codes.h"
+#include "entropy/mel.h"
 
 namespace dcmturbo {
 
@@ -35,81 +37,10 @@ constexpr std::size_t margin = 64;
 
 std::size_t pitch_of(std::size_t width) { return ((width + 1) & ~std::size_t{1}) + margin; }
 
-// At least 57 bits from one on.
-std::uint64_t bits_at(const std::uint8_t* bytes, std::size_t first) {
-    std::uint64_t eight;
-    std::memcpy(&eight, bytes + first / 8, 8);
-    if constexpr (std::endian::native == std::endian::big) eight = __builtin_bswap64(eight);
-    return eight >> first % 8;
-}
-
-// The last byte, whose missing bits are `fill`, and two words more of it.
-void close(HtBits& bits, std::uint8_t fill) {
-    const std::uint64_t mask = (std::uint64_t{1} << bits.held) - 1;
-    bits.to[0] = static_cast<std::uint8_t>((bits.bits & mask) | (fill & ~mask));
-    std::memset(bits.to + 1, fill, 16);
-}
-
-constexpr std::uint64_t seven_bytes = 0x0101010101010101U >> 8;
-
-// 7.1.2: after a byte of FF, a byte of seven bits. The last one is filled with ones; ones that fill a byte, or follow
-// an FF, are left out, since the decoder reads ones there.
-std::size_t stuff_magsgn(HtBits& bits, std::uint8_t* to) {
-    close(bits, 0xFF);
-    const std::size_t total = bits.total();
-    std::uint8_t* const begin = to;
-    std::size_t at = 0;
-    bool after_ff = false;
-    while (at < total) {
-        const std::uint64_t next = bits_at(bits.begin, at);
-        if (!after_ff && at + 56 <= total && ((~next - seven_bytes) & next & seven_bytes * 0x80) == 0) {
-            std::memcpy(to, &next, 8);
-            to += 7;
-            at += 56;
-            continue;
-        }
-        const unsigned byte = next & (after_ff ? 0x7F : 0xFF);
-        *to++ = static_cast<std::uint8_t>(byte);
-        at += after_ff ? 7 : 8;
-        after_ff = byte == 0xFF;
-    }
-    if (to != begin && at > total && to[-1] == (to - begin > 1 && to[-2] == 0xFF ? 0x7F : 0xFF)) --to;
-    if (to != begin && to[-1] == 0xFF) --to;
-    return static_cast<std::size_t>(to - begin);
-}
-
-// 7.1.4: the bytes grow towards the front. After a byte above 8F, a byte whose lower seven bits are ones has no eighth.
-// The first bits stand in the upper half of the first byte, beside what the length takes. `last` gets the bits of the
-// byte that is not full. Returns the bytes that are.
-std::size_t stuff_vlc(HtBits& bits, std::uint8_t* to, unsigned& last, unsigned& last_count) {
-    close(bits, 0);
-    const std::size_t total = bits.total();
-    std::size_t count = 0;
-    std::size_t at = 0;
-    unsigned current = 0xF;
-    unsigned held = 4;
-    bool after_large = true;
-    for (;;) {
-        const std::size_t left = total - at;
-        unsigned width = 8;
-        unsigned byte = 0;
-        const auto fresh = static_cast<unsigned>(left == 0 ? 0 : bits_at(bits.begin, at) & 0xFF);
-        byte = (current | fresh << held) & 0xFF;
-        if (after_large && (byte & 0x7F) == 0x7F) {
-            byte = 0x7F;
-            width = 7;
-        }
-        if (left < width - held || (left == 0 && held < width)) {
-            last = byte & ((1U << (held + left)) - 1);
-            last_count = held + static_cast<unsigned>(left);
-            return count;
-        }
-        at += width - held;
-        to[count++] = static_cast<std::uint8_t>(byte);
-        after_large = byte > 0x8F;
-        current = 0;
-        held = 0;
-    }
+// The bits in memory, with two words of ones or zeros behind them.
+const std::uint8_t* plain_bits(const HtBits& bits, bool ones) {
+    fill_behind(bits.begin, bits.total(), ones, 16);
+    return bits.begin;
 }
 
 }  // namespace
@@ -117,31 +48,16 @@ std::size_t stuff_vlc(HtBits& bits, std::uint8_t* to, unsigned& last, unsigned& 
 const HtEncodeCodes ht_encode_first_row = codes_of(ht_codes_first_row);
 const HtEncodeCodes ht_encode_other_rows = codes_of(ht_codes_other_rows);
 
-namespace {
-
-// Table 2
-constexpr std::uint8_t mel_exponents[13] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5};
-
-void mel_put_bit(MelEncoder& mel, unsigned bit) {
-    mel.current = mel.current << 1 | bit;
-    if (--mel.left != 0) return;
-    mel.to[mel.size++] = static_cast<std::uint8_t>(mel.current);
-    mel.left = mel.current == 0xFF ? 7 : 8;
-    mel.current = 0;
-}
-
-}  // namespace
-
 void mel_finish_run(MelEncoder& mel) {
-    mel_put_bit(mel, 1);
+    mel.bits.put_bit(1);
     mel.run = 0;
     mel.state = std::min(mel.state + 1, 12U);
     mel.longest = 1U << mel_exponents[mel.state];
 }
 
 void mel_end_run(MelEncoder& mel) {
-    mel_put_bit(mel, 0);
-    for (unsigned i = mel_exponents[mel.state]; i-- > 0;) mel_put_bit(mel, mel.run >> i & 1);
+    mel.bits.put_bit(0);
+    for (unsigned i = mel_exponents[mel.state]; i-- > 0;) mel.bits.put_bit(mel.run >> i & 1);
     mel.run = 0;
     mel.state -= mel.state != 0 ? 1 : 0;
     mel.longest = 1U << mel_exponents[mel.state];
@@ -178,25 +94,28 @@ void start_ht_encode(std::size_t width, std::size_t height, void* memory, HtEnco
     scratch.significant = reinterpret_cast<std::uint32_t*>(take(scratch.pitch / 2 * 4));
     scratch.greatest = reinterpret_cast<std::uint32_t*>(take(scratch.pitch / 2 * 4));
     scratch.reversed = reinterpret_cast<std::uint8_t*>(take(quads * 3 + 16));
-    scratch.mel.to = reinterpret_cast<std::uint8_t*>(at);
+    scratch.mel.begin = reinterpret_cast<std::uint8_t*>(at);
+    scratch.mel.bits = ZeroBitWriter(ByteOutput{scratch.mel.begin});
 }
 
 std::size_t finish_ht_encode(HtEncodeScratch& scratch, std::uint8_t* to) {
-    std::size_t size = stuff_magsgn(scratch.magsgn, to);
+    std::size_t size = stuff_forward(plain_bits(scratch.magsgn, true), scratch.magsgn.total(), to);
     MelEncoder& mel = scratch.mel;
-    if (mel.run != 0) mel_put_bit(mel, 1);  // the run may be cut off: a decoder takes it for a whole one
-    unsigned last = 0;
-    unsigned last_count = 0;
+    if (mel.run != 0) mel.bits.put_bit(1);  // the run may be cut off: a decoder takes it for a whole one
     std::uint8_t* const reversed = scratch.reversed;
-    std::size_t vlc = stuff_vlc(scratch.vlc, reversed, last, last_count);
-    std::memcpy(to + size, mel.to, mel.size);
+    // The first bits of VLC share a byte with Scup.
+    const BackwardBytes vlc_bytes =
+        stuff_backward(plain_bits(scratch.vlc, false), scratch.vlc.total(), 0xF, 4, reversed);
+    std::size_t vlc = vlc_bytes.count;
+    const auto mel_size = static_cast<std::size_t>(mel.bits.output().end - mel.begin);
+    std::memcpy(to + size, mel.begin, mel_size);
     std::uint8_t* const suffix = to + size;
-    std::size_t suffix_size = mel.size;
+    std::size_t suffix_size = mel_size;
     // 7.1.5: the last byte of MEL and that of VLC are one where they agree.
-    const unsigned full = mel.size != 0 && mel.to[mel.size - 1] == 0xFF ? 7 : 8;
-    const unsigned mel_byte = mel.current << mel.left;
-    const unsigned mel_mask = mel.left == full ? 0 : (0xFFU << mel.left) & 0xFF;
-    const unsigned vlc_mask = (1U << last_count) - 1;
+    const unsigned mel_byte = mel.bits.held_bits();
+    const unsigned mel_mask = mel.bits.held_mask();
+    const unsigned last = vlc_bytes.held_bits;
+    const unsigned vlc_mask = (1U << vlc_bytes.held) - 1;
     if (mel_mask != 0 || vlc_mask != 0) {
         const unsigned both = mel_byte | last;
         const bool agree = ((both ^ mel_byte) & mel_mask) == 0 && ((both ^ last) & vlc_mask) == 0;

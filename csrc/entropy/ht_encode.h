@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bits/zero_bit_writer.h"
 #include "cpu/features.h"
 
 namespace dcmturbo {
@@ -28,10 +29,8 @@ struct HtBits {
 
 // Runs of the MEL code (7.3.3), as bytes with stuffing.
 struct MelEncoder {
-    std::uint8_t* to = nullptr;
-    std::size_t size = 0;
-    unsigned current = 0;
-    unsigned left = 8;  // bits that the byte still takes
+    std::uint8_t* begin = nullptr;
+    ZeroBitWriter<ByteOutput> bits{ByteOutput{nullptr}};
     unsigned run = 0;
     unsigned longest = 1;  // of a run in this state
     unsigned state = 0;

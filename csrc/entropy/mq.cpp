@@ -1,6 +1,6 @@
 #include "entropy/mq.h"
 
-#include "base/endian.h"
+#include "bits/mq_stuffing.h"
 
 namespace dcmturbo {
 namespace {
@@ -39,89 +39,26 @@ constexpr std::array<MqState, 94> make_states() {
     return states;
 }
 
-// Puts bits into words of 32, the first at the top.
-struct WordWriter {
-    std::uint32_t* to;
-    std::uint32_t* begin;
-    std::uint64_t bits = 0;  // the lowest `count`
-    unsigned count = 0;      // below 32 between calls
-
-    void put(std::uint64_t value, unsigned width) {
-        bits = bits << width | value;
-        count += width;
-        if (count < 32) return;
-        count -= 32;
-        *to++ = static_cast<std::uint32_t>(bits >> count);
-        bits &= (std::uint64_t{1} << count) - 1;
-    }
-    // Adds 1 to the number that the bits so far are. A carry makes zeros of the ones that it passes, so all the
-    // carries together pass no more bits than were put.
-    void increment() {
-        if (++bits >> count == 0) return;
-        bits = 0;
-        for (std::uint32_t* word = to; word != begin && ++*--word == 0;) {
-        }
-    }
-    // Returns the last word, which is all ones.
-    std::uint32_t* finish() {
-        *to++ = static_cast<std::uint32_t>(bits << (32 - count)) | (count == 0 ? ~0u : ~0u >> count);
-        *to = ~0u;
-        return to;
-    }
-};
-
-// The byte after an FF (C.3.4, D.6): 7 bits. In arithmetic coding its top bit is a carry into the bits before it, and
-// there the number is formed at once: what the standard's registers take in late decides the same, because no encoder
-// leaves a decision to a carry that is still to come. Raw bits have a stuffed 0 there.
-template <bool is_raw>
-bool unstuff(const std::uint8_t* data, std::size_t size, WordWriter& writer) {
-    bool after_ff = false;
-    std::size_t i = 0;
-    while (i < size) {
-        if (!after_ff && size - i >= 4) {
-            const auto four = load_be<std::uint32_t>(data + i);
-            if (((~four - 0x01010101u) & four & 0x80808080u) == 0) {  // none is FF
-                writer.put(four, 32);
-                i += 4;
-                continue;
-            }
-        }
-        const std::uint8_t byte = data[i++];
-        if (after_ff) {
-            if (byte > 0x8f) return false;
-            if (!is_raw && byte >= 0x80) writer.increment();
-            writer.put(byte & 0x7fu, 7);
-        } else {
-            writer.put(byte, 8);
-        }
-        after_ff = byte == 0xff;
-    }
-    return true;
-}
-
 }  // namespace
 
 constinit const std::array<MqState, 94> mq_states = make_states();
 
 bool start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder) {
-    WordWriter writer{words, words};
-    writer.put(0, 1);  // C starts with seven bits of the second byte (C.3.5)
-    const bool is_whole = unstuff<false>(data, size, writer);
-    decoder.last = writer.finish();
+    const UnstuffedWords bits = unstuff_mq(data, size, words);
+    decoder.last = bits.last;
     decoder.a = std::uint64_t{0x8000} << 48;
     decoder.c = std::uint64_t{words[0]} << 32 | std::uint64_t{1} << 31;
     decoder.next = words + 1;
-    return is_whole;
+    return bits.is_whole;
 }
 
 bool start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder) {
-    WordWriter writer{words, words};
-    const bool is_whole = unstuff<true>(data, size, writer);
-    decoder.last = writer.finish();
+    const UnstuffedWords bits = unstuff_raw(data, size, words);
+    decoder.last = bits.last;
     decoder.bits = 0;
     decoder.left = 0;
     decoder.next = words;
-    return is_whole;
+    return bits.is_whole;
 }
 
 }  // namespace dcmturbo

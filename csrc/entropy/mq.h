@@ -34,11 +34,9 @@ struct RawDecoder {
     const std::uint32_t* last;
 };
 
-// The words that unstuffing `size` bytes may write.
-constexpr std::size_t unstuffed_bound(std::size_t size) { return size / 4 + 2; }
-
-// Resolve the stuffing of a segment once, so that the steps only shift. Past its end, or a marker, bits are 1 (D.4.1).
-// False where a marker stands before the end: no coder leaves one there.
+// Both remove the stuffing of a segment once, so that the steps only shift. Past its end, or a marker, bits are 1
+// (D.4.1). `words` take unstuffed_words_bound(size). False where a marker stands before the end: no coder leaves one
+// there.
 bool start_mq(const std::uint8_t* data, std::size_t size, std::uint32_t* words, MqDecoder& decoder);
 bool start_raw(const std::uint8_t* data, std::size_t size, std::uint32_t* words, RawDecoder& decoder);
 

@@ -1,25 +1,18 @@
 // The end of a codeword segment (ISO/IEC 15444-1, C.2.8 and C.2.9).
 #include "entropy/mq_encode.h"
 
-#include <algorithm>
-#include <bit>
+#include "bits/mq_stuffing.h"
 
 namespace dcmturbo {
 
 namespace {
-
-// Bits [first, first + 32) of a number of words, the first at the top.
-std::uint32_t bits_at(const std::uint32_t* words, std::uint64_t first) {
-    const std::uint64_t two = std::uint64_t{words[first / 32]} << 32 | words[first / 32 + 1];
-    return static_cast<std::uint32_t>(two << (first % 32) >> 32);
-}
 
 // How many bits of the number decode what came before a position: the fewest that, followed by ones, stay below the
 // upper end of the interval there. Differences are smaller than A, so 32 bits of the number tell them.
 std::uint64_t bits_needed(const std::uint32_t* words, std::uint64_t total, const MqPosition& position) {
     if (position.bits >= total) return total;
     const std::uint32_t number =
-        position.bits < 32 ? words[0] >> (32 - position.bits) : bits_at(words, position.bits - 32);
+        position.bits < 32 ? words[0] >> (32 - position.bits) : word_at(words, position.bits - 32);
     unsigned spare = 0;
     while (spare < 15 && (number | ((std::uint32_t{2} << spare) - 1)) - position.low < position.a) ++spare;
     return position.bits - spare;
@@ -48,34 +41,10 @@ std::size_t finish_mq(MqEncoder& mq, const MqPosition* positions, std::size_t co
     *end++ = ~0U;
     *end++ = ~0U;
     const std::uint64_t total = static_cast<std::uint64_t>(mq.to - mq.begin) * 32 + left - ones;
+    for (std::size_t i = 0; i < count; ++i)
+        ends[i] = static_cast<std::uint32_t>(bits_needed(mq.begin, total, positions[i]));
     // The first bit is 0, and no decoder reads it (C.3.5).
-    std::uint64_t at = 1;
-    std::uint8_t* const begin = to;
-    std::size_t next = 0;
-    unsigned width = 8;
-    const auto note = [&](std::uint64_t bits) {
-        for (; next < count && bits_needed(mq.begin, total, positions[next]) <= bits; ++next)
-            ends[next] = static_cast<std::uint32_t>(to - begin);
-    };
-    while (at < total) {
-        note(at);
-        const std::uint32_t four = bits_at(mq.begin, at);
-        if (count == 0 && width == 8 && at + 32 <= total && ((~four - 0x01010101U) & four & 0x80808080U) == 0) {
-            for (int k = 3; k >= 0; --k) *to++ = static_cast<std::uint8_t>(four >> (8 * k));
-            at += 32;
-            continue;
-        }
-        const std::uint32_t byte = four >> (32 - width);
-        *to++ = static_cast<std::uint8_t>(byte);
-        at += width;
-        width = byte == 0xFF ? 7 : 8;
-    }
-    note(~std::uint64_t{0});
-    // Ones that a decoder adds: FF, and 7F behind it.
-    while (to != begin && (to[-1] == 0xFF || (to[-1] == 0x7F && to - begin > 1 && to[-2] == 0xFF))) --to;
-    const auto size = static_cast<std::size_t>(to - begin);
-    for (std::size_t i = 0; i < count; ++i) ends[i] = std::min(ends[i], static_cast<std::uint32_t>(size));
-    return size;
+    return stuff_mq(mq.begin, total, ends, count, to);
 }
 
 #define DCMTURBO_KERNELS "entropy/mq_encode.inl"

@@ -50,10 +50,10 @@ constexpr std::size_t mq_words_bound(std::size_t decisions) { return decisions *
 
 // Ends the segment, chooses the shortest codeword (C.2.9 leaves the choice), and writes it with stuffing (C.2.8).
 // Returns its bytes, without trailing ones, which decoders put there on their own (D.4.1). `to` takes
-// mq_bytes_bound(words). For each of `positions` it says in `ends` how many of the bytes decode what came before it.
+// stuffed_mq_bound() of the words and 4 more. For each of `positions` it says in `ends` how many of the bytes decode
+// what came before it.
 std::size_t finish_mq(MqEncoder& mq, const MqPosition* positions, std::size_t count, std::uint32_t* ends,
                       std::uint8_t* to);
-constexpr std::size_t mq_bytes_bound(std::size_t words) { return words * 5 + 16; }
 
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct MqEncodeKernels {

@@ -11,6 +11,7 @@
 #include "codecs/jpeg2000/sample_rows.h"
 #include "codecs/jpeg2000/tiles/packet.h"
 #include "codecs/jpeg2000/tiles/tile_decoder.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -47,8 +48,10 @@ class FrameDecoder {
             if (is_subsampled_) return decode_subsampled(out);
             fail(ErrorCode::argument, no_offset, "the output has another size than the image");
         }
-        PixelSink sink(out, codestream_.components, slots(), context_);
-        decode(sink, codestream_.components.size());
+        std::vector<std::unique_ptr<RowSink>> sinks;
+        for (std::size_t slot = 0; slot < slots(); ++slot)
+            sinks.push_back(std::make_unique<PixelSink>(out, context_.isa, context_.arena));
+        decode(sinks, codestream_.components.size());
     }
 
     void decode_planes(std::span<const ComponentOut> planes) {
@@ -57,8 +60,10 @@ class FrameDecoder {
             if (area.width() != planes[i].width || area.height() != planes[i].height)
                 fail(ErrorCode::argument, no_offset, "the output of component %zu has another size than it", i);
         }
-        PlaneSink sink(planes, codestream_.components, slots(), context_);
-        decode(sink, 1);
+        std::vector<std::unique_ptr<RowSink>> sinks;
+        for (std::size_t slot = 0; slot < slots(); ++slot)
+            sinks.push_back(std::make_unique<PlaneSink>(planes, context_.isa, context_.arena));
+        decode(sinks, 1);
     }
 
     // What is wrong where the salvaged image is not all there is.
@@ -71,6 +76,9 @@ class FrameDecoder {
     }
 
   private:
+    // One for each slot.
+    using Sinks = std::span<const std::unique_ptr<RowSink>>;
+
     [[nodiscard]] std::size_t slots() const { return context_.has_team() ? max_slots : 1; }
 
     [[nodiscard]] Rectangle component_area(std::size_t component) const {
@@ -127,12 +135,12 @@ class FrameDecoder {
         ++damaged_tiles_;
     }
 
-    void decode(Sink& sink, std::size_t together) {
+    void decode(Sinks sinks, std::size_t together) {
         const std::uint64_t tiles = codestream_.size.tiles();
         if (codestream_.parts.empty() && codestream_.damage) throw *codestream_.damage;
         for (std::size_t i = 0; i < tiles; ++i) {
             const Arena::Mark mark = context_.arena.mark();
-            decode_tile(i, sink, together);
+            decode_tile(i, sinks, together);
             context_.arena.rewind(mark);
         }
         if (packets_ == 0 && damage_) throw *damage_;
@@ -142,7 +150,7 @@ class FrameDecoder {
         }
     }
 
-    void decode_tile(std::size_t index, Sink& sink, std::size_t together) {
+    void decode_tile(std::size_t index, Sinks sinks, std::size_t together) {
         const std::span<const TilePartData> parts = codestream_.parts_of(index);
         tile_ = index;
         tile_offset_ = parts.empty() ? codestream_.bytes.size() : parts.front().header;
@@ -166,7 +174,7 @@ class FrameDecoder {
             std::size_t count = *transforms && first == 0 ? 3 : 1;
             if (together > count) count = together;
             const Arena::Mark mark = context_.arena.mark();
-            decode_components(tile, first, count, *transforms && first == 0, sink);
+            decode_components(tile, first, count, *transforms && first == 0, sinks);
             context_.arena.rewind(mark);
             first += count;
         }
@@ -301,7 +309,7 @@ class FrameDecoder {
         if (excess > 1) excess_ += excess;  // one pads to an even length
     }
 
-    void decode_components(Tile& tile, std::size_t first, std::size_t count, bool transforms, Sink& sink) {
+    void decode_components(Tile& tile, std::size_t first, std::size_t count, bool transforms, Sinks sinks) {
         const std::span<TileComponent> components = tile.components.subspan(first, count);
         // Those of a group are of one size: more than one only where they make pixels or are transformed.
         if (components[0].area.is_empty()) return;
@@ -337,7 +345,10 @@ class FrameDecoder {
                 for (std::size_t i = 0; i < count; ++i) now[i] = sources[part * count + i]->next();
                 if (transforms)
                     inverse_component_transform(arithmetic[0], now, area.width(), wavelet_kernels(context_.isa));
-                sink.put(part, first, now, arithmetic, x, y + row, area.width());
+                for (std::size_t i = 0; i < count; ++i) {
+                    const ComponentSize& component = codestream_.components[first + i];
+                    sinks[part]->put(first + i, x, y + row, sample_row(arithmetic[i], now[i], area.width(), component));
+                }
             }
         });
     }

@@ -224,7 +224,7 @@ class FrameDecoder {
         try {
             if (!whole_image) {
                 if (planes.empty()) allocate_planes();
-                PlaneSink sink(planes);
+                PlaneSink sink(planes, context_.isa, context_.arena);
                 decoder.decode(sink, progress);
             } else if (damage || !on_team || data.intervals.size() == 1 || !decoder.decode_on_team(pointers)) {
                 decoder.decode(*sinks.front(), progress);
@@ -284,9 +284,31 @@ class FrameDecoder {
             if (valid_rows_[i] < found.height(i))
                 rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, covered));
         }
-        PixelSink sink(*pixels, context_.isa, context_.arena);
-        write_planes(scratch_planes_, found, rows, sink, context_.arena);
+        write_planes(rows);
         valid_pixels_ = std::uint64_t{rows} * found.samples_per_line;
+    }
+
+    // The first `lines` lines of the planes to pixels, each sample as often as sampling factors say.
+    void write_planes(std::uint32_t lines) {
+        const FrameHeader& found = walk_.frame();
+        const std::uint32_t width = found.samples_per_line;
+        PixelSink sink(*pixels, context_.isa, context_.arena);
+        std::vector<std::uint16_t*> rows;
+        for (std::size_t i = 0; i < found.count; ++i)
+            rows.push_back(context_.arena.allocate_array<std::uint16_t>(width));
+        for (std::uint32_t y = 0; y < lines; ++y) {
+            for (std::size_t i = 0; i < found.count; ++i) {
+                const ComponentOut& plane = scratch_planes_[i];
+                const FrameComponent& component = found.components[i];
+                // 10918-1 A.1.1, the other way: a sample covers Hmax / H columns and Vmax / V rows.
+                const std::uint32_t row = y * component.vertical_factor / found.vertical_max;
+                const auto* from = reinterpret_cast<const std::uint16_t*>(
+                    plane.base + static_cast<std::ptrdiff_t>(row) * plane.row_stride);
+                for (std::uint32_t x = 0; x < width; ++x)
+                    rows[i][x] = from[x * component.horizontal_factor / found.horizontal_max];
+                sink.put(i, 0, y, {rows[i], width, 0});
+            }
+        }
     }
 
     const Fragments& frame_;

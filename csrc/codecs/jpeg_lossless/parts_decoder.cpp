@@ -14,7 +14,7 @@ bool is_valid(DifferenceEntry entry) { return (entry & invalid_difference) == 0;
 
 }  // namespace
 
-PartsDecoder::Worker::Worker(const Scan& scan, std::size_t part_bytes, jpeg::RowSink& to, Context& context)
+PartsDecoder::Worker::Worker(const Scan& scan, std::size_t part_bytes, RowSink& to, Context& context)
     : bytes(reinterpret_cast<std::uint8_t*>(
           context.arena.allocate(part_bytes + bytes_after + difference_read_slack + 16))),
       reader({.tables = scan.tables}, part_bytes * 8, block, context.isa, context.arena),
@@ -50,7 +50,7 @@ void PartsDecoder::plan_parts(std::size_t begin) {
 }
 
 // All memory, so that no thread allocates.
-void PartsDecoder::allocate(std::span<jpeg::RowSink* const> sinks) {
+void PartsDecoder::allocate(std::span<RowSink* const> sinks) {
     Arena& arena = context_.arena;
     const std::size_t kept = std::min(most_kept, parts_.size());
     const std::size_t part_pieces = longest_part_ * 8 / scan_.tables.front()->shortest() / piece + 2;
@@ -66,10 +66,10 @@ void PartsDecoder::allocate(std::span<jpeg::RowSink* const> sinks) {
         part.pieces.reserve(part_pieces);
     }
     workers_.reserve(sinks.size());
-    for (jpeg::RowSink* sink : sinks) workers_.emplace_back(scan_, longest_part_, *sink, context_);
+    for (RowSink* sink : sinks) workers_.emplace_back(scan_, longest_part_, *sink, context_);
 }
 
-bool PartsDecoder::decode(std::span<jpeg::RowSink* const> sinks) {
+bool PartsDecoder::decode(std::span<RowSink* const> sinks) {
     allocate(sinks.first(std::min(sinks.size(), parts_.size())));
     context_.parallel_for(workers_.size(), [this](std::size_t i) { work(i); });
     return !failed_ && joined_samples_ == samples_;

@@ -12,10 +12,10 @@
 
 #include "base/context.h"
 #include "base/fragments.h"
-#include "codecs/jpeg/row_sink.h"
 #include "codecs/jpeg_lossless/difference_reader.h"
 #include "codecs/jpeg_lossless/row_prediction.h"
 #include "codecs/jpeg_lossless/scan.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpeg_lossless {
 
@@ -28,7 +28,7 @@ class PartsDecoder {
 
     // False, with nothing but rubbish in the sinks, where the scan is not as it should be or parts do not meet: then
     // ScanDecoder tells what is wrong. Each thread has a sink; no more threads work than there are sinks.
-    bool decode(std::span<jpeg::RowSink* const> sinks);
+    bool decode(std::span<RowSink* const> sinks);
 
     // In the frame: the marker after the scan, or the frame's end.
     [[nodiscard]] std::size_t end() const { return scan_end_; }
@@ -74,12 +74,12 @@ class PartsDecoder {
         std::span<const std::uint16_t> values;
     };
     struct Worker {
-        Worker(const Scan& scan, std::size_t part_bytes, jpeg::RowSink& sink, Context& context);
+        Worker(const Scan& scan, std::size_t part_bytes, RowSink& sink, Context& context);
         std::uint8_t* bytes;  // a part, unstuffed
         DifferenceReader reader;
         RowPrediction prediction;
         std::uint16_t* joined;  // a row
-        jpeg::RowSink& sink;
+        RowSink& sink;
     };
     enum class Step { decode, restore, stop };
     struct Task {
@@ -91,7 +91,7 @@ class PartsDecoder {
     };
 
     void plan_parts(std::size_t begin);
-    void allocate(std::span<jpeg::RowSink* const> sinks);
+    void allocate(std::span<RowSink* const> sinks);
     void work(std::size_t worker);
     void give_up();
     Task next_task(std::size_t worker);

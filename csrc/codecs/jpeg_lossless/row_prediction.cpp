@@ -17,7 +17,7 @@ RowPrediction::RowPrediction(const Scan& scan, Context& context)
 }
 
 void RowPrediction::restore(const std::uint16_t* differences, std::size_t count, bool starts_interval,
-                            std::uint32_t row, jpeg::RowSink& sink) {
+                            std::uint32_t row, RowSink& sink) {
     if (scan_.is_simple()) restore_simple(differences, count, starts_interval, row, sink);
     else if (count == scan_.row_samples()) restore_sampled(differences, starts_interval, row, sink);
 }
@@ -28,7 +28,7 @@ void RowPrediction::set_above(const std::uint16_t* first_samples) {
 
 // MCUs of one sample of each component.
 void RowPrediction::restore_simple(const std::uint16_t* differences, std::size_t count, bool starts_interval,
-                                   std::uint32_t row, jpeg::RowSink& sink) {
+                                   std::uint32_t row, RowSink& sink) {
     const std::size_t components = scan_.components.size();
     const std::size_t pixels = count / components;
     if (pixels == 0) return;
@@ -47,14 +47,14 @@ void RowPrediction::restore_simple(const std::uint16_t* differences, std::size_t
                              starts_interval ? scan_.first_prediction() : above[0]);
     }
     for (std::size_t i = 0; i < components; ++i) {
-        sink.put(scan_.components[i].index, row, lines_[i][current], static_cast<std::uint32_t>(pixels),
-                 scan_.point_transform);
+        sink.put(scan_.components[i].index, 0, row,
+                 {lines_[i][current], static_cast<std::uint32_t>(pixels), scan_.point_transform});
     }
 }
 
 // MCUs of several samples of a component (A.2.3): first sorted into the component's lines.
 void RowPrediction::restore_sampled(const std::uint16_t* differences, bool starts_interval, std::uint32_t row,
-                                    jpeg::RowSink& sink) {
+                                    RowSink& sink) {
     for (std::uint32_t mcu = 0; mcu < scan_.mcus_per_row; ++mcu) {
         for (std::size_t i = 0; i < scan_.components.size(); ++i) {
             const ScanComponent& component = scan_.components[i];
@@ -74,7 +74,7 @@ void RowPrediction::restore_sampled(const std::uint16_t* differences, bool start
             kernels_.restore_row(first ? 1 : scan_.selection_value, above, line, component.coded_width,
                                  first ? scan_.first_prediction() : above[0]);
             const std::uint32_t y = row * component.rows + r;
-            if (y < component.height) sink.put(component.index, y, line, component.width, scan_.point_transform);
+            if (y < component.height) sink.put(component.index, 0, y, {line, component.width, scan_.point_transform});
             above = line;
         }
         std::memcpy(lines_[i][0], above, component.coded_width * sizeof *above);

@@ -6,9 +6,9 @@
 #include <cstdint>
 
 #include "base/context.h"
-#include "codecs/jpeg/row_sink.h"
 #include "codecs/jpeg_lossless/kernels.h"
 #include "codecs/jpeg_lossless/scan.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpeg_lossless {
 
@@ -20,7 +20,7 @@ class RowPrediction {
     // Gives the sink the samples of MCU row `row`, from its first `count` differences: whole pixels, or in a scan that
     // is not simple the whole row.
     void restore(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
-                 jpeg::RowSink& sink);
+                 RowSink& sink);
 
     // In place of restoring the row above: the first sample of it of each component, which is all that selection
     // value 1 needs.
@@ -28,9 +28,8 @@ class RowPrediction {
 
   private:
     void restore_simple(const std::uint16_t* differences, std::size_t count, bool starts_interval, std::uint32_t row,
-                        jpeg::RowSink& sink);
-    void restore_sampled(const std::uint16_t* differences, bool starts_interval, std::uint32_t row,
-                         jpeg::RowSink& sink);
+                        RowSink& sink);
+    void restore_sampled(const std::uint16_t* differences, bool starts_interval, std::uint32_t row, RowSink& sink);
 
     const Scan& scan_;
     const PredictionKernels& kernels_;

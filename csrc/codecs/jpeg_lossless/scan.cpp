@@ -22,7 +22,7 @@ ScanDecoder::ScanDecoder(const Scan& scan, const ScanData& data, const Fragments
     source_ = {data.bytes, scan.tables, is_long(scan, bits)};
 }
 
-void ScanDecoder::decode(jpeg::RowSink& sink, ScanProgress& progress) {
+void ScanDecoder::decode(RowSink& sink, ScanProgress& progress) {
     DifferenceReader reader(source_, data_.intervals, scan_.row_samples(), context_.isa, context_.arena);
     RowPrediction prediction(scan_, context_);
     auto* differences = context_.arena.allocate_array<std::uint16_t>(scan_.row_samples());
@@ -30,8 +30,7 @@ void ScanDecoder::decode(jpeg::RowSink& sink, ScanProgress& progress) {
 }
 
 void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
-                                   DifferenceReader& reader, Rows rows, jpeg::RowSink& sink,
-                                   ScanProgress& progress) const {
+                                   DifferenceReader& reader, Rows rows, RowSink& sink, ScanProgress& progress) const {
     const PredictionKernels& kernels = prediction_kernels(context_.isa);
     const std::size_t wanted = scan_.row_samples();
     std::uint32_t left = scan_.rows_per_interval;
@@ -80,7 +79,7 @@ void ScanDecoder::fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row)
 }
 
 // Restart intervals depend on nothing before them.
-bool ScanDecoder::decode_on_team(std::span<jpeg::RowSink* const> sinks) {
+bool ScanDecoder::decode_on_team(std::span<RowSink* const> sinks) {
     const std::size_t intervals = data_.intervals.size();
     if (intervals != scan_.interval_count()) return false;
     const std::size_t groups = std::min(intervals, sinks.size());

@@ -8,8 +8,8 @@
 
 #include "codecs/codec.h"
 #include "codecs/jpeg/headers.h"
-#include "codecs/jpeg/row_sink.h"
 #include "codecs/jpeg_lossless/difference_reader.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpeg_lossless {
 
@@ -74,10 +74,10 @@ class ScanDecoder {
   public:
     ScanDecoder(const Scan& scan, const ScanData& data, const Fragments& frame, Context& context);
 
-    void decode(jpeg::RowSink& sink, ScanProgress& progress);
+    void decode(RowSink& sink, ScanProgress& progress);
     // Groups of restart intervals on the frame's team, one for each sink. False, with nothing but rubbish in the sinks,
     // where that does not work out: then decode() does, and finds what is wrong.
-    bool decode_on_team(std::span<jpeg::RowSink* const> sinks);
+    bool decode_on_team(std::span<RowSink* const> sinks);
 
   private:
     struct Rows {
@@ -86,7 +86,7 @@ class ScanDecoder {
     };
 
     void decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
-                          DifferenceReader& reader, Rows rows, jpeg::RowSink& sink, ScanProgress& progress) const;
+                          DifferenceReader& reader, Rows rows, RowSink& sink, ScanProgress& progress) const;
     [[noreturn]] void fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const;
 
     const Scan& scan_;

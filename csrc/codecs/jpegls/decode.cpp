@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "codecs/formats.h"
 #include "codecs/jpeg/headers.h"
-#include "codecs/jpeg/row_sink.h"
 #include "codecs/jpeg/scan_walk.h"
 #include "codecs/jpegls/codec.h"
 #include "codecs/jpegls/mapping.h"
 #include "codecs/jpegls/scan.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpegls {
 
@@ -183,7 +183,7 @@ class FrameDecoder {
             decoders.push_back(
                 std::make_unique<IntervalDecoder>(*group.scan, frame_, gradients, kernels_, context_.arena));
             if (direct) sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.isa, context_.arena));
-            else sinks.push_back(std::make_unique<PlaneSink>(planes));
+            else sinks.push_back(std::make_unique<PlaneSink>(planes, context_.isa, context_.arena));
         }
         auto run = [&](std::size_t i) {
             Group& group = groups_[i];
@@ -294,10 +294,9 @@ class FrameDecoder {
             for (std::uint32_t y = line_of(part); y < line_of(part + 1); ++y) {
                 for (std::size_t i = 0; i < planes.size(); ++i) {
                     const ComponentOut& plane = planes[i];
-                    sinks[part]->put(i, y,
-                                     reinterpret_cast<const std::uint16_t*>(
-                                         plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride),
-                                     plane.width, 0);
+                    const auto* line = reinterpret_cast<const std::uint16_t*>(
+                        plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride);
+                    sinks[part]->put(i, 0, y, {line, plane.width, 0});
                 }
             }
         });

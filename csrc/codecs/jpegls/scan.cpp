@@ -53,7 +53,7 @@ void IntervalDecoder::decode_row(GolombPlace& place, std::uint32_t row, RowSink&
         damage |= kernels_.decode_samples(coder_, place, lines.data(), static_cast<unsigned>(components.size()), width);
         if (damage != 0 || place.is_past_end()) return;
         for (std::size_t i = 0; i < components.size(); ++i) {
-            sink.put(components[i].index, row, lines_[i][1], width, 0);
+            sink.put(components[i].index, 0, row, {lines_[i][1], width, 0});
             std::swap(lines_[i][0], lines_[i][1]);
         }
         return;
@@ -67,7 +67,7 @@ void IntervalDecoder::decode_row(GolombPlace& place, std::uint32_t row, RowSink&
             damage |= kernels_.decode_line(coder_, place, {lines_[i][0], lines_[i][1]}, component.width,
                                            contexts_->run_index[i]);
             if (damage != 0 || place.is_past_end()) return;
-            sink.put(component.index, y, lines_[i][1], component.width, 0);
+            sink.put(component.index, 0, y, {lines_[i][1], component.width, 0});
             std::swap(lines_[i][0], lines_[i][1]);
         }
     }

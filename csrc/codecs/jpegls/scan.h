@@ -9,13 +9,11 @@
 
 #include "base/context.h"
 #include "base/fragments.h"
-#include "codecs/jpeg/row_sink.h"
 #include "codecs/jpegls/kernels.h"
 #include "codecs/jpegls/parameters.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpegls {
-
-using jpeg::RowSink;
 
 struct ScanComponent {
     std::size_t index = 0;  // within the frame

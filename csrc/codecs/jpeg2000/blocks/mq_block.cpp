@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bits/mq_stuffing.h"
 #include "codecs/jpeg2000/blocks/block_passes.h"
 
 namespace dcmturbo::jpeg2000 {
@@ -95,7 +96,7 @@ bool decode_passes(const CodeBlock& block, bool is_wide, const BlockPassKernels&
     passes.zero_coding = zero_coding_of(block.orientation);
     reset_contexts(passes);
     if (block.bit_planes > (is_wide ? max_bit_planes : max_narrow_bit_planes)) return false;
-    auto* const words = arena.allocate_array<std::uint32_t>(unstuffed_bound(longest));
+    auto* const words = arena.allocate_array<std::uint32_t>(unstuffed_words_bound(longest));
     return decode_segments(block, kernels, words, passes) && !passes.is_damaged;
 }
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "bits/mq_stuffing.h"
+#include "bits/zero_bit_writer.h"
 #include "codecs/jpeg2000/blocks/code_block.h"
 #include "codecs/jpeg2000/blocks/encode_passes.h"
 #include "entropy/mq_encode.h"
@@ -62,26 +64,12 @@ void lay_out(const BlockInput& input, unsigned planes, Arena& arena, BlockToEnco
     block.changed = arena.allocate_array<std::uint64_t>(block.plane_words());
 }
 
-// Bits of a raw segment (D.6): after an FF byte, a stuffed 0. The end is filled up with 0 and 1 in turn, so that it is
-// not FF and a decoder that checks it finds what it expects (D.4.2).
+// The bits of a raw segment (D.6). Returns the end of its bytes.
 std::uint8_t* write_raw(const Decision* decisions, std::size_t count, std::uint8_t* to) {
-    unsigned byte = 0;
-    unsigned left = 8;
-    for (std::size_t i = 0; i < count; ++i) {
-        byte = byte << 1 | decisions[i] >> 7;
-        if (--left != 0) continue;
-        *to++ = static_cast<std::uint8_t>(byte);
-        left = byte == 0xFF ? 7 : 8;
-        byte = 0;
-    }
-    const bool is_after_ff = count != 0 && left == 7 && to[-1] == 0xFF;
-    if (left != 8 && !(is_after_ff && byte == 0)) {
-        for (unsigned bit = 0; left > 0; --left, bit ^= 1) byte = byte << 1 | bit;
-        *to++ = static_cast<std::uint8_t>(byte);
-    } else if (is_after_ff) {
-        --to;  // the decoder reads ones behind the end
-    }
-    return to;
+    ZeroBitWriter writer(ByteOutput{to});
+    for (std::size_t i = 0; i < count; ++i) writer.put_bit(decisions[i] >> 7);
+    writer.finish_with_zeros_and_ones();
+    return writer.output().end;
 }
 
 // One block after the other, pass by pass. The arithmetic coding of the passes' decisions is left to the caller, who
@@ -193,7 +181,7 @@ class BlockWriter {
     void finish_segment() {
         const unsigned last = index_ - 1;
         const auto begin = static_cast<std::uint32_t>(out_.bytes.size());
-        out_.bytes.resize(begin + mq_bytes_bound(static_cast<std::size_t>(mq_.to - mq_.begin) + 4));
+        out_.bytes.resize(begin + stuffed_mq_bound(static_cast<std::size_t>(mq_.to - mq_.begin) + 4));
         const unsigned inner = input_.needs_truncation ? last - first_ : 0;
         const std::size_t size =
             begin + finish_mq(mq_, positions_ + first_, inner, ends_ + first_, out_.bytes.data() + begin);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "codecs/jpeg2000/blocks/code_block.h"
+#include "codecs/jpeg2000/codestream/coding_segments.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -11,11 +12,8 @@ using jpeg::Segment;
 
 namespace {
 
-// Components are named by one byte up to 256 of them, else by two (A.6.2).
-std::size_t index_size(const Size& size) { return size.components < 257 ? 1 : 2; }
-
 std::size_t component_index(const Segment& segment, const Size& size) {
-    const std::size_t index = segment.number(0, index_size(size));
+    const std::size_t index = segment.number(0, index_size(size.components));
     if (index >= size.components) {
         fail(ErrorCode::malformed, segment.offset, "marker FF%02X names component %zu of %zu",
              static_cast<unsigned>(segment.code), index, size.components);
@@ -23,14 +21,12 @@ std::size_t component_index(const Segment& segment, const Size& size) {
     return index;
 }
 
-// A.6.1, from the number of decomposition levels on.
-CodingStyle read_coding_style(const Segment& segment, std::size_t at, bool states_precincts) {
+CodingStyle judge_coding_style(const Segment& segment, const CodingStyleFields& fields) {
     CodingStyle style;
-    style.levels = segment.u8(at);
-    style.block_width_exponent = static_cast<std::uint8_t>((segment.u8(at + 1) & 15) + 2);
-    style.block_height_exponent = static_cast<std::uint8_t>((segment.u8(at + 2) & 15) + 2);
-    style.block_style = segment.u8(at + 3);
-    const std::uint8_t transformation = segment.u8(at + 4);
+    style.levels = fields.levels;
+    style.block_width_exponent = fields.block_width_exponent;
+    style.block_height_exponent = fields.block_height_exponent;
+    style.block_style = fields.block_style;
     if (style.levels > max_levels)
         fail(ErrorCode::malformed, segment.offset, "%u decomposition levels; there are 0 to 32", style.levels);
     if (style.block_width_exponent > 10 || style.block_height_exponent > 10 ||
@@ -40,11 +36,13 @@ CodingStyle read_coding_style(const Segment& segment, std::size_t at, bool state
     }
     if ((style.block_style & (style_high_throughput | style_mixed)) == style_mixed)
         fail(ErrorCode::malformed, segment.offset, "code-block style %02X is reserved", unsigned{style.block_style});
-    if (transformation > 1)
-        fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u is not of Part 1", transformation);
-    style.reversible = transformation == 1;
+    if (fields.transformation > 1) {
+        fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u is not of Part 1",
+             unsigned{fields.transformation});
+    }
+    style.reversible = fields.transformation == 1;
     for (unsigned r = 0; r <= style.levels; ++r) {
-        style.precincts[r] = states_precincts ? segment.u8(at + 5 + r) : std::uint8_t{0xFF};
+        style.precincts[r] = fields.states_precincts ? segment.u8(fields.precincts + r) : std::uint8_t{0xFF};
         // B.7: a precinct of a higher resolution is halved in its sub-bands.
         if (r > 0 && ((style.precincts[r] & 15) == 0 || style.precincts[r] >> 4 == 0))
             fail(ErrorCode::malformed, segment.offset, "a precinct of 2^0 samples at resolution %u", r);
@@ -53,18 +51,19 @@ CodingStyle read_coding_style(const Segment& segment, std::size_t at, bool state
 }
 
 void read_coding(const Segment& segment, Parameters& parameters) {
-    const std::uint8_t style = segment.u8(0);
-    parameters.end_of_header_markers = (style & 4) != 0;
-    parameters.order = segment.u8(1);
-    parameters.layers = segment.u16(2);
-    const std::uint8_t transform = segment.u8(4);
+    const CodFields fields = read_cod(segment);
+    parameters.end_of_header_markers = fields.end_of_header_markers;
+    parameters.order = fields.order;
+    parameters.layers = fields.layers;
     if (parameters.order > 4)
         fail(ErrorCode::malformed, segment.offset, "progression order %u; there are 0 to 4", parameters.order);
     if (parameters.layers == 0) fail(ErrorCode::malformed, segment.offset, "COD states 0 layers");
-    if (transform > 1)
-        fail(ErrorCode::other_codec, segment.offset, "multiple component transform %u is not of Part 1", transform);
-    parameters.component_transform = transform == 1;
-    const CodingStyle coding = read_coding_style(segment, 5, (style & 1) != 0);
+    if (fields.component_transform > 1) {
+        fail(ErrorCode::other_codec, segment.offset, "multiple component transform %u is not of Part 1",
+             unsigned{fields.component_transform});
+    }
+    parameters.component_transform = fields.component_transform == 1;
+    const CodingStyle coding = judge_coding_style(segment, fields.style);
     for (ComponentParameters& component : parameters.components) {
         if (!component.has_own_coding) component.coding = coding;
     }
@@ -72,27 +71,26 @@ void read_coding(const Segment& segment, Parameters& parameters) {
 }
 
 // A.6.4
-Quantisation read_quantisation_style(const Segment& segment, std::size_t at) {
+Quantisation read_steps(const Segment& segment, const QuantisationFields& fields) {
     Quantisation quantisation;
-    const std::uint8_t style = segment.u8(at);
-    quantisation.style = style & 31;
-    quantisation.guard_bits = style >> 5;
+    quantisation.style = fields.style;
+    quantisation.guard_bits = fields.guard_bits;
     if (quantisation.style > Quantisation::expounded)
-        fail(ErrorCode::malformed, segment.offset, "quantisation style %u; there are 0 to 2", style & 31U);
-    const std::size_t left = segment.parameters.size() - at - 1;
+        fail(ErrorCode::malformed, segment.offset, "quantisation style %u; there are 0 to 2", unsigned{fields.style});
+    const std::size_t left = segment.parameters.size() - fields.steps;
     const std::size_t size = quantisation.style == Quantisation::none ? 1 : 2;
     const std::size_t stated = quantisation.style == Quantisation::derived ? 1 : left / size;
     quantisation.count = static_cast<std::uint8_t>(std::min(stated, quantisation.steps.size()));
     for (std::size_t i = 0; i < quantisation.count; ++i) {
-        quantisation.steps[i] =
-            size == 1 ? static_cast<std::uint16_t>(segment.u8(at + 1 + i) << 8) : segment.u16(at + 1 + 2 * i);
+        quantisation.steps[i] = size == 1 ? static_cast<std::uint16_t>(segment.u8(fields.steps + i) << 8)
+                                          : segment.u16(fields.steps + 2 * i);
     }
     return quantisation;
 }
 
 // A.6.6
 void read_progression_changes(const Segment& segment, const Size& size, Parameters& parameters) {
-    const std::size_t index = index_size(size);
+    const std::size_t index = index_size(size.components);
     const std::size_t entry = 5 + 2 * index;
     if (segment.parameters.empty() || segment.parameters.size() % entry != 0)
         fail(ErrorCode::malformed, segment.offset, "POC holds no whole number of progression changes");
@@ -116,7 +114,7 @@ void read_progression_changes(const Segment& segment, const Size& size, Paramete
 // A.6.3
 void read_region_of_interest(const Segment& segment, const Size& size, Parameters& parameters) {
     const std::size_t component = component_index(segment, size);
-    const std::size_t at = index_size(size);
+    const std::size_t at = index_size(size.components);
     if (segment.u8(at) != 0)
         fail(ErrorCode::other_codec, segment.offset, "region of interest style %u is not of Part 1", segment.u8(at));
     parameters.components[component].roi_shift = segment.u8(at + 1);
@@ -136,14 +134,13 @@ void read_parameters(const Segment& segment, const Size& size, bool in_tile, Par
     switch (segment.code) {
         case COD: read_coding(segment, parameters); break;
         case COC: {
-            const std::size_t at = index_size(size);
             ComponentParameters& component = parameters.components[component_index(segment, size)];
-            component.coding = read_coding_style(segment, at + 1, (segment.u8(at) & 1) != 0);
+            component.coding = judge_coding_style(segment, read_coc(segment, size.components));
             component.has_own_coding = true;
             break;
         }
         case QCD: {
-            const Quantisation quantisation = read_quantisation_style(segment, 0);
+            const Quantisation quantisation = read_steps(segment, read_qcd(segment));
             for (ComponentParameters& component : parameters.components) {
                 if (!component.has_own_quantisation) component.quantisation = quantisation;
             }
@@ -152,7 +149,7 @@ void read_parameters(const Segment& segment, const Size& size, bool in_tile, Par
         }
         case QCC: {
             ComponentParameters& component = parameters.components[component_index(segment, size)];
-            component.quantisation = read_quantisation_style(segment, index_size(size));
+            component.quantisation = read_steps(segment, read_qcc(segment, size.components));
             component.has_own_quantisation = true;
             break;
         }

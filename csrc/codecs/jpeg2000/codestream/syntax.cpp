@@ -7,7 +7,9 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "codecs/formats.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
 #include "codecs/jpeg2000/codestream/codestream.h"
+#include "codecs/jpeg2000/codestream/coding_segments.h"
 
 namespace dcmturbo {
 
@@ -104,15 +106,6 @@ void fill_components(const std::vector<ComponentSize>& components, const Size& s
     }
 }
 
-// 15444-1 A.6.1 and A.6.2, the part that COD and COC share.
-struct CodingStyle {
-    std::uint8_t levels, width_exponent, height_exponent, style, transformation;
-};
-
-CodingStyle read_style(const Segment& segment, std::size_t at) {
-    return {segment.u8(at), segment.u8(at + 1), segment.u8(at + 2), segment.u8(at + 3), segment.u8(at + 4)};
-}
-
 void add(Header& header, const char* name, std::int64_t value) { header.parameters.push_back({name, value}); }
 
 // What the main header says, gathered over its segments.
@@ -127,27 +120,30 @@ struct MainHeader {
     std::uint8_t transformation = 0;
 };
 
-void read_coding(const Segment& segment, MainHeader& main, Header& header) {
-    const std::uint8_t progression = segment.u8(1);
-    const std::uint16_t layers = segment.u16(2);
-    main.multiple_component_transform = segment.u8(4);
-    const CodingStyle style = read_style(segment, 5);
-    main.coding = segment.parameters;
-    main.transformation = style.transformation;
+void add_style(const CodingStyleFields& style, MainHeader& main) {
     main.reversible = main.reversible && style.transformation == 1;
-    main.high_throughput = main.high_throughput || (style.style & 0x40) != 0;
-    add(header, "progression_order", progression);
-    add(header, "layers", layers);
-    add(header, "multiple_component_transform", main.multiple_component_transform);
+    main.high_throughput = main.high_throughput || (style.block_style & style_high_throughput) != 0;
+}
+
+void read_coding(const Segment& segment, MainHeader& main, Header& header) {
+    const CodFields fields = read_cod(segment);
+    const CodingStyleFields& style = fields.style;
+    main.coding = segment.parameters;
+    main.multiple_component_transform = fields.component_transform;
+    main.transformation = style.transformation;
+    add_style(style, main);
+    add(header, "progression_order", fields.order);
+    add(header, "layers", fields.layers);
+    add(header, "multiple_component_transform", fields.component_transform);
     add(header, "decomposition_levels", style.levels);
-    add(header, "code_block_width", std::int64_t{1} << ((style.width_exponent & 15) + 2));
-    add(header, "code_block_height", std::int64_t{1} << ((style.height_exponent & 15) + 2));
-    add(header, "code_block_style", style.style);
+    add(header, "code_block_width", std::int64_t{1} << style.block_width_exponent);
+    add(header, "code_block_height", std::int64_t{1} << style.block_height_exponent);
+    add(header, "code_block_style", style.block_style);
     add(header, "wavelet_transformation", style.transformation);
 }
 
 void read_main_segment(const Segment& segment, MainHeader& main, Header& header) {
-    const std::size_t index_size = header.components.size() < 257 ? 1 : 2;  // 15444-1 A.6.2
+    const std::size_t components = header.components.size();
     switch (segment.code) {
         case COD:
             if (main.coding.empty()) {
@@ -157,21 +153,16 @@ void read_main_segment(const Segment& segment, MainHeader& main, Header& header)
                 fail(ErrorCode::malformed, segment.offset, "found a second COD in the main header, unlike the first");
             }
             break;
-        case COC: {
-            const CodingStyle style = read_style(segment, index_size + 1);
-            main.reversible = main.reversible && style.transformation == 1;
-            main.high_throughput = main.high_throughput || (style.style & 0x40) != 0;
-            break;
-        }
+        case COC: add_style(read_coc(segment, components), main); break;
         case QCD: {
-            const std::uint8_t style = segment.u8(0);
+            const QuantisationFields fields = read_qcd(segment);
             main.quantisation = true;
-            main.quantised = main.quantised || (style & 31) != 0;
-            add(header, "quantisation_style", style & 31);
-            add(header, "guard_bits", style >> 5);
+            main.quantised = main.quantised || fields.style != 0;
+            add(header, "quantisation_style", fields.style);
+            add(header, "guard_bits", fields.guard_bits);
             break;
         }
-        case QCC: main.quantised = main.quantised || (segment.u8(index_size) & 31) != 0; break;
+        case QCC: main.quantised = main.quantised || read_qcc(segment, components).style != 0; break;
         // 15444-1 A.5.2: bit i of Pcap, counted from the most significant one, is Part i; 15 is HTJ2K.
         case CAP: main.high_throughput = main.high_throughput || (segment.u32(0) & (1U << 17)) != 0; break;
         case MCT:

@@ -14,7 +14,7 @@ constexpr std::uint64_t most_visits = 1U << 25;
 constexpr std::uint64_t visits_a_byte = 256;
 
 // Table B.4
-unsigned read_passes(HeaderBits& bits) {
+unsigned read_passes(ZeroBitReader& bits) {
     if (bits.bit() == 0) return 1;
     if (bits.bit() == 0) return 2;
     unsigned value = bits.bits(2);
@@ -83,7 +83,7 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     if (starts_with(body, SOP)) body = body.subspan(std::min<std::size_t>(6, body.size()));
     Bytes& header = has_packed_headers_ ? headers_ : body;
     Precinct& precinct = tile_.components[place.component].resolutions[place.resolution].precincts[place.precinct];
-    HeaderBits bits(header);
+    ZeroBitReader bits(header);
     shares_.clear();
     if (bits.bit() != 0) read_header(bits, place, precinct);
     const std::size_t size = bits.end();
@@ -105,7 +105,7 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     return true;
 }
 
-void PacketReader::read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct) {
+void PacketReader::read_header(ZeroBitReader& bits, const PacketSequence::Place& place, Precinct& precinct) {
     const TileComponent& component = tile_.components[place.component];
     Resolution& resolution = component.resolutions[place.resolution];
     const std::uint64_t blocks_here = block_count(component, resolution, place.precinct);
@@ -126,7 +126,7 @@ void PacketReader::read_header(HeaderBits& bits, const PacketSequence::Place& pl
     }
 }
 
-void PacketReader::read_block(HeaderBits& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x,
+void PacketReader::read_block(ZeroBitReader& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x,
                               std::uint32_t y, unsigned layer, bool is_needed) {
     BlockState& block = blocks.blocks[std::size_t{y} * blocks.grid.width() + x];
     if (!block.is_included) {
@@ -157,13 +157,13 @@ void PacketReader::read_block(HeaderBits& bits, const Band& band, PrecinctBand& 
 }
 
 // B.10.7
-void PacketReader::read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+void PacketReader::read_segments(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed) {
     if (block.coder == BlockCoder::not_yet_known) passes -= read_first_segment(bits, block, passes, is_needed);
     if (block.coder == BlockCoder::arithmetic) read_arithmetic_segments(bits, block, passes, is_needed);
     else read_high_throughput_segments(bits, block, passes, is_needed);
 }
 
-void PacketReader::read_arithmetic_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+void PacketReader::read_arithmetic_segments(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed) {
     while (passes > 0) {
         const bool starts = block.segment_left == 0;
         if (starts) block.segment_left = segment_passes(style_, block.passes);
@@ -177,7 +177,8 @@ void PacketReader::read_arithmetic_segments(HeaderBits& bits, BlockState& block,
 
 // 15444-15, B.3: a cleanup pass is a segment; so are the one or two passes that refine it, of which packets may carry
 // one each. A set without data is a placeholder.
-void PacketReader::read_high_throughput_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+void PacketReader::read_high_throughput_segments(ZeroBitReader& bits, BlockState& block, unsigned passes,
+                                                 bool is_needed) {
     while (passes > 0) {
         const unsigned place = block.passes % 3;
         const unsigned now = place == 1 ? std::min(passes, 2U) : 1;
@@ -196,7 +197,7 @@ void PacketReader::read_high_throughput_segments(HeaderBits& bits, BlockState& b
 
 // Until there are data, a length is that of all passes up to the last one that may be a cleanup pass; if it is 0, that
 // of all passes. The first one that is not 0 says what coder the block has. Returns how many passes it took.
-unsigned PacketReader::read_first_segment(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed) {
+unsigned PacketReader::read_first_segment(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed) {
     const bool is_mixed = (style_ & style_mixed) != 0;
     const unsigned refining = (block.passes + passes - 1) % 3;
     const bool has_cleanup = passes > refining;
@@ -231,7 +232,7 @@ void PacketReader::require_cleanup_size(std::uint32_t size) const {
     if (size == 1) fail(ErrorCode::malformed, offset(), "a code-block's cleanup pass of 1 byte; it has 2 at least");
 }
 
-std::uint32_t PacketReader::read_length(HeaderBits& bits, unsigned width) const {
+std::uint32_t PacketReader::read_length(ZeroBitReader& bits, unsigned width) const {
     if (width > 32) fail(ErrorCode::malformed, offset(), "a code-block's length of %u bits", width);
     return bits.bits(width);
 }

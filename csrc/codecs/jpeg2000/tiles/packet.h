@@ -6,57 +6,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "bits/zero_bit_reader.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/tiles/progression.h"
 #include "codecs/jpeg2000/tiles/tile.h"
 
 namespace dcmturbo::jpeg2000 {
-
-// The bits of a packet header (B.10.1): after an FF byte, the top bit of the next is a stuffed 0.
-class HeaderBits {
-  public:
-    explicit HeaderBits(Bytes bytes) : bytes_(bytes) {}
-
-    unsigned bit() {
-        if (left_ == 0) fill();
-        return (current_ >> --left_) & 1;
-    }
-    std::uint32_t bits(unsigned count) {
-        std::uint32_t value = 0;
-        while (count-- > 0) value = value << 1 | bit();
-        return value;
-    }
-    // Whether bits were asked for that are not there; they read as 1, which ends every code.
-    [[nodiscard]] bool is_overrun() const { return is_overrun_; }
-    // Whether a marker stands in the header: there are none (B.10.1).
-    [[nodiscard]] bool holds_marker() const { return holds_marker_; }
-    // The first byte after the header: it never ends with FF.
-    [[nodiscard]] std::size_t end() {
-        if (current_ == 0xFF && !is_overrun_) fill();
-        return at_;
-    }
-
-  private:
-    void fill() {
-        left_ = current_ == 0xFF ? 7 : 8;
-        if (at_ < bytes_.size()) {
-            const unsigned before = current_;
-            current_ = std::to_integer<unsigned>(bytes_[at_++]);
-            holds_marker_ = holds_marker_ || (before == 0xFF && current_ >= 0x80);
-        } else {
-            is_overrun_ = true;
-            current_ = 0x7F;
-            left_ = 7;
-        }
-    }
-
-    Bytes bytes_;
-    std::size_t at_ = 0;
-    unsigned current_ = 0;
-    unsigned left_ = 0;
-    bool is_overrun_ = false;
-    bool holds_marker_ = false;
-};
 
 // Reads the packets of one tile into its code-blocks.
 class PacketReader {
@@ -86,15 +41,15 @@ class PacketReader {
         bool is_raw;
     };
 
-    void read_header(HeaderBits& bits, const PacketSequence::Place& place, Precinct& precinct);
-    void read_block(HeaderBits& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x, std::uint32_t y,
+    void read_header(ZeroBitReader& bits, const PacketSequence::Place& place, Precinct& precinct);
+    void read_block(ZeroBitReader& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x, std::uint32_t y,
                     unsigned layer, bool is_needed);
-    void read_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
-    void read_arithmetic_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
-    void read_high_throughput_segments(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
-    unsigned read_first_segment(HeaderBits& bits, BlockState& block, unsigned passes, bool is_needed);
+    void read_segments(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed);
+    void read_arithmetic_segments(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed);
+    void read_high_throughput_segments(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed);
+    unsigned read_first_segment(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed);
     void add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw, bool is_needed);
-    std::uint32_t read_length(HeaderBits& bits, unsigned width) const;
+    std::uint32_t read_length(ZeroBitReader& bits, unsigned width) const;
     void require_cleanup_size(std::uint32_t size) const;
     void take_body();
     void count_zeroes(const Share& share);

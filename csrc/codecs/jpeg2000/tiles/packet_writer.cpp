@@ -124,7 +124,7 @@ void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::ui
             }
         }
     }
-    bits.finish();
+    bits.finish_with_zeros();
     if (has_eph_) {
         to.push_back(0xFF);
         to.push_back(EPH);

@@ -5,51 +5,15 @@
 #include <span>
 #include <vector>
 
+#include "bits/zero_bit_writer.h"
 #include "codecs/jpeg2000/tiles/coded_block.h"
 #include "codecs/jpeg2000/tiles/progression.h"
 #include "codecs/jpeg2000/tiles/tag_tree_writer.h"
 
 namespace dcmturbo::jpeg2000 {
 
-// The bits of a packet header (B.10.1): after an FF byte, the top bit of the next is a stuffed 0.
-class HeaderBitWriter {
-  public:
-    explicit HeaderBitWriter(std::vector<std::uint8_t>& to) : to_(to) {}
-
-    void put(std::uint32_t value, unsigned count) {
-        while (count-- > 0) {
-            current_ = current_ << 1 | (value >> count & 1);
-            if (--left_ == 0) flush();
-        }
-    }
-    // Fills the last byte with zeroes. A header never ends with FF.
-    void finish() {
-        const bool is_begun = left_ != (after_ff_ ? 7U : 8U);
-        if (is_begun || after_ff_) {
-            current_ <<= left_;
-            left_ = 0;
-            flush();
-            if (after_ff_) {
-                to_.push_back(0);
-                after_ff_ = false;
-                left_ = 8;
-            }
-        }
-    }
-
-  private:
-    void flush() {
-        to_.push_back(static_cast<std::uint8_t>(current_));
-        after_ff_ = current_ == 0xFF;
-        left_ = after_ff_ ? 7 : 8;
-        current_ = 0;
-    }
-
-    std::vector<std::uint8_t>& to_;
-    unsigned current_ = 0;
-    unsigned left_ = 8;
-    bool after_ff_ = false;
-};
+// The bits of a packet header.
+using HeaderBitWriter = ZeroBitWriter<std::vector<std::uint8_t>&>;
 
 // The code-blocks of a precinct in one sub-band, to be written.
 struct PrecinctBandOut {

@@ -1,12 +1,12 @@
-// The bits of a packet header and the tag trees in it (ISO/IEC 15444-1, B.10).
+// The tag trees of packet headers (ISO/IEC 15444-1, B.10.2).
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <vector>
 
 #include "base/arena.h"
+#include "bits/zero_bit_reader.h"
 #include "bytes.h"
-#include "codecs/jpeg2000/tiles/packet.h"
 #include "codecs/jpeg2000/tiles/tag_tree.h"
 
 using namespace dcmturbo;
@@ -87,63 +87,6 @@ class TagTreeWriter {
 
 }  // namespace
 
-TEST_CASE("header bits: after FF the top bit of the next byte is stuffed") {
-    const auto data = bytes({0xFF, 0x55, 0x80});
-    HeaderBits bits(data);
-    CHECK(bits.bits(8) == 0xFF);
-    CHECK(bits.bits(7) == 0x55);
-    CHECK(bits.bit() == 1);
-    CHECK(bits.end() == 3);
-    CHECK_FALSE(bits.is_overrun());
-}
-
-TEST_CASE("header bits: a header that ends with FF takes the byte behind it") {
-    const auto data = bytes({0xFF, 0x00, 0xAB});
-    HeaderBits bits(data);
-    CHECK(bits.bits(8) == 0xFF);
-    CHECK(bits.end() == 2);
-}
-
-TEST_CASE("header bits: a byte above 7F after FF is a marker") {
-    const auto data = bytes({0xFF, 0x7F, 0xFF, 0x80});
-    HeaderBits bits(data);
-    CHECK(bits.bits(15) == 0x7FFF);
-    CHECK(bits.bits(8) == 0xFF);
-    CHECK_FALSE(bits.holds_marker());
-    CHECK(bits.bit() == 0);
-    CHECK(bits.holds_marker());
-    const Bytes whole(data);
-    HeaderBits ends(whole.subspan(2));
-    CHECK(ends.bits(8) == 0xFF);
-    CHECK(ends.end() == 2);
-    CHECK(ends.holds_marker());
-}
-
-TEST_CASE("header bits: past the end they are ones, and that is known") {
-    const auto data = bytes({0x00});
-    HeaderBits bits(data);
-    CHECK(bits.bits(8) == 0);
-    CHECK_FALSE(bits.is_overrun());
-    CHECK(bits.bits(3) == 7);
-    CHECK(bits.is_overrun());
-}
-
-TEST_CASE("header bits: what B.10.1 writes is what is read") {
-    Random random(11);
-    for (int round = 0; round < 200; ++round) {
-        HeaderBitWriter to;
-        std::vector<unsigned> written;
-        const unsigned ones = random.below(9) + 1;  // of ten: many ones make many FFs
-        for (unsigned i = random.below(200) + 1; i > 0; --i) {
-            written.push_back(random.below(10) < ones ? 1 : 0);
-            to.bit(written.back());
-        }
-        HeaderBits bits(to.data);
-        for (const unsigned bit : written) REQUIRE(bits.bit() == bit);
-        REQUIRE_FALSE(bits.is_overrun());
-    }
-}
-
 TEST_CASE("tag tree: every size tells every leaf, in any order of questions") {
     Random random(5);
     for (int round = 0; round < 200; ++round) {
@@ -168,7 +111,7 @@ TEST_CASE("tag tree: every size tells every leaf, in any order of questions") {
         Arena arena;
         TagTree tree;
         tree.allocate(arena, width, height);
-        HeaderBits bits(to.data);
+        ZeroBitReader bits(to.data);
         for (const Question& q : questions) {
             REQUIRE(tree.is_below(bits, q.x, q.y, static_cast<std::uint16_t>(q.threshold)) ==
                     (leaves[std::size_t{q.y} * width + q.x] < q.threshold));
@@ -185,7 +128,7 @@ TEST_CASE("tag tree: value gives the leaf, or the limit where it is not below th
     Arena arena;
     TagTree tree;
     tree.allocate(arena, 2, 1);
-    HeaderBits bits(to.data);
+    ZeroBitReader bits(to.data);
     CHECK(tree.value(bits, 0, 0, 5) == 3);
     CHECK(tree.value(bits, 1, 0, 5) == 5);
 }

@@ -1,0 +1,48 @@
+#include "image/row_sink.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace dcmturbo {
+
+PixelSink::PixelSink(const FrameOut& out, Isa isa, Arena& arena)
+    : out_(out), kernels_(pixel_kernels(isa)), writer_(out, isa), cell_(sample_size(out.format.type)) {
+    for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample)
+        planes_[sample] = arena.allocate(std::size_t{out.format.columns} * cell_);
+}
+
+void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
+    const std::uint64_t first = std::uint64_t{y} * out_.format.columns + x;
+    std::byte* const direct = writer_.direct(first);
+    std::byte* const to = direct != nullptr ? direct : planes_[component];
+    if (writer_.corrects() && row.type == SampleType::u16 && row.up == 0 && cell_ == 2) {
+        writer_.correct(static_cast<const std::byte*>(row.from), to, row.count);
+    } else {
+        store_samples(row, to, cell_, kernels_);
+        if (writer_.corrects()) writer_.correct(to, to, row.count);
+    }
+    if (direct == nullptr && component + 1 == out_.format.samples_per_pixel)
+        writer_.write(first, row.count, planes_.data());
+}
+
+PlaneSink::PlaneSink(std::span<const ComponentOut> planes, Isa isa, Arena& arena)
+    : planes_(planes), kernels_(pixel_kernels(isa)) {
+    std::size_t widest = 0;
+    for (const ComponentOut& plane : planes) widest = std::max(widest, plane.width * sample_size(plane.type));
+    row_ = arena.allocate(widest);
+}
+
+void PlaneSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
+    const ComponentOut& plane = planes_[component];
+    const std::size_t cell = sample_size(plane.type);
+    std::byte* to = plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride +
+                    static_cast<std::ptrdiff_t>(x) * plane.sample_stride;
+    const bool is_direct =
+        plane.sample_stride == static_cast<std::ptrdiff_t>(cell) && reinterpret_cast<std::uintptr_t>(to) % cell == 0;
+    std::byte* const cells = is_direct ? to : row_;
+    store_samples(row, cells, cell, kernels_);
+    if (is_direct) return;
+    for (std::uint32_t k = 0; k < row.count; ++k, to += plane.sample_stride) std::memcpy(to, cells + k * cell, cell);
+}
+
+}  // namespace dcmturbo

@@ -1,0 +1,49 @@
+// A row of decoded samples in the working type of its codec, and how cells of the caller's type are made of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "image/component.h"
+#include "image/kernels.h"
+
+namespace dcmturbo {
+
+// What samples with a sign become: `shift` is added, and the sum is clamped to [low, high].
+struct SampleRange {
+    std::int64_t shift = 0, low = 0, high = 0;
+
+    SampleRange() = default;
+    // Of samples whose levels were shifted down by half their range, unless they have a sign.
+    SampleRange(unsigned precision, bool is_signed) {
+        const std::int64_t half = std::int64_t{1} << (precision - 1);
+        shift = is_signed ? 0 : half;
+        low = is_signed ? -half : 0;
+        high = is_signed ? half - 1 : 2 * half - 1;
+    }
+};
+
+struct SampleRow {
+    // Shifted up by the point transform.
+    SampleRow(const std::uint16_t* samples, std::uint32_t size, unsigned point_transform)
+        : type(SampleType::u16), from(samples), count(size), up(point_transform) {}
+    SampleRow(const std::int32_t* samples, std::uint32_t size, const SampleRange& to)
+        : type(SampleType::i32), from(samples), count(size), range(to) {}
+    SampleRow(const std::int64_t* samples, std::uint32_t size, const SampleRange& to)
+        : type(SampleType::i64), from(samples), count(size), range(to) {}
+    // Rounded to the nearest integer, ties to even; storing overwrites the samples. Not a number becomes range.low.
+    SampleRow(float* samples, std::uint32_t size, const SampleRange& to)
+        : type(SampleType::f32), from(samples), spare(samples), count(size), range(to) {}
+
+    SampleType type;
+    const void* from;
+    void* spare = nullptr;
+    std::uint32_t count;
+    unsigned up = 0;
+    SampleRange range;
+};
+
+// Stores the row as cells of `cell` bytes, which `to` is aligned to.
+void store_samples(const SampleRow& row, std::byte* to, std::size_t cell, const PixelKernels& kernels);
+
+}  // namespace dcmturbo
