@@ -79,7 +79,7 @@ std::size_t magsgn_padding(const HtBlock& block) {
 std::size_t vlc_padding(const HtBlock& block) { return std::size_t{(block.width + 1) / 2} * 20 / 8 + 80; }
 
 struct Layout {
-    std::size_t magsgn, vlc, symbols, places, spare, samples, bottom, quads;
+    std::size_t magsgn, vlc, row, spare, samples, bottom, quads;
 };
 
 std::size_t rounded(std::size_t size) { return (size + 63) & ~std::size_t{63}; }
@@ -89,8 +89,7 @@ Layout layout_of(const HtBlock& block) {
     layout.quads = (block.width + 1) / 2;
     layout.magsgn = rounded(block.cleanup_size + magsgn_padding(block));
     layout.vlc = rounded(std::min<std::size_t>(block.cleanup_size, longest_suffix) + vlc_padding(block));
-    layout.symbols = rounded(2 * (layout.quads + 2 * ht_margin));
-    layout.places = 2 * layout.symbols;
+    layout.row = rounded(sizeof(HtRow));
     layout.spare = rounded(8 * (2 * layout.quads + ht_margin));
     const std::size_t sample = block.most_exponent() <= 15 ? 2 : block.most_exponent() <= 31 ? 4 : 8;
     layout.samples = rounded(sample * (4 * layout.quads + 2 * ht_margin));
@@ -133,8 +132,7 @@ void MelDecoder::next_run() {
 
 std::size_t ht_scratch_size(const HtBlock& block) {
     const Layout layout = layout_of(block);
-    return layout.magsgn + layout.vlc + 3 * layout.symbols + 2 * layout.places + layout.spare + layout.samples +
-           layout.bottom + 64;
+    return layout.magsgn + layout.vlc + layout.row + layout.spare + layout.samples + layout.bottom + 64;
 }
 
 bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch) {
@@ -151,40 +149,39 @@ bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch) {
         at += bytes;
         return taken;
     };
-    HtStreams& streams = scratch.streams;
-    streams.magsgn = take(layout.magsgn);
-    streams.vlc = take(layout.vlc);
-    scratch.codes = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
-    scratch.residuals = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
-    scratch.contexts = reinterpret_cast<std::uint16_t*>(take(layout.symbols)) + ht_margin;
-    scratch.bounds = reinterpret_cast<std::uint32_t*>(take(layout.places));
-    scratch.positions = reinterpret_cast<std::uint32_t*>(take(layout.places));
+    scratch.magsgn = take(layout.magsgn);
+    scratch.vlc = take(layout.vlc);
+    HtRow& row = *reinterpret_cast<HtRow*>(take(layout.row));
+    scratch.row = &row;
     scratch.spare_row = take(layout.spare);
     scratch.samples = take(layout.samples);
     scratch.bottom = take(layout.bottom);
     scratch.quads = static_cast<std::uint32_t>(layout.quads);
-    std::memset(scratch.codes - ht_margin, 0, 3 * layout.symbols);
+    const std::size_t used = 2 * (layout.quads + 2 * ht_margin);
+    std::memset(row.codes.data(), 0, used);
+    std::memset(row.residuals.data(), 0, used);
+    std::memset(row.contexts.data(), 0, used);
     std::memset(scratch.bottom, 0, layout.bottom);
 
-    const PlainBits magsgn = unstuff_forward(data, size - suffix, streams.magsgn);
-    streams.magsgn_count = magsgn.count;
-    fill_behind(streams.magsgn, magsgn.count, true, magsgn_padding(block) - 8);
+    const PlainBits magsgn = unstuff_forward(data, size - suffix, scratch.magsgn);
+    scratch.magsgn_count = magsgn.count;
+    fill_behind(scratch.magsgn, magsgn.count, true, magsgn_padding(block) - 8);
     const unsigned last = data[size - 2] | 0x0Fu;  // 7.1.2
     const unsigned first = last >> 4;
-    streams.vlc_count = unstuff_backward(data + size - suffix, suffix - 2, last, (first & 7) == 7 ? 7 : first,
-                                         (first & 7) == 7 ? 3 : 4, streams.vlc);
-    fill_behind(streams.vlc, streams.vlc_count, false, vlc_padding(block) - 8);
-    streams.mel = {.data = data + size - suffix, .size = suffix};
-    streams.suffix_size = suffix;
+    scratch.vlc_count = unstuff_backward(data + size - suffix, suffix - 2, last, (first & 7) == 7 ? 7 : first,
+                                         (first & 7) == 7 ? 3 : 4, scratch.vlc);
+    fill_behind(scratch.vlc, scratch.vlc_count, false, vlc_padding(block) - 8);
+    row.mel = {.data = data + size - suffix, .size = suffix};
+    scratch.suffix_size = suffix;
     return !magsgn.is_damaged;
 }
 
-bool is_ht_overread(const HtStreams& streams, std::size_t vlc_read, std::size_t magsgn_read) {
+bool is_ht_overread(const HtScratch& scratch, std::size_t vlc_read, std::size_t magsgn_read) {
     // A coder leaves out ones at the end of MagSgn: an FF, and what stands behind one.
-    if (magsgn_read > streams.magsgn_count + 15) return true;
-    if (vlc_read > streams.vlc_count) return true;
+    if (magsgn_read > scratch.magsgn_count + 15) return true;
+    if (vlc_read > scratch.vlc_count) return true;
     const std::size_t vlc_bytes = vlc_read > 4 ? (vlc_read - 4 + 7) / 8 : 0;
-    return streams.mel.whole_bytes_read() + vlc_bytes > streams.suffix_size - 1;
+    return scratch.row->mel.whole_bytes_read() + vlc_bytes > scratch.suffix_size - 1;
 }
 
 #define DCMTURBO_KERNELS "entropy/ht_kernels.inl"

@@ -56,31 +56,38 @@ struct MelDecoder {
     [[nodiscard]] std::size_t whole_bytes_read() const { return position - (count + 7) / 8; }
 };
 
-// A cleanup segment, ready to be read.
-struct HtStreams {
+// A row of quads on its way from symbols to samples. One address reaches all of it: two blocks are decoded in one loop,
+// which has no registers to spare.
+struct HtRow {
+    static constexpr std::size_t margin = 32;  // elements before and behind those of a row
+    static constexpr std::size_t most_quads = 512;
+    template <typename T>
+    using OfQuads = std::array<T, margin + most_quads + margin>;
+
+    MelDecoder mel;
+    OfQuads<std::uint16_t> codes;      // see HtCodes
+    OfQuads<std::uint16_t> residuals;  // u
+    OfQuads<std::uint16_t> contexts;   // what the row above gives to the contexts
+    OfQuads<std::uint32_t> bounds;     // the code, and from bit 16 the exponent bound
+    OfQuads<std::uint32_t> positions;  // where the samples of a quad begin in MagSgn
+};
+
+// A cleanup segment that is ready to be read, and memory for one block.
+struct HtScratch {
     std::uint8_t* magsgn = nullptr;  // plain bits, followed by ones
     std::size_t magsgn_count = 0;
     std::uint8_t* vlc = nullptr;  // plain bits, followed by zeroes
     std::size_t vlc_count = 0;
-    MelDecoder mel;
     std::size_t suffix_size = 0;  // Scup
+    HtRow* row = nullptr;
+    void* spare_row = nullptr;  // takes a row of coefficients below the block
+    void* samples = nullptr;    // of a row of quads, in the order of 7.3.1: 2 x magnitude + sign
+    void* bottom = nullptr;     // of the row above, the lower samples, less 2 where
+                                // they are not 0
+    std::uint32_t quads = 0;    // in a row
 };
 
-// Memory for one block, laid out by start_ht.
-struct HtScratch {
-    HtStreams streams;
-    std::uint16_t* codes = nullptr;      // of the quads of a row; see HtCodes
-    std::uint16_t* residuals = nullptr;  // u of each quad
-    std::uint16_t* contexts = nullptr;   // what the row above gives to the contexts
-    std::uint32_t* bounds = nullptr;     // of a quad: its code, and from bit 16 its exponent bound
-    std::uint32_t* positions = nullptr;  // where its samples begin in MagSgn
-    void* spare_row = nullptr;           // takes a row of coefficients below the block
-    void* samples = nullptr;             // of a row of quads, in the order of 7.3.1: 2 x magnitude + sign
-    void* bottom = nullptr;              // of the row above, the lower samples, less 2 where they are not 0
-    std::uint32_t quads = 0;             // in a row
-};
-
-inline constexpr std::size_t ht_margin = 32;  // elements before and behind each of these arrays
+inline constexpr std::size_t ht_margin = HtRow::margin;
 std::size_t ht_scratch_size(const HtBlock& block);
 
 // Checks the segment's lengths and takes out what is stuffed. False where they cannot be.
@@ -92,8 +99,12 @@ void refine_ht_block(const HtBlock& block, std::int32_t* coefficients, std::size
 void refine_ht_block(const HtBlock& block, std::int64_t* coefficients, std::size_t stride, void* memory);
 std::size_t ht_refinement_size(const HtBlock& block);
 
+inline bool are_ht_alike(const HtBlock& a, const HtBlock& b) {
+    return a.width == b.width && a.height == b.height && a.most_exponent() == b.most_exponent();
+}
+
 // Whether MEL and VLC have read more than the bytes that they share: they meet in one byte at most.
-bool is_ht_overread(const HtStreams& streams, std::size_t vlc_read, std::size_t magsgn_read);
+bool is_ht_overread(const HtScratch& scratch, std::size_t vlc_read, std::size_t magsgn_read);
 
 // What a codeword says (Annex C), by its context x 128 + the next seven bits. Bits 0 to 2: its length; 3: u_off; 4 to
 // 7: rho; 8 to 11: e_k; 12 to 15: e_1. From bit 16: what the quad adds to the context of the next one, x 128.
@@ -110,7 +121,11 @@ extern const HtResiduals ht_residuals_other_rows;
 
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct HtKernels {
+    // False where the data are damaged; what was decoded before is there.
     bool (*decode_cleanup)(const HtBlock& block, HtScratch& scratch, const HtTarget& target);
+    // Of two blocks that are alike (are_ht_alike) at the same time, which takes less.
+    void (*decode_two_cleanups)(const HtBlock* const blocks[2], HtScratch* const scratches[2],
+                                const HtTarget* const targets[2], bool are_right[2]);
 };
 
 const HtKernels& ht_kernels(Isa isa);

@@ -1,6 +1,6 @@
-// The cleanup pass of a code-block of HTJ2K (ISO/IEC 15444-15, 7.3), a row of quads at a time. First the symbols of
-// MEL and VLC, which depend on each other; then the magnitudes, whose places in MagSgn follow from the symbols.
-// Compiled once per instruction set (ht_block.cpp).
+// The cleanup pass of a code-block of HTJ2K (ISO/IEC 15444-15, 7.3), a row of quads at a time. First the symbols of MEL
+// and VLC, which depend on each other; then the magnitudes, whose places in MagSgn follow from the symbols. Compiled
+// once per instruction set (ht_block.cpp).
 
 static inline __attribute__((always_inline)) bool decode_mel_symbol(MelDecoder& mel) {
     if (mel.left == 0) mel.next_run();
@@ -36,48 +36,81 @@ static __attribute__((noinline)) unsigned extend_ht_residuals(std::uint64_t wind
     return read;
 }
 
-// Two quads at a time. The next codeword waits for the bits before it: its first seven bits are taken from the window
-// of the two quads before, which holds them, while the new window is loaded.
-template <bool is_first_row>
-static __attribute__((noinline)) std::size_t decode_ht_symbols(HtScratch& scratch, std::size_t position) {
+// Where the symbols of a block are read.
+struct HtLane {
+    std::uint64_t window;
+    std::size_t position;  // in the plain bits of VLC
+    const std::uint8_t* vlc;
+    HtRow* row;
+    std::uint32_t left;  // what the quad before gives to the context
+};
+
+static inline __attribute__((always_inline)) HtLane start_ht_lane(const HtScratch& scratch, std::size_t position) {
+    return {ht_window(scratch.vlc, position), position, scratch.vlc, scratch.row, 0};
+}
+
+// Two quads. The next codeword waits for the bits before it: its first seven bits are taken from the window of the two
+// quads before, which holds them, while the new window is loaded.
+template <bool is_first_row, bool are_two>
+static inline __attribute__((always_inline)) void decode_two_quad_symbols(HtLane& lane, std::size_t q) {
     const HtCodes& codes = is_first_row ? ht_first_row : ht_other_rows;
     const HtResiduals& prefixes = is_first_row ? ht_residuals_first_row : ht_residuals_other_rows;
-    MelDecoder& mel = scratch.streams.mel;
-    const std::uint8_t* const vlc = scratch.streams.vlc;
-    const std::size_t quads = scratch.quads;
-    const std::uint16_t* const contexts = scratch.contexts;
-    std::uint16_t* const to = scratch.codes;
-    std::uint16_t* const residuals = scratch.residuals;
-    std::uint32_t left = 0;
-    std::uint64_t window = ht_window(vlc, position);
-    for (std::size_t q = 0; q < quads; q += 2) {
-        const std::uint64_t loaded = ht_window(vlc, position);
-        const std::uint32_t first = decode_quad(codes, contexts[q] | left, window, mel);
-        window = loaded >> (first & 7);
-        std::uint32_t second = 0;
-        if (q + 1 < quads) second = decode_quad(codes, contexts[q + 1] | first >> 16, window, mel);
-        window >>= second & 7;
-        left = second >> 16;
-        to[q] = static_cast<std::uint16_t>(first);
-        to[q + 1] = static_cast<std::uint16_t>(second);
-        unsigned mode = (first & 8) << 3 | (second & 8) << 4;
-        if (is_first_row && mode == 3 << 6) mode |= decode_mel_symbol(mel) ? 4u << 6 : 0u;
-        const std::uint32_t entry = prefixes[mode | (window & 63)];
-        const std::uint64_t suffixes = window >> (entry >> 5 & 7);
-        const auto first_suffix = static_cast<unsigned>(suffixes) & ~(~0u << (entry >> 8 & 7));
-        const auto second_suffix = static_cast<unsigned>(suffixes >> (entry >> 8 & 7)) & ~(~0u << (entry >> 11 & 7));
-        residuals[q] = static_cast<std::uint16_t>((entry >> 16 & 15) + first_suffix);
-        residuals[q + 1] = static_cast<std::uint16_t>((entry >> 20 & 15) + second_suffix);
-        window >>= entry & 31;
-        position += (first & 7) + (second & 7) + (entry & 31);
-        if (__builtin_expect((first_suffix | second_suffix) >= 28, 0)) {
-            const unsigned more = extend_ht_residuals(window, first_suffix, second_suffix, residuals + q);
-            window >>= more;
-            position += more;
-        }
+    HtRow& row = *lane.row;
+    const std::size_t at = ht_margin + q;
+    const std::uint64_t loaded = ht_window(lane.vlc, lane.position);
+    const std::uint32_t first = decode_quad(codes, row.contexts[at] | lane.left, lane.window, row.mel);
+    std::uint64_t window = loaded >> (first & 7);
+    std::uint32_t second = 0;
+    if (are_two) second = decode_quad(codes, row.contexts[at + 1] | first >> 16, window, row.mel);
+    window >>= second & 7;
+    lane.left = second >> 16;
+    row.codes[at] = static_cast<std::uint16_t>(first);
+    row.codes[at + 1] = static_cast<std::uint16_t>(second);
+    unsigned mode = (first & 8) << 3 | (second & 8) << 4;
+    if (is_first_row && mode == 3 << 6) mode |= decode_mel_symbol(row.mel) ? 4u << 6 : 0u;
+    const std::uint32_t entry = prefixes[mode | (window & 63)];
+    const std::uint64_t suffixes = window >> (entry >> 5 & 7);
+    const auto first_suffix = static_cast<unsigned>(suffixes) & ~(~0u << (entry >> 8 & 7));
+    const auto second_suffix = static_cast<unsigned>(suffixes >> (entry >> 8 & 7)) & ~(~0u << (entry >> 11 & 7));
+    row.residuals[at] = static_cast<std::uint16_t>((entry >> 16 & 15) + first_suffix);
+    row.residuals[at + 1] = static_cast<std::uint16_t>((entry >> 20 & 15) + second_suffix);
+    lane.window = window >> (entry & 31);
+    lane.position += (first & 7) + (second & 7) + (entry & 31);
+    if (__builtin_expect((first_suffix | second_suffix) >= 28, 0)) {
+        const unsigned more = extend_ht_residuals(lane.window, first_suffix, second_suffix, &row.residuals[at]);
+        lane.window >>= more;
+        lane.position += more;
     }
-    to[(quads + 1) & ~std::size_t{1}] = 0;
-    return position;
+}
+
+// Of a row. Returns how far VLC has been read.
+template <bool is_first_row>
+static __attribute__((noinline)) std::size_t decode_ht_symbols(const HtScratch& scratch, std::size_t position) {
+    HtLane lane = start_ht_lane(scratch, position);
+    const std::size_t even = scratch.quads & ~std::size_t{1};
+    for (std::size_t q = 0; q < even; q += 2) decode_two_quad_symbols<is_first_row, true>(lane, q);
+    if (even != scratch.quads) decode_two_quad_symbols<is_first_row, false>(lane, even);
+    return lane.position;
+}
+
+// Of a row of two blocks: one waits for its next codeword while the other goes on.
+template <bool is_first_row>
+static __attribute__((noinline)) void decode_two_rows_of_ht_symbols(HtScratch* const scratches[2],
+                                                                    std::size_t positions[2]) {
+    HtLane a = start_ht_lane(*scratches[0], positions[0]);
+    HtLane b = start_ht_lane(*scratches[1], positions[1]);
+    const std::size_t quads = scratches[0]->quads;
+    const std::size_t even = quads & ~std::size_t{1};
+    for (std::size_t q = 0; q < even; q += 2) {
+        decode_two_quad_symbols<is_first_row, true>(a, q);
+        decode_two_quad_symbols<is_first_row, true>(b, q);
+    }
+    if (even != quads) {
+        decode_two_quad_symbols<is_first_row, false>(a, even);
+        decode_two_quad_symbols<is_first_row, false>(b, even);
+    }
+    positions[0] = a.position;
+    positions[1] = b.position;
 }
 
 // What a row gives to the contexts of the row below (7.3.5).
@@ -212,29 +245,75 @@ static inline __attribute__((always_inline)) void clear_ht_rows(const HtBlock& b
         __builtin_memset(static_cast<std::uint8_t*>(target.to) + y * target.stride * size, 0, block.width * size);
 }
 
+// How far a block has been decoded.
+struct HtProgress {
+    std::size_t row = 0;
+    std::size_t vlc = 0;
+    std::size_t magsgn = 0;
+    unsigned most = 0;  // the largest exponent bound
+};
+
+// The second half of a row. False where the data are damaged.
 template <typename Sample>
-static inline __attribute__((always_inline)) bool decode_ht_rows(const HtBlock& block, HtScratch& scratch,
-                                                                 const HtTarget& target) {
-    const std::size_t rows = (block.height + 1) / 2;
+static inline __attribute__((always_inline)) bool finish_ht_row(const HtBlock& block, HtScratch& scratch,
+                                                                const HtTarget& target, HtProgress& progress) {
     const unsigned limit = block.most_exponent();
-    unsigned most = 0;
-    std::size_t vlc = 0, magsgn = 0;
-    for (std::size_t row = 0; row < rows; ++row) {
-        vlc = row == 0 ? decode_ht_symbols<true>(scratch, vlc) : decode_ht_symbols<false>(scratch, vlc);
-        magsgn = decode_ht_magnitudes<Sample>(scratch, magsgn, limit, most);
-        if (most > limit || is_ht_overread(scratch.streams, vlc, magsgn)) {
-            clear_ht_rows(block, row, target);
-            return false;
-        }
-        derive_ht_contexts(scratch.codes, scratch.contexts, scratch.quads);
-        store_ht_rows<Sample>(scratch, block, row, target);
+    progress.magsgn = decode_ht_magnitudes<Sample>(scratch, progress.magsgn, limit, progress.most);
+    if (progress.most > limit || is_ht_overread(scratch, progress.vlc, progress.magsgn)) {
+        clear_ht_rows(block, progress.row, target);
+        return false;
+    }
+    derive_ht_contexts(scratch.row->codes.data() + ht_margin, scratch.row->contexts.data() + ht_margin, scratch.quads);
+    store_ht_rows<Sample>(scratch, block, progress.row, target);
+    ++progress.row;
+    return true;
+}
+
+template <typename Sample>
+static __attribute__((noinline)) bool decode_ht_rows(const HtBlock& block, HtScratch& scratch, const HtTarget& target,
+                                                     HtProgress progress) {
+    const std::size_t rows = (block.height + 1) / 2;
+    while (progress.row < rows) {
+        progress.vlc = progress.row == 0 ? decode_ht_symbols<true>(scratch, progress.vlc)
+                                         : decode_ht_symbols<false>(scratch, progress.vlc);
+        if (!finish_ht_row<Sample>(block, scratch, target, progress)) return false;
     }
     return true;
 }
 
-// False where the data are damaged; what was decoded before is there.
+template <typename Sample>
+static __attribute__((noinline)) void decode_two_blocks_of_ht_rows(const HtBlock* const blocks[2],
+                                                                   HtScratch* const scratches[2],
+                                                                   const HtTarget* const targets[2],
+                                                                   bool are_right[2]) {
+    HtProgress progress[2];
+    are_right[0] = are_right[1] = true;
+    const std::size_t rows = (blocks[0]->height + 1) / 2;
+    for (std::size_t row = 0; row < rows && are_right[0] && are_right[1]; ++row) {
+        std::size_t positions[2] = {progress[0].vlc, progress[1].vlc};
+        if (row == 0) decode_two_rows_of_ht_symbols<true>(scratches, positions);
+        else decode_two_rows_of_ht_symbols<false>(scratches, positions);
+        for (int i = 0; i < 2; ++i) {
+            progress[i].vlc = positions[i];
+            are_right[i] = finish_ht_row<Sample>(*blocks[i], *scratches[i], *targets[i], progress[i]);
+        }
+    }
+    for (int i = 0; i < 2; ++i) {  // the one that is not damaged goes on alone
+        if (are_right[i] && progress[i].row < rows)
+            are_right[i] = decode_ht_rows<Sample>(*blocks[i], *scratches[i], *targets[i], progress[i]);
+    }
+}
+
 static bool decode_ht_cleanup(const HtBlock& block, HtScratch& scratch, const HtTarget& target) {
-    if (block.most_exponent() <= 15) return decode_ht_rows<std::uint16_t>(block, scratch, target);
-    if (block.most_exponent() <= 31) return decode_ht_rows<std::uint32_t>(block, scratch, target);
-    return decode_ht_rows<std::uint64_t>(block, scratch, target);
+    if (block.most_exponent() <= 15) return decode_ht_rows<std::uint16_t>(block, scratch, target, {});
+    if (block.most_exponent() <= 31) return decode_ht_rows<std::uint32_t>(block, scratch, target, {});
+    return decode_ht_rows<std::uint64_t>(block, scratch, target, {});
+}
+
+static void decode_two_ht_cleanups(const HtBlock* const blocks[2], HtScratch* const scratches[2],
+                                   const HtTarget* const targets[2], bool are_right[2]) {
+    const unsigned most = blocks[0]->most_exponent();
+    if (most <= 15) decode_two_blocks_of_ht_rows<std::uint16_t>(blocks, scratches, targets, are_right);
+    else if (most <= 31) decode_two_blocks_of_ht_rows<std::uint32_t>(blocks, scratches, targets, are_right);
+    else decode_two_blocks_of_ht_rows<std::uint64_t>(blocks, scratches, targets, are_right);
 }

@@ -8,4 +8,7 @@
 // It uses what the others define.
 #include "entropy/ht_cleanup.inl"
 
-constexpr HtKernels table = {decode_ht_cleanup};
+constexpr HtKernels table = {
+    .decode_cleanup = decode_ht_cleanup,
+    .decode_two_cleanups = decode_two_ht_cleanups,
+};

@@ -22,13 +22,13 @@ static inline __attribute__((always_inline)) std::uint64_t ht_bits(const std::ui
 template <typename Sample>
 static __attribute__((noinline)) std::size_t decode_ht_magnitudes_singly(const HtScratch& scratch, std::size_t position,
                                                                          unsigned limit, unsigned& most) {
-    const std::uint8_t* const magsgn = scratch.streams.magsgn;
+    const std::uint8_t* const magsgn = scratch.magsgn;
     Sample* const samples = static_cast<Sample*>(scratch.samples);
     const Sample* const bottom = static_cast<const Sample*>(scratch.bottom) + ht_margin;
     for (std::size_t q = 0; q < scratch.quads; ++q) {
-        const unsigned code = scratch.codes[q];
+        const unsigned code = scratch.row->codes[ht_margin + q];
         const unsigned rho = code >> 4 & 15;
-        unsigned bound = scratch.residuals[q] + 1u;
+        unsigned bound = scratch.row->residuals[ht_margin + q] + 1u;
         if ((rho & (rho - 1)) != 0) {
             const std::uint64_t above =
                 static_cast<std::uint64_t>(bottom[2 * q - 1] | bottom[2 * q] | bottom[2 * q + 1] | bottom[2 * q + 2]);

@@ -47,10 +47,10 @@ static inline __attribute__((always_inline)) std::size_t decode_ht_bounds(const 
     const __m256i limits = _mm256_set1_epi32(static_cast<int>(limit));
     __m256i largest = _mm256_setzero_si256();
     for (std::size_t q = 0; q < scratch.quads; q += 8) {
-        const __m256i code =
-            _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scratch.codes + q)));
-        const __m256i residual =
-            _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scratch.residuals + q)));
+        const __m256i code = _mm256_cvtepu16_epi32(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(scratch.row->codes.data() + ht_margin + q)));
+        const __m256i residual = _mm256_cvtepu16_epi32(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(scratch.row->residuals.data() + ht_margin + q)));
         const __m256i rho = _mm256_and_si256(_mm256_srli_epi32(code, 4), nibble);
         const __m256i e_k = _mm256_and_si256(_mm256_srli_epi32(code, 8), nibble);
         const __m256i is_single =
@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) std::size_t decode_ht_bounds(const 
         __m256i bound = _mm256_add_epi32(residual, _mm256_add_epi32(one, _mm256_andnot_si256(is_single, predicted)));
         largest = _mm256_max_epi32(largest, bound);
         bound = _mm256_min_epi32(bound, limits);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(scratch.bounds + q),
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(scratch.row->bounds.data() + ht_margin + q),
                             _mm256_or_si256(code, _mm256_slli_epi32(bound, 16)));
         // How many bits each quad has, and all before it.
         const __m256i bits = _mm256_sub_epi32(_mm256_mullo_epi16(bound, _mm256_shuffle_epi8(counts, rho)),
@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) std::size_t decode_ht_bounds(const 
         const __m256i lower = _mm256_shuffle_epi32(_mm256_permute2x128_si256(sum, sum, 0x08), 0xFF);
         sum = _mm256_add_epi32(sum, lower);
         const __m256i base = _mm256_set1_epi32(static_cast<int>(position));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(scratch.positions + q),
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(scratch.row->positions.data() + ht_margin + q),
                             _mm256_add_epi32(base, _mm256_sub_epi32(sum, bits)));
         position += static_cast<std::uint32_t>(_mm256_extract_epi32(sum, 7));
     }
@@ -96,20 +96,22 @@ static inline __attribute__((always_inline)) __m256i ht_is_set(__m256i word, int
 
 // The samples of two quads, in 32 bits each.
 static inline __attribute__((always_inline)) __m256i decode_two_ht_quads(const HtScratch& scratch, std::size_t q) {
-    const __m256i word = ht_spread(scratch.bounds + q);
+    const __m256i word = ht_spread(scratch.row->bounds.data() + ht_margin + q);
     const __m256i is_significant = ht_is_set(word, 0x10);
     const __m256i is_shorter = ht_is_set(word, 0x100);
     const __m256i reaches = ht_is_set(word, 0x1000);
     const __m256i count = _mm256_and_si256(_mm256_add_epi32(_mm256_srli_epi32(word, 16), is_shorter), is_significant);
     __m256i sum = _mm256_add_epi32(count, _mm256_slli_si256(count, 4));
     sum = _mm256_add_epi32(sum, _mm256_slli_si256(sum, 8));
-    const __m256i begin = _mm256_and_si256(ht_spread(scratch.positions + q), _mm256_set1_epi32(7));
+    const __m256i begin =
+        _mm256_and_si256(ht_spread(scratch.row->positions.data() + ht_margin + q), _mm256_set1_epi32(7));
     const __m256i at = _mm256_add_epi32(begin, _mm256_sub_epi32(sum, count));
 
-    const std::uint8_t* const magsgn = scratch.streams.magsgn;
+    const std::uint8_t* const magsgn = scratch.magsgn;
     const __m256i bytes = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(magsgn + scratch.positions[q] / 8))),
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(magsgn + scratch.positions[q + 1] / 8)), 1);
+        _mm256_castsi128_si256(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(magsgn + scratch.row->positions[ht_margin + q] / 8))),
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(magsgn + scratch.row->positions[ht_margin + q + 1] / 8)), 1);
     const __m256i first_bytes =
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
     const __m256i following = _mm256_set1_epi32(0x03020100);

@@ -317,11 +317,7 @@ class FrameDecoder {
         if (area.is_empty()) return;
         const auto* end = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data() + codestream_.bytes.size());
         TileDecoder decoder(components, options_.reduce, end, context_);
-        if (decoder.decode_blocks()) {
-            report(DecodeError(ErrorCode::malformed, no_offset,
-                               "the data of a code-block are damaged: its segmentation symbol is wrong, or they hold "
-                               "a marker"));
-        }
+        decoder.decode_blocks();
         decoder.synthesise_lower();
 
         const std::size_t parts = std::clamp<std::size_t>(area.height() / rows_per_slot, 1, slots());
@@ -351,6 +347,11 @@ class FrameDecoder {
                 }
             }
         });
+        if (decoder.is_damaged()) {
+            report(DecodeError(ErrorCode::malformed, no_offset,
+                               "the data of a code-block are damaged: its segmentation symbol is wrong, they hold a "
+                               "marker, or they end before its coefficients do"));
+        }
     }
 
     // Through planes in scratch memory: each sample as often as its steps on the reference grid say.

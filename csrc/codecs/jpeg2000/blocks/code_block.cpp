@@ -32,34 +32,52 @@ void unshift_and_store(const CodeBlock& block, const std::int64_t* coefficients,
     }
 }
 
+bool is_high_throughput(const CodeBlock& block) { return block.coder != BlockCoder::arithmetic; }
+
+// Whether coefficients go through 64 bits.
+bool is_wide(const CodeBlock& block, const BlockOutput& output) {
+    const unsigned planes = is_high_throughput(block) ? block.band_planes : block.bit_planes;
+    return output.arithmetic == Arithmetic::wide || output.roi_shift != 0 || planes > max_narrow_bit_planes;
+}
+
+HtTarget ht_target(const BlockOutput& output) {
+    const bool is_real = output.arithmetic == Arithmetic::real;
+    return {output.to, output.stride, is_real ? HtForm::real_32 : HtForm::whole_32, is_real ? 0.5F * output.step : 0};
+}
+
 }  // namespace
 
 BlockOutcome decode_block(const CodeBlock& block, const BlockOutput& output, Isa isa, Arena& arena) {
-    const bool is_high_throughput = block.coder != BlockCoder::arithmetic;
-    const bool is_real = output.arithmetic == Arithmetic::real;
-    const unsigned planes = is_high_throughput ? block.band_planes : block.bit_planes;
-    if (output.arithmetic == Arithmetic::wide || output.roi_shift != 0 || planes > max_narrow_bit_planes) {
+    if (is_wide(block, output)) {
         auto* const wide = arena.allocate_array<std::int64_t>(std::size_t{block.width} * block.height);
-        const BlockOutcome outcome = is_high_throughput
+        const BlockOutcome outcome = is_high_throughput(block)
                                          ? decode_ht_block(block, {wide, block.width, HtForm::half_64}, isa, arena)
                                          : decode_mq_block_wide(block, wide, block.width, arena);
         unshift_and_store(block, wide, output);
         return outcome;
     }
-    const float scale = is_real ? 0.5F * output.step : 0;
-    if (is_high_throughput) {
-        const HtForm form = is_real ? HtForm::real_32 : HtForm::whole_32;
-        return decode_ht_block(block, {output.to, output.stride, form, scale}, isa, arena);
-    }
+    if (is_high_throughput(block)) return decode_ht_block(block, ht_target(output), isa, arena);
     auto* const coefficients = reinterpret_cast<std::int32_t*>(output.to);
     const BlockOutcome outcome = decode_mq_block(block, coefficients, output.stride, isa, arena);
     const WaveletKernels& kernels = wavelet_kernels(isa);
     for (std::uint32_t y = 0; y < block.height; ++y) {
         std::int32_t* const row = coefficients + y * output.stride;
-        if (is_real) kernels.scale_coefficients(row, block.width, scale);
+        if (output.arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * output.step);
         else kernels.halve_coefficients(row, block.width);
     }
     return outcome;
+}
+
+void decode_two_blocks(const CodeBlock (&blocks)[2], const BlockOutput (&outputs)[2], Isa isa, Arena& arena,
+                       BlockOutcome (&outcomes)[2]) {
+    bool are_narrow = true;
+    for (int i = 0; i < 2; ++i)
+        are_narrow = are_narrow && is_high_throughput(blocks[i]) && !is_wide(blocks[i], outputs[i]);
+    if (are_narrow) {
+        const HtTarget targets[2] = {ht_target(outputs[0]), ht_target(outputs[1])};
+        return decode_two_ht_blocks(blocks, targets, isa, arena, outcomes);
+    }
+    for (int i = 0; i < 2; ++i) outcomes[i] = decode_block(blocks[i], outputs[i], isa, arena);
 }
 
 }  // namespace dcmturbo::jpeg2000

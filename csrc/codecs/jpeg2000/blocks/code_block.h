@@ -71,8 +71,12 @@ struct BlockOutput {
     unsigned roi_shift = 0;  // by which a region of interest stands above the background (H.1)
 };
 
-// Decodes a block into dequantised coefficients (E.1), by the decoder of its coder. `output` need not be
-// zeroed. With damage, the coefficients are what was decoded before it.
+// Decodes a block into dequantised coefficients (E.1), by the decoder of its coder. `output` need not be zeroed. With
+// damage, the coefficients are what was decoded before it.
 BlockOutcome decode_block(const CodeBlock& block, const BlockOutput& output, Isa isa, Arena& arena);
+
+// Two blocks, at the same time where that takes less.
+void decode_two_blocks(const CodeBlock (&blocks)[2], const BlockOutput (&outputs)[2], Isa isa, Arena& arena,
+                       BlockOutcome (&outcomes)[2]);
 
 }  // namespace dcmturbo::jpeg2000

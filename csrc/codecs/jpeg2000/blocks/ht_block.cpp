@@ -47,6 +47,11 @@ void clear(const HtBlock& block, const HtTarget& target) {
         std::memset(static_cast<std::byte*>(target.to) + y * target.stride * size, 0, block.width * size);
 }
 
+HtTarget of_plane(HtTarget target, unsigned plane) {
+    target.scale = std::ldexp(target.scale, static_cast<int>(plane));
+    return target;
+}
+
 bool decode_cleanup(const HtBlock& set, const HtTarget& target, Isa isa, Arena& arena) {
     HtScratch scratch;
     if (!start_ht(set, arena.allocate(ht_scratch_size(set)), scratch)) {
@@ -86,9 +91,27 @@ BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, Isa
         return {};
     }
     if (set.passes > 1) return {.is_damaged = !decode_refined(set, target, isa, arena)};
-    HtTarget scaled = target;
-    scaled.scale = std::ldexp(target.scale, set.plane);
-    return {.is_damaged = !decode_cleanup(set, scaled, isa, arena)};
+    return {.is_damaged = !decode_cleanup(set, of_plane(target, set.plane), isa, arena)};
+}
+
+void decode_two_ht_blocks(const CodeBlock (&blocks)[2], const HtTarget (&targets)[2], Isa isa, Arena& arena,
+                          BlockOutcome (&outcomes)[2]) {
+    const HtBlock sets[2] = {last_set(blocks[0]), last_set(blocks[1])};
+    HtScratch scratches[2];
+    bool are_started = sets[0].passes == 1 && sets[1].passes == 1 && are_ht_alike(sets[0], sets[1]);
+    for (int i = 0; i < 2 && are_started; ++i)
+        are_started = start_ht(sets[i], arena.allocate(ht_scratch_size(sets[i])), scratches[i]);
+    if (!are_started) {
+        for (int i = 0; i < 2; ++i) outcomes[i] = decode_ht_block(blocks[i], targets[i], isa, arena);
+        return;
+    }
+    const HtTarget scaled[2] = {of_plane(targets[0], sets[0].plane), of_plane(targets[1], sets[1].plane)};
+    const HtBlock* const set_of[2] = {&sets[0], &sets[1]};
+    HtScratch* const scratch_of[2] = {&scratches[0], &scratches[1]};
+    const HtTarget* const target_of[2] = {&scaled[0], &scaled[1]};
+    bool are_right[2];
+    ht_kernels(isa).decode_two_cleanups(set_of, scratch_of, target_of, are_right);
+    for (int i = 0; i < 2; ++i) outcomes[i].is_damaged = !are_right[i];
 }
 
 }  // namespace dcmturbo::jpeg2000

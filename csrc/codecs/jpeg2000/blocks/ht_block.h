@@ -10,4 +10,8 @@ namespace dcmturbo::jpeg2000 {
 // the lowest bit-plane.
 BlockOutcome decode_ht_block(const CodeBlock& block, const HtTarget& target, Isa isa, Arena& arena);
 
+// Two blocks, at the same time where they are alike.
+void decode_two_ht_blocks(const CodeBlock (&blocks)[2], const HtTarget (&targets)[2], Isa isa, Arena& arena,
+                          BlockOutcome (&outcomes)[2]);
+
 }  // namespace dcmturbo::jpeg2000

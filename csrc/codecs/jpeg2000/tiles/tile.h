@@ -57,6 +57,7 @@ struct Precinct {
 };
 
 struct SparseBand;  // coefficients.h
+class BandStream;
 
 struct Band {
     Rectangle area;
@@ -66,6 +67,8 @@ struct Band {
     std::byte* coefficients = nullptr;
     std::size_t stride = 0;              // 0: all are zeroes, and `coefficients` is a row of them
     const SparseBand* sparse = nullptr;  // where few blocks have data; there are no `coefficients` then
+    BandStream* stream = nullptr;        // where blocks are decoded when their rows are asked for
+    std::uint32_t ring_rows = 0;         // of a stream: so many rows are held, a power of two
 };
 
 struct Resolution {

@@ -13,7 +13,13 @@ std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~st
 
 template <typename T>
 Plane<T> plane_of(const Band& band) {
-    return {reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
+    Plane<T> plane{reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
+    if (band.stream != nullptr) {
+        plane.stream = band.stream;
+        plane.ring_mask = band.ring_rows - 1;
+        plane.ring_offset = band.area.y0;
+    }
+    return plane;
 }
 
 template <typename T>
@@ -64,7 +70,8 @@ constexpr std::uint32_t rows_per_part = 64;
 
 }  // namespace
 
-// --- code-blocks ----------------------------------------------------------------------------
+// --- code-blocks
+// ----------------------------------------------------------------------------
 
 // As wide as any resolution of the components.
 std::byte* TileDecoder::zero_row() {
@@ -122,13 +129,15 @@ void TileDecoder::list_blocks(const TileComponent& component, Resolution& resolu
         holes_.clear();
         covered_ = 0;
         if (resolution.precincts != nullptr) list_blocks_of(component, resolution, b);
-        allocate(component, band, std::span(jobs_).subspan(first));
+        allocate(component, resolution, band, std::span(jobs_).subspan(first));
+        if (band.stream != nullptr) jobs_.resize(first);
     }
 }
 
 // A header of a few bytes may ask for any area: without a block that has data, a row of zeroes stands for all of it,
 // and where few blocks have data, each has memory of its own.
-void TileDecoder::allocate(const TileComponent& component, Band& band, std::span<Job> jobs) {
+void TileDecoder::allocate(const TileComponent& component, const Resolution& resolution, Band& band,
+                           std::span<Job> jobs) {
     const std::size_t element = element_size(component.arithmetic);
     if (jobs.empty()) {
         band.coefficients = zero_row();
@@ -138,6 +147,7 @@ void TileDecoder::allocate(const TileComponent& component, Band& band, std::span
     band.stride = padded(band.area.width());
     const std::uint64_t size = std::uint64_t{band.stride} * band.area.height();
     if (size > dense_samples && 4 * covered_ < size) return allocate_sparse(component, band, jobs);
+    if (may_stream(component, resolution)) return allocate_stream(component, resolution, band, jobs);
     band.coefficients =
         element == sizeof(std::int64_t)
             ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(static_cast<std::size_t>(size)))
@@ -170,7 +180,63 @@ void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, st
     band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.area.width()};
 }
 
-bool TileDecoder::decode_blocks() {
+// With a team, all blocks are decoded first.
+bool TileDecoder::may_stream(const TileComponent& component, const Resolution& resolution) const {
+    const std::size_t last = last_resolution(component);
+    return !context_.has_team() && last > 0 && &resolution == &component.resolutions[last];
+}
+
+class TileDecoder::Stream final : public BandStream {
+  public:
+    Stream(TileDecoder& decoder, const Band& band, std::size_t element, std::span<const Job> jobs, bool has_holes)
+        : decoder_(decoder), band_(band), element_(element), jobs_(jobs.begin(), jobs.end()), has_holes_(has_holes) {
+        for (Job& job : jobs_) {
+            const std::size_t row = job.area.y0 & (band.ring_rows - 1);
+            job.to = band.coefficients + (row * band.stride + (job.area.x0 - band.area.x0)) * element;
+            job.stride = band.stride;
+        }
+        std::sort(jobs_.begin(), jobs_.end(), [](const Job& a, const Job& b) {
+            return a.area.y0 != b.area.y0 ? a.area.y0 < b.area.y0 : a.area.x0 < b.area.x0;
+        });
+    }
+
+    // Blocks lie on a grid of ring_rows.
+    void require(std::size_t row) override {
+        if (row < decoded_) return;
+        const std::uint64_t first = std::uint64_t{band_.area.y0} + row;
+        const std::uint64_t end = (first | (band_.ring_rows - 1)) + 1;
+        decoded_ = static_cast<std::size_t>(end - band_.area.y0);
+        if (has_holes_) std::memset(band_.coefficients, 0, band_.ring_rows * band_.stride * element_);
+        std::size_t count = 0;
+        while (next_ + count < jobs_.size() && jobs_[next_ + count].area.y0 < end) ++count;
+        const std::span<const Job> now = std::span(jobs_).subspan(next_, count);
+        next_ += count;
+        if (decoder_.decode_jobs(now, 0, 1, decoder_.context_.arena)) decoder_.is_damaged_ = true;
+    }
+
+  private:
+    TileDecoder& decoder_;
+    const Band& band_;
+    std::size_t element_;
+    std::vector<Job> jobs_;
+    bool has_holes_;
+    std::size_t decoded_ = 0;  // rows from the top
+    std::size_t next_ = 0;     // job
+};
+
+void TileDecoder::allocate_stream(const TileComponent& component, const Resolution& resolution, Band& band,
+                                  std::span<const Job> jobs) {
+    const std::size_t element = element_size(component.arithmetic);
+    band.ring_rows = std::uint32_t{1} << component.block_height_exponent(resolution);
+    const std::size_t size = band.ring_rows * band.stride;
+    band.coefficients = element == sizeof(std::int64_t)
+                            ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(size))
+                            : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(size));
+    streams_.push_back(std::make_unique<Stream>(*this, band, element, jobs, !holes_.empty()));
+    band.stream = streams_.back().get();
+}
+
+void TileDecoder::decode_blocks() {
     jobs_.clear();
     for (const TileComponent& component : components_) {
         if (component.resolutions.empty()) continue;
@@ -178,24 +244,17 @@ bool TileDecoder::decode_blocks() {
         for (std::size_t r = last_resolution(component) + 1; r-- > 0;) list_blocks(component, component.resolutions[r]);
     }
     if (!context_.has_team() || jobs_.size() < 4) {
-        bool is_damaged = false;
-        for (const Job& job : jobs_) {
-            context_.check_interruption();
-            is_damaged = decode_block_of(job, context_.arena) || is_damaged;
-        }
-        return is_damaged;
+        is_damaged_ = decode_jobs(jobs_, 0, 1, context_.arena);
+        return;
     }
     const std::size_t runs = std::min<std::size_t>(jobs_.size(), 48);
     std::vector<Arena> arenas(runs);
     std::vector<std::uint8_t> damaged(runs);
     run_on_team(context_, runs, [&](std::size_t i) {
         arenas[i].set_cap(context_.limits.max_scratch);
-        for (std::size_t j = i; j < jobs_.size(); j += runs) {
-            context_.check_interruption();
-            if (decode_block_of(jobs_[j], arenas[i])) damaged[i] = 1;
-        }
+        damaged[i] = decode_jobs(jobs_, i, runs, arenas[i]) ? 1 : 0;
     });
-    return std::find(damaged.begin(), damaged.end(), 1) != damaged.end();
+    is_damaged_ = std::find(damaged.begin(), damaged.end(), 1) != damaged.end();
 }
 
 // The codeword segments of a block, each in one piece with 16 readable bytes behind it.
@@ -228,29 +287,50 @@ std::span<const CodewordSegment> TileDecoder::join_segments(const BlockState& bl
     return {segments, filled};
 }
 
-bool TileDecoder::decode_block_of(const Job& job, Arena& arena) const {
-    const Arena::Mark mark = arena.mark();
-    const Band& band = *job.band;
+CodeBlock TileDecoder::block_of(const Job& job, Arena& arena) const {
     CodeBlock block;
     block.width = job.area.width();
     block.height = job.area.height();
-    block.orientation = band.orientation;
+    block.orientation = job.band->orientation;
     block.style = job.component->parameters->coding.block_style;
-    block.bit_planes = static_cast<std::uint8_t>(band.bit_planes - job.block->missing_planes);
-    block.band_planes = band.bit_planes;
+    block.bit_planes = static_cast<std::uint8_t>(job.band->bit_planes - job.block->missing_planes);
+    block.band_planes = job.band->bit_planes;
     block.coder = job.block->coder;
     block.segments = join_segments(*job.block, arena);
-    const BlockOutput output{.to = job.to,
-                             .stride = job.stride,
-                             .arithmetic = job.component->arithmetic,
-                             .step = band.step,
-                             .roi_shift = job.component->parameters->roi_shift};
-    const BlockOutcome outcome = decode_block(block, output, context_.isa, arena);
-    arena.rewind(mark);
-    return outcome.is_damaged;
+    return block;
 }
 
-// --- wavelets -------------------------------------------------------------------------------
+// Two at a time. Returns whether some are damaged.
+bool TileDecoder::decode_jobs(std::span<const Job> jobs, std::size_t first, std::size_t step, Arena& arena) const {
+    const auto output_of = [](const Job& job) {
+        return BlockOutput{.to = job.to,
+                           .stride = job.stride,
+                           .arithmetic = job.component->arithmetic,
+                           .step = job.band->step,
+                           .roi_shift = job.component->parameters->roi_shift};
+    };
+    bool is_damaged = false;
+    for (std::size_t j = first; j < jobs.size(); j += 2 * step) {
+        context_.check_interruption();
+        const Arena::Mark mark = arena.mark();
+        const Job& job = jobs[j];
+        if (j + step < jobs.size()) {
+            const Job& other = jobs[j + step];
+            BlockOutcome outcomes[2];
+            decode_two_blocks({block_of(job, arena), block_of(other, arena)}, {output_of(job), output_of(other)},
+                              context_.isa, arena, outcomes);
+            is_damaged = is_damaged || outcomes[0].is_damaged || outcomes[1].is_damaged;
+        } else {
+            is_damaged =
+                decode_block(block_of(job, arena), output_of(job), context_.isa, arena).is_damaged || is_damaged;
+        }
+        arena.rewind(mark);
+    }
+    return is_damaged;
+}
+
+// --- wavelets
+// -------------------------------------------------------------------------------
 
 template <typename T>
 Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below) {

@@ -1,5 +1,5 @@
-// From code-blocks to rows of samples: dequantisation, regions of interest and the inverse wavelets of a
-// tile-component (ISO/IEC 15444-1, Annexes E, F and H).
+// From code-blocks to rows of samples: dequantisation, regions of interest and the inverse wavelets of a tile-component
+// (ISO/IEC 15444-1, Annexes E, F and H).
 #pragma once
 
 #include <memory>
@@ -29,9 +29,15 @@ class TileDecoder {
     // `end`: of the frame's bytes, which are readable up to there.
     TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end, Context& context)
         : components_(components), reduce_(reduce), end_(end), context_(context) {}
+    TileDecoder(const TileDecoder&) = delete;
+    TileDecoder& operator=(const TileDecoder&) = delete;
 
-    // All blocks of the resolutions that are kept. Returns whether some are damaged.
-    bool decode_blocks();
+    // All blocks of the resolutions that are kept; without a team, those of the last resolution are decoded when the
+    // wavelet asks for their rows.
+    void decode_blocks();
+
+    // Whether some of those that have been decoded are damaged.
+    [[nodiscard]] bool is_damaged() const { return is_damaged_; }
 
     // All resolutions but the last that is kept.
     void synthesise_lower();
@@ -40,6 +46,7 @@ class TileDecoder {
     std::unique_ptr<RowSource> rows(std::size_t component);
 
   private:
+    class Stream;
     struct Job {
         const TileComponent* component;
         const Band* band;
@@ -52,10 +59,14 @@ class TileDecoder {
     void list_blocks(const TileComponent& component, Resolution& resolution);
     void list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t band);
     void list_block(const TileComponent& component, const Band& band, const BlockState& block, const Rectangle& area);
-    void allocate(const TileComponent& component, Band& band, std::span<Job> jobs);
+    void allocate(const TileComponent& component, const Resolution& resolution, Band& band, std::span<Job> jobs);
     void allocate_sparse(const TileComponent& component, Band& band, std::span<Job> jobs);
     std::byte* zero_row();
-    bool decode_block_of(const Job& job, Arena& arena) const;
+    bool decode_jobs(std::span<const Job> jobs, std::size_t first, std::size_t step, Arena& arena) const;
+    [[nodiscard]] bool may_stream(const TileComponent& component, const Resolution& resolution) const;
+    void allocate_stream(const TileComponent& component, const Resolution& resolution, Band& band,
+                         std::span<const Job> jobs);
+    CodeBlock block_of(const Job& job, Arena& arena) const;
     std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
     template <typename T>
     void synthesise_lower_of(std::size_t component);
@@ -72,6 +83,8 @@ class TileDecoder {
     const std::uint8_t* end_;
     Context& context_;
     std::vector<Job> jobs_;
+    std::vector<std::unique_ptr<BandStream>> streams_;
+    bool is_damaged_ = false;
     std::vector<Rectangle> holes_;  // of the band that is listed: what no code-block gives
     std::uint64_t covered_ = 0;     // and how many samples some block gives
     std::byte* zeroes_ = nullptr;   // a row of them

@@ -24,18 +24,34 @@ struct SparseBand {
     std::uint32_t width = 0;
 };
 
+// Decodes the code-blocks of a sub-band when their rows are asked for, from the top: only a row of blocks is held, and
+// is still in the cache when the wavelet takes it.
+class BandStream {
+  public:
+    BandStream() = default;
+    BandStream(const BandStream&) = delete;
+    BandStream& operator=(const BandStream&) = delete;
+    virtual ~BandStream() = default;
+    // Rows are counted from the sub-band's corner.
+    virtual void require(std::size_t row) = 0;
+};
+
 // Rows of coefficients, or of samples.
 template <typename T>
 struct Plane {
     T* base = nullptr;
     std::size_t stride = 0;  // 0: all rows are the same one, of zeroes
     const SparseBand* sparse = nullptr;
+    BandStream* stream = nullptr;
+    std::size_t ring_mask = ~std::size_t{0};  // of a stream, row y is where row (y + ring_offset) & ring_mask is
+    std::size_t ring_offset = 0;
 
-    [[nodiscard]] T* row(std::size_t y) const { return base + y * stride; }
+    [[nodiscard]] T* row(std::size_t y) const { return base + ((y + ring_offset) & ring_mask) * stride; }
     [[nodiscard]] bool is_zero() const { return stride == 0 && sparse == nullptr; }
 
     // Of a sparse band, the row is put together in `scratch`, which has its width.
     const T* row(std::size_t y, T* scratch) const {
+        if (stream != nullptr) stream->require(y);
         if (sparse == nullptr) return row(y);
         std::memset(scratch, 0, sparse->width * sizeof(T));
         const auto first = std::partition_point(sparse->blocks.begin(), sparse->blocks.end(),
