@@ -9,10 +9,6 @@
 #include "entropy/ht_codes.h"
 #include "entropy/mel.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace dcmturbo {
 namespace {
 
@@ -183,10 +179,5 @@ bool is_ht_overread(const HtScratch& scratch, std::size_t vlc_read, std::size_t 
     const std::size_t vlc_bytes = vlc_read > 4 ? (vlc_read - 4 + 7) / 8 : 0;
     return scratch.row->mel.whole_bytes_read() + vlc_bytes > scratch.suffix_size - 1;
 }
-
-#define DCMTURBO_KERNELS "entropy/ht_kernels.inl"
-#include "cpu/each_isa.h"
-
-const HtKernels& ht_kernels(Isa isa) { return table_of(isa); }
 
 }  // namespace dcmturbo
