@@ -116,8 +116,9 @@ static __attribute__((noinline)) void decode_two_rows_of_ht_symbols(HtScratch* c
 // What a row gives to the contexts of the row below (7.3.5).
 static inline __attribute__((always_inline)) void derive_ht_contexts(const std::uint16_t* codes, std::uint16_t* to,
                                                                      std::size_t quads) {
+    const std::uint16_t* const before = codes - 1;
     for (std::size_t q = 0; q < quads; ++q) {
-        const unsigned left = codes[q - 1], own = codes[q], right = codes[q + 1];
+        const unsigned left = before[q], own = codes[q], right = codes[q + 1];
         to[q] = static_cast<std::uint16_t>(((left >> 7 | own >> 5) & 1) << 7 | ((own >> 7 | right >> 5) & 1) << 9);
     }
 }

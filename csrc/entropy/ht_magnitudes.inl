@@ -30,8 +30,9 @@ static __attribute__((noinline)) std::size_t decode_ht_magnitudes_singly(const H
         const unsigned rho = code >> 4 & 15;
         unsigned bound = scratch.row->residuals[ht_margin + q] + 1u;
         if ((rho & (rho - 1)) != 0) {
-            const std::uint64_t above =
-                static_cast<std::uint64_t>(bottom[2 * q - 1] | bottom[2 * q] | bottom[2 * q + 1] | bottom[2 * q + 2]);
+            const Sample* const above_left = bottom + 2 * q - 1;
+            const auto above =
+                static_cast<std::uint64_t>(above_left[0] | above_left[1] | above_left[2] | above_left[3]);
             bound += 62u - static_cast<unsigned>(__builtin_clzll(above | 2));
         }
         most = bound > most ? bound : most;
