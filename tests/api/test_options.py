@@ -55,6 +55,8 @@ def allowed_values(option) -> list:
         highest = 48
     if option.bounds_error:
         highest = 127  # of 8 bits
+    if option.name.startswith("code_block"):
+        highest = 64  # with 64 in the other direction: 4096 samples
     if option.type == "integer":
         return [np.int16(lowest), int(highest), float(lowest), *option.words]
     return [lowest, np.float32((lowest + highest) / 2), highest, *option.words]
@@ -235,7 +237,8 @@ def test_help_tells_of_every_option(capsys):
     for syntax, option in OPTIONS:
         assert syntax.keyword in text
         assert (flag_of(option) if option.can_lose else option.name) in text
-        assert option.meaning in text
+        # One option of the command line stands for those of all formats that have its name.
+        assert option.can_lose or option.meaning in text
 
 
 @pytest.fixture

@@ -175,9 +175,9 @@ inline constexpr Option segmentation_symbols{
 };
 
 inline constexpr const Option* options[] = {
-    &quantisation_step,
     &ratio,
     &psnr,
+    &quantisation_step,
     &layers,
     &progression_order,
     &decomposition_levels,
@@ -197,9 +197,9 @@ inline constexpr const Option* options[] = {
 };
 
 inline constexpr const Option* high_throughput_options[] = {
-    &quantisation_step,
     &ratio,
     &psnr,
+    &quantisation_step,
     &high_throughput_progression_order,
     &decomposition_levels,
     &code_block_width,
