@@ -416,7 +416,81 @@ DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job
                                             uint8_t* status, dcmturbo_report report, void* report_context,
                                             dcmturbo_error* error);
 
-/* Runs body(context, i) for every i below count on up to `threads` workers: for tests of the pool. */
+/* ---- frames on their way into another transfer syntax ------------------------------------------- */
+
+enum {
+    DCMTURBO_ONLY_DECODE = 0, /* the target is native, or only the cells are wanted */
+    DCMTURBO_ENCODE = 1,
+    DCMTURBO_COPY = 2 /* the library turns the bytes of a frame (8-bit cells of one row) into those of the result */
+};
+/* Flags of a plan. */
+enum {
+    DCMTURBO_VERIFY = 1,            /* decode what has been encoded, and compare */
+    DCMTURBO_LOSES = 2,             /* the two may differ: by how much is measured */
+    DCMTURBO_MASK = 4,              /* overwrite the bits above Bits Stored before encoding */
+    DCMTURBO_MEASURE_BITS = 8,      /* how many bits the samples need */
+    DCMTURBO_COMPARE_READINGS = 16, /* also as a reader decodes them by default */
+    DCMTURBO_BYTES_ONLY = 32        /* of DCMTURBO_COPY: neither decode nor compare */
+};
+
+typedef struct dcmturbo_transcode_plan {
+    uint32_t size;
+    const dcmturbo_index* index;
+    uint64_t frames;
+    dcmturbo_stream source; /* the strides and the notes are not used; flags: raw, keep unused bits */
+    dcmturbo_stream result; /* decodes it; its transfer syntax is the target, or null: nothing becomes of the cells */
+    uint8_t action;
+    const dcmturbo_option_value* options; /* of the core's own encoder; copied */
+    size_t option_count;
+    const dcmturbo_library_encoder* library; /* copied; what it refers to outlives the work */
+    uint32_t flags;
+    uint32_t most_bits;  /* that a sample may need; 0: they are not counted */
+    uint8_t photometric; /* of what each frame decodes to; the value of no name: it is not looked at */
+    uint32_t threads;
+} dcmturbo_transcode_plan;
+
+/* How far a frame came. Where a code says why, the error has it. */
+enum {
+    DCMTURBO_STAGE_DONE = 0,
+    DCMTURBO_STAGE_SOURCE = 1,      /* it cannot be decoded (code) */
+    DCMTURBO_STAGE_PHOTOMETRIC = 2, /* it is of other colours than the plan says */
+    DCMTURBO_STAGE_BITS = 3,        /* its samples need more than most_bits */
+    DCMTURBO_STAGE_ENCODING = 4,    /* it cannot be encoded, or copied (code) */
+    DCMTURBO_STAGE_RESULT = 5,      /* what it became cannot be decoded (code) */
+    DCMTURBO_STAGE_CELLS = 6,       /* that decodes to other cells */
+    DCMTURBO_STAGE_READING = 7      /* that decodes to the same cells, which mean something else there */
+};
+
+/* One frame. Whoever takes a block gives it to dcmturbo_transcoded_free, with its size. */
+typedef struct dcmturbo_transcoded {
+    uint32_t size;
+    uint8_t stage;
+    uint8_t photometric; /* of what it decodes to */
+    uint32_t bits;
+    const void* asked; /* the pixels or bytes that the library was asked to encode; never to be read */
+    void* cells;
+    size_t cells_size;
+    void* encoded;
+    size_t encoded_size;
+    double maximum, total, squares; /* of the absolute differences of the samples */
+    uint64_t samples;
+} dcmturbo_transcoded;
+
+/* Gives the frames in order, while up to `threads` workers, the caller one of them, are at others. */
+typedef struct dcmturbo_transcoding dcmturbo_transcoding;
+DCMTURBO_API int32_t dcmturbo_transcode(const dcmturbo_transcode_plan* plan, dcmturbo_transcoding** transcoding,
+                                        dcmturbo_error* error);
+/* The next frame; *is_there is 0 when all have been given. The code is of the call, not of the frame: `why` has that.
+ */
+DCMTURBO_API int32_t dcmturbo_transcode_next(dcmturbo_transcoding* transcoding, dcmturbo_transcoded* frame,
+                                             int32_t* is_there, dcmturbo_error* why, dcmturbo_error* error);
+/* Notes of the source's and the result's frames that have been decoded. */
+DCMTURBO_API void dcmturbo_transcode_notes(const dcmturbo_transcoding* transcoding, uint32_t* source, uint32_t* result);
+/* Waits for the workers. Not with Python's lock, which they may want. */
+DCMTURBO_API void dcmturbo_transcode_free(dcmturbo_transcoding* transcoding);
+DCMTURBO_API void dcmturbo_transcoded_free(void* block, size_t size);
+
+/* Runs body(context, i) for every i below count on up to `threads` workers. */
 DCMTURBO_API void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i),
                                         void* context);
 
@@ -513,6 +587,13 @@ typedef struct dcmturbo_api {
     int32_t (*decode_option_at)(size_t i, dcmturbo_option* option, dcmturbo_error* error);
     int32_t (*set_decode_option)(const dcmturbo_option_value* value, dcmturbo_error* error);
     int32_t (*get_decode_option)(const char* name, dcmturbo_option_value* value, dcmturbo_error* error);
+    int32_t (*transcode)(const dcmturbo_transcode_plan* plan, dcmturbo_transcoding** transcoding,
+                         dcmturbo_error* error);
+    int32_t (*transcode_next)(dcmturbo_transcoding* transcoding, dcmturbo_transcoded* frame, int32_t* is_there,
+                              dcmturbo_error* why, dcmturbo_error* error);
+    void (*transcode_notes)(const dcmturbo_transcoding* transcoding, uint32_t* source, uint32_t* result);
+    void (*transcode_free)(dcmturbo_transcoding* transcoding);
+    void (*transcoded_free)(void* block, size_t size);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

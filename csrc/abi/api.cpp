@@ -62,6 +62,11 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .decode_option_at = dcmturbo_decode_option_at,
         .set_decode_option = dcmturbo_set_decode_option,
         .get_decode_option = dcmturbo_get_decode_option,
+        .transcode = dcmturbo_transcode,
+        .transcode_next = dcmturbo_transcode_next,
+        .transcode_notes = dcmturbo_transcode_notes,
+        .transcode_free = dcmturbo_transcode_free,
+        .transcoded_free = dcmturbo_transcoded_free,
     };
     return &api;
 }

@@ -3,6 +3,7 @@
 
 #include "abi/convert.h"
 #include "abi/options.h"
+#include "abi/stream.h"
 #include "base/checked.h"
 #include "codecs/codec.h"
 #include "codecs/frame_format.h"
@@ -17,35 +18,6 @@ using namespace dcmturbo;
 namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
-
-FormatRequest request_from(uint32_t flags) {
-    const uint32_t reduce = flags >> 8;
-    if (reduce > 32) fail(ErrorCode::argument, no_offset, "reduce is %u; JPEG 2000 has 32 levels at most", reduce);
-    return {.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0, .reduce = static_cast<std::uint8_t>(reduce)};
-}
-
-FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& attributes,
-                        const dcmturbo_format& format, uint32_t flags, ptrdiff_t row_stride, ptrdiff_t pixel_stride,
-                        ptrdiff_t sample_stride) {
-    FrameStream stream;
-    stream.syntax = &abi::required_decoded_syntax(transfer_syntax);
-    stream.request = request_from(flags);
-    stream.attributes = abi::attributes_from(attributes);
-    stream.format = abi::format_from(format);
-    stream.row_stride = row_stride;
-    stream.pixel_stride = pixel_stride;
-    stream.sample_stride = sample_stride;
-    // The codecs trust these; a caller of the C door may not have come through dcmturbo_frame_format.
-    check_attributes(stream.attributes);
-    const unsigned reduce = stream.request.reduce;
-    if (stream.format.rows != reduced_size(stream.attributes.rows, reduce) ||
-        stream.format.columns != reduced_size(stream.attributes.columns, reduce) ||
-        stream.format.samples_per_pixel != stream.attributes.samples_per_pixel ||
-        stream.format.type != cell_type(stream.attributes)) {
-        fail(ErrorCode::argument, no_offset, "the format does not describe an image with these attributes");
-    }
-    return stream;
-}
 
 // The size and type of a component, without `reduce` of its resolution levels; nothing yet of where it goes.
 ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) {
@@ -144,7 +116,7 @@ int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attrib
                               dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         abi::format_to(frame_format(abi::attributes_from(*attributes), header == nullptr ? nullptr : &header->header,
-                                    abi::required_syntax(transfer_syntax), request_from(flags)),
+                                    abi::required_syntax(transfer_syntax), abi::request_from(flags)),
                        *format);
     });
 }
@@ -177,8 +149,8 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
                               const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
                               uint8_t* status, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        FrameStream stream = stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
-                                         image->pixel_stride, image->sample_stride);
+        FrameStream stream = abi::stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
+                                              image->pixel_stride, image->sample_stride);
         uint32_t notes = 0;
         stream.notes = &notes;
         const Settings current = settings();
@@ -290,8 +262,8 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
         inner_streams.reserve(stream_count);
         for (size_t i = 0; i < stream_count; ++i) {
             const dcmturbo_stream& s = streams[i];
-            inner_streams.push_back(stream_from(s.transfer_syntax, s.attributes, s.format, s.flags, s.row_stride,
-                                                s.pixel_stride, s.sample_stride));
+            inner_streams.push_back(abi::stream_from(s.transfer_syntax, s.attributes, s.format, s.flags, s.row_stride,
+                                                     s.pixel_stride, s.sample_stride));
             inner_streams.back().notes = s.notes;
         }
         std::vector<FrameJob> inner_jobs;

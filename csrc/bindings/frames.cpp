@@ -6,20 +6,11 @@
 
 #include "bindings/common.h"
 #include "bindings/options.h"
+#include "bindings/stream.h"
 
 namespace dcmturbo::bindings {
 
 namespace {
-
-// One image of a batch: its index, and what its frames are.
-struct Stream {
-    std::shared_ptr<IndexHandle> index;
-    std::string transfer_syntax;
-    Attributes attributes;
-    Format format;
-    std::uint32_t flags = 0;
-    std::uint32_t notes = 0;  // of the frames that have been decoded
-};
 
 void check_array(const py::array& array, const dcmturbo_format& format, bool frame_axis) {
     const py::ssize_t first = frame_axis ? 1 : 0;

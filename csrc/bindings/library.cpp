@@ -116,6 +116,14 @@ void LibraryEncoder::raise_failure(const void* base) {
     throw py::error_already_set();
 }
 
+py::object LibraryEncoder::failure_of(const void* base) {
+    const auto found = failures_.find(base);
+    if (found == failures_.end()) return py::none();
+    py::object raised = std::move(found->second);
+    failures_.erase(found);
+    return raised;
+}
+
 void bind_library(py::module_& m) {
     m.def(
         "set_library",

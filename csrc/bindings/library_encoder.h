@@ -18,6 +18,8 @@ class LibraryEncoder {
     [[nodiscard]] dcmturbo_library_encoder plain() const { return {encode_.is_none() ? nullptr : call, this}; }
     // Raises what the function raised for the frame at `base`; returns where it did not.
     void raise_failure(const void* base);
+    // Takes that, or None.
+    py::object failure_of(const void* base);
 
   private:
     static std::int32_t call(const void* self, const dcmturbo_image* image, const dcmturbo_attributes* attributes,

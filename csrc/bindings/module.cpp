@@ -145,6 +145,7 @@ PYBIND11_MODULE(_core, m) {
     bind_datasets(m);
     bind_frames(m);
     bind_encoding(m);
+    bind_transcoding(m);
     bind_library(m);
     bind_options(m);
 }

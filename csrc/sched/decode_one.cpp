@@ -61,13 +61,14 @@ Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Conte
 
 FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, std::byte* base, std::uint32_t first_bit,
                         bool is_alone, const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
-                        Context& context) {
+                        Context& context, FrameFormat* settled_format) {
     const FormatRow& label = row_of(stream.syntax->format);
     if (label.is_deflated) {
         const Bytes native = inflate_frame(fragments, stream, context);
         FrameStream inflated = stream;
         inflated.syntax = general_transfer_syntax(Format::native);
-        return decode_one(Fragments(native), inflated, base, 0, true, policy, settings, scratch, context);
+        return decode_one(Fragments(native), inflated, base, 0, true, policy, settings, scratch, context,
+                          settled_format);
     }
     if (is_alone && stream.attributes.samples_per_pixel == 3 && label.holds_native_frames) {
         const NativeReading reading = native_reading(stream.attributes, fragments.size(), 1);
@@ -76,7 +77,8 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
             other.attributes.photometric = reading.photometric;
             other.format = frame_format(other.attributes, nullptr, *other.syntax, other.request).format;
             tell(stream, reading.notes);
-            return decode_one(fragments, other, base, first_bit, false, policy, settings, scratch, context);
+            return decode_one(fragments, other, base, first_bit, false, policy, settings, scratch, context,
+                              settled_format);
         }
     }
     FrameOut out = stream.out(base);
@@ -103,6 +105,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
         out.format = settled.format;
         actual = header.format;
     }
+    if (settled_format != nullptr) *settled_format = out.format;
     const Codec& codec = decoder_of(actual, settings.prefer_library);
     Options options;
     options.reduce = stream.request.reduce;

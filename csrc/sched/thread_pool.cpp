@@ -51,20 +51,40 @@ void ThreadPool::run(std::size_t count, unsigned threads, Body body, void* conte
         return;
     }
     Task task{.body = body, .context = context, .count = count};
-    const auto helpers = static_cast<unsigned>(std::min<std::size_t>({threads - 1, count - 1, most_workers}));
-    {
-        const std::lock_guard lock(mutex_);
-        start_workers(helpers);
-        task.helpers_wanted = helpers;
-        tasks_.push_back(&task);
-    }
-    for (unsigned i = 0; i < helpers; ++i) wake_.notify_one();
+    Work work;
+    work.context = &task;
+    work.body = [](void* self) { static_cast<Task*>(self)->work(); };
+    call(work, static_cast<unsigned>(std::min<std::size_t>(threads - 1, count - 1)));
     task.work();
     std::unique_lock lock(mutex_);
-    std::erase(tasks_, &task);
-    const auto is_done = [&task] { return task.helpers_active == 0; };
-    if (interruption == nullptr) return task.done.wait(lock, is_done);
-    while (!task.done.wait_for(lock, Interruption::period, is_done)) {
+    wait(lock, work, interruption);
+}
+
+void ThreadPool::call(Work& work, unsigned helpers) {
+    helpers = std::min(helpers, most_workers);
+    {
+        const std::lock_guard lock(mutex_);
+        const unsigned here = work.helpers_active + work.helpers_wanted;
+        if (helpers <= here) return;
+        start_workers(helpers);
+        if (work.helpers_wanted == 0) works_.push_back(&work);
+        work.helpers_wanted += helpers - here;
+        helpers -= here;
+    }
+    for (unsigned i = 0; i < helpers; ++i) wake_.notify_one();
+}
+
+void ThreadPool::dismiss(Work& work) {
+    std::unique_lock lock(mutex_);
+    wait(lock, work, nullptr);
+}
+
+void ThreadPool::wait(std::unique_lock<std::mutex>& lock, Work& work, Interruption* interruption) {
+    std::erase(works_, &work);
+    work.helpers_wanted = 0;
+    const auto is_done = [&work] { return work.helpers_active == 0; };
+    if (interruption == nullptr) return work.done.wait(lock, is_done);
+    while (!work.done.wait_for(lock, Interruption::period, is_done)) {
         // Asking may take Python's lock, which a helper may hold that wants this one.
         lock.unlock();
         (void)interruption->is_due_to_end();
@@ -87,14 +107,16 @@ void ThreadPool::start_workers(unsigned wanted) {
 void ThreadPool::worker_loop() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        wake_.wait(lock, [this] { return !tasks_.empty(); });
-        Task& task = *tasks_.front();
-        ++task.helpers_active;
-        if (--task.helpers_wanted == 0) tasks_.pop_front();
+        wake_.wait(lock, [this] { return !works_.empty(); });
+        Work& work = *works_.front();
+        ++work.helpers_active;
+        if (--work.helpers_wanted == 0) works_.pop_front();
         lock.unlock();
-        task.work();
+        inside_body = true;
+        work.body(work.context);
+        inside_body = false;
         lock.lock();
-        if (--task.helpers_active == 0) task.done.notify_one();
+        if (--work.helpers_active == 0) work.done.notify_one();
     }
 }
 

@@ -26,15 +26,29 @@ class ThreadPool {
     // be interrupted; it waits for the bodies that run even so.
     void run(std::size_t count, unsigned threads, Body body, void* context, Interruption* interruption = nullptr);
 
+    // Work that goes on while its owner does something else: each helper runs body(context) once, and leaves when that
+    // finds nothing to do. The body must not throw.
+    struct Work {
+        void (*body)(void* context) = nullptr;
+        void* context = nullptr;
+
+      private:
+        friend class ThreadPool;
+        unsigned helpers_wanted = 0;
+        unsigned helpers_active = 0;
+        std::condition_variable done{};
+    };
+    // Lets up to `helpers` workers help; those that help already count. Where the system gives no thread, none does.
+    void call(Work& work, unsigned helpers);
+    // Returns when no worker helps any more. The owner calls it before the work ends.
+    void dismiss(Work& work);
+
   private:
     struct Task {
         Body body;
         void* context;
         std::size_t count;
         std::atomic<std::size_t> next{0};
-        unsigned helpers_wanted = 0;
-        unsigned helpers_active = 0;
-        std::condition_variable done{};
 
         void work();
     };
@@ -42,11 +56,12 @@ class ThreadPool {
     explicit ThreadPool(pid_t owner) : owner_(owner) {}
     void start_workers(unsigned wanted);
     void worker_loop();
+    void wait(std::unique_lock<std::mutex>& lock, Work& work, Interruption* interruption);
 
     const pid_t owner_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Task*> tasks_;
+    std::deque<Work*> works_;
     unsigned workers_ = 0;
 };
 

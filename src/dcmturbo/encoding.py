@@ -17,7 +17,7 @@ from dcmturbo.formats import library
 from dcmturbo.formats.options import check_library_options, options_by_format
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
-__all__ = ["can_encode", "encode_frame", "require_encoder"]
+__all__ = ["can_encode", "encode_frame", "frame_encoder", "require_encoder"]
 
 
 def encode_frame(
@@ -122,7 +122,7 @@ def encode_frame(
         keyword=keyword,
     )
     require_encoder(syntax)
-    encoder = _library_encoder(syntax, stored, frame.dtype.kind == "i", photometric, options)
+    encoder = frame_encoder(syntax, stored, frame.dtype.kind == "i", photometric, options)
     try:
         return _core.encode_frames(syntax.uid, [frame], attributes, options=options, library=encoder, threads=workers)[
             0
@@ -138,7 +138,7 @@ if encode_frame.__doc__:
     encode_frame.__doc__ = encode_frame.__doc__.replace("The options of the format: {options}.", _names)
 
 
-def _library_encoder(
+def frame_encoder(
     syntax: TransferSyntax, bits_stored: int, is_signed: bool, photometric: str, options: dict[str, Any]
 ) -> Callable[[np.ndarray], bytes] | None:
     """Return the function of a library if that encodes the frame; None if the core does."""

@@ -154,8 +154,13 @@ def test_a_rival_that_was_faster_keeps_its_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a.dcm"]
 
 
-def wrong_frame(array, *arguments, **options):
-    return dt.encode_frame(array ^ array.dtype.type(1), *arguments, **options)
+def encoder(function):
+    """Return what stands for `frame_encoder`, so that a function encodes in RLE Lossless."""
+    return lambda *_: ({}, function)
+
+
+def wrong_frame(array):
+    return dt.encode_frame(array ^ array.dtype.type(1), "RLELossless")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -163,7 +168,7 @@ def test_a_failed_verification_leaves_nothing(tmp_path, monkeypatch, threads):
     path = tmp_path / "a.dcm"
     data = grey(frames=5)
     path.write_bytes(data)
-    monkeypatch.setattr(frames_module, "encode_frame", wrong_frame)
+    monkeypatch.setattr(frames_module, "frame_encoder", encoder(wrong_frame))
     with pytest.raises(dt.EncodeError, match=r"(?s)verification failed.*a\.dcm") as error:
         dt.transcode(path, path, "RLELossless", threads=threads)
     assert error.value.frame == 0
@@ -208,7 +213,7 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(frames_module, "encode_frame", interrupt)
+    monkeypatch.setattr(frames_module, "frame_encoder", encoder(interrupt))
     for threads in (1, 2):
         with pytest.raises(KeyboardInterrupt):
             dt.transcode(grey(frames=4), tmp_path / "a.dcm", "RLELossless", threads=threads)

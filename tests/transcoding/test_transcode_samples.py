@@ -100,8 +100,8 @@ def test_a_maximum_error_is_kept_to(monkeypatch):
     source = grey((32, 32), "uint8", 8)
     _, result = transcoded(source, "JPEGLSNearLossless", near_lossless=3)
     assert 0 < result.maximum_error <= 3
-    encode = frames_module.encode_frame
-    monkeypatch.setattr(frames_module, "encode_frame", lambda a, s, **o: encode(a, s, **o | {"near_lossless": 9}))
+    encoder = frames_module.frame_encoder
+    monkeypatch.setattr(frames_module, "frame_encoder", lambda *a: encoder(*a[:-1], {"near_lossless": 9}))
     with pytest.raises(dt.EncodeError, match="near_lossless is 3"):
         transcoded(source, "JPEGLSNearLossless", near_lossless=3)
 
@@ -129,7 +129,7 @@ def test_indices_are_not_coded_with_loss():
 )
 def test_what_fits_is_copied_bit_for_bit(first, second, monkeypatch):
     source, _ = transcoded(grey(frames=2, bits=16), first)
-    monkeypatch.setattr(frames_module, "encode_frame", None)
+    monkeypatch.setattr(frames_module, "frame_encoder", None)
     for syntax in (second, first):
         data, result = transcoded(source, syntax, offset_table="empty")
         with dt.open(source) as a, dt.open(data) as b:

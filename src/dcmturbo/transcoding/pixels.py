@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
 from dcmturbo import _core
-from dcmturbo.decoding import decode_frame
-from dcmturbo.encoding import encode_frame
-from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
+from dcmturbo.encoding import encode_frame, frame_encoder
+from dcmturbo.errors import CODES, EncodeError, Error, UnsupportedTransferSyntax, make_error
 from dcmturbo.formats import library
-from dcmturbo.formats.library import header_of_colours
-from dcmturbo.formats.library.pool import submit
 from dcmturbo.formats.options import asks_for_loss, error_bound, lossy_names
 from dcmturbo.formats.syntaxes import TransferSyntax, lossless_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
-from dcmturbo.notes import COLOUR_NOTES
-from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored, bits_of, same_reading
+from dcmturbo.notes import COLOUR_NOTES, warn_of_notes
+from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
-__all__ = ["CodedFrame", "Difference", "FrameCoder", "in_order"]
-
-Result = TypeVar("Result")
+__all__ = ["CodedFrame", "Difference", "FrameCoder", "decoded_frames"]
 
 
 @dataclass
@@ -58,16 +53,6 @@ class Difference:
         return 10 * math.log10(peak * peak * self.samples / self.squares)
 
 
-def difference(before: np.ndarray, after: np.ndarray) -> Difference:
-    """Return how two frames differ; a few rows are compared at a time."""
-    result = Difference()
-    rows = max(1, (1 << 18) // max(1, before[0].size))
-    for first in range(0, before.shape[0], rows):
-        delta = np.abs(before[first : first + rows].astype(np.float64) - after[first : first + rows])
-        result.add(Difference(float(delta.max()), float(delta.sum()), float(np.square(delta).sum()), int(delta.size)))
-    return result
-
-
 @dataclass
 class CodedFrame:
     """The result of one frame."""
@@ -78,7 +63,7 @@ class CodedFrame:
 
 
 class FrameCoder:
-    """Decides how the frames of a source get into the target; then processes one frame at a time.
+    """Decides how the frames of a source get into the target; then the core processes them.
 
     Parameters
     ----------
@@ -93,7 +78,7 @@ class FrameCoder:
     mask_unused_bits : bool
         Overwrite the bits above BitsStored before encoding if the target cannot keep them.
     threads : int
-        Within a frame.
+        Workers.
 
     Attributes
     ----------
@@ -136,8 +121,6 @@ class FrameCoder:
         self._may_exceed = (
             self._has_integers and opened.syntax.format.keeps_all_bits and opened.bits_stored < opened.bits_allocated
         )
-        self._target_format: _core.Format | None = None
-        self._headers: dict[int, _core.Header] = {}
         self.lossy = asks_for_loss(target, options)
         self.planar_configuration = self._settle_planar_configuration()
         self.lossy_source: tuple[str, float] | None = None
@@ -166,7 +149,7 @@ class FrameCoder:
                 form = "jpeg"
             self.lossy_source = (form, self.cell_bytes / max(size, 1))
 
-    def raise_bits_stored(self, workers: int) -> str:
+    def raise_bits_stored(self) -> str:
         """Decode all frames to find out how many bits the samples need, and adjust the result's BitsStored.
 
         Returns
@@ -174,17 +157,17 @@ class FrameCoder:
         str
             What a user should know of it.
         """
-        most = max(in_order(len(self.image), self._bits_of_frame, workers))
+        most = 1
+        with closing(transcoding(self.image, self.threads, action="decode", measure_bits=True)) as frames:
+            for number, frame in enumerate(frames):
+                _check_decoded(self.image, number, frame)
+                most = max(most, frame.bits)
         stated, self.bits_stored = self.bits_stored, max(self.bits_stored, most)
-        self._target_format = None
         return (
             f"BitsStored is {stated}, but the codestreams have samples of {self.bits_stored} bits; the "
             f"result has BitsStored {self.bits_stored} and HighBit {self.bits_stored - 1}, so that all "
             "samples keep their values"
         )
-
-    def _bits_of_frame(self, frame: int) -> int:
-        return bits_of(self.image.read(frame, threads=self.threads))
 
     # ---- what is to be done -----------------------------------------------------------------------
 
@@ -266,205 +249,172 @@ class FrameCoder:
             return _reconstructed_baseline
         return _same if _core.keeps_promises(target.uid, header) else None
 
-    # ---- one frame --------------------------------------------------------------------------------
+    # ---- the frames -------------------------------------------------------------------------------
 
-    def __call__(self, frame: int) -> CodedFrame:
-        """Return what becomes of a frame.
+    def frames(self) -> Iterator[CodedFrame]:
+        """Iterate over what becomes of the frames, in order; the core is at the next ones meanwhile.
 
         Raises
         ------
         Error
             With ``.frame``.
+        SamplesBeyondBitsStored
+            A frame has samples of more bits than `bits_stored`.
         """
-        try:
-            return self._copy(frame) if self.copies else self._code(frame)
-        except Error as error:
-            error.frame = frame
-            raise
-        finally:
-            self._headers.pop(frame, None)
+        with closing(self._transcoding()) as frames:
+            for number, frame in enumerate(frames):
+                try:
+                    coded = self._coded(number, frame)
+                except Error as error:
+                    error.frame = number
+                    raise
+                yield coded
+            of_source, of_result = frames.notes
+        self.image.warn_of_notes(of_source)
+        warn_of_notes(of_result)
 
-    def _header_of(self, frame: int) -> _core.Header | None:
-        """Return the header of a frame of the source; None if its format has none. It is read once."""
-        if not self._opened.syntax.has_codestream_header:
-            return None
-        if frame not in self._headers:
-            self._headers[frame] = header_of_colours(self.image.encoded_frame(frame))
-        return self._headers[frame]
-
-    def _copy(self, frame: int) -> CodedFrame:
-        data = self.image.encoded_frame(frame)
-        how = self._copied(_core.probe(data))
-        if how is None:
-            raise EncodeError(
-                "the frames of the object have different formats: this frame cannot be copied as the first one can",
-                code="unsupported",
+    def _transcoding(self) -> _core.Transcoding:
+        """Return the core's work as it is to be done."""
+        compares = self._has_integers and not self.mask
+        family_changes = self.target.family != self._opened.syntax.family
+        if self.copies:
+            return transcoding(
+                self.image,
+                self.threads,
+                action="copy",
+                target=self.target.uid,
+                attributes=self._attributes(),
+                library=self._copy,
+                # Under a label of another family the same codestream may be read otherwise.
+                bytes_only=not self.verify and not family_changes,
+                compare_readings=compares,
             )
-        copied = how(data)
-        # Under a label of another family, the same codestream may be decoded differently.
-        if not self.verify and self.target.family == self._opened.syntax.family:
-            return CodedFrame(copied, None, None)
-        cells = self.image.read(frame, threads=self.threads)
-        after = self._decode(copied)
-        if self.target.family != self._opened.syntax.family and not _core.same_bytes(cells, after):
-            raise EncodeError(
-                f"with the label {self.target.name}, this codestream would be decoded differently, because of "
-                "PixelRepresentation or BitsStored: choose a transfer syntax that needs encoding",
-                code="unsupported",
-            )
-        self._compare(cells, after, "copied")
-        self._compare_readings(frame, cells, after, copied, code="unsupported")
-        return CodedFrame(copied, cells, None)
-
-    def _code(self, frame: int) -> CodedFrame:
-        cells = self.image.read(frame, threads=self.threads)
-        if frame > 0 and self.samples_per_pixel == 3 and self._opened.syntax.has_codestream_header:
-            self._refuse_other_colours(frame)
-        if self.mask:
-            cells = self._masked(cells)
-        elif self._may_exceed and bits_of(cells) > self.bits_stored:
-            raise SamplesBeyondBitsStored
+        one_kind = self.samples_per_pixel == 3 and self._opened.syntax.has_codestream_header
+        common = {
+            "verify": self.verify,
+            "mask": self.mask,
+            "most_bits": self.bits_stored if self._may_exceed and not self.mask else 0,
+            "photometric_interpretation": self._decoded_photometric if one_kind else "",
+            "compare_readings": compares and self.verify and not self.lossy,
+        }
         if self.target.is_native:
-            if self.verify:
-                self._compare_readings(frame, cells, cells, None)
-            planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
-            return CodedFrame(np.ascontiguousarray(planes), cells, None)
-        try:
-            data = self._encode(cells)
-        except EncodeError as error:
-            self._explain_unused_bits(cells, error)
-            raise
-        if not self.verify:
-            return CodedFrame(data, cells, None)
-        if not self.lossy:
-            after = self._decode(data)
-            self._compare(cells, after, "encoded")
-            self._compare_readings(frame, cells, after, data)
-            return CodedFrame(data, cells, None)
-        # If the encoder has converted RGB to YBR, the two are compared as RGB.
-        lost = difference(cells, self._decode(data, raw=self._decoded_photometric != "RGB"))
-        bound = error_bound(self.options)
-        if bound is not None and lost.maximum > bound[1]:
-            raise EncodeError(
-                f"verification failed: the largest difference is {lost.maximum:g}, but {bound[0]} is {bound[1]:g}",
-                code="internal",
-            )
-        return CodedFrame(data, cells, lost)
-
-    def _refuse_other_colours(self, frame: int) -> None:
-        form = self.image.settle(self._header_of(frame))
-        found = _colours(form.photometric_interpretation or self._opened.photometric_interpretation)
-        if found != self._decoded_photometric:
-            raise EncodeError(
-                f"this frame decodes to {found}, but the first one to {self._decoded_photometric}: a single "
-                "PhotometricInterpretation cannot describe both",
-                code="unsupported",
-            )
-
-    def _encode(self, cells: np.ndarray) -> bytes:
-        opened = self._opened
+            named = {"target": self.target.uid, "attributes": self._attributes()} if compares else {}
+            return transcoding(self.image, self.threads, action="decode", **named, **common)
         options = dict(self.options)
         photometric = self._stated_photometric()
         if self.lossy and self.target.family == "jpeg" and photometric.startswith("YBR"):
             options.setdefault("from_rgb", self._decoded_photometric == "RGB")
-        return encode_frame(
-            cells,
-            self.target.uid,
-            bits_allocated=opened.bits_allocated,
-            bits_stored=self.bits_stored,
-            photometric_interpretation=photometric,
-            planar_configuration=self.planar_configuration,
-            threads=self.threads,
-            **options,
+        encode = frame_encoder(self.target, self.bits_stored, self.image.dtype.kind == "i", photometric, options)
+        return transcoding(
+            self.image,
+            self.threads,
+            action="encode",
+            target=self.target.uid,
+            attributes=self._attributes(),
+            library=encode,
+            options=options,
+            loses=self.lossy,
+            # Where the encoder has made YBR of RGB, the two are compared as RGB.
+            raw=not self.lossy or self._decoded_photometric != "RGB",
+            **common,
         )
 
-    def _decode(self, data: Any, *, raw: bool = True) -> np.ndarray:
-        opened = self._opened
-        return decode_frame(
-            data,
-            self.target.uid,
-            rows=self._shape[0],
-            columns=self._shape[1],
-            samples_per_pixel=self.samples_per_pixel,
-            bits_allocated=opened.bits_allocated,
-            bits_stored=self.bits_stored,
-            pixel_representation=int(self.image.dtype.kind == "i"),
-            photometric_interpretation=self._stated_photometric(),
-            planar_configuration=self.planar_configuration,
-            raw=raw,
-            unused_bits="keep",
-            threads=self.threads,
-        )
-
-    def _stated_photometric(self) -> str:
-        return self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
-
-    def _compare_readings(
-        self, frame: int, before: np.ndarray, after: np.ndarray, data: Any, code: str = "internal"
-    ) -> None:
-        """Raise an error for a frame with the same cells that decodes to other pixels by default."""
-        if self.mask or not self._has_integers:
-            return
-        raw = False
-        try:
-            of_source = self._format_of_source(frame, raw=raw)
-        except Error:  # YBR of more than 8 bits can only be decoded with raw=True
-            raw = True
-            of_source = self._format_of_source(frame, raw=raw)
-        if not same_reading(before, of_source, after, self._format_of_target(data, raw=raw)):
-            raise EncodeError(
-                f"in {self.target.name}, the frame would have the same cells but decode to other pixels, "
-                f"because BitsStored {self.bits_stored} or the colour space means something else there",
-                code=code,
-            )
-
-    def _format_of_source(self, frame: int, *, raw: bool) -> _core.Format:
-        opened = self._opened
-        header = self._header_of(frame)
-        return _core.frame_format(opened.syntax.uid, opened.attributes, header, raw=raw, keep_unused_bits=False)
-
-    def _format_of_target(self, data: Any, *, raw: bool) -> _core.Format:
-        header = header_of_colours(data) if self.target.has_codestream_header else None
-        if header is None and self._target_format is not None:
-            return self._target_format
-        attributes = _core.Attributes(
+    def _attributes(self) -> _core.Attributes:
+        """Return what the dataset of the result says of the frames."""
+        return _core.Attributes(
             rows=self._shape[0],
             columns=self._shape[1],
             samples_per_pixel=self.samples_per_pixel,
             bits_allocated=self._opened.bits_allocated,
             bits_stored=self.bits_stored,
             pixel_representation=int(self.image.dtype.kind == "i"),
-            planar_configuration=self.planar_configuration,
+            planar_configuration=self.planar_configuration if self.samples_per_pixel > 1 else 0,
             photometric_interpretation=self._stated_photometric(),
         )
-        form = _core.frame_format(self.target.uid, attributes, header, raw=raw, keep_unused_bits=False)
-        if header is None:
-            self._target_format = form
-        return form
 
-    @staticmethod
-    def _compare(before: np.ndarray, after: np.ndarray, what: str) -> None:
-        if before.dtype != after.dtype or before.shape != after.shape or not _core.same_bytes(before, after):
-            raise EncodeError(f"verification failed: the {what} frame decodes to other pixels", code="internal")
+    def _stated_photometric(self) -> str:
+        return self.photometric_interpretation or ("MONOCHROME2" if self.samples_per_pixel == 1 else "RGB")
 
-    def _masked(self, cells: np.ndarray) -> np.ndarray:
+    def _copy(self, cells: np.ndarray) -> Any:
+        """Return the bytes of the result for those of an encoded frame."""
+        data = cells.data.cast("B")
+        how = self._copied(_core.probe(data))
+        if how is None:
+            raise EncodeError(
+                "the frames of the object have different formats: this frame cannot be copied as the first one can",
+                code="unsupported",
+            )
+        return how(data)
+
+    def _coded(self, number: int, frame: _core.Transcoded) -> CodedFrame:
+        """Return one frame, or raise why there is none."""
+        stage = FrameStage(frame.stage)
+        if stage is FrameStage.PHOTOMETRIC:
+            raise EncodeError(
+                f"this frame decodes to {_colours(frame.photometric_interpretation)}, but the first one to "
+                f"{self._decoded_photometric}: a single PhotometricInterpretation cannot describe both",
+                code="unsupported",
+            )
+        if stage is FrameStage.BITS:
+            raise SamplesBeyondBitsStored
+        if stage is FrameStage.ENCODING:
+            self._raise_encoding(frame)
+        if stage is FrameStage.CELLS:
+            self._raise_other_cells()
+        if stage is FrameStage.READING:
+            raise EncodeError(
+                f"in {self.target.name}, the frame would have the same cells but decode to other pixels, "
+                f"because BitsStored {self.bits_stored} or the colour space means something else there",
+                code="unsupported" if self.copies else "internal",
+            )
+        _check_decoded(self.image, number, frame)
+        cells = frame.cells
+        if self.target.is_native and not self.copies:
+            planes = cells.transpose(2, 0, 1) if self.planar_configuration and cells.ndim == 3 else cells
+            return CodedFrame(np.ascontiguousarray(planes), cells, None)
+        if not self.lossy or not self.verify:
+            return CodedFrame(frame.encoded, cells, None)
+        lost = Difference(*frame.difference)
+        bound = error_bound(self.options)
+        if bound is not None and lost.maximum > bound[1]:
+            raise EncodeError(
+                f"verification failed: the largest difference is {lost.maximum:g}, but {bound[0]} is {bound[1]:g}",
+                code="internal",
+            )
+        return CodedFrame(frame.encoded, cells, lost)
+
+    def _raise_encoding(self, frame: _core.Transcoded) -> NoReturn:
+        error = frame.raised
+        if error is None:
+            error = EncodeError(frame.message, code=CODES[frame.code])
+        if not self.copies and isinstance(error, EncodeError):
+            self._explain_unused_bits(frame.cells, error)
+        raise error
+
+    def _raise_other_cells(self) -> NoReturn:
+        if self.copies and self.target.family != self._opened.syntax.family:
+            raise EncodeError(
+                f"with the label {self.target.name}, this codestream would be decoded differently, because of "
+                "PixelRepresentation or BitsStored: choose a transfer syntax that needs encoding",
+                code="unsupported",
+            )
+        what = "copied" if self.copies else "encoded"
+        raise EncodeError(f"verification failed: the {what} frame decodes to other pixels", code="internal")
+
+    def _explain_unused_bits(self, cells: np.ndarray, error: EncodeError) -> None:
         opened = self._opened
         spare = opened.bits_allocated - opened.bits_stored
         if spare <= 0 or opened.bits_allocated == 1 or cells.dtype.kind not in "iu":
-            return cells
+            return
         shift = cells.dtype.type(spare)
-        masked: np.ndarray = (cells << shift) >> shift
-        return masked
-
-    def _explain_unused_bits(self, cells: np.ndarray, error: EncodeError) -> None:
-        if not np.array_equal(self._masked(cells), cells):
-            bits = self.bits_stored
-            raise EncodeError(
-                f"the bits above BitsStored ({bits}) are in use, and {self.target.name} cannot keep them: "
-                "choose a native transfer syntax or RLE, or overwrite them with mask_unused_bits=True "
-                "(--mask-unused-bits)",
-                code="unsupported",
-            ) from error
+        if np.array_equal((cells << shift) >> shift, cells):
+            return
+        raise EncodeError(
+            f"the bits above BitsStored ({self.bits_stored}) are in use, and {self.target.name} cannot keep them: "
+            "choose a native transfer syntax or RLE, or overwrite them with mask_unused_bits=True "
+            "(--mask-unused-bits)",
+            code="unsupported",
+        ) from error
 
 
 def _colours(photometric: str) -> str:
@@ -488,24 +438,50 @@ def _reconstructed_baseline(data: memoryview) -> bytes:
     return jpeg
 
 
-def in_order(count: int, work: Callable[[int], Result], threads: int) -> Iterator[Result]:
-    """Iterate over ``work(0)``, ``work(1)``, ...: several run at the same time, and only a few more than asked for."""
-    if threads == 1 or count == 1:
-        for i in range(count):
-            yield work(i)
+class FrameStage(enum.IntEnum):
+    """How far a frame came: the values of ``Transcoded.stage`` (csrc/dcmturbo.h)."""
+
+    DONE = 0
+    SOURCE = 1
+    PHOTOMETRIC = 2
+    BITS = 3
+    ENCODING = 4
+    RESULT = 5
+    CELLS = 6
+    READING = 7
+
+
+def transcoding(image: QuietFrameSet, threads: int, **plan: Any) -> _core.Transcoding:
+    """Return the frames of an object as the core works on them; `plan` says what becomes of them."""
+    opened = image.opened
+    image.check_room(1)
+    stream = _core.Stream(
+        opened.index,
+        opened.syntax.uid,
+        opened.attributes,
+        image.format,
+        raw=image.raw,
+        keep_unused_bits=image.keep_unused_bits,
+    )
+    return _core.Transcoding(stream, len(image), threads=threads, **plan)
+
+
+def _check_decoded(image: QuietFrameSet, number: int, frame: _core.Transcoded) -> None:
+    """Raise why a frame could not be decoded, or what has become of it."""
+    if frame.stage == FrameStage.DONE:
         return
-    pending = deque(submit(partial(work, i)) for i in range(min(threads + 1, count)))
-    started = len(pending)
-    try:
-        while pending:
-            result = pending.popleft().result()
-            if started < count:
-                pending.append(submit(partial(work, started)))
-                started += 1
-            yield result
-    finally:
-        for future in pending:
-            future.cancel()
-        for future in pending:
-            if not future.cancelled():
-                future.exception()
+    error = make_error(frame.code, frame.message, frame=number, offset=frame.offset)
+    failure = image.opened.source.take_failure() if frame.stage == FrameStage.SOURCE else None
+    if failure is not None:
+        error.message += f": {failure}"
+    raise error from failure
+
+
+def decoded_frames(image: QuietFrameSet, threads: int) -> Iterator[np.ndarray]:
+    """Iterate over the cells of all frames, in order; the core decodes the next ones meanwhile."""
+    with closing(transcoding(image, threads, action="decode")) as frames:
+        for number, frame in enumerate(frames):
+            _check_decoded(image, number, frame)
+            yield frame.cells
+        notes, _ = frames.notes
+    image.warn_of_notes(notes)

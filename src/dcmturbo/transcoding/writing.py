@@ -38,7 +38,7 @@ from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_ch
 from dcmturbo.transcoding.icons import ICON_IMAGE_SEQUENCE, native_icons
 from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
 from dcmturbo.transcoding.output import Output
-from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, in_order
+from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, decoded_frames
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
 
@@ -106,8 +106,6 @@ class ObjectWriter:
         self.target = settings.target
         self.image = QuietFrameSet(opened, raw=True, unused_bits="keep")
         self.count = len(self.image)
-        self.workers = settings.threads if self.count > 1 else 1
-        self.within = 1 if self.count > 1 else settings.threads
         self.hash = hashlib.sha256()
         self.lost = Difference()
         self.ratio_at: int | None = None
@@ -124,7 +122,7 @@ class ObjectWriter:
                 settings.options,
                 verify=settings.verify,
                 mask_unused_bits=settings.mask_unused_bits,
-                threads=self.within,
+                threads=settings.threads,
             )
 
     def _is_in_target_form(self) -> bool:
@@ -160,7 +158,7 @@ class ObjectWriter:
         except SamplesBeyondBitsStored:
             # BitsStored comes before the frames and determines their encoding, so everything is written again.
             assert self.coder is not None
-            self.image.warn(self.coder.raise_bits_stored(self.workers))
+            self.image.warn(self.coder.raise_bits_stored())
             output.restart()
             self.hash, self.lost, self.ratio_at = hashlib.sha256(), Difference(), None
             return self._write(output)
@@ -286,7 +284,7 @@ class ObjectWriter:
         if self.coder is None:
             self._write_verbatim(sink, pixels, keyword)
             return None
-        frames = in_order(self.count, self.coder, self.workers)
+        frames = self.coder.frames()
         if self.target.encapsulated:
             writer = EncapsulatedWriter(output, self.count, self.settings.offset_table)
             for frame in frames:
@@ -356,7 +354,7 @@ class ObjectWriter:
         if size & 1 and explicit != self.dataset.explicit_vr:
             sink.write(b"\0")
         if not plain:
-            for cells in in_order(self.count, lambda i: self.image.read(i, threads=self.within), self.workers):
+            for cells in decoded_frames(self.image, self.settings.threads):
                 self.hash.update(np.ascontiguousarray(cells).data)
 
     def _decoded_bytes(self) -> int:
@@ -377,7 +375,7 @@ class ObjectWriter:
         if self.settings.verify:
             try:
                 self.image.check_span(range(self.count), salvage=False)
-                for cells in in_order(self.count, lambda i: self.image.read(i, threads=self.within), self.workers):
+                for cells in decoded_frames(self.image, self.settings.threads):
                     self.hash.update(np.ascontiguousarray(cells).data)
                 digest = self.hash.hexdigest()
             except Error as error:
@@ -467,7 +465,7 @@ class ObjectWriter:
     def _compare_digests(self, again: QuietFrameSet) -> None:
         """Decode the whole result, if its bytes are not those that were already compared."""
         digest = hashlib.sha256()
-        for cells in in_order(self.count, lambda i: again.read(i, threads=self.within), self.workers):
+        for cells in decoded_frames(again, self.settings.threads):
             digest.update(np.ascontiguousarray(cells).data)
         if digest.digest() != self.hash.digest():
             raise EncodeError("verification failed: the result decodes to other pixels", code="internal")

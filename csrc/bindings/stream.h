@@ -1,0 +1,21 @@
+// Frames that share a dataset.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+// One image of a batch: its index, and what its frames are.
+struct Stream {
+    std::shared_ptr<IndexHandle> index;
+    std::string transfer_syntax;
+    Attributes attributes;
+    Format format;
+    std::uint32_t flags = 0;
+    std::uint32_t notes = 0;  // of the frames that have been decoded
+};
+
+}  // namespace dcmturbo::bindings
