@@ -11,7 +11,6 @@
 #include "codecs/formats.h"
 #include "codecs/library.h"
 #include "image/pixel_writer.h"
-#include "kernels/kernels.h"
 #include "sched/decode_one.h"
 
 namespace dcmturbo {
@@ -237,7 +236,7 @@ class Passage {
         from.format = format;
         FrameOut to = from;
         to.base = context_.arena.allocate(frame_.cells.size());
-        PixelWriter(to, context_.kernels).convert(from, format.pixels(), false, context_.arena);
+        PixelWriter(to, context_.isa).convert(from, format.pixels(), false, context_.arena);
         return to.base;
     }
 
@@ -284,7 +283,7 @@ void TranscodeFrames::work_on(std::uint64_t number) noexcept {
     frame.failure = guarded([&]() -> FrameFailure {
         const ScratchLoan loan(settings_.limits.max_scratch);
         loan->arena.reset();
-        Context context{loan->arena, kernels_for(settings_.isa), settings_.limits};
+        Context context{loan->arena, settings_.isa, settings_.limits};
         attach(context, call_, plan_.frames == 1);
         Passage passage(plan_, settings_, number, frame, *loan, context);
         try {

@@ -156,13 +156,34 @@ def test_a_nested_decode_from_a_reader_in_python():
     np.testing.assert_array_equal(dt.decode(Reader(SOURCES["rle"]), threads=4), ARRAYS)
 
 
-def test_a_nested_decode_in_the_pool_of_the_libraries():
-    from dcmturbo.formats import library
+def test_a_nested_decode_in_work_of_python():
+    from dcmturbo.frames.workers import map_on_workers
 
     def job(k: int) -> bool:
         return np.array_equal(dt.decode(SOURCES["jpegls"], threads=4), ARRAYS)
 
-    assert all(library.map_frames(job, range(12), 4))
+    assert all(map_on_workers(job, range(12), 4))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_lowest_job_of_python_that_fails_is_raised(threads):
+    from dcmturbo.frames.workers import map_on_workers
+
+    done = []
+
+    def job(k: int) -> int:
+        done.append(k)
+        if k in (3, 4, 9):
+            raise LookupError(k)
+        return 2 * k
+
+    assert map_on_workers(job, range(3), threads) == [0, 2, 4]
+    for _ in range(20):
+        done.clear()
+        with pytest.raises(LookupError, match="3"):
+            map_on_workers(job, range(4000), threads)
+        assert {0, 1, 2, 3} <= set(done)
+        assert len(done) < 4000
 
 
 @every_source

@@ -20,7 +20,6 @@ from dcmturbo.formats.library.decoding import (
     reconstruct_jpeg,
 )
 from dcmturbo.formats.library.encoding import deflate, encode, encodes
-from dcmturbo.formats.library.pool import map_frames
 
 __all__ = [
     "decode",
@@ -32,7 +31,6 @@ __all__ = [
     "header_of_colours",
     "inflate",
     "jpeg_inside",
-    "map_frames",
     "reconstruct_jpeg",
 ]
 

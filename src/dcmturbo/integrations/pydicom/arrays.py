@@ -21,12 +21,12 @@ from pydicom.pixels.decoders import base
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.opened import OpenedSource
-from dcmturbo.formats import library
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.frames.arguments import new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.frames.workers import map_on_workers
 from dcmturbo.integrations.pydicom import plugin
 from dcmturbo.notes import NOTES
 
@@ -351,7 +351,7 @@ def _ybr_to_rgb(frames: Array, out: Array) -> None:
         _core.finish_frame(frames[frame, top : top + step], form, out[frame, top : top + step])
 
     blocks = [(frame, top) for frame in range(count) for top in range(0, rows, step)]
-    library.map_frames(convert, blocks, resolve_threads(None))
+    map_on_workers(convert, blocks, resolve_threads(None))
 
 
 def _ybr_format(rows: int, columns: int) -> _core.Format:

@@ -21,8 +21,8 @@ from pydicom.uid import UID
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.decoding import decode
-from dcmturbo.formats import library
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
+from dcmturbo.frames.workers import map_on_workers
 from dcmturbo.integrations.pydicom import arrays, plugin, spawning
 
 __all__ = ["prefill", "register", "unregister"]
@@ -215,7 +215,7 @@ def prefill(datasets: Iterable[Any], *, threads: int | None = None) -> None:
 
     jobs = [(k, *part) for k, filling in enumerate(fillings) for part in filling.parts()]
     try:
-        library.map_frames(work, jobs, workers)
+        map_on_workers(work, jobs, workers)
     except Exception:
         # Every job below the lowest failed one is done.
         failure = (min(failures), failures[min(failures)])
