@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/fragments.h"
-#include "sched/output_memory.h"
+#include "process/output_memory.h"
 
 namespace dcmturbo {
 
@@ -46,7 +46,7 @@ class FrameBlock {
     }
 
   private:
-    // From here on, blocks that are given back are kept: sched/output_memory.h.
+    // From here on, blocks that are given back are kept: process/output_memory.h.
     static bool is_large(std::size_t size) { return size >= std::size_t{1} << 20; }
 
     std::byte* data_ = nullptr;
