@@ -418,11 +418,9 @@ DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job
 
 /* ---- frames on their way into another transfer syntax ------------------------------------------- */
 
-enum {
-    DCMTURBO_ONLY_DECODE = 0, /* the target is native, or only the cells are wanted */
-    DCMTURBO_ENCODE = 1,
-    DCMTURBO_COPY = 2 /* the library turns the bytes of a frame (8-bit cells of one row) into those of the result */
-};
+/* What becomes of a frame's cells: nothing (the target is native, or only they are wanted), or they are encoded. Of a
+ * copy, the library turns the bytes of the frame (8-bit cells of one row) into those of the result. */
+enum { DCMTURBO_ONLY_DECODE = 0, DCMTURBO_ENCODE = 1, DCMTURBO_COPY = 2 };
 /* Flags of a plan. */
 enum {
     DCMTURBO_VERIFY = 1,            /* decode what has been encoded, and compare */
@@ -449,16 +447,16 @@ typedef struct dcmturbo_transcode_plan {
     uint32_t threads;
 } dcmturbo_transcode_plan;
 
-/* How far a frame came. Where a code says why, the error has it. */
+/* How far a frame came; 1, 4 and 5 have a code. */
 enum {
     DCMTURBO_STAGE_DONE = 0,
-    DCMTURBO_STAGE_SOURCE = 1,      /* it cannot be decoded (code) */
+    DCMTURBO_STAGE_SOURCE = 1,      /* it cannot be decoded */
     DCMTURBO_STAGE_PHOTOMETRIC = 2, /* it is of other colours than the plan says */
     DCMTURBO_STAGE_BITS = 3,        /* its samples need more than most_bits */
-    DCMTURBO_STAGE_ENCODING = 4,    /* it cannot be encoded, or copied (code) */
-    DCMTURBO_STAGE_RESULT = 5,      /* what it became cannot be decoded (code) */
+    DCMTURBO_STAGE_ENCODING = 4,    /* it cannot be encoded, or copied */
+    DCMTURBO_STAGE_RESULT = 5,      /* what it became cannot be decoded */
     DCMTURBO_STAGE_CELLS = 6,       /* that decodes to other cells */
-    DCMTURBO_STAGE_READING = 7      /* that decodes to the same cells, which mean something else there */
+    DCMTURBO_STAGE_READING = 7      /* that has the same cells, which mean something else there */
 };
 
 /* One frame. Whoever takes a block gives it to dcmturbo_transcoded_free, with its size. */
@@ -476,17 +474,14 @@ typedef struct dcmturbo_transcoded {
     uint64_t samples;
 } dcmturbo_transcoded;
 
-/* Gives the frames in order, while up to `threads` workers, the caller one of them, are at others. */
-typedef struct dcmturbo_transcoding dcmturbo_transcoding;
+typedef struct dcmturbo_transcoding dcmturbo_transcoding; /* gives the frames in order, while workers are at others */
 DCMTURBO_API int32_t dcmturbo_transcode(const dcmturbo_transcode_plan* plan, dcmturbo_transcoding** transcoding,
                                         dcmturbo_error* error);
-/* The next frame; *is_there is 0 when all have been given. The code is of the call, not of the frame: `why` has that.
- */
+/* The next frame; *is_there is 0 when all have been given. The code is of the call; `why` has the frame's. */
 DCMTURBO_API int32_t dcmturbo_transcode_next(dcmturbo_transcoding* transcoding, dcmturbo_transcoded* frame,
                                              int32_t* is_there, dcmturbo_error* why, dcmturbo_error* error);
-/* Notes of the source's and the result's frames that have been decoded. */
+/* Notes of both sides' decoded frames. Freeing waits for the workers: not with Python's lock, they may want it. */
 DCMTURBO_API void dcmturbo_transcode_notes(const dcmturbo_transcoding* transcoding, uint32_t* source, uint32_t* result);
-/* Waits for the workers. Not with Python's lock, which they may want. */
 DCMTURBO_API void dcmturbo_transcode_free(dcmturbo_transcoding* transcoding);
 DCMTURBO_API void dcmturbo_transcoded_free(void* block, size_t size);
 
