@@ -139,6 +139,17 @@ BackwardBytes stuff_backward(const std::uint8_t* bits, std::size_t count, unsign
     }
 }
 
+bool holds_marker(const std::uint8_t* data, std::size_t size) {
+    const std::uint8_t* const end = data + size;
+    while (end - data >= 2) {
+        const void* const found = std::memchr(data, 0xFF, static_cast<std::size_t>(end - data) - 1);
+        if (found == nullptr) return false;
+        data = static_cast<const std::uint8_t*>(found) + 1;
+        if (*data > 0x8F) return true;
+    }
+    return false;
+}
+
 void fill_behind(std::uint8_t* to, std::size_t count, bool ones, std::size_t bytes) {
     const std::size_t whole = count / 8;
     const auto mask = static_cast<std::uint8_t>(0xFFu << count % 8);

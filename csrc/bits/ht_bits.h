@@ -37,6 +37,9 @@ struct BackwardBytes {
 BackwardBytes stuff_backward(const std::uint8_t* bits, std::size_t count, unsigned first, unsigned first_count,
                              std::uint8_t* to);
 
+// Whether a byte above 8F follows an FF somewhere: no coder writes that.
+bool holds_marker(const std::uint8_t* data, std::size_t size);
+
 // Sets the bits from `count` on to all 0 or all 1, for `bytes` bytes behind the last one that holds some of them.
 void fill_behind(std::uint8_t* to, std::size_t count, bool ones, std::size_t bytes);
 

@@ -7,7 +7,6 @@
 
 #include "bits/ht_bits.h"
 #include "entropy/ht_codes.h"
-#include "entropy/mel.h"
 
 namespace dcmturbo {
 namespace {
@@ -65,6 +64,9 @@ constexpr HtResiduals make_residuals(bool is_first_row) {
     return table;
 }
 
+// Table 2
+constexpr std::uint8_t mel_exponents[13] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5};
+
 constexpr std::size_t longest_suffix = 4079;
 
 // Bits that a row of quads may read: behind the end of the data there must be as many. A row is looked at when it is
@@ -87,7 +89,7 @@ Layout layout_of(const HtBlock& block) {
     layout.vlc = rounded(std::min<std::size_t>(block.cleanup_size, longest_suffix) + vlc_padding(block));
     layout.row = rounded(sizeof(HtRow));
     layout.spare = rounded(8 * (2 * layout.quads + ht_margin));
-    const std::size_t sample = block.most_exponent() <= 15 ? 2 : block.most_exponent() <= 31 ? 4 : 8;
+    const std::size_t sample = ht_sample_size(block);
     layout.samples = rounded(sample * (4 * layout.quads + 2 * ht_margin));
     layout.bottom = rounded(sample * (2 * layout.quads + 2 * ht_margin));
     return layout;
@@ -169,7 +171,7 @@ bool start_ht(const HtBlock& block, void* memory, HtScratch& scratch) {
     fill_behind(scratch.vlc, scratch.vlc_count, false, vlc_padding(block) - 8);
     row.mel = {.data = data + size - suffix, .size = suffix};
     scratch.suffix_size = suffix;
-    return !magsgn.is_damaged;
+    return !magsgn.is_damaged && !holds_marker(data + size - suffix, suffix);
 }
 
 bool is_ht_overread(const HtScratch& scratch, std::size_t vlc_read, std::size_t magsgn_read) {

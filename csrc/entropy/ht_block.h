@@ -99,8 +99,13 @@ void refine_ht_block(const HtBlock& block, std::int32_t* coefficients, std::size
 void refine_ht_block(const HtBlock& block, std::int64_t* coefficients, std::size_t stride, void* memory);
 std::size_t ht_refinement_size(const HtBlock& block);
 
+// Bytes that a sample of a block takes while it is decoded.
+inline std::size_t ht_sample_size(const HtBlock& block) {
+    return block.most_exponent() <= 15 ? 2 : block.most_exponent() <= 31 ? 4 : 8;
+}
+
 inline bool are_ht_alike(const HtBlock& a, const HtBlock& b) {
-    return a.width == b.width && a.height == b.height && a.most_exponent() == b.most_exponent();
+    return a.width == b.width && a.height == b.height && ht_sample_size(a) == ht_sample_size(b);
 }
 
 // Whether MEL and VLC have read more than the bytes that they share: they meet in one byte at most.

@@ -306,15 +306,18 @@ static __attribute__((noinline)) void decode_two_blocks_of_ht_rows(const HtBlock
 }
 
 static bool decode_ht_cleanup(const HtBlock& block, HtScratch& scratch, const HtTarget& target) {
-    if (block.most_exponent() <= 15) return decode_ht_rows<std::uint16_t>(block, scratch, target, {});
-    if (block.most_exponent() <= 31) return decode_ht_rows<std::uint32_t>(block, scratch, target, {});
-    return decode_ht_rows<std::uint64_t>(block, scratch, target, {});
+    switch (ht_sample_size(block)) {
+        case 2: return decode_ht_rows<std::uint16_t>(block, scratch, target, {});
+        case 4: return decode_ht_rows<std::uint32_t>(block, scratch, target, {});
+        default: return decode_ht_rows<std::uint64_t>(block, scratch, target, {});
+    }
 }
 
 static void decode_two_ht_cleanups(const HtBlock* const blocks[2], HtScratch* const scratches[2],
                                    const HtTarget* const targets[2], bool are_right[2]) {
-    const unsigned most = blocks[0]->most_exponent();
-    if (most <= 15) decode_two_blocks_of_ht_rows<std::uint16_t>(blocks, scratches, targets, are_right);
-    else if (most <= 31) decode_two_blocks_of_ht_rows<std::uint32_t>(blocks, scratches, targets, are_right);
-    else decode_two_blocks_of_ht_rows<std::uint64_t>(blocks, scratches, targets, are_right);
+    switch (ht_sample_size(*blocks[0])) {
+        case 2: return decode_two_blocks_of_ht_rows<std::uint16_t>(blocks, scratches, targets, are_right);
+        case 4: return decode_two_blocks_of_ht_rows<std::uint32_t>(blocks, scratches, targets, are_right);
+        default: return decode_two_blocks_of_ht_rows<std::uint64_t>(blocks, scratches, targets, are_right);
+    }
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "bits/ht_bits.h"
 #include "codecs/jpeg2000/wavelet/kernels.h"
 
 namespace dcmturbo::jpeg2000 {
@@ -66,7 +67,7 @@ bool decode_refined(const HtBlock& set, const HtTarget& target, Isa isa, Arena& 
     const bool is_wide = target.form == HtForm::half_64;
     HtTarget half = target;
     if (!is_wide) half.form = HtForm::half_32;
-    bool is_right = decode_cleanup(set, half, isa, arena);
+    bool is_right = decode_cleanup(set, half, isa, arena) && !holds_marker(set.refinement, set.refinement_size);
     void* const memory = arena.allocate(ht_refinement_size(set));
     if (is_right && is_wide) {
         refine_ht_block(set, static_cast<std::int64_t*>(target.to), target.stride, memory);

@@ -56,6 +56,9 @@ class PlaneRows final : public RowSource {
     std::size_t next_ = 0;
 };
 
+// Of an image: so many are decoded at once.
+constexpr std::uint64_t small_samples = 1U << 16;
+
 // Of a sub-band: so many are always held as a plane.
 constexpr std::uint64_t dense_samples = 1U << 18;
 
@@ -180,10 +183,12 @@ void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, st
     band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.area.width()};
 }
 
-// With a team, all blocks are decoded first.
+// With a team, all blocks are decoded first; and so are those of a small image, which stay in the cache and among which
+// there are more to decode at the same time.
 bool TileDecoder::may_stream(const TileComponent& component, const Resolution& resolution) const {
     const std::size_t last = last_resolution(component);
-    return !context_.has_team() && last > 0 && &resolution == &component.resolutions[last];
+    const std::uint64_t area = std::uint64_t{resolution.area.width()} * resolution.area.height();
+    return !context_.has_team() && last > 0 && &resolution == &component.resolutions[last] && area > small_samples;
 }
 
 class TileDecoder::Stream final : public BandStream {

@@ -12,10 +12,14 @@ static inline __attribute__((always_inline)) T wavelet_sum(T a, T b, T c) {
 }
 
 template <typename T, typename U>
+static inline __attribute__((always_inline)) T lifted_low(T low, T a, T b) {
+    return static_cast<T>(static_cast<U>(low) - static_cast<U>(wavelet_sum<T, U>(a, b, 2) >> 2));
+}
+
+template <typename T, typename U>
 static inline __attribute__((always_inline)) void lift_low(T* __restrict row, const T* a, const T* b,
                                                            std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i)
-        row[i] = static_cast<T>(static_cast<U>(row[i]) - static_cast<U>(wavelet_sum<T, U>(a[i], b[i], 2) >> 2));
+    for (std::size_t i = 0; i < count; ++i) row[i] = lifted_low<T, U>(row[i], a[i], b[i]);
 }
 
 template <typename T, typename U>
@@ -56,14 +60,19 @@ static inline __attribute__((always_inline)) void synthesise_row_integer(const T
     }
     const std::size_t highs = (count + odd) / 2;
     const std::size_t lows = count - highs;
-    T* const l = scratch + 16;
-    T* const h = l + wavelet_scratch(count);
-    __builtin_memcpy(l, low, lows * sizeof(T));
-    __builtin_memcpy(h, high, highs * sizeof(T));
-    extend(h, highs);
-    lift_low<T, U>(l, h - 1 + odd, h + odd, lows);
+    T* __restrict const l = scratch + 16;
+    T* __restrict const h = l + wavelet_scratch(count);
+    // Out of the halves where they are, which are not extended: at an edge both neighbours are the same.
+    const std::size_t first = odd ? 0 : 1;
+    const std::size_t last = highs - odd < lows ? highs - odd : lows;
+    l[0] = lifted_low<T, U>(low[0], high[0], high[0]);
+    for (std::size_t i = first; i < last; ++i) l[i] = lifted_low<T, U>(low[i], high[i - first], high[i - first + 1]);
+    if (last < lows) l[last] = lifted_low<T, U>(low[last], high[highs - 1], high[highs - 1]);
     extend(l, lows);
-    lift_high<T, U>(h, l - odd, l + 1 - odd, highs);
+    const T* const before = l - odd;
+    for (std::size_t i = 0; i < highs; ++i)
+        h[i] = static_cast<T>(static_cast<U>(high[i]) +
+                              static_cast<U>(wavelet_sum<T, U>(before[i], before[i + 1], 0) >> 1));
     interleave(odd ? h : l, odd ? l : h, to, count);
 }
 
@@ -106,10 +115,10 @@ static void synthesise_row_9_7(const float* low, const float* high, float* to, f
     const std::size_t lows = count - highs;
     float* __restrict const l = scratch + 16;
     float* __restrict const h = l + wavelet_scratch(count);
-    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale;
     for (std::size_t i = 0; i < highs; ++i) h[i] = high[i] * high_scale;
     extend(h, highs);
-    lift_real(l, h - 1 + odd, h + odd, lows, -wavelet_delta);
+    const float* const left = h - 1 + odd;
+    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale + -wavelet_delta * (left[i] + left[i + 1]);
     extend(l, lows);
     lift_real(h, l - odd, l + 1 - odd, highs, -wavelet_gamma);
     extend(h, highs);
