@@ -13,11 +13,10 @@ constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "revers
 constexpr const char* note_names[] = {
     "photometric_overridden", "sign_differs",         "precision_differs", "container",
     "format_differs",         "lossy_under_lossless", "excess_data",       "subsampled_colour",
-    "transform_missing",      "not_subsampled",       "subsampled_native"};
+    "transform_missing",      "not_subsampled",       "subsampled_native", "options_missing"};
 
 // Of codecs/codec.h, DecodeNote: they begin at bit 16.
-constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail",
-                                             "hp_transform"};
+constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail", "hp_transform"};
 
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,

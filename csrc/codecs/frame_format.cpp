@@ -144,6 +144,9 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     if (header.format != syntax.format && header.format != syntax.also) result.notes |= note_format_differs;
     // One note a frame is enough: another format says it already.
     else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
+    // With both options, a reader finds the parts of a resolution.
+    else if (header.format == Format::htj2k && syntax.format == Format::htj2k && !keeps_promises(syntax, header))
+        result.notes |= note_options_missing;
 }
 
 }  // namespace

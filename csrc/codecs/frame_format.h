@@ -29,6 +29,7 @@ enum FormatNote : std::uint32_t {
     note_transform_missing = 256,     // the dataset says YBR_RCT or YBR_ICT, and no such transform is there
     note_not_subsampled = 512,        // native YBR_FULL_422 with the length of data that are not subsampled
     note_subsampled_native = 1024,    // native YBR_FULL or RGB with the length of YBR_FULL_422
+    note_options_missing = 2048,      // HTJ2K without the options that its label names: RPCL and TLM
 };
 // Those that are of colours.
 inline constexpr std::uint32_t all_colour_notes =

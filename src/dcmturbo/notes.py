@@ -36,6 +36,8 @@ NOTES = {
         "copy was interrupted"
     ),
     "lossy_under_lossless": "the codestream is lossy, but the transfer syntax allows lossless codestreams only",
+    "options_missing": "the transfer syntax names a codestream with progression order RPCL and TLM markers, and this "
+    "one does not have both; it was decoded as it is",
     "subsampled_colour": "the codestream has subsampled chroma, so its pixels are YCbCr, but "
     "PhotometricInterpretation says otherwise; they were decoded as YBR_FULL",
     "transform_missing": "PhotometricInterpretation is YBR_RCT or YBR_ICT, but the codestream has no such transform: "

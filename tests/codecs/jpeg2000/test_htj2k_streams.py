@@ -1,12 +1,16 @@
 """HTJ2K streams out of the oracle, of which the core's decoder must make the same samples on every instruction set:
 several HT sets, placeholder passes, refinement passes, blocks of both kinds."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers.jpeg2000 import check, component
 from oracle.jpeg2000_block import CAUSAL
-from oracle.jpeg2000_stream import Image
+from oracle.jpeg2000_stream import Image, write
 from oracle.jpeg2000_tile import CPRL, HIGH_THROUGHPUT, LRCP, MIXED, PCRL, RLCP, RPCL, Change, Coding, Quantisation
+
+import dcmturbo as dt
 
 AWAY = (3, 5, 40, 38)
 SMALL = (0, 0, 24, 20)
@@ -98,3 +102,17 @@ def test_component_transforms(style, reversible):
     for block in components[1:]:
         block.samples = np.roll(block.samples, 7, 1)
     check_here(Image(components, AWAY, coding=Coding(style=style, reversible=reversible), transform=True))
+
+
+@pytest.mark.parametrize("syntax", ["HTJ2KLossless", "HTJ2KLosslessRPCL"])
+@pytest.mark.parametrize("order", [LRCP, RPCL], ids=["LRCP", "RPCL"])
+@pytest.mark.parametrize("tlm", [False, True], ids=["", "TLM"])
+def test_a_label_that_names_options_warns_where_they_are_missing(syntax, order, tlm):
+    image = Image([component(SMALL)], SMALL, coding=Coding(style=HIGH_THROUGHPUT), order=order, extras=tlm)
+    data, _ = write(image)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = dt.decode_frame(data, syntax, rows=20, columns=24, bits_allocated=8)
+    np.testing.assert_array_equal(found, image.components[0].samples)
+    is_missing = syntax == "HTJ2KLosslessRPCL" and not (order == RPCL and tlm)
+    assert [("RPCL" in str(w.message)) for w in caught] == [True] * is_missing
