@@ -151,6 +151,7 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
     return abi::guarded(error, [&] {
         FrameStream stream = abi::stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
                                               image->pixel_stride, image->sample_stride);
+        if (stream.syntax->dataset == DatasetEncoding::explicit_big) stream.attributes.big_endian = true;
         uint32_t notes = 0;
         stream.notes = &notes;
         const Settings current = settings();

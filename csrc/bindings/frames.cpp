@@ -258,7 +258,6 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         attributes.pixel_representation = static_cast<std::uint8_t>(number(7, 1, "pixel_representation"));
         attributes.planar_configuration = static_cast<std::uint8_t>(number(8, 1, "planar_configuration"));
         attributes.photometric = dcmturbo_photometric_from_name(photometric);
-        attributes.big_endian = std::strcmp(transfer_syntax, "1.2.840.10008.1.2.2") == 0 ? 1 : 0;
         const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
         const auto reduce = static_cast<std::uint32_t>(number(15, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;

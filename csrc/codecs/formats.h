@@ -133,9 +133,9 @@ struct FormatRow {
 
 namespace format_details {
 
-inline constexpr Signature soi{3, {0xFF, 0xD8, 0xFF}};        // SOI and the FF of the next marker
-inline constexpr Signature soc{4, {0xFF, 0x4F, 0xFF, 0x51}};  // SOC and SIZ
-inline constexpr Signature jp2{12, {0x00, 0x00, 0x00, 0x0C, 'j', 'P', ' ', ' ', 0x0D, 0x0A, 0x87, 0x0A}};
+inline constexpr Signature soi{3, {0xFF, 0xD8, 0xFF}, true};        // SOI and the FF of the next marker
+inline constexpr Signature soc{4, {0xFF, 0x4F, 0xFF, 0x51}, true};  // SOC and SIZ
+inline constexpr Signature jp2{12, {0x00, 0x00, 0x00, 0x0C, 'j', 'P', ' ', ' ', 0x0D, 0x0A, 0x87, 0x0A}, true};
 inline constexpr Signature jpegxl{2, {0xFF, 0x0A}};
 inline constexpr Signature jpegxl_boxes{12, {0x00, 0x00, 0x00, 0x0C, 'J', 'X', 'L', ' ', 0x0D, 0x0A, 0x87, 0x0A}};
 

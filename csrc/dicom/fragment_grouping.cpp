@@ -12,7 +12,6 @@ namespace dcmturbo {
 namespace {
 
 constexpr std::size_t small_window = 16 << 10;
-constexpr std::size_t longest_marker = 12;
 
 // How much to read for a few bytes of a fragment: what is between small ones is read along with them.
 std::size_t ahead_of(const Source& source, const FragmentRange& fragment, std::size_t wanted) {
@@ -31,17 +30,17 @@ Markers find_markers(const Source& source, const std::vector<FragmentRange>& fra
     // Two readers: heads and tails of large fragments would evict each other.
     ReadAhead heads(source);
     ReadAhead tails(source);
-    StartMarker kind = StartMarker::none;  // the first: two bytes of another format's data may look like a marker
+    const Signature* kind = nullptr;  // the first: two bytes of another format's data may look like a marker
     bool behind_end = true;
     for (std::uint64_t i = 0; i < fragments.size(); ++i) {
         if (fragments[i].size == 0 && i != 0) continue;  // says nothing, and belongs to what is before it
         if (behind_end) found.after_ends.push_back(i);
-        const std::size_t ahead = ahead_of(source, fragments[i], longest_marker);
-        const StartMarker marker = start_marker(heads, fragments, i, ahead);
+        const std::size_t ahead = ahead_of(source, fragments[i], Signature::most);
+        const Signature* marker = start_marker(heads, fragments, i, ahead);
         if (i == 0) kind = marker;
         // What the end of the data left of the last fragment may be too little to hold its marker.
-        const bool stub = last_cut && i + 1 == fragments.size() && fragments[i].size < longest_marker && behind_end;
-        if (kind != StartMarker::none && (marker == kind || stub)) {
+        const bool stub = last_cut && i + 1 == fragments.size() && fragments[i].size < Signature::most && behind_end;
+        if (kind != nullptr && (marker == kind || stub)) {
             found.starts.push_back(i);
             found.ends_agree = found.ends_agree && behind_end;
         }

@@ -179,7 +179,7 @@ bool EncapsulatedIndex::starts_frame(const std::vector<FragmentRange>& fragments
     ReadAhead reader(source_);
     RleHeader header;
     switch (layout_.grouping.kind) {
-        case Grouping::codestream: return start_marker(reader, fragments, first, rle_header_size) != StartMarker::none;
+        case Grouping::codestream: return start_marker(reader, fragments, first, rle_header_size) != nullptr;
         case Grouping::rle: return read_rle_header(reader, fragments, first, rle_header_size, header);
         default: return true;
     }

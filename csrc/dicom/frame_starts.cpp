@@ -11,41 +11,26 @@ namespace dcmturbo {
 
 namespace {
 
-constexpr std::size_t longest_marker = 12;
 // EOI and EOC may be followed by padding: more than the one byte that PS3.5 A.4 allows is seen.
 constexpr std::size_t tail_size = 10;
 
-struct Marker {
-    std::uint8_t size;
-    std::array<std::uint8_t, longest_marker> bytes;
-};
-
-// In the order of StartMarker.
-constexpr std::array<Marker, 5> start_markers{{
-    {3, {0xFF, 0xD8, 0xFF}},                                                         // JPEG, JPEG-LS: SOI
-    {4, {0xFF, 0x4F, 0xFF, 0x51}},                                                   // JPEG 2000: SOC, SIZ
-    {12, {0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JP2, JPH
-    {2, {0xFF, 0x0A}},                                                               // JPEG XL
-    {12, {0x00, 0x00, 0x00, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A}},  // JPEG XL boxes
-}};
-
-StartMarker marker_at(std::span<const std::byte> head) {
-    const auto* const found = std::find_if(start_markers.begin(), start_markers.end(), [&](const Marker& marker) {
-        return head.size() >= marker.size && std::memcmp(head.data(), marker.bytes.data(), marker.size) == 0;
-    });
-    return static_cast<StartMarker>(found - start_markers.begin());
+const Signature* marker_at(std::span<const std::byte> head) {
+    const std::span<const Signature> all = signatures();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Signature& signature) { return signature.begins(head); });
+    return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
-    return marker_at(reader.view(fragment.offset, std::min<std::uint64_t>(longest_marker, fragment.size), ahead));
+const Signature* start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead) {
+    return marker_at(reader.view(fragment.offset, std::min<std::uint64_t>(Signature::most, fragment.size), ahead));
 }
 
-StartMarker start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
-                         std::size_t ahead) {
-    if (fragments[first].size >= longest_marker) return start_marker(reader, fragments[first], ahead);
-    std::array<std::byte, longest_marker> head{};
+const Signature* start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                              std::size_t ahead) {
+    if (fragments[first].size >= Signature::most) return start_marker(reader, fragments[first], ahead);
+    std::array<std::byte, Signature::most> head{};
     return marker_at(std::span(head).first(FragmentStream(reader, fragments, first, ahead).read(head)));
 }
 
@@ -60,7 +45,7 @@ bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size
 
 bool starts_with_codestream(const Source& source, const FragmentRange& fragment) {
     ReadAhead reader(source);
-    return start_marker(reader, fragment, longest_marker) != StartMarker::none;
+    return start_marker(reader, fragment, Signature::most) != nullptr;
 }
 
 bool parse_rle_header(std::span<const std::byte> bytes, RleHeader& header) {

@@ -6,25 +6,24 @@
 #include <span>
 #include <vector>
 
+#include "base/signature.h"
 #include "dicom/item_scan.h"
 #include "dicom/read_ahead.h"
 #include "dicom/source.h"
 
 namespace dcmturbo {
 
-// Formats that begin with a marker or signature of their own.
-enum class StartMarker : std::uint8_t { jpeg, jpeg2000, jp2, jpegxl, jpegxl_boxes, none };
-
-// Which one the fragment begins with. Where bytes must be read, `ahead` are.
-StartMarker start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
+// The signature of a format that the fragment begins with; null where there is none. Where bytes must be read, `ahead`
+// are.
+const Signature* start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
 // The same, of a fragment that may be smaller than a marker.
-StartMarker start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
-                         std::size_t ahead);
+const Signature* start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
+                              std::size_t ahead);
 
-// Whether EOI or EOC stands at the fragment's end, which are the same two bytes. JPEG XL has no end marker.
+// Whether EOI or EOC stands at the fragment's end, which are the same two bytes: Signature::has_end_marker.
 bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
 
-// Whether the fragment begins with a start marker or signature of JPEG, JPEG-LS, JPEG 2000 or JPEG XL.
+// Whether the fragment begins with the signature of a format.
 bool starts_with_codestream(const Source& source, const FragmentRange& fragment);
 
 constexpr std::size_t rle_header_size = 64;  // PS3.5 G.5

@@ -8,7 +8,7 @@ bool FrameWalk::frame(std::uint64_t index, FragmentRange& out) {
     while (list_.fragments.size() <= index + 1) {
         if (unclear_ || last_step_ != ItemWalk::Step::item) return false;
         // Before the next header is read, so that one read serves all that stands around it.
-        const bool behind_end = list_.fragments.empty() || kind_ == StartMarker::jpegxl_boxes ||
+        const bool behind_end = list_.fragments.empty() || (kind_ != nullptr && !kind_->has_end_marker) ||
                                 rule_.kind != Grouping::codestream ||
                                 ends_codestream(walk_.reader(), list_.fragments.back(), walk_.ahead());
         FragmentRange fragment;
@@ -27,7 +27,7 @@ bool FrameWalk::frame(std::uint64_t index, FragmentRange& out) {
     return true;
 }
 
-// By the fragment's first bytes. Bare JPEG XL has a start marker of two bytes and no end marker: that is no evidence.
+// By the fragment's first bytes. A signature of two bytes and no end marker, as of bare JPEG XL, is no evidence.
 bool FrameWalk::shows_frame(const FragmentRange& fragment) {
     ReadAhead& reader = walk_.reader();
     if (rule_.kind == Grouping::size) {
@@ -40,9 +40,9 @@ bool FrameWalk::shows_frame(const FragmentRange& fragment) {
                header.last < fragment.size;
     }
     if (rule_.kind != Grouping::codestream) return false;
-    const StartMarker marker = start_marker(reader, fragment, walk_.ahead());
+    const Signature* marker = start_marker(reader, fragment, walk_.ahead());
     if (list_.fragments.size() == 1) kind_ = marker;
-    return marker == kind_ && kind_ != StartMarker::none && kind_ != StartMarker::jpegxl;
+    return kind_ != nullptr && marker == kind_ && (kind_->has_end_marker || kind_->size > 2);
 }
 
 // Where a read fails, the walk goes on from there when it is asked again.

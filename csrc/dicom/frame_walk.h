@@ -31,8 +31,8 @@ class FrameWalk {
     FragmentList list_;
     bool unclear_ = false;
     ItemWalk::Step last_step_ = ItemWalk::Step::item;
-    FragmentRange last_fragment_;  // where the last step is `cut`
-    StartMarker kind_ = StartMarker::none;
+    FragmentRange last_fragment_;      // where the last step is `cut`
+    const Signature* kind_ = nullptr;  // of the first fragment
 };
 
 }  // namespace dcmturbo

@@ -18,9 +18,10 @@ __all__ = ["NAME", "decode", "tool_of"]
 NAME = "DCMTK"
 _TIMEOUT = 600.0
 
-# By family: the tool, and the option that prevents a conversion of colours.
+# By the format of the label: the tool, and the option that prevents a conversion of colours.
 _TOOLS = {
     "jpeg": ["dcmdjpeg", "--conv-never"],
+    "jpeg_lossless": ["dcmdjpeg", "--conv-never"],
     "jpegls": ["dcmdjpls"],
     "rle": ["dcmdrle"],
     "native": ["dcmconv", "--write-xfer-little"],
@@ -35,9 +36,9 @@ def tool_of(syntax: TransferSyntax) -> str:
     NotImplementedError
         If DCMTK has none, or it is not in PATH.
     """
-    if syntax.family not in _TOOLS:
+    if syntax.format.name not in _TOOLS:
         raise NotImplementedError("DCMTK has no tool for this transfer syntax")
-    (name, *_) = _TOOLS[syntax.family]
+    (name, *_) = _TOOLS[syntax.format.name]
     found = shutil.which(name)
     if found is None:
         raise NotImplementedError(f"{name} is not in PATH (it is part of DCMTK)")
@@ -52,7 +53,7 @@ def decode(path: str, syntax: TransferSyntax) -> np.ndarray:
     ValueError
         If the tool fails; the message is the tool's.
     """
-    options = _TOOLS[syntax.family][1:]
+    options = _TOOLS[syntax.format.name][1:]
     with tempfile.TemporaryDirectory(prefix="dcmturbo-dcmtk-") as folder:
         place = Path(folder) / "native.dcm"
         command = [tool_of(syntax), *options, os.path.abspath(path), str(place)]

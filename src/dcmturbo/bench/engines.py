@@ -161,9 +161,9 @@ def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.n
     """Return imagecodecs' decoder for a codestream, and whether it uses threads."""
     import imagecodecs as ic
 
-    family, keyword = subject.syntax.family, subject.syntax.keyword
+    form = subject.syntax.format.name
     colour = len(subject.shape) > 2 and subject.shape[-1] == 3
-    if family == "rle":
+    if form == "rle":
 
         def rle(data: bytes, threads: int) -> np.ndarray:
             planes = np.frombuffer(ic.dicomrle_decode(data, subject.dtype), subject.dtype)
@@ -172,16 +172,16 @@ def _imagecodecs_function(subject: Subject) -> tuple[Callable[[bytes, int], np.n
             return np.ascontiguousarray(planes.reshape(3, -1).T)
 
         return rle, False
-    if family == "jpeg":
+    if form in ("jpeg", "jpeg_lossless"):
         space = "RGB" if colour and subject.photometric == "RGB" else None
         return lambda data, threads: np.asarray(ic.jpeg8_decode(data, colorspace=space, outcolorspace=space)), False
-    if family == "jpegls":
+    if form == "jpegls":
         return lambda data, threads: np.asarray(ic.jpegls_decode(data)), False
-    if family == "jpeg2000" and keyword.startswith("HTJ2K"):
+    if form == "htj2k":
         return lambda data, threads: np.asarray(ic.htj2k_decode(data, planar=False)), False
-    if family == "jpeg2000":
+    if form == "jpeg2000":
         return lambda data, threads: np.asarray(ic.jpeg2k_decode(data, numthreads=threads)), True
-    if family == "jpegxl":
+    if form == "jpegxl":
         return lambda data, threads: np.asarray(ic.jpegxl_decode(data, numthreads=threads)), True
     raise NotImplementedError("it decodes codestreams, but cannot read files of this transfer syntax")
 

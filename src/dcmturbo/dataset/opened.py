@@ -223,7 +223,7 @@ def _index_frames(
         )
 
     index = index_of(promised)
-    if syntax.family == "deflated_frame" and promised <= 1 and index.frame_count == 1:
+    if syntax.grouping == "one_fragment" and promised <= 1 and index.frame_count == 1:
         # Only inflating shows whether fragments are one frame or several.
         fragments = index.ranges(0)
         if len(fragments) > 1:
@@ -279,7 +279,7 @@ def open_pixel_data(
     index = _index_frames(
         source, buffer, syntax, pixel, element, attributes.native_frame_bits, promised or 0, extended, warnings
     )
-    if encapsulated and syntax.family == "native" and samples == 3 and index.frame_count:
+    if encapsulated and syntax.grouping == "size" and samples == 3 and index.frame_count:
         size = sum(size for _, size in index.ranges(0))
         attributes = _settle_by_length(pixel, attributes, size, 1, warnings)
     return OpenedSource(

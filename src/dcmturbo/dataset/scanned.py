@@ -58,7 +58,7 @@ def open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Open
     if not element["undefined_length"] and not encapsulated:
         source, buffer, end = settle_native_length(source, buffer, dataset, values, element, warnings)
     syntax = _resolve_syntax(transfer_syntax, dataset, encapsulated, source, buffer, element, warnings)
-    if syntax.encapsulated and not encapsulated and syntax.family != "native":
+    if syntax.encapsulated and not encapsulated and syntax.grouping != "size":
         encapsulated = True
     extended = {
         "extended_offset_table": dataset.extended_offset_table,
