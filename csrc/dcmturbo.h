@@ -92,7 +92,7 @@ typedef struct dcmturbo_format_row {
     uint8_t least_precision, most_precision, most_samples;
     uint8_t has_header, is_recognised, container_allowed, keeps_all_bits, stored_in_planes, has_grid,
         has_resolution_levels;
-    uint8_t has_components, exact, holds_native_frames;
+    uint8_t has_components, exact, holds_native_frames, is_deflated, holds_float;
     uint8_t own;             /* the core decodes it */
     uint8_t library;         /* a library decodes it */
     uint8_t own_encodes;     /* the core encodes it */

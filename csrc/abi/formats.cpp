@@ -68,6 +68,8 @@ int32_t dcmturbo_format_at(size_t i, dcmturbo_format_row* to) {
     to->has_resolution_levels = flag(from.has_resolution_levels);
     to->has_components = flag(from.has_components);
     to->exact = flag(from.exact);
+    to->is_deflated = flag(from.is_deflated);
+    to->holds_float = flag(from.holds_float);
     to->holds_native_frames = flag(from.holds_native_frames);
     to->own = flag(from.own != nullptr);
     to->library = flag(from.library != nullptr);

@@ -19,23 +19,24 @@ py::list formats() {
         dcmturbo_format_row row{};
         row.size = sizeof row;
         dcmturbo_format_at(i, &row);
-        result.append(
-            py::dict(py::arg("name") = row.name, py::arg("title") = row.title, py::arg("family") = row.family,
-                     py::arg("frame_start") = row.frame_start, py::arg("single_bits") = row.single_bits,
-                     py::arg("sign") = row.sign, py::arg("loss") = row.loss, py::arg("lossy_method") = row.lossy_method,
-                     py::arg("of_rgb") = dcmturbo_photometric_name(row.of_rgb),
-                     py::arg("of_rgb_with_loss") = dcmturbo_photometric_name(row.of_rgb_with_loss),
-                     py::arg("colours") = names_of(row.colours), py::arg("least_precision") = row.least_precision,
-                     py::arg("most_precision") = row.most_precision, py::arg("most_samples") = row.most_samples,
-                     py::arg("has_header") = row.has_header != 0, py::arg("is_recognised") = row.is_recognised != 0,
-                     py::arg("container_allowed") = row.container_allowed != 0,
-                     py::arg("keeps_all_bits") = row.keeps_all_bits != 0,
-                     py::arg("stored_in_planes") = row.stored_in_planes != 0, py::arg("has_grid") = row.has_grid != 0,
-                     py::arg("has_resolution_levels") = row.has_resolution_levels != 0,
-                     py::arg("has_components") = row.has_components != 0, py::arg("exact") = row.exact != 0,
-                     py::arg("holds_native_frames") = row.holds_native_frames != 0, py::arg("own") = row.own != 0,
-                     py::arg("library") = row.library != 0, py::arg("own_encodes") = row.own_encodes != 0,
-                     py::arg("library_encodes") = row.library_encodes != 0));
+        result.append(py::dict(
+            py::arg("name") = row.name, py::arg("title") = row.title, py::arg("family") = row.family,
+            py::arg("frame_start") = row.frame_start, py::arg("single_bits") = row.single_bits,
+            py::arg("sign") = row.sign, py::arg("loss") = row.loss, py::arg("lossy_method") = row.lossy_method,
+            py::arg("of_rgb") = dcmturbo_photometric_name(row.of_rgb),
+            py::arg("of_rgb_with_loss") = dcmturbo_photometric_name(row.of_rgb_with_loss),
+            py::arg("colours") = names_of(row.colours), py::arg("least_precision") = row.least_precision,
+            py::arg("most_precision") = row.most_precision, py::arg("most_samples") = row.most_samples,
+            py::arg("has_header") = row.has_header != 0, py::arg("is_recognised") = row.is_recognised != 0,
+            py::arg("container_allowed") = row.container_allowed != 0,
+            py::arg("keeps_all_bits") = row.keeps_all_bits != 0,
+            py::arg("stored_in_planes") = row.stored_in_planes != 0, py::arg("has_grid") = row.has_grid != 0,
+            py::arg("has_resolution_levels") = row.has_resolution_levels != 0,
+            py::arg("has_components") = row.has_components != 0, py::arg("exact") = row.exact != 0,
+            py::arg("holds_native_frames") = row.holds_native_frames != 0,
+            py::arg("is_deflated") = row.is_deflated != 0, py::arg("holds_float") = row.holds_float != 0,
+            py::arg("own") = row.own != 0, py::arg("library") = row.library != 0,
+            py::arg("own_encodes") = row.own_encodes != 0, py::arg("library_encodes") = row.library_encodes != 0));
     }
     return result;
 }

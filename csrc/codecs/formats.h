@@ -102,6 +102,7 @@ struct FormatRow {
     std::uint8_t least_precision = 1;
     std::uint8_t most_precision = 64;
     std::uint8_t most_samples = 4;  // per pixel
+    bool holds_float = false;       // Float Pixel Data and Double Float Pixel Data
     SingleBits single_bits = SingleBits::none;
     Sign sign = Sign::in_cells;
     // Decoding gives samples beyond Bits Stored as they are; of others it masks what lies above Bits Stored.
@@ -155,6 +156,7 @@ inline constexpr FormatRow formats[] = {
         .start = FrameStart::size,
         .holds_native_frames = true,
         .most_bytes_per_byte = 8,  // single bits come out as bytes: eight samples
+        .holds_float = true,
         .single_bits = SingleBits::held,
         .own = &native_codec,
     },

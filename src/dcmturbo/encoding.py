@@ -108,7 +108,7 @@ def encode_frame(
     if not isinstance(photometric, str):
         raise TypeError(f"photometric_interpretation is {photometric!r}; expected a str")
     keyword = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(frame.dtype.str[1:], "PixelData")
-    if keyword != "PixelData" and syntax.format.name != "native":
+    if keyword != "PixelData" and not syntax.format.holds_float:
         raise EncodeError(f"{syntax.name} cannot store floating point samples")
     attributes = _core.Attributes(
         rows=frame.shape[0],
@@ -145,7 +145,7 @@ def frame_encoder(
     if syntax.encoder == "own":
         return None
     checked = check_library_options(syntax.uid, options)
-    if syntax.format.name == "deflated_frame":
+    if syntax.format.is_deflated:
         return partial(library.deflate, options=checked)
     return partial(
         library.encode,

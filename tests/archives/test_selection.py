@@ -234,7 +234,7 @@ def test_jpeg_ls_of_12_bits_without_its_package(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.txt").write_text("no image")
     (tmp_path / "in/b.dcm").write_bytes(image(1))
-    monkeypatch.setattr("dcmturbo.archives.archive.find_spec", lambda name: None)
+    monkeypatch.setattr("dcmturbo.formats.library.packages.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install pyjpegls"):
         dt.transcode_archive(tmp_path / "in", tmp_path / "out", "JPEGLSLossless")
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +28,7 @@ from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
+from dcmturbo.formats.library.packages import missing_package
 from dcmturbo.formats.options import lossy_names
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 from dcmturbo.image import open as open_image
@@ -273,17 +273,17 @@ def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings
         The message names the package. If failed files are copied or left out, each of them reports it instead.
     """
     syntax = find_transfer_syntax(settings.operation.target)
-    if syntax.family != "jpegls" or settings.on_failure != "fail" or find_spec("jpeg_ls") is not None:
+    if settings.on_failure != "fail" or not missing_package(syntax):
         return
     if any(is_url(path) for path in paths):
         return
     for found in itertools.islice(find_files(paths, filters, lambda *_: None), _FIRST_FILES):
         with contextlib.suppress(Error, OSError), open_image(found.path) as image:
             bits = image.frame_set.opened.bits_stored
-            if bits not in (8, 16):
+            if package := missing_package(syntax, bits):
                 raise ImportError(
-                    f"JPEG-LS of {bits} bits needs the package pyjpegls ({found.path} has samples of {bits} "
-                    "bits): pip install pyjpegls"
+                    f"{syntax.format.title} of {bits} bits needs the package {package} ({found.path} has samples of "
+                    f"{bits} bits): pip install {package}"
                 )
             return
 

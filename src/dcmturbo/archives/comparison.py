@@ -205,13 +205,13 @@ def _pixel_data_element(one: StoredObject, other: StoredObject, pixels: PixelCom
         faults = _encapsulation_faults(other, theirs, pixels, 1)
         known = _encapsulation_faults(one, ours, pixels, 0) if faults and ours.is_undefined else []
         wrong += [f"{name}: {fault}" for fault in faults if fault not in known]
-    elif not ours.is_undefined and all(form.name == "native" for form in pixels.formats):
+    elif not ours.is_undefined and all(form.holds_native_frames for form in pixels.formats):
         wrong += _behind_last_frame(one, ours, other, theirs, pixels)
     return wrong + [f"{name}: reading it gives a warning: {text}" for text in pixels.warnings]
 
 
 def _encapsulation_faults(stored: StoredObject, place: Place, pixels: PixelComparison, side: int) -> list[str]:
-    rle = pixels.formats[side].frame_start == "rle" != pixels.formats[0].frame_start
+    rle = pixels.formats[side].has_rle_header and not pixels.formats[0].has_rle_header
     return encapsulation_faults(stored.reader(_ITEM_WINDOW), place, pixels.frames, rle=rle)
 
 

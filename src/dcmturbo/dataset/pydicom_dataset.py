@@ -65,9 +65,7 @@ def open_pydicom(ds: Dataset) -> OpenedSource:
     if all(name in ds for name in tables):
         extended["extended_bytes"] = tuple(_bytes_of(name, _from_pydicom(ds, name).value) for name in tables)
     # The value ends where its bytes do, whatever its length field says: pydicom leaves the sequence delimiter out.
-    place = Element(
-        keyword, str(element.VR), 0, length, False, syntax.encapsulated, syntax.big_endian
-    )
+    place = Element(keyword, str(element.VR), 0, length, False, syntax.encapsulated, syntax.big_endian)
     return open_pixel_data(source, buffer, syntax, values, place, extended=extended, warnings=warnings)
 
 

@@ -9,6 +9,7 @@ from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.table import FORMATS, Format
 
 __all__ = [
+    "INNER_FORMATS",
     "TRANSFER_SYNTAXES",
     "TransferSyntax",
     "find_transfer_syntax",
@@ -128,6 +129,8 @@ TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = tuple(map(_row, _core.transfer_s
 _BY_NAME = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES} | {
     syntax.keyword: syntax for syntax in TRANSFER_SYNTAXES
 }
+# Formats whose codestreams another format holds inside its own.
+INNER_FORMATS = frozenset(syntax.made_from for syntax in TRANSFER_SYNTAXES if syntax.made_from is not None)
 _GENERAL = {syntax.format.name: syntax for syntax in TRANSFER_SYNTAXES if syntax.general}
 
 

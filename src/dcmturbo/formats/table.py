@@ -60,6 +60,10 @@ class Format(NamedTuple):
         True if the standard defines every decoded sample; otherwise decoders may differ by rounding.
     holds_native_frames : bool
         True if frames are those of native pixel data (PS3.5, 8.2), deflated or not.
+    is_deflated : bool
+        True if each frame is a raw deflate stream.
+    holds_float : bool
+        True if it holds Float Pixel Data and Double Float Pixel Data.
     own, library : bool
         Whether the core decodes it, and a library.
     own_encodes, library_encodes : bool
@@ -90,10 +94,17 @@ class Format(NamedTuple):
     has_components: bool
     exact: bool
     holds_native_frames: bool
+    is_deflated: bool
+    holds_float: bool
     own: bool
     library: bool
     own_encodes: bool
     library_encodes: bool
+
+    @property
+    def has_rle_header(self) -> bool:
+        """Whether frames begin with an RLE header (PS3.5, G.5)."""
+        return self.frame_start == "rle"
 
 
 FORMATS: dict[str, Format] = {row["name"]: Format(**row) for row in _core.formats()}

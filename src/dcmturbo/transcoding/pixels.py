@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,8 +17,8 @@ from dcmturbo import _core
 from dcmturbo.encoding import encode_frame, frame_encoder
 from dcmturbo.errors import CODES, EncodeError, Error, UnsupportedTransferSyntax, make_error
 from dcmturbo.formats import library
-from dcmturbo.formats.options import asks_for_loss, error_bound, lossy_names
-from dcmturbo.formats.syntaxes import TransferSyntax, lossless_syntax
+from dcmturbo.formats.options import asks_for_loss, encoder_options, error_bound, lossy_names
+from dcmturbo.formats.syntaxes import INNER_FORMATS, TransferSyntax, lossless_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.notes import COLOUR_NOTES, warn_of_notes
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored
@@ -245,8 +246,8 @@ class FrameCoder:
             # Only what such streams can hold: libjxl takes no JPEG of 12 bits.
             fits = header.components[0].precision == inner.least_precision
             return (lambda data: encode_frame(bytes(_jpeg_end(data)), target.uid)) if fits else None
-        if recompressed and target.keyword == "JPEGBaseline8Bit":
-            return _reconstructed_baseline
+        if recompressed and target.format in INNER_FORMATS:
+            return partial(_reconstructed, target=target)
         return _same if _core.keeps_promises(target.uid, header) else None
 
     # ---- the frames -------------------------------------------------------------------------------
@@ -302,7 +303,7 @@ class FrameCoder:
             return transcoding(self.image, self.threads, action="decode", **named, **common)
         options = dict(self.options)
         photometric = self._stated_photometric()
-        if self.lossy and self.target.family == "jpeg" and photometric.startswith("YBR"):
+        if any(option.name == "from_rgb" for option in encoder_options(self.target)) and photometric.startswith("YBR"):
             options.setdefault("from_rgb", self._decoded_photometric == "RGB")
         encode = frame_encoder(self.target, self.bits_stored, self.image.dtype.kind == "i", photometric, options)
         return transcoding(
@@ -431,10 +432,10 @@ def _jpeg_end(data: memoryview) -> memoryview:
     return data[:-1] if data.nbytes > 3 and data[-1] == 0 and bytes(data[-3:-1]) == b"\xff\xd9" else data
 
 
-def _reconstructed_baseline(data: memoryview) -> bytes:
+def _reconstructed(data: memoryview, target: TransferSyntax) -> bytes:
     jpeg = library.reconstruct_jpeg(data)
-    if _core.probe(jpeg).parameters.get("process") != 0:
-        raise UnsupportedTransferSyntax("the JPEG inside the JPEG XL stream is not a baseline JPEG")
+    if not _core.keeps_promises(target.uid, _core.probe(jpeg)):
+        raise UnsupportedTransferSyntax(f"the JPEG inside the JPEG XL stream is of another process than {target.name}")
     return jpeg
 
 

@@ -143,7 +143,7 @@ class ObjectWriter:
         return (
             self.target.is_native
             and not self.opened.encapsulated
-            and self.opened.syntax.format.name == "native"
+            and self.opened.syntax.is_native
             and not self.opened.big_endian
         )
 

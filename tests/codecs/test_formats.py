@@ -1,4 +1,4 @@
-"""The tables of formats and of transfer syntaxes: against pydicom's dictionary, the libraries, and frames themselves."""
+"""The tables of formats and transfer syntaxes, against pydicom's dictionary, the libraries and encoded frames."""
 
 import ast
 import re
@@ -156,7 +156,7 @@ def test_the_scan_reads_a_dataset_as_its_transfer_syntax_says(syntax):
 # ---- nothing else knows formats by name ---------------------------------------------------------------
 
 # Libraries and hosts have names of their own for what they do with a format.
-KNOW_NAMES = ("formats/library/", "bench/engines.py", "bench/dcmtk.py", "integrations/pydicom/")
+KNOW_NAMES = ("formats/", "bench/engines.py", "bench/dcmtk.py", "integrations/pydicom/")
 NAMES = {form.name for form in FORMATS.values()} | {form.family for form in FORMATS.values()}
 NAMES |= {syntax.keyword for syntax in TRANSFER_SYNTAXES}
 
