@@ -21,7 +21,7 @@ def table() -> str:
     """Return the Markdown table."""
     lines = ["| UID 1.2.840.10008.1.2… | keyword | decode | encode |", "|---|---|---|---|"]
     for syntax in TRANSFER_SYNTAXES:
-        if not syntax.decodable:
+        if not syntax.decodable or not syntax.uid.startswith(PREFIX):  # the table lists those of PS3.6
             continue
         suffix = syntax.uid.removeprefix(PREFIX)
         by = "own" if syntax.own else "library"

@@ -53,7 +53,7 @@ def test_the_libraries_decode_what_the_table_says():
 
 def test_the_libraries_encode_what_the_table_says():
     encoders = {PREFIX + suffix for suffix in encoding._ENCODERS}
-    deflated = {syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.grouping == "one_fragment"}
+    deflated = {syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.format.is_deflated}
     assert encoders | deflated == {syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.library_encodes}
 
 

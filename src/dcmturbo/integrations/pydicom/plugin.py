@@ -39,11 +39,20 @@ _ENCODABLE = frozenset(
     if syntax.encapsulated and can_encode(syntax) and syntax.made_from is None
 )
 
+
+def _uid_of(syntax: TransferSyntax) -> UID:
+    """Return a UID as pydicom wants it: a private one is a transfer syntax only if its encoding has been set."""
+    uid = UID(syntax.uid)
+    if uid.is_private:
+        uid.set_private_encoding(not syntax.explicit_vr, not syntax.big_endian)
+    return uid
+
+
 # pydicom.pixels requires these three names. No dependency can be missing, because dcmturbo was installed with them.
 DECODER_DEPENDENCIES = {
-    UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.decodable and syntax.encapsulated
+    _uid_of(syntax): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.decodable and syntax.encapsulated
 }
-ENCODER_DEPENDENCIES = {UID(syntax.uid): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.uid in _ENCODABLE}
+ENCODER_DEPENDENCIES = {_uid_of(syntax): ("dcmturbo",) for syntax in TRANSFER_SYNTAXES if syntax.uid in _ENCODABLE}
 
 
 def is_available(uid: str) -> bool:
