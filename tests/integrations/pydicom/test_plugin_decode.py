@@ -365,3 +365,19 @@ def test_more_encapsulated_frames_than_promised(plans):
     np.testing.assert_array_equal(array, TWELVE[:3])
     assert properties["number_of_frames"] == 3
     assert plans == [True, True]
+
+
+@pytest.mark.parametrize("frames", [SIGNED_TWELVE, SIGNED_TWELVE[:1]], ids=["frames", "one-frame"])
+def test_a_signed_codestream_is_read_alike_whichever_block_coder_it_has(frames):
+    """The dataset says unsigned: the sign is the codestream's, and pydicom corrects it."""
+    read = []
+    for uid in (JPEG_2000, HTJ2K):
+        ds = make(uid, frames, stored=12)
+        ds.PixelRepresentation = 0
+        alone = as_array(ds, "dcmturbo", index=0)[0]
+        whole = as_array(ds, "dcmturbo")[0]
+        read.append((quietly(get_decoder(uid).as_buffer, ds, decoding_plugin="dcmturbo")[0], whole, alone))
+    assert bytes(read[0][0]) == bytes(read[1][0])
+    for ours, theirs in zip(read[0][1:], read[1][1:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype

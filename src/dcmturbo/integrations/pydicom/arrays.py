@@ -79,9 +79,10 @@ class Plan:
         if self.corrects_bits:
             plugin.tell(runner, "correct_unused_bits", False)
         # These tell pydicom that there is nothing to correct.
-        if syntax.family == "jpeg2000":
+        name = plugin.pydicom_name(syntax)
+        if name == "j2k":
             runner.set_option("j2k_is_signed", self.description.pixel_representation)
-        elif syntax.family == "jpegls":
+        elif name == "jls":
             runner.set_option("jls_precision", 8 * self.target.itemsize)
         if self.photometric_interpretation:
             plugin.tell(runner, "photometric_interpretation", self.photometric_interpretation)
@@ -196,18 +197,17 @@ def prepare(runner: Any, index: int | None, *, raw: bool | None) -> Plan | None:
         photometric_interpretation=form.photometric_interpretation,
         notes=[note for note in form.notes if note != "format_differs" or syntax.family != "jpegxl"],
         # pydicom handles JPEG XL: precision and BitsStored may differ, and reconciling them costs more than masking.
-        corrects_bits=corrects
-        and description.keyword == "PixelData"
-        and syntax.family not in ("jpeg2000", "jpegls", "jpegxl"),
+        corrects_bits=corrects and description.keyword == "PixelData" and not syntax.format.keeps_all_bits,
         excess=excess,
     )
 
 
 def _takes_encoded(runner: Any, syntax: TransferSyntax) -> bool:
     # The plugin handles requests for samples as they are coded.
-    if syntax.family == "jpeg2000":
+    name = plugin.pydicom_name(syntax)
+    if name == "j2k":
         return bool(runner.get_option("apply_j2k_sign_correction", False))
-    if syntax.family == "jpegls":
+    if name == "jls":
         return bool(runner.get_option("apply_jls_sign_correction", False)) or runner.pixel_representation == 0
     return "<" not in (runner.get_option("rle_segment_order"), runner.get_option("byteorder"))
 

@@ -24,10 +24,10 @@ from dcmturbo.dataset.file_objects import file_source
 from dcmturbo.encoding import can_encode
 from dcmturbo.encoding import encode_frame as encode_one_frame
 from dcmturbo.errors import DecodeError, DecodeWarning, EncodeError
-from dcmturbo.formats import library
 from dcmturbo.formats.library import jpeg_inside
 from dcmturbo.formats.options import all_encoder_options
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.table import FORMATS
 from dcmturbo.notes import NOTES, stack_level
 
 __all__ = ["DECODER_DEPENDENCIES", "ENCODER_DEPENDENCIES", "decode_frame", "encode_frame", "is_available"]
@@ -325,7 +325,7 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
         coded = _decode_coded(src, syntax, description)
     elif isinstance(coded, Exception):
         raise coded
-    if syntax.family == "rle" and "<" in (runner.get_option("rle_segment_order"), runner.get_option("byteorder")):
+    if _returns_planes(syntax) and "<" in (runner.get_option("rle_segment_order"), runner.get_option("byteorder")):
         # Segments in the reversed order, which pydicom's and pylibjpeg's plugins accept as an option.
         np.frombuffer(coded.samples, f"u{coded.bits_allocated // 8}").byteswap(inplace=True)
     if coded.photometric_interpretation:
@@ -337,8 +337,17 @@ def decode_frame(src: bytes, runner: Any) -> bytearray:
     return coded.samples
 
 
+# What pydicom's options call the formats whose sign and precision it corrects itself.
+_PYDICOM_NAMES = {"jpeg2000": "j2k", "htj2k": "j2k", "jpegls": "jls"}
+
+
+def pydicom_name(syntax: TransferSyntax) -> str:
+    """Return the prefix of pydicom's options for a transfer syntax; empty if it has none."""
+    return _PYDICOM_NAMES.get(syntax.format.name, "")
+
+
 def _returns_planes(syntax: TransferSyntax) -> bool:
-    return syntax.family == "rle"
+    return syntax.format.stored_in_planes
 
 
 def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) -> _Coded:
@@ -354,56 +363,46 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         out = out.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
     else:
         out = out.reshape(shape)
-    if header is not None and syntax.library and (not syntax.own or config.prefer == "library"):
+    given = description._asdict()
+    inside = None
+    if header is not None and header.parameters.get("jpeg_reconstruction"):
         _core.check(src, header)
         inside = jpeg_inside(src, header)
-        if inside is not None:
-            src, header = inside
-            form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
-            notes += [note for note in form.notes if note not in notes and note != "format_differs"]
-        decoded = library.decode(src, header, out=out)
-        if not np.may_share_memory(decoded, out):
-            if syntax.family in ("jpeg2000", "jpegls"):
-                # pydicom corrects the sign itself. It expects cells of the codestream's precision, with the dataset's
-                # sign.
-                decoded = decoded.view(f"{out.dtype.kind}{decoded.dtype.itemsize}")
-            out[...] = decoded
-        if syntax.family == "jpegxl" and form.significant_bits:
-            _core.finish_frame(out, form, out)  # pydicom does not know JPEG XL and corrects nothing
-    else:
-        given = description._asdict()
-        del given["keyword"]
-        if header is not None and header.format == "jpeg2000" and out.dtype.kind in "iu":
-            # As above: the sign is that of the codestream, and pydicom corrects it.
-            given["pixel_representation"] = int(header.components[0].is_signed)
+    if inside is not None:
+        # The JPEG states its colours; the JPEG XL stream around it does not.
+        src, header = inside
+        form = _core.frame_format(syntax.uid, attributes, header, raw=True, keep_unused_bits=True)
+        notes += [note for note in form.notes if note not in notes and note != "format_differs"]
+    if header is not None and FORMATS[header.format].keeps_all_bits and out.dtype.kind in "iu":
+        # pydicom corrects the sign itself. It expects the samples as the codestream has them: signed where it states
+        # so, unsigned where it has no sign.
+        sign = FORMATS[header.format].sign
+        if sign in ("stated", "none"):
+            given["pixel_representation"] = int(sign == "stated" and header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
-        elif header is not None and header.format == "jpegls":
-            # JPEG-LS has no sign. pydicom extends it on its side, where it is asked to.
-            given["pixel_representation"] = 0
-            out = out.view(f"u{out.itemsize}")
-        # Not decode_frame: what there is to tell is told once a runner, not once a frame.
-        found: Any = _core.decode_frame(
-            syntax.uid,
-            src,
-            rows=given["rows"],
-            columns=given["columns"],
-            samples_per_pixel=given["samples_per_pixel"],
-            bits_allocated=given["bits_allocated"],
-            bits_stored=given["bits_stored"],
-            pixel_representation=given["pixel_representation"],
-            planar_configuration=given["planar_configuration"],
-            photometric_interpretation=given["photometric_interpretation"],
-            raw=True,
-            keep_unused_bits=True,
-            out=out,
-            threads=1,
-            salvage=False,
-            reduce=0,
-        )
-        if isinstance(found, tuple):
-            notes += [note for note in found[3] if note not in notes]
+    # Not decode_frame: what there is to tell is told once a runner, not once a frame.
+    found: Any = _core.decode_frame(
+        syntax.uid,
+        src,
+        rows=given["rows"],
+        columns=given["columns"],
+        samples_per_pixel=given["samples_per_pixel"],
+        bits_allocated=given["bits_allocated"],
+        bits_stored=given["bits_stored"],
+        pixel_representation=given["pixel_representation"],
+        planar_configuration=given["planar_configuration"],
+        photometric_interpretation=given["photometric_interpretation"],
+        raw=True,
+        keep_unused_bits=True,
+        out=out,
+        threads=1,
+        salvage=False,
+        reduce=0,
+    )
+    if isinstance(found, tuple):
+        notes += [note for note in found[3] if note not in notes and (inside is None or note != "format_differs")]
     cell = out.itemsize
-    if header is not None and syntax.family in ("jpeg2000", "jpegls"):
+    if header is not None and pydicom_name(syntax):
         precision = max(component.precision for component in header.components)
         cell = min(cell, 1 if precision <= 8 else 2 if precision <= 16 else 4)
     if cell != out.itemsize:
@@ -497,7 +496,7 @@ def _encode(src: bytes, runner: Any) -> bytes:
     # pydicom keeps arrays interleaved whatever PlanarConfiguration says, except for JPEG-LS.
     if samples == 1:
         frame = frame.reshape(rows, columns)
-    elif planar == 1 and (not runner.is_array or syntax.family == "jpegls"):
+    elif planar == 1 and (not runner.is_array or pydicom_name(syntax) == "jls"):
         frame = frame.reshape(samples, rows, columns).transpose(1, 2, 0)
     else:
         frame = frame.reshape(rows, columns, samples)
@@ -518,9 +517,9 @@ def _encode(src: bytes, runner: Any) -> bytes:
 def _encoding_options(runner: Any, syntax: TransferSyntax) -> dict[str, Any]:
     """Return the options of `dcmturbo.encode_frame` for what pydicom's users pass."""
     options = {name: value for name in _OPTIONS if (value := runner.get_option(name)) is not None}
-    if syntax.family == "jpegls" and (near := runner.get_option("jls_error")):
+    if pydicom_name(syntax) == "jls" and (near := runner.get_option("jls_error")):
         options["near_lossless"] = near
-    if syntax.family != "jpeg2000":
+    if pydicom_name(syntax) != "j2k":
         return options
     for name, aliases in (("ratio", ("j2k_cr", "compression_ratios")), ("psnr", ("j2k_psnr", "signal_noise_ratios"))):
         layers = next((value for alias in aliases if (value := runner.get_option(alias))), None)
