@@ -127,7 +127,8 @@ inline void format_to(const SettledFormat& from, dcmturbo_format& to) {
 
 inline const TransferSyntax& required_syntax(const char* uid) {
     const TransferSyntax* syntax = find_transfer_syntax(uid);
-    if (syntax == nullptr) fail(ErrorCode::unknown_transfer_syntax, no_offset, "no transfer syntax '%s' is known", uid);
+    if (syntax == nullptr)
+        fail(ErrorCode::unknown_transfer_syntax, no_offset, "dcmturbo does not know the transfer syntax '%s'", uid);
     return *syntax;
 }
 
@@ -135,7 +136,7 @@ inline const TransferSyntax& required_syntax(const char* uid) {
 inline const TransferSyntax& required_decoded_syntax(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
     if (is_decoded(syntax)) return syntax;
-    fail(ErrorCode::unknown_transfer_syntax, no_offset, "%s (%s) is not decoded here", syntax.name.data(),
+    fail(ErrorCode::unknown_transfer_syntax, no_offset, "dcmturbo cannot decode %s (%s)", syntax.name.data(),
          syntax.uid.data());
 }
 

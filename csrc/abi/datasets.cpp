@@ -86,7 +86,7 @@ int32_t dcmturbo_index_create(const dcmturbo_source* source, const dcmturbo_layo
             inner.undefined_length = layout->undefined_length != 0;
             inner.number_of_frames = layout->number_of_frames;
             if (layout->grouping > static_cast<uint8_t>(Grouping::size))
-                fail(ErrorCode::argument, no_offset, "no grouping has the number %u", layout->grouping);
+                fail(ErrorCode::argument, no_offset, "there is no grouping with the number %u", layout->grouping);
             inner.grouping = {static_cast<Grouping>(layout->grouping), layout->unit_bytes};
             inner.extended_offsets = {layout->extended_offset, layout->extended_offset_length,
                                       layout->extended_offset_length != 0};

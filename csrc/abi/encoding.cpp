@@ -70,7 +70,7 @@ int32_t dcmturbo_encode_frames(const char* transfer_syntax, const dcmturbo_image
                 const int32_t taken =
                     outer.take(outer.context, frame, {reinterpret_cast<const uint8_t*>(data.data()), data.size()});
                 if (taken != DCMTURBO_OK)
-                    fail(static_cast<ErrorCode>(taken), no_offset, "there is no memory for an encoded frame");
+                    fail(static_cast<ErrorCode>(taken), no_offset, "there is not enough memory for an encoded frame");
             },
             &taker};
         const Settings current = settings();

@@ -33,7 +33,7 @@ int32_t dcmturbo_set_settings(const dcmturbo_settings* from, dcmturbo_error* err
     return abi::guarded(error, [&] {
         Settings wanted = settings();
         if (from->isa >= isa_count)
-            fail(ErrorCode::argument, no_offset, "there is no instruction set %u", unsigned{from->isa});
+            fail(ErrorCode::argument, no_offset, "there is no instruction set with the number %u", unsigned{from->isa});
         wanted.threads = from->threads;
         wanted.isa = static_cast<Isa>(from->isa);
         wanted.limits.max_pixels = from->max_pixels;

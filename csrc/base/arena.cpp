@@ -39,7 +39,7 @@ std::byte* Arena::allocate(std::size_t size) {
 std::byte* Arena::grow(std::size_t padded) {
     if (checked_add(total_, padded) > cap_) {
         fail(ErrorCode::limit, no_offset,
-             "decoding needs more than the %llu bytes of scratch memory that the limits allow",
+             "decoding needs more scratch memory than dt.config.limits.max_scratch allows (%llu bytes)",
              static_cast<unsigned long long>(cap_));
     }
     // As large as all of it has been, so that what is rewound and done again fits the second time.

@@ -74,7 +74,7 @@ std::shared_ptr<SourceHandle> open_patched(const std::shared_ptr<SourceHandle>& 
     std::vector<dcmturbo_patch> taken(patches.size());
     for (std::size_t i = 0; i < patches.size(); ++i) {
         const std::string bytes = patches[i].second;
-        if (bytes.size() != sizeof taken[i].bytes) throw py::value_error("a patch has four bytes");
+        if (bytes.size() != sizeof taken[i].bytes) throw py::value_error("a patch must have four bytes");
         taken[i].offset = patches[i].first;
         std::memcpy(taken[i].bytes, bytes.data(), bytes.size());
     }
@@ -155,7 +155,7 @@ std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& sou
     layout.size = sizeof layout;
     layout.encapsulated = encapsulated ? 1 : 0;
     const auto* const named = std::find(std::begin(grouping_names), std::end(grouping_names), grouping);
-    if (named == std::end(grouping_names)) throw py::value_error("no grouping has the name '" + grouping + "'");
+    if (named == std::end(grouping_names)) throw py::value_error("there is no grouping named '" + grouping + "'");
     layout.grouping = static_cast<std::uint8_t>(named - std::begin(grouping_names));
     layout.unit_bytes = unit_bytes;
     layout.undefined_length = undefined_length ? 1 : 0;

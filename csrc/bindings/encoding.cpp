@@ -14,11 +14,11 @@ void check_frame(const py::array& frame, const dcmturbo_attributes& attributes) 
         frame.shape(1) != static_cast<py::ssize_t>(attributes.columns) ||
         (attributes.samples_per_pixel > 1) != (frame.ndim() == 3) ||
         (frame.ndim() == 3 && frame.shape(2) != static_cast<py::ssize_t>(attributes.samples_per_pixel))) {
-        throw py::value_error("the array does not have the shape that the attributes say");
+        throw py::value_error("the shape of the array contradicts the attributes");
     }
     const std::size_t cell = attributes.bits_allocated == 1 ? 1 : attributes.bits_allocated / 8u;
     if (static_cast<std::size_t>(frame.itemsize()) != cell)
-        throw py::value_error("the array's items do not have the size of Bits Allocated");
+        throw py::value_error("the size of the array's items contradicts Bits Allocated");
 }
 
 // Returns the encoded frames. `library`: None, or a function that encodes a frame: array -> bytes-like.

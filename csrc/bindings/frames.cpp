@@ -19,7 +19,7 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
         array.shape(first + 1) != static_cast<py::ssize_t>(format.columns) ||
         (format.samples_per_pixel > 1 &&
          array.shape(first + 2) != static_cast<py::ssize_t>(format.samples_per_pixel))) {
-        throw py::value_error("the array does not have the shape of the frames");
+        throw py::value_error("the array has another shape than the frames");
     }
     if (!array.writeable()) throw py::value_error("the array is read-only");
 }
@@ -34,10 +34,10 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     const auto count = static_cast<std::size_t>(frames.size());
     if (streams.empty()) throw py::value_error("no streams");
     if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0)
-        throw py::value_error("stream_of and frames differ in length");
+        throw py::value_error("stream_of and frames have different lengths");
     check_array(out, streams[0]->format.plain, true);
     if (static_cast<std::size_t>(out.shape(0)) != count)
-        throw py::value_error("out does not hold as many frames as asked for");
+        throw py::value_error("out has room for fewer frames than requested");
 
     std::vector<dcmturbo_stream> plain_streams;
     for (Stream* const each : streams) {
@@ -70,7 +70,7 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     if (!status.is_none()) {
         status_array = status.cast<py::array_t<std::uint8_t, py::array::c_style>>();
         if (static_cast<std::size_t>(status_array->size()) != count)
-            throw py::value_error("status does not hold as many frames as asked for");
+            throw py::value_error("status has room for fewer frames than requested");
         status_data = status_array->mutable_data();
     }
     struct Told {
@@ -224,7 +224,7 @@ bool has_frame_keywords(PyObject* names) {
 // Python's bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
 PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
     if (count != 2 || !has_frame_keywords(names)) {
-        PyErr_SetString(PyExc_TypeError, "decode_frame takes transfer_syntax and data, then its keywords in order");
+        PyErr_SetString(PyExc_TypeError, "decode_frame needs transfer_syntax and data, then its keywords in order");
         return nullptr;
     }
     bool bad = false;
@@ -237,8 +237,7 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         int overflow = 0;
         const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
         if (overflow != 0 || value < 0 || static_cast<unsigned long long>(value) > most) {
-            if (!bad)
-                PyErr_Format(PyExc_ValueError, "%s is %R; it is at least 0 and at most %lu", name, index.ptr(), most);
+            if (!bad) PyErr_Format(PyExc_ValueError, "%s is %R; expected 0 to %lu", name, index.ptr(), most);
             bad = true;
             return 0;
         }

@@ -121,11 +121,12 @@ bool has_size_of(const PixelAttributes& attributes, const Header& header) {
 void check_against_codestream(const PixelAttributes& attributes, const Header& header, const TransferSyntax& syntax,
                               SettledFormat& result) {
     if (!has_size_of(attributes, header)) {
-        fail(ErrorCode::mismatch, no_offset, "the dataset says %u rows and %u columns, the codestream %u and %u",
+        fail(ErrorCode::mismatch, no_offset, "the dataset has %u rows and %u columns, but the codestream has %u and %u",
              attributes.rows, attributes.columns, header.height, header.width);
     }
     if (header.components.size() != attributes.samples_per_pixel) {
-        fail(ErrorCode::mismatch, no_offset, "the dataset says %u samples a pixel, the codestream has %zu components",
+        fail(ErrorCode::mismatch, no_offset,
+             "the dataset has %u samples per pixel, but the codestream has %zu components",
              unsigned{attributes.samples_per_pixel}, header.components.size());
     }
     for (const ComponentHeader& component : header.components) {
@@ -136,7 +137,8 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
         }
         if (component.precision != header.precision() || component.is_signed != header.is_signed()) {
             fail(ErrorCode::unsupported, no_offset,
-                 "the components differ in precision or sign, which no DICOM image can hold: use decode_components");
+                 "the components differ in precision or sign, which a DICOM image cannot have: use "
+                 "decode_components");
         }
     }
     if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
@@ -153,38 +155,38 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
 
 void check_attributes(const PixelAttributes& a) {
     if (a.rows == 0 || a.columns == 0)
-        fail(ErrorCode::argument, no_offset, "an image of %u rows and %u columns does not exist", a.rows, a.columns);
+        fail(ErrorCode::argument, no_offset, "an image cannot have %u rows and %u columns", a.rows, a.columns);
     if (a.samples_per_pixel == 0 || a.samples_per_pixel > 4) {
-        fail(ErrorCode::argument, no_offset, "Samples per Pixel is %u; 1, 3 and 4 exist",
+        fail(ErrorCode::argument, no_offset, "Samples per Pixel is %u; expected 1, 3 or 4",
              unsigned{a.samples_per_pixel});
     }
     const bool whole =
         a.bits_allocated == 8 || a.bits_allocated == 16 || a.bits_allocated == 32 || a.bits_allocated == 64;
     if (!whole && a.bits_allocated != 1) {
-        fail(ErrorCode::unsupported, no_offset, "Bits Allocated is %u; 1, 8, 16, 32 and 64 are supported",
+        fail(ErrorCode::unsupported, no_offset, "Bits Allocated is %u; expected 1, 8, 16, 32 or 64",
              unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::float_pixel_data && a.bits_allocated != 32) {
-        fail(ErrorCode::argument, no_offset, "Float Pixel Data with Bits Allocated %u; it has 32",
+        fail(ErrorCode::argument, no_offset, "Float Pixel Data have Bits Allocated %u; expected 32",
              unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::double_float_pixel_data && a.bits_allocated != 64) {
-        fail(ErrorCode::argument, no_offset, "Double Float Pixel Data with Bits Allocated %u; it has 64",
+        fail(ErrorCode::argument, no_offset, "Double Float Pixel Data have Bits Allocated %u; expected 64",
              unsigned{a.bits_allocated});
     }
     if (a.keyword == PixelKeyword::pixel_data && (a.bits_stored == 0 || a.bits_stored > a.bits_allocated)) {
         fail(ErrorCode::argument, no_offset,
-             "Bits Stored is %u with Bits Allocated %u; it is at least 1 and not more than that",
+             "Bits Stored is %u with Bits Allocated %u; expected at least 1 and at most Bits Allocated",
              unsigned{a.bits_stored}, unsigned{a.bits_allocated});
     }
     if (a.pixel_representation > 1)
-        fail(ErrorCode::argument, no_offset, "Pixel Representation is %u; it is 0 or 1",
+        fail(ErrorCode::argument, no_offset, "Pixel Representation is %u; expected 0 or 1",
              unsigned{a.pixel_representation});
     if (a.planar_configuration > 1)
-        fail(ErrorCode::argument, no_offset, "Planar Configuration is %u; it is 0 or 1",
+        fail(ErrorCode::argument, no_offset, "Planar Configuration is %u; expected 0 or 1",
              unsigned{a.planar_configuration});
     if (a.bits_allocated == 1 && a.samples_per_pixel != 1) {
-        fail(ErrorCode::unsupported, no_offset, "one bit a sample with %u samples a pixel",
+        fail(ErrorCode::unsupported, no_offset, "single-bit samples with %u samples per pixel; expected 1",
              unsigned{a.samples_per_pixel});
     }
 }
@@ -243,7 +245,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     FrameFormat& format = result.format;
     const FormatRow& label = row_of(syntax.format);
     if (request.reduce > 0 && !label.has_resolution_levels) {
-        fail(ErrorCode::unsupported, no_offset, "reduce is %u: only JPEG 2000 has resolution levels to discard",
+        fail(ErrorCode::unsupported, no_offset, "reduce is %u, but only JPEG 2000 has resolution levels",
              unsigned{request.reduce});
     }
     format.rows = reduced_size(attributes.rows, request.reduce);
@@ -267,8 +269,8 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
             format.photometric = Photometric::rgb;
         } else {
             fail(ErrorCode::unsupported, no_offset,
-                 "YBR_FULL is defined for unsigned 8-bit samples (PS3.3, C.7.6.3.1.2), this image has %u bits: decode "
-                 "it with raw=True",
+                 "YBR_FULL is defined for unsigned 8-bit samples (PS3.3, C.7.6.3.1.2), but this image has %u "
+                 "bits: decode it with raw=True",
                  unsigned{attributes.bits_allocated});
         }
     }

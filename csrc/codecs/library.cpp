@@ -35,7 +35,7 @@ Outcome decode_samples(const Fragments& frame, const Header& header, const Frame
                        Context& context) {
     if (options.reduce > 0) {
         fail(ErrorCode::unsupported, no_offset,
-             "reduce discards resolution levels of JPEG 2000 Part 1, by the core: this frame is left to a library");
+             "reduce works with JPEG 2000 Part 1 only; a library decodes this frame");
     }
     Outcome outcome;
     outcome.valid_pixels = out.format.pixels();
@@ -66,14 +66,14 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
     const ComponentHeader& first = header.components.front();
     if (header.subsampled) {
         fail(ErrorCode::unsupported, no_offset,
-             "the components differ in size, and the library that decodes this format upsamples them: nothing here "
-             "returns them as they are coded yet");
+             "the components differ in size; the library for this format upsamples them, so dcmturbo "
+             "cannot return them as they are coded");
     }
     for (const ComponentHeader& component : header.components) {
         if (component.precision == first.precision && component.is_signed == first.is_signed) continue;
         fail(ErrorCode::unsupported, no_offset,
-             "the components differ in precision or sign, and the library that decodes this format makes them alike: "
-             "nothing here returns them as they are coded yet");
+             "the components differ in precision or sign; the library for this format makes them equal, "
+             "so dcmturbo cannot return them as they are coded");
     }
     FrameOut pixels;
     pixels.format.rows = header.height;
@@ -135,7 +135,8 @@ Bytes encode(const FrameIn& frame, const EncodeOptions& options, Context& contex
         fail(ErrorCode::unsupported, no_offset, "the core does not encode this format, and no library was named");
     ArenaTaker taker{context.arena};
     options.library->encode(options.library->request, frame, ArenaTaker::take, &taker);
-    if (taker.is_over_limit) fail(ErrorCode::limit, no_offset, "there is no scratch memory for an encoded frame");
+    if (taker.is_over_limit)
+        fail(ErrorCode::limit, no_offset, "there is not enough scratch memory for an encoded frame");
     return taker.taken;
 }
 
@@ -148,14 +149,14 @@ void set_library(LibraryDecode decode, LibraryUnwrap unwrap) {
 
 Bytes jpeg_of_jpegxl(Bytes data, Arena& arena) {
     const LibraryUnwrap unwrap = library_unwrap.load(std::memory_order_acquire);
-    if (unwrap == nullptr) fail(ErrorCode::unsupported, no_offset, "no library decodes JPEG XL here");
+    if (unwrap == nullptr) fail(ErrorCode::unsupported, no_offset, "no library for JPEG XL is available");
     return unwrap(data, arena);
 }
 
 void decode_with_library(Bytes data, const Header& header, const FrameOut& out) {
     const LibraryDecode decode = library.load(std::memory_order_acquire);
     if (decode == nullptr)
-        fail(ErrorCode::unsupported, no_offset, "the core has no codec of its own for this format, and no library");
+        fail(ErrorCode::unsupported, no_offset, "neither the core nor a library has a codec for this format");
     decode(data, header, out);
 }
 

@@ -68,7 +68,7 @@ void probe(Bytes data, Header& header) {
     }
     header.clear();
     if (data.size() < shortest_frame) {
-        fail(ErrorCode::truncated, data.size(), "the frame is %zu bytes long, too short for any compressed image",
+        fail(ErrorCode::truncated, data.size(), "the frame has %zu bytes, which is too short for a compressed image",
              data.size());
     }
     fail(ErrorCode::unsupported, 0, "expected the start of a %s stream, found bytes %08X", names_of_families().c_str(),

@@ -8,7 +8,7 @@ const Codec& decoder_of(Format format, bool prefer_library) {
     const FormatRow& row = row_of(format);
     if (row.own != nullptr && !(prefer_library && row.library != nullptr)) return *row.own;
     if (row.library != nullptr) return *row.library;
-    fail(ErrorCode::unsupported, no_offset, "nothing here decodes %s", row.title);
+    fail(ErrorCode::unsupported, no_offset, "dcmturbo cannot decode %s", row.title);
 }
 
 bool is_decoded(const TransferSyntax& syntax) {

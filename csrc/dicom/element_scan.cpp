@@ -118,7 +118,7 @@ Dataset Scanner::run(const ScanOptions& options) {
     dataset_.dataset_offset = offset;
 
     if (dataset_.deflated && reader_.plausibility(offset, encoding_) >= 2) {
-        warn("the transfer syntax is deflated, the dataset is not");
+        warn("the transfer syntax is deflated, but the dataset is not");
         dataset_.deflated = false;
     }
     if (!dataset_.deflated) {
@@ -126,7 +126,7 @@ Dataset Scanner::run(const ScanOptions& options) {
         const bool declared = options.bare_dataset || !dataset_.transfer_syntax.empty();
         if (declared && (found.explicit_vr != encoding_.explicit_vr || found.big_endian != encoding_.big_endian)) {
             warn(std::string("the dataset is in ") + (found.explicit_vr ? "explicit" : "implicit") + " VR " +
-                 (found.big_endian ? "big" : "little") + " endian, against its transfer syntax");
+                 (found.big_endian ? "big" : "little") + " endian, which contradicts its transfer syntax");
         }
         encoding_ = found;
     }
@@ -163,7 +163,7 @@ std::uint64_t Scanner::find_dataset() {
     // File meta of a single element may be followed by another encoding.
     if (reader_.plausibility(0, encoding) < (group == 2 ? 1 : 2) || group < 2 || group > 0x0040 || group % 2 != 0) {
         fail(ErrorCode::not_dicom, 0,
-             "expected \"DICM\" at byte 128, or data elements from the start: this is not DICOM");
+             "expected \"DICM\" at byte 128, or data elements from the start: this is not a DICOM file");
     }
     return is_meta(0) ? read_meta(0) : 0;
 }
@@ -179,7 +179,7 @@ std::uint64_t Scanner::read_meta(std::uint64_t offset) {
     ElementHeader header;
     while (reader_.read_header(offset, encoding, header) && header.group() == 0x0002) {
         if (header.end() > reader_.size()) {
-            cut("element " + name_of(header.tag) + " of the file meta passes the end of the file");
+            cut("element " + name_of(header.tag) + " of the file meta information extends past the end of the file");
             return promised_end > offset && promised_end < reader_.size() ? promised_end : reader_.size();
         }
         if (header.tag == transfer_syntax_tag) take_text(header, dataset_.transfer_syntax);
@@ -200,8 +200,8 @@ void Scanner::read_elements(std::uint64_t offset) {
         while (offset < reader_.size()) {
             if (!reader_.read_header(offset, encoding_, header)) {
                 if (any && is_zero_from(offset)) warn("the dataset ends in zeros");
-                else if (!any || is_header_begun(offset)) cut("the file ends within the header of an element");
-                else warn("the file ends in bytes that are no element");
+                else if (!any || is_header_begun(offset)) cut("the file ends inside the header of an element");
+                else warn("the file ends with bytes that are not an element");
                 return;
             }
             if (header.tag == 0 && any) {
@@ -261,7 +261,7 @@ bool Scanner::read_sequence(const ElementHeader& header, std::uint64_t& next, bo
             warn(header.is_undefined() && found.patches.size() == 1
                      ? "element " + name_of(header.tag) + " of undefined length ends without a delimiter"
                      : "the lengths in sequence " + name_of(header.tag) +
-                           " are wrong: where it ends was found by what it holds");
+                           " are wrong: its content shows where it ends");
             dataset_.patches.insert(dataset_.patches.end(), found.patches.begin(), found.patches.end());
             break;
     }
@@ -273,14 +273,14 @@ bool Scanner::read_sequence(const ElementHeader& header, std::uint64_t& next, bo
 bool Scanner::skip_value(const ElementHeader& header, std::uint64_t& next) {
     if (header.is_undefined()) {
         const Skip skip = skip_undefined(reader_, header, encoding_);
-        if (skip.end == SkipEnd::cut) cut("the file ends within the value of element " + name_of(header.tag));
+        if (skip.end == SkipEnd::cut) cut("the file ends inside the value of element " + name_of(header.tag));
         if (skip.end == SkipEnd::broken)
             warn("element " + name_of(header.tag) + " of undefined length ends without a delimiter");
         next = skip.offset;
         return skip.end != SkipEnd::cut;
     }
     if (header.end() > reader_.size()) {
-        cut("the file ends within the value of element " + name_of(header.tag));
+        cut("the file ends inside the value of element " + name_of(header.tag));
         return false;
     }
     if (holds_items(reader_, header, encoding_) && header.end() == reader_.size()) at_end_ = {header, next};
@@ -375,7 +375,7 @@ void Scanner::take_pixel_data(const ElementHeader& header, PixelKeyword keyword)
     std::copy(std::begin(header.vr), std::end(header.vr), std::begin(element.vr));
     element.keyword = keyword;
     if (element.cut_short) {
-        warn("the file ends within the pixel data: " + std::to_string(left) + " of " + std::to_string(header.length) +
+        warn("the file ends inside the pixel data: " + std::to_string(left) + " of " + std::to_string(header.length) +
              " bytes are there");
     }
     dataset_.pixel_data = element;

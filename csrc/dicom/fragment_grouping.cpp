@@ -195,7 +195,7 @@ FrameMap group_fragments(const Source& source, FragmentList&& list, std::uint64_
     }
     if (map.first.size() == map.fragments.size()) map.first.clear();
     if (number_of_frames != 0 && map.frame_count() > number_of_frames) {
-        map.warnings.push_back("NumberOfFrames is " + std::to_string(number_of_frames) + ", the pixel data hold " +
+        map.warnings.push_back("NumberOfFrames is " + std::to_string(number_of_frames) + ", but the pixel data have " +
                                std::to_string(map.frame_count()) + " frames");
     }
     return map;

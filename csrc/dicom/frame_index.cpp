@@ -62,7 +62,7 @@ NativeIndex::NativeIndex(const Source& source, const NativeLayout& layout)
     const std::uint64_t expected = (promised * layout_.frame_bits + 7) / 8;
     if (held > promised && layout_.length > expected + expected % 2) {
         count_ = held;
-        warnings_.push_back("NumberOfFrames is " + std::to_string(promised) + ", the pixel data hold " +
+        warnings_.push_back("NumberOfFrames is " + std::to_string(promised) + ", but the pixel data have " +
                             std::to_string(held) + " frames");
     }
 }
@@ -191,7 +191,7 @@ void EncapsulatedIndex::raw_codestream() {
     const FragmentRange value{layout_.offset, end_ - layout_.offset};
     if (!layout_.undefined_length || starts_with_codestream(source_, value)) {
         map.fragments.push_back(value);
-        map.warnings.emplace_back("the pixel data are a codestream without items");
+        map.warnings.emplace_back("the pixel data are a codestream that is not in items");
     } else {
         map.warnings.push_back("expected an item at the start of the pixel data, byte " +
                                std::to_string(layout_.offset) + ", found another tag");
@@ -219,7 +219,7 @@ bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vect
     const std::uint64_t entries = offsets_.size();
     if (kind == FrameTable::extended && lengths_.size() != entries) {
         lengths_.clear();
-        warn("the Extended Offset Table Lengths are missing or not as many as the offsets");
+        warn("the number of Extended Offset Table Lengths differs from that of the offsets");
     }
     if (std::max<std::uint64_t>(promised(), 1) != entries ? group_by_claims() : settle_end()) return true;
     last_target_ = end_;
@@ -251,7 +251,7 @@ bool EncapsulatedIndex::settle_end() {
     while (step == Step::item && !walk.stands_at(next)) step = walk.next(fragment);
     if (step == Step::delimiter || step == Step::foreign) return false;
     last_target_ = next;
-    warn("the data end within the pixel data: " + std::to_string(held) + " of " + std::to_string(entries) +
+    warn("the data end inside the pixel data: " + std::to_string(held) + " of " + std::to_string(entries) +
          " frames begin before");
     return true;
 }
@@ -351,10 +351,10 @@ bool EncapsulatedIndex::frame(std::uint64_t index, std::vector<FragmentRange>& o
         }
         map = drop_claims(index);
         if (map == nullptr) {
-            fail(
-                ErrorCode::malformed, no_offset,
-                "the %s and the items contradict each other where frame %llu is, and the items alone hold fewer frames",
-                name_of(kind_), static_cast<unsigned long long>(index));
+            fail(ErrorCode::malformed, no_offset,
+                 "the %s and the items contradict each other at frame %llu, and the items alone have fewer "
+                 "frames",
+                 name_of(kind_), static_cast<unsigned long long>(index));
         }
     }
     if (!map->error.empty()) fail(ErrorCode::malformed, layout_.offset, "%s", map->error.c_str());
@@ -423,10 +423,10 @@ void FrameIndex::missing(std::uint64_t index) const {
     const auto count = static_cast<unsigned long long>(frame_count());
     const auto wanted = static_cast<unsigned long long>(index);
     if (promised_ == 0)
-        fail(ErrorCode::missing_frame, no_offset, "the pixel data hold %llu frames, frame %llu is missing", count,
+        fail(ErrorCode::missing_frame, no_offset, "the pixel data have %llu frames, so frame %llu is missing", count,
              wanted);
     fail(ErrorCode::missing_frame, no_offset,
-         "NumberOfFrames is %llu, but the pixel data hold %llu frames: frame %llu is missing",
+         "NumberOfFrames is %llu, but the pixel data have %llu frames: frame %llu is missing",
          static_cast<unsigned long long>(promised_), count, wanted);
 }
 

@@ -100,14 +100,15 @@ bool take_step(FragmentList& list, const ItemWalk& walk, ItemWalk::Step step, co
             return false;
         case ItemWalk::Step::delimiter:
             if (walk.delimiter_length() != 0)
-                list.warnings.emplace_back("the sequence delimiter of the pixel data has a length that is not zero");
+                list.warnings.emplace_back("the sequence delimiter of the pixel data has a length other than zero");
             return false;
         case ItemWalk::Step::end:
             if (undefined_length) list.warnings.emplace_back("the pixel data end without a sequence delimiter");
             return false;
         case ItemWalk::Step::foreign:
             list.warnings.push_back("expected an item or the sequence delimiter of the pixel data at byte " +
-                                    std::to_string(walk.position()) + ", found another tag: what follows is ignored");
+                                    std::to_string(walk.position()) +
+                                    ", found another tag: everything after it is ignored");
             return false;
     }
     return false;

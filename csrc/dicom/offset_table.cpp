@@ -41,7 +41,7 @@ OffsetClaims read_offsets(const Source& source, const ByteRange& location, unsig
     if (!location.present || location.length == 0) return claims;
     if (location.length % width != 0) {
         claims.problem =
-            "its length of " + std::to_string(location.length) + " bytes is no multiple of " + std::to_string(width);
+            "its length of " + std::to_string(location.length) + " bytes is not a multiple of " + std::to_string(width);
         return claims;
     }
     for_each_number(source, location, width, big_endian, [&](std::uint64_t offset) {
@@ -49,7 +49,7 @@ OffsetClaims read_offsets(const Source& source, const ByteRange& location, unsig
         if (index == 0 && offset != 0) {
             claims.problem = "it begins with " + std::to_string(offset) + " instead of 0";
         } else if (index != 0 && offset <= claims.offsets.back()) {
-            claims.problem = "offset " + std::to_string(index) + " is not above the one before it";
+            claims.problem = "offset " + std::to_string(index) + " is not larger than the one before it";
         } else {
             claims.offsets.push_back(offset);
             return true;
@@ -57,7 +57,7 @@ OffsetClaims read_offsets(const Source& source, const ByteRange& location, unsig
         return false;
     });
     if (claims.problem.empty() && claims.offsets.size() != location.length / width) {
-        claims.problem = "the data end within it";
+        claims.problem = "the data end inside it";
     }
     if (!claims.problem.empty()) claims.offsets = {};
     return claims;

@@ -134,10 +134,10 @@ void PixelReader::fail_outside() const {
         }
     }
     if (a.pixel_representation == 1) {
-        fail(ErrorCode::argument, no_offset, "values from %lld to %lld do not fit BitsStored %u",
+        fail(ErrorCode::argument, no_offset, "values from %lld to %lld do not fit in BitsStored %u",
              static_cast<long long>(least), static_cast<long long>(most), stored_);
     }
-    fail(ErrorCode::argument, no_offset, "values up to %llu do not fit BitsStored %u",
+    fail(ErrorCode::argument, no_offset, "values up to %llu do not fit in BitsStored %u",
          static_cast<unsigned long long>(most_unsigned), stored_);
 }
 

@@ -39,9 +39,9 @@ Settings from_environment() {
     result.isa = best_isa();
     if (const char* name = std::getenv("DCMTURBO_ISA"); name != nullptr && *name != '\0') {
         if (!isa_from_name(name, result.isa))
-            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s'; it is scalar, avx2, avx512 or neon", name);
+            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s'; expected scalar, avx2, avx512 or neon", name);
         if (!isa_available(result.isa))
-            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s', which this CPU does not have", name);
+            fail(ErrorCode::argument, no_offset, "DCMTURBO_ISA is '%s', but this CPU does not have that", name);
     }
     return result;
 }
@@ -67,7 +67,8 @@ Settings settings() {
 }
 
 void set_settings(const Settings& wanted) {
-    if (!isa_available(wanted.isa)) fail(ErrorCode::argument, no_offset, "this CPU has no '%s'", isa_name(wanted.isa));
+    if (!isa_available(wanted.isa))
+        fail(ErrorCode::argument, no_offset, "this CPU does not have '%s'", isa_name(wanted.isa));
     Store& current = store();
     const std::lock_guard lock(current.mutex);
     current.settings = wanted;

@@ -73,11 +73,12 @@ Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits) {
     if (format.pixels() > limits.max_pixels) {
         fail(ErrorCode::limit, no_offset,
-             "a frame of %u x %u pixels; dt.config.limits.max_pixels (DCMTURBO_MAX_PIXELS) allows %llu", format.rows,
-             format.columns, static_cast<unsigned long long>(limits.max_pixels));
+             "a frame has %u x %u pixels, but dt.config.limits.max_pixels (DCMTURBO_MAX_PIXELS) allows "
+             "%llu",
+             format.rows, format.columns, static_cast<unsigned long long>(limits.max_pixels));
     }
     if (checked_multiply(format.frame_bytes(), frames) > limits.max_output) {
-        fail(ErrorCode::limit, no_offset, "%llu frames need %llu bytes; dt.config.limits.max_output allows %llu",
+        fail(ErrorCode::limit, no_offset, "%llu frames need %llu bytes, but dt.config.limits.max_output allows %llu",
              static_cast<unsigned long long>(frames), static_cast<unsigned long long>(format.frame_bytes() * frames),
              static_cast<unsigned long long>(limits.max_output));
     }
@@ -90,7 +91,8 @@ void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::ui
     const std::uint64_t most = row_of(syntax.format).most_bytes_per_byte;
     if (most == 0 || held > bytes / (missing * most)) return;
     fail(ErrorCode::truncated, no_offset,
-         "%llu frames of %u x %u pixels need %llu bytes, but there are only %llu encoded ones: nothing was allocated",
+         "%llu frames of %u x %u pixels need %llu bytes, but the encoded data have only %llu: nothing "
+         "was allocated",
          static_cast<unsigned long long>(frames), format.rows, format.columns, static_cast<unsigned long long>(bytes),
          static_cast<unsigned long long>(held));
 }

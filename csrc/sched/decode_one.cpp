@@ -37,7 +37,8 @@ Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Conte
     const Bytes data = fragments.contiguous(context.arena);
     const std::uint64_t size = checked_add(native_frame_bits(stream.attributes), 7) / 8;
     if (size > 0xffffffff) {
-        fail(ErrorCode::limit, no_offset, "a deflated frame inflates to %llu bytes; the library takes 4 GiB at most",
+        fail(ErrorCode::limit, no_offset,
+             "a deflated frame inflates to %llu bytes, but the library supports at most 4 GiB",
              static_cast<unsigned long long>(size));
     }
     const Arena::Mark mark = context.arena.mark();

@@ -14,7 +14,8 @@ Bytes deflate_frame(const FrameIn& frame, const EncodeTarget& target, Context& c
     native.codec = row_of(Format::native).own;
     const Bytes content = encode_one(frame, native, context);
     if (content.size() > 0xffffffff) {
-        fail(ErrorCode::limit, no_offset, "a frame of %llu bytes cannot be deflated; the library takes 4 GiB at most",
+        fail(ErrorCode::limit, no_offset,
+             "a frame of %llu bytes cannot be deflated, because the library supports at most 4 GiB",
              static_cast<unsigned long long>(content.size()));
     }
     FrameIn bytes;

@@ -233,7 +233,7 @@ def test_pixel_data_that_are_longer_than_their_length_says(syntax, length, follo
 def test_pixel_data_that_are_shorter_than_their_length_says(more):
     pixels = ARRAYS[0].tobytes()
     source = native_file(pixels, length=len(pixels) + more, **MODULE)
-    with pytest.warns(dt.DecodeWarning, match="file ends within the pixel data"):
+    with pytest.warns(dt.DecodeWarning, match="file ends inside the pixel data"):
         np.testing.assert_array_equal(dt.decode(source), ARRAYS[0])
 
 

@@ -12,7 +12,7 @@ void require_precision(const Segment& segment, const FrameHeader& frame) {
                        : frame.code == SOF0                     ? p == 8
                                                                 : p == 8 || p == 12;
     if (!right) {
-        fail(ErrorCode::malformed, segment.parameters_offset, "a precision of %u bits is not one of %s", p,
+        fail(ErrorCode::malformed, segment.parameters_offset, "the precision is %u bits; expected %s", p,
              process_name(frame.code));
     }
 }
@@ -27,7 +27,7 @@ FrameHeader read_frame_header(const Segment& segment) {
     frame.samples_per_line = segment.u16(3);
     frame.count = segment.u8(5);
     require_precision(segment, frame);
-    if (frame.count == 0) fail(ErrorCode::malformed, segment.offset, "the frame header names no components");
+    if (frame.count == 0) fail(ErrorCode::malformed, segment.offset, "the frame header has no components");
     segment.require(6 + 3 * frame.count);
     for (std::size_t i = 0; i < frame.count; ++i) {
         const std::size_t at = 6 + 3 * i;
@@ -39,7 +39,7 @@ FrameHeader read_frame_header(const Segment& segment) {
         const unsigned v = component.vertical_factor;
         if (h < 1 || h > 4 || v < 1 || v > 4) {
             fail(ErrorCode::malformed, segment.parameters_offset + at + 1,
-                 "sampling factors are 1 to 4, component %zu has %u x %u", i, h, v);
+                 "sampling factors must be 1 to 4, but component %zu has %u x %u", i, h, v);
         }
         frame.horizontal_max = std::max(frame.horizontal_max, component.horizontal_factor);
         frame.vertical_max = std::max(frame.vertical_max, component.vertical_factor);
@@ -51,8 +51,8 @@ ScanHeader read_scan_header(const Segment& segment) {
     ScanHeader scan;
     scan.count = segment.u8(0);
     if (scan.count < 1 || scan.count > 4) {
-        fail(ErrorCode::malformed, segment.parameters_offset, "a scan holds 1 to 4 components, this one names %zu",
-             scan.count);
+        fail(ErrorCode::malformed, segment.parameters_offset,
+             "a scan must have 1 to 4 components, but this one has %zu", scan.count);
     }
     segment.require(4 + 2 * scan.count);
     for (std::size_t i = 0; i < scan.count; ++i) {
@@ -71,7 +71,7 @@ void Coverage::add(const FrameHeader& frame, const ScanHeader& scan, std::size_t
         std::size_t i = 0;
         while (i < frame.count && (taken[i] || frame.components[i].identifier != scan.identifiers[k])) ++i;
         if (i == frame.count) {
-            fail(ErrorCode::malformed, offset, "the scan names component %u, which the frame header does not",
+            fail(ErrorCode::malformed, offset, "the scan has component %u, which the frame header does not have",
                  static_cast<unsigned>(scan.identifiers[k]));
         }
         taken[i] = true;
@@ -104,12 +104,12 @@ void refuse_unsupported(const Segment& segment) {
     const bool hierarchical =
         code == DHP || code == EXP || (code >= SOF5 && code <= SOF7) || (code >= SOF13 && code <= SOF15);
     if (hierarchical) {
-        fail(ErrorCode::unsupported, segment.offset, "hierarchical JPEG (marker FF%02X%s%s) is not supported",
+        fail(ErrorCode::unsupported, segment.offset, "dcmturbo cannot decode hierarchical JPEG (marker FF%02X%s%s)",
              static_cast<unsigned>(code), is_frame_header(code) ? ", " : "",
              is_frame_header(code) ? process_name(code) : "");
     }
     if (code >= SOF9 && code <= SOF11) {
-        fail(ErrorCode::unsupported, segment.offset, "JPEG process \"%s\" (marker FF%02X) is not supported",
+        fail(ErrorCode::unsupported, segment.offset, "dcmturbo cannot decode the JPEG process \"%s\" (marker FF%02X)",
              process_name(code), static_cast<unsigned>(code));
     }
 }

@@ -29,7 +29,7 @@ const char* process_name(std::uint8_t frame_header) {
 
 void Segment::require(std::size_t size) const {
     if (parameters.size() < size) {
-        fail(ErrorCode::malformed, offset, "marker FF%02X needs %zu bytes of parameters, its segment holds %zu",
+        fail(ErrorCode::malformed, offset, "marker FF%02X needs %zu bytes of parameters, but its segment has %zu",
              static_cast<unsigned>(code), size, parameters.size());
     }
 }
@@ -107,13 +107,13 @@ Segment MarkerReader::next() {
     segment.parameters_offset = at;
     if (has_segment(segment.code)) {
         const auto code = static_cast<unsigned>(segment.code);
-        if (size_ - at < 2) fail(ErrorCode::truncated, size_, "the data end in the length of marker FF%02X", code);
+        if (size_ - at < 2) fail(ErrorCode::truncated, size_, "the data end inside the length of marker FF%02X", code);
         const std::size_t length = std::size_t{byte(at)} << 8 | byte(at + 1);
         if (length < 2)
-            fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
+            fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu; expected at least 2", code, length);
         if (length > size_ - at) {
             fail(ErrorCode::truncated, size_,
-                 "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code, segment.offset,
+                 "the segment of marker FF%02X at byte %zu has %zu bytes, but only %zu are left", code, segment.offset,
                  length, size_ - at);
         }
         segment.parameters = bytes(at + 2, length - 2);

@@ -23,7 +23,7 @@ ScanWalk::Step ScanWalk::take(const Segment& segment) {
         return Step::taken;
     }
     if (is_miscellaneous(segment.code, frame_)) return Step::table;
-    fail(ErrorCode::malformed, segment.offset, "found marker FF%02X where a table, a scan or EOI belongs",
+    fail(ErrorCode::malformed, segment.offset, "found marker FF%02X, expected a table, a scan or EOI",
          static_cast<unsigned>(segment.code));
 }
 
@@ -39,7 +39,7 @@ void ScanWalk::take_frame_header(const Segment& segment) {
         agrees = frame_.width(i) == probed.width && frame_.height(i) == probed.height &&
                  frame_.precision == probed.precision;
     }
-    if (!agrees) fail(ErrorCode::malformed, segment.offset, "the frame header is not the one that was probed");
+    if (!agrees) fail(ErrorCode::malformed, segment.offset, "the frame header has changed since it was probed");
 }
 
 void ScanWalk::take_scan_header(const Segment& segment) {
@@ -52,7 +52,7 @@ void ScanWalk::take_scan_header(const Segment& segment) {
 }
 
 void ScanWalk::fail_incomplete(std::size_t offset, const char* what) const {
-    fail(ErrorCode::truncated, offset, "%s after the scans of %zu of %zu components", what, covered_.count(),
+    fail(ErrorCode::truncated, offset, "%s after scans of only %zu of %zu components", what, covered_.count(),
          frame_.count);
 }
 

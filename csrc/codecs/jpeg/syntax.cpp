@@ -42,7 +42,7 @@ void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
             const std::size_t width = segment.u8(1);
             if (width < 2 || width > 4) {
                 fail(ErrorCode::malformed, segment.parameters_offset + 1,
-                     "oversize dimensions take 2 to 4 bytes, not %zu", width);
+                     "oversize dimensions need 2 to 4 bytes, found %zu", width);
             }
             frame.lines = segment.number(2, width);
             frame.samples_per_line = segment.number(2 + width, width);
@@ -100,7 +100,7 @@ void find_number_of_lines(MarkerReader reader, FrameHeader& frame) {
     }
     if (end.code == 0) {
         fail(ErrorCode::truncated, end.offset,
-             "the frame header has no height, and the data end before the DNL that states it");
+             "the frame header has no height, and the data end before the DNL marker that has it");
     }
     if (end.code != DNL) {
         fail(ErrorCode::malformed, end.offset,
@@ -111,7 +111,7 @@ void find_number_of_lines(MarkerReader reader, FrameHeader& frame) {
     segment.require(2);
     // Two bytes in 10918-1 (B.2.5), up to four in 14495-1.
     frame.lines = segment.number(0, frame.is_jpegls() ? std::min<std::size_t>(segment.parameters.size(), 4) : 2);
-    if (frame.lines == 0) fail(ErrorCode::malformed, segment.offset, "DNL states a height of 0");
+    if (frame.lines == 0) fail(ErrorCode::malformed, segment.offset, "DNL has a height of 0");
 }
 
 // What the scans after the first add. Damage ends the pass without an error: that is check_jpeg's to tell.
@@ -193,7 +193,7 @@ void check_scan(MarkerReader& reader, const ScanWalk& walk) {
     for (;;) {
         const std::size_t start = reader.position();
         const ScanEnd end = reader.skip_entropy_coded(frame.stuffing());
-        if (end.code == 0) fail(ErrorCode::truncated, end.offset, "the data end within a scan (no EOI)");
+        if (end.code == 0) fail(ErrorCode::truncated, end.offset, "the data end inside a scan (no EOI)");
         if (end.offset == start) {
             fail(ErrorCode::truncated, start, "expected entropy-coded data, found marker FF%02X",
                  static_cast<unsigned>(end.code));
@@ -206,7 +206,7 @@ void check_scan(MarkerReader& reader, const ScanWalk& walk) {
     const std::uint64_t units = count_units(frame, walk.scan(), walk.covered());
     const std::uint64_t wanted = ceil_divide(units, walk.restart_interval()) - 1;
     if (intervals.restarts() < wanted) {
-        fail(ErrorCode::truncated, reader.position(), "the scan needs %llu restart markers, found %llu",
+        fail(ErrorCode::truncated, reader.position(), "the scan needs %llu restart markers, but has %llu",
              static_cast<unsigned long long>(wanted), static_cast<unsigned long long>(intervals.restarts()));
     }
 }
@@ -238,7 +238,7 @@ void probe_jpeg(MarkerReader reader, Header& header) {
         }
     }
     if (frame.code == 0) fail(ErrorCode::malformed, segment.offset, "found SOS before a frame header");
-    if (frame.samples_per_line == 0) fail(ErrorCode::malformed, segment.offset, "the frame header states a width of 0");
+    if (frame.samples_per_line == 0) fail(ErrorCode::malformed, segment.offset, "the frame header has a width of 0");
     if (frame.lines == 0) find_number_of_lines(reader, frame);
 
     const ScanHeader scan = read_scan_header(segment);

@@ -87,7 +87,7 @@ CodestreamPlan make_plan(const FrameIn& frame, const EncodeSettings& settings) {
     plan.size.tile_height = settings.tile_height != 0 ? std::min(settings.tile_height, a.rows) : a.rows;
     plan.size.components = a.samples_per_pixel;
     if (plan.size.tiles() > 65535)
-        fail(ErrorCode::unsupported, no_offset, "%llu tiles; 65535 can be numbered",
+        fail(ErrorCode::unsupported, no_offset, "%llu tiles are too many: at most 65535 are possible",
              static_cast<unsigned long long>(plan.size.tiles()));
     ComponentSize component;
     component.precision = static_cast<std::uint8_t>(a.bits_stored);
@@ -216,8 +216,9 @@ class FrameEncoder {
     }
 
     [[noreturn]] void fail_ratio(std::size_t smallest) const {
-        fail(ErrorCode::argument, no_offset, "a ratio of %g cannot be reached: the smallest codestream has %zu bytes",
-             settings_.ratio, smallest);
+        fail(ErrorCode::argument, no_offset,
+             "a ratio of %g cannot be reached: the smallest possible codestream has %zu bytes", settings_.ratio,
+             smallest);
     }
 
     void quantise_to_error(const SizeModel& model) {

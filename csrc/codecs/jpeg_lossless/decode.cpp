@@ -80,11 +80,11 @@ class FrameDecoder {
             const std::size_t offset = segment.parameters_offset + at;
             if ((destination & 15) > 3 || destination >> 4 > 1) {
                 fail(ErrorCode::malformed, offset,
-                     "a Huffman table for class %u, destination %u; there are 0 to 1 and 0 to 3", destination >> 4,
+                     "a Huffman table has class %u and destination %u; expected 0 to 1 and 0 to 3", destination >> 4,
                      destination & 15);
             }
             if (size > table.symbols.size() || !is_prefix_code(table))
-                fail(ErrorCode::malformed, offset, "a Huffman table asks for more codes than there are");
+                fail(ErrorCode::malformed, offset, "a Huffman table has more codes than are possible");
             at += 1 + max_code_length;
             segment.require(at + size);
             for (std::size_t i = 0; i < size; ++i) table.symbols[i] = segment.u8(at + i);
@@ -96,7 +96,7 @@ class FrameDecoder {
     const DifferenceTable* table_for(unsigned destination) {
         if (destination > 3 || !tables_[destination]) {
             fail(ErrorCode::malformed, walk_.scan_segment().offset,
-                 "the scan uses Huffman table %u, which has not been defined", destination);
+                 "the scan uses Huffman table %u, which is not defined", destination);
         }
         for (std::size_t i = 0; i < built_.size(); ++i) {
             if (built_[i].first == *tables_[destination]) return built_[i].second;
@@ -112,18 +112,18 @@ class FrameDecoder {
         const Segment& segment = walk_.scan_segment();
         const FrameHeader& found = walk_.frame();
         const Coverage& covered = walk_.covered();
-        if (walk_.repeats()) fail(ErrorCode::malformed, segment.offset, "the scan repeats a component");
+        if (walk_.repeats()) fail(ErrorCode::malformed, segment.offset, "the scan contains a component twice");
         Scan scan;
         scan.selection_value = scan_header.first;
         scan.point_transform = scan_header.low;
         scan.precision = found.precision;
         if (scan.selection_value > 7) {
-            fail(ErrorCode::malformed, segment.offset, "a selection value of %u; there are 0 to 7",
+            fail(ErrorCode::malformed, segment.offset, "the selection value is %u; expected 0 to 7",
                  scan.selection_value);
         }
         if (scan.point_transform >= scan.precision) {
-            fail(ErrorCode::malformed, segment.offset, "a point transform of %u bits, of %u", scan.point_transform,
-                 scan.precision);
+            fail(ErrorCode::malformed, segment.offset, "the point transform removes %u of %u bits",
+                 scan.point_transform, scan.precision);
         }
         const bool interleaved = scan_header.count > 1;
         scan.mcus_per_row = interleaved
@@ -151,8 +151,9 @@ class FrameDecoder {
         if (interval != 0) {
             if (interval % scan.mcus_per_row != 0) {
                 fail(ErrorCode::malformed, segment.offset,
-                     "a restart interval of %u MCUs is not whole rows of %u (ISO/IEC 10918-1, H.1.1)", interval,
-                     scan.mcus_per_row);
+                     "a restart interval of %u MCUs is not a multiple of the %u MCUs of a row (ISO/IEC 10918-1, "
+                     "H.1.1)",
+                     interval, scan.mcus_per_row);
             }
             scan.rows_per_interval = std::min(scan.mcu_rows, interval / scan.mcus_per_row);
         }
@@ -327,7 +328,7 @@ class FrameDecoder {
 
 void require_lossless(const Header& header) {
     if (header.format == Format::jpeg_lossless) return;
-    fail(ErrorCode::other_codec, 0, "the frame is JPEG of another process than the lossless one");
+    fail(ErrorCode::other_codec, 0, "the frame is JPEG, but not lossless JPEG");
 }
 
 // Throws again where there is nothing to salvage. Within the catch clause.

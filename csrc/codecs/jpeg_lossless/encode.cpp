@@ -223,7 +223,7 @@ class FrameEncoder {
         for (const Rows& part : parts_) {
             if (part.shared_bits != 0) {
                 if (before == nullptr || before->pending.count != part.shared_bits)
-                    fail(ErrorCode::internal, no_offset, "two parts of a scan do not meet");
+                    fail(ErrorCode::internal, no_offset, "two parts of a scan do not fit together");
                 const std::uint8_t first[8] = {static_cast<std::uint8_t>(part.shared | before->pending.bits >> 56)};
                 to = stuff(first, 1, to);
             }
@@ -286,20 +286,20 @@ class FrameEncoder {
 
 void check(const PixelAttributes& a, const EncodeOptions& options) {
     if (a.rows > 0xffff || a.columns > 0xffff) {
-        fail(ErrorCode::unsupported, no_offset, "JPEG Lossless holds at most 65535 rows and columns, not %u x %u",
+        fail(ErrorCode::unsupported, no_offset, "JPEG Lossless can store at most 65535 rows and columns, not %u x %u",
              a.rows, a.columns);
     }
     if (a.keyword != PixelKeyword::pixel_data || a.bits_stored > 16 || a.bits_allocated < 8) {
         fail(ErrorCode::unsupported, no_offset,
-             "JPEG Lossless holds integers of 2 to 16 bits; BitsAllocated is %u, "
-             "BitsStored %u",
+             "JPEG Lossless can store integers of 2 to 16 bits, but BitsAllocated is %u and BitsStored is "
+             "%u",
              unsigned{a.bits_allocated}, unsigned{a.bits_stored});
     }
     const Photometric p = a.photometric;
     const bool is_grey =
         p == Photometric::monochrome1 || p == Photometric::monochrome2 || p == Photometric::palette_color;
     if (p != Photometric::unknown && is_grey != (a.samples_per_pixel == 1)) {
-        fail(ErrorCode::argument, no_offset, "%s contradicts %u samples a pixel", photometric_name(p),
+        fail(ErrorCode::argument, no_offset, "%s contradicts %u samples per pixel", photometric_name(p),
              unsigned{a.samples_per_pixel});
     }
     const auto rows = static_cast<unsigned>(options.values.integer(restart_rows));

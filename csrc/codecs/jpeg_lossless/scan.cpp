@@ -72,8 +72,8 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
 void ScanDecoder::fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const {
     const std::size_t offset = stuffed_position(frame_, data_.begin, static_cast<std::size_t>(bit / 8));
     if (is_invalid && offset < data_.end) {
-        fail(ErrorCode::malformed, offset, "no code of the Huffman table stands in row %u of %u of the scan", row,
-             scan_.mcu_rows);
+        fail(ErrorCode::malformed, offset, "row %u of %u of the scan has bits that are no code of the Huffman table",
+             row, scan_.mcu_rows);
     }
     fail(ErrorCode::truncated, std::min(offset, data_.end), "the scan ends in row %u of %u", row, scan_.mcu_rows);
 }

@@ -42,20 +42,21 @@ bool next_box(Bytes data, std::uint64_t& at, Box& box) {
     if (left < 8) {
         // DICOM pads a frame to an even length.
         if (left == 1 && data[at] == std::byte{0}) return false;
-        fail(ErrorCode::truncated, data.size(), "the data end in the head of a box");
+        fail(ErrorCode::truncated, data.size(), "the data end inside the header of a box");
     }
     std::uint64_t length = load_be<std::uint32_t>(data.data() + at);
     box.type = load_be<std::uint32_t>(data.data() + at + 4);
     std::uint64_t head = 8;
     if (length == 1) {
-        if (left < 16) fail(ErrorCode::truncated, data.size(), "the data end in the head of a box");
+        if (left < 16) fail(ErrorCode::truncated, data.size(), "the data end inside the header of a box");
         length = load_be<std::uint64_t>(data.data() + at + 8);
         head = 16;
     } else if (length == 0) {
         length = left;  // to the end
     }
     if (length < head)
-        fail(ErrorCode::malformed, at, "the length of a box is %llu", static_cast<unsigned long long>(length));
+        fail(ErrorCode::malformed, at, "the length of a box is %llu, which is too short",
+             static_cast<unsigned long long>(length));
     box.complete = length <= left;
     box.content_offset = at + head;
     box.stated_end = at + length;  // a length of up to 2^64 - 1 wraps only where the box is not complete
@@ -366,7 +367,7 @@ void probe_jpegxl(Bytes data, Header& header) {
     } else {
         read_boxes(data, header, codestream, reconstruction);
         if (header.codestream_size == 0)
-            fail(ErrorCode::truncated, data.size(), "expected a codestream box (jxlc or jxlp), found none");
+            fail(ErrorCode::truncated, data.size(), "the file has no codestream box (jxlc or jxlp)");
         if (!starts_codestream(codestream.start)) {
             fail(ErrorCode::malformed, header.codestream_offset, "expected the start of a JPEG XL codestream (FF0A)");
         }
@@ -374,10 +375,10 @@ void probe_jpegxl(Bytes data, Header& header) {
 
     BitReader reader(codestream.start.subspan(2));
     read_size(reader, header.width, header.height);
-    if (reader.overrun()) fail(ErrorCode::truncated, data.size(), "the data end in the JPEG XL size header");
+    if (reader.overrun()) fail(ErrorCode::truncated, data.size(), "the data end inside the JPEG XL size header");
     const Metadata metadata = read_metadata(reader, header, header.codestream_offset);
     if (header.components.empty())
-        fail(ErrorCode::truncated, data.size(), "the data end in the JPEG XL image metadata");
+        fail(ErrorCode::truncated, data.size(), "the data end inside the JPEG XL image metadata");
 
     // Reversible: modular coding without XYB, and no JPEG behind it whose DCT was not. Where an ICC
     // profile or a preview hides the frame header, that stays unproven, hence false.
@@ -403,7 +404,7 @@ void check_jpegxl(Bytes data, const Header& header) {
     Box box;
     while (next_box(data, at, box)) {
         if (!box.complete) {
-            fail(ErrorCode::truncated, data.size(), "the box at byte %llu ends behind the end of the data",
+            fail(ErrorCode::truncated, data.size(), "the box at byte %llu extends past the end of the data",
                  static_cast<unsigned long long>(box.offset));
         }
         if (box.type == box_type("jxlc")) whole = true;

@@ -131,7 +131,8 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
     if (attributes.photometric == Photometric::ybr_full_422 && attributes.samples_per_pixel == 3 &&
         (attributes.bits_allocated != 8 || attributes.columns % 2 != 0)) {
         fail(ErrorCode::unsupported, no_offset,
-             "native YBR_FULL_422 has 8-bit samples and an even number of columns, not %u bits and %u columns",
+             "native YBR_FULL_422 needs 8-bit samples and an even number of columns, found %u bits and %u "
+             "columns",
              unsigned{attributes.bits_allocated}, attributes.columns);
     }
     FrameDecoder decoder(frame.contiguous(context.arena), attributes, out, options, context);
@@ -146,7 +147,7 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
                 .notes = decoder.notes()};
     }
     try {
-        fail(ErrorCode::truncated, frame.size(), "a frame of %llu bytes, of which %zu are there",
+        fail(ErrorCode::truncated, frame.size(), "a frame should have %llu bytes, but only %zu are there",
              static_cast<unsigned long long>((native_frame_bits(attributes) + 7) / 8), frame.size());
     } catch (DecodeError& error) {
         if (!options.salvage || present == 0) throw;

@@ -17,7 +17,7 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, const EncodeO
         fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
     if (a.photometric == Photometric::ybr_full_422 && a.samples_per_pixel == 3) {
         fail(ErrorCode::unsupported, no_offset,
-             "encoding to YBR_FULL_422 discards chroma: convert the frame to YBR_FULL or RGB instead");
+             "encoding to YBR_FULL_422 would discard chroma: convert the frame to YBR_FULL or RGB first");
     }
     const std::size_t cell = a.bits_allocated == 1 ? 1 : a.bits_allocated / 8u;
     const std::uint64_t pixels = std::uint64_t{a.rows} * a.columns;

@@ -89,7 +89,7 @@ class FrameDecoder {
         const auto end = static_cast<std::uint64_t>(segments_.bytes[segment].data() + segments_.bytes[segment].size() -
                                                     frame_.data());
         try {
-            fail(ErrorCode::truncated, end, "RLE segment %u decodes to %llu bytes, the image needs %llu", segment,
+            fail(ErrorCode::truncated, end, "RLE segment %u decodes to %llu bytes, but the image needs %llu", segment,
                  static_cast<unsigned long long>(decoded), static_cast<unsigned long long>(expected));
         } catch (DecodeError& error) {
             if (!salvage_ || valid == 0) throw;

@@ -189,13 +189,14 @@ std::size_t encode(const FrameIn& frame, std::span<std::byte> out, const EncodeO
     const unsigned count = segment_count(a);
     if (count > max_segments) {
         fail(ErrorCode::unsupported, no_offset,
-             "an RLE frame has at most 15 segments (PS3.5, G.2), %u samples of %u bits need %u",
+             "an RLE frame can have at most 15 segments (PS3.5, G.2), but %u samples of %u bits need %u",
              unsigned{a.samples_per_pixel}, unsigned{a.bits_allocated}, count);
     }
     if (out.size() < encode_bound(frame))
         fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
     if (encode_bound(frame) > 0xffffffffu)
-        fail(ErrorCode::unsupported, no_offset, "an RLE frame of more than 4 GiB: its offsets have 32 bits");
+        fail(ErrorCode::unsupported, no_offset,
+             "an RLE frame cannot have more than 4 GiB, because its offsets have 32 bits");
     return FrameEncoder(frame, reinterpret_cast<std::uint8_t*>(out.data()), context).encode();
 }
 

@@ -10,13 +10,14 @@ namespace dcmturbo::rle {
 Segments read_segments(Bytes frame, unsigned expected) {
     if (frame.size() < header_size) {
         fail(ErrorCode::truncated, frame.size(),
-             "an RLE frame begins with a header of 64 bytes (PS3.5, G.5), this one has %zu", frame.size());
+             "an RLE frame begins with a header of 64 bytes (PS3.5, G.5), but this one has only %zu bytes",
+             frame.size());
     }
     Segments segments;
     const auto count = load_le<std::uint32_t>(frame.data());
     if (count != expected) {
         fail(count >= 1 && count <= max_segments ? ErrorCode::mismatch : ErrorCode::malformed, 0,
-             "the RLE header announces %u segments, the image needs %u", count, expected);
+             "the RLE header has %u segments, but the image needs %u", count, expected);
     }
     segments.count = count;
     std::array<std::uint32_t, max_segments> offsets{};
@@ -24,7 +25,7 @@ Segments read_segments(Bytes frame, unsigned expected) {
         offsets[i] = load_le<std::uint32_t>(frame.data() + 4 + 4 * std::size_t{i});
         if (offsets[i] < header_size || offsets[i] > frame.size()) {
             fail(offsets[i] > frame.size() ? ErrorCode::truncated : ErrorCode::malformed, 4 + 4 * std::uint64_t{i},
-                 "RLE segment %u begins at byte %u, the frame has %zu", i, offsets[i], frame.size());
+                 "RLE segment %u begins at byte %u, but the frame has %zu bytes", i, offsets[i], frame.size());
         }
     }
     // A segment ends where the next one in the file begins: writers exist that store them out of order.

@@ -203,5 +203,5 @@ def test_processes_that_nothing_here_decodes_are_named(code, match, syntax, on_e
 @pytest.mark.parametrize("make", [baseline, lossless])
 def test_three_components_are_no_monochrome_image(make):
     syntax = "JPEGBaseline8Bit" if make is baseline else "JPEGLosslessSV1"
-    with pytest.raises(dt.DecodeError, match=r"1 samples a pixel, the codestream has 3 components"):
+    with pytest.raises(dt.DecodeError, match=r"1 samples per pixel, but the codestream has 3 components"):
         frame(make(), syntax, samples_per_pixel=1, photometric_interpretation="MONOCHROME2")

@@ -137,10 +137,10 @@ def test_the_status_of_a_salvaged_frame_is_partial():
     data = bytes(dt.encode_frame(array, "JPEG2000Lossless", bits_stored=12))
     cut = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
     options = {"rows": 200, "columns": 170, "bits_allocated": 16, "bits_stored": 12}
-    with pytest.raises(dt.DecodeError, match="to the end are zeroes"):
+    with pytest.raises(dt.DecodeError, match="to the end are zeros"):
         dt.decode_frame(cut, "JPEG2000Lossless", **options)
     status = np.zeros(1, np.uint8)
-    with pytest.warns(dt.DecodeWarning, match="to the end are zeroes"):
+    with pytest.warns(dt.DecodeWarning, match="to the end are zeros"):
         dt.decode_frame(cut, "JPEG2000Lossless", on_error="salvage", status=status, **options)
     assert status[0] == dt.FrameStatus.PARTIAL
 

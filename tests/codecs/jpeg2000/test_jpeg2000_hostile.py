@@ -93,7 +93,7 @@ def test_every_byte_of_the_headers_at_its_extremes(kind):
 REFUSED = {
     "SIZ of no length": ((SIZ, -2, "H", 0), "at least 2", "malformed"),
     "SIZ without components": ((SIZ, -2, "H", 38), "FF51", "malformed"),
-    "SIZ beyond the data": ((SIZ, -2, "H", 0xFFFF), "bytes long", "truncated"),
+    "SIZ beyond the data": ((SIZ, -2, "H", 0xFFFF), "bytes, but only", "truncated"),
     "Xsiz 0": ((SIZ, 2, "I", 0), "image area is empty", "malformed"),
     "Xsiz maximal": ((SIZ, 2, "I", WHOLE), "65535 tiles", "malformed"),
     "Ysiz maximal": ((SIZ, 6, "I", WHOLE), "65535 tiles", "malformed"),
@@ -109,33 +109,33 @@ REFUSED = {
     "Csiz maximal": ((SIZ, 34, "H", 0xFFFF), "1 to 16384 components", "malformed"),
     "Ssiz 39 bits": ((SIZ, 36, "B", 38), "1 to 38 bits", "malformed"),
     "Ssiz maximal": ((SIZ, 36, "B", 0xFF), "1 to 38 bits", "malformed"),
-    "XRsiz 0": ((SIZ, 37, "B", 0), "every 0 grid points", "malformed"),
-    "YRsiz 0": ((SIZ, 38, "B", 0), "every 0 grid points", "malformed"),
+    "XRsiz 0": ((SIZ, 37, "B", 0), "a sampling distance of 0", "malformed"),
+    "YRsiz 0": ((SIZ, 38, "B", 0), "a sampling distance of 0", "malformed"),
     "COD of no length": ((COD, -2, "H", 1), "at least 2", "malformed"),
     "COD cut short": ((COD, -2, "H", 7), "FF52", "malformed"),
-    "progression 5": ((COD, 1, "B", 5), "progression order 5", "malformed"),
+    "progression 5": ((COD, 1, "B", 5), "progression order is 5", "malformed"),
     "layers 0": ((COD, 2, "H", 0), "0 layers", "malformed"),
-    "layers maximal": ((COD, 2, "H", 0xFFFF), "end before its packets do", "truncated"),
-    "levels 33": ((COD, 5, "B", 33), "33 decomposition levels", "malformed"),
-    "levels maximal": ((COD, 5, "B", 0xFF), "255 decomposition levels", "malformed"),
-    "block 2^11": ((COD, 6, "B", 9), "code-blocks of 2^11", "malformed"),
+    "layers maximal": ((COD, 2, "H", 0xFFFF), "end before its packets", "truncated"),
+    "levels 33": ((COD, 5, "B", 33), "decomposition levels is 33", "malformed"),
+    "levels maximal": ((COD, 5, "B", 0xFF), "decomposition levels is 255", "malformed"),
+    "block 2^11": ((COD, 6, "B", 9), "a code-block has 2^11", "malformed"),
     "block 2^17": ((COD, 7, "B", 15), "x 2^17", "malformed"),
     "block of 2^13": ((COD, 6, "BB", 5, 4), "2^7 x 2^6", "malformed"),
-    "precinct 2^0": ((COD, 11, "B", 0), "precinct of 2^0", "malformed"),
-    "COC of component 255": ((COC, 0, "B", 255), "component 255 of 2", "malformed"),
-    "COC levels 33": ((COC, 2, "B", 33), "33 decomposition levels", "malformed"),
+    "precinct 2^0": ((COD, 11, "B", 0), "would have 2^0", "malformed"),
+    "COC of component 255": ((COC, 0, "B", 255), "component 255 (counted from 0), but there are 2", "malformed"),
+    "COC levels 33": ((COC, 2, "B", 33), "decomposition levels is 33", "malformed"),
     "QCD of no length": ((QCD, -2, "H", 0), "at least 2", "malformed"),
     "QCD of too few steps": ((QCD, 0, "B", 2), "no quantisation step", "malformed"),
-    "QCD style 31": ((QCD, 0, "B", 31), "quantisation style 31", "malformed"),
-    "QCC of component 2": ((QCC, 0, "B", 2), "component 2 of 2", "malformed"),
-    "RGN of component 2": ((RGN, 0, "B", 2), "component 2 of 2", "malformed"),
+    "QCD style 31": ((QCD, 0, "B", 31), "quantisation style is 31", "malformed"),
+    "QCC of component 2": ((QCC, 0, "B", 2), "component 2 (counted from 0), but there are 2", "malformed"),
+    "RGN of component 2": ((RGN, 0, "B", 2), "component 2 (counted from 0), but there are 2", "malformed"),
     "RGN shift maximal": ((RGN, 2, "B", 255), "bit-planes", "unsupported"),
     "Lsot 0": ((SOT, -2, "H", 0), "at least 2", "malformed"),
-    "Lsot beyond the data": ((SOT, -2, "H", 0xFFFF), "bytes long", "truncated"),
-    "Isot maximal": ((SOT, 0, "H", 0xFFFF), "SOT names tile 65535", "malformed"),
+    "Lsot beyond the data": ((SOT, -2, "H", 0xFFFF), "bytes, but only", "truncated"),
+    "Isot maximal": ((SOT, 0, "H", 0xFFFF), "SOT refers to tile 65535", "malformed"),
     "Isot of another tile": ((SOT, 0, "H", 8), "tile", "truncated"),
-    "Psot 1": ((SOT, 2, "I", 1), "tile-part of 1 bytes", "malformed"),
-    "Psot 11": ((SOT, 2, "I", 11), "tile-part of 11 bytes", "malformed"),
+    "Psot 1": ((SOT, 2, "I", 1), "tile-part length of 1 bytes", "malformed"),
+    "Psot 11": ((SOT, 2, "I", 11), "tile-part length of 11 bytes", "malformed"),
     "Psot shorter than its header": ((SOT, 2, "I", 13), "its header alone", "malformed"),
     "Psot maximal": ((SOT, 2, "I", WHOLE), "code-block", "malformed"),
 }
@@ -150,10 +150,10 @@ def test_one_field_at_an_extreme(name):
 POC_REFUSED = {
     "no change": ((-2, "H", 2), "progression changes"),
     "half a change": ((-2, "H", 2 + 10), "progression changes"),
-    "progression 255": ((6, "B", 255), "progression order 255"),
-    "resolutions that end before they begin": ((7, "BBHB", 33, 0, 2, 0), "end before its packets do"),
-    "components that end before they begin": ((7, "BBHBB", 0, 255, 2, 33, 1), "end before its packets do"),
-    "no layers": ((7, "BBH", 0, 0, 0), "end before its packets do"),
+    "progression 255": ((6, "B", 255), "progression order is 255"),
+    "resolutions that end before they begin": ((7, "BBHB", 33, 0, 2, 0), "end before its packets"),
+    "components that end before they begin": ((7, "BBHBB", 0, 255, 2, 33, 1), "end before its packets"),
+    "no layers": ((7, "BBH", 0, 0, 0), "end before its packets"),
 }
 
 
@@ -302,7 +302,7 @@ def test_packed_headers_at_their_extremes(kind):
             assert isinstance(outcome(patched(data, PPM, 1, "I", length, index=count - 1)), dt.DecodeError)
     wrong = inserted(data, COD, PPT, b"\0\0") if kind == "PPM" else inserted(data, SOD, PPM, b"\0\0")
     if kind == "PPM":
-        refused(wrong, "in the wrong header", "malformed")
+        refused(wrong, "is not allowed in this header", "malformed")
     else:  # in a tile-part it means nothing
         assert difference(outcome(wrong), finished(image(), out)) == 0
 
@@ -325,12 +325,12 @@ FIRST = ((1, 1), (1, 1), (1, 1))  # a packet with something in it, whose block b
 LONG_LENGTH = ((0, 1), ((1 << 29) - 1, 29), (0, 1), (WHOLE, 32))  # one pass, Lblock 32, the largest length
 
 PACKETS = {
-    "a tag tree deeper than there are planes": (((1, 1), (1, 1), (0, 200), (1, 1)), "missing bit-planes of 9"),
+    "a tag tree deeper than there are planes": (((1, 1), (1, 1), (0, 200), (1, 1)), "but has only 9"),
     "a tag tree without an end": (((1, 1), (1, 1), (0, 5)), "header of a packet"),
     "passes beyond the planes": ((*FIRST, (0b1111, 4), (31, 5), (127, 7)), "164 coding passes"),
     "one pass beyond the planes": ((*FIRST, (0b1111, 4), (20, 5)), "26 coding passes"),
     "Lblock beyond 32": ((*FIRST, (0, 1), ((1 << 40) - 1, 40), (0, 1)), "Lblock is above 32"),
-    "a length beyond the data": ((*FIRST, *LONG_LENGTH), "4294967295 bytes long"),
+    "a length beyond the data": ((*FIRST, *LONG_LENGTH), "has 4294967295 bytes"),
     "a length of 33 bits": ((*FIRST, (0b10, 2), ((1 << 29) - 1, 29), (0, 1), (0, 40)), "length of 33 bits"),
     "a header that ends early": ((*FIRST, (1, 1)), "header of a packet"),
 }

@@ -154,7 +154,7 @@ def test_a_frame_of_every_other_sample_of_the_grid(area, count):
         np.testing.assert_array_equal(found.reshape(smaller.shape), smaller)
         repeated = expected.repeat(2, 0).repeat(2, 1)[: area[3], : area[2]]
         np.testing.assert_array_equal(frame(data, rows=area[3], columns=area[2], **arguments), repeated)
-    with pytest.raises(dt.DecodeError, match="the dataset says"):
+    with pytest.raises(dt.DecodeError, match="the dataset has"):
         frame(data, rows=rows, columns=columns + 1, **arguments)
 
 

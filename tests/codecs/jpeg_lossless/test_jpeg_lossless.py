@@ -315,14 +315,14 @@ def test_very_uneven_frequencies_stay_within_16_bits():
 @pytest.mark.parametrize(
     ("array", "options", "message"),
     [
-        (np.full((2, 2), 256, np.uint16), {"bits_stored": 8}, "values up to 256 do not fit BitsStored 8"),
-        (np.full((2, 2), -9, np.int16), {"bits_stored": 4}, "values from -9 to -9 do not fit BitsStored 4"),
-        (np.zeros((2, 2), np.uint32), {}, "BitsStored 32"),
+        (np.full((2, 2), 256, np.uint16), {"bits_stored": 8}, "values up to 256 do not fit in BitsStored 8"),
+        (np.full((2, 2), -9, np.int16), {"bits_stored": 4}, "values from -9 to -9 do not fit in BitsStored 4"),
+        (np.zeros((2, 2), np.uint32), {}, "BitsStored is 32"),
         (np.zeros((2, 2), bool), {}, "BitsAllocated is 1"),
         (np.zeros((2, 2), np.uint8), {"selection_value": 8}, "selection_value is 8"),
         (np.zeros((2, 2), np.uint8), {"selection_value": 0}, "selection_value is 0"),
         (np.zeros((2, 2), np.uint8), {"restart_rows": -1}, "restart_rows is -1"),
-        (np.zeros((4, 40000), np.uint8), {"restart_rows": 2}, "80000 samples; 65535"),
+        (np.zeros((4, 40000), np.uint8), {"restart_rows": 2}, "80000 samples; at most 65535"),
         (np.zeros((1, 65536), np.uint8), {}, "at most 65535"),
         (np.zeros((2, 2, 3), np.uint8), {"photometric_interpretation": "MONOCHROME2"}, "contradicts 3 samples"),
     ],

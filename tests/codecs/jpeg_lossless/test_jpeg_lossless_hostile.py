@@ -62,7 +62,7 @@ def test_a_marker_in_the_data():
 def test_restart_intervals_that_are_not_whole_rows():
     data = stream(rows_per_interval=4)
     where = data.index(b"\xff\xdd") + 4
-    refused(data[:where] + b"\0\x07" + data[where + 2 :], "not whole rows", "malformed")
+    refused(data[:where] + b"\0\x07" + data[where + 2 :], "is not a multiple of", "malformed")
 
 
 def test_bits_without_a_code():
@@ -89,11 +89,11 @@ def test_a_category_above_16():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda d: d.replace(b"\xff\xc4\x00\x24\x00", b"\xff\xc4\x00\x24\x01"), "table 0, which has not been defined"),
+        (lambda d: d.replace(b"\xff\xc4\x00\x24\x00", b"\xff\xc4\x00\x24\x01"), "table 0, which is not defined"),
         (lambda d: d.replace(b"\xff\xc4\x00\x24\x00", b"\xff\xc4\x00\x24\x09"), "destination 9"),
-        (lambda d: d.replace(b"\xff\xc4\x00\x24\x00\x00", b"\xff\xc4\x00\x24\x00\x03"), "more codes than there are"),
-        (lambda d: d.replace(b"\x01\x01\x00\x01\x00\x00", b"\x01\x01\x00\x08\x00\x00"), "selection value of 8"),
-        (lambda d: d.replace(b"\x01\x01\x00\x01\x00\x00", b"\x01\x01\x00\x01\x00\x0c"), "point transform of 12"),
+        (lambda d: d.replace(b"\xff\xc4\x00\x24\x00\x00", b"\xff\xc4\x00\x24\x00\x03"), "more codes than are possible"),
+        (lambda d: d.replace(b"\x01\x01\x00\x01\x00\x00", b"\x01\x01\x00\x08\x00\x00"), "selection value is 8"),
+        (lambda d: d.replace(b"\x01\x01\x00\x01\x00\x00", b"\x01\x01\x00\x01\x00\x0c"), "point transform removes 12"),
     ],
 )
 def test_impossible_parameters(change, match):
@@ -130,8 +130,8 @@ def test_a_scan_that_is_missing():
     components = [Component(samples((6, 6), 8, seed=k)) for k in range(3)]
     data = oracle.encode(components, precision=8, scans=[[0], [1], [2]])
     cut = data.rindex(b"\xff\xc4")
-    refused(data[:cut] + b"\xff\xd9", "after the scans of 2 of 3", "truncated")
-    refused(data[:cut], "after the scans of 2 of 3", "truncated")
+    refused(data[:cut] + b"\xff\xd9", "after scans of only 2 of 3", "truncated")
+    refused(data[:cut], "after scans of only 2 of 3", "truncated")
 
 
 def salvaged(decode):

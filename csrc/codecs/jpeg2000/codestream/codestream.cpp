@@ -27,14 +27,14 @@ Segment next_segment(Bytes data, std::size_t& at) {
     segment.parameters_offset = at;
     if (segment.code < 0x40 || segment.code == SOC || segment.code == SOD || segment.code == EOC || segment.code == EPH)
         return segment;
-    if (left < 4) fail(ErrorCode::truncated, data.size(), "the data end in the length of marker FF%02X", code);
+    if (left < 4) fail(ErrorCode::truncated, data.size(), "the data end inside the length of marker FF%02X", code);
     const std::size_t length = load_be<std::uint16_t>(data.data() + at);
     if (length < 2)
-        fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu, at least 2 is needed", code, length);
+        fail(ErrorCode::malformed, at, "the length of marker FF%02X is %zu; expected at least 2", code, length);
     if (length > left - 2) {
         fail(ErrorCode::truncated, data.size(),
-             "the segment of marker FF%02X at byte %zu is %zu bytes long, %zu are left", code, segment.offset, length,
-             left - 2);
+             "the segment of marker FF%02X at byte %zu has %zu bytes, but only %zu are left", code, segment.offset,
+             length, left - 2);
     }
     segment.parameters = data.subspan(at + 2, length - 2);
     segment.parameters_offset = at + 2;
@@ -67,9 +67,9 @@ Size read_size(const Segment& segment) {
                                   size.tile_y <= size.y_origin && size.x_origin - size.tile_x < size.tile_width &&
                                   size.y_origin - size.tile_y < size.tile_height;
     if (!first_tile_right)
-        fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not hold the image's origin");
+        fail(ErrorCode::malformed, segment.offset, "SIZ: the first tile does not contain the image's origin");
     if (size.tiles() > 65535) {
-        fail(ErrorCode::malformed, segment.offset, "SIZ: 65535 tiles are allowed, found %llu",
+        fail(ErrorCode::malformed, segment.offset, "SIZ: at most 65535 tiles are allowed, found %llu",
              static_cast<unsigned long long>(size.tiles()));
     }
     if (size.components < 1 || size.components > max_components) {
@@ -129,7 +129,8 @@ TilePart read_tile_part(const Segment& segment) {
     TilePart part{segment.offset, segment.u16(0), segment.u32(2), segment.u8(6), segment.u8(7)};
     // 12 is an SOT alone, without SOD: files hold it.
     if (part.length != 0 && part.length < 12) {
-        fail(ErrorCode::malformed, segment.offset, "SOT states a tile-part of %u bytes", part.length);
+        fail(ErrorCode::malformed, segment.offset, "SOT has a tile-part length of %u bytes, which is too short",
+             part.length);
     }
     return part;
 }

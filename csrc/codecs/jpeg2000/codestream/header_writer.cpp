@@ -104,7 +104,7 @@ void HeaderWriter::leave_tile_part_lengths(std::uint64_t tiles) {
     std::uint64_t tile = 0;
     for (unsigned number = 0; tile < tiles; ++number) {
         if (number > 255)
-            fail(ErrorCode::unsupported, no_offset, "TLM cannot list %llu tile-parts",
+            fail(ErrorCode::unsupported, no_offset, "a TLM marker cannot list %llu tile-parts",
                  static_cast<unsigned long long>(tiles));
         const std::uint64_t count = std::min<std::uint64_t>(tiles - tile, entries_per_tlm);
         marker(TLM);
@@ -134,7 +134,7 @@ void HeaderWriter::tile_header(const CodestreamPlan& plan, std::uint16_t tile, s
     marker(SOD);
     const std::uint64_t length = to_.size() - begin + body;
     if (length > 0xFFFFFFFF)
-        fail(ErrorCode::unsupported, no_offset, "a tile-part of %llu bytes; 2^32 - 1 can be stated",
+        fail(ErrorCode::unsupported, no_offset, "a tile-part of %llu bytes is too long: its length has 32 bits",
              static_cast<unsigned long long>(length));
     set_u32(length_at, static_cast<std::uint32_t>(length));
     if (tile < tile_lengths_.size()) set_u32(tile_lengths_[tile], static_cast<std::uint32_t>(length));

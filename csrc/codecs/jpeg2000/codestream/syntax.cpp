@@ -78,7 +78,7 @@ void find_codestream(Bytes data, Header& header) {
         }
         ++from;
     }
-    fail(ErrorCode::truncated, data.size(), "expected a codestream (FF4FFF51) in the JP2 boxes, found none");
+    fail(ErrorCode::truncated, data.size(), "the JP2 boxes contain no codestream (FF4FFF51)");
 }
 
 // --- main header ----------------------------------------------------------------------------
@@ -150,7 +150,8 @@ void read_main_segment(const Segment& segment, MainHeader& main, Header& header)
                 read_coding(segment, main, header);
             } else if (!std::equal(main.coding.begin(), main.coding.end(), segment.parameters.begin(),
                                    segment.parameters.end())) {  // scanners wrote it twice
-                fail(ErrorCode::malformed, segment.offset, "found a second COD in the main header, unlike the first");
+                fail(ErrorCode::malformed, segment.offset,
+                     "the main header has a second COD that differs from the first");
             }
             break;
         case COC: add_style(read_coc(segment, components), main); break;
@@ -230,11 +231,11 @@ void find_end_of_codestream(Bytes data, std::size_t at) {
         if (code == SOP) at += 5;  // its segment holds a number that may look like a marker
         else if (code == EPH) at += 1;
         else if (code >= 0x90) {
-            fail(ErrorCode::malformed, at - 1, "found marker FF%02X in a tile-part of unstated length",
+            fail(ErrorCode::malformed, at - 1, "marker FF%02X is not allowed in a tile-part of unknown length",
                  static_cast<unsigned>(code));
         }
     }
-    fail(ErrorCode::truncated, data.size(), "the last tile-part states no length, and the data end before EOC");
+    fail(ErrorCode::truncated, data.size(), "the last tile-part has no length, and the data end before EOC");
 }
 
 // Which tile-parts have been seen, and whether that is all that were announced.
@@ -244,7 +245,7 @@ class TileCount {
 
     void add(const TilePart& part) {
         if (part.tile >= seen_.size()) {
-            fail(ErrorCode::malformed, part.offset, "SOT names tile %u, there are %zu",
+            fail(ErrorCode::malformed, part.offset, "SOT refers to tile %u (counted from 0), but there are %zu",
                  static_cast<unsigned>(part.tile), seen_.size());
         }
         if (seen_[part.tile]++ == 0) ++tiles_;
@@ -293,7 +294,7 @@ void check_tile_parts(Bytes data, std::size_t at, std::size_t tiles, bool eoc_re
             if (!eoc_required && count.proves_complete() && !ends_in_zeroes(data.first(at))) return;
             fail(ends ? ErrorCode::truncated : ErrorCode::malformed, at,
                  ends ? "expected another tile-part or EOC, found the end of the data"
-                      : "expected another tile-part or EOC where the last tile-part's length ends");
+                      : "expected another tile-part or EOC after the last tile-part");
         }
         const Segment segment = next_segment(data, at);
         const TilePart part = read_tile_part(segment);
@@ -303,8 +304,8 @@ void check_tile_parts(Bytes data, std::size_t at, std::size_t tiles, bool eoc_re
             return count.require_all_tiles(data.size());
         }
         if (part.length > data.size() - start) {
-            fail(ErrorCode::truncated, data.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start,
-                 part.length, data.size() - start);
+            fail(ErrorCode::truncated, data.size(), "the tile-part at byte %zu has %u bytes, but only %zu are left",
+                 start, part.length, data.size() - start);
         }
         at = start + part.length;
         // Some encoders count EOC as part of the last tile-part.

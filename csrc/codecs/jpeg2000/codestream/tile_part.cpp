@@ -73,8 +73,8 @@ std::size_t Codestream::read_part(std::size_t start) {
     }
     const TilePart part = read_tile_part(segment);
     if (part.tile >= size.tiles()) {
-        fail(ErrorCode::malformed, start, "SOT names tile %u, there are %llu", unsigned{part.tile},
-             static_cast<unsigned long long>(size.tiles()));
+        fail(ErrorCode::malformed, start, "SOT refers to tile %u (counted from 0), but there are %llu",
+             unsigned{part.tile}, static_cast<unsigned long long>(size.tiles()));
     }
     TilePartData data;
     data.tile = part.tile;
@@ -90,15 +90,16 @@ std::size_t Codestream::read_part(std::size_t start) {
     }
     while (segment.code != SOD) segment = next_segment(bytes, at);
     if (at > start + length)
-        fail(ErrorCode::malformed, start, "the tile-part is %zu bytes long, its header alone %zu", length, at - start);
+        fail(ErrorCode::malformed, start, "the tile-part has %zu bytes, but its header alone has %zu", length,
+             at - start);
     data.body = bytes.subspan(at, start + length - at);
     parts.push_back(data);
     if (part.length > left) {
-        fail(ErrorCode::truncated, bytes.size(), "the tile-part at byte %zu is %u bytes long, %zu are left", start,
+        fail(ErrorCode::truncated, bytes.size(), "the tile-part at byte %zu has %u bytes, but only %zu are left", start,
              part.length, left);
     }
     if (part.length == 0 && (left < 2 || !is_eoc(bytes, bytes.size() - 2)))
-        fail(ErrorCode::truncated, bytes.size(), "the last tile-part states no length, and the data end before EOC");
+        fail(ErrorCode::truncated, bytes.size(), "the last tile-part has no length, and the data end before EOC");
     // Some encoders count EOC as part of the last tile-part.
     const std::size_t end = start + length;
     return end == bytes.size() && length >= 2 && is_eoc(bytes, end - 2) ? end - 2 : end;

@@ -71,8 +71,8 @@ void PacketReader::require_few(std::uint64_t& sum, std::uint64_t more, std::uint
                                const char* of) const {
     sum += more;
     if (sum <= base + a_byte * bytes_) return;
-    fail(ErrorCode::limit, offset(), "%llu %s in a tile of %llu bytes", static_cast<unsigned long long>(sum), of,
-         static_cast<unsigned long long>(bytes_));
+    fail(ErrorCode::limit, offset(), "%llu %s are too many for a tile of %llu bytes",
+         static_cast<unsigned long long>(sum), of, static_cast<unsigned long long>(bytes_));
 }
 
 bool PacketReader::read(const PacketSequence::Place& place) {
@@ -88,11 +88,12 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     if (bits.bit() != 0) read_header(bits, place, precinct);
     const std::size_t size = bits.end();
     if (bits.holds_marker()) {
-        fail(ErrorCode::malformed, offset(), "a marker in the header of a packet (component %u, resolution %u)",
-             unsigned{place.component}, unsigned{place.resolution});
+        fail(ErrorCode::malformed, offset(),
+             "there is a marker in the header of a packet (component %u, resolution %u)", unsigned{place.component},
+             unsigned{place.resolution});
     }
     if (bits.is_overrun()) {
-        fail(ErrorCode::truncated, offset(), "the data end in the header of a packet (component %u, resolution %u)",
+        fail(ErrorCode::truncated, offset(), "the data end inside the header of a packet (component %u, resolution %u)",
              unsigned{place.component}, unsigned{place.resolution});
     }
     if (!has_packed_headers_ && header.data() + size > zeroes_) ++zero_packets_;
@@ -135,7 +136,7 @@ void PacketReader::read_block(ZeroBitReader& bits, const Band& band, PrecinctBan
         const unsigned missing = blocks.missing_planes.value(bits, x, y, static_cast<std::uint16_t>(planes + 1));
         if (bits.is_overrun()) return;
         if (missing >= planes) {
-            fail(ErrorCode::malformed, offset(), "a code-block with %u missing bit-planes of %u", missing, planes);
+            fail(ErrorCode::malformed, offset(), "a code-block lacks %u bit-planes, but has only %u", missing, planes);
         }
         block.missing_planes = static_cast<std::uint8_t>(missing);
         block.is_included = true;
@@ -150,7 +151,7 @@ void PacketReader::read_block(ZeroBitReader& bits, const Band& band, PrecinctBan
     if (bits.is_overrun()) return;
     const unsigned most = 3U * (band.bit_planes - block.missing_planes) - 2;
     if (block.passes + passes > most) {
-        fail(ErrorCode::malformed, offset(), "a code-block with %u coding passes, its bit-planes have %u",
+        fail(ErrorCode::malformed, offset(), "a code-block has %u coding passes, but its bit-planes allow only %u",
              block.passes + passes, most);
     }
     read_segments(bits, block, passes, is_needed);
@@ -262,7 +263,7 @@ void PacketReader::take_body() {
     for (const Share& share : shares_) {
         if (share.size > body.size()) {
             fail(ErrorCode::truncated, offset() + body.size(),
-                 "a packet's share of a code-block is %u bytes long, %zu are left in the tile-part", share.size,
+                 "a packet has %u bytes for a code-block, but only %zu are left in the tile-part", share.size,
                  body.size());
         }
         if (share.contribution != nullptr) {
@@ -290,7 +291,7 @@ void PacketReader::require_no_zeroes() const {
 }
 
 void PacketReader::fail_at_zeroes() const {
-    fail(ErrorCode::truncated, static_cast<std::uint64_t>(zeroes_ - base_), "zeroes where packets should be");
+    fail(ErrorCode::truncated, static_cast<std::uint64_t>(zeroes_ - base_), "zeros instead of packets");
 }
 
 }  // namespace dcmturbo::jpeg2000

@@ -31,7 +31,8 @@ PacketSequence::PacketSequence(Tile& tile, std::span<const ComponentSize> sizes,
     }
     // Before memory: a tile that lacks nearly all of its packets does not get a place for each.
     if (count > 4 * bytes + 65536) {
-        fail(ErrorCode::truncated, no_offset, "a tile of %llu bytes has %llu precincts, each with a packet or more",
+        fail(ErrorCode::truncated, no_offset,
+             "a tile of %llu bytes has %llu precincts, each of which needs at least one packet",
              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(count));
     }
     auto* places = arena.allocate_array<Place>(count);
@@ -93,7 +94,8 @@ void PacketSequence::require_few_changes() {
     const std::uint64_t looks = std::uint64_t{tile_.parameters->changes.size()} * all_.size();
     const std::uint64_t unpaid = looks - std::min(looks, 64 * bytes_);
     if (unpaid > spare_looks_) {
-        fail(ErrorCode::limit, no_offset, "%zu progression changes over %zu precincts in a tile of %llu bytes",
+        fail(ErrorCode::limit, no_offset,
+             "%zu progression changes over %zu precincts are too many for a tile of %llu bytes",
              tile_.parameters->changes.size(), all_.size(), static_cast<unsigned long long>(bytes_));
     }
     spare_looks_ -= unpaid;

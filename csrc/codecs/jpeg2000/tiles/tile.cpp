@@ -35,7 +35,7 @@ Band make_band(const TileComponent& component, Orientation orientation, unsigned
     const bool is_derived = quantisation.style == Quantisation::derived;
     const std::size_t step = is_derived ? 0 : index;
     if (step >= quantisation.count) {
-        fail(ErrorCode::malformed, no_offset, "sub-band %zu has no quantisation step: there are %u", index,
+        fail(ErrorCode::malformed, no_offset, "sub-band %zu has no quantisation step: there are only %u", index,
              quantisation.count);
     }
     int exponent = quantisation.steps[step] >> 11;
@@ -44,7 +44,8 @@ Band make_band(const TileComponent& component, Orientation orientation, unsigned
     const int planes = quantisation.guard_bits + exponent - 1;  // (E-2)
     const unsigned coded = static_cast<unsigned>(std::max(0, planes)) + component.parameters->roi_shift;
     if (coded > max_bit_planes && !band.area.is_empty())
-        fail(ErrorCode::unsupported, no_offset, "a sub-band of %u bit-planes; %u are supported", coded, max_bit_planes);
+        fail(ErrorCode::unsupported, no_offset, "a sub-band has %u bit-planes; at most %u are supported", coded,
+             max_bit_planes);
     band.bit_planes = static_cast<std::uint8_t>(std::min(coded, max_bit_planes));
     if (!component.parameters->coding.reversible) {
         // (E-3), with R_b of (E-4) and the gains of Table E.1. Without quantisation the step is 1.

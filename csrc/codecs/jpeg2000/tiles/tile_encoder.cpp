@@ -355,8 +355,8 @@ class TileEncoder::Blocks final : public BlockSource {
         CodedBlock& block = at(number);
         const unsigned planes = block.band->bit_planes;
         if (bytes.planes > planes)
-            fail(ErrorCode::unsupported, no_offset, "coefficients of %u bits in a sub-band of %u", bytes.planes,
-                 planes);
+            fail(ErrorCode::unsupported, no_offset, "coefficients of %u bits do not fit into a sub-band of %u bits",
+                 bytes.planes, planes);
         // An HT cleanup pass codes all planes down to one, so all but that one count as missing (15444-15, 7.2).
         const bool is_high_throughput = tile_.plan_.is_high_throughput;
         block.missing_planes = static_cast<std::uint8_t>(planes - (is_high_throughput ? 1 : bytes.planes));
