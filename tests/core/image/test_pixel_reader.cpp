@@ -144,13 +144,13 @@ TEST_CASE("single bits have cells of a byte") {
 }
 
 TEST_CASE("a value outside Bits Stored is named") {
-    CHECK(message_of<std::uint16_t>(4096, 12, false) == "values up to 4096 do not fit BitsStored 12");
+    CHECK(message_of<std::uint16_t>(4096, 12, false) == "values up to 4096 do not fit in BitsStored 12");
     CHECK(message_of<std::uint16_t>(4095, 12, false) == "no error");
-    CHECK(message_of<std::uint16_t>(-2049, 12, true) == "values from -2049 to 0 do not fit BitsStored 12");
+    CHECK(message_of<std::uint16_t>(-2049, 12, true) == "values from -2049 to 0 do not fit in BitsStored 12");
     CHECK(message_of<std::uint16_t>(-2048, 12, true) == "no error");
-    CHECK(message_of<std::uint16_t>(2048, 12, true) == "values from 0 to 2048 do not fit BitsStored 12");
-    CHECK(message_of<std::uint8_t>(2, 1, false) == "values up to 2 do not fit BitsStored 1");
+    CHECK(message_of<std::uint16_t>(2048, 12, true) == "values from 0 to 2048 do not fit in BitsStored 12");
+    CHECK(message_of<std::uint8_t>(2, 1, false) == "values up to 2 do not fit in BitsStored 1");
     CHECK(message_of<std::uint64_t>(std::int64_t{1} << 40, 16, false) ==
-          "values up to 1099511627776 do not fit BitsStored 16");
-    CHECK(message_of<std::uint32_t>(-1, 16, false) == "values up to 4294967295 do not fit BitsStored 16");
+          "values up to 1099511627776 do not fit in BitsStored 16");
+    CHECK(message_of<std::uint32_t>(-1, 16, false) == "values up to 4294967295 do not fit in BitsStored 16");
 }
