@@ -1,4 +1,4 @@
-// The table of functions behind the capsule.
+// The table of functions that the capsule exports.
 #include "dcmturbo.h"
 
 const dcmturbo_api* dcmturbo_get_api(void) {

@@ -1,4 +1,4 @@
-// Between the plain structs of dcmturbo.h and the core's types; and the one place where exceptions end.
+// Converts between the plain structs of dcmturbo.h and the core's types. No exception leaves this layer.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +46,7 @@ inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offs
     error->message[length] = '\0';
 }
 
-// Runs work() and turns what it throws into a code and the error.
+// Runs work() and converts exceptions into a code and an error.
 template <typename Work>
 std::int32_t guarded(dcmturbo_error* error, const Work& work) noexcept {
     try {
@@ -132,7 +132,7 @@ inline const TransferSyntax& required_syntax(const char* uid) {
     return *syntax;
 }
 
-// A syntax whose frames can be decoded.
+// A transfer syntax whose frames can be decoded.
 inline const TransferSyntax& required_decoded_syntax(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
     if (is_decoded(syntax)) return syntax;
@@ -140,7 +140,7 @@ inline const TransferSyntax& required_decoded_syntax(const char* uid) {
          syntax.uid.data());
 }
 
-// The core's own encoder of a syntax.
+// The core's own encoder of a transfer syntax.
 inline const Codec& required_encoder(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
     if (encoder_of(syntax, false) == Coder::own) return *row_of(syntax.format).own;

@@ -1,4 +1,4 @@
-// Encoding frames that are in memory.
+// Encodes frames that are in memory.
 #include <algorithm>
 #include <vector>
 

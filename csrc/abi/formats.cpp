@@ -10,7 +10,7 @@ using namespace dcmturbo;
 
 namespace {
 
-// The names of an enumeration's values, in their order; `last` is the last value, so that none is forgotten.
+// The names of an enumeration's values, in order. `last` is the last value, so that none is forgotten.
 template <auto last, std::size_t count>
 constexpr const char* name_of(decltype(last) value, const char* const (&names)[count]) {
     static_assert(count == static_cast<std::size_t>(last) + 1, "a name for each value");

@@ -1,4 +1,4 @@
-// What frames are to be encoded as, from what the C door was told.
+// What frames are to be encoded as, according to the arguments of the C ABI.
 #pragma once
 
 #include "abi/convert.h"
@@ -15,14 +15,14 @@ inline EncodeOptions own_options(const TransferSyntax& syntax, const dcmturbo_op
     return {.values = encode_values(syntax, prefers_library, options, option_count)};
 }
 
-// A library's encoder at the C door, as codecs call it. Outlives the calls.
+// A library's encoder from the C ABI, in the form that codecs call. It must outlive the calls.
 class LibraryRequest {
   public:
     explicit LibraryRequest(const dcmturbo_library_encoder* library)
         : outer_(library == nullptr ? dcmturbo_library_encoder{} : *library), encoder_{call, &outer_} {}
     LibraryRequest(const LibraryRequest&) = delete;
     LibraryRequest& operator=(const LibraryRequest&) = delete;
-    // Null where there is none.
+    // Null if there is none.
     [[nodiscard]] const LibraryEncoder* encoder() const { return outer_.encode == nullptr ? nullptr : &encoder_; }
 
   private:

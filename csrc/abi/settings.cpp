@@ -18,7 +18,7 @@ void dcmturbo_get_settings(dcmturbo_settings* to) {
     try {
         current = settings();
     } catch (...) {
-        // A bad environment variable: told by dcmturbo_set_settings and by every decode.
+        // A bad environment variable: dcmturbo_set_settings and every decode report it.
         current.isa = best_isa();
     }
     to->threads = current.threads;

@@ -42,7 +42,7 @@ std::byte* Arena::grow(std::size_t padded) {
              "decoding needs more scratch memory than dt.config.limits.max_scratch allows (%llu bytes)",
              static_cast<unsigned long long>(cap_));
     }
-    // As large as all of it has been, so that what is rewound and done again fits the second time.
+    // As large as all chunks together, so that work that is rewound and repeated fits the second time.
     const std::size_t size = std::max({padded, smallest_chunk, total_, peak_});
     chunks_.reserve(chunks_.size() + 1);
     chunks_.push_back({new_block(size), size});
@@ -60,7 +60,7 @@ void Arena::rewind(const Mark& mark) {
     if (chunks_.size() == mark.chunks) {
         used_ = mark.used;
     } else {
-        // The newest chunk is the largest: it stays for what comes next, instead of one that was empty at the mark.
+        // The newest chunk is the largest, so it is kept instead of one that was empty at the mark.
         const std::size_t full = mark.chunks - (mark.used == 0 && mark.chunks > 0 ? 1 : 0);
         while (chunks_.size() > full + 1) {
             const auto oldest = chunks_.begin() + static_cast<std::ptrdiff_t>(full);

@@ -1,4 +1,4 @@
-// Scratch memory of one worker: bumped within a frame, reset between frames, kept from frame to frame.
+// Scratch memory of one worker: allocated by bumping a pointer, released after each frame, and kept for the next one.
 #pragma once
 
 #include <cstddef>
@@ -27,18 +27,18 @@ class Arena {
         return reinterpret_cast<T*>(allocate_checked(count, sizeof(T)));
     }
 
-    // Makes all of it free again. Where the last frame needed several chunks, they become one, so
-    // that a steady state allocates nothing.
+    // Releases all allocations. If the last frame needed several chunks, they are replaced by one, so that decoding
+    // similar frames allocates nothing.
     void reset();
 
-    // What has been allocated since mark() becomes free again with rewind(): marks nest.
+    // rewind() releases what was allocated since mark(). Marks can be nested.
     struct Mark {
         std::size_t chunks, used, total;
     };
     [[nodiscard]] Mark mark() const { return {chunks_.size(), used_, total_}; }
     void rewind(const Mark& mark);
 
-    // Gives memory back beyond `keep` bytes: a rare huge frame must not stay resident forever.
+    // Returns memory above `keep` bytes to the system: a rare huge frame must not occupy it forever.
     void trim(std::size_t keep);
 
     void set_cap(std::uint64_t cap) { cap_ = cap; }
@@ -55,8 +55,8 @@ class Arena {
 
     std::vector<Chunk> chunks_;
     std::size_t used_ = 0;   // within the last chunk
-    std::size_t total_ = 0;  // of all allocations since the last reset, those rewound apart
-    std::size_t peak_ = 0;   // the most that this has been
+    std::size_t total_ = 0;  // of all allocations since the last reset, without those that were rewound
+    std::size_t peak_ = 0;   // the maximum so far
     std::uint64_t cap_ = ~std::uint64_t{0};
 };
 

@@ -1,4 +1,4 @@
-// Arithmetic on sizes that come from outside: overflow is an error, never a wrap.
+// Arithmetic on untrusted sizes: an overflow is an error and never wraps around.
 #pragma once
 
 #include <concepts>

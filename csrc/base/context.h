@@ -1,4 +1,4 @@
-// What a codec may use while it works on one frame: scratch, instruction set, limits, and the team if it has one.
+// What a codec may use while it works on one frame: scratch memory, instruction set, limits, and a team if it has one.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ namespace dcmturbo {
 
 struct Context {
     Arena& arena;
-    Isa isa;  // whose kernels the rooms' tables give
+    Isa isa;  // the kernel tables are chosen by it
     const Limits& limits;
 
-    // Runs body(i) for every i below count: on the team that the plan gave to this frame, else here. Throws
-    // DecodeError(interrupted) where the call is to end: then some have not been run.
+    // Runs body(i) for every i below count: on the team of this frame if it has one, otherwise on this thread. Throws
+    // DecodeError(interrupted) if the call is to end; then some have not been run.
     template <typename Body>
     void parallel_for(std::size_t count, Body&& body) const {
         auto run_one = [&](std::size_t i) {
@@ -34,7 +34,7 @@ struct Context {
     }
     [[nodiscard]] bool has_team() const { return team_run != nullptr; }
 
-    // Of long loops: whether the call is to end, and throwing DecodeError(interrupted) then.
+    // For long loops: whether the call is to end; the second one throws DecodeError(interrupted) in that case.
     [[nodiscard]] bool is_due_to_end() const { return interruption != nullptr && interruption->is_due_to_end(); }
     void check_interruption() const {
         if (is_due_to_end()) Interruption::fail_interrupted();

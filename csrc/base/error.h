@@ -1,4 +1,4 @@
-// One error type inside the core, thrown from one cold function, caught in one place: the C door.
+// The only error type inside the core. One cold function throws it, and the C ABI catches it.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@ namespace dcmturbo {
 // The values are part of the C ABI (dcmturbo.h) and of Python's DecodeError.code: append only.
 enum class ErrorCode : std::int32_t {
     ok = 0,
-    truncated = 1,      // the data end before they should
+    truncated = 1,      // the data end too early
     malformed = 2,      // the data contradict their own format
-    mismatch = 3,       // codestream and dataset (or caller) contradict each other
-    unsupported = 4,    // right, but nothing here decodes it
-    limit = 5,          // larger than dt.config.limits allow
-    missing_frame = 6,  // NumberOfFrames promises a frame that the data do not hold
+    mismatch = 3,       // codestream and dataset (or arguments) contradict each other
+    unsupported = 4,    // valid, but dcmturbo cannot decode it
+    limit = 5,          // larger than dt.config.limits allows
+    missing_frame = 6,  // the data have fewer frames than NumberOfFrames
     out_of_memory = 7,
-    source = 8,    // the reader below failed: I/O error, closed file
-    argument = 9,  // the caller asked for something impossible
+    source = 8,    // the underlying reader failed: I/O error, closed file
+    argument = 9,  // an argument is invalid
     not_dicom = 10,
     no_pixel_data = 11,
     unknown_transfer_syntax = 12,

@@ -1,4 +1,4 @@
-// A frame as it lies in memory: one span, or several that follow one another.
+// A frame in memory: one span, or several consecutive ones.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class Fragments {
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] std::span<const Bytes> spans() const { return spans_; }
 
-    // The whole frame in one piece: the span itself where there is one, else joined into scratch.
+    // The whole frame in one piece: the span itself if there is only one, otherwise joined in scratch memory.
     [[nodiscard]] Bytes contiguous(Arena& arena) const {
         if (spans_.size() == 1) return spans_[0];
         std::byte* joined = arena.allocate(size_);

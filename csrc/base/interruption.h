@@ -1,4 +1,4 @@
-// Whether whoever made a call still waits for it: a long one ends early when a user presses Ctrl-C.
+// Whether the caller still waits for a call: a long one ends early if a user presses Ctrl-C.
 #pragma once
 
 #include <atomic>
@@ -8,21 +8,22 @@
 
 namespace dcmturbo {
 
-// Made on the thread that makes the call, and asked by all that work for it.
+// Made on the thread that makes the call; every thread that works for the call asks it.
 class Interruption {
   public:
-    // Whether the call is to end. Asked on the thread that made it, every `period` at most.
+    // Whether the call is to end. The calling thread evaluates it, at most once per `period`.
     using Ask = bool (*)();
     static constexpr std::chrono::milliseconds period{50};
 
-    // Whom to ask, for the whole process; null for nobody.
+    // The function to ask, for the whole process; null for none.
     static void set_ask(Ask ask);
 
     Interruption() : caller_(std::this_thread::get_id()), due_(now() + period) {}
     Interruption(const Interruption&) = delete;
     Interruption& operator=(const Interruption&) = delete;
 
-    // Cheap: between blocks of some thousand pixels. Asks if the caller does and the time has come.
+    // This is cheap: call it between blocks of some thousand pixels. It asks if this is the calling thread and the
+    // period is over.
     [[nodiscard]] bool is_due_to_end() {
         if (stopped_.load(std::memory_order_relaxed)) return true;
         if (std::this_thread::get_id() != caller_ || now() < due_) return false;

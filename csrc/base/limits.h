@@ -1,4 +1,5 @@
-// What a hostile header may make us allocate or do. Read from the environment once, set from dt.config.
+// Limits on what a hostile header can make the core allocate or do. They are read from the environment once, and set
+// from dt.config.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The fixed first bytes of a format, by which its frames are known.
+// The fixed first bytes of a format, which identify its frames.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Work shared among the team of one frame, where the work may fail.
+// Work that a team shares on one frame, and that may fail.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace dcmturbo {
 
-// Runs body(i) for every i below count, as Context::parallel_for does. The pool lets nothing be thrown: what a body
-// throws is kept, and that of the lowest i is thrown here, once all are done.
+// Runs body(i) for every i below count, as Context::parallel_for does. Nothing may be thrown through the pool.
+// Exceptions of body are kept, and the one with the lowest i is thrown here when all are done.
 template <typename Body>
 void run_on_team(const Context& context, std::size_t count, Body&& body) {
     std::vector<std::exception_ptr> errors(count);

@@ -41,8 +41,8 @@ inline void check(std::int32_t code, const dcmturbo_error& error) {
     if (code != DCMTURBO_OK) raise(error);
 }
 
-// A contiguous view of any object with the buffer protocol, released with this object; of a copy where the
-// object's own bytes have gaps.
+// A contiguous view of any object with the buffer protocol, released with this object. If the object's bytes have gaps,
+// it is a view of a copy.
 class BufferView {
   public:
     explicit BufferView(py::handle object) {
@@ -64,7 +64,7 @@ class BufferView {
     Py_buffer view_{};
 };
 
-// The dataset's side of an image, and what a decoded frame is.
+// The attributes of an image in the dataset, and the format of a decoded frame.
 struct Attributes {
     dcmturbo_attributes plain{};
 };
@@ -81,13 +81,13 @@ struct HeaderHandle {
     std::unique_ptr<dcmturbo_header, void (*)(dcmturbo_header*)> handle{nullptr, dcmturbo_header_free};
 };
 
-// A source keeps alive what it reads from.
+// A source keeps the object alive that it reads from.
 struct SourceHandle {
     std::shared_ptr<SourceHandle> inner;  // of a patched source; freed after the handle
     std::unique_ptr<dcmturbo_source, void (*)(dcmturbo_source*)> handle{nullptr, dcmturbo_source_free};
     py::object reader;  // called as reader(offset, size) -> bytes
     std::unique_ptr<BufferView> buffer;
-    // Why the reader failed, for the thread that raises: the core knows only that it did.
+    // Why the reader failed, for the thread that raises the exception; the core only knows that it failed.
     py::object failure;
 };
 
@@ -99,7 +99,7 @@ struct IndexHandle {
 // Strides of an array of one frame: (rows, columns) or (rows, columns, samples).
 dcmturbo_image image_of(const py::array& frame);
 
-// Empty, C-contiguous, its data aligned to 64 bytes.
+// An empty, C-contiguous array whose data are aligned to 64 bytes.
 py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape);
 
 void bind_formats(py::module_& m);

@@ -11,7 +11,7 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// Called by the core from any of its threads, without Python's lock.
+// The core calls this from any of its threads, without the GIL.
 std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std::size_t size) {
     const GilAcquire acquire;
     auto* source = static_cast<SourceHandle*>(context);
@@ -23,7 +23,7 @@ std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std
         std::memcpy(to, bytes.data, bytes.size);
         return static_cast<std::int64_t>(bytes.size);
     } catch (py::error_already_set& error) {
-        // Kept as the cause of the exception that Python code sees.
+        // Kept as the cause of the exception in Python.
         source->failure = error.value();
         return -1;
     } catch (...) {
@@ -288,7 +288,7 @@ void bind_datasets(py::module_& m) {
                 return read;
             },
             py::arg("offset"), py::arg("to"))
-        // The exception that the reader raised last, if any: forgotten once it is asked for.
+        // The last exception of the reader, if any. It is cleared when it is returned.
         .def("take_failure", [](SourceHandle& outer) {
             SourceHandle& s = outer.inner ? *outer.inner : outer;
             py::object failure = s.failure ? s.failure : py::object(py::none());
@@ -370,7 +370,7 @@ void bind_datasets(py::module_& m) {
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
         .def_property_readonly("warnings",
                                [](const IndexHandle& i) {
-                                   // A thread that holds the index's lock may be waiting for Python's.
+                                   // A thread that holds the index's lock may be waiting for the GIL.
                                    std::vector<std::string> texts;
                                    {
                                        const GilRelease release;

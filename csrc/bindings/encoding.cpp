@@ -1,4 +1,4 @@
-// Encoding of frames, by the core itself or by a library's function.
+// Encodes frames, with the core's own codec or a library's function.
 #include <vector>
 
 #include "base/error.h"

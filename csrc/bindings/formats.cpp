@@ -1,4 +1,4 @@
-// The tables of formats and of transfer syntaxes, a dict a row.
+// The tables of formats and of transfer syntaxes, with one dict per row.
 #include "bindings/common.h"
 
 namespace dcmturbo::bindings {

@@ -1,4 +1,4 @@
-// Giving the interpreter's lock away and taking it back, also while the interpreter ends.
+// Releases the GIL and acquires it again, including while the interpreter ends.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -17,7 +17,7 @@ void take_gil(const Take& take) {
     try {
         take();
     } catch (...) {
-        // The unwinding of a thread that ends is no exception that anyone threw.
+        // The unwinding of a thread that ends is not an exception.
         if (std::current_exception() != nullptr) throw;
         for (;;) pause();
     }

@@ -1,5 +1,5 @@
-// The library codecs, which are Python packages: each frame takes the interpreter's lock, and they give it away again
-// while they decode.
+// The library codecs, which are Python packages: each frame takes the GIL, and the libraries release it while they
+// decode.
 #include <string>
 
 #include "abi/convert.h"
@@ -16,7 +16,7 @@ py::object* reconstruct_jpeg = nullptr;
 
 void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     if (!raised.matches(PyExc_Exception)) {
-        // Ctrl-C in the middle of a frame: raised again when the call is back in Python.
+        // Ctrl-C in the middle of a frame: it is raised again when the call is back in Python.
         PyErr_SetInterrupt();
         abi::fill_error(error, ErrorCode::interrupted, no_offset, -1, "interrupted");
         return;

@@ -1,4 +1,4 @@
-// A library's encoder: a Python function, as the core calls it.
+// A library's encoder: a Python function that the core can call.
 #pragma once
 
 #include <map>

@@ -1,4 +1,4 @@
-// dcmturbo._core: thin classes over the C ABI. Shapes and defaults are Python's business, in src/dcmturbo.
+// dcmturbo._core: thin classes over the C ABI. Shapes and defaults belong to Python, in src/dcmturbo.
 #include <memory>
 #include <optional>
 #include <utility>
@@ -93,7 +93,7 @@ py::list available_isas() {
     return result;
 }
 
-// Calls body(i) for every i, for the tests of the pool. An exception ends nothing early; the last is raised.
+// Calls body(i) for every i, for the tests of the pool. An exception does not stop the others; the last one is raised.
 void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
     struct State {
         const py::function& body;

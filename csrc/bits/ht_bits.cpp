@@ -7,7 +7,7 @@
 namespace dcmturbo {
 namespace {
 
-// Bits in the order in which they were put, the first at bit 0.
+// Bits in the order in which they are added, the first at bit 0.
 struct BitWriter {
     std::uint8_t* to;
     std::uint64_t pending = 0;

@@ -1,5 +1,5 @@
-// Entropy-coded data of JPEG: a zero byte is stuffed after every FF, so that FF and anything else is a
-// marker (ISO/IEC 10918-1, B.1.1.5).
+// Entropy-coded data of JPEG: a zero byte is stuffed after every FF, so FF followed by anything else is a marker
+// (ISO/IEC 10918-1, B.1.1.5).
 #pragma once
 
 #include <cstddef>
@@ -16,16 +16,16 @@ struct StuffedRun {
     std::uint8_t marker = 0;  // the marker's second byte; 0: the data end here
 };
 
-// Copies entropy-coded data, bytes [position, end) of the frame, to `to`, without stuffed zeros, up to the next
-// marker, RSTn included; fill bytes (B.1.1.2) before it are dropped. Walks the fragments as they lie. `to`
-// takes as many bytes as there are, and 8 more.
+// Copies entropy-coded data, bytes [position, end) of the frame, to `to`, without stuffed zeros, up to the next marker,
+// including RSTn. Fill bytes (B.1.1.2) before the marker are dropped. The fragments are read without joining them. `to`
+// needs room for all bytes and 8 more.
 StuffedRun unstuff(const Fragments& frame, std::size_t position, std::size_t end, std::uint8_t* to);
 
 // The first place from `position` on that does not follow an FF, where entropy-coded data may be cut in two.
 std::size_t place_to_cut(const Fragments& frame, std::size_t position);
 
-// Where in the frame byte `index` of the data stands that begin at `position`, restart markers passed over: for
-// error messages. The frame's size, if the data have fewer bytes.
+// The position in the frame of byte `index` of the data that begin at `position`, without restart markers: for error
+// messages. The frame's size if the data have fewer bytes.
 std::size_t stuffed_position(const Fragments& frame, std::size_t position, std::size_t index);
 
 // Copies `size` bytes and stuffs a zero after each FF; returns where it ended. `from` may be read 8 bytes past its end.

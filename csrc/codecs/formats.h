@@ -1,5 +1,6 @@
-// What each format of encoded frames is: one row a format. Everything that asks what a format can hold, how its frames
-// are recognised, or who decodes and encodes it, reads this table; Python sees it through dcmturbo_format_at.
+// The table of formats: one row per format of encoded frames. All code that needs to know what a format can store, how
+// its frames are recognised, and what decodes and encodes it, reads this table. Python reads it through
+// dcmturbo_format_at.
 #pragma once
 
 #include <array>
@@ -41,15 +42,15 @@ enum class Format : std::uint8_t {
     real_time,
 };
 
-// What shows where a frame begins, where no offset table says so. The names are those of the ABI.
+// What shows where a frame begins if no offset table does. The names are those of the ABI.
 enum class FrameStart : std::uint8_t {
     codestream,    // its signature
     rle,           // an RLE header
     size,          // all frames have the size of a native frame
-    one_fragment,  // nothing does: each fragment is a frame
+    one_fragment,  // nothing: each fragment is a frame
 };
 
-// Where the sign of a sample is.
+// How the sign of a sample is stored.
 enum class Sign : std::uint8_t {
     in_cells,         // the cells of the dataset are stored whole
     unsigned_only,    // signed samples cannot be stored
@@ -64,7 +65,7 @@ enum class Loss : std::uint8_t { never, possible, always };
 enum class SingleBits : std::uint8_t {
     none,
     held,
-    rarely_read,  // held, but other readers do not decode them
+    rarely_read,  // it can be stored, but other readers cannot decode it
 };
 
 // A set of values of Photometric Interpretation.
@@ -79,23 +80,23 @@ struct FormatRow {
     Format format;
     const char* name;
     const char* title;  // for people
-    // Formats of one family are told apart by their headers only, and samples are read alike under all their labels.
+    // Formats of one family differ in their headers only, and samples are interpreted alike under all their labels.
     const char* family;
 
     // ---- how a frame is recognised and read ----
-    bool has_header = false;  // each frame states its size, precision and so on, whatever its label says
+    bool has_header = false;  // each frame has its size, precision and so on in a header, whatever its label says
     std::array<Signature, 2> signatures{};
     FrameStart start = FrameStart::codestream;
     void (*probe)(Bytes data, Header& header) = nullptr;        // reads the header
-    void (*check)(Bytes data, const Header& header) = nullptr;  // walks the markers or boxes
-    // The same as probe, of a frame in several fragments, which need not be joined for it. Null: they are joined.
+    void (*check)(Bytes data, const Header& header) = nullptr;  // checks the markers or boxes
+    // The same as probe for a frame in several fragments, without joining them. If null, they are joined.
     void (*probe_fragments)(const Fragments& frame, Arena& arena, Header& header) = nullptr;
     // Whether a frame looks like one of this format, which has no signature.
     bool (*looks_right)(Bytes data) = nullptr;
-    bool container_allowed = true;     // boxes around the codestream are no fault
-    bool holds_native_frames = false;  // frames are those of native pixel data (PS3.5, 8.2), but for what wraps them
-    bool is_deflated = false;          // that wraps them: a raw deflate stream a frame (RFC 1951)
-    // Bytes of decoded cells that one encoded byte gives at most; 0: no bound is known.
+    bool container_allowed = true;     // boxes around the codestream are allowed
+    bool holds_native_frames = false;  // frames are native pixel data (PS3.5, 8.2) inside a wrapper
+    bool is_deflated = false;          // the wrapper: one raw deflate stream per frame (RFC 1951)
+    // The most bytes of decoded cells that one encoded byte can give; 0 if no bound is known.
     std::uint32_t most_bytes_per_byte = 0;
 
     // ---- what it holds ----
@@ -105,11 +106,11 @@ struct FormatRow {
     bool holds_float = false;       // Float Pixel Data and Double Float Pixel Data
     SingleBits single_bits = SingleBits::none;
     Sign sign = Sign::in_cells;
-    // Decoding gives samples beyond Bits Stored as they are; of others it masks what lies above Bits Stored.
+    // Decoding returns samples beyond Bits Stored unchanged; otherwise the bits above Bits Stored are masked.
     bool keeps_all_bits = false;
     bool stored_in_planes = false;  // all samples of the first component, then those of the next
-    // Fewer samples in the second and third component mean that they are chroma. Lossless formats hold whatever is put
-    // in, so there the dataset decides.
+    // If the second and third component have fewer samples, they are chroma. Lossless formats store whatever they are
+    // given, so the dataset decides there.
     bool subsampling_is_chroma = false;
     bool has_grid = false;               // components may take every other point of a reference grid
     bool has_resolution_levels = false;  // a smaller image can be decoded (`reduce`)
@@ -117,12 +118,12 @@ struct FormatRow {
 
     // ---- loss and colour ----
     Loss loss = Loss::never;
-    bool exact = true;              // the standard defines every decoded sample; else decoders may differ by rounding
+    bool exact = true;  // the standard defines every decoded sample; otherwise decoders may differ by rounding
     const char* lossy_method = "";  // Lossy Image Compression Method: PS3.3, C.7.6.1.1.5.1
-    // Photometric Interpretation of what was RGB before it was encoded: PS3.5, 8.2.
+    // Photometric Interpretation of RGB data after encoding: PS3.5, 8.2.
     Photometric of_rgb = Photometric::rgb;
     Photometric of_rgb_with_loss = Photometric::rgb;
-    // The values that three samples a pixel may have in this format.
+    // The values that three samples per pixel may have in this format.
     Photometrics colours = photometrics(Photometric::rgb, Photometric::ybr_full);
 
     // ---- who codes it ----
@@ -317,7 +318,7 @@ inline constexpr FormatRow formats[] = {
         .library_options = library_options::jpegxl,
     },
     {
-        // Native frames in raw deflate streams (PS3.5, A.4.13): the scheduler has them inflated, and decodes the rest.
+        // Native frames in raw deflate streams (PS3.5, A.4.13): the scheduler inflates them and decodes the result.
         .format = Format::deflated_frame,
         .name = "deflated_frame",
         .title = "Deflated Image Frame",
@@ -331,7 +332,7 @@ inline constexpr FormatRow formats[] = {
         .library_encodes = true,
         .library_options = library_options::deflated_frame,
     },
-    // Nothing here decodes these.
+    // dcmturbo cannot decode these.
     {.format = Format::video, .name = "video", .title = "a video", .family = "video"},
     {.format = Format::referenced, .name = "referenced", .title = "a reference (JPIP)", .family = "referenced"},
     {.format = Format::real_time, .name = "real_time", .title = "a real-time stream", .family = "real_time"},

@@ -18,7 +18,7 @@ bool is_monochrome(Photometric photometric) {
 }
 
 // Whether the second and third component have fewer samples than the first, as only chroma has. JPEG Lossless and
-// JPEG-LS hold whatever was put in, so with them it is the dataset's word that counts.
+// JPEG-LS store whatever they are given, so the dataset decides for them.
 bool has_subsampled_chroma(const Header& header) {
     if (!row_of(header.format).subsampling_is_chroma || header.components.size() != 3) return false;
     const ComponentHeader& luma = header.components[0];
@@ -30,7 +30,7 @@ bool has_subsampled_chroma(const Header& header) {
     return is_smaller(header.components[1]) && is_smaller(header.components[2]);
 }
 
-// The colour space of the decoded samples: the codestream where it says one, the dataset otherwise.
+// The colour space of the decoded samples: that of the codestream if it names one, otherwise that of the dataset.
 Photometric decoded_photometric(const PixelAttributes& attributes, const Header* header, const FormatRow& label) {
     const Photometric stated = attributes.photometric;
     if (attributes.samples_per_pixel != 3) return stated;
@@ -43,7 +43,7 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
             case ColourTransform::irreversible: return Photometric::rgb;
             case ColourTransform::unstated: break;
         }
-        // Nobody subsamples the red and the blue of RGB.
+        // Nobody subsamples the red and blue components of RGB.
         if (has_subsampled_chroma(*header) && !is_ybr_full(stated)) return Photometric::ybr_full;
     }
     // YBR_RCT and YBR_ICT (PS3.5, 8.2.4) and XYB (8.2.15) describe the codestream, and decoding gives RGB.
@@ -59,8 +59,8 @@ std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* head
     if (attributes.samples_per_pixel != 3 || stated == Photometric::unknown) return 0;
     const bool states_colour = header != nullptr && header->colour != ColourTransform::unstated;
     if (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict) {
-        // PS3.3, C.7.6.3.1.2: these are the component transforms of JPEG 2000. Without one, the samples may be RGB
-        // under a label that was to be, or YBR that somebody stored. Nobody can know.
+        // PS3.3, C.7.6.3.1.2: these are the component transforms of JPEG 2000. Without one, the samples may be RGB with
+        // a wrong label, or YBR that somebody stored. Nothing shows which.
         if (header == nullptr && label.has_header) return 0;  // it has not been looked at
         const bool transformed = states_colour && (header->colour == ColourTransform::reversible ||
                                                    header->colour == ColourTransform::irreversible);
@@ -80,8 +80,8 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, const
     const auto cell_bits = static_cast<unsigned>(8 * sample_size(format.type));
     unsigned significant = 0;
     if (header != nullptr && (label.sign == Sign::stated || label.sign == Sign::stated_unsigned)) {
-        // The codestream knows its sign; where the dataset disagrees, the bits are right and the
-        // reading is the dataset's (pydicom#1149, #2012).
+        // The codestream says whether it is signed. If the dataset disagrees, the bits are right and are read as the
+        // dataset says (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
             if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color ||
                 label.sign == Sign::stated_unsigned)
@@ -93,8 +93,8 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, const
         if (is_signed) significant = header->precision();
     } else {
         if (!keep && attributes.bits_stored < attributes.bits_allocated) significant = attributes.bits_stored;
-        // Nor has JPEG Lossless: the bits above its precision are not in the codestream, so the sign fills them, also
-        // those below Bits Stored.
+        // JPEG Lossless has none either. The bits above its precision are not in the codestream, so the sign fills
+        // them, even those below Bits Stored.
         if (header != nullptr && row_of(header->format).sign == Sign::none && is_signed &&
             (significant == 0 || header->precision() < significant)) {
             significant = header->precision();
@@ -144,7 +144,7 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
     if (header.in_container && !row_of(syntax.format).container_allowed) result.notes |= note_container;
     if (header.format != syntax.format && header.format != syntax.also) result.notes |= note_format_differs;
-    // One note a frame is enough: another format says it already.
+    // One such note per frame is enough: the note about another format includes it.
     else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
     // With both options, a reader finds the parts of a resolution.
     else if (header.format == Format::htj2k && syntax.format == Format::htj2k && !keeps_promises(syntax, header))

@@ -1,5 +1,5 @@
-// Dataset against codestream: what a decoded frame is, settled in one place for the core, the library
-// codecs, decode_frame and pydicom alike.
+// Reconciles dataset and codestream: it determines the format of a decoded frame, for the core, the library codecs,
+// decode_frame and pydicom alike.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct FormatRequest {
     std::uint8_t reduce = 0;        // resolution levels to discard; only JPEG 2000 has them
 };
 
-// What to tell the user once, as bits of `notes`.
+// Contradictions that become a warning, as bits of `notes`.
 enum FormatNote : std::uint32_t {
     note_photometric_overridden = 1,  // the codestream states another colour space than the dataset
     note_sign_differs = 2,            // the codestream's sign is not Pixel Representation's
@@ -25,8 +25,8 @@ enum FormatNote : std::uint32_t {
     note_format_differs = 16,         // the codestream is of another format than the label says
     note_lossy_under_lossless = 32,   // a lossy codestream under a lossless-only label
     note_excess_data = 64,            // more data than the pixels need (Outcome)
-    note_subsampled_colour = 128,     // chroma is subsampled where the dataset says RGB: the pixels are YCbCr
-    note_transform_missing = 256,     // the dataset says YBR_RCT or YBR_ICT, and no such transform is there
+    note_subsampled_colour = 128,     // chroma is subsampled although the dataset says RGB: the pixels are YCbCr
+    note_transform_missing = 256,     // the dataset says YBR_RCT or YBR_ICT, but the codestream has no such transform
     note_not_subsampled = 512,        // native YBR_FULL_422 with the length of data that are not subsampled
     note_subsampled_native = 1024,    // native YBR_FULL or RGB with the length of YBR_FULL_422
     note_options_missing = 2048,      // HTJ2K without the options that its label names: RPCL and TLM
@@ -40,16 +40,16 @@ struct SettledFormat {
     std::uint32_t notes = 0;
 };
 
-// The shape, type, bit correction and colour of the result. `header` may be null: then the dataset alone
-// decides, which is right for native and RLE, and gives everything but the colour for the rest (as if raw).
-// Throws DecodeError: argument for an impossible dataset, mismatch where no reading of the two agrees.
+// The shape, type, bit correction and colour of the result. If `header` is null, the dataset alone decides. This is
+// right for native and RLE, and gives everything but the colour for the other formats (as with raw). Throws
+// DecodeError: argument for an impossible dataset, mismatch if the two cannot be reconciled.
 SettledFormat frame_format(const PixelAttributes& attributes, const Header* header, const TransferSyntax& syntax,
                            const FormatRequest& request);
 
 // Bits of one frame in native form (PS3.5, 8.1.1; YBR_FULL_422: PS3.3, C.7.6.3.1.2).
 std::uint64_t native_frame_bits(const PixelAttributes& attributes);
 
-// How native pixel data are to be read: their length decides where it contradicts Photometric Interpretation.
+// How native pixel data are read: their length decides if it contradicts Photometric Interpretation.
 struct NativeReading {
     Photometric photometric;
     std::uint32_t notes;
@@ -66,7 +66,7 @@ std::uint32_t reduced_size(std::uint32_t size, unsigned levels);
 // The type of a cell: Bits Allocated and Pixel Representation, or the float keywords.
 SampleType cell_type(const PixelAttributes& attributes);
 
-// Throws DecodeError(argument) unless the attributes describe an image that exists.
+// Throws DecodeError(argument) if the attributes describe an impossible image.
 void check_attributes(const PixelAttributes& attributes);
 
 }  // namespace dcmturbo

@@ -16,7 +16,7 @@ using LibraryUnwrap = Bytes (*)(Bytes data, Arena& arena);
 // Says who decodes for `library_codec`, for the whole process.
 void set_library(LibraryDecode decode, LibraryUnwrap jpeg_of_jpegxl);
 
-// Call it. Throw DecodeError(unsupported) where nobody has said.
+// Calls it. Throws DecodeError(unsupported) if none was registered.
 void decode_with_library(Bytes data, const Header& header, const FrameOut& out);
 Bytes jpeg_of_jpegxl(Bytes data, Arena& arena);
 

@@ -6,7 +6,7 @@
 
 namespace dcmturbo {
 
-// The codec for frames of a format, whatever the label says. Throws DecodeError(unsupported) where there is none.
+// The codec for frames of a format, whatever the label says. Throws DecodeError(unsupported) if there is none.
 const Codec& decoder_of(Format format, bool prefer_library);
 
 // Whether frames of a transfer syntax can be decoded at all.

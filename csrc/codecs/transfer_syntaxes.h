@@ -45,7 +45,7 @@ std::span<const TransferSyntax> transfer_syntaxes();
 // Null for an unknown one. Accepts a UID (trailing NUL or space tolerated) or a keyword.
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword);
 
-// The general transfer syntax of a format; null where there is none.
+// The general transfer syntax of a format; null if there is none.
 const TransferSyntax* general_transfer_syntax(Format format);
 
 // Whether a frame with this header is all that the label promises, so that it can stand under it as it is.

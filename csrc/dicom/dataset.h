@@ -11,7 +11,7 @@
 
 namespace dcmturbo {
 
-// A value as it lies in the source.
+// A value, as it is in the source.
 struct ByteRange {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;

@@ -26,7 +26,7 @@ std::string reason(int error) { return std::generic_category().message(error); }
 }  // namespace
 
 FileSource::FileSource(const std::string& path) : path_(path) {
-    // O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. It means nothing to a regular file.
+    // O_NONBLOCK: opening a FIFO without a writer would wait forever. It has no effect on regular files.
     do {
         descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (descriptor_ < 0 && errno == EINTR);

@@ -231,7 +231,7 @@ bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vect
     return false;
 }
 
-// The last claims are checked at once: they tell whether the data are all there.
+// The last offsets are checked at once, because they show whether all data are there.
 bool EncapsulatedIndex::settle_end() {
     const std::uint64_t room = end_ - begin_;
     const auto inside = std::lower_bound(offsets_.begin(), offsets_.end(), room > 8 ? room - 8 : 0);

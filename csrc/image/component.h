@@ -1,5 +1,5 @@
-// What a codestream says of itself (Header) and where its samples go (ComponentOut): both per component,
-// so that interleaved, planar and subsampled images are one case.
+// What a codestream's header says (Header), and where its samples go (ComponentOut). Both are per component, so
+// interleaved, planar and subsampled images are one case.
 #pragma once
 
 #include <cstddef>
@@ -76,7 +76,7 @@ struct Header {
     [[nodiscard]] bool is_signed() const { return !components.empty() && components[0].is_signed; }
 };
 
-// Keeps the vectors' memory: a worker probes every frame into the same header.
+// Keeps the vectors' memory, because a worker probes every frame into the same header.
 inline void Header::clear() {
     std::vector<ComponentHeader> kept_components = std::move(components);
     std::vector<HeaderParameter> kept_parameters = std::move(parameters);

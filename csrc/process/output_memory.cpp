@@ -27,7 +27,7 @@ struct Cache {
 
 std::atomic<std::uint64_t> cap{std::uint64_t{256} << 20};
 
-// As the pool: the lock may have been held when a child was forked, which then starts a cache of its own.
+// As for the pool: the lock may have been held when a child was forked. The child then begins a new cache.
 Cache& cache() {
     static std::atomic<Cache*> current{nullptr};
     const pid_t self = getpid();

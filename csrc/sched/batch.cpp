@@ -65,7 +65,7 @@ void Batch::work_on() noexcept {
         // Jobs below the lowest failure still run: one of them may be lower yet.
         if (!continues_ && job > lowest_failure_.load(std::memory_order_relaxed)) return;
         FrameFailure outcome = guarded([&] {
-            // Here, so that a worker for which there is no memory fails job by job, as any other failure is told.
+            // Allocated here, so that a worker without memory fails job by job, like any other failure.
             if (!loan) loan.emplace(settings_.limits.max_scratch);
             Scratch& scratch = **loan;
             scratch.arena.reset();

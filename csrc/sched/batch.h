@@ -32,7 +32,7 @@ inline FrameFailure no_failure() { return {.job = 0, .status = FrameStatus::ok, 
 // What is being thrown, as a failure. Within a catch clause.
 FrameFailure caught_failure() noexcept;
 
-// The one place that catches: a worker lets nothing out.
+// The only place that catches exceptions of a worker.
 template <typename Work>
 FrameFailure guarded(const Work& work) noexcept {
     try {

@@ -51,7 +51,7 @@ Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Conte
             context.arena.rewind(mark);
             try {
                 return inflate(data, other, context);
-            } catch (const DecodeError&) {  // the first error is the one to tell
+            } catch (const DecodeError&) {  // the first error is the one to report
             }
         }
         throw;

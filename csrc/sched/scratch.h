@@ -1,4 +1,4 @@
-// What a worker keeps from frame to frame, lent from a capped free list.
+// Memory that a worker keeps from frame to frame, taken from a capped free list.
 #pragma once
 
 #include <cstdint>

@@ -56,7 +56,7 @@ struct ScanHeader {
 
 constexpr std::uint64_t ceil_divide(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 
-// Throw DecodeError(malformed) where a field is outside what the standard allows.
+// Throw DecodeError(malformed) if a field has a value that the standard does not allow.
 FrameHeader read_frame_header(const Segment& segment);
 ScanHeader read_scan_header(const Segment& segment);
 
@@ -86,7 +86,7 @@ std::uint64_t count_units(const FrameHeader& frame, const ScanHeader& scan, cons
 // arithmetic coding.
 void refuse_unsupported(const Segment& segment);
 
-// Whether a marker between the frame header and EOI is one to pass over: tables, comments, applications' data.
+// Whether a marker between the frame header and EOI can be skipped: tables, comments, application data.
 bool is_miscellaneous(std::uint8_t code, const FrameHeader& frame);
 
 }  // namespace dcmturbo::jpeg

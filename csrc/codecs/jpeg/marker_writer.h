@@ -1,4 +1,4 @@
-// Writes the marker segments of JPEG (ISO/IEC 10918-1, B.2) and JPEG-LS (14495-1, C.2), and what stands between them.
+// Writes the marker segments of JPEG (ISO/IEC 10918-1, B.2) and JPEG-LS (14495-1, C.2), and the bytes between them.
 //
 //   MarkerWriter writer(to);
 //   writer.marker(SOI);

@@ -1,5 +1,5 @@
-// The way through one frame, from scan to scan, for everything that reads more than its headers (ISO/IEC 10918-1,
-// Annex B; 14495-1, Annex C).
+// Walks through one frame from scan to scan, for all code that reads more than its headers (ISO/IEC 10918-1, Annex B;
+// 14495-1, Annex C).
 //
 //   MarkerReader reader(frame, arena);
 //   ScanWalk walk(reader, header);              // `header`: what probe() has read

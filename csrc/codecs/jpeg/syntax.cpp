@@ -19,7 +19,7 @@ bool starts_with(const Segment& segment, const char* text, std::size_t size) {
     return segment.parameters.size() >= size && std::memcmp(segment.parameters.data(), text, size) == 0;
 }
 
-// What the segments before the first scan say, apart from the frame header.
+// The contents of the segments before the first scan, except the frame header.
 struct Miscellany {
     bool jfif = false;
     int adobe_transform = -1;
@@ -114,7 +114,7 @@ void find_number_of_lines(MarkerReader reader, FrameHeader& frame) {
     if (frame.lines == 0) fail(ErrorCode::malformed, segment.offset, "DNL has a height of 0");
 }
 
-// What the scans after the first add. Damage ends the pass without an error: that is check_jpeg's to tell.
+// What the scans after the first add. Damage ends this pass without an error, because check_jpeg reports it.
 struct LaterScans {
     std::uint8_t near_lossless = 0;
     std::uint8_t point_transform = 0;

@@ -69,7 +69,7 @@ class FrameDecoder {
     // What is wrong where the salvaged image is not all there is.
     [[nodiscard]] const std::optional<DecodeError>& damage() const { return damage_; }
     [[nodiscard]] bool has_excess_data() const { return excess_ != 0 || codestream_.stray > 1; }
-    // DecodeNote. Of damaged data, more than a missing EOC is told.
+    // DecodeNote. If data are damaged, more is reported than a missing EOC.
     [[nodiscard]] std::uint32_t notes() const {
         const bool lacks_end = !codestream_.has_end && !damage_;
         return (lacks_end ? note_missing_end : 0U) | (ignores_transform_ ? note_transform_ignored : 0U);

@@ -39,7 +39,7 @@ class FrameDecoder {
     const FrameOut* pixels = nullptr;
     std::span<const ComponentOut> planes{};
 
-    // Throws DecodeError; valid_pixels() then tells what is right all the same.
+    // Throws DecodeError; valid_pixels() then returns how many pixels are right.
     void decode() {
         while (!walk_.complete()) {
             walk_.next([this](const Segment& segment) {

@@ -1,11 +1,12 @@
 // The differences of one scan in order, however they are decoded: from several places of the stream at once where
 // one Huffman table serves all components, one after another where each has its own.
 //
-// A decoder that starts at any byte of a Huffman stream soon falls into step with the code. So the stream is cut
-// into segments; several are decoded at a time; when the segment before one is complete, it runs on to the first
-// boundary that both know, and what was decoded before that is dropped. Where the two do not meet within a while,
-// the segment is decoded again from where it truly begins (where differences of one length are out of phase, those
-// after it too, with starts in the new phase), and after some such failures no more starts are guessed.
+// A decoder that starts at any byte of a Huffman stream soon falls into step with the code. So the stream is cut into
+// segments, and several are decoded at a time. When the segment before one is complete, its decoder continues to the
+// first boundary that both have found, and what was decoded before that boundary is dropped. If the two have no common
+// boundary within a limit, the segment is decoded again from its true beginning. If this happens with differences of
+// one length, the later segments are decoded again with new starting points. After several such failures, no more
+// starting points are guessed.
 #pragma once
 
 #include <array>

@@ -69,7 +69,7 @@ bool is_long(const Scan& scan, std::uint64_t bits);
 
 class RowPrediction;
 
-// Decodes a scan into a sink; throws DecodeError, with `progress` telling how far it came.
+// Decodes a scan into a sink; throws DecodeError, and `progress` says how far it came.
 class ScanDecoder {
   public:
     ScanDecoder(const Scan& scan, const ScanData& data, const Fragments& frame, Context& context);

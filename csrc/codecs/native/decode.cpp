@@ -50,7 +50,7 @@ class FrameDecoder {
         if (attributes_.bits_allocated == 1) return decode_bits(pixels);
         bytes_ += first_bit_ / 8;
         if (is_422()) return decode_422(pixels);
-        // The frame as an image of its own: samples side by side, or a plane each (PS3.3, C.7.6.3.1.3).
+        // The frame as a separate image: interleaved samples, or one plane per sample (PS3.3, C.7.6.3.1.3).
         FrameOut stored{const_cast<std::byte*>(bytes_), 0, 0, 0, out_.format};
         const bool planar = samples_ > 1 && attributes_.planar_configuration == 1;
         stored.pixel_stride = static_cast<std::ptrdiff_t>(planar ? cell_ : cell_ * samples_);

@@ -51,8 +51,8 @@ struct CodeBlock {
     std::span<const CodewordSegment> segments;
 };
 
-// What became of a block. Segmentation symbols that are wrong are damage, and so is a marker in a segment. Other damage
-// cannot be told from what a coder may write: passes of a test pattern have been seen to hold 50 zero bytes in a row.
+// The result of a block. Wrong segmentation symbols are damage, and so is a marker in a segment. Other damage cannot be
+// distinguished from what an encoder may write: passes of a test pattern had 50 zero bytes in a row.
 struct BlockOutcome {
     bool is_damaged = false;
 };

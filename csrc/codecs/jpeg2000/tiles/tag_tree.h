@@ -1,4 +1,4 @@
-// A tag tree (ISO/IEC 15444-1, B.10.2): a quad tree of minima, told bit by bit.
+// A tag tree (ISO/IEC 15444-1, B.10.2): a quad tree of minima that is coded bit by bit.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class TagTree {
         for (std::size_t i = 0; i < nodes; ++i) nodes_[i] = Node{};
     }
 
-    // Reads until it is known whether the leaf's value is below `threshold`, and tells.
+    // Reads until it is known whether the leaf's value is below `threshold`, and returns that.
     template <typename BitReader>
     bool is_below(BitReader& bits, std::uint32_t x, std::uint32_t y, std::uint16_t threshold) {
         std::uint16_t least = 0;

@@ -32,7 +32,7 @@ class Analysis {
     // Rows [first, end), counted from the top of the area, are to be stored.
     void start(std::uint32_t first, std::uint32_t end);
 
-    // The next row that is to be put in, counted from the top of the area; false once there is none.
+    // The next row to be put in, counted from the top of the area; false if there is none.
     [[nodiscard]] bool wants_row() const { return front_ < end_; }
     [[nodiscard]] std::uint32_t wanted() const { return static_cast<std::uint32_t>(front_ - area_.y0); }
     // Where it goes, then the transform of what that makes possible.
