@@ -24,9 +24,9 @@ enum class ErrorCode : std::int32_t {
     not_dicom = 10,
     no_pixel_data = 11,
     unknown_transfer_syntax = 12,
-    internal = 13,     // a defect of ours
-    other_codec = 14,  // a frame of another coding process than this codec's
-    interrupted = 15,  // the caller does not wait any more
+    internal = 13,     // a bug in dcmturbo
+    other_codec = 14,  // the frame has another coding process than this codec
+    interrupted = 15,  // the caller has cancelled the call
     option = 16,       // the codec has no such option, or its value is of another type
 };
 

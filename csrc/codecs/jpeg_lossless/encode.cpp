@@ -306,8 +306,8 @@ void check(const PixelAttributes& a, const EncodeOptions& options) {
     const std::uint64_t interval = std::uint64_t{rows} * a.columns;
     if (interval > 0xffff) {
         fail(ErrorCode::unsupported, no_offset,
-             "a restart interval of %u rows of %u columns is %llu samples; 65535 can be stated (ISO/IEC 10918-1, "
-             "B.2.4.4)",
+             "a restart interval of %u rows of %u columns has %llu samples; at most 65535 are possible "
+             "(ISO/IEC 10918-1, B.2.4.4)",
              rows, a.columns, static_cast<unsigned long long>(interval));
     }
 }

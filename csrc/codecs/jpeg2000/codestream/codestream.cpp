@@ -92,11 +92,12 @@ std::vector<ComponentSize> read_component_sizes(const Segment& segment, const Si
         component.vertical_step = segment.u8(at + 2);
         if (component.precision > 38) {
             fail(ErrorCode::malformed, segment.parameters_offset + at,
-                 "SIZ: 1 to 38 bits are allowed, component %zu has %u", i, static_cast<unsigned>(component.precision));
+                 "SIZ: 1 to 38 bits are allowed, but component %zu has %u", i,
+                 static_cast<unsigned>(component.precision));
         }
         if (component.horizontal_step == 0 || component.vertical_step == 0) {
             fail(ErrorCode::malformed, segment.parameters_offset + at,
-                 "SIZ: component %zu is sampled every 0 grid points", i);
+                 "SIZ: component %zu has a sampling distance of 0", i);
         }
     }
     return components;
@@ -114,7 +115,7 @@ std::size_t read_image_and_tile_size(Bytes codestream, Size& size, std::vector<C
 Segment next_main_segment(Bytes codestream, std::size_t& at) {
     const Segment segment = next_segment(codestream, at);
     if (segment.code == SOD || segment.code == EOC || segment.code == SOC || segment.code == SIZ) {
-        fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the main header",
+        fail(ErrorCode::malformed, segment.offset, "marker FF%02X is not allowed in the main header",
              static_cast<unsigned>(segment.code));
     }
     return segment;

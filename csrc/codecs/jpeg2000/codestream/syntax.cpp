@@ -198,8 +198,8 @@ void read_main_header(Bytes codestream, Size& size, Header& header) {
         if (segment.code == TLM) tile_lengths = true;
         read_main_segment(segment, main, header);
     });
-    if (main.coding.empty()) fail(ErrorCode::malformed, end, "the main header holds no COD");
-    if (!main.quantisation) fail(ErrorCode::malformed, end, "the main header holds no QCD");
+    if (main.coding.empty()) fail(ErrorCode::malformed, end, "the main header has no COD");
+    if (!main.quantisation) fail(ErrorCode::malformed, end, "the main header has no QCD");
     header.format = main.high_throughput ? Format::htj2k : Format::jpeg2000;
     header.lossless = main.reversible && !main.quantised;
     if (main.multiple_component_transform == 1 && can_transform(header.components)) {

@@ -33,7 +33,7 @@ std::size_t Codestream::read_main_header() {
     const std::size_t end =
         visit_main_header(bytes, at, [this](const Segment& segment) { read_parameters(segment, size, false, main); });
     if (!main.has_coding || !main.has_quantisation)
-        fail(ErrorCode::malformed, end, "the main header holds no COD or no QCD");
+        fail(ErrorCode::malformed, end, "the main header has no COD or no QCD");
     return end;
 }
 
