@@ -1,4 +1,4 @@
-// The contract of every codec in the core.
+// The contract of every codec: the functions that it provides, their options and their results.
 #pragma once
 
 #include <cstddef>
@@ -22,22 +22,22 @@ struct Options {
     const OptionValues* values = &no_option_values;  // of the codecs' tables
 };
 
-// What decoding found that the user is to be told once, as bits of Outcome::notes. Bits below are those of FormatNote.
+// Findings of decoding that become a warning, as bits of Outcome::notes. The lower bits are those of FormatNote.
 enum DecodeNote : std::uint32_t {
     note_missing_end = 1U << 16,        // JPEG 2000 without its end marker, EOC
-    note_transform_ignored = 1U << 17,  // a component transform over components that cannot have one
-    note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeroes
+    note_transform_ignored = 1U << 17,  // a component transform that the components cannot have
+    note_zero_tail = 1U << 18,  // more than half of the frame, up to its end, is zeros
     note_hp_transform = 1U << 19,       // JPEG-LS with a colour transform of Hewlett-Packard, which has been undone
 };
 
-// How a frame went. Pixels from `valid_pixels` on, in the order of the frame, hold nothing.
+// The result of one frame. Pixels from `valid_pixels` on, in the order of the frame, are not decoded.
 struct Outcome {
     std::uint64_t valid_pixels = 0;
     bool complete = true;
-    ErrorCode code = ErrorCode::ok;  // why it is not complete (salvage only; otherwise it is thrown)
+    ErrorCode code = ErrorCode::ok;  // why it is not complete (with salvage only; otherwise an exception is thrown)
     std::uint64_t offset = no_offset;
     std::string message;
-    bool has_excess_data = false;  // the frame holds more data than its pixels need: it may be damaged
+    bool has_excess_data = false;  // the frame has more data than its pixels need: it may be damaged
     std::uint32_t notes = 0;       // DecodeNote
 };
 
@@ -65,8 +65,8 @@ struct Codec {
     // The most bytes that encode() can need.
     std::uint64_t (*encode_bound)(const FrameIn& frame);
 
-    // Encodes one frame and returns how many bytes it took. A codestream ends with its end marker: whoever puts it
-    // into an item pads it to an even length. The context may have a team: the bytes are the same without it.
+    // Encodes one frame and returns the number of bytes. A codestream ends with its end marker; the caller pads it to
+    // an even length for an item. The context may have a team, which does not change the bytes.
     std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
                           Context& context);
 

@@ -79,7 +79,7 @@ void check(const PixelAttributes& a, const char* format, unsigned most) {
     const bool needs_three =
         p == Photometric::ybr_rct || p == Photometric::ybr_ict || p == Photometric::rgb || p == Photometric::ybr_full;
     if ((is_grey && a.samples_per_pixel != 1) || (needs_three && a.samples_per_pixel != 3)) {
-        fail(ErrorCode::argument, no_offset, "%s contradicts %u samples a pixel", photometric_name(p),
+        fail(ErrorCode::argument, no_offset, "%s contradicts %u samples per pixel", photometric_name(p),
              unsigned{a.samples_per_pixel});
     }
 }

@@ -29,7 +29,7 @@ class FrameDecoder {
             fail(ErrorCode::other_codec, 0, "the frame is not JPEG 2000 (ISO/IEC 15444-1, 15444-15)");
         codestream_.read(codestream_of(frame.contiguous(context.arena), header));
         if (codestream_.components.size() != header.components.size())
-            fail(ErrorCode::argument, no_offset, "the header is that of another frame");
+            fail(ErrorCode::argument, no_offset, "the header belongs to another frame");
         const ComponentSize& one = codestream_.components[0];
         for (const ComponentSize& component : codestream_.components) {
             is_subsampled_ = is_subsampled_ || component.horizontal_step != 1 || component.vertical_step != 1;
@@ -41,7 +41,7 @@ class FrameDecoder {
 
     void decode_pixels(const FrameOut& out) {
         if (out.format.samples_per_pixel != codestream_.components.size())
-            fail(ErrorCode::argument, no_offset, "the header is that of another frame");
+            fail(ErrorCode::argument, no_offset, "the header belongs to another frame");
         const Rectangle image = component_area(0);
         if (!are_alike_ || image.width() != out.format.columns || image.height() != out.format.rows) {
             require_plain_origin(out);
@@ -58,7 +58,7 @@ class FrameDecoder {
         for (std::size_t i = 0; i < planes.size(); ++i) {
             const Rectangle area = component_area(i);
             if (area.width() != planes[i].width || area.height() != planes[i].height)
-                fail(ErrorCode::argument, no_offset, "the output of component %zu has another size than it", i);
+                fail(ErrorCode::argument, no_offset, "the output for component %zu has another size than the component", i);
         }
         std::vector<std::unique_ptr<RowSink>> sinks;
         for (std::size_t slot = 0; slot < slots(); ++slot)
@@ -96,8 +96,8 @@ class FrameDecoder {
         const Rectangle grid = halve({size.x_origin, size.y_origin, size.x_end, size.y_end}, options_.reduce);
         if (options_.reduce == 0 || (grid.width() == out.format.columns && grid.height() == out.format.rows)) return;
         fail(ErrorCode::unsupported, no_offset,
-             "the image begins at (%u, %u), and without %u resolution levels it has %u x %u pixels: use "
-             "decode_components",
+             "the image begins at (%u, %u); without its %u highest resolution levels it has %u x %u "
+    "pixels: use decode_components",
              size.x_origin, size.y_origin, unsigned{options_.reduce}, grid.height(), grid.width());
     }
 
@@ -110,7 +110,7 @@ class FrameDecoder {
         }
         const std::uint64_t tile_components = codestream_.size.tiles() * codestream_.components.size();
         if (tile_components > (1U << 20) + 4 * (samples + codestream_.bytes.size())) {
-            fail(ErrorCode::limit, no_offset, "%llu tiles of %zu components for %llu samples",
+            fail(ErrorCode::limit, no_offset, "%llu tiles of %zu components are too many for %llu samples",
                  static_cast<unsigned long long>(codestream_.size.tiles()), codestream_.components.size(),
                  static_cast<unsigned long long>(samples));
         }
@@ -118,7 +118,7 @@ class FrameDecoder {
         // A tile with a header of its own takes them over, one by one.
         const std::uint64_t inherited = codestream_.main.changes.size() + codestream_.main.packed.size();
         if (codestream_.size.tiles() * inherited > spare_looks_ + 64 * codestream_.bytes.size()) {
-            fail(ErrorCode::limit, no_offset, "%zu progression changes and %zu PPM segments for %llu tiles",
+            fail(ErrorCode::limit, no_offset, "%zu progression changes and %zu PPM segments are too many for %llu tiles",
                  codestream_.main.changes.size(), codestream_.main.packed.size(),
                  static_cast<unsigned long long>(codestream_.size.tiles()));
         }
@@ -146,7 +146,7 @@ class FrameDecoder {
         if (packets_ == 0 && damage_) throw *damage_;
         if (damaged_tiles_ > 1) {
             damage_->message +=
-                "; " + std::to_string(damaged_tiles_) + " of " + std::to_string(tiles) + " tiles are not whole";
+                "; " + std::to_string(damaged_tiles_) + " of " + std::to_string(tiles) + " tiles are not complete";
         }
     }
 
@@ -185,7 +185,7 @@ class FrameDecoder {
         const auto offset = static_cast<std::uint64_t>(codestream_.zeroes - codestream_.bytes.data());
         if (offset + 4 > codestream_.bytes.size()) return damage;
         return {ErrorCode::truncated, offset,
-                "all bytes from here to the end are zeroes: the codestream was cut short, and filled up"};
+                "all bytes from here to the end are zeros: the codestream was cut short and filled with zeros"};
     }
 
     // Returns whether the first three components are transformed.
@@ -213,7 +213,7 @@ class FrameDecoder {
         for (std::size_t i = 0; i < 3; ++i) {
             const TileComponent& component = tile.components[i];
             if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible)
-                fail(ErrorCode::malformed, no_offset, "a component transform over components of different wavelets");
+                fail(ErrorCode::malformed, no_offset, "the codestream has a component transform, but its components have different wavelets");
             is_wide = is_wide || component.arithmetic == Arithmetic::wide;
         }
         for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
@@ -236,7 +236,7 @@ class FrameDecoder {
         std::uint64_t count = 0;
         for (const ComponentParameters& component : tile.parameters->components) count += component.coding.levels + 1U;
         if (count > std::min(spare_resolutions_, (1U << 18) + 4 * std::uint64_t{codestream_.bytes.size()})) {
-            fail(ErrorCode::limit, no_offset, "%zu components of %llu resolutions in all, in each of %llu tiles",
+            fail(ErrorCode::limit, no_offset, "%zu components of %llu resolutions in total, in each of %llu tiles, are too many",
                  codestream_.components.size(), static_cast<unsigned long long>(count),
                  static_cast<unsigned long long>(codestream_.size.tiles()));
         }
@@ -246,7 +246,7 @@ class FrameDecoder {
     void require_levels(const Tile& tile) const {
         for (const TileComponent& component : tile.components) {
             if (options_.reduce <= component.levels()) continue;
-            fail(ErrorCode::unsupported, no_offset, "reduce is %u, the codestream has %u decomposition levels",
+            fail(ErrorCode::unsupported, no_offset, "reduce is %u, but the codestream has only %u decomposition levels",
                  unsigned{options_.reduce}, component.levels());
         }
     }
@@ -288,7 +288,7 @@ class FrameDecoder {
         look_at_rest(parts, reader);
         if (const PacketSequence::Place* missing = sequence.first_missing()) {
             fail(ErrorCode::truncated, reader.offset(),
-                 "the data of tile %zu end before its packets do (component %u, resolution %u)", index,
+                 "the data of tile %zu end before its packets (component %u, resolution %u)", index,
                  unsigned{missing->component}, unsigned{missing->resolution});
         }
     }

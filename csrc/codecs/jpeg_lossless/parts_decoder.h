@@ -26,8 +26,8 @@ class PartsDecoder {
     // The scan's entropy-coded data begin at byte `begin` of the frame. The scan is simple and has one table.
     PartsDecoder(const Scan& scan, const Fragments& frame, std::size_t begin, Context& context);
 
-    // False, with nothing but rubbish in the sinks, where the scan is not as it should be or parts do not meet: then
-    // ScanDecoder tells what is wrong. Each thread has a sink; no more threads work than there are sinks.
+    // False, with invalid data in the sinks, if the scan is damaged or parts do not fit together: ScanDecoder then
+    // reports what is wrong. Each thread has a sink; there are no more threads than sinks.
     bool decode(std::span<RowSink* const> sinks);
 
     // In the frame: the marker after the scan, or the frame's end.

@@ -15,7 +15,7 @@ namespace {
 std::size_t component_index(const Segment& segment, const Size& size) {
     const std::size_t index = segment.number(0, index_size(size.components));
     if (index >= size.components) {
-        fail(ErrorCode::malformed, segment.offset, "marker FF%02X names component %zu of %zu",
+        fail(ErrorCode::malformed, segment.offset, "marker FF%02X refers to component %zu (counted from 0), but there are %zu",
              static_cast<unsigned>(segment.code), index, size.components);
     }
     return index;
@@ -28,16 +28,16 @@ CodingStyle judge_coding_style(const Segment& segment, const CodingStyleFields& 
     style.block_height_exponent = fields.block_height_exponent;
     style.block_style = fields.block_style;
     if (style.levels > max_levels)
-        fail(ErrorCode::malformed, segment.offset, "%u decomposition levels; there are 0 to 32", style.levels);
+        fail(ErrorCode::malformed, segment.offset, "the number of decomposition levels is %u; expected 0 to 32", style.levels);
     if (style.block_width_exponent > 10 || style.block_height_exponent > 10 ||
         style.block_width_exponent + style.block_height_exponent > 12) {
-        fail(ErrorCode::malformed, segment.offset, "code-blocks of 2^%u x 2^%u coefficients; 2^12 are allowed",
+        fail(ErrorCode::malformed, segment.offset, "a code-block has 2^%u x 2^%u coefficients; at most 2^12 are allowed",
              style.block_width_exponent, style.block_height_exponent);
     }
     if ((style.block_style & (style_high_throughput | style_mixed)) == style_mixed)
         fail(ErrorCode::malformed, segment.offset, "code-block style %02X is reserved", unsigned{style.block_style});
     if (fields.transformation > 1) {
-        fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u is not of Part 1",
+        fail(ErrorCode::other_codec, segment.offset, "wavelet transformation %u does not exist in Part 1",
              unsigned{fields.transformation});
     }
     style.reversible = fields.transformation == 1;
@@ -45,7 +45,7 @@ CodingStyle judge_coding_style(const Segment& segment, const CodingStyleFields& 
         style.precincts[r] = fields.states_precincts ? segment.u8(fields.precincts + r) : std::uint8_t{0xFF};
         // B.7: a precinct of a higher resolution is halved in its sub-bands.
         if (r > 0 && ((style.precincts[r] & 15) == 0 || style.precincts[r] >> 4 == 0))
-            fail(ErrorCode::malformed, segment.offset, "a precinct of 2^0 samples at resolution %u", r);
+            fail(ErrorCode::malformed, segment.offset, "a precinct at resolution %u would have 2^0 samples", r);
     }
     return style;
 }
@@ -56,10 +56,10 @@ void read_coding(const Segment& segment, Parameters& parameters) {
     parameters.order = fields.order;
     parameters.layers = fields.layers;
     if (parameters.order > 4)
-        fail(ErrorCode::malformed, segment.offset, "progression order %u; there are 0 to 4", parameters.order);
-    if (parameters.layers == 0) fail(ErrorCode::malformed, segment.offset, "COD states 0 layers");
+        fail(ErrorCode::malformed, segment.offset, "progression order is %u; expected 0 to 4", parameters.order);
+    if (parameters.layers == 0) fail(ErrorCode::malformed, segment.offset, "COD has 0 layers");
     if (fields.component_transform > 1) {
-        fail(ErrorCode::other_codec, segment.offset, "multiple component transform %u is not of Part 1",
+        fail(ErrorCode::other_codec, segment.offset, "multiple component transform %u does not exist in Part 1",
              unsigned{fields.component_transform});
     }
     parameters.component_transform = fields.component_transform == 1;
@@ -76,7 +76,7 @@ Quantisation read_steps(const Segment& segment, const QuantisationFields& fields
     quantisation.style = fields.style;
     quantisation.guard_bits = fields.guard_bits;
     if (quantisation.style > Quantisation::expounded)
-        fail(ErrorCode::malformed, segment.offset, "quantisation style %u; there are 0 to 2", unsigned{fields.style});
+        fail(ErrorCode::malformed, segment.offset, "quantisation style is %u; expected 0 to 2", unsigned{fields.style});
     const std::size_t left = segment.parameters.size() - fields.steps;
     const std::size_t size = quantisation.style == Quantisation::none ? 1 : 2;
     const std::size_t stated = quantisation.style == Quantisation::derived ? 1 : left / size;
@@ -93,7 +93,7 @@ void read_progression_changes(const Segment& segment, const Size& size, Paramete
     const std::size_t index = index_size(size.components);
     const std::size_t entry = 5 + 2 * index;
     if (segment.parameters.empty() || segment.parameters.size() % entry != 0)
-        fail(ErrorCode::malformed, segment.offset, "POC holds no whole number of progression changes");
+        fail(ErrorCode::malformed, segment.offset, "the length of POC does not match a whole number of progression changes");
     for (std::size_t at = 0; at < segment.parameters.size(); at += entry) {
         ProgressionChange change;
         change.first_resolution = segment.u8(at);
@@ -106,7 +106,7 @@ void read_progression_changes(const Segment& segment, const Size& size, Paramete
             static_cast<std::uint16_t>(end == 0 ? size.components : std::min<std::size_t>(end, size.components));
         change.order = segment.u8(at + 4 + 2 * index);
         if (change.order > 4)
-            fail(ErrorCode::malformed, segment.offset, "progression order %u; there are 0 to 4", change.order);
+            fail(ErrorCode::malformed, segment.offset, "progression order is %u; expected 0 to 4", change.order);
         parameters.changes.push_back(change);
     }
 }
@@ -116,7 +116,7 @@ void read_region_of_interest(const Segment& segment, const Size& size, Parameter
     const std::size_t component = component_index(segment, size);
     const std::size_t at = index_size(size.components);
     if (segment.u8(at) != 0)
-        fail(ErrorCode::other_codec, segment.offset, "region of interest style %u is not of Part 1", segment.u8(at));
+        fail(ErrorCode::other_codec, segment.offset, "region of interest style %u does not exist in Part 1", segment.u8(at));
     parameters.components[component].roi_shift = segment.u8(at + 1);
 }
 
@@ -158,7 +158,7 @@ void read_parameters(const Segment& segment, const Size& size, bool in_tile, Par
         case PPM:
         case PPT:
             if ((segment.code == PPT) != in_tile) {
-                fail(ErrorCode::malformed, segment.offset, "found marker FF%02X in the wrong header",
+                fail(ErrorCode::malformed, segment.offset, "marker FF%02X is not allowed in this header",
                      static_cast<unsigned>(segment.code));
             }
             segment.require(1);
@@ -166,7 +166,7 @@ void read_parameters(const Segment& segment, const Size& size, bool in_tile, Par
             break;
         default:
             if (is_part_2(segment.code)) {
-                fail(ErrorCode::other_codec, segment.offset, "marker FF%02X is not of Part 1",
+                fail(ErrorCode::other_codec, segment.offset, "marker FF%02X does not exist in Part 1",
                      static_cast<unsigned>(segment.code));
             }
             break;
