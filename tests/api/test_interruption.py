@@ -158,3 +158,12 @@ def test_other_threads_do_not_end(interrupted):
     interrupted(wait)
     assert done.wait(60)
     assert np.array_equal(results[0], image)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_transcoding(interrupted, tmp_path, threads):
+    data = dt.encode_frame(noise((96, 96), np.uint8), "JPEG2000Lossless")
+    source = encapsulated_file([data] * 3000, "JPEG2000Lossless", rows=96, columns=96)
+    interrupted(lambda: dt.transcode(source, tmp_path / "a.dcm", "JPEGLosslessSV1", threads=threads))
+    assert not list(tmp_path.iterdir())
+    works_still()
