@@ -230,17 +230,6 @@ def test_what_cannot_be_read_or_placed_fails_all_the_same(damaged):
 # ---- told before the first file ---------------------------------------------------------------------
 
 
-def test_jpeg_ls_of_12_bits_without_its_package(tmp_path, monkeypatch):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.txt").write_text("no image")
-    (tmp_path / "in/b.dcm").write_bytes(image(1))
-    monkeypatch.setattr("dcmturbo.formats.library.packages.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="pip install pyjpegls"):
-        dt.transcode_archive(tmp_path / "in", tmp_path / "out", "JPEGLSLossless")
-    assert not (tmp_path / "out").exists()
-    assert dt.transcode_archive(tmp_path / "in", tmp_path / "out", "RLELossless").is_complete
-
-
 def test_an_option_that_the_target_does_not_take(tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(TypeError, match="no option 'quality'"):

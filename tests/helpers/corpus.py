@@ -15,7 +15,7 @@ def corpus_folder() -> Path:
 
 
 # What the libraries behind the package cannot decode is listed apart; of that, these formats are the core's own now.
-OWN_FORMATS = ("htj2k/",)
+OWN_FORMATS = ("htj2k/", "jpegls/")
 
 
 def corpus_entries() -> list[dict]:

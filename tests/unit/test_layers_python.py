@@ -30,7 +30,7 @@ ALLOWED = {
         *("redaction",),
     },
     "archives": {
-        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "image"),
+        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames"),
         *("redaction", "transcoding", "version", "wording"),
     },
     "integrations": {

@@ -97,8 +97,15 @@ template <bool plain>
     context.a = a;
     context.b = b;
     context.n = static_cast<std::uint16_t>(n);
-    const unsigned k = find_k(a, n) & 15;
-    context.k = static_cast<std::uint8_t>(k);
+    // Mostly k stays as it is, and a branch that says so lets the next sample of this context begin without it.
+    unsigned k = context.k;
+    const std::uint32_t reach = n << k;
+    if (reach - a >= a) [[unlikely]] {  // unless A <= N << k < 2 * A
+        if (k != 0 || reach < a) [[unlikely]] {
+            k = find_k(a, n) & 15;
+            context.k = static_cast<std::uint8_t>(k);
+        }
+    }
     // Both below zero: 2 * B + N - 1, and k - 1.
     const auto turns = static_cast<std::int32_t>((2 * static_cast<std::uint32_t>(b) + n - 1) & (k - 1)) >> 31;
     context.flip = static_cast<std::int8_t>(plain ? turns : turns & coding.flips);
@@ -279,8 +286,19 @@ template <bool plain, unsigned components>
 static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, const Line* lines, std::size_t width) {
     const Coding coding(coder);
     const std::size_t stride = 2 * (width + line_margin);
-    for (unsigned i = 0; i < components; ++i)
-        find_levels(coder.parameters, lines[i].above, coder.levels + i * stride, width);
+    const std::uint16_t* above[components];
+    std::uint16_t* line[components];
+    const std::int16_t* levels[components];
+    std::int32_t a[components];
+    std::int32_t c[components];
+    for (unsigned i = 0; i < components; ++i) {
+        above[i] = lines[i].above;
+        line[i] = lines[i].line;
+        levels[i] = coder.levels + i * stride;
+        a[i] = line[i][-1];
+        c[i] = above[i][-1];
+        find_levels(coder.parameters, above[i], coder.levels + i * stride, width);
+    }
     GolombReader reader(place);
     const LongGolomb how{place.last, coding.qbpp};
     std::uint32_t all = 0;
@@ -289,29 +307,29 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
     for (std::size_t x = 0; x < width;) {
         int q[components];
         int any = 0;
-        const auto at = static_cast<std::ptrdiff_t>(x);
         for (unsigned i = 0; i < components; ++i) {
-            q[i] = coder.levels[i * stride + x] +
-                   coding.gradients[std::int32_t{lines[i].line[at - 1]} - std::int32_t{lines[i].above[at - 1]}];
+            q[i] = levels[i][x] + (coding.gradients - c[i])[a[i]];
             any |= q[i];
         }
         if (any != 0) {
             for (unsigned i = 0; i < components; ++i) {
-                lines[i].line[x] = static_cast<std::uint16_t>(decode_regular<plain>(
-                    coding, reader, how, q[i], lines[i].line[at - 1], lines[i].above[x], lines[i].above[at - 1], all));
+                const std::int32_t b = above[i][x];
+                a[i] = decode_regular<plain>(coding, reader, how, q[i], a[i], b, c[i], all);
+                line[i][x] = static_cast<std::uint16_t>(a[i]);
+                c[i] = b;
             }
             ++x;
             continue;
         }
         bool interrupted;
         const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
-        for (unsigned i = 0; i < components; ++i) fill_run(lines[i].line + x, lines[i].line[at - 1], length);
+        for (unsigned i = 0; i < components; ++i) fill_run(line[i] + x, static_cast<std::uint16_t>(a[i]), length);
         x += length;
         if (!interrupted) break;
         for (unsigned i = 0; i < components; ++i) {
-            lines[i].line[x] = static_cast<std::uint16_t>(
-                decode_interruption<plain>(coding, coder.contexts, reader, how, 0, run_index,
-                                           lines[i].line[static_cast<std::ptrdiff_t>(x) - 1], lines[i].above[x], all));
+            c[i] = above[i][x];
+            a[i] = decode_interruption<plain>(coding, coder.contexts, reader, how, 0, run_index, a[i], c[i], all);
+            line[i][x] = static_cast<std::uint16_t>(a[i]);
         }
         run_index -= run_index != 0 ? 1 : 0;
         ++x;

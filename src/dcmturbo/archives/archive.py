@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -28,10 +27,8 @@ from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
-from dcmturbo.formats.library.packages import missing_package
 from dcmturbo.formats.options import lossy_names
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
-from dcmturbo.image import open as open_image
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
@@ -39,7 +36,6 @@ from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 __all__ = ["make_settings", "transcode_archive"]
 
 _OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
-_FIRST_FILES = 100  # to find reasons why no file at all could be transcoded
 
 
 def transcode_archive(
@@ -182,7 +178,6 @@ def transcode_archive(
         place = default_manifest(target)
     elif manifest is not False:
         place = absolute(manifest)  # type: ignore[arg-type]
-    check_first_image(paths, filters, settings)
     if dry_run:
         return _dry_run(paths, target, settings, filters, jobs, threads, place)
     missing = find_missing(paths)
@@ -262,30 +257,6 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     if len(errors) == len(depths) and wrong and not options.keys() & _OF_EACH_FRAME:
         raise wrong[0]
     return lossy
-
-
-def check_first_image(paths: Sequence[str], filters: Filters, settings: Settings) -> None:
-    """Raise an error if the first image shows that a package is needed which is not installed.
-
-    Raises
-    ------
-    ImportError
-        The message names the package. If failed files are copied or left out, each of them reports it instead.
-    """
-    syntax = find_transfer_syntax(settings.operation.target)
-    if settings.on_failure != "fail" or not missing_package(syntax):
-        return
-    if any(is_url(path) for path in paths):
-        return
-    for found in itertools.islice(find_files(paths, filters, lambda *_: None), _FIRST_FILES):
-        with contextlib.suppress(Error, OSError), open_image(found.path) as image:
-            bits = image.frame_set.opened.bits_stored
-            if package := missing_package(syntax, bits):
-                raise ImportError(
-                    f"{syntax.format.title} of {bits} bits needs the package {package} ({found.path} has samples of "
-                    f"{bits} bits): pip install {package}"
-                )
-            return
 
 
 def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -214,26 +213,14 @@ def _encode_jpegls(frame: _Frame, options: Options) -> bytes:
             f"BitsStored {frame.bits}; found {frame.minimum} to {frame.maximum}",
             code="unsupported",
         )
-    samples = frame.as_unsigned()
-    if frame.bits in (8, 16):
-        return bytes(load_imagecodecs().jpegls_encode(samples, near))
-    # imagecodecs would write a precision of 8 or 16, but it must be BitsStored (PS3.5 8.2.3).
-    try:
-        jpeg_ls = import_module("jpeg_ls")
-    except ImportError:
+    if frame.bits not in (8, 16):
+        # PS3.5 8.2.3: the precision is BitsStored.
         raise EncodeError(
-            f"JPEG-LS of {frame.bits} bits needs the package pyjpegls, because imagecodecs would write a "
-            "precision of 8 or 16: pip install pyjpegls",
+            f"imagecodecs writes JPEG-LS of 8 or 16 bits, and BitsStored is {frame.bits}: let the core encode it "
+            "(dt.config.prefer = 'own')",
             code="unsupported",
-        ) from None
-    rows, columns = samples.shape[:2]
-    little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
-    interleave_mode = 2 if frame.colour else 0
-    return bytes(
-        jpeg_ls.encode_buffer(
-            little.tobytes(), rows, columns, 3 if frame.colour else 1, frame.bits, near, interleave_mode
         )
-    )
+    return bytes(load_imagecodecs().jpegls_encode(frame.as_unsigned(), near))
 
 
 def _transform_of(frame: _Frame, lossy: bool) -> bool:
