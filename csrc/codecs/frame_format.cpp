@@ -147,7 +147,7 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     // One such note per frame is enough: the note about another format includes it.
     else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
     // With both options, a reader finds the parts of a resolution.
-    else if (header.format == Format::htj2k && syntax.format == Format::htj2k && !keeps_promises(syntax, header))
+    else if (syntax.warns_of_promises && header.format == syntax.format && !keeps_promises(syntax, header))
         result.notes |= note_options_missing;
 }
 

@@ -33,6 +33,7 @@ struct TransferSyntax {
     Format also = Format::unknown;       // another format that its frames may have
     Format made_from = Format::unknown;  // frames are codestreams of that format made smaller, and give them back
     std::array<Promise, 2> promises{};
+    bool warns_of_promises = false;  // readers rely on them: a frame that breaks one is worth a warning
     // Frames with loss are not copied into a lossless-only syntax; unless it names a process, whatever that has lost.
     bool names_process = false;
     bool retired = false;  // PS3.6: nothing new is written in it
