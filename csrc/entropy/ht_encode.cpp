@@ -119,13 +119,18 @@ std::size_t finish_ht_encode(HtEncodeScratch& scratch, std::uint8_t* to) {
     if (mel_mask != 0 || vlc_mask != 0) {
         const unsigned both = mel_byte | last;
         const bool agree = ((both ^ mel_byte) & mel_mask) == 0 && ((both ^ last) & vlc_mask) == 0;
-        if (agree && both != 0xFF && vlc > 0) {
+        const bool follows_ff = suffix_size > 0 && suffix[suffix_size - 1] == 0xFF;
+        if (agree && both != 0xFF && !(follows_ff && both > 0x8F) && vlc > 0) {
             suffix[suffix_size++] = static_cast<std::uint8_t>(both);
         } else {
             if (mel_mask != 0) suffix[suffix_size++] = static_cast<std::uint8_t>(mel_byte);
             if (vlc_mask != 0) reversed[vlc++] = static_cast<std::uint8_t>(last);
         }
     }
+    // No two bytes of a segment are above FF8F: where MEL ends with FF, a byte of zeros may have to follow, which no
+    // decoder reads as MEL.
+    if (suffix_size > 0 && suffix[suffix_size - 1] == 0xFF && vlc > 0 && reversed[vlc - 1] > 0x8F)
+        suffix[suffix_size++] = 0;
     for (std::size_t i = vlc; i-- > 0;) suffix[suffix_size++] = reversed[i];
     // 7.1.1: Scup stands in a byte of its own, and in the lower half of the one before.
     ++suffix_size;
