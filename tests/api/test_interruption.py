@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from helpers.dicom_writer import encapsulated_file
+from helpers.samples import noise
 
 import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.formats import library
-from tests.helpers.dicom_writer import encapsulated_file
-from tests.helpers.samples import noise
 
 
 class Interrupted(BaseException):
@@ -112,7 +112,7 @@ def test_within_a_library(threads):
         raise KeyboardInterrupt
 
     data = dt.encode_frame(noise((64, 64), np.uint8), "JPEGXLLossless")
-    source = encapsulated_file([data] * 50, "JPEGXLLossless", rows=64, columns=64)
+    source = encapsulated_file([data] * 50, "1.2.840.10008.1.2.4.110", rows=64, columns=64)
     _core.set_library(end, library.reconstruct_jpeg)
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -87,7 +87,7 @@ def test_text_file(call, tmp_path, command):
     assert (code, out) == (1, "")
     assert err.startswith(f"dcmturbo: error: {text}: ")
     assert err.count("\n") == 1
-    assert "not DICOM" in err
+    assert "not a DICOM file" in err
 
 
 @pytest.mark.parametrize("command", ["info", "decode", "bench"])

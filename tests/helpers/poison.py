@@ -18,9 +18,9 @@ class Finder:
         if name == "imagecodecs":
             sys.meta_path.remove(self)
             import imagecodecs
-            real = imagecodecs.jpegls_decode
+            real = imagecodecs.jpegxl_decode
 
-            def jpegls_decode(data, *arguments, **options):
+            def jpegxl_decode(data, *arguments, **options):
                 decoded = real(data, *arguments, **options)
                 mark = int(decoded.flat[0])
                 if mark == 0xDEAE:
@@ -29,7 +29,7 @@ class Finder:
                     os.kill(os.getpid(), signal.SIGSEGV if mark == 0xDEAD else signal.SIGKILL)
                 return decoded
 
-            imagecodecs.jpegls_decode = jpegls_decode
+            imagecodecs.jpegxl_decode = jpegxl_decode
         return None
 
 sys.meta_path.insert(0, Finder())
@@ -45,12 +45,13 @@ def write_site(folder: Path) -> str:
 
 
 def marked(mark: int | None = None) -> bytes:
-    """A JPEG-LS image of 16 bits; one with a mark ends the process that decodes it."""
+    """A JPEG XL image of 16 bits; one with a mark ends the process that decodes it."""
     cells = np.arange(32 * 32, dtype="u2").reshape(32, 32)
     if mark is not None:
         cells[0, 0] = mark
-    encoded = dt.encode_frame(cells, "JPEGLSLossless")
-    return encapsulated_file([encoded], "jpegls", rows=32, columns=32, bits_allocated=16, bits_stored=16)
+    encoded = dt.encode_frame(cells, "JPEGXLLossless")
+    syntax = "1.2.840.10008.1.2.4.110"
+    return encapsulated_file([encoded], syntax, rows=32, columns=32, bits_allocated=16, bits_stored=16)
 
 
 def make_poisoned(folder: Path, files: int, poisoned: set[int], mark: int = MARKS["SIGSEGV"]) -> None:

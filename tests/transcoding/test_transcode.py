@@ -363,7 +363,7 @@ def test_too_few_frames_are_refused_and_too_many_kept():
     many = native_file(bytes(range(48)), frames=2)
     data, result = transcoded(many, "RLELossless")
     assert result.frames == 3
-    assert any("hold 3 frames" in text for text in result.warnings)
+    assert any("have 3 frames" in text for text in result.warnings)
     assert same_cells(many, data)
 
 
