@@ -13,7 +13,7 @@ namespace dcmturbo {
 enum class ErrorCode : std::int32_t {
     ok = 0,
     truncated = 1,      // the data end too early
-    malformed = 2,  // the data contradict their own format
+    malformed = 2,      // the data contradict their own format
     mismatch = 3,       // codestream and dataset (or arguments) contradict each other
     unsupported = 4,    // valid, but dcmturbo cannot decode it
     limit = 5,          // larger than dt.config.limits allows

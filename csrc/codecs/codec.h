@@ -26,7 +26,7 @@ struct Options {
 enum DecodeNote : std::uint32_t {
     note_missing_end = 1U << 16,        // JPEG 2000 without its end marker, EOC
     note_transform_ignored = 1U << 17,  // a component transform that the components cannot have
-    note_zero_tail = 1U << 18,  // more than half of the frame, up to its end, is zeros
+    note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeros
     note_hp_transform = 1U << 19,       // JPEG-LS with a colour transform of Hewlett-Packard, which has been undone
 };
 

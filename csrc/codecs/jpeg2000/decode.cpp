@@ -58,7 +58,8 @@ class FrameDecoder {
         for (std::size_t i = 0; i < planes.size(); ++i) {
             const Rectangle area = component_area(i);
             if (area.width() != planes[i].width || area.height() != planes[i].height)
-                fail(ErrorCode::argument, no_offset, "the output for component %zu has another size than the component", i);
+                fail(ErrorCode::argument, no_offset, "the output for component %zu has another size than the component",
+                     i);
         }
         std::vector<std::unique_ptr<RowSink>> sinks;
         for (std::size_t slot = 0; slot < slots(); ++slot)
@@ -97,7 +98,7 @@ class FrameDecoder {
         if (options_.reduce == 0 || (grid.width() == out.format.columns && grid.height() == out.format.rows)) return;
         fail(ErrorCode::unsupported, no_offset,
              "the image begins at (%u, %u); without its %u highest resolution levels it has %u x %u "
-    "pixels: use decode_components",
+             "pixels: use decode_components",
              size.x_origin, size.y_origin, unsigned{options_.reduce}, grid.height(), grid.width());
     }
 
@@ -118,7 +119,8 @@ class FrameDecoder {
         // A tile with a header of its own takes them over, one by one.
         const std::uint64_t inherited = codestream_.main.changes.size() + codestream_.main.packed.size();
         if (codestream_.size.tiles() * inherited > spare_looks_ + 64 * codestream_.bytes.size()) {
-            fail(ErrorCode::limit, no_offset, "%zu progression changes and %zu PPM segments are too many for %llu tiles",
+            fail(ErrorCode::limit, no_offset,
+                 "%zu progression changes and %zu PPM segments are too many for %llu tiles",
                  codestream_.main.changes.size(), codestream_.main.packed.size(),
                  static_cast<unsigned long long>(codestream_.size.tiles()));
         }
@@ -213,7 +215,8 @@ class FrameDecoder {
         for (std::size_t i = 0; i < 3; ++i) {
             const TileComponent& component = tile.components[i];
             if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible)
-                fail(ErrorCode::malformed, no_offset, "the codestream has a component transform, but its components have different wavelets");
+                fail(ErrorCode::malformed, no_offset,
+                     "the codestream has a component transform, but its components have different wavelets");
             is_wide = is_wide || component.arithmetic == Arithmetic::wide;
         }
         for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
@@ -236,7 +239,8 @@ class FrameDecoder {
         std::uint64_t count = 0;
         for (const ComponentParameters& component : tile.parameters->components) count += component.coding.levels + 1U;
         if (count > std::min(spare_resolutions_, (1U << 18) + 4 * std::uint64_t{codestream_.bytes.size()})) {
-            fail(ErrorCode::limit, no_offset, "%zu components of %llu resolutions in total, in each of %llu tiles, are too many",
+            fail(ErrorCode::limit, no_offset,
+                 "%zu components of %llu resolutions in total, in each of %llu tiles, are too many",
                  codestream_.components.size(), static_cast<unsigned long long>(count),
                  static_cast<unsigned long long>(codestream_.size.tiles()));
         }

@@ -15,7 +15,8 @@ namespace {
 std::size_t component_index(const Segment& segment, const Size& size) {
     const std::size_t index = segment.number(0, index_size(size.components));
     if (index >= size.components) {
-        fail(ErrorCode::malformed, segment.offset, "marker FF%02X refers to component %zu (counted from 0), but there are %zu",
+        fail(ErrorCode::malformed, segment.offset,
+             "marker FF%02X refers to component %zu (counted from 0), but there are %zu",
              static_cast<unsigned>(segment.code), index, size.components);
     }
     return index;
@@ -28,11 +29,13 @@ CodingStyle judge_coding_style(const Segment& segment, const CodingStyleFields& 
     style.block_height_exponent = fields.block_height_exponent;
     style.block_style = fields.block_style;
     if (style.levels > max_levels)
-        fail(ErrorCode::malformed, segment.offset, "the number of decomposition levels is %u; expected 0 to 32", style.levels);
+        fail(ErrorCode::malformed, segment.offset, "the number of decomposition levels is %u; expected 0 to 32",
+             style.levels);
     if (style.block_width_exponent > 10 || style.block_height_exponent > 10 ||
         style.block_width_exponent + style.block_height_exponent > 12) {
-        fail(ErrorCode::malformed, segment.offset, "a code-block has 2^%u x 2^%u coefficients; at most 2^12 are allowed",
-             style.block_width_exponent, style.block_height_exponent);
+        fail(ErrorCode::malformed, segment.offset,
+             "a code-block has 2^%u x 2^%u coefficients; at most 2^12 are allowed", style.block_width_exponent,
+             style.block_height_exponent);
     }
     if ((style.block_style & (style_high_throughput | style_mixed)) == style_mixed)
         fail(ErrorCode::malformed, segment.offset, "code-block style %02X is reserved", unsigned{style.block_style});
@@ -93,7 +96,8 @@ void read_progression_changes(const Segment& segment, const Size& size, Paramete
     const std::size_t index = index_size(size.components);
     const std::size_t entry = 5 + 2 * index;
     if (segment.parameters.empty() || segment.parameters.size() % entry != 0)
-        fail(ErrorCode::malformed, segment.offset, "the length of POC does not match a whole number of progression changes");
+        fail(ErrorCode::malformed, segment.offset,
+             "the length of POC does not match a whole number of progression changes");
     for (std::size_t at = 0; at < segment.parameters.size(); at += entry) {
         ProgressionChange change;
         change.first_resolution = segment.u8(at);
@@ -116,7 +120,8 @@ void read_region_of_interest(const Segment& segment, const Size& size, Parameter
     const std::size_t component = component_index(segment, size);
     const std::size_t at = index_size(size.components);
     if (segment.u8(at) != 0)
-        fail(ErrorCode::other_codec, segment.offset, "region of interest style %u does not exist in Part 1", segment.u8(at));
+        fail(ErrorCode::other_codec, segment.offset, "region of interest style %u does not exist in Part 1",
+             segment.u8(at));
     parameters.components[component].roi_shift = segment.u8(at + 1);
 }
 
