@@ -152,14 +152,14 @@ TEST_CASE("a component may come again, which the walk says") {
 TEST_CASE("streams that end before all scans say so") {
     Stream at_end(3);
     at_end.frame().scan(0).marker(EOI);
-    CHECK(walk(at_end, 3).error == "found EOI after the scans of 1 of 3 components");
+    CHECK(walk(at_end, 3).error == "found EOI after scans of only 1 of 3 components");
     CHECK(walk(at_end, 3).code == ErrorCode::truncated);
     Stream without_scans(1);
     without_scans.frame().marker(EOI);
-    CHECK(walk(without_scans, 1).error == "found EOI after the scans of 0 of 1 components");
+    CHECK(walk(without_scans, 1).error == "found EOI after scans of only 0 of 1 components");
     Stream cut(3);
     cut.frame().scan(0);
-    CHECK(walk(cut, 3).error == "the data end after the scans of 1 of 3 components");
+    CHECK(walk(cut, 3).error == "the data end after scans of only 1 of 3 components");
     CHECK(walk(cut, 3).code == ErrorCode::truncated);
 }
 
@@ -172,13 +172,13 @@ TEST_CASE("segments where they do not belong") {
     CHECK(walk(early, 1).error == "found SOS before a frame header");
     Stream other(1);
     other.frame().marker(RST0);
-    CHECK(walk(other, 1).error.find("where a table, a scan or EOI belongs") != std::string::npos);
+    CHECK(walk(other, 1).error.find("expected a table, a scan or EOI") != std::string::npos);
     Stream arithmetic(1, SOF11);
     arithmetic.frame();
     CHECK(walk(arithmetic, 1).code == ErrorCode::unsupported);
     Stream right(1);
     right.frame().scan().marker(EOI);
-    CHECK(walk(right, 3).error == "the frame header is not the one that was probed");
+    CHECK(walk(right, 3).error == "the frame header has changed since it was probed");
 }
 
 TEST_CASE("LSE is a table of JPEG-LS, and of no other process") {
