@@ -57,6 +57,7 @@ class Batch {
     // `continues`: also after a failure. Otherwise no job above the lowest that has failed is begun.
     Batch(std::size_t jobs, unsigned threads, bool continues, const Settings& settings)
         : jobs_(jobs), call_{.threads = threads}, continues_(continues), settings_(settings) {}
+    virtual ~Batch() = default;
 
     // Does all jobs, unless it is interrupted: then it throws DecodeError(interrupted). Returns what went wrong, in the
     // order of the jobs. Unless it continues only the first entry is certain to be there, and it is the lowest job that
@@ -64,8 +65,6 @@ class Batch {
     std::vector<FrameFailure> run();
 
   protected:
-    ~Batch() = default;
-
     // Does one job. May throw.
     virtual FrameFailure work(std::size_t job, Scratch& scratch, Context& context) = 0;
     // Hears how each job went.
