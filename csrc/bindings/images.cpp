@@ -140,6 +140,8 @@ void bind_images(py::module_& m) {
         .def_property_readonly("width", field(&Header::width))
         .def_property_readonly("height", field(&Header::height))
         .def_property_readonly("components", [](const HeaderHandle& h) { return h.handle->header.components; })
+        .def_property_readonly("precision", [](const HeaderHandle& h) { return h.handle->header.precision(); })
+        .def_property_readonly("is_signed", [](const HeaderHandle& h) { return h.handle->header.is_signed(); })
         .def_property_readonly("lossless", field(&Header::lossless))
         .def_property_readonly("subsampled", field(&Header::subsampled))
         .def_property_readonly("interleaved", field(&Header::interleaved))

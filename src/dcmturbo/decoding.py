@@ -433,6 +433,7 @@ def probe(data: Data) -> _core.Header:
         ``is_signed``, ``horizontal_step``, ``vertical_step``, ``identifier``), ``lossless``, ``subsampled``,
         ``interleaved``, ``in_container``, ``colour``, ``codestream_offset``, ``codestream_size`` and ``parameters``, a
         dict of the format's own parameters with the names of the standard.
+        ``precision`` and ``is_signed`` are those of the first component.
 
     Raises
     ------

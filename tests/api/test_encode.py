@@ -151,6 +151,7 @@ def test_the_header_says_what_was_encoded(case):
     assert len(header.components) == (case.shape[2] if len(case.shape) == 3 else 1)
     # PS3.5, 8.2: the precision is BitsStored. JPEG, JPEG-LS and JPEG XL have no sign.
     signed = np.dtype(case.dtype).kind == "i" and case.syntax.family == "jpeg2000"
+    assert (header.precision, header.is_signed) == (case.bits, signed)
     for component in header.components:
         assert component.precision == case.bits
         assert component.is_signed == signed
