@@ -5,6 +5,11 @@
 
 namespace dcmturbo::jpeg2000 {
 
+constexpr Option with_default(Option option, double value) {
+    option.default_value = value;
+    return option;
+}
+
 inline constexpr Option ratio{
     .name = "ratio",
     .meaning = "The size of the frame over the size of the codestream, at least; what must be lost for it is lost.",
@@ -49,13 +54,7 @@ inline constexpr Option progression_order{
 };
 
 // HTJ2K with RPCL is what viewers stream (PS3.5, A.4.8.2), and RPCL costs nothing.
-inline constexpr Option high_throughput_progression_order{
-    .name = "progression_order",
-    .meaning = "The order of the packets: by layer (L), resolution (R), component (C) and position (P).",
-    .type = OptionType::choice,
-    .words = {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"},
-    .default_value = 2,
-};
+inline constexpr Option high_throughput_progression_order = with_default(progression_order, 2);
 
 inline constexpr Option decomposition_levels{
     .name = "decomposition_levels",
@@ -125,12 +124,7 @@ inline constexpr Option tile_part_lengths{
     .default_value = 0,
 };
 
-inline constexpr Option high_throughput_tile_part_lengths{
-    .name = "tile_part_lengths",
-    .meaning = "Write the lengths of all tile-parts into the main header (TLM).",
-    .type = OptionType::flag,
-    .default_value = 1,
-};
+inline constexpr Option high_throughput_tile_part_lengths = with_default(tile_part_lengths, 1);
 
 inline constexpr Option packet_markers{
     .name = "packet_markers",

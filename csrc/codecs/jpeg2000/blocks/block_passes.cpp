@@ -1,5 +1,7 @@
 #include "codecs/jpeg2000/blocks/block_passes.h"
 
+#include <algorithm>
+
 namespace dcmturbo::jpeg2000 {
 namespace {
 
@@ -65,11 +67,11 @@ constinit const ZeroCoding zero_coding_lh = make_zero_coding(Band::lh);
 constinit const ZeroCoding zero_coding_hl = make_zero_coding(Band::hl);
 constinit const ZeroCoding zero_coding_hh = make_zero_coding(Band::hh);
 
-void reset_contexts(BlockPasses& block) {
-    block.contexts.fill(mq_states[0]);
-    block.contexts[0] = mq_states[2 * 4];
-    block.contexts[run_length_context] = mq_states[2 * 3];
-    block.contexts[uniform_context] = mq_states[2 * 46];
+void reset_contexts(MqState* contexts) {
+    std::fill_n(contexts, block_contexts, mq_states[0]);
+    contexts[0] = mq_states[2 * 4];
+    contexts[run_length_context] = mq_states[2 * 3];
+    contexts[uniform_context] = mq_states[2 * 46];
 }
 
 #define DCMTURBO_KERNELS "codecs/jpeg2000/blocks/block_passes.inl"

@@ -68,7 +68,16 @@ extern const ZeroCoding zero_coding_lh;
 extern const ZeroCoding zero_coding_hl;
 extern const ZeroCoding zero_coding_hh;
 
-void reset_contexts(BlockPasses& block);  // Table D.7
+void reset_contexts(MqState* contexts);  // Table D.7
+
+// The pass that comes index-th: the first bit-plane has a cleanup pass only (D.3).
+constexpr BlockPass pass_at(std::size_t index) { return static_cast<BlockPass>((index + 2) % 3); }
+
+// Whether selective arithmetic coding bypass leaves a pass raw (Table D.9). The first ten never are.
+inline constexpr std::size_t arithmetic_passes = 10;
+constexpr bool is_raw_pass(bool bypasses, std::size_t index) {
+    return bypasses && index >= arithmetic_passes && pass_at(index) != BlockPass::clean_up;
+}
 
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct BlockPassKernels {

@@ -1,8 +1,6 @@
 // The context tables of the coding passes (ISO/IEC 15444-1, D.3), by the bits that the encoder collects.
 #include "codecs/jpeg2000/blocks/encode_passes.h"
 
-#include <algorithm>
-
 namespace dcmturbo::jpeg2000 {
 namespace {
 
@@ -44,13 +42,6 @@ const NeighbourTable encode_zero_coding_lh = from_grid(zero_coding_lh);
 const NeighbourTable encode_zero_coding_hl = from_grid(zero_coding_hl);
 const NeighbourTable encode_zero_coding_hh = from_grid(zero_coding_hh);
 const NeighbourTable encode_sign_coding = from_sides(sign_coding);
-
-void set_first_contexts(MqState* contexts) {
-    std::fill_n(contexts, block_contexts, mq_states[0]);
-    contexts[0] = mq_states[2 * 4];
-    contexts[run_length_context] = mq_states[2 * 3];
-    contexts[uniform_context] = mq_states[2 * 46];
-}
 
 #define DCMTURBO_KERNELS "codecs/jpeg2000/blocks/encode_passes.inl"
 #include "cpu/each_isa.h"

@@ -51,8 +51,6 @@ extern const NeighbourTable encode_zero_coding_hh;
 // The context, and the XOR bit at the top (Tables D.2 and D.3).
 extern const NeighbourTable encode_sign_coding;
 
-void set_first_contexts(MqState* contexts);  // Table D.7
-
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct EncodePassKernels {
     // The magnitudes of all coefficients, or-ed.

@@ -9,12 +9,6 @@
 namespace dcmturbo::jpeg2000 {
 namespace {
 
-constexpr std::size_t arithmetic_passes = 10;  // the first ones are never raw (Table D.9)
-
-bool is_bypassed(std::uint8_t style, std::size_t pass_index, BlockPass pass) {
-    return (style & style_bypass) != 0 && pass_index >= arithmetic_passes && pass != BlockPass::clean_up;
-}
-
 template <typename T>
 T* zeroed(Arena& arena, std::size_t count) {
     T* const array = arena.allocate_array<T>(count);
@@ -64,9 +58,8 @@ bool decode_segments(const CodeBlock& block, const BlockPassKernels& kernels, st
         bool is_raw = false;
         for (std::uint32_t k = 0; k < segment.passes; ++k, ++done) {
             if (done >= most) return false;
-            // The first bit-plane has a cleanup pass only (D.3).
-            const auto pass = static_cast<BlockPass>((done + 2) % 3);
-            const bool is_pass_raw = is_bypassed(block.style, done, pass);
+            const BlockPass pass = pass_at(done);
+            const bool is_pass_raw = is_raw_pass((block.style & style_bypass) != 0, done);
             if (k == 0) {
                 is_raw = is_pass_raw;
                 is_right &= is_raw ? start_raw(segment.data, segment.size, words, passes.raw)
@@ -78,7 +71,7 @@ bool decode_segments(const CodeBlock& block, const BlockPassKernels& kernels, st
             const bool was_damaged = passes.is_damaged;
             kernels.decode_block_pass(passes, pass, is_raw);
             if (done + 1 == last && may_end_early(block)) passes.is_damaged = was_damaged;
-            if ((block.style & style_reset_contexts) != 0) reset_contexts(passes);
+            if ((block.style & style_reset_contexts) != 0) reset_contexts(passes.contexts.data());
         }
     }
     return is_right;
@@ -94,7 +87,7 @@ bool decode_passes(const CodeBlock& block, bool is_wide, const BlockPassKernels&
     passes.is_causal = (block.style & style_vertically_causal) != 0;
     passes.has_segmentation_symbols = (block.style & style_segmentation_symbols) != 0;
     passes.zero_coding = zero_coding_of(block.orientation);
-    reset_contexts(passes);
+    reset_contexts(passes.contexts.data());
     if (block.bit_planes > (is_wide ? max_bit_planes : max_narrow_bit_planes)) return false;
     auto* const words = arena.allocate_array<std::uint32_t>(unstuffed_words_bound(longest));
     return decode_segments(block, kernels, words, passes) && !passes.is_damaged;

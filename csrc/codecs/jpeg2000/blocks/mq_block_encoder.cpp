@@ -16,19 +16,11 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
-constexpr unsigned arithmetic_passes = 10;  // the first ones are never raw (Table D.9)
-
-BlockPass pass_at(unsigned index) { return static_cast<BlockPass>((index + 2) % 3); }
-
-bool is_raw_pass(std::uint8_t style, unsigned index) {
-    return (style & style_bypass) != 0 && index >= arithmetic_passes && pass_at(index) != BlockPass::clean_up;
-}
-
 // Table D.8 and D.9: whether a codeword segment ends behind a pass.
 bool ends_segment(std::uint8_t style, unsigned index, unsigned count) {
     if (index + 1 == count || (style & style_terminate_all) != 0) return true;
     return (style & style_bypass) != 0 && index + 1 >= arithmetic_passes &&
-           is_raw_pass(style, index) != is_raw_pass(style, index + 1);
+           is_raw_pass((style & style_bypass) != 0, index) != is_raw_pass((style & style_bypass) != 0, index + 1);
 }
 
 const std::uint8_t* zero_coding_of(Orientation orientation) {
@@ -106,7 +98,7 @@ class BlockWriter {
         word_capacity_ = 0;
         distortion_ = 0;
         index_ = first_ = 0;
-        set_first_contexts(contexts_);
+        reset_contexts(contexts_);
         start_segment();
         return true;
     }
@@ -117,7 +109,7 @@ class BlockWriter {
     // Once they are coded: goes on to the next pass. False once the block is done.
     bool advance() {
         positions_[index_] = mq_position(mq_);
-        if ((input_.style & style_reset_contexts) != 0) set_first_contexts(contexts_);
+        if ((input_.style & style_reset_contexts) != 0) reset_contexts(contexts_);
         const bool ends = ends_segment(input_.style, index_, count_);
         ++index_;
         if (!ends) {
@@ -139,7 +131,7 @@ class BlockWriter {
 
     Decision* list_pass(unsigned index, Decision* to) {
         const unsigned plane = out_.planes - 1 - (index + 2) / 3;
-        const bool is_raw = is_raw_pass(input_.style, index);
+        const bool is_raw = is_raw_pass((input_.style & style_bypass) != 0, index);
         const BlockPass pass = pass_at(index);
         switch (pass) {
             case BlockPass::significance_propagation: to = kernels_.list_propagation(block_, plane, is_raw, to); break;
@@ -171,7 +163,7 @@ class BlockWriter {
 
     // Goes on to the next pass with an arithmetically coded segment; raw ones on the way are written at once.
     void start_segment() {
-        while (index_ < count_ && is_raw_pass(input_.style, index_)) write_raw_segment();
+        while (index_ < count_ && is_raw_pass((input_.style & style_bypass) != 0, index_)) write_raw_segment();
         if (index_ == count_) return;
         first_ = index_;
         mq_.start(words_);

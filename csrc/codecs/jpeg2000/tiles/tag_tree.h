@@ -7,10 +7,11 @@
 
 namespace dcmturbo::jpeg2000 {
 
-class TagTree {
+// The nodes of a tree, level by level. Those of level 0 are the leaves. A precinct has at most 2^15 blocks a side: 16
+// levels.
+template <typename Node>
+class TagTreeNodes {
   public:
-    static constexpr std::uint16_t unknown = 0xFFFF;
-
     void allocate(Arena& arena, std::uint32_t width, std::uint32_t height) {
         std::size_t nodes = 0;
         std::uint32_t w = width, h = height;
@@ -25,13 +26,30 @@ class TagTree {
         nodes_ = arena.allocate_array<Node>(nodes);
         for (std::size_t i = 0; i < nodes; ++i) nodes_[i] = Node{};
     }
+    // The level of the root.
+    [[nodiscard]] unsigned top() const { return levels_; }
+    // The node above leaf (x, y), or the leaf itself.
+    [[nodiscard]] Node& at(unsigned level, std::uint32_t x, std::uint32_t y) const {
+        return nodes_[starts_[level] + std::size_t{y >> level} * widths_[level] + (x >> level)];
+    }
+
+  private:
+    Node* nodes_ = nullptr;
+    unsigned levels_ = 0;
+    std::uint32_t widths_[18] = {};
+    std::uint32_t starts_[18] = {};
+};
+
+class TagTree {
+  public:
+    void allocate(Arena& arena, std::uint32_t width, std::uint32_t height) { nodes_.allocate(arena, width, height); }
 
     // Reads until it is known whether the leaf's value is below `threshold`, and returns that.
     template <typename BitReader>
     bool is_below(BitReader& bits, std::uint32_t x, std::uint32_t y, std::uint16_t threshold) {
         std::uint16_t least = 0;
-        for (unsigned level = levels_ + 1; level-- > 0;) {
-            Node& node = nodes_[starts_[level] + std::size_t{y >> level} * widths_[level] + (x >> level)];
+        for (unsigned level = nodes_.top() + 1; level-- > 0;) {
+            Node& node = nodes_.at(level, x, y);
             // A node is at least what its parent is.
             if (node.least < least) node.least = least;
             while (node.least < threshold && !node.is_known) {
@@ -57,11 +75,7 @@ class TagTree {
         std::uint16_t least = 0;
         bool is_known = false;
     };
-    // The nodes of level 0 are the leaves. A precinct has at most 2^15 / 2^0 blocks a side: 16 levels.
-    Node* nodes_ = nullptr;
-    unsigned levels_ = 0;
-    std::uint32_t widths_[18] = {};
-    std::uint32_t starts_[18] = {};
+    TagTreeNodes<Node> nodes_;
 };
 
 }  // namespace dcmturbo::jpeg2000

@@ -193,6 +193,17 @@ Rectangle block_grid(const TileComponent& component, const Resolution& resolutio
     return {area.x0 >> w, area.y0 >> h, ceil_shift(area.x1, w), ceil_shift(area.y1, h)};
 }
 
+Rectangle block_area(const TileComponent& component, const Resolution& resolution, const Rectangle& precinct,
+                     std::uint32_t x, std::uint32_t y) {
+    const unsigned w = component.block_width_exponent(resolution);
+    const unsigned h = component.block_height_exponent(resolution);
+    const auto end = [](std::uint32_t number, unsigned exponent, std::uint32_t most) {
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, (std::uint64_t{number} + 1) << exponent));
+    };
+    return {std::max(precinct.x0, x << w), std::max(precinct.y0, y << h), end(x, w, precinct.x1),
+            end(y, h, precinct.y1)};
+}
+
 std::uint64_t block_count(const TileComponent& component, const Resolution& resolution, std::size_t precinct) {
     std::uint64_t count = 0;
     for (std::size_t b = 0; b < resolution.band_count; ++b) {

@@ -101,6 +101,9 @@ struct Tile {
     std::span<TileComponent> components;
 };
 
+// Elements from row to row where coefficients or samples are held, so that rows begin with a vector.
+constexpr std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~std::size_t{15}; }
+
 // B.3: the area of tile `index`.
 Rectangle tile_area(const Size& size, std::size_t index);
 
@@ -120,6 +123,10 @@ void allocate_precincts(Tile& tile, Arena& arena);
 // The part of a band that a precinct covers, and its grid of blocks.
 Rectangle precinct_area(const Resolution& resolution, const Band& band, std::size_t precinct);
 Rectangle block_grid(const TileComponent& component, const Resolution& resolution, const Rectangle& area);
+
+// The block of number (x, y) within the part of a band that its precinct covers.
+Rectangle block_area(const TileComponent& component, const Resolution& resolution, const Rectangle& precinct,
+                     std::uint32_t x, std::uint32_t y);
 
 // How many blocks a precinct has.
 std::uint64_t block_count(const TileComponent& component, const Resolution& resolution, std::size_t precinct);

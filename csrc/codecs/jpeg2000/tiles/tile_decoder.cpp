@@ -9,8 +9,6 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
-std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~std::size_t{15}; }
-
 template <typename T>
 Plane<T> plane_of(const Band& band) {
     Plane<T> plane{reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
@@ -99,8 +97,6 @@ void TileDecoder::list_block(const TileComponent& component, const Band& band, c
 }
 
 void TileDecoder::list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t b) {
-    const unsigned w = component.block_width_exponent(resolution);
-    const unsigned h = component.block_height_exponent(resolution);
     const Band& band = resolution.bands[b];
     for (std::size_t p = 0; p < resolution.precinct_count(); ++p) {
         const Rectangle area = precinct_area(resolution, band, p);
@@ -113,12 +109,7 @@ void TileDecoder::list_blocks_of(const TileComponent& component, const Resolutio
         const BlockState* block = blocks.blocks;
         for (std::uint32_t y = blocks.grid.y0; y < blocks.grid.y1; ++y) {
             for (std::uint32_t x = blocks.grid.x0; x < blocks.grid.x1; ++x, ++block) {
-                list_block(component, band, *block,
-                           {std::max(area.x0, x << w), std::max(area.y0, y << h),
-                            std::min<std::uint32_t>(area.x1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                                                 0xFFFFFFFF, (std::uint64_t{x} + 1) << w))),
-                            std::min<std::uint32_t>(area.y1, static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                                                 0xFFFFFFFF, (std::uint64_t{y} + 1) << h)))});
+                list_block(component, band, *block, block_area(component, resolution, area, x, y));
             }
         }
     }

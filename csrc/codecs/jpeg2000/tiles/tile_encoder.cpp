@@ -5,17 +5,15 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <exception>
 
 #include "base/error.h"
+#include "base/team.h"
 #include "codecs/jpeg2000/rate/band_gains.h"
 #include "codecs/jpeg2000/wavelet/analysis.h"
 
 namespace dcmturbo::jpeg2000 {
 
 namespace {
-
-std::size_t padded(std::uint32_t width) { return (std::size_t{width} + 15) & ~std::size_t{15}; }
 
 // Rows that pay for taking part of an image on its own.
 constexpr std::uint32_t rows_per_part = 64;
@@ -30,21 +28,6 @@ void allocate_band(Band& band, Arena& arena) {
     band.stride = padded(band.area.width());
     band.coefficients =
         reinterpret_cast<std::byte*>(arena.allocate_array<T>(band.stride * std::max(1U, band.area.height())));
-}
-
-// Runs body(i) on the team. Nothing may be thrown there: the first error is thrown here.
-template <typename Body>
-void run_on_team(const Context& context, std::size_t count, Body&& body) {
-    std::vector<std::exception_ptr> errors(count);
-    context.parallel_for(count, [&](std::size_t i) {
-        try {
-            body(i);
-        } catch (...) {
-            errors[i] = std::current_exception();
-        }
-    });
-    for (const std::exception_ptr& error : errors)
-        if (error) std::rethrow_exception(error);
 }
 
 template <typename T>
@@ -95,17 +78,10 @@ void TileEncoder::list_blocks() {
                     const Rectangle area = precinct_area(resolution, band, p);
                     PrecinctBandOut out;
                     out.grid = block_grid(component, resolution, area);
-                    const unsigned w = component.block_width_exponent(resolution);
-                    const unsigned h = component.block_height_exponent(resolution);
                     for (std::uint32_t y = out.grid.y0; y < out.grid.y1; ++y) {
                         for (std::uint32_t x = out.grid.x0; x < out.grid.x1; ++x) {
-                            const auto end = [](std::uint32_t number, unsigned exponent, std::uint32_t most) {
-                                return static_cast<std::uint32_t>(
-                                    std::min<std::uint64_t>(most, (std::uint64_t{number} + 1) << exponent));
-                            };
                             CodedBlock& block = blocks_.emplace_back();
-                            block.area = {std::max(area.x0, x << w), std::max(area.y0, y << h), end(x, w, area.x1),
-                                          end(y, h, area.y1)};
+                            block.area = block_area(component, resolution, area, x, y);
                             block.band = &band;
                             block.component = &component;
                             block.level = static_cast<std::uint8_t>(level);
