@@ -99,7 +99,8 @@ void refuse_two_losses(OptionTable table, const OptionValues& values) {
 
 }  // namespace
 
-const OptionValues no_option_values;
+// Never destroyed: while the process exits, threads of daemons still decode.
+const OptionValues& no_option_values = *new OptionValues;
 
 int Option::place_of(std::string_view word) const {
     for (std::size_t i = 0; i < words.size() && words[i] != nullptr; ++i) {

@@ -104,7 +104,7 @@ class OptionValues {
     std::vector<Given> given_;
 };
 
-extern const OptionValues no_option_values;
+extern const OptionValues& no_option_values;
 
 // A value as it comes from outside.
 struct NamedValue {

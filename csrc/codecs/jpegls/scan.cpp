@@ -23,16 +23,17 @@ std::size_t Scan::longest_interval() const {
 const std::int8_t* make_gradients(const Parameters& parameters, Arena& arena) {
     // From 12 bits on the default thresholds are the same (C.2.4.1.1.1), so that one large table serves nearly all
     // lossless streams. To fill it takes as long as to decode a small frame.
-    static const std::vector<std::int8_t> of_16_bits = [] {
+    // It is never freed: while the process exits, threads of daemons still decode.
+    static const std::int8_t* const of_16_bits = [] {
         const Parameters most = resolve({}, 16, 0);
-        std::vector<std::int8_t> table(GradientTable::size_for(most.maxval));
-        GradientTable::fill(table.data(), most);
+        auto* const table = new std::int8_t[GradientTable::size_for(most.maxval)];
+        GradientTable::fill(table, most);
         return table;
     }();
     const Parameters usual = resolve({}, 16, 0);
     if (parameters.near_lossless == 0 && parameters.t1 == usual.t1 && parameters.t2 == usual.t2 &&
         parameters.t3 == usual.t3)
-        return of_16_bits.data() + usual.maxval;
+        return of_16_bits + usual.maxval;
     auto* const table = arena.allocate_array<std::int8_t>(GradientTable::size_for(parameters.maxval));
     GradientTable::fill(table, parameters);
     return table + parameters.maxval;
