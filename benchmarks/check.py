@@ -49,7 +49,7 @@ WORKS = {
 
 
 def works(names: list[str]) -> dict[str, Any]:
-    """Return what the driver is told: the same codestreams for both builds."""
+    """Return the input of the driver: the same codestreams for both builds."""
     found = {}
     for name in names:
         direction, keyword, source = WORKS[name]

@@ -1,4 +1,4 @@
-"""One build's codecs, called as they are told: for check.py (clock) and callgrind.py (instructions).
+"""One build's codecs, called as standard input says: for check.py (clock) and callgrind.py (instructions).
 
     python codec_driver.py WORKS serve       answers each name on the standard input with the seconds of a call
     python codec_driver.py WORKS callgrind LIBRARY    counts the second call of each work (under valgrind only)

@@ -30,7 +30,7 @@ _ISA = re.compile(r"\bisa_(?:scalar|avx2|avx512|neon)::")
 
 
 def work_of(path: Path, frame: int, keyword: str | None) -> tuple[Any, ...]:
-    """Return what the driver is told of a frame of a file."""
+    """Return the input of the driver for a frame of a file."""
     with dt.open(path, raw=True) as image:
         array = image[frame]
         photometric = image.source_photometric_interpretation

@@ -172,7 +172,7 @@ _VALUES = (
 )
 
 
-_LISTED = 4  # files of a row that are all told; of more, the mean and the worst
+_LISTED = 4  # files of a row that are all listed; of more, the mean and the worst
 
 
 def _span(values: list[float], show: Callable[[float], str]) -> str:

@@ -34,7 +34,7 @@ def test_speed(benchmark, tmp_path, definition, engine):
     if engine not in works:
         pytest.skip(reasons[engine])
     try:
-        why = workloads.complaint(definition, work, works[engine]())
+        why = workloads.difference_of(definition, work, works[engine]())
     except (ValueError, RuntimeError) as error:
         why = str(error)
     if why and engine != engines.OURS:

@@ -95,7 +95,7 @@ def prepare(definition: Definition, folder: Path) -> Work | None:
     return work
 
 
-def complaint(definition: Definition, work: Work, answer: Any) -> str:
+def difference_of(definition: Definition, work: Work, answer: Any) -> str:
     """Return how an answer differs from the definition's digest, empty if it does not."""
     if definition.kind == "transcode":
         answer = dt.decode(work.path.with_suffix(".transcoded"))
@@ -120,7 +120,7 @@ def agreeing(definition: Definition, work: Work) -> tuple[dict[str, Callable[[],
     works, reasons = engines.functions(definition.kind, work)
     for name in list(works):
         try:
-            why = complaint(definition, work, works[name]())
+            why = difference_of(definition, work, works[name]())
         except Exception as error:
             lines = str(error).strip().splitlines()
             why = lines[-1] if lines else type(error).__name__

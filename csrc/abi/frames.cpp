@@ -284,17 +284,17 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
     });
     if (code != DCMTURBO_OK) return code;
     for (const FrameFailure& failure : failures) {
-        dcmturbo_error told{};
-        abi::fill_error(&told, failure.code, failure.offset, static_cast<int64_t>(failure.job),
+        dcmturbo_error reported{};
+        abi::fill_error(&reported, failure.code, failure.offset, static_cast<int64_t>(failure.job),
                         failure.message.c_str());
         if (salvage == 0) {
             if (error != nullptr) {
-                told.size = error->size;
-                *error = told;
+                reported.size = error->size;
+                *error = reported;
             }
-            return told.code;
+            return reported.code;
         }
-        if (report != nullptr) report(report_context, failure.job, static_cast<uint8_t>(failure.status), &told);
+        if (report != nullptr) report(report_context, failure.job, static_cast<uint8_t>(failure.status), &reported);
     }
     return DCMTURBO_OK;
 }

@@ -1,4 +1,4 @@
-// Frames that share a dataset, from what the C door was told.
+// Frames that share a dataset, from the arguments of the C ABI.
 #pragma once
 
 #include "abi/convert.h"

@@ -73,12 +73,12 @@ py::list decode_frames(const std::vector<Stream*>& streams,
             throw py::value_error("status has room for fewer frames than requested");
         status_data = status_array->mutable_data();
     }
-    struct Told {
+    struct Report {
         std::size_t job;
         std::uint8_t status;
         dcmturbo_error error;
     };
-    std::vector<Told> told;
+    std::vector<Report> reports;
     dcmturbo_error error = new_error();
     std::int32_t code = 0;
     {
@@ -87,9 +87,9 @@ py::list decode_frames(const std::vector<Stream*>& streams,
             jobs.data(), count, plain_streams.data(), plain_streams.size(), threads, salvage ? 1 : 0, fill_value,
             status_data,
             [](void* context, std::size_t job, std::uint8_t frame_status, const dcmturbo_error* what) {
-                static_cast<std::vector<Told>*>(context)->push_back({job, frame_status, *what});
+                static_cast<std::vector<Report>*>(context)->push_back({job, frame_status, *what});
             },
-            &told, &error);
+            &reports, &error);
     }
     if (code != DCMTURBO_OK && error.frame < 0) raise(error);
     py::list result;
@@ -97,7 +97,7 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), text_of(what.message)));
     };
     if (code != DCMTURBO_OK) add(static_cast<std::size_t>(error.frame), DCMTURBO_FRAME_FAILED, error);
-    for (const Told& one : told) add(one.job, one.status, one.error);
+    for (const Report& one : reports) add(one.job, one.status, one.error);
     return result;
 }
 

@@ -69,7 +69,7 @@ UnstuffedBits unstuff_bits(Bytes data, std::uint8_t* to) {
         const std::uint8_t* next = from + 1;
         while (next != end && *next == 0xFF) ++next;  // fill
         // A last FF is data that the end cuts off, or the first half of a marker. Its bits count as missing: who needs
-        // them is told that the data end.
+        // them knows that the data end.
         if (next == end) return {out.finish(), data.size(), 0};
         if (*next > 0x7F) return {out.finish(), static_cast<std::size_t>(next - 1 - begin), *next};
         out.append_byte(0xFF, 8);

@@ -3,7 +3,7 @@
 
 namespace dcmturbo {
 
-// The smaller of CPU affinity and control group quota, at least 1: how many threads a call uses that is not told.
+// The smaller of CPU affinity and control group quota, at least 1: the number of threads of a call that names none.
 unsigned default_threads();
 
 }  // namespace dcmturbo

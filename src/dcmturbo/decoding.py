@@ -76,8 +76,12 @@ def decode(
 
     Raises
     ------
-    NotDicom, NoPixelData, UnsupportedTransferSyntax
-        As their names say.
+    NotDicom
+        If the source is no DICOM object.
+    NoPixelData
+        If it has no pixel data.
+    UnsupportedTransferSyntax
+        If no codec is there for its transfer syntax.
     DecodeError
         If a frame is damaged, missing, or contradicts the dataset; with ``.frame``, ``.offset`` (bytes within the
         encoded frame) and ``.code``. If several frames fail, the error is about the lowest.

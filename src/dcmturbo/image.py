@@ -38,8 +38,16 @@ def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct")
 
     Raises
     ------
-    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, OSError
-        As their names say.
+    NotDicom
+        If the source is no DICOM object.
+    NoPixelData
+        If it has no pixel data.
+    UnsupportedTransferSyntax
+        If no codec is there for its transfer syntax.
+    DecodeError
+        If the file is damaged so that its frames cannot be found.
+    OSError
+        If the file cannot be opened or read.
 
     Examples
     --------
@@ -264,12 +272,12 @@ class Image:
 
 def _reopen(origin: Origin, raw: bool, keep_unused_bits: bool, warned: frozenset[str]) -> Image:
     opened = reopen(origin)
-    told, opened.warnings = opened.warnings, [text for text in opened.warnings if text not in warned]
+    all_warnings, opened.warnings = opened.warnings, [text for text in opened.warnings if text not in warned]
     try:
         image = Image(opened, raw=raw, unused_bits="keep" if keep_unused_bits else "correct")
     except BaseException:
         opened.close()
         raise
-    opened.warnings = told
+    opened.warnings = all_warnings
     image.frame_set.warned |= warned
     return image

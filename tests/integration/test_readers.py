@@ -160,7 +160,7 @@ ULTRASOUND_IN_YBR_FULL = {
 }
 
 
-def complaints(path: Path) -> Counter[str]:
+def findings(path: Path) -> Counter[str]:
     """What dciodvfy says of errors, without the places where it says so."""
     done = subprocess.run([tool("dciodvfy"), str(path)], capture_output=True, check=False)
     text = (done.stderr + done.stdout).decode("latin-1")
@@ -170,7 +170,7 @@ def complaints(path: Path) -> Counter[str]:
 @cases("ExplicitVRLittleEndian", "ImplicitVRLittleEndian", *CLASSIC)
 def test_dciodvfy_finds_nothing_new(transcoded, name, syntax):
     source, path = transcoded(name, syntax)
-    new = complaints(path) - complaints(source)
+    new = findings(path) - findings(source)
     assert set(new) <= (ULTRASOUND_IN_YBR_FULL if name == "examples_ybr_color.dcm" else set())
 
 
@@ -182,4 +182,4 @@ def test_dciodvfy_and_loss(transcoded, syntax, options):
     source, path = transcoded(
         "SC_rgb_2frame.dcm" if syntax != "JPEGLSNearLossless" else "CT_small.dcm", syntax, **options
     )
-    assert complaints(path) - complaints(source) == Counter()
+    assert findings(path) - findings(source) == Counter()

@@ -81,10 +81,10 @@ def test_a_wrong_answer_is_not_timed(tmp_path):
     definition = Definition("decode", "phantom:small", "RLELossless")
     work = workloads.prepare(definition, tmp_path)
     right = work.array.copy()
-    assert workloads.complaint(definition, work, right) == ""
+    assert workloads.difference_of(definition, work, right) == ""
     right[3, 4] += 1
-    assert workloads.complaint(definition, work, right) == "other samples"
-    assert workloads.complaint(definition, work, np.stack([right] * 2)) == "shape (2, 64, 64)"
+    assert workloads.difference_of(definition, work, right) == "other samples"
+    assert workloads.difference_of(definition, work, np.stack([right] * 2)) == "shape (2, 64, 64)"
 
 
 @pytest.mark.parametrize("others", [1, 2, 3, 4, 5])
@@ -154,7 +154,7 @@ def test_pydicom_is_measured_with_the_quickest_of_its_plugins(tmp_path, monkeypa
     plugins = list(dict.fromkeys(used))
     if len(plugins) < 2:
         pytest.skip("pydicom has one plugin of JPEG 2000 here")
-    assert workloads.complaint(definition, work, decode()) == ""
+    assert workloads.difference_of(definition, work, decode()) == ""
     assert used[-1] == plugins[1]
 
 

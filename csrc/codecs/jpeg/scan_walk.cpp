@@ -32,7 +32,7 @@ void ScanWalk::take_frame_header(const Segment& segment) {
     frame_ = read_frame_header(segment);
     frame_.lines = header_.height;
     if (frame_.is_jpegls()) frame_.samples_per_line = header_.width;
-    // What is written to has the sizes that probing told.
+    // What is written to has the sizes that probing found.
     bool agrees = frame_.samples_per_line == header_.width && frame_.count == header_.components.size();
     for (std::size_t i = 0; agrees && i < frame_.count; ++i) {
         const ComponentHeader& probed = header_.components[i];

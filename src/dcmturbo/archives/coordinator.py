@@ -120,7 +120,7 @@ class Coordinator:
         self.interrupted = False
         self.writable = True
         self.begin = 0.0
-        self.told = 0.0
+        self.progress_shown = 0.0
         self.was_empty = manifest.is_new
         self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
         self.tidied = True  # whether earlier runs left no temporary files
@@ -555,9 +555,9 @@ class Coordinator:
 
     def _tell_progress(self, *, at_once: bool = False) -> None:
         now = time.perf_counter()
-        if self.progress is None or (now - self.told < _PROGRESS_EVERY and not at_once):
+        if self.progress is None or (now - self.progress_shown < _PROGRESS_EVERY and not at_once):
             return
-        self.told = now
+        self.progress_shown = now
         totals = self.totals
         self.progress(
             Progress(

@@ -161,7 +161,7 @@ def _failures(summary: Summary) -> str:
 
 def _warnings(warned: Iterable[Row]) -> str:
     lines = ((row.path, row.destination, line, "") for row in warned for line in (row.warnings or "").split("\n"))
-    rows = [(amount(told.files), told.error, names_of(told)) for told in group_by_reason(lines)[:_MOST_ROWS]]
+    rows = [(amount(group.files), group.error, names_of(group)) for group in group_by_reason(lines)[:_MOST_ROWS]]
     if not rows:
         return ""
     return f"<section><h2>Warnings</h2>{table_of(('>files', '/what', '/which'), rows)}</section>"

@@ -208,8 +208,14 @@ def open_object(path: str) -> Iterator[StoredObject]:
 
     Raises
     ------
-    NotDicom, DecodeError, LimitExceeded, OSError
-        As their names say.
+    NotDicom
+        If the file is no DICOM object.
+    DecodeError
+        If it is damaged.
+    LimitExceeded
+        If an element is larger than the limits allow.
+    OSError
+        If the file cannot be opened or read.
     """
     if not is_url(path):
         with open(path, "rb"):

@@ -20,7 +20,7 @@ def _of(files: int, count: int) -> str:
     return "" if files == count else f" ({files} of {count})"
 
 
-def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, complaints: list[str]) -> list[Row]:
+def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, differing: list[str]) -> list[Row]:
     """Return the rows of a file or transfer syntax: one for each engine, with all numbers of threads in it."""
     rows: list[Row] = []
     decoders = entry["decoders"]
@@ -40,7 +40,7 @@ def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, co
             )
         )
         heading = ("", "")
-    rows += [("", "", name, "", "", "", "", "other pixels") for name in complaints]
+    rows += [("", "", name, "", "", "", "", "other pixels") for name in differing]
     return rows
 
 

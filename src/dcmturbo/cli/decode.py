@@ -148,7 +148,7 @@ def _contradiction(arguments: argparse.Namespace) -> str:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run ``dcmturbo decode``."""
-    complaint = _contradiction(arguments)
+    problem = _contradiction(arguments)
     target = Path(arguments.output)
     suffix = target.suffix.lower()
     into_folder = (
@@ -162,11 +162,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         form = arguments.format or "npy"
     elif form is None:
         hint = "end it with / for a folder, or use --format"
-        complaint = complaint or f"{arguments.output} has no suffix of a known format: {hint}"
+        problem = problem or f"{arguments.output} has no suffix of a known format: {hint}"
     if into_folder and target.exists() and not target.is_dir():
-        complaint = complaint or f"{arguments.output} is a file, but several inputs need a folder as output"
-    if complaint or form is None:
-        return output.usage("decode", complaint)
+        problem = problem or f"{arguments.output} is a file, but several inputs need a folder as output"
+    if problem or form is None:
+        return output.usage("decode", problem)
     written: dict[Path, str] = {}
 
     def work(item: Input) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Decoded:
     milliseconds: float | None = None
     peer: str | None = None
     ratio: float | None = None
-    complaint: str = ""  # how a plugin of pydicom differs
+    difference: str = ""  # how a plugin of pydicom differs
 
     @property
     def checked(self) -> bool:
@@ -104,7 +104,7 @@ class Decoded:
             "msamples_per_second": significant(self.speed),
             "fastest_peer": self.peer,
             "times_as_fast": significant(self.ratio),
-            "peers_that_differ": self.complaint or None,
+            "peers_that_differ": self.difference or None,
         }
 
 
@@ -210,17 +210,17 @@ def _against_pydicom(path: Path, transfer_syntax: str, lossless: bool, file: Dec
     """Compare with each plugin of pydicom, and time those that agree."""
     available, _ = peers.pydicom_peers(str(path), transfer_syntax)
     agreeing: dict[str, peers.Decode] = {"dcmturbo": partial(dt.decode, path)}
-    complaints = []
+    differences = []
     for peer in available:
         try:
             difference = peers.compare(file.array, peer.first(), lossless=lossless)
         except Exception:
             continue  # a plugin that claims to decode the file but cannot
         if difference:
-            complaints.append(f"{peer.name}: {difference}")
+            differences.append(f"{peer.name}: {difference}")
         else:
             agreeing[peer.name] = peer.decode
-    file.complaint = "; ".join(complaints)
+    file.difference = "; ".join(differences)
     medians, _ = peers.time_in_turn(agreeing, rounds=_ROUNDS, seconds=_SECONDS_A_FILE)
     ours = medians.pop("dcmturbo")
     file.milliseconds = ours * 1000
@@ -307,8 +307,8 @@ def _show(
     for file in decoded:
         if not file.checked:
             output.say(f"not checked: {file.name}: {file.digest}", style="dim")
-        if file.complaint:
-            output.say(f"differs from dcmturbo, so it is not ranked: {file.name}: {file.complaint}", style="dim")
+        if file.difference:
+            output.say(f"differs from dcmturbo, so it is not ranked: {file.name}: {file.difference}", style="dim")
     output.say(f"{without} other files have no pixels", style="dim")
     output.say("pixels: compared with the digests of other decoders; ms: path to array with colour conversion, median")
     threads = f"{summary['threads']} thread{'' if summary['threads'] == 1 else 's'}"

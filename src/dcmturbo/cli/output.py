@@ -137,7 +137,7 @@ class Output:
             whole = {"dcmturbo": dcmturbo.__version__, **document, "failed": self.failures}
             sys.stdout.write(without_secrets(json.dumps(whole, indent=2, allow_nan=False)) + "\n")
 
-    # ---- complaints -------------------------------------------------------------------------------
+    # ---- warnings and errors ----------------------------------------------------------------------
 
     def _complain(self, kind: str, path: str, message: str) -> None:
         sys.stdout.flush()

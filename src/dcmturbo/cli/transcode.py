@@ -458,8 +458,8 @@ def _archive(
             if found is None:
                 raise
             result, interrupted = found, True
-    for told in group_by_reason((path, path, message, "") for path, message in sorted(set(result.warned))):
-        output.warn(told.paths[0] if told.files == 1 else _files(told), told.error)
+    for group in group_by_reason((path, path, message, "") for path, message in sorted(set(result.warned))):
+        output.warn(group.paths[0] if group.files == 1 else _files(group), group.error)
     for reason in group_by_reason(sorted((one.path, one.destination, one.error, one.type) for one in result.failures)):
         output.fail(reason.paths[0] if reason.files == 1 else _files(reason), reason.error, reason.type)
     output.failures = [{"path": one.path, "error": one.error, "type": one.type} for one in result.failures]

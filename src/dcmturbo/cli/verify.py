@@ -287,9 +287,9 @@ class _Found:
             }
         )
 
-    def unread(self, name: str, why: str, *, told: bool) -> None:
+    def unread(self, name: str, why: str, *, reported: bool) -> None:
         """Record a file or folder that could not be read."""
-        if not told:
+        if not reported:
             self.output.fail(name, why, "NotCompared")
         self.not_compared.append({"path": name, "why": [why], "with": []})
         self.rows.append({"path": name, "state": NOT_COMPARED, "what": [why]})
@@ -343,13 +343,13 @@ def _pairs(roots: list[str], filters: Filters, found: _Found) -> list[tuple[str,
             found.lonely(name, there)
             continue
         where = ("first", "second")[absent]
-        found.unread(name, f"not compared with the {where}: {why}", told=name in trees[absent].unread)
+        found.unread(name, f"not compared with the {where}: {why}", reported=name in trees[absent].unread)
         accounted.add(name)
     for name in sorted(trees[0].unread.keys() | trees[1].unread.keys()):
         below = f"{name}/" if name else ""
         if not any(one == name or one.startswith(below) for one in accounted):
             why = trees[0].unread.get(name) or trees[1].unread[name]
-            found.unread(name or ".", why, told=True)
+            found.unread(name or ".", why, reported=True)
     return pairs
 
 

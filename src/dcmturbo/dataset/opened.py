@@ -175,7 +175,7 @@ def _settle_by_length(
 ) -> _core.Attributes:
     """Return the attributes with the colour space that native pixel data of this length have."""
     reading, notes = _core.native_reading(attributes, size, frames)
-    warnings.extend(NOTES[note] for note in notes)
+    warnings.extend(NOTES[note] for note in warnings)
     return _core.Attributes(*pixel._replace(photometric_interpretation=reading)) if notes else attributes
 
 
@@ -300,7 +300,7 @@ def open_pixel_data(
     )
 
 
-def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", told: Iterable[str] = ()) -> NoReturn:
+def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", warnings: Iterable[str] = ()) -> NoReturn:
     """Say why there is nothing to decode."""
     if url:
         raise UnsupportedTransferSyntax(
@@ -313,7 +313,7 @@ def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", tol
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid}){elsewhere}")
     if cut:
         raise DecodeError(f"{cut}, before any pixel data", code="truncated")
-    notes = "".join(f"; {text}" for text in told)
+    notes = "".join(f"; {text}" for text in warnings)
     raise NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{notes}")
 
 

@@ -36,8 +36,14 @@ def open_source(source: Any) -> OpenedSource:
 
     Raises
     ------
-    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError
-        As their names say.
+    NotDicom
+        If the source is no DICOM object.
+    NoPixelData
+        If it has no pixel data.
+    UnsupportedTransferSyntax
+        If no codec is there for its transfer syntax.
+    DecodeError
+        If the file is damaged so that its frames cannot be found.
     OSError
         If the file cannot be opened or read.
     TypeError

@@ -63,7 +63,7 @@ def decode_batch(
         )
         for one in sets
     ]
-    told = _core.decode_frames(
+    reports = _core.decode_frames(
         streams,
         _ONE_STREAM if set_of is None else set_of,
         frames,
@@ -74,7 +74,7 @@ def decode_batch(
         status=status if status is not None and status.flags.c_contiguous else None,
     )
     failures = []
-    for k, frame_status, code, offset, message in told:
+    for k, frame_status, code, offset, message in reports:
         error = make_error(code, message, frame=int(frames[k]), offset=offset)
         failure = sets[0 if set_of is None else int(set_of[k])].opened.source.take_failure()
         if failure is not None:

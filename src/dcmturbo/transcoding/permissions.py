@@ -68,7 +68,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
     list of str
         What could not be kept.
     """
-    told = []
+    not_kept = []
     mode = original.st_mode & 0o777
     new = os.fstat(descriptor)
     if (new.st_uid, new.st_gid) != (original.st_uid, original.st_gid):
@@ -78,20 +78,20 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
             os.fchown(descriptor, original.st_uid, -1)
         new = os.fstat(descriptor)
     if new.st_uid != original.st_uid:
-        told.append(f"its owner could not be kept: it was user {original.st_uid} and is now user {new.st_uid}")
+        not_kept.append(f"its owner could not be kept: it was user {original.st_uid} and is now user {new.st_uid}")
     if new.st_gid != original.st_gid:
-        told.append(f"its group could not be kept: it was group {original.st_gid} and is now group {new.st_gid}")
+        not_kept.append(f"its group could not be kept: it was group {original.st_gid} and is now group {new.st_gid}")
         mode &= 0o707 | (mode & 0o007) << 3  # the new group gets no more rights than others
     lost = _copy_extended_attributes(path, descriptor)
     if lost:
-        told.append(f"its extended attributes {', '.join(sorted(lost))} could not be kept")
+        not_kept.append(f"its extended attributes {', '.join(sorted(lost))} could not be kept")
     os.fchmod(descriptor, mode)
     if original.st_nlink > 1:
         others = original.st_nlink - 1
-        told.append(
+        not_kept.append(
             f"it has {others} more name{'s' if others > 1 else ''} (hard links), which still have the old content"
         )
-    return told
+    return not_kept
 
 
 def _copy_extended_attributes(path: str, descriptor: int) -> list[str]:

@@ -99,7 +99,7 @@ class RunnerState:
     """
 
     def __init__(self) -> None:
-        self.told: dict[str, tuple[Any, Any]] = {}
+        self.options_set: dict[str, tuple[Any, Any]] = {}
         self.notes: set[str] = set()
         self.calls = 0
         self.ahead: Ahead[Any] | None = None
@@ -117,7 +117,7 @@ def state_of(runner: Any) -> RunnerState:
 def source_option(runner: Any, name: str) -> Any:
     """Return an option as the source gave it, even if it was changed since."""
     value = runner.get_option(name)
-    before, ours = state_of(runner).told.get(name, (None, None))
+    before, ours = state_of(runner).options_set.get(name, (None, None))
     return before if ours is not None and value == ours else value
 
 
@@ -126,7 +126,7 @@ def tell(runner: Any, name: str, value: Any) -> None:
     if hasattr(runner, "set_frame_option"):  # pydicom 3.1: options of one frame
         runner.set_frame_option(runner.index, name, value)
     elif runner.get_option(name) != value:
-        state_of(runner).told[name] = (source_option(runner, name), value)
+        state_of(runner).options_set[name] = (source_option(runner, name), value)
         runner.set_option(name, value)
 
 
@@ -380,7 +380,7 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         if sign in ("stated", "none"):
             given["pixel_representation"] = int(sign == "stated" and header.components[0].is_signed)
             out = out.view(f"{'i' if given['pixel_representation'] else 'u'}{out.itemsize}")
-    # Not decode_frame: what there is to tell is told once a runner, not once a frame.
+    # Not decode_frame: warnings are given once per runner, not once per frame.
     found: Any = _core.decode_frame(
         syntax.uid,
         src,

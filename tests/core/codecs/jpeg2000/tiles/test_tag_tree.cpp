@@ -33,7 +33,7 @@ class HeaderBitWriter {
     unsigned room_ = 0;
 };
 
-// A tag tree written clause by clause: every node's minimum, told as far as a threshold (B.10.2).
+// A tag tree written clause by clause: every node's minimum, proved as far as a threshold (B.10.2).
 class TagTreeWriter {
   public:
     TagTreeWriter(const std::vector<unsigned>& leaves, unsigned width, unsigned height) {
@@ -51,7 +51,7 @@ class TagTreeWriter {
             levels_.push_back(above);
         }
         for (Level& level : levels_) {
-            level.told.assign(level.values.size(), 0);
+            level.proved.assign(level.values.size(), 0);
             level.known.assign(level.values.size(), false);
         }
     }
@@ -61,17 +61,17 @@ class TagTreeWriter {
         for (std::size_t k = levels_.size(); k-- > 0;) {
             Level& level = levels_[k];
             const std::size_t i = std::size_t{y >> k} * level.width + (x >> k);
-            level.told[i] = std::max(level.told[i], least);
-            while (level.told[i] < threshold && !level.known[i]) {
-                if (level.told[i] == level.values[i]) {
+            level.proved[i] = std::max(level.proved[i], least);
+            while (level.proved[i] < threshold && !level.known[i]) {
+                if (level.proved[i] == level.values[i]) {
                     to.bit(1);
                     level.known[i] = true;
                 } else {
                     to.bit(0);
-                    ++level.told[i];
+                    ++level.proved[i];
                 }
             }
-            least = level.told[i];
+            least = level.proved[i];
         }
     }
 
@@ -79,7 +79,7 @@ class TagTreeWriter {
     struct Level {
         unsigned width, height;
         std::vector<unsigned> values;
-        std::vector<unsigned> told;
+        std::vector<unsigned> proved;
         std::vector<bool> known;
     };
     std::vector<Level> levels_;
