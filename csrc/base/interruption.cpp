@@ -13,7 +13,7 @@ std::atomic<Interruption::Ask> whom{nullptr};
 void Interruption::set_ask(Ask ask) { whom.store(ask, std::memory_order_release); }
 
 bool Interruption::ask() {
-    due_ = now() + period;
+    due_ = os::coarse_time() + period;
     const Ask to_ask = whom.load(std::memory_order_acquire);
     if (to_ask == nullptr || !to_ask()) return false;
     stop();

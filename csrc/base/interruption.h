@@ -3,8 +3,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <ctime>
 #include <thread>
+
+#include "os/process.h"
 
 namespace dcmturbo {
 
@@ -18,7 +19,7 @@ class Interruption {
     // The function to ask, for the whole process; null for none.
     static void set_ask(Ask ask);
 
-    Interruption() : caller_(std::this_thread::get_id()), due_(now() + period) {}
+    Interruption() : caller_(std::this_thread::get_id()), due_(os::coarse_time() + period) {}
     Interruption(const Interruption&) = delete;
     Interruption& operator=(const Interruption&) = delete;
 
@@ -26,7 +27,7 @@ class Interruption {
     // period is over.
     [[nodiscard]] bool is_due_to_end() {
         if (stopped_.load(std::memory_order_relaxed)) return true;
-        if (std::this_thread::get_id() != caller_ || now() < due_) return false;
+        if (std::this_thread::get_id() != caller_ || os::coarse_time() < due_) return false;
         return ask();
     }
     void stop() { stopped_.store(true, std::memory_order_relaxed); }
@@ -36,12 +37,6 @@ class Interruption {
     [[noreturn, gnu::cold]] static void fail_interrupted();
 
   private:
-    // A few milliseconds exact, and a few nanoseconds long.
-    static std::chrono::nanoseconds now() {
-        timespec time{};
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-    }
     [[gnu::cold]] bool ask();
 
     const std::thread::id caller_;

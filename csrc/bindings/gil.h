@@ -2,25 +2,18 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
-#include <unistd.h>
 
-#include <exception>
-#include <optional>
+#include "os/thread_end.h"
 
 namespace dcmturbo::bindings {
 
 // Before Python 3.14, asking for the lock of an interpreter that ends unwinds the thread (pthread_exit), and an
 // unwinding does not pass the frames of C++ between here and the thread's start: the process would abort. Such a
-// thread, a daemon by necessity, stops here instead; the process is about to end.
+// thread, a daemon by necessity, stops here instead; the process is about to end. `take` calls Python's C functions
+// alone.
 template <typename Take>
-void take_gil(const Take& take) {
-    try {
-        take();
-    } catch (...) {
-        // The unwinding of a thread that ends is not an exception.
-        if (std::current_exception() != nullptr) throw;
-        for (;;) pause();
-    }
+void take_gil(Take take) {
+    os::hold_thread_that_ends([](void* self) { (*static_cast<Take*>(self))(); }, &take);
 }
 
 // Calls a Python function. While the interpreter ends, code below may end this thread in the same way; the frames of
@@ -49,11 +42,14 @@ class GilRelease {
 class GilAcquire {
   public:
     GilAcquire() {
-        take_gil([this] { held_.emplace(); });
+        take_gil([this] { state_ = PyGILState_Ensure(); });
     }
+    GilAcquire(const GilAcquire&) = delete;
+    GilAcquire& operator=(const GilAcquire&) = delete;
+    ~GilAcquire() { PyGILState_Release(state_); }
 
   private:
-    std::optional<pybind11::gil_scoped_acquire> held_;
+    PyGILState_STATE state_{};
 };
 
 }  // namespace dcmturbo::bindings

@@ -9,27 +9,24 @@
 #include <vector>
 
 #include "dicom/source.h"
+#include "os/file.h"
 
 namespace dcmturbo {
 
-// A regular file, read with pread: a file that shrinks gives short reads, never SIGBUS.
+// A regular file. One that shrinks gives short reads.
 class FileSource final : public Source {
   public:
     // Throws DecodeError(source) with the system's reason.
     explicit FileSource(const std::string& path);
     // A file that is open already: of a descriptor of its own, so that the caller may close theirs.
     explicit FileSource(int descriptor);
-    ~FileSource() override;
 
-    [[nodiscard]] std::uint64_t size() const override { return size_; }
+    [[nodiscard]] std::uint64_t size() const override { return file_.size(); }
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
 
   private:
-    void take_size();
-
     std::string path_;
-    int descriptor_ = -1;
-    std::uint64_t size_ = 0;
+    os::File file_;
 };
 
 // The bytes must outlive the source.

@@ -1,13 +1,11 @@
 #include "process/cpu_quota.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <thread>
 
+#include "os/process.h"
 #include "process/control_groups.h"
 
 namespace dcmturbo {
@@ -54,10 +52,7 @@ unsigned cgroup_cpu_quota() {
 }  // namespace
 
 unsigned default_threads() {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    unsigned allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
-                                                                   : std::thread::hardware_concurrency();
+    unsigned allowed = os::allowed_cpus();
     // Once: reading control group files costs more than decoding a small frame.
     static const unsigned quota = cgroup_cpu_quota();
     if (quota > 0) allowed = std::min(allowed, quota);

@@ -1,12 +1,11 @@
 #include "process/memory_limit.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <limits>
 #include <string>
 
+#include "os/memory.h"
 #include "process/control_groups.h"
 
 namespace dcmturbo {
@@ -37,11 +36,8 @@ std::uint64_t cgroup_memory() {
 }  // namespace
 
 std::uint64_t memory_limit() {
-    const auto pages = sysconf(_SC_PHYS_PAGES);
-    const auto page = sysconf(_SC_PAGESIZE);
-    const std::uint64_t machine =
-        pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : no_limit;
-    return std::min(machine, cgroup_memory());
+    const std::uint64_t machine = os::physical_memory();
+    return std::min(machine != 0 ? machine : no_limit, cgroup_memory());
 }
 
 }  // namespace dcmturbo

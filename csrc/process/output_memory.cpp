@@ -1,17 +1,15 @@
 #include "process/output_memory.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <mutex>
 #include <vector>
 
+#include "os/memory.h"
+#include "os/process.h"
+
 namespace dcmturbo {
 
 namespace {
-
-constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 struct Block {
     void* base;
@@ -19,7 +17,7 @@ struct Block {
 };
 
 struct Cache {
-    const pid_t owner;
+    const os::ProcessId owner;
     std::mutex mutex;
     std::vector<Block> blocks;  // the last given back is at the end
     std::uint64_t total = 0;
@@ -30,7 +28,7 @@ std::atomic<std::uint64_t> cap{std::uint64_t{256} << 20};
 // As for the pool: the lock may have been held when a child was forked. The child then begins a new cache.
 Cache& cache() {
     static std::atomic<Cache*> current{nullptr};
-    const pid_t self = getpid();
+    const os::ProcessId self = os::process_id();
     Cache* known = current.load(std::memory_order_acquire);
     if (known != nullptr && known->owner == self) return *known;
     auto* fresh = new Cache{.owner = self, .mutex = {}, .blocks = {}};
@@ -40,31 +38,14 @@ Cache& cache() {
 }
 
 // What is mapped for a result of `size` bytes: whole huge pages, so that equal images give equal blocks.
-std::size_t mapped_size(std::size_t size) { return (size + huge_page - 1) / huge_page * huge_page; }
-
-void* map_block(std::size_t size) {
-    // More than asked for, trimmed to a huge page's alignment.
-    void* mapped =
-        mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapped == MAP_FAILED) return nullptr;
-    const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
-    const std::uintptr_t aligned = (begin + huge_page - 1) / huge_page * huge_page;
-    if (aligned != begin) munmap(mapped, aligned - begin);
-    if (const std::size_t tail = begin + huge_page - aligned; tail != 0)
-        munmap(reinterpret_cast<void*>(aligned + size), tail);
-    auto* block = reinterpret_cast<void*>(aligned);
-#ifdef MADV_HUGEPAGE
-    madvise(block, size, MADV_HUGEPAGE);
-#endif
-    return block;
-}
+std::size_t mapped_size(std::size_t size) { return (size + os::huge_page - 1) / os::huge_page * os::huge_page; }
 
 // Called with the lock held: drops the oldest blocks until no more than `keep` bytes are left.
 void shrink(Cache& held, std::uint64_t keep) {
     std::size_t dropped = 0;
     while (held.total > keep && dropped < held.blocks.size()) {
         const Block& oldest = held.blocks[dropped++];
-        munmap(oldest.base, oldest.size);
+        os::unmap_pages(oldest.base, oldest.size);
         held.total -= oldest.size;
     }
     held.blocks.erase(held.blocks.begin(), held.blocks.begin() + static_cast<std::ptrdiff_t>(dropped));
@@ -73,7 +54,7 @@ void shrink(Cache& held, std::uint64_t keep) {
 }  // namespace
 
 void* allocate_output(std::size_t size) noexcept {
-    if (size > ~std::size_t{0} - 2 * huge_page) return nullptr;
+    if (size > ~std::size_t{0} - 2 * os::huge_page) return nullptr;
     const std::size_t wanted = mapped_size(size);
     try {
         Cache& held = cache();
@@ -88,7 +69,7 @@ void* allocate_output(std::size_t size) noexcept {
     } catch (...) {
         // No memory for the list: a fresh block will do.
     }
-    return map_block(wanted);
+    return os::map_pages(wanted);
 }
 
 void free_output(void* block, std::size_t size) noexcept {
@@ -101,16 +82,13 @@ void free_output(void* block, std::size_t size) noexcept {
             held.blocks.push_back({block, mapped});
             held.total += mapped;
             shrink(held, most);
-#ifdef MADV_FREE
-            // The pages stay until the system runs short: then they are taken without being written out.
-            madvise(block, mapped, MADV_FREE);
-#endif
+            os::offer_pages(block, mapped);
             return;
         }
     } catch (...) {
         // Not kept, then.
     }
-    munmap(block, mapped);
+    os::unmap_pages(block, mapped);
 }
 
 void set_output_cache(std::uint64_t bytes) noexcept {

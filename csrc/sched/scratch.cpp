@@ -1,9 +1,9 @@
 #include "sched/scratch.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <mutex>
+
+#include "os/process.h"
 
 namespace dcmturbo {
 
@@ -13,7 +13,7 @@ constexpr std::size_t most_kept = 64;                     // scratches
 constexpr std::size_t keep_each = std::size_t{64} << 20;  // bytes
 
 struct FreeList {
-    const pid_t owner;
+    const os::ProcessId owner;
     std::mutex mutex;
     std::vector<std::unique_ptr<Scratch>> scratches;
 };
@@ -21,7 +21,7 @@ struct FreeList {
 // As the pool: a new one after fork(), for the lock may have been held there. Never destroyed.
 FreeList& free_list() {
     static std::atomic<FreeList*> list{nullptr};
-    const pid_t self = getpid();
+    const os::ProcessId self = os::process_id();
     FreeList* current = list.load(std::memory_order_acquire);
     if (current != nullptr && current->owner == self) return *current;
     auto* fresh = new FreeList{.owner = self, .mutex = {}, .scratches = {}};

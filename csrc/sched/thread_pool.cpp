@@ -1,7 +1,5 @@
 #include "sched/thread_pool.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <system_error>
 #include <thread>
@@ -21,7 +19,7 @@ ThreadPool& ThreadPool::instance() {
     // On the heap for ever: destroying a pool at exit would wait for threads that the interpreter's
     // shutdown may have frozen. In a child of fork() the old one is abandoned, its mutex with it.
     static std::atomic<ThreadPool*> pool{nullptr};
-    const pid_t self = getpid();
+    const os::ProcessId self = os::process_id();
     ThreadPool* current = pool.load(std::memory_order_acquire);
     if (current != nullptr && current->owner_ == self) return *current;
     auto* fresh = new ThreadPool(self);

@@ -1,8 +1,6 @@
 // The core's one pool: made at first use, never destroyed, replaced after a fork.
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -10,6 +8,7 @@
 #include <mutex>
 
 #include "base/interruption.h"
+#include "os/process.h"
 
 namespace dcmturbo {
 
@@ -53,12 +52,12 @@ class ThreadPool {
         void work();
     };
 
-    explicit ThreadPool(pid_t owner) : owner_(owner) {}
+    explicit ThreadPool(os::ProcessId owner) : owner_(owner) {}
     void start_workers(unsigned wanted);
     void worker_loop();
     void wait(std::unique_lock<std::mutex>& lock, Work& work, Interruption* interruption);
 
-    const pid_t owner_;
+    const os::ProcessId owner_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Work*> works_;

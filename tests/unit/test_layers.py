@@ -9,17 +9,18 @@ SOURCES = Path(__file__).parents[2] / "csrc"
 
 # A layer, and the layers that it may include besides itself.
 ALLOWED = {
+    "os": set(),
     "cpu": set(),
-    "base": {"cpu"},
+    "base": {"cpu", "os"},
     "bits": {"base"},
     "entropy": {"base", "cpu", "bits"},
     "image": {"base", "cpu"},
     "codecs": {"base", "cpu", "bits", "entropy", "image"},
-    "dicom": {"base", "image"},
-    "process": {"base", "cpu"},
-    "sched": {"base", "cpu", "image", "codecs", "dicom", "process"},
+    "dicom": {"base", "image", "os"},
+    "process": {"base", "cpu", "os"},
+    "sched": {"base", "cpu", "image", "codecs", "dicom", "process", "os"},
     "abi": {"base", "cpu", "image", "codecs", "dicom", "process", "sched", "dcmturbo.h"},
-    "bindings": {"base", "abi", "dcmturbo.h"},
+    "bindings": {"base", "abi", "os", "dcmturbo.h"},
     "dcmturbo.h": set(),
 }
 # Headers that are rooms of their own within codecs: one codec does not include another.
@@ -93,6 +94,32 @@ def test_a_codec_includes_no_other_codec(path):
 def test_only_the_bindings_include_python(path):
     python = [name for name in system_includes(path) if name.startswith(("pybind11", "Python", "numpy"))]
     assert not python or layer_of(named(path)) == "bindings"
+
+
+# Headers of C++20 and of the C library that every platform has in the same form.
+PORTABLE_HEADERS = re.findall(
+    r"\S+",
+    """
+    algorithm array atomic bit bitset cassert cerrno charconv chrono cmath compare complex concepts condition_variable
+    cstdarg cstddef cstdint cstdio cstdlib cstring deque exception fstream functional future initializer_list iterator
+    limits list map memory memory_resource mutex new numeric optional queue set shared_mutex span sstream stdexcept
+    string string_view system_error thread tuple type_traits typeinfo unordered_map unordered_set utility variant vector
+    stddef.h stdint.h
+    """,
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_only_the_room_of_the_operating_system_includes_its_headers(path):
+    if layer_of(named(path)) == "os":
+        return
+    allowed = set(PORTABLE_HEADERS)
+    if path.suffix == ".cpp":
+        allowed |= {"immintrin.h"}  # of the compiler, for x86-64
+    if layer_of(named(path)) == "bindings":
+        allowed |= {name for name in system_includes(path) if name.startswith("pybind11/")}
+    assert set(system_includes(path)) <= allowed
+    assert not re.search(r"\b(_WIN32|__APPLE__|__linux__|__unix__|_MSC_VER)\b", path.read_text())
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

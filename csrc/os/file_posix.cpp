@@ -1,0 +1,106 @@
+#if !defined(_WIN32)
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "os/file.h"
+
+namespace dcmturbo::os {
+
+namespace {
+
+// Linux reads at most this much a call, macOS at most 2^31 - 1 bytes.
+constexpr std::size_t largest_read = 0x7FFFF000;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+int descriptor_of(std::intptr_t handle) { return static_cast<int>(handle); }
+
+}  // namespace
+
+File::File(File&& other) noexcept : handle_(std::exchange(other.handle_, none)), size_(other.size_) {}
+
+File& File::operator=(File&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+File::~File() { close(); }
+
+void File::close() noexcept {
+    if (is_open()) ::close(descriptor_of(handle_));
+    handle_ = none;
+}
+
+File File::open(const std::string& path, std::string& problem) {
+    int descriptor = -1;
+    // O_NONBLOCK: opening a FIFO without a writer would wait forever. It has no effect on regular files.
+    do {
+        descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    } while (descriptor < 0 && errno == EINTR);
+    if (descriptor < 0) {
+        problem = reason(errno);
+        return {};
+    }
+    File file(descriptor);
+    file.take_size(problem);
+    return file;
+}
+
+File File::of_descriptor(int descriptor, std::string& problem) {
+    // The two share a position, which pread neither uses nor moves.
+    const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) {
+        problem = reason(errno);
+        return {};
+    }
+    File file(own);
+    file.take_size(problem);
+    return file;
+}
+
+void File::take_size(std::string& problem) {
+    struct stat status {};
+    if (::fstat(descriptor_of(handle_), &status) != 0) {
+        problem = reason(errno);
+    } else if (S_ISDIR(status.st_mode)) {
+        problem = "is a directory, not a file";
+    } else if (!S_ISREG(status.st_mode)) {
+        problem = "is not a regular file";
+    } else {
+        size_ = static_cast<std::uint64_t>(status.st_size);
+        return;
+    }
+    close();
+}
+
+std::size_t File::read_at(std::uint64_t offset, std::byte* to, std::size_t size, std::string& problem) const {
+    std::size_t done = 0;
+    while (done < size) {
+        // Past what off_t can hold there is nothing to read, and pread would call it an error.
+        if (offset + done > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) break;
+        const ssize_t count = ::pread(descriptor_of(handle_), to + done, std::min(size - done, largest_read),
+                                      static_cast<off_t>(offset + done));
+        if (count > 0) {
+            done += static_cast<std::size_t>(count);
+        } else if (count == 0) {
+            break;
+        } else if (errno != EINTR) {
+            problem = reason(errno);
+            break;
+        }
+    }
+    return done;
+}
+
+}  // namespace dcmturbo::os
+
+#endif
