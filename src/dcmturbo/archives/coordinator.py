@@ -16,17 +16,18 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dcmturbo.archives.account import Account
 from dcmturbo.archives.entries import Entries
-from dcmturbo.archives.manifest import COUNTED, DONE, Done, InHand, Manifest, Row
+from dcmturbo.archives.manifest import DONE, Done, InHand, Manifest
 from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.originals import Originals
 from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.ownership import identity_of, identity_of_status, is_still
 from dcmturbo.archives.places import size_of
-from dcmturbo.archives.result import ArchiveResult, Failure, Progress
+from dcmturbo.archives.result import ArchiveResult, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
@@ -43,7 +44,6 @@ _CHUNK_BYTES_ELSEWHERE = 16 << 20  # for executors, where starting a group costs
 _CHUNKS_A_WORKER = 4  # groups in work: enough that no worker waits for the coordinator
 _AHEAD = 20_000  # files that are found in advance: they show the end of the archive, but cost memory
 _LARGE = 8 << 20  # larger files are started first if all files are known, so that none remains alone at the end
-_PROGRESS_EVERY = 0.05  # seconds
 _LONGEST_WAIT = 0.5  # seconds
 
 DIED = "WorkerDied"  # type of the failure of a file whose process died
@@ -53,18 +53,6 @@ DIED = "WorkerDied"  # type of the failure of a file whose process died
 class _Chunk:
     tasks: list[Task]
     alone: bool = False
-
-
-@dataclass
-class _Totals:
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*COUNTED, "failed", "skipped"), 0))
-    frames: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-    pixel_bytes: int = 0
-    bytes_done: int = 0
-    found_files: int = 0
-    found_bytes: int = 0
 
 
 class Coordinator:
@@ -87,7 +75,7 @@ class Coordinator:
         self.settings = settings
         self.manifest = manifest
         self.workers = workers
-        self.progress = progress
+        self.account = Account(manifest, settings, progress)
         self.resume = resume
         self.fail_fast = fail_fast
         self.operation = settings.operation
@@ -111,16 +99,8 @@ class Coordinator:
         self.chunks: dict[int, _Chunk] = {}
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.numbers = iter(range(1 << 62))
-        self.rows: list[Row] = []
-        self.rows_of_suspects: list[Row] = []
-        self.totals = _Totals()
-        self.failures: list[Failure] = []
-        self.warned: list[tuple[str, str]] = []
         self.stopped: str | None = None
         self.interrupted = False
-        self.writable = True
-        self.begin = 0.0
-        self.progress_shown = 0.0
         self.was_empty = manifest.is_new
         self.owners: dict[int, str] | None = None  # the outputs of earlier runs, by inode
         self.tidied = True  # whether earlier runs left no temporary files
@@ -130,7 +110,7 @@ class Coordinator:
 
     def run(self) -> ArchiveResult:
         """Run to the end. After Ctrl-C, raise KeyboardInterrupt whose ``result`` has what was done."""
-        self.begin = time.perf_counter()
+        self.account.begin = time.perf_counter()
         record = self._begin_record()
         try:
             return self._run()
@@ -150,7 +130,8 @@ class Coordinator:
                 folders = [self.target]
         folders = [folder for folder in folders if os.path.isdir(folder)]
         record = RunRecord(folders)
-        self.warned += [("", warning) for warning in record.warnings]
+        for warning in record.warnings:
+            self.account.warn("", warning)
         self.settings = replace(self.settings, root=self.target, token=record.token, began=record.began)
         self.tidied = remove_left_over(folders, but=record.token)
         return record
@@ -169,20 +150,19 @@ class Coordinator:
         self.walk = find_files(
             self.sources,
             self.filters,
-            self._tell,
+            self._hear_of_walk,
             follow_links=follow,
             leave_out=leave_out(self.manifest),
             folders_left_out=self._own_folder(),
         )
         with self._interruptible():
             self._loop()
-        self._flush()
-        self._tell_progress(at_once=True)
-        seconds = time.perf_counter() - self.begin
-        if self.writable:
-            with contextlib.suppress(OSError):
-                self.manifest.end(seconds=seconds, skipped=self.totals.counts["skipped"], stopped=self.stopped)
-        result = self._result(seconds)
+        self._write()
+        self._show_progress(at_once=True)
+        seconds = self.account.end(self.stopped)
+        self.account.warned[:0] = [("", warning) for warning in (*self.workers.warnings, *self.manifest.warnings)]
+        left = len(self.pending) if self.exhausted else None
+        result = self.account.result(seconds=seconds, stopped=self.stopped, left=left)
         if self.interrupted:
             interrupt = KeyboardInterrupt("interrupted: to continue, make the same call again")
             interrupt.result = result  # type: ignore[attr-defined]
@@ -200,13 +180,13 @@ class Coordinator:
                 return
             if self.stopped is None and not self.exhausted and len(self.ahead) < _AHEAD and self.results.empty():
                 self._look_ahead(64)
-                self._tell_progress()
+                self._show_progress()
                 continue
             self._take(self._wait())
             while not self.results.empty():
                 self._take(self.results.get())
-            self._flush()
-            self._tell_progress(at_once=self.stopped is not None)
+            self._write()
+            self._show_progress(at_once=self.stopped is not None)
 
     def _wait(self) -> Any:
         """Return the next item of the queue.
@@ -289,13 +269,13 @@ class Coordinator:
                 self._fail(found, destination, f"its output {destination} is one of the sources", "ValueError")
                 return
         if self.entries is not None and self.entries.is_known(found.path):
-            self.warned.append(
-                (found.path, "this file was found more than once, because the sources overlap; it is done once")
+            self.account.warn(
+                found.path, "this file was found more than once, because the sources overlap; it is done once"
             )
             return
         done = None if self.was_empty else self.manifest.find(destination)
         if self.resume and done is not None and self._is_done(found, destination, done):
-            self.totals.counts["skipped"] += 1
+            self.account.skip()
             return
         if why := self.originals.why_not(found.path, destination):
             self._fail(found, destination, why, "ValueError")
@@ -318,8 +298,7 @@ class Coordinator:
         task = Task(next(self.numbers), found.path, destination, owned, was_begun, uid)
         if status is not None:
             task = task._replace(original=(begun and begun.original) or identity_of_status(status))
-        self.totals.found_files += 1
-        self.totals.found_bytes += found.size
+        self.account.find(found)
         self.pending[task.number] = (task, found)
         if done is not None and done.status in DONE and owned is None:
             self.of_others.add(task.number)
@@ -397,11 +376,11 @@ class Coordinator:
         return 1
 
     def _submit(self, chunk: _Chunk) -> None:
-        if self.writable and (not self.settings.in_place or self.operation.remembers_originals):
+        if self.account.writable and (not self.settings.in_place or self.operation.remembers_originals):
             try:
                 self.manifest.hand_out([InHand(task.destination, task.uid, task.original) for task in chunk.tasks])
             except OSError as error:
-                self.writable = False
+                self.account.writable = False
                 self._stop(describe(error))
                 return
         number = next(self.numbers)
@@ -446,9 +425,7 @@ class Coordinator:
             self.suspected.add(task.number)
             self.suspects.append(self._begun_task(task))
             if task.number not in self.of_others:
-                # Write it at once: if this run is killed, the next one should not begin with this file.
-                found = self.pending[task.number][1]
-                self.rows_of_suspects.append(self._row(task, found, outcome._replace(status="failed")))
+                self.account.suspect(task, self.pending[task.number][1], outcome)
             return None
         message, kind = outcome.error or "", outcome.error_type or DIED
         if self.settings.on_failure == "skip":
@@ -470,30 +447,18 @@ class Coordinator:
             outcome = charged
         del self.pending[outcome.number]
         self.suspected.discard(outcome.number)
-        totals = self.totals
-        totals.counts[outcome.status] = totals.counts.get(outcome.status, 0) + 1
-        totals.bytes_done += found.size
         if outcome.status not in DONE and self._stands_still(task):
             stale = (
                 f"its output {task.destination} still exists; an earlier run wrote it, from another version of "
                 "this file or with other options"
             )
             outcome = outcome._replace(warnings=(*outcome.warnings, stale))
-        if outcome.status == "failed":
-            self.failures.append(Failure(found.path, task.destination, outcome.error or "", outcome.error_type or ""))
-        elif outcome.status != "left_out":
-            totals.frames += outcome.frames
-            totals.bytes_before += outcome.bytes_before
-            totals.bytes_after += outcome.bytes_after
-            totals.pixel_bytes += outcome.pixel_bytes
-        for warning in outcome.warnings:
-            self.warned.append((found.path, warning))
-        if outcome.status in DONE or task.number not in self.of_others:  # whose row stays
-            self.rows.append(self._row(task, found, outcome))
+        keeps_row = outcome.status not in DONE and task.number in self.of_others
+        self.account.record(task, found, outcome, keeps_row=keeps_row)
         if outcome.hopeless is not None:
             self._stop(outcome.hopeless)
-        elif outcome.status == "failed" and self.fail_fast:
-            self._stop("a file failed, and fail_fast ends the run")
+        elif outcome.status == "failed":
+            self._stop_if_fail_fast()
 
     def _stands_still(self, task: Task) -> bool:
         """Whether an output of an earlier run is still at the place of a file that has none now."""
@@ -505,94 +470,27 @@ class Coordinator:
             return False
         return standing is not None and is_still(standing, task.owned)
 
-    def _row(self, task: Task, found: Found, outcome: Outcome) -> Row:
-        size, mtime = outcome.identity or (found.size, found.mtime)
-        return Row(
-            task.destination,
-            found.path,
-            size,
-            mtime,
-            outcome.source_syntax,
-            self.operation.target,
-            self.options,
-            outcome.status,
-            **outcome.figures,
-            seconds=outcome.seconds,
-            error=outcome.error,
-            error_type=outcome.error_type,
-            warnings="\n".join(outcome.warnings) or None,
-            output=task.owned if outcome.status not in DONE else outcome.output,
-            original=outcome.original,
-        )
-
     def _fail(self, found: Found, destination: str, message: str, kind: str) -> None:
-        self.totals.counts["failed"] += 1
-        self.failures.append(Failure(found.path, destination, message, kind))
+        self.account.fail(found, destination, message, kind)
+        self._stop_if_fail_fast()
+
+    def _stop_if_fail_fast(self) -> None:
         if self.fail_fast:
             self._stop("a file failed, and fail_fast ends the run")
 
-    def _tell(self, kind: str, path: str, message: str) -> None:
-        """Hear from the walk."""
+    def _hear_of_walk(self, kind: str, path: str, message: str) -> None:
         if kind == "warning":
-            self.warned.append((path, message))
+            self.account.warn(path, message)
             return
-        self._fail(Found(path, "", 0, 0), "", message, "OSError")
-        self.rows.append(
-            Row(path, path, -1, 0, None, self.operation.target, self.options, "failed", error=message,
-                error_type="OSError")
-        )  # fmt: skip
+        self.account.fail_to_find(path, message)
+        self._stop_if_fail_fast()
 
-    def _flush(self) -> None:
-        rows, self.rows = self.rows, []
-        suspects, self.rows_of_suspects = self.rows_of_suspects, []
-        if not (rows or suspects) or not self.writable:
-            return
-        try:
-            self.manifest.write(rows, in_hand=suspects)
-        except OSError as error:
-            self.writable = False
-            self._stop(describe(error))
+    def _write(self) -> None:
+        if (why := self.account.write()) is not None:
+            self._stop(why)
 
-    def _tell_progress(self, *, at_once: bool = False) -> None:
-        now = time.perf_counter()
-        if self.progress is None or (now - self.progress_shown < _PROGRESS_EVERY and not at_once):
-            return
-        self.progress_shown = now
-        totals = self.totals
-        self.progress(
-            Progress(
-                files=sum(totals.counts.values()) - totals.counts["skipped"],
-                files_total=totals.found_files if self.exhausted else None,
-                skipped=totals.counts["skipped"],
-                failed=totals.counts["failed"],
-                frames=totals.frames,
-                bytes_before=totals.bytes_before,
-                bytes_after=totals.bytes_after,
-                pixel_bytes=totals.pixel_bytes,
-                bytes_done=totals.bytes_done,
-                bytes_total=totals.found_bytes if self.exhausted else None,
-                seconds=now - self.begin,
-                stopped=self.stopped,
-            )
-        )
-
-    def _result(self, seconds: float) -> ArchiveResult:
-        totals = self.totals
-        self.warned[:0] = [("", warning) for warning in (*self.workers.warnings, *self.manifest.warnings)]
-        return ArchiveResult(
-            counts=totals.counts,
-            frames=totals.frames,
-            bytes_before=totals.bytes_before,
-            bytes_after=totals.bytes_after,
-            pixel_bytes=totals.pixel_bytes,
-            seconds=seconds,
-            failures=tuple(self.failures),
-            warnings=tuple(f"{path}: {message}" if path else message for path, message in self.warned),
-            manifest=self.manifest.path,
-            stopped=self.stopped,
-            warned=tuple(self.warned),
-            left=len(self.pending) if self.exhausted else None,
-        )
+    def _show_progress(self, *, at_once: bool = False) -> None:
+        self.account.show_progress(all_found=self.exhausted, stopped=self.stopped, at_once=at_once)
 
 
 def _status_of(path: str) -> os.stat_result | None:
