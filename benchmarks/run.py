@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import decoding
+import htj2k
 import imagecodecs
 import jpeg2000
 import jpeg_lossless
@@ -68,6 +69,13 @@ BENCHMARKS = (
     Benchmark("jpeg2000-decode", jpeg2000.decode),
     Benchmark("jpeg2000-large-frame", jpeg2000.large_frame, controlled=True),
     Benchmark("jpeg2000-reduce", jpeg2000.reduce),
+    Benchmark("htj2k-decode", htj2k.decode),
+    Benchmark("htj2k-decode-lossy", htj2k.decode_lossy),
+    Benchmark("htj2k-encode", htj2k.encode),
+    Benchmark("htj2k-encode-to-ratio", htj2k.encode_to_ratio),
+    Benchmark("htj2k-small-frame", htj2k.small_frame),
+    Benchmark("htj2k-large-frame", htj2k.large_frame, controlled=True),
+    Benchmark("htj2k-many-frames", htj2k.many_frames, controlled=True),
     Benchmark("small-frame", decoding.small_frame),
     Benchmark("multi-frame", decoding.multi_frame_files, controlled=True),
     Benchmark("scaling", decoding.scaling, controlled=True),

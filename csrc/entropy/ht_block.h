@@ -104,8 +104,9 @@ inline std::size_t ht_sample_size(const HtBlock& block) {
     return block.most_exponent() <= 15 ? 2 : block.most_exponent() <= 31 ? 4 : 8;
 }
 
+// Whether one loop can decode both: their samples take the same memory.
 inline bool are_ht_alike(const HtBlock& a, const HtBlock& b) {
-    return a.width == b.width && a.height == b.height && ht_sample_size(a) == ht_sample_size(b);
+    return ht_sample_size(a) == ht_sample_size(b);
 }
 
 // Whether MEL and VLC have read more than the bytes that they share: they meet in one byte at most.

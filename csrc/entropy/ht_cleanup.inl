@@ -83,34 +83,36 @@ static inline __attribute__((always_inline)) void decode_two_quad_symbols(HtLane
     }
 }
 
+// The quads of a row from `q` on. Returns how far VLC has been read.
+template <bool is_first_row>
+static inline __attribute__((always_inline)) std::size_t finish_ht_lane(HtLane& lane, std::size_t q,
+                                                                        std::size_t quads) {
+    for (; q + 1 < quads; q += 2) decode_two_quad_symbols<is_first_row, true>(lane, q);
+    if (q < quads) decode_two_quad_symbols<is_first_row, false>(lane, q);
+    return lane.position;
+}
+
 // Of a row. Returns how far VLC has been read.
 template <bool is_first_row>
 static __attribute__((noinline)) std::size_t decode_ht_symbols(const HtScratch& scratch, std::size_t position) {
     HtLane lane = start_ht_lane(scratch, position);
-    const std::size_t even = scratch.quads & ~std::size_t{1};
-    for (std::size_t q = 0; q < even; q += 2) decode_two_quad_symbols<is_first_row, true>(lane, q);
-    if (even != scratch.quads) decode_two_quad_symbols<is_first_row, false>(lane, even);
-    return lane.position;
+    return finish_ht_lane<is_first_row>(lane, 0, scratch.quads);
 }
 
-// Of a row of two blocks: one waits for its next codeword while the other goes on.
+// Of a row of two blocks: one waits for its next codeword while the other goes on. The longer row ends alone.
 template <bool is_first_row>
 static __attribute__((noinline)) void decode_two_rows_of_ht_symbols(HtScratch* const scratches[2],
                                                                     std::size_t positions[2]) {
     HtLane a = start_ht_lane(*scratches[0], positions[0]);
     HtLane b = start_ht_lane(*scratches[1], positions[1]);
-    const std::size_t quads = scratches[0]->quads;
-    const std::size_t even = quads & ~std::size_t{1};
+    const std::size_t quads[2] = {scratches[0]->quads, scratches[1]->quads};
+    const std::size_t even = (quads[0] < quads[1] ? quads[0] : quads[1]) & ~std::size_t{1};
     for (std::size_t q = 0; q < even; q += 2) {
         decode_two_quad_symbols<is_first_row, true>(a, q);
         decode_two_quad_symbols<is_first_row, true>(b, q);
     }
-    if (even != quads) {
-        decode_two_quad_symbols<is_first_row, false>(a, even);
-        decode_two_quad_symbols<is_first_row, false>(b, even);
-    }
-    positions[0] = a.position;
-    positions[1] = b.position;
+    positions[0] = finish_ht_lane<is_first_row>(a, even, quads[0]);
+    positions[1] = finish_ht_lane<is_first_row>(b, even, quads[1]);
 }
 
 // What a row gives to the contexts of the row below (7.3.5).
@@ -289,8 +291,9 @@ static __attribute__((noinline)) void decode_two_blocks_of_ht_rows(const HtBlock
                                                                    bool are_right[2]) {
     HtProgress progress[2];
     are_right[0] = are_right[1] = true;
-    const std::size_t rows = (blocks[0]->height + 1) / 2;
-    for (std::size_t row = 0; row < rows && are_right[0] && are_right[1]; ++row) {
+    const std::size_t rows[2] = {(blocks[0]->height + 1) / 2, (blocks[1]->height + 1) / 2};
+    const std::size_t together = rows[0] < rows[1] ? rows[0] : rows[1];
+    for (std::size_t row = 0; row < together && are_right[0] && are_right[1]; ++row) {
         std::size_t positions[2] = {progress[0].vlc, progress[1].vlc};
         if (row == 0) decode_two_rows_of_ht_symbols<true>(scratches, positions);
         else decode_two_rows_of_ht_symbols<false>(scratches, positions);
@@ -299,8 +302,8 @@ static __attribute__((noinline)) void decode_two_blocks_of_ht_rows(const HtBlock
             are_right[i] = finish_ht_row<Sample>(*blocks[i], *scratches[i], *targets[i], progress[i]);
         }
     }
-    for (int i = 0; i < 2; ++i) {  // the one that is not damaged goes on alone
-        if (are_right[i] && progress[i].row < rows)
+    for (int i = 0; i < 2; ++i) {  // one that is higher, or not damaged, goes on alone
+        if (are_right[i] && progress[i].row < rows[i])
             are_right[i] = decode_ht_rows<Sample>(*blocks[i], *scratches[i], *targets[i], progress[i]);
     }
 }

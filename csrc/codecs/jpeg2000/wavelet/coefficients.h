@@ -36,7 +36,7 @@ class BandStream {
     virtual void require(std::size_t row) = 0;
 };
 
-// Rows of coefficients, or of samples.
+// Rows of coefficients, or of samples. Each can be read up to the next multiple of 16 elements.
 template <typename T>
 struct Plane {
     T* base = nullptr;
@@ -49,7 +49,7 @@ struct Plane {
     [[nodiscard]] T* row(std::size_t y) const { return base + ((y + ring_offset) & ring_mask) * stride; }
     [[nodiscard]] bool is_zero() const { return stride == 0 && sparse == nullptr; }
 
-    // Of a sparse band, the row is put together in `scratch`, which has its width.
+    // Of a sparse band, the row is put together in `scratch`, which has its width, padded.
     const T* row(std::size_t y, T* scratch) const {
         if (stream != nullptr) stream->require(y);
         if (sparse == nullptr) return row(y);

@@ -1,5 +1,7 @@
 #include "codecs/jpeg2000/wavelet/kernels.h"
 
+#include <utility>
+
 #include "codecs/jpeg2000/wavelet/lifting.h"
 
 namespace dcmturbo::jpeg2000 {

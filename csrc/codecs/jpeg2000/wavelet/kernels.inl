@@ -1,8 +1,9 @@
 // What is compiled for each instruction set: the loops, and the table of them.
 #include "codecs/jpeg2000/wavelet/lifting.inl"
 #include "codecs/jpeg2000/wavelet/transforms.inl"
-// It uses the steps of lifting.inl.
+// Both use the steps of lifting.inl.
 #include "codecs/jpeg2000/wavelet/analysis.inl"
+#include "codecs/jpeg2000/wavelet/synthesise_rows.inl"
 
 constexpr WaveletKernels table = {
     .synthesise_row_5_3 = synthesise_row_5_3,

@@ -76,10 +76,6 @@ static inline __attribute__((always_inline)) void synthesise_row_integer(const T
     interleave(odd ? h : l, odd ? l : h, to, count);
 }
 
-static void synthesise_row_5_3(const std::int32_t* low, const std::int32_t* high, std::int32_t* to,
-                               std::int32_t* scratch, std::size_t count, bool odd) {
-    synthesise_row_integer<std::int32_t, std::uint32_t>(low, high, to, scratch, count, odd);
-}
 static void synthesise_row_5_3_wide(const std::int64_t* low, const std::int64_t* high, std::int64_t* to,
                                     std::int64_t* scratch, std::size_t count, bool odd) {
     synthesise_row_integer<std::int64_t, std::uint64_t>(low, high, to, scratch, count, odd);
@@ -104,26 +100,23 @@ static void lift_9_7(float* row, const float* above, const float* below, std::si
     lift_real(row, above, below, count, factor);
 }
 
-// `low_scale` and `high_scale` are K and 1/K (F.3.8.2), times what the column asks of this row.
-static void synthesise_row_9_7(const float* low, const float* high, float* to, float* scratch, std::size_t count,
-                               bool odd, float low_scale, float high_scale) {
-    if (count == 1) {
-        to[0] = odd ? high[0] * high_scale : low[0] * low_scale;
-        return;
-    }
-    const std::size_t highs = (count + odd) / 2;
+// A row that begins with a high-pass sample. `low_scale` and `high_scale` are K and 1/K (F.3.8.2), times what the
+// column asks of this row.
+static inline __attribute__((always_inline)) void synthesise_odd_row_9_7(const float* low, const float* high, float* to,
+                                                                         float* scratch, std::size_t count,
+                                                                         float low_scale, float high_scale) {
+    const std::size_t highs = (count + 1) / 2;
     const std::size_t lows = count - highs;
     float* __restrict const l = scratch + 16;
     float* __restrict const h = l + wavelet_scratch(count);
     for (std::size_t i = 0; i < highs; ++i) h[i] = high[i] * high_scale;
     extend(h, highs);
-    const float* const left = h - 1 + odd;
-    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale + -wavelet_delta * (left[i] + left[i + 1]);
+    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale + -wavelet_delta * (h[i] + h[i + 1]);
     extend(l, lows);
-    lift_real(h, l - odd, l + 1 - odd, highs, -wavelet_gamma);
+    lift_real(h, l - 1, l, highs, -wavelet_gamma);
     extend(h, highs);
-    lift_real(l, h - 1 + odd, h + odd, lows, -wavelet_beta);
+    lift_real(l, h, h + 1, lows, -wavelet_beta);
     extend(l, lows);
-    lift_real(h, l - odd, l + 1 - odd, highs, -wavelet_alpha);
-    interleave<float>(odd ? h : l, odd ? l : h, to, count);
+    lift_real(h, l - 1, l, highs, -wavelet_alpha);
+    interleave<float>(h, l, to, count);
 }

@@ -17,11 +17,11 @@ Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T
       hh_(hh),
       kernels_(wavelet_kernels(isa)),
       width_(area.width()),
-      ring_stride_((std::size_t{width_} + 31) & ~std::size_t{15}),
+      ring_stride_((std::size_t{width_} + 15 + row_margin) & ~std::size_t{15}),
       ring_(arena.allocate_array<T>(ring_rows * ring_stride_)),
       scratch_(arena.allocate_array<T>(2 * wavelet_scratch(width_))) {
     if (ll_.sparse != nullptr || hl_.sparse != nullptr || lh_.sparse != nullptr || hh_.sparse != nullptr) {
-        for (T*& row : gathered_) row = arena.allocate_array<T>(width_);
+        for (T*& row : gathered_) row = arena.allocate_array<T>(padded(width_));
     }
     start(0, area.height());
 }
@@ -64,13 +64,16 @@ void Synthesis<T>::lift(unsigned step, std::uint64_t y) {
     const T* above = row(y > begin_ ? y - 1 : y + 1);
     const T* below = row(y + 1 < end_ ? y + 1 : y - 1);
     T* to = row(y);
+    // Whole vectors are fastest.
+    const std::size_t count = (std::size_t{width_} + 15) & ~std::size_t{15};
+    static_assert(row_margin >= 15);
     if constexpr (std::is_same_v<T, float>) {
         constexpr float factors[4] = {-wavelet_delta, -wavelet_gamma, -wavelet_beta, -wavelet_alpha};
-        kernels_.lift_9_7(to, above, below, width_, factors[step - 1]);
+        kernels_.lift_9_7(to, above, below, count, factors[step - 1]);
     } else if constexpr (sizeof(T) == 4) {
-        (step == 1 ? kernels_.lift_low_5_3 : kernels_.lift_high_5_3)(to, above, below, width_);
+        (step == 1 ? kernels_.lift_low_5_3 : kernels_.lift_high_5_3)(to, above, below, count);
     } else {
-        (step == 1 ? kernels_.lift_low_5_3_wide : kernels_.lift_high_5_3_wide)(to, above, below, width_);
+        (step == 1 ? kernels_.lift_low_5_3_wide : kernels_.lift_high_5_3_wide)(to, above, below, count);
     }
 }
 

@@ -29,6 +29,7 @@ class Synthesis {
 
   private:
     static constexpr unsigned ring_rows = 8;
+    static constexpr std::size_t row_margin = 32;  // elements behind a row that vectors may write
     static constexpr unsigned steps = std::is_floating_point_v<T> ? 4 : 2;
 
     T* row(std::uint64_t y) const { return ring_ + (y % ring_rows) * ring_stride_; }
