@@ -84,7 +84,11 @@ void Arena::reset() {
 }
 
 void Arena::trim(std::size_t keep) {
-    if (capacity() > keep) release_chunks();
+    peak_ = std::max(peak_, total_);  // reset() makes one chunk of that size
+    if (capacity() > keep) {
+        release_chunks();
+        peak_ = 0;
+    }
     used_ = 0;
     total_ = 0;
 }

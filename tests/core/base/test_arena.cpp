@@ -83,6 +83,20 @@ TEST_CASE("arena: memory beyond what is to be kept is given back") {
     CHECK(arena.capacity() == 0);
 }
 
+TEST_CASE("arena: what is kept between two calls holds what the first one needed, in one piece") {
+    Arena arena;
+    arena.reset();
+    arena.allocate(1'000'000);
+    arena.allocate(2'000'000);
+    arena.trim(10'000'000);
+    arena.reset();
+    CHECK(arena.capacity() >= 3'000'000);
+    const std::byte* const first = arena.allocate(1'000'000);
+    const std::byte* const second = arena.allocate(2'000'000);
+    CHECK(second > first);
+    CHECK(second < first + 1'010'000);
+}
+
 TEST_CASE("checked arithmetic: overflow is an error") {
     CHECK(checked_add<std::uint32_t>(0xfffffffe, 1) == 0xffffffff);
     CHECK(code_of([] { checked_add<std::uint32_t>(0xffffffff, 1); }) == ErrorCode::limit);
