@@ -26,6 +26,7 @@ from dcmturbo.errors import (
 from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
+from dcmturbo.pictures.rendering import render
 from dcmturbo.transcoding import TranscodeResult, transcode
 from dcmturbo.version import __version__
 
@@ -53,6 +54,7 @@ __all__ = [
     "prefill",
     "probe",
     "register",
+    "render",
     "transcode",
     "transcode_archive",
     "unregister",

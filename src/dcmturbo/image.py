@@ -13,10 +13,15 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import open_source, reopen
+from dcmturbo.errors import Error
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.status import OnError
+from dcmturbo.pictures.notebook import html_of, show
+from dcmturbo.pictures.rendering import Renderer
 
 __all__ = ["Image", "open"]
+
+_PREVIEW = 320  # rows and columns of the picture that notebooks show
 
 
 def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
@@ -196,6 +201,58 @@ class Image:
             finally:
                 for future in pending:
                     future.cancel()
+
+    # ---- pictures ---------------------------------------------------------------------------------
+
+    def render(
+        self,
+        frame: int = 0,
+        *,
+        window: Any = "file",
+        size: int | None = None,
+        overlays: bool = False,
+        aspect: bool = True,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """Return a frame as a picture; the parameters, the result and the errors are those of `dcmturbo.render`."""
+        return self._renderer(window, size, overlays, aspect).render(frame, threads=threads)
+
+    def _renderer(self, window: Any, size: int | None, overlays: bool, aspect: bool) -> Renderer:
+        frames = self.frame_set
+        # Pictures are RGB, and masked bits are no part of them, whatever this image returns.
+        plain = frames if not (frames.raw or frames.keep_unused_bits) else FrameSet(frames.opened)
+        return Renderer(plain, window=window, size=size, overlays=overlays, aspect=aspect)
+
+    def show(self, frame: int = 0, **options: Any) -> None:
+        """Show the picture of a frame: in the output of a notebook, or else in the desktop's viewer of pictures.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame.
+        **options
+            As in `render`.
+        """
+        show(self.render(frame, **options))
+
+    def _repr_html_(self) -> str:
+        if self._open is None:
+            return "<p>a closed dcmturbo.Image</p>"
+        opened = self._open.opened
+        shape = " × ".join(map(str, self.shape))
+        facts = [
+            ("shape", f"{shape} {self.dtype}"),
+            ("colour", self.source_photometric_interpretation),
+            ("bits", f"{opened.bits_stored} stored of {opened.bits_allocated}"),
+            ("transfer syntax", f"{opened.syntax.name} ({opened.syntax.uid})"),
+        ]
+        count = len(self)
+        middle = count // 2
+        try:
+            picture, caption = self.render(middle, size=_PREVIEW), f"frame {middle} of {count}"
+        except Error as error:
+            picture, caption = None, f"frame {middle} cannot be shown: {error}"
+        return html_of(facts, picture, caption)
 
     def encoded_frame(self, frame: int) -> memoryview:
         """Return the bytes of one frame as they are in the object.

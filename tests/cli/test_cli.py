@@ -46,7 +46,7 @@ def test_help(call, command):
         ("decode", CT, "-o", "x.npy", "--frames", ""),
         ("decode", CT, "-o", "x.npy", "--frames", "1::0"),
         ("decode", CT, "-o", "x.npy", "--threads", "0"),
-        ("decode", CT, "-o", "x.jpg"),
+        ("decode", CT, "-o", "x.jpg", "--raw"),
         ("decode", CT, "-o", "x"),
         ("decode", CT, "-o", "x.npy", "--window", "1", "2", "--range", "1", "2"),
         ("decode", CT, "-o", "x.npy", "--window", "40", "0"),

@@ -12,7 +12,7 @@ import pytest
 from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, PALETTE, REPORT, RLE, TRUNCATED, read_png, run
 
 import dcmturbo as dt
-from dcmturbo.cli.picture import Rendering
+from dcmturbo.pictures.windows import Range
 
 
 def test_decode_npy(call, tmp_path):
@@ -49,7 +49,7 @@ def test_decode_raw(call, tmp_path, suffix):
 def test_decode_tiff(call, tmp_path, name):
     tifffile = pytest.importorskip("tifffile")
     expected = dt.decode(DATA / name)
-    assert call("decode", DATA / name, "-o", tmp_path / "x.tiff")[0] == 0
+    assert call("decode", DATA / name, "-o", tmp_path / "x.tiff", "--raw")[0] == 0
     with tifffile.TiffFile(tmp_path / "x.tiff") as file:
         np.testing.assert_array_equal(file.asarray(), expected)
         assert file.asarray().dtype == expected.dtype
@@ -65,7 +65,7 @@ def test_decode_tiff_of_three_columns_is_no_colour(call, tmp_path):
     dataset.Columns, dataset.NumberOfFrames, dataset.Rows = 3, 2, 250
     dataset.PixelData = np.arange(1500, dtype="<u4").tobytes()
     dataset.save_as(tmp_path / "narrow.dcm")
-    assert call("decode", tmp_path / "narrow.dcm", "-o", tmp_path / "x.tif")[0] == 0
+    assert call("decode", tmp_path / "narrow.dcm", "-o", tmp_path / "x.tif", "--raw")[0] == 0
     with tifffile.TiffFile(tmp_path / "x.tif") as file:
         assert len(file.pages) == 2
         np.testing.assert_array_equal(file.asarray(), np.arange(1500).reshape(2, 250, 3))
@@ -73,28 +73,30 @@ def test_decode_tiff_of_three_columns_is_no_colour(call, tmp_path):
 
 @pytest.mark.parametrize("name", ["examples_rgb_color.dcm", "examples_overlay.dcm", "liver_1frame.dcm"])
 def test_decode_png_holds_the_cells(call, tmp_path, name):
-    assert call("decode", DATA / name, "-o", tmp_path / "x.png")[0] == 0
+    assert call("decode", DATA / name, "-o", tmp_path / "x.png", "--raw")[0] == 0
     np.testing.assert_array_equal(read_png(tmp_path / "x.png"), dt.decode(DATA / name))
 
 
 def test_decode_png_of_16_bit_colour(call, tmp_path):
     imagecodecs = pytest.importorskip("imagecodecs")  # Pillow has no 16-bit colour
     name = DATA / "SC_rgb_rle_16bit.dcm"
-    assert call("decode", name, "-o", tmp_path / "x.png")[0] == 0
+    assert call("decode", name, "-o", tmp_path / "x.png", "--raw")[0] == 0
     np.testing.assert_array_equal(imagecodecs.png_decode((tmp_path / "x.png").read_bytes()), dt.decode(name))
 
 
 def test_decode_png_of_signed_values_is_offset(call, tmp_path):
-    _, out, _ = call("decode", CT, "-o", tmp_path / "x.png")
+    _, out, _ = call("decode", CT, "-o", tmp_path / "x.png", "--raw")
     assert "32768 added" in out
     np.testing.assert_array_equal(read_png(tmp_path / "x.png").astype(int) - 32768, dt.decode(CT))
 
 
 def test_decode_several_frames_to_png(call_json, tmp_path):
-    code, document = call_json("decode", MULTI, "-o", tmp_path / "new/e.png", "--frames", "-1,3,5:7,3")
+    place = tmp_path / "new"
+    arguments = ("decode", MULTI, "-o", f"{place}/", "--format", "png", "--frames", "-1,3,5-6,3")
+    code, document = call_json(*arguments)
     assert code == 0
     (found,) = document["files"]
-    names = ["e_0029.png", "e_0003.png", "e_0005.png", "e_0006.png"]
+    names = [f"examples_ybr_color_{number:04}.png" for number in (29, 3, 5, 6)]
     assert [Path(path).name for path in found["outputs"]] == names
     assert found["frames"] == [29, 3, 5, 6, 3]
     for frame, name in zip([29, 3, 5, 6], names, strict=True):
@@ -141,7 +143,7 @@ def test_decode_palette(call, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "c.npy"), expected)
     code, _, err = call("decode", PALETTE, "-o", tmp_path / "r.png", "--auto-range")
     assert code == 1
-    assert "--palette" in err
+    assert "leave out --range and --auto-range" in err
 
 
 def test_decode_window_is_in_rescaled_units(call, tmp_path):
@@ -185,18 +187,16 @@ def test_decode_monochrome1_is_inverted_to_look_at(call, tmp_path):
     assert levels.flat[array.argmax()] == 0
 
 
-def test_rendering_of_floats_and_flat_images():
+def test_levels_of_floats_and_flat_images():
     values = np.array([[np.nan, -np.inf], [0.5, np.inf]], np.float32)
-    levels = Rendering("", limits=(0.0, 1.0)).apply(values, [0], False)
-    np.testing.assert_array_equal(levels, [[0, 0], [128, 255]])
-    flat = Rendering("").apply(np.full((4, 4), 7, np.uint16), [0], False)
-    np.testing.assert_array_equal(flat, 0)
+    np.testing.assert_array_equal(Range(0.0, 1.0).levels(values), [[0, 0], [0.5, 1]])
+    np.testing.assert_array_equal(Range(7, 7).levels(np.full((4, 4), 7, np.uint16)), 0)
 
 
 def test_decode_png_of_wide_values_says_what_to_do(call, tmp_path):
-    code, _, err = call("decode", DOSE, "-o", tmp_path / "x.png", "--frames", "0")
+    code, _, err = call("decode", DOSE, "-o", tmp_path / "x.png", "--frames", "0", "--raw")
     assert code == 1
-    assert "--auto-range" in err
+    assert "leave out --raw" in err
     assert not list(tmp_path.iterdir())
 
 
@@ -279,9 +279,11 @@ def test_decode_two_inputs_to_one_output(call, tmp_path):
     assert f"has been written for {tmp_path / 'a.dcm'} already" in err
 
 
-def test_decode_several_inputs_into_a_file_is_wrong_usage(call, tmp_path):
-    (tmp_path / "x.npy").write_bytes(b"")
-    assert call("decode", CT, RLE, "-o", tmp_path / "x.npy")[0] == 2
+def test_decode_several_inputs_into_a_file_without_a_format_is_wrong_usage(call, tmp_path):
+    (tmp_path / "x").write_bytes(b"")
+    code, _, err = call("decode", CT, RLE, "-o", tmp_path / "x")
+    assert code == 2
+    assert "end it with /" in err
 
 
 def test_decode_into_existing_folder(call, tmp_path):

@@ -18,7 +18,8 @@ from helpers.command_line import CT, DATA, MULTI, RLE, read_png
 
 import dcmturbo as dt
 from dcmturbo.bench import peers
-from dcmturbo.cli import demo, demo_encode, main, sheet
+from dcmturbo.cli import demo, demo_encode, main
+from dcmturbo.pictures import sheet
 
 # ---- demo -------------------------------------------------------------------------------------------
 
@@ -129,7 +130,7 @@ def test_demo_sheet_that_cannot_be_written(call, tmp_path, monkeypatch):
 
 _BASE_ONLY = """
 import sys
-for name in ("PIL", "gdcm", "pylibjpeg", "openjpeg", "libjpeg", "rle", "jpeg_ls", "tifffile", "SimpleITK", "dicomsdl",
+for name in ("gdcm", "pylibjpeg", "openjpeg", "libjpeg", "rle", "jpeg_ls", "tifffile", "SimpleITK", "dicomsdl",
              "pydcm", "fsspec"):
     sys.modules[name] = None
 from dcmturbo.cli import demo, main

@@ -21,6 +21,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "differential": (),
     "integration": (),
     "integrations": (),
+    "pictures": (),
     "regress": ("core",),
     "sched": ("core", "threads"),
     "transcoding": (),

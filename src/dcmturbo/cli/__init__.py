@@ -48,14 +48,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
-    """Join ``--frames -1,0`` into one argument: argparse takes an argument that begins with a dash for an option."""
+    """Join ``--frames -1,0`` into one argument: argparse takes an argument that begins with a dash for an option.
+
+    ``--window 40 400`` becomes ``--window=40,400``.
+    """
     bound: list[str] = []
     for argument in arguments:
-        if bound and bound[-1] == "--frames" and re.match(r"-[\d:]", argument):
+        if bound and bound[-1] in ("--frames", "--window") and re.match(r"-[\d:.]", argument):
             bound[-1] += f"={argument}"
+        elif len(bound) > 1 and bound[-2] == "--window" and _is_number(bound[-1]) and _is_number(argument):
+            bound[-2:] = [f"--window={bound[-1]},{argument}"]
+        elif bound and bound[-1].startswith("--window=") and _is_number(bound[-1][9:]) and _is_number(argument):
+            bound[-1] += f",{argument}"
         else:
             bound.append(argument)
     return bound
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text))
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -21,11 +21,10 @@ from dcmturbo.bench import peers
 from dcmturbo.cli import demo_encode
 from dcmturbo.cli.inputs import add_common
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.picture import apply_palette
-from dcmturbo.cli.sheet import Thumbnail, contact_sheet, grey_levels
 from dcmturbo.cli.writing import encode_png, write_whole
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.pictures.sheet import Thumbnail, contact_sheet
 from dcmturbo.wording import short, significant
 
 __all__ = ["add_parser", "run"]
@@ -333,13 +332,8 @@ def _show(
 
 def _picture(folder: Path, file: Decoded) -> np.ndarray:
     """Return the frame to show: the middle one of several."""
-    colour = file.array.ndim > 2 and file.array.shape[-1] == 3
-    frames = file.array if file.array.ndim == (4 if colour else 3) else file.array[np.newaxis]
-    frame = frames[len(frames) // 2]
-    if file.photometric == "PALETTE COLOR":
-        coloured = apply_palette(frame, str(folder / file.name))
-        return (coloured >> 8).astype(np.uint8) if coloured.dtype == np.uint16 else coloured
-    return grey_levels(frame, inverted=file.photometric == "MONOCHROME1")
+    with dt.open(folder / file.name) as image:
+        return image.render(len(image) // 2, size=140)
 
 
 def _write_sheet(sheet: Path, folder: Path, decoded: list[Decoded], summary: dict[str, Any]) -> None:

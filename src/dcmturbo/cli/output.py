@@ -31,6 +31,8 @@ class Output:
     ----------
     json : bool
         Whether stdout gets one JSON document and nothing else.
+    silent : bool
+        Whether stdout gets nothing for people.
 
     Attributes
     ----------
@@ -38,8 +40,8 @@ class Output:
         The failures so far: ``path``, ``error`` (a sentence) and ``type`` (the name of an exception).
     """
 
-    def __init__(self, *, json: bool) -> None:
-        self.json = json
+    def __init__(self, *, json: bool, silent: bool = False) -> None:
+        self.json, self.silent = json, silent
         self.failures: list[dict[str, str]] = []
         self._warned: set[tuple[str, str]] = set()
         self._consoles: dict[str, Any] = {}
@@ -65,8 +67,8 @@ class Output:
         return self._consoles[name]
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        """Print a line of any length for people; nothing with ``--json``."""
-        if not self.json:
+        """Print a line of any length for people; nothing with ``--json`` or ``--quiet``."""
+        if not (self.json or self.silent):
             self._console("stdout").print(printable(text), style=style, soft_wrap=True)
 
     def table(
@@ -78,7 +80,7 @@ class Output:
         drop: Sequence[str] = (),
         styles: Callable[[Any], str | None] | None = None,
     ) -> None:
-        """Print a table for people; nothing with ``--json``.
+        """Print a table for people; nothing with ``--json`` or ``--quiet``.
 
         Parameters
         ----------
@@ -93,7 +95,7 @@ class Output:
         styles : callable, optional
             Returns the style of a cell.
         """
-        if self.json:
+        if self.json or self.silent:
             return
         from rich import box
         from rich.table import Table
@@ -118,8 +120,8 @@ class Output:
         console.print(table)
 
     def facts(self, rows: Sequence[tuple[str, Any]]) -> None:
-        """Print names and values, one pair a line; nothing with ``--json``."""
-        if self.json:
+        """Print names and values, one pair a line; nothing with ``--json`` or ``--quiet``."""
+        if self.json or self.silent:
             return
         from rich.table import Table
         from rich.text import Text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -12,10 +13,20 @@ import numpy as np
 from dcmturbo.cli.inputs import Input
 from dcmturbo.transcoding.output import Destination
 
-__all__ = ["SUFFIXES", "encode_png", "refuse_existing", "write", "write_whole"]
+__all__ = ["STDOUT", "SUFFIXES", "encode_png", "refuse_existing", "write", "write_bytes", "write_whole"]
 
 # By format, the preferred suffix of outputs.
-SUFFIXES = {"npy": (".npy",), "png": (".png",), "tiff": (".tiff", ".tif"), "raw": (".raw", ".bin")}
+SUFFIXES = {
+    "npy": (".npy",),
+    "png": (".png",),
+    "jpeg": (".jpg", ".jpeg"),
+    "tiff": (".tiff", ".tif"),
+    "gif": (".gif",),
+    "raw": (".raw", ".bin"),
+}
+
+# The place that means stdout.
+STDOUT = Path("-")
 
 _CLASSIC_TIFF = (1 << 32) - (1 << 20)  # offsets have 32 bits; a little is left for the headers
 
@@ -23,6 +34,8 @@ _CLASSIC_TIFF = (1 << 32) - (1 << 20)  # offsets have 32 bits; a little is left 
 def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str], *, force: bool) -> None:
     """Raise FileExistsError if an output exists, was written for another input, or is the input itself."""
     for place in places:
+        if place == STDOUT:
+            continue
         if place in written:
             raise FileExistsError(f"its output {place} has been written for {written[place]} already")
         if not place.exists():
@@ -33,11 +46,22 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
             raise FileExistsError(f"the output {place} exists: --force overwrites it")
 
 
+class _Stdout:
+    """Only writes: numpy asks a file object for its position, which a pipe does not have."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        sys.stdout.buffer.write(data)
+
+
 def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | None = None) -> None:
     """Write a file under a temporary name, and rename it when it is complete.
 
     Only users who can read its source can read it.
     """
+    if place == STDOUT:
+        fill(_Stdout())  # type: ignore[arg-type]
+        sys.stdout.flush()
+        return
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with Destination(place, overwrite=True, source=source) as destination:
@@ -49,7 +73,8 @@ def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | 
         raise OSError(f"cannot write {place}: {error.strerror or error}") from error
 
 
-def _write_bytes(place: Path, content: bytes | memoryview, source: str | None) -> None:
+def write_bytes(place: Path, content: bytes | memoryview, source: str | None) -> None:
+    """Write a file of these bytes, as `write_whole` does."""
     write_whole(place, lambda file: file.write(content), source)
 
 
@@ -65,26 +90,28 @@ def write(
     """
     if form == "png":
         if not has_axis:
-            _write_bytes(places[0], encode_png(array), source)
+            write_bytes(places[0], encode_png(array), source)
             return [places[0]]
         # A frame that is selected twice is written once.
         first = {number: position for position, number in reversed(list(enumerate(document["frames"])))}
         for place, position in zip(
             places, (first[number] for number in dict.fromkeys(document["frames"])), strict=True
         ):
-            _write_bytes(place, encode_png(array[position]), source)
+            write_bytes(place, encode_png(array[position]), source)
         return list(places)
     place = places[0]
     if form == "npy":
         write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
     elif form == "tiff":
-        _write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3), source)
+        write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3), source)
     else:
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        _write_bytes(place, little.reshape(-1).data.cast("B"), source)
+        write_bytes(place, little.reshape(-1).data.cast("B"), source)
+        if place == STDOUT:
+            return [place]
         beside = place.with_name(place.name + ".json")
         described = document | {"dtype": little.dtype.str, "order": "C"}
-        _write_bytes(beside, json.dumps(described, indent=2).encode() + b"\n", source)
+        write_bytes(beside, json.dumps(described, indent=2).encode() + b"\n", source)
         return [place, beside]
     return [place]
 

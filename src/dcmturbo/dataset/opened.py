@@ -69,6 +69,7 @@ class OpenedSource:
     dataset: _core.Dataset | None = None  # the result of the scan; None for a pydicom Dataset
     buffer: memoryview | None = None  # all bytes of the source, if they are in memory
     file: FileContent | None = None  # the whole object; None for a pydicom Dataset
+    pydicom_dataset: Any = None  # the Dataset that was opened; None for any other source
     mended: bool = False  # length fields were wrong, so some bytes of the source differ from the file
     pixel_data_end: int | None = None  # if the length field cannot hold it
     origin: Origin | None = None  # how another process can open the same object

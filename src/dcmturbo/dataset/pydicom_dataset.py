@@ -66,7 +66,9 @@ def open_pydicom(ds: Dataset) -> OpenedSource:
         extended["extended_bytes"] = tuple(_bytes_of(name, _from_pydicom(ds, name).value) for name in tables)
     # The value ends where its bytes do, whatever its length field says: pydicom leaves the sequence delimiter out.
     place = Element(keyword, str(element.VR), 0, length, False, syntax.encapsulated, syntax.big_endian)
-    return open_pixel_data(source, buffer, syntax, values, place, extended=extended, warnings=warnings)
+    opened = open_pixel_data(source, buffer, syntax, values, place, extended=extended, warnings=warnings)
+    opened.pydicom_dataset = ds
+    return opened
 
 
 def _from_pydicom(ds: Dataset, keyword: str) -> Any:

@@ -1,4 +1,4 @@
-"""Make a contact sheet of thumbnails with labels, with numpy only."""
+"""Make a contact sheet of thumbnails with labels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from functools import cache
 
 import numpy as np
 
-__all__ = ["Thumbnail", "contact_sheet", "grey_levels"]
+from dcmturbo.pictures.proportions import resized
+
+__all__ = ["Thumbnail", "contact_sheet"]
 
 Colour = tuple[int, int, int]
 
-_PICTURE = 140  # pixels: width and height of a thumbnail
 _GAP = 12
 _LINE = 11  # of text
 _HEADER = 64
@@ -70,40 +71,14 @@ class Thumbnail:
         What stands below it.
     good : bool or None
         Whether its pixels are right; None if unknown. A wrong picture has a red frame.
+    marked : bool
+        Whether a mark before the first line says so.
     """
 
     picture: np.ndarray
     lines: Sequence[str]
     good: bool | None = True
-
-
-def grey_levels(values: np.ndarray, *, inverted: bool = False) -> np.ndarray:
-    """Return 8-bit levels that show most of an image: 0.5 % of the values are cut off at each end."""
-    if values.dtype == np.uint8 and not inverted and values.ndim == 3:
-        return values
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
-    if not finite.size:
-        return np.zeros(values.shape, np.uint8)
-    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
-    if high <= low:
-        low, high = float(finite.min()), float(finite.max())
-    scaled = (np.nan_to_num(values.astype(np.float64)) - low) * (255.0 / (high - low) if high > low else 0.0)
-    levels = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-    return 255 - levels if inverted else levels
-
-
-def _scaled(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return a picture in another size: averages if it shrinks, repeated pixels if it grows."""
-    for axis, size in ((0, rows), (1, columns)):
-        extent = picture.shape[axis]
-        edges = np.arange(size + 1) * extent // size
-        if size >= extent:
-            picture = np.take(picture, np.minimum(edges[:-1], extent - 1), axis)
-        else:
-            counts = np.diff(edges).reshape([-1 if i == axis else 1 for i in range(picture.ndim)])
-            picture = np.add.reduceat(picture.astype(np.float64), edges[:-1], axis) / counts
-    scaled: np.ndarray = np.rint(picture).astype(np.uint8)
-    return scaled
+    marked: bool = True
 
 
 def _short(text: str, width: int) -> str:
@@ -113,7 +88,7 @@ def _short(text: str, width: int) -> str:
     return text[: width - 2 - tail] + ".." + text[-tail:]
 
 
-def contact_sheet(title: str, subtitle: str, thumbnails: Sequence[Thumbnail]) -> np.ndarray:
+def contact_sheet(title: str, subtitle: str, thumbnails: Sequence[Thumbnail], *, size: int = 140) -> np.ndarray:
     """Return a sheet of thumbnails.
 
     Parameters
@@ -122,6 +97,8 @@ def contact_sheet(title: str, subtitle: str, thumbnails: Sequence[Thumbnail]) ->
         What stands above.
     thumbnails : sequence of Thumbnail
         From left to right, from top to bottom.
+    size : int
+        Rows and columns of a thumbnail.
 
     Returns
     -------
@@ -130,7 +107,7 @@ def contact_sheet(title: str, subtitle: str, thumbnails: Sequence[Thumbnail]) ->
     """
     lines = max((len(thumbnail.lines) for thumbnail in thumbnails), default=0)
     columns = min(_COLUMNS, max(len(thumbnails), 4))
-    cell_rows, cell_columns = _PICTURE + 8 + lines * _LINE + _GAP, _PICTURE + _GAP
+    cell_rows, cell_columns = size + 8 + lines * _LINE + _GAP, size + _GAP
     rows = -(-len(thumbnails) // columns)
     canvas = np.empty((_HEADER + rows * cell_rows + _GAP, _GAP + columns * cell_columns, 3), np.uint8)
     canvas[:] = _GROUND
@@ -139,21 +116,22 @@ def contact_sheet(title: str, subtitle: str, thumbnails: Sequence[Thumbnail]) ->
     for position, thumbnail in enumerate(thumbnails):
         top = _HEADER + position // columns * cell_rows
         left = _GAP + position % columns * cell_columns
-        tile = canvas[top : top + _PICTURE, left : left + _PICTURE]
+        tile = canvas[top : top + size, left : left + size]
         tile[:] = _TILE
         picture = thumbnail.picture
-        factor = min(_PICTURE / picture.shape[0], _PICTURE / picture.shape[1])
+        factor = min(size / picture.shape[0], size / picture.shape[1])
         height, width = (max(1, round(extent * factor)) for extent in picture.shape[:2])
-        small = _scaled(picture, height, width)
-        y, x = (_PICTURE - height) // 2, (_PICTURE - width) // 2
+        small = resized(picture, height, width)
+        y, x = (size - height) // 2, (size - width) // 2
         tile[y : y + height, x : x + width] = small if small.ndim == 3 else small[..., np.newaxis]
         if thumbnail.good is False:
             for edge in (tile[:3], tile[-3:], tile[:, :3], tile[:, -3:]):
                 edge[:] = _BAD
-        mark, colour = _MARKS[thumbnail.good]
-        _write(canvas, mark, top + _PICTURE + 6, left, colour)
+        if thumbnail.marked:
+            mark, colour = _MARKS[thumbnail.good]
+            _write(canvas, mark, top + size + 6, left, colour)
         for line, text in enumerate(thumbnail.lines):
-            indent = 8 if line == 0 else 0
-            place = top + _PICTURE + 6 + line * _LINE
-            _write(canvas, _short(text, (_PICTURE - indent) // 6), place, left + indent, _DIM if line else _BRIGHT)
+            indent = 8 if line == 0 and thumbnail.marked else 0
+            place = top + size + 6 + line * _LINE
+            _write(canvas, _short(text, (size - indent) // 6), place, left + indent, _DIM if line else _BRIGHT)
     return canvas

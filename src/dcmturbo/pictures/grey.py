@@ -1,0 +1,231 @@
+"""From stored values to grey levels: Modality LUT, VOI window or VOI LUT, MONOCHROME1 (PS3.3, C.11.1 and C.11.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.errors import Error
+from dcmturbo.pictures.header import Header, items_of, number_of, numbers_of, text_of
+from dcmturbo.pictures.lookup_tables import LookupTable
+from dcmturbo.pictures.windows import Choice, Range, Window
+
+__all__ = ["Grey", "extremes"]
+
+# From so many pixels on, a table of all values costs less than computing each pixel.
+_TABLE_PIXELS = 1 << 14
+
+# X-Ray Angiographic, biplane, and Radiofluoroscopic: their Modality LUT is for measuring, not for showing (PS3.3,
+# C.8.7.1.1.2, C.11.1.1.2).
+_INTENSITY_CLASSES = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.12.3")
+
+
+@dataclass(frozen=True)
+class _Modality:
+    """The modality transform of a frame."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    table: LookupTable | None = None
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        if self.table is not None:
+            return self.table.look_up(values)
+        return values.astype(np.float64) * self.slope + self.intercept
+
+
+class Grey:
+    """Turns stored values of an object's frames into grey levels.
+
+    Parameters
+    ----------
+    header : Header
+        The object's attributes.
+    bits_stored : int
+        Of the object.
+    dtype : numpy.dtype
+        Of decoded values.
+    choice : Choice
+        What is black and what is white.
+
+    Attributes
+    ----------
+    limits : (float, float) or None
+        The extreme values of all frames that are shown together, without padding; None if each frame stands for itself.
+    note : str
+        What the last call did, for people.
+    """
+
+    def __init__(self, header: Header, bits_stored: int, dtype: np.dtype[Any], choice: Choice) -> None:
+        self._header, self._bits, self._dtype, self._choice = header, bits_stored, dtype, choice
+        self._inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
+        self._tables: dict[Any, np.ndarray] = {}
+        self.limits: tuple[float, float] | None = None
+        self.note = ""
+
+    # ---- what the object says ---------------------------------------------------------------------
+
+    def _modality(self, frame: int) -> _Modality:
+        signed = self._dtype.kind == "i"
+        header = self._header
+        is_intensity = header.text("SOPClassUID") in _INTENSITY_CLASSES and header.text(
+            "PixelIntensityRelationship"
+        ) in ("LOG", "DISP")
+        if is_intensity:
+            return _Modality()
+        for place in header.groups("PixelValueTransformationSequence", frame):
+            for item in items_of(place, "ModalityLUTSequence")[:1]:
+                table = LookupTable.read(item, signed_input=signed)
+                if table is not None:
+                    return _Modality(table=table)
+            slope, intercept = number_of(place, "RescaleSlope"), number_of(place, "RescaleIntercept")
+            if slope is not None or intercept is not None:
+                # A slope of 0 would make every pixel the same, so it counts as absent.
+                return _Modality(slope or 1.0, intercept or 0.0)
+        return _Modality()
+
+    def _windows(self, frame: int) -> list[Window]:
+        for place in self._header.groups("FrameVOILUTSequence", frame):
+            centers, widths = numbers_of(place, "WindowCenter"), numbers_of(place, "WindowWidth")
+            function = text_of(place, "VOILUTFunction") or "LINEAR"
+            if function not in ("LINEAR_EXACT", "SIGMOID"):
+                function = "LINEAR"
+            found = [Window(*pair, function) for pair in zip(centers, widths, strict=False)]
+            found = [window for window in found if window.is_valid]
+            if found:
+                return found
+        return []
+
+    def _lookup_tables(self, frame: int, *, signed: bool) -> list[LookupTable]:
+        for place in self._header.groups("FrameVOILUTSequence", frame):
+            found = [LookupTable.read(item, signed_input=signed) for item in items_of(place, "VOILUTSequence")]
+            tables = [table for table in found if table is not None]
+            if tables:
+                return tables
+        return []
+
+    def _full_range(self, modality: _Modality) -> Range:
+        """Return the range of the bits that are stored, after the modality transform."""
+        if modality.table is not None:
+            return Range(0, modality.table.top)
+        bits = self._bits
+        low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if self._dtype.kind == "i" else (0, (1 << bits) - 1)
+        if self._header.text("SegmentationType") == "FRACTIONAL":  # PS3.3, C.8.20.2.3
+            high = int(number_of(self._header.dataset, "MaximumFractionalValue") or high)
+        ends = modality.apply(np.array([low, high], np.float64))
+        return Range(float(ends.min()), float(ends.max()))
+
+    # ---- the transform ----------------------------------------------------------------------------
+
+    def _voi(self, frame: int, modality: _Modality) -> tuple[Window | Range | LookupTable | None, str]:
+        """Return what the choice and the object say is black and white, and its description; None: the extremes."""
+        choice = self._choice
+        if choice.kind == "window":
+            return choice.window, f"window {choice.window}"
+        if choice.kind == "none":
+            return self._full_range(modality), "full range"
+        if choice.kind == "auto":
+            return None, ""
+        windows = self._windows(frame) if choice.kind == "file" else []
+        signed = self._dtype.kind == "i" or modality.intercept < 0 or modality.slope < 0
+        tables = [] if windows else self._lookup_tables(frame, signed=signed)
+        found: list[Window] | list[LookupTable] = windows or tables
+        if choice.number <= len(found):
+            chosen = found[choice.number - 1]
+            return chosen, f"the file's window {chosen}" if windows else "the file's VOI LUT"
+        if choice.kind == "lut" or choice.number > 1:
+            kind = "VOI LUT" if choice.kind == "lut" else "VOI window"
+            raise Error(f"the object has no {kind} number {choice.number} (it has {len(found)}): use --window auto")
+        if self._dtype.kind in "iu" and self._bits <= 8:
+            return self._full_range(modality), "full range"
+        return None, ""
+
+    @property
+    def needs_extremes(self) -> bool:
+        """Whether the extreme values decide what is black and white."""
+        if self._choice.kind == "range":
+            return self._choice.limits is None
+        return self._voi(0, self._modality(0))[0] is None
+
+    def extend(self, values: np.ndarray) -> None:
+        """Take stored values into `limits`."""
+        low, high = self._extremes(values)
+        self.limits = (low, high) if self.limits is None else (min(low, self.limits[0]), max(high, self.limits[1]))
+
+    def _extremes(self, values: np.ndarray) -> tuple[float, float]:
+        return extremes(values, None if self._choice.kind == "range" else self._padding())
+
+    def _range_of(self, low: float, high: float, modality: _Modality) -> Range:
+        """Return the range of stored values after the modality transform."""
+        ends = np.array([low, high])
+        if modality.table is not None:
+            ends = np.arange(np.floor(low), np.ceil(high) + 1)  # a table need not be monotonic
+        ends = modality.apply(ends)
+        return Range(float(ends.min()), float(ends.max()))
+
+    def _stage(self, frame: int, values: np.ndarray) -> tuple[_Modality, Window | Range | LookupTable, str]:
+        """Return the modality transform and the VOI transform of a frame, and their description."""
+        if self._choice.kind == "range":
+            limits = self._choice.limits or Range(*(self.limits or self._extremes(values)))
+            return _Modality(), limits, f"values from {limits.low:g} to {limits.high:g}"
+        modality = self._modality(frame)
+        voi, note = self._voi(frame, modality)
+        if voi is not None:
+            return modality, voi, note
+        limits = self._range_of(*(self.limits or self._extremes(values)), modality)
+        return modality, limits, f"values from {limits.low:g} to {limits.high:g}"
+
+    def _padding(self) -> tuple[float, float] | None:
+        value = number_of(self._header.dataset, "PixelPaddingValue")
+        if value is None:
+            return None
+        limit = number_of(self._header.dataset, "PixelPaddingRangeLimit")
+        ends = [value, value if limit is None else limit]
+        if self._dtype.kind == "i":  # pydicom may have read them as unsigned
+            half = 1 << 8 * self._dtype.itemsize - 1
+            ends = [end - 2 * half if end >= half else end for end in ends]
+        return min(ends), max(ends)
+
+    def apply(self, values: np.ndarray, frame: int) -> np.ndarray:
+        """Return 8-bit levels.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            Stored values of one frame.
+        frame : int
+            Its number in the object.
+        """
+        modality, voi, note = self._stage(frame, values)
+        self.note = note + (", inverted" if self._inverted else "")
+        if self._dtype.kind not in "iu" or self._dtype.itemsize > 2:
+            return self._levels(values, modality, voi)
+        table = self._tables.get((modality, voi))
+        if table is None:
+            if values.size < _TABLE_PIXELS and self._dtype.itemsize == 2:
+                return self._levels(values, modality, voi)
+            numbers = np.arange(1 << 8 * self._dtype.itemsize, dtype=np.uint32)
+            every = numbers.astype(f"u{self._dtype.itemsize}").view(self._dtype)
+            self._tables.clear()
+            table = self._tables[modality, voi] = self._levels(every, modality, voi)
+        cells = np.ascontiguousarray(values).view(f"u{self._dtype.itemsize}")
+        return np.asarray(np.take(table, cells))
+
+    def _levels(self, values: np.ndarray, modality: _Modality, voi: Window | Range | LookupTable) -> np.ndarray:
+        if values.size > 1 << 20:  # not all of a large image as float64 at once
+            flat = values.reshape(-1)
+            parts = [self._levels(flat[k : k + (1 << 20)], modality, voi) for k in range(0, flat.size, 1 << 20)]
+            return np.concatenate(parts).reshape(values.shape)
+        levels = np.rint(np.nan_to_num(voi.levels(modality.apply(values)), nan=0.0) * 255.0).astype(np.uint8)
+        return np.asarray(255 - levels if self._inverted else levels)
+
+
+def extremes(values: np.ndarray, padding: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return the smallest and the largest finite value that is not padding (PS3.3, C.7.5.1.1.2); zeros without any."""
+    kept = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    if padding is not None and kept.size:
+        inside = kept[(kept < padding[0]) | (kept > padding[1])]
+        kept = inside if inside.size else kept
+    return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)

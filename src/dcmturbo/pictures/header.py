@@ -1,0 +1,231 @@
+"""The attributes that say how pixels are shown, read with pydicom up to where they stand."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dcmturbo.dataset.opened import OpenedSource
+from dcmturbo.errors import DecodeError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["Header", "items_of", "number_of", "numbers_of", "text_of"]
+
+_PER_FRAME = 0x52009230
+_PIXEL_DATA = 0x7FE00008
+
+# Everything here that is below the Per-Frame Functional Groups, which can be very long.
+_TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "FrameTime",
+    "RecommendedDisplayFrameRate",
+    "CineRate",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+    "SeriesInstanceUID",
+    "InstanceNumber",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PixelSpacing",
+    "PixelAspectRatio",
+    "PixelRepresentation",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "PixelIntensityRelationship",
+    "WindowCenter",
+    "WindowWidth",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "VOILUTFunction",
+    "RedPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData",
+    "ICCProfile",
+    "ModalityLUTSequence",
+    "VOILUTSequence",
+    "OpticalPathSequence",
+    "SegmentationType",
+    "SegmentSequence",
+    "MaximumFractionalValue",
+    "PresentationLUTShape",
+    "SharedFunctionalGroupsSequence",
+)
+
+
+class _SourceFile(io.RawIOBase):
+    """A source of the core as a file object."""
+
+    def __init__(self, opened: OpenedSource) -> None:
+        self._source, self._position = opened.source, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
+        self._position = max(0, begin + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        size = max(0, min(len(view), self._source.size - self._position))
+        done = self._source.read_into(self._position, view[:size]) if size else 0
+        self._position += done
+        return done
+
+
+class Header:
+    """The attributes of an object around its pixels. Values that are not what they should be count as absent.
+
+    Parameters
+    ----------
+    opened : OpenedSource
+        The object. It must stay open.
+    """
+
+    def __init__(self, opened: OpenedSource) -> None:
+        self._opened = opened
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """A Dataset with the attributes that matter here, without those of single frames."""
+        if self._opened.pydicom_dataset is not None:
+            return self._opened.pydicom_dataset
+        return self._read(_TAGS, lambda tag, _vr, _length: int(tag) >= _PER_FRAME)
+
+    @cached_property
+    def _frames(self) -> Any:
+        if self._opened.pydicom_dataset is not None:
+            dataset = self._opened.pydicom_dataset
+        elif (self._opened.promised_frames or 1) == 1 and not self._shared:
+            return ()
+        else:
+            dataset = self._read(("PerFrameFunctionalGroupsSequence",), lambda tag, _vr, _length: int(tag) > _PER_FRAME)
+        return _sequence(dataset, "PerFrameFunctionalGroupsSequence")
+
+    @cached_property
+    def _shared(self) -> Any:
+        return _sequence(self.dataset, "SharedFunctionalGroupsSequence")
+
+    def whole(self) -> Dataset:
+        """Return a Dataset with every element before the pixel data, for overlays."""
+        if self._opened.pydicom_dataset is not None:
+            return self._opened.pydicom_dataset
+        return self._read(None, lambda tag, _vr, _length: int(tag) >= _PIXEL_DATA)
+
+    def _read(self, tags: tuple[str, ...] | None, stop_when: Callable[[Any, Any, Any], bool]) -> Dataset:
+        from pydicom.filereader import read_dataset
+        from pydicom.tag import Tag
+
+        scanned = self._opened.dataset
+        if scanned is None:  # the object is in memory as a Dataset
+            raise TypeError("the header of a Dataset is the Dataset")
+        file = io.BufferedReader(_SourceFile(self._opened), 1 << 16)
+        file.seek(scanned.dataset_offset)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of pydicom about other elements do not matter here
+            try:
+                return read_dataset(
+                    file,
+                    is_implicit_VR=not scanned.explicit_vr,
+                    is_little_endian=not scanned.big_endian,
+                    stop_when=stop_when,
+                    specific_tags=None if tags is None else [Tag(tag) for tag in tags],
+                )
+            except OSError:
+                raise
+            except Exception as error:  # pydicom raises errors of any type where an element is malformed
+                raise DecodeError(
+                    f"the attributes before the pixel data cannot be read: {type(error).__name__}: {error}",
+                    code="malformed",
+                ) from error
+
+    def groups(self, keyword: str, frame: int) -> Iterator[Dataset]:
+        """Iterate over the places of an attribute: its macro for this frame, the shared macro, the object itself.
+
+        Parameters
+        ----------
+        keyword : str
+            The sequence of the functional group (PS3.3, C.7.6.16.2), such as ``FrameVOILUTSequence``.
+        frame : int
+            Number of the frame.
+        """
+        shared = [item for group in self._shared for item in _sequence(group, keyword)]
+        if not shared:
+            frames = self._frames
+            if 0 <= frame < len(frames):
+                yield from _sequence(frames[frame], keyword)
+        yield from shared
+        yield self.dataset
+
+    def text(self, keyword: str) -> str:
+        """Return a text of the object; empty if it has none."""
+        return text_of(self.dataset, keyword)
+
+
+def _value(item: Any, keyword: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return item.get(keyword)
+        except Exception:  # pydicom converts values at this point, and fails with any type of error
+            return None
+
+
+def _sequence(item: Any, keyword: str) -> Any:
+    value = _value(item, keyword)
+    return value if value is not None and hasattr(value, "__len__") and not isinstance(value, (str, bytes)) else ()
+
+
+def text_of(item: Any, keyword: str) -> str:
+    """Return a text of a Dataset or an item; empty if it has none."""
+    value = _value(item, keyword)
+    return "" if value is None else str(value).strip(" \0").upper()
+
+
+def numbers_of(item: Any, keyword: str) -> list[float]:
+    """Return the numbers of an attribute; empty if it has none, or one of them is not a finite number."""
+    value = _value(item, keyword)
+    if value is None or isinstance(value, (bytes, bytearray)):
+        return []
+    values = [value] if isinstance(value, (str, int, float)) or not hasattr(value, "__iter__") else list(value)
+    try:
+        numbers = [float(part) for part in values]
+    except (TypeError, ValueError):
+        return []
+    return numbers if all(map(math.isfinite, numbers)) else []
+
+
+def number_of(item: Any, keyword: str) -> float | None:
+    """Return the first number of an attribute; None if it has none."""
+    numbers = numbers_of(item, keyword)
+    return numbers[0] if numbers else None
+
+
+def items_of(item: Any, keyword: str) -> Any:
+    """Return the items of a sequence; empty if there is none."""
+    return _sequence(item, keyword)
