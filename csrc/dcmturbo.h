@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define DCMTURBO_ABI_VERSION 1
+#define DCMTURBO_ABI_VERSION 2
 #define DCMTURBO_OK 0
 #define DCMTURBO_NO_OFFSET UINT64_MAX
 
@@ -217,12 +217,25 @@ DCMTURBO_API int32_t dcmturbo_keeps_promises(const char* transfer_syntax, const 
  * "unknown", for everything else. */
 DCMTURBO_API size_t dcmturbo_recognise(dcmturbo_bytes data);
 
-/* header may be null. flags: 1 raw, 2 keep unused bits, and DCMTURBO_REDUCE(levels): JPEG 2000 only; the format is that
- * of the smaller image, ceil(rows / 2^levels) by ceil(columns / 2^levels). */
-#define DCMTURBO_REDUCE(levels) ((uint32_t)(levels) << 8)
+/* A part of a frame. A height of 0 stands for the whole frame. */
+typedef struct dcmturbo_region {
+    uint32_t top, left, height, width;
+} dcmturbo_region;
+
+/* What is wanted of a frame. */
+typedef struct dcmturbo_request {
+    uint32_t size;
+    uint8_t raw;              /* no colour conversion */
+    uint8_t keep_unused_bits; /* cells as they are stored */
+    uint8_t reduce;           /* resolution levels to discard (JPEG 2000 only) */
+    dcmturbo_region region;   /* pixels of the frame after reduce; an image holds only these */
+} dcmturbo_request;
+
+/* header may be null. The format is that of the whole frame after reduce: ceil(rows / 2^reduce) rows and
+ * ceil(columns / 2^reduce) columns. */
 DCMTURBO_API int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes,
-                                           const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
-                                           dcmturbo_error* error);
+                                           const dcmturbo_header* header, const dcmturbo_request* request,
+                                           dcmturbo_format* format, dcmturbo_error* error);
 
 /* How `bytes` bytes of native data that hold `frames` frames are to be read, where their length contradicts the
  * photometric interpretation of the attributes: returns what it is in fact, and writes the notes. */
@@ -241,33 +254,34 @@ DCMTURBO_API int32_t dcmturbo_check_held(const char* transfer_syntax, const dcmt
  * frame is valid and fill_value stands in the rest. The notes of the format are those of this frame then. */
 DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments,
                                            size_t fragment_count, const dcmturbo_attributes* attributes,
-                                           dcmturbo_format* format, uint32_t flags, const dcmturbo_image* image,
-                                           uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
-                                           dcmturbo_error* error);
+                                           dcmturbo_format* format, const dcmturbo_request* request,
+                                           const dcmturbo_image* image, uint32_t threads, int32_t salvage,
+                                           double fill_value, uint8_t* status, dcmturbo_error* error);
 
 /* The last step for a decoder outside the core: samples of the format's type at `from` become the
  * image, with bit correction and colour conversion. from and image may be the same memory. */
 DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format,
                                            const dcmturbo_image* image, dcmturbo_error* error);
 
-/* What component i of a codestream is once `reduce` resolution levels are discarded (only JPEG 2000 has them). type
- * is base/component.h, SampleType: the smallest integer that holds its precision and sign. */
+/* What the request wants of component i of a codestream. type is base/component.h, SampleType: the smallest integer
+ * that holds its precision and sign. The region counts samples of the component that has most; a component with fewer
+ * gives all that lie in it in part. */
 typedef struct dcmturbo_component {
     uint32_t size;
     uint32_t width, height;
     uint8_t type;
 } dcmturbo_component;
 
-DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t reduce,
+DCMTURBO_API int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, const dcmturbo_request* request,
                                            dcmturbo_component* component, dcmturbo_error* error);
 
 /* The components of a codestream that dcmturbo_probe has read, each at its own size: component i, as
  * dcmturbo_component_at describes it, goes to images[i]. With salvage, damaged data give what they hold. `notes`
  * receives codecs/codec.h, DecodeNote, and note_excess_data; it may be null. */
 DCMTURBO_API int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header,
-                                                const dcmturbo_image* images, size_t count, uint32_t reduce,
-                                                uint32_t threads, int32_t salvage, uint8_t* status, uint32_t* notes,
-                                                dcmturbo_error* error);
+                                                const dcmturbo_image* images, size_t count,
+                                                const dcmturbo_request* request, uint32_t threads, int32_t salvage,
+                                                uint8_t* status, uint32_t* notes, dcmturbo_error* error);
 
 /* Decodes formats that the core has no codec for, or that settings.prefer_library takes from it: writes the samples as
  * they are coded to the image, in cells of the format's type. A Deflated Image Frame's format is a row of bytes, for
@@ -400,8 +414,8 @@ typedef struct dcmturbo_stream {
     const char* transfer_syntax;
     dcmturbo_attributes attributes;
     dcmturbo_format format; /* of every frame; colour and correction may differ where a frame has a header */
-    uint32_t flags;         /* as dcmturbo_frame_format takes them */
-    uint32_t* notes;        /* receives those of all frames, or-ed; may be null */
+    dcmturbo_request request;
+    uint32_t* notes; /* receives those of all frames, or-ed; may be null */
     ptrdiff_t row_stride, pixel_stride, sample_stride;
 } dcmturbo_stream;
 
@@ -435,7 +449,7 @@ typedef struct dcmturbo_transcode_plan {
     uint32_t size;
     const dcmturbo_index* index;
     uint64_t frames;
-    dcmturbo_stream source; /* the strides and the notes are not used; flags: raw, keep unused bits */
+    dcmturbo_stream source; /* the strides and the notes are not used, nor are reduce and region */
     dcmturbo_stream result; /* decodes it; its transfer syntax is the target, or null: nothing becomes of the cells */
     uint8_t action;
     const dcmturbo_option_value* options; /* of the core's own encoder; copied */
@@ -488,109 +502,6 @@ DCMTURBO_API void dcmturbo_transcoded_free(void* block, size_t size);
 /* Runs body(context, i) for every i below count on up to `threads` workers. */
 DCMTURBO_API void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i),
                                         void* context);
-
-/* ---- the capsule ------------------------------------------------------------------------------- */
-
-/* What PyCapsule_GetPointer(dcmturbo._core._C_API, DCMTURBO_CAPSULE) points to: the functions above. */
-#define DCMTURBO_CAPSULE "dcmturbo._core._C_API"
-typedef struct dcmturbo_api {
-    uint32_t size;
-    uint32_t version;
-    uint32_t (*abi_version)(void);
-    void (*get_settings)(dcmturbo_settings* settings);
-    int32_t (*set_settings)(const dcmturbo_settings* settings, dcmturbo_error* error);
-    const char* (*isa_name)(uint8_t isa);
-    int32_t (*isa_available)(uint8_t isa);
-    uint32_t (*default_threads)(void);
-    void* (*output_allocate)(size_t size);
-    void (*output_free)(void* block, size_t size);
-    void (*set_output_cache)(uint64_t bytes);
-    uint64_t (*output_cache)(void);
-    size_t (*transfer_syntax_count)(void);
-    int32_t (*transfer_syntax_at)(size_t i, dcmturbo_transfer_syntax* syntax);
-    uint8_t (*photometric_from_name)(const char* name);
-    const char* (*photometric_name)(uint8_t photometric);
-    int32_t (*probe)(dcmturbo_bytes data, dcmturbo_header** header, dcmturbo_error* error);
-    int32_t (*check)(dcmturbo_bytes data, const dcmturbo_header* header, dcmturbo_error* error);
-    void (*header_free)(dcmturbo_header* header);
-    int32_t (*frame_format)(const char* transfer_syntax, const dcmturbo_attributes* attributes,
-                            const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
-                            dcmturbo_error* error);
-    int32_t (*check_limits)(const dcmturbo_format* format, uint64_t frames, dcmturbo_error* error);
-    int32_t (*decode_frame)(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                            const dcmturbo_attributes* attributes, dcmturbo_format* format, uint32_t flags,
-                            const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
-                            uint8_t* status, dcmturbo_error* error);
-    int32_t (*component_at)(const dcmturbo_header* header, size_t i, uint32_t reduce, dcmturbo_component* component,
-                            dcmturbo_error* error);
-    int32_t (*decode_components)(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                 size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
-                                 uint32_t* notes, dcmturbo_error* error);
-    int32_t (*finish_frame)(const dcmturbo_image* from, const dcmturbo_format* format, const dcmturbo_image* image,
-                            dcmturbo_error* error);
-    uint64_t (*encode_bound)(const char* transfer_syntax, const dcmturbo_attributes* attributes);
-    int32_t (*encode_frame)(const char* transfer_syntax, const dcmturbo_image* image,
-                            const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
-                            size_t option_count, uint8_t* to, size_t capacity, size_t* written, dcmturbo_error* error);
-    int32_t (*source_file)(const char* path, dcmturbo_source** source, dcmturbo_error* error);
-    int32_t (*source_buffer)(dcmturbo_bytes bytes, dcmturbo_source** source, dcmturbo_error* error);
-    int32_t (*source_callback)(dcmturbo_read read, void* context, uint64_t size, dcmturbo_source** source,
-                               dcmturbo_error* error);
-    void (*source_free)(dcmturbo_source* source);
-    int32_t (*scan)(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset, dcmturbo_error* error);
-    void (*dataset_free)(dcmturbo_dataset* dataset);
-    int32_t (*index_create)(const dcmturbo_source* source, const dcmturbo_layout* layout, dcmturbo_index** index,
-                            dcmturbo_error* error);
-    void (*index_free)(dcmturbo_index* index);
-    int32_t (*index_frame_count)(const dcmturbo_index* index, uint64_t* count, dcmturbo_error* error);
-    int32_t (*index_frame)(const dcmturbo_index* index, uint64_t frame, dcmturbo_range* ranges, size_t capacity,
-                           size_t* count, uint32_t* first_bit, dcmturbo_error* error);
-    int32_t (*index_read_frame)(const dcmturbo_index* index, uint64_t frame, uint8_t* to, size_t capacity,
-                                dcmturbo_error* error);
-    int32_t (*decode_frames)(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,
-                             size_t stream_count, uint32_t threads, int32_t salvage, double fill_value, uint8_t* status,
-                             dcmturbo_report report, void* report_context, dcmturbo_error* error);
-    void (*parallel_for)(size_t count, uint32_t threads, void (*body)(void* context, size_t i), void* context);
-    int32_t (*list_elements)(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
-                             void (*report)(void* context, const dcmturbo_element* element), void* context,
-                             uint64_t* end, dcmturbo_error* error);
-    int32_t (*source_descriptor)(int32_t descriptor, dcmturbo_source** source, dcmturbo_error* error);
-    int32_t (*source_patched)(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
-                              dcmturbo_source** source, dcmturbo_error* error);
-    uint64_t (*memory_limit)(void);
-    int32_t (*check_held)(const char* transfer_syntax, const dcmturbo_format* format, uint64_t frames, uint64_t held,
-                          dcmturbo_error* error);
-    int32_t (*native_reading)(const dcmturbo_attributes* attributes, uint64_t bytes, uint64_t frames,
-                              uint8_t* photometric, uint32_t* notes, dcmturbo_error* error);
-    void (*set_library)(dcmturbo_library decode, dcmturbo_library_unwrap jpeg_of_jpegxl);
-    int32_t (*encode_frames)(const char* transfer_syntax, const dcmturbo_image* images, size_t count,
-                             const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
-                             size_t option_count, const dcmturbo_library_encoder* library, uint32_t threads,
-                             int32_t (*take)(void* context, size_t frame, dcmturbo_bytes encoded), void* context,
-                             dcmturbo_error* error);
-    size_t (*format_count)(void);
-    int32_t (*format_at)(size_t i, dcmturbo_format_row* row);
-    size_t (*recognise)(dcmturbo_bytes data);
-    int32_t (*keeps_promises)(const char* transfer_syntax, const dcmturbo_header* header);
-    uint8_t (*encoder_of)(const char* transfer_syntax);
-    void (*set_interrupt)(int32_t (*ask)(void));
-    int32_t (*encode_option_at)(const char* transfer_syntax, int32_t prefer_library, size_t i, dcmturbo_option* option,
-                                dcmturbo_error* error);
-    int32_t (*check_encode_options)(const char* transfer_syntax, int32_t prefer_library,
-                                    const dcmturbo_option_value* values, size_t count, uint8_t* loses,
-                                    dcmturbo_error* error);
-    int32_t (*decode_option_at)(size_t i, dcmturbo_option* option, dcmturbo_error* error);
-    int32_t (*set_decode_option)(const dcmturbo_option_value* value, dcmturbo_error* error);
-    int32_t (*get_decode_option)(const char* name, dcmturbo_option_value* value, dcmturbo_error* error);
-    int32_t (*transcode)(const dcmturbo_transcode_plan* plan, dcmturbo_transcoding** transcoding,
-                         dcmturbo_error* error);
-    int32_t (*transcode_next)(dcmturbo_transcoding* transcoding, dcmturbo_transcoded* frame, int32_t* is_there,
-                              dcmturbo_error* why, dcmturbo_error* error);
-    void (*transcode_notes)(const dcmturbo_transcoding* transcoding, uint32_t* source, uint32_t* result);
-    void (*transcode_free)(dcmturbo_transcoding* transcoding);
-    void (*transcoded_free)(void* block, size_t size);
-} dcmturbo_api;
-DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 
 #ifdef __cplusplus
 }

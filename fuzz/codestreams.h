@@ -22,15 +22,19 @@ inline Result decode_one(const char* syntax, const Stream& stream, const dcmturb
     error.size = sizeof error;
     dcmturbo_format format{};
     format.size = sizeof format;
-    const std::uint32_t flags = as_stored | DCMTURBO_REDUCE(reduce);
-    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, flags, &format, &error);
+    dcmturbo_request request{};
+    request.size = sizeof request;
+    request.raw = as_stored & 1;
+    request.keep_unused_bits = as_stored >> 1 & 1;
+    request.reduce = static_cast<std::uint8_t>(reduce);
+    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, &request, &format, &error);
     if (result.code != DCMTURBO_OK) return result;
     const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
     result.pixels.assign(pixel * format.rows * format.columns, 0xA5);
     const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * format.columns),
                                static_cast<ptrdiff_t>(pixel), attributes.bits_allocated / 8};
     const dcmturbo_bytes bytes{stream.data(), stream.size()};
-    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, flags, &image, threads,
+    result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, &request, &image, threads,
                                         salvage ? 1 : 0, 7, &result.status, &error);
     return result;
 }
@@ -82,20 +86,23 @@ inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stre
         require(smaller.code == again.code && smaller.pixels == again.pixels, "a team reduces alike");
     }
     static constexpr std::size_t cells[] = {1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
-    for (const std::uint32_t reduce : {0u, 1u}) {
+    for (const std::uint8_t reduce : {0, 1}) {
+        dcmturbo_request request{};
+        request.size = sizeof request;
+        request.reduce = reduce;
         std::vector<std::vector<std::uint8_t>> planes;
         std::vector<dcmturbo_image> images;
         for (std::size_t i = 0; i < header.components.size(); ++i) {
             dcmturbo_component component{};
             component.size = sizeof component;
-            if (dcmturbo_component_at(found, i, reduce, &component, &error) != DCMTURBO_OK) return right;
+            if (dcmturbo_component_at(found, i, &request, &component, &error) != DCMTURBO_OK) return right;
             const std::size_t cell = cells[component.type];
             planes.emplace_back(std::size_t{component.width} * component.height * cell);
             images.push_back({planes.back().data(), static_cast<ptrdiff_t>(component.width * cell),
                               static_cast<ptrdiff_t>(cell), 0});
         }
-        const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), reduce, 1, 0, nullptr,
-                                                     nullptr, &error);
+        const auto code = dcmturbo_decode_components(bytes, found, images.data(), images.size(), &request, 1, 0,
+                                                     nullptr, nullptr, &error);
         if (reduce != 0) break;
         require(right.empty() || code == DCMTURBO_OK, "an image that is right has components");
         if (planes.size() == 1 && planes[0].size() == right.size())

@@ -52,7 +52,11 @@ inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& frag
     error.size = sizeof error;
     dcmturbo_format format{};
     format.size = sizeof format;
-    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, flags, &format, &error);
+    dcmturbo_request request{};
+    request.size = sizeof request;
+    request.raw = flags & 1;
+    request.keep_unused_bits = flags >> 1 & 1;
+    result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, &request, &format, &error);
     if (result.code != DCMTURBO_OK) return result;
     static constexpr std::size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
     const std::size_t cell = sizes[format.type];
@@ -63,8 +67,8 @@ inline Result decode(const char* syntax, const std::vector<dcmturbo_bytes>& frag
     result.pixels.assign(row_stride * format.rows, 0xA5);
     const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(row_stride),
                                static_cast<ptrdiff_t>(pixel_stride), static_cast<ptrdiff_t>(cell)};
-    result.code = dcmturbo_decode_frame(syntax, fragments.data(), fragments.size(), &attributes, &format, flags, &image,
-                                        1, salvage ? 1 : 0, 7, &result.status, &error);
+    result.code = dcmturbo_decode_frame(syntax, fragments.data(), fragments.size(), &attributes, &format, &request,
+                                        &image, 1, salvage ? 1 : 0, 7, &result.status, &error);
     if (strided && result.code == DCMTURBO_OK) {
         for (std::size_t row = 0; row < format.rows; ++row) {
             for (std::size_t column = 0; column < format.columns; ++column) {

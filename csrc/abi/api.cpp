@@ -1,5 +1,5 @@
 // The table of functions that the capsule exports.
-#include "dcmturbo.h"
+#include "dcmturbo_capsule.h"
 
 const dcmturbo_api* dcmturbo_get_api(void) {
     static const dcmturbo_api api = {

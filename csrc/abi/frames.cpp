@@ -19,26 +19,52 @@ namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
 
-// The size and type of a component, without `reduce` of its resolution levels; nothing yet of where it goes.
-ComponentOut reduced_component(const Header& header, size_t i, uint32_t reduce) {
+// ISO/IEC 15444-1, (B-14): corners, not sizes, are divided.
+uint32_t reduced_extent(uint32_t begin, uint32_t size, uint32_t reduce) {
+    const uint64_t most = (uint64_t{1} << reduce) - 1;
+    return static_cast<uint32_t>(((uint64_t{begin} + size + most) >> reduce) - ((begin + most) >> reduce));
+}
+
+// The part of the request's region that a component of `rows` and `columns` gives.
+Region component_region(const Header& header, size_t i, const dcmturbo_request& request, uint32_t rows,
+                        uint32_t columns) {
+    const Region region = abi::request_from(request).region;
+    if (region.is_whole()) return region;
+    if (rows == 0 || columns == 0)
+        fail(ErrorCode::unsupported, no_offset, "component %zu has no samples to take a region of", i);
+    uint32_t most_rows = 0;
+    uint32_t most_columns = 0;
+    uint32_t horizontal_step = ~uint32_t{0};
+    uint32_t vertical_step = ~uint32_t{0};
+    for (const ComponentHeader& component : header.components) {
+        most_rows = std::max(most_rows, reduced_extent(component.y, component.height, request.reduce));
+        most_columns = std::max(most_columns, reduced_extent(component.x, component.width, request.reduce));
+        horizontal_step = std::min(horizontal_step, component.horizontal_step);
+        vertical_step = std::min(vertical_step, component.vertical_step);
+    }
+    abi::check_region(region, most_rows, most_columns);
+    return divide(region, header.components[i].horizontal_step / horizontal_step,
+                  header.components[i].vertical_step / vertical_step, rows, columns);
+}
+
+// What is wanted of a component: its size and type, without some of its resolution levels, and its part of the region.
+// Nothing yet of where it goes.
+ComponentOut wanted_component(const Header& header, size_t i, const dcmturbo_request& request) {
     const FormatRow& row = row_of(header.format);
+    const uint32_t reduce = request.reduce;
     if (reduce > 32 || (reduce > 0 && !(row.has_resolution_levels && row.own != nullptr)))
         fail(ErrorCode::unsupported, no_offset,
              "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the codestream is of another format");
     const ComponentHeader& component = header.components[i];
-    // ISO/IEC 15444-1, (B-14): corners, not sizes, are divided.
-    const auto reduced = [&](uint32_t begin, uint32_t size) {
-        const uint64_t most = (uint64_t{1} << reduce) - 1;
-        return static_cast<uint32_t>(((uint64_t{begin} + size + most) >> reduce) - ((begin + most) >> reduce));
-    };
     ComponentOut out;
-    out.width = reduced(component.x, component.width);
-    out.height = reduced(component.y, component.height);
+    out.width = reduced_extent(component.x, component.width, reduce);
+    out.height = reduced_extent(component.y, component.height, reduce);
     const bool is_signed = component.is_signed;
     out.type = component.precision <= 8    ? (is_signed ? SampleType::i8 : SampleType::u8)
                : component.precision <= 16 ? (is_signed ? SampleType::i16 : SampleType::u16)
                : component.precision <= 32 ? (is_signed ? SampleType::i32 : SampleType::u32)
                                            : SampleType::i64;
+    out.region = component_region(header, i, request, out.height, out.width);
     return out;
 }
 
@@ -112,11 +138,11 @@ int32_t dcmturbo_check(dcmturbo_bytes data, const dcmturbo_header* header, dcmtu
 void dcmturbo_header_free(dcmturbo_header* header) { delete header; }
 
 int32_t dcmturbo_frame_format(const char* transfer_syntax, const dcmturbo_attributes* attributes,
-                              const dcmturbo_header* header, uint32_t flags, dcmturbo_format* format,
+                              const dcmturbo_header* header, const dcmturbo_request* request, dcmturbo_format* format,
                               dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         abi::format_to(frame_format(abi::attributes_from(*attributes), header == nullptr ? nullptr : &header->header,
-                                    abi::required_syntax(transfer_syntax), abi::request_from(flags)),
+                                    abi::required_syntax(transfer_syntax), abi::request_from(*request)),
                        *format);
     });
 }
@@ -145,11 +171,11 @@ int32_t dcmturbo_check_held(const char* transfer_syntax, const dcmturbo_format* 
 }
 
 int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes* fragments, size_t fragment_count,
-                              const dcmturbo_attributes* attributes, dcmturbo_format* format, uint32_t flags,
-                              const dcmturbo_image* image, uint32_t threads, int32_t salvage, double fill_value,
-                              uint8_t* status, dcmturbo_error* error) {
+                              const dcmturbo_attributes* attributes, dcmturbo_format* format,
+                              const dcmturbo_request* request, const dcmturbo_image* image, uint32_t threads,
+                              int32_t salvage, double fill_value, uint8_t* status, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
-        FrameStream stream = abi::stream_from(transfer_syntax, *attributes, *format, flags, image->row_stride,
+        FrameStream stream = abi::stream_from(transfer_syntax, *attributes, *format, *request, image->row_stride,
                                               image->pixel_stride, image->sample_stride);
         if (stream.syntax->dataset == DatasetEncoding::explicit_big) stream.attributes.big_endian = true;
         uint32_t notes = 0;
@@ -174,21 +200,21 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
     });
 }
 
-int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, uint32_t reduce, dcmturbo_component* component,
-                              dcmturbo_error* error) {
+int32_t dcmturbo_component_at(const dcmturbo_header* header, size_t i, const dcmturbo_request* request,
+                              dcmturbo_component* component, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         if (i >= header->header.components.size())
             fail(ErrorCode::argument, no_offset, "component %zu of %zu", i, header->header.components.size());
-        const ComponentOut reduced = reduced_component(header->header, i, reduce);
-        component->width = reduced.width;
-        component->height = reduced.height;
-        component->type = static_cast<uint8_t>(reduced.type);
+        const ComponentOut wanted = wanted_component(header->header, i, *request).part();
+        component->width = wanted.width;
+        component->height = wanted.height;
+        component->type = static_cast<uint8_t>(wanted.type);
     });
 }
 
 int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* header, const dcmturbo_image* images,
-                                   size_t count, uint32_t reduce, uint32_t threads, int32_t salvage, uint8_t* status,
-                                   uint32_t* notes, dcmturbo_error* error) {
+                                   size_t count, const dcmturbo_request* request, uint32_t threads, int32_t salvage,
+                                   uint8_t* status, uint32_t* notes, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Header& of = header->header;
         if (!row_of(of.format).has_components) {
@@ -199,13 +225,13 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
             fail(ErrorCode::argument, no_offset, "%zu images for %zu components", count, of.components.size());
         std::vector<ComponentOut> out;
         for (size_t i = 0; i < count; ++i) {
-            out.push_back(reduced_component(of, i, reduce));
+            out.push_back(wanted_component(of, i, *request));
             out.back().base = static_cast<std::byte*>(images[i].base);
             out.back().row_stride = images[i].row_stride;
             out.back().sample_stride = images[i].pixel_stride;
         }
         Options options;
-        options.reduce = static_cast<uint8_t>(reduce);
+        options.reduce = request->reduce;
         options.salvage = salvage != 0;
         const Settings current = settings();
         const ScratchLoan scratch(current.limits.max_scratch);
@@ -235,15 +261,23 @@ int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format*
                               dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const Settings current = settings();
-        const FrameOut out{static_cast<std::byte*>(image->base), image->row_stride, image->pixel_stride,
-                           image->sample_stride, abi::format_from(*format)};
+        const FrameOut out{static_cast<std::byte*>(image->base),
+                           image->row_stride,
+                           image->pixel_stride,
+                           image->sample_stride,
+                           abi::format_from(*format),
+                           {}};
         if (out.format.samples_per_pixel == 0 || out.format.samples_per_pixel > 4)
             fail(ErrorCode::argument, no_offset, "1 to 4 samples a pixel");
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         const PixelWriter writer(out, current.isa);
-        const FrameOut source{static_cast<std::byte*>(from->base), from->row_stride, from->pixel_stride,
-                              from->sample_stride, out.format};
+        const FrameOut source{static_cast<std::byte*>(from->base),
+                              from->row_stride,
+                              from->pixel_stride,
+                              from->sample_stride,
+                              out.format,
+                              {}};
         writer.convert(source, out.format.pixels(), false, scratch->arena);
     });
 }
@@ -263,7 +297,7 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
         inner_streams.reserve(stream_count);
         for (size_t i = 0; i < stream_count; ++i) {
             const dcmturbo_stream& s = streams[i];
-            inner_streams.push_back(abi::stream_from(s.transfer_syntax, s.attributes, s.format, s.flags, s.row_stride,
+            inner_streams.push_back(abi::stream_from(s.transfer_syntax, s.attributes, s.format, s.request, s.row_stride,
                                                      s.pixel_stride, s.sample_stride));
             inner_streams.back().notes = s.notes;
         }

@@ -7,18 +7,28 @@
 
 namespace dcmturbo::abi {
 
-inline FormatRequest request_from(std::uint32_t flags) {
-    const std::uint32_t reduce = flags >> 8;
-    if (reduce > 32) fail(ErrorCode::argument, no_offset, "reduce is %u; JPEG 2000 has 32 levels at most", reduce);
-    return {.raw = (flags & 1) != 0, .keep_unused_bits = (flags & 2) != 0, .reduce = static_cast<std::uint8_t>(reduce)};
+inline FormatRequest request_from(const dcmturbo_request& from) {
+    if (from.reduce > 32) {
+        fail(ErrorCode::argument, no_offset, "reduce is %u; JPEG 2000 has 32 levels at most", unsigned{from.reduce});
+    }
+    return {.raw = from.raw != 0,
+            .keep_unused_bits = from.keep_unused_bits != 0,
+            .reduce = from.reduce,
+            .region = {from.region.top, from.region.left, from.region.height, from.region.width}};
+}
+
+inline void check_region(const Region& region, std::uint32_t rows, std::uint32_t columns) {
+    if (region.is_within(rows, columns)) return;
+    fail(ErrorCode::argument, no_offset, "a region of %u x %u pixels at row %u, column %u does not lie within %u x %u",
+         region.height, region.width, region.top, region.left, rows, columns);
 }
 
 inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attributes& attributes,
-                               const dcmturbo_format& format, uint32_t flags, ptrdiff_t row_stride,
+                               const dcmturbo_format& format, const dcmturbo_request& request, ptrdiff_t row_stride,
                                ptrdiff_t pixel_stride, ptrdiff_t sample_stride) {
     FrameStream stream;
     stream.syntax = &required_decoded_syntax(transfer_syntax);
-    stream.request = request_from(flags);
+    stream.request = request_from(request);
     stream.attributes = attributes_from(attributes);
     stream.format = format_from(format);
     stream.row_stride = row_stride;
@@ -33,6 +43,7 @@ inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attri
         stream.format.type != cell_type(stream.attributes)) {
         fail(ErrorCode::argument, no_offset, "the format does not describe an image with these attributes");
     }
+    check_region(stream.request.region, stream.format.rows, stream.format.columns);
     return stream;
 }
 

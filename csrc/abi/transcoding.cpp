@@ -17,7 +17,7 @@ namespace {
 
 // With the strides of contiguous frames.
 FrameStream contiguous_stream(const dcmturbo_stream& from) {
-    FrameStream stream = abi::stream_from(from.transfer_syntax, from.attributes, from.format, from.flags, 0, 0, 0);
+    FrameStream stream = abi::stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0);
     const auto cell = static_cast<std::ptrdiff_t>(sample_size(stream.format.type));
     stream.sample_stride = cell;
     stream.pixel_stride = cell * static_cast<std::ptrdiff_t>(stream.format.samples_per_pixel);

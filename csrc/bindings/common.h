@@ -15,6 +15,12 @@ namespace dcmturbo::bindings {
 
 namespace py = pybind11;
 
+inline dcmturbo_request new_request() {
+    dcmturbo_request request{};
+    request.size = sizeof request;
+    return request;
+}
+
 inline dcmturbo_error new_error() {
     dcmturbo_error error{};
     error.size = sizeof error;

@@ -12,6 +12,16 @@ namespace dcmturbo::bindings {
 
 namespace {
 
+// What an array holds of frames of this format.
+dcmturbo_format format_of_part(const dcmturbo_format& format, const dcmturbo_region& region) {
+    dcmturbo_format part = format;
+    if (region.height != 0) {
+        part.rows = region.height;
+        part.columns = region.width;
+    }
+    return part;
+}
+
 void check_array(const py::array& array, const dcmturbo_format& format, bool frame_axis) {
     const py::ssize_t first = frame_axis ? 1 : 0;
     const py::ssize_t dimensions = first + (format.samples_per_pixel > 1 ? 3 : 2);
@@ -24,25 +34,77 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
     if (!array.writeable()) throw py::value_error("the array is read-only");
 }
 
-// Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k]. Returns what went wrong, as tuples
-// (k, status, code, offset, message); without salvage at most one, the first.
+// Where the frames of a call go: each to its own place along the first axis of an array, or to its place within one
+// image.
+class Places {
+  public:
+    using Corners = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+
+    Places(py::array& out, const py::object& corners)
+        : out_(out), base_(static_cast<std::uint8_t*>(out.mutable_data())) {
+        if (!corners.is_none()) corners_ = corners.cast<Corners>();
+        if (corners_ && (corners_->ndim() != 2 || corners_->shape(1) != 2 || out.ndim() < 2))
+            throw py::value_error("places must be pairs of a row and a column");
+    }
+    void check_count(std::size_t count) const {
+        if (static_cast<std::size_t>(corners_ ? corners_->shape(0) : out_.shape(0)) != count)
+            throw py::value_error("out has room for fewer frames than requested");
+    }
+    void check_stream(const dcmturbo_format& part) const {
+        if (!corners_) return check_array(out_, part, true);
+        if (out_.ndim() != (part.samples_per_pixel > 1 ? 3 : 2) ||
+            (part.samples_per_pixel > 1 && out_.shape(2) != static_cast<py::ssize_t>(part.samples_per_pixel)))
+            throw py::value_error("the array has another number of samples than the frames");
+        if (!out_.writeable()) throw py::value_error("the array is read-only");
+    }
+    [[nodiscard]] py::ssize_t stride(py::ssize_t of) const {
+        const py::ssize_t axis = of + (corners_ ? 0 : 1);
+        return axis < out_.ndim() ? out_.strides(axis) : 0;
+    }
+    [[nodiscard]] std::uint8_t* base(std::size_t k, const dcmturbo_format& part) const {
+        if (!corners_) return base_ + static_cast<std::ptrdiff_t>(k) * out_.strides(0);
+        const std::int64_t row = corners_->at(static_cast<py::ssize_t>(k), 0);
+        const std::int64_t column = corners_->at(static_cast<py::ssize_t>(k), 1);
+        if (row < 0 || column < 0 || row > out_.shape(0) - std::int64_t{part.rows} ||
+            column > out_.shape(1) - std::int64_t{part.columns})
+            throw py::value_error("a frame does not lie within the array");
+        return base_ + row * out_.strides(0) + column * out_.strides(1);
+    }
+
+  private:
+    py::array& out_;
+    std::uint8_t* base_;
+    std::optional<Corners> corners_;
+};
+
+dcmturbo_region region_from(py::handle region) {
+    if (region.is_none()) return {};
+    const auto numbers = region.cast<std::array<std::uint32_t, 4>>();
+    return {numbers[0], numbers[1], numbers[2], numbers[3]};
+}
+
+// Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k], or to row and column places[k] of out. Returns
+// what went wrong, as tuples (k, status, code, offset, message); without salvage at most one, the first.
 py::list decode_frames(const std::vector<Stream*>& streams,
                        const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
                        const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames,
-                       py::array out, std::uint32_t threads, bool salvage, double fill_value,
-                       const py::object& status) {
+                       py::array out, std::uint32_t threads, bool salvage, double fill_value, const py::object& status,
+                       const py::object& corners) {
     const auto count = static_cast<std::size_t>(frames.size());
     if (streams.empty()) throw py::value_error("no streams");
     if (static_cast<std::size_t>(stream_of.size()) != count && stream_of.size() != 0)
         throw py::value_error("stream_of and frames have different lengths");
-    check_array(out, streams[0]->format.plain, true);
-    if (static_cast<std::size_t>(out.shape(0)) != count)
-        throw py::value_error("out has room for fewer frames than requested");
+    const Places places(out, corners);
+    std::vector<dcmturbo_format> parts;
+    for (const Stream* const stream : streams) {
+        parts.push_back(format_of_part(stream->format.plain, stream->request.region));
+        places.check_stream(parts.back());
+    }
+    places.check_count(count);
 
     std::vector<dcmturbo_stream> plain_streams;
     for (Stream* const each : streams) {
         Stream& stream = *each;
-        check_array(out, stream.format.plain, true);
         if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype()))
             throw py::value_error("out has another dtype than the frames");
         dcmturbo_stream plain{};
@@ -50,20 +112,18 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         plain.transfer_syntax = stream.transfer_syntax.c_str();
         plain.attributes = stream.attributes.plain;
         plain.format = stream.format.plain;
-        plain.flags = stream.flags;
+        plain.request = stream.request;
         plain.notes = &stream.notes;
-        plain.row_stride = out.strides(1);
-        plain.pixel_stride = out.strides(2);
-        plain.sample_stride = out.ndim() == 4 ? out.strides(3) : 0;
+        plain.row_stride = places.stride(0);
+        plain.pixel_stride = places.stride(1);
+        plain.sample_stride = places.stride(2);
         plain_streams.push_back(plain);
     }
-    auto* base = static_cast<std::uint8_t*>(out.mutable_data());
     std::vector<dcmturbo_job> jobs(count);
     for (std::size_t k = 0; k < count; ++k) {
         const std::uint32_t stream = stream_of.size() == 0 ? 0 : stream_of.data()[k];
         if (stream >= streams.size()) throw py::value_error("stream_of names a stream that does not exist");
-        jobs[k] = {streams[stream]->index->handle.get(), frames.data()[k], stream,
-                   base + static_cast<std::ptrdiff_t>(k) * out.strides(0)};
+        jobs[k] = {streams[stream]->index->handle.get(), frames.data()[k], stream, places.base(k, parts[stream])};
     }
     std::optional<py::array_t<std::uint8_t, py::array::c_style>> status_array;
     std::uint8_t* status_data = nullptr;
@@ -156,17 +216,18 @@ std::vector<py::ssize_t> shape_of(const dcmturbo_format& format) {
 }
 
 py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes,
-                        std::uint32_t flags, py::handle out, std::uint32_t threads, bool salvage) {
+                        const dcmturbo_request& request, py::handle out, std::uint32_t threads, bool salvage) {
     dcmturbo_error error = new_error();
     dcmturbo_format format{};
     format.size = sizeof format;
-    check(dcmturbo_frame_format(transfer_syntax, &attributes, nullptr, flags, &format, &error), error);
+    check(dcmturbo_frame_format(transfer_syntax, &attributes, nullptr, &request, &format, &error), error);
     const FragmentList fragments(data);
     py::array array;
     if (out.is_none()) {
         // Before the array is made: its size comes from the caller, who may have it from a file.
-        check(dcmturbo_check_held(transfer_syntax, &format, 1, fragments.total(), &error), error);
-        array = aligned_empty(Format{format}.dtype(), shape_of(format));
+        const dcmturbo_format part = format_of_part(format, request.region);
+        check(dcmturbo_check_held(transfer_syntax, &part, 1, fragments.total(), &error), error);
+        array = aligned_empty(Format{format}.dtype(), shape_of(part));
     } else {
         array = py::reinterpret_borrow<py::array>(out);
     }
@@ -176,8 +237,8 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     std::int32_t code = 0;
     {
         const GilRelease release;
-        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format, flags,
-                                     &image, threads, salvage ? 1 : 0, 0.0, &status, &error);
+        code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format,
+                                     &request, &image, threads, salvage ? 1 : 0, 0.0, &status, &error);
     }
     check(code, error);
     if (status == DCMTURBO_FRAME_OK && format.notes == 0) return array;
@@ -188,7 +249,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
 }
 
 // The keywords of _core.decode_frame, in the order in which a call has to give them.
-constexpr std::array<const char*, 14> frame_keywords = {
+constexpr std::array<const char*, 15> frame_keywords = {
     "rows",
     "columns",
     "samples_per_pixel",
@@ -203,6 +264,7 @@ constexpr std::array<const char*, 14> frame_keywords = {
     "threads",
     "salvage",
     "reduce",
+    "region",
 };
 
 // Whether a call gives them: names in code are interned, so that pointers are compared.
@@ -260,9 +322,12 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
         const auto reduce = static_cast<std::uint32_t>(number(15, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
-        const std::uint32_t flags = (PyObject_IsTrue(arguments[10]) == 1 ? 1u : 0u) |
-                                    (PyObject_IsTrue(arguments[11]) == 1 ? 2u : 0u) | DCMTURBO_REDUCE(reduce);
-        return decode_frame(transfer_syntax, arguments[1], attributes, flags, arguments[12], threads,
+        dcmturbo_request request = new_request();
+        request.raw = PyObject_IsTrue(arguments[10]) == 1 ? 1 : 0;
+        request.keep_unused_bits = PyObject_IsTrue(arguments[11]) == 1 ? 1 : 0;
+        request.reduce = static_cast<std::uint8_t>(reduce);
+        request.region = region_from(arguments[16]);
+        return decode_frame(transfer_syntax, arguments[1], attributes, request, arguments[12], threads,
                             PyObject_IsTrue(arguments[14]) == 1)
             .release()
             .ptr();
@@ -282,23 +347,33 @@ PyMethodDef decode_frame_method = {
     "decode_frame", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(decode_frame_bare)),
     METH_FASTCALL | METH_KEYWORDS, "Decode one frame of a syntax that the core decodes."};
 
-// Shape and dtype of a component without `reduce` of its resolution levels.
-std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint32_t reduce) {
+dcmturbo_request component_request(std::uint8_t reduce, const py::object& region) {
+    dcmturbo_request request = new_request();
+    request.reduce = reduce;
+    request.region = region_from(region);
+    return request;
+}
+
+// Shape and dtype of what is wanted of a component.
+std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint8_t reduce,
+                                              const py::object& region) {
     static constexpr const char* types[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"};
     dcmturbo_component component{};
     component.size = sizeof component;
     dcmturbo_error error = new_error();
-    check(dcmturbo_component_at(header.handle.get(), i, reduce, &component, &error), error);
+    const dcmturbo_request request = component_request(reduce, region);
+    check(dcmturbo_component_at(header.handle.get(), i, &request, &component, &error), error);
     return {py::make_tuple(component.height, component.width), py::str(types[component.type])};
 }
 
 // Returns (None, or (status, code, offset, message) of components that were salvaged; notes).
 py::object decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
-                             std::uint32_t reduce, std::uint32_t threads, bool salvage) {
+                             std::uint8_t reduce, const py::object& region, std::uint32_t threads, bool salvage) {
     const BufferView view(data);
+    const dcmturbo_request request = component_request(reduce, region);
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
-        const auto [shape, type] = component_of(header, i, reduce);
+        const auto [shape, type] = component_of(header, i, reduce, region);
         if (array.ndim() != 2 || !py::make_tuple(array.shape(0), array.shape(1)).equal(shape) ||
             !array.dtype().equal(py::dtype::from_args(type)))
             throw py::value_error("an array has another shape or dtype than its component");
@@ -311,7 +386,7 @@ py::object decode_components(const py::object& data, const HeaderHandle& header,
     std::int32_t code = 0;
     {
         const GilRelease release;
-        code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), reduce,
+        code = dcmturbo_decode_components(view.bytes(), header.handle.get(), images.data(), images.size(), &request,
                                           threads, salvage ? 1 : 0, &status, &notes, &error);
     }
     check(code, error);
@@ -391,20 +466,24 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
 void bind_frames(py::module_& m) {
     py::class_<Stream>(m, "Stream")
         .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes,
-                         const Format& format, bool raw, bool keep_unused_bits) {
-                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format,
-                               (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u)};
+                         const Format& format, bool raw, bool keep_unused_bits, std::uint8_t reduce,
+                         const py::object& region) {
+                 dcmturbo_request request = component_request(reduce, region);
+                 request.raw = raw ? 1 : 0;
+                 request.keep_unused_bits = keep_unused_bits ? 1 : 0;
+                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format, request};
              }),
              py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"), py::kw_only(),
-             py::arg("raw"), py::arg("keep_unused_bits"))
+             py::arg("raw"), py::arg("keep_unused_bits"), py::arg("reduce") = 0, py::arg("region") = py::none())
         .def_property_readonly("notes", [](const Stream& stream) { return names_of_notes(stream.notes); });
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
-          py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"));
+          py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"),
+          py::arg("places") = py::none());
     m.attr("decode_frame") =
         py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
-    m.def("component", component_of, py::arg("header"), py::arg("index"), py::arg("reduce"));
+    m.def("component", component_of, py::arg("header"), py::arg("index"), py::arg("reduce"), py::arg("region"));
     m.def("decode_components", decode_components, py::arg("data"), py::arg("header"), py::arg("arrays"),
-          py::arg("reduce"), py::arg("threads"), py::arg("salvage"));
+          py::arg("reduce"), py::arg("region"), py::arg("threads"), py::arg("salvage"));
     m.def("finish_frame", finish_frame, py::arg("samples"), py::arg("format"), py::arg("out"));
     m.def("same_bytes", same_bytes, py::arg("a"), py::arg("b"));
     m.def("set_output_cache", dcmturbo_set_output_cache, py::arg("bytes"));

@@ -40,13 +40,16 @@ Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint1
 }
 
 Format frame_format(const std::string& transfer_syntax, const Attributes& attributes, const HeaderHandle* header,
-                    bool raw, bool keep_unused_bits) {
+                    bool raw, bool keep_unused_bits, std::uint8_t reduce) {
     Format result;
     result.plain.size = sizeof result.plain;
+    dcmturbo_request request = new_request();
+    request.raw = raw ? 1 : 0;
+    request.keep_unused_bits = keep_unused_bits ? 1 : 0;
+    request.reduce = reduce;
     dcmturbo_error error = new_error();
     check(dcmturbo_frame_format(transfer_syntax.c_str(), &attributes.plain,
-                                header == nullptr ? nullptr : header->handle.get(),
-                                (raw ? 1u : 0u) | (keep_unused_bits ? 2u : 0u), &result.plain, &error),
+                                header == nullptr ? nullptr : header->handle.get(), &request, &result.plain, &error),
           error);
     return result;
 }
@@ -123,7 +126,16 @@ void bind_images(py::module_& m) {
         .def_property_readonly("converts_colour", [](const Format& f) { return f.plain.colour != 0; })
         .def_property_readonly("photometric_interpretation",
                                [](const Format& f) { return dcmturbo_photometric_name(f.plain.photometric); })
-        .def_property_readonly("notes", [](const Format& f) { return names_of_notes(f.plain.notes); });
+        .def_property_readonly("notes", [](const Format& f) { return names_of_notes(f.plain.notes); })
+        .def(
+            "with_size",
+            [](const Format& f, std::uint32_t rows, std::uint32_t columns) {
+                Format other = f;
+                other.plain.rows = rows;
+                other.plain.columns = columns;
+                return other;
+            },
+            py::arg("rows"), py::arg("columns"));
 
     py::class_<ComponentHeader>(m, "Component")
         .def_readonly("width", &ComponentHeader::width)
@@ -160,7 +172,7 @@ void bind_images(py::module_& m) {
 
     m.def("native_reading", native_reading, py::arg("attributes"), py::arg("bytes"), py::arg("frames"));
     m.def("frame_format", frame_format, py::arg("transfer_syntax"), py::arg("attributes"), py::arg("header"),
-          py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"));
+          py::kw_only(), py::arg("raw"), py::arg("keep_unused_bits"), py::arg("reduce") = 0);
     m.def(
         "check_limits",
         [](const Format& format, std::uint64_t frames) {

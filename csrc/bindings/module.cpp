@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "bindings/common.h"
+#include "dcmturbo_capsule.h"
 
 namespace dcmturbo::bindings {
 

@@ -14,7 +14,7 @@ struct Stream {
     std::string transfer_syntax;
     Attributes attributes;
     Format format;
-    std::uint32_t flags = 0;
+    dcmturbo_request request{};
     std::uint32_t notes = 0;  // of the frames that have been decoded
 };
 

@@ -10,13 +10,13 @@ namespace dcmturbo::bindings {
 namespace {
 
 dcmturbo_stream plain_stream(const std::string& transfer_syntax, const Attributes& attributes, const Format& format,
-                             std::uint32_t flags) {
+                             const dcmturbo_request& request) {
     dcmturbo_stream plain{};
     plain.size = sizeof plain;
     plain.transfer_syntax = transfer_syntax.c_str();
     plain.attributes = attributes.plain;
     plain.format = format.plain;
-    plain.flags = flags;
+    plain.request = request;
     return plain;
 }
 
@@ -56,16 +56,18 @@ class Transcoding {
         plan.size = sizeof plan;
         plan.index = index_->handle.get();
         plan.frames = frames;
-        plan.source = plain_stream(source.transfer_syntax, source.attributes, source.format, source.flags);
+        plan.source = plain_stream(source.transfer_syntax, source.attributes, source.format, source.request);
         std::string syntax;
         if (attributes) {
             syntax = target.cast<std::string>();
             Format format;
             format.plain.size = sizeof format.plain;
-            const std::uint32_t flags = (raw ? 1u : 0u) | 2u;
-            check(dcmturbo_frame_format(syntax.c_str(), &attributes->plain, nullptr, flags, &format.plain, &error),
+            dcmturbo_request request = new_request();
+            request.raw = raw ? 1 : 0;
+            request.keep_unused_bits = 1;
+            check(dcmturbo_frame_format(syntax.c_str(), &attributes->plain, nullptr, &request, &format.plain, &error),
                   error);
-            plan.result = plain_stream(syntax, *attributes, format, flags);
+            plan.result = plain_stream(syntax, *attributes, format, request);
         }
         plan.action = action == "copy" ? DCMTURBO_COPY : action == "encode" ? DCMTURBO_ENCODE : DCMTURBO_ONLY_DECODE;
         const OptionArray values(options);

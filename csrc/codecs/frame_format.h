@@ -14,6 +14,7 @@ struct FormatRequest {
     bool raw = false;               // no colour conversion
     bool keep_unused_bits = false;  // cells as they are stored
     std::uint8_t reduce = 0;        // resolution levels to discard; only JPEG 2000 has them
+    Region region{};                // the part of the frame that is wanted; the format is that of the whole frame
 };
 
 // Contradictions that become a warning, as bits of `notes`.

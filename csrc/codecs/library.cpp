@@ -54,8 +54,26 @@ Outcome decode_samples(const Fragments& frame, const Header& header, const Frame
     return outcome;
 }
 
+// Memory for a whole frame of which only a region is wanted: a library decodes all of it.
+FrameOut whole_frame(const FrameOut& of, Context& context) {
+    FrameOut whole;
+    whole.format = of.format;
+    const std::size_t cell = sample_size(of.format.type);
+    whole.sample_stride = static_cast<std::ptrdiff_t>(cell);
+    whole.pixel_stride = static_cast<std::ptrdiff_t>(cell * of.format.samples_per_pixel);
+    whole.row_stride = whole.pixel_stride * static_cast<std::ptrdiff_t>(of.format.columns);
+    whole.base = context.arena.allocate(static_cast<std::size_t>(of.format.frame_bytes()));
+    return whole;
+}
+
 Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
                const Options& options, Context& context) {
+    if (!out.region.is_whole()) {
+        const FrameOut whole = whole_frame(out, context);
+        Outcome outcome = decode_samples(frame, header, whole, options, context);
+        PixelWriter(out, context.isa).convert(whole, out.format.pixels(), false, context.arena);
+        return outcome;
+    }
     Outcome outcome = decode_samples(frame, header, out, options, context);
     correct(out, context);
     return outcome;
@@ -88,10 +106,13 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
                                                           std::size_t{header.height});
     Outcome outcome = decode_samples(frame, header, pixels, options, context);
     for (std::size_t i = 0; i < out.size(); ++i) {
-        for (std::uint32_t row = 0; row < header.height; ++row) {
-            const std::byte* from = pixels.base + std::ptrdiff_t{row} * pixels.row_stride + i * cell;
-            std::byte* to = out[i].base + std::ptrdiff_t{row} * out[i].row_stride;
-            for (std::uint32_t column = 0; column < header.width; ++column) {
+        const ComponentOut part = out[i].part();
+        const Region& region = out[i].region;
+        for (std::uint32_t row = 0; row < part.height; ++row) {
+            const std::byte* from = pixels.base + (std::ptrdiff_t{region.top} + row) * pixels.row_stride +
+                                    std::ptrdiff_t{region.left} * pixels.pixel_stride + i * cell;
+            std::byte* to = part.base + std::ptrdiff_t{row} * part.row_stride;
+            for (std::uint32_t column = 0; column < part.width; ++column) {
                 std::memcpy(to, from, cell);
                 from += pixels.pixel_stride;
                 to += out[i].sample_stride;
@@ -105,8 +126,14 @@ Outcome decode_rle(const Fragments& frame, const PixelAttributes&, const Header&
                    Context& context) {
     Header header;
     header.format = Format::rle;
-    decode_with_library(frame.contiguous(context.arena), header, out);
-    correct(out, context);
+    if (out.region.is_whole()) {
+        decode_with_library(frame.contiguous(context.arena), header, out);
+        correct(out, context);
+    } else {
+        const FrameOut whole = whole_frame(out, context);
+        decode_with_library(frame.contiguous(context.arena), header, whole);
+        PixelWriter(out, context.isa).convert(whole, out.format.pixels(), false, context.arena);
+    }
     Outcome outcome;
     outcome.valid_pixels = out.format.pixels();
     return outcome;

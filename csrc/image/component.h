@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "image/region.h"
+
 namespace dcmturbo {
 
 enum class SampleType : std::uint8_t { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
@@ -87,13 +89,26 @@ inline void Header::clear() {
     parameters = std::move(kept_parameters);
 }
 
+// Sample (x, y) of the region lies at base + y * row_stride + x * sample_stride.
 struct ComponentOut {
     std::byte* base = nullptr;
     std::ptrdiff_t row_stride = 0;     // bytes
     std::ptrdiff_t sample_stride = 0;  // bytes
-    std::uint32_t width = 0;
+    std::uint32_t width = 0;           // of the whole component
     std::uint32_t height = 0;
     SampleType type = SampleType::u8;
+    Region region{};  // the part of it that is wanted
+
+    [[nodiscard]] std::uint32_t end_row() const { return region.end_row(height); }
+    // The region as a component of its own, and how many of its lines the first `lines` of the whole one hold.
+    [[nodiscard]] ComponentOut part() const {
+        if (region.is_whole()) return *this;
+        return {base, row_stride, sample_stride, region.width, region.height, type, {}};
+    }
+    [[nodiscard]] std::uint32_t lines_of_part(std::uint32_t lines) const {
+        if (region.is_whole()) return lines;
+        return lines <= region.top ? 0 : std::min(lines - region.top, region.height);
+    }
 };
 
 }  // namespace dcmturbo

@@ -29,13 +29,22 @@ struct FrameFormat {
     [[nodiscard]] std::uint64_t frame_bytes() const { return pixels() * samples_per_pixel * sample_size(type); }
 };
 
-// Where one frame goes: pixel (r, c), sample s lies at base + r * row_stride + c * pixel_stride + s * sample_stride.
+// Where one frame goes: pixel (r, c), sample s of its region lies at base + r * row_stride + c * pixel_stride +
+// s * sample_stride.
 struct FrameOut {
     std::byte* base = nullptr;
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
-    FrameFormat format;
+    FrameFormat format;  // of the whole frame
+    Region region{};     // the part of it that is wanted
+
+    // The pixel behind the last that is needed, in the order of the frame; and the row.
+    [[nodiscard]] std::uint64_t end_pixel() const {
+        if (region.is_whole()) return format.pixels();
+        return std::uint64_t{region.top + region.height - 1} * format.columns + region.left + region.width;
+    }
+    [[nodiscard]] std::uint32_t end_row() const { return region.end_row(format.rows); }
 
     [[nodiscard]] ComponentOut component(unsigned sample) const {
         return {base + static_cast<std::ptrdiff_t>(sample) * sample_stride,
@@ -43,10 +52,12 @@ struct FrameOut {
                 pixel_stride,
                 format.columns,
                 format.rows,
-                format.type};
+                format.type,
+                region};
     }
-    // All samples of a pixel, then the next pixel, row after row, without a gap.
+    // The whole frame: all samples of a pixel, then the next pixel, row after row, without a gap.
     [[nodiscard]] bool is_contiguous() const {
+        if (!region.is_whole()) return false;
         const auto size = static_cast<std::ptrdiff_t>(sample_size(format.type));
         const auto samples = static_cast<std::ptrdiff_t>(format.samples_per_pixel);
         return (samples == 1 || sample_stride == size) && pixel_stride == size * samples &&

@@ -16,6 +16,20 @@ void scatter_cells(const std::byte* from, std::byte* to, std::ptrdiff_t stride, 
     for (std::size_t i = 0; i < count; ++i, from += size, to += stride) std::memcpy(to, from, size);
 }
 
+// Cells of `size` bytes that lie one behind another.
+void scatter_row(const std::byte* from, std::byte* to, std::ptrdiff_t stride, std::size_t size, std::size_t count) {
+    if (stride == static_cast<std::ptrdiff_t>(size)) {
+        std::memcpy(to, from, count * size);
+        return;
+    }
+    switch (size) {
+        case 1: return scatter_cells<1>(from, to, stride, count);
+        case 2: return scatter_cells<2>(from, to, stride, count);
+        case 4: return scatter_cells<4>(from, to, stride, count);
+        default: return scatter_cells<8>(from, to, stride, count);
+    }
+}
+
 template <std::size_t size>
 void gather_cells(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i, from += stride, to += size) std::memcpy(to, from, size);
@@ -88,16 +102,7 @@ void PixelWriter::scatter(std::uint64_t first, std::size_t count, const std::byt
         std::byte* to = out_.base + static_cast<std::ptrdiff_t>(row) * out_.row_stride +
                         static_cast<std::ptrdiff_t>(column) * out_.pixel_stride +
                         static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
-        if (out_.pixel_stride == static_cast<std::ptrdiff_t>(cell_)) {
-            std::memcpy(to, plane, now * cell_);
-        } else {
-            switch (cell_) {
-                case 1: scatter_cells<1>(plane, to, out_.pixel_stride, now); break;
-                case 2: scatter_cells<2>(plane, to, out_.pixel_stride, now); break;
-                case 4: scatter_cells<4>(plane, to, out_.pixel_stride, now); break;
-                default: scatter_cells<8>(plane, to, out_.pixel_stride, now); break;
-            }
-        }
+        scatter_row(plane, to, out_.pixel_stride, cell_, now);
         plane += now * cell_;
         count -= now;
         column = 0;
@@ -147,7 +152,34 @@ void PixelWriter::swap(std::byte* cells, std::size_t count) const {
     }
 }
 
+void PixelWriter::convert_block(const FrameOut& from, std::uint64_t first, std::size_t count, bool swap_bytes,
+                                std::byte* const planes[]) const {
+    for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample) {
+        gather(from, first, count, sample, planes[sample]);
+        if (swap_bytes) swap(planes[sample], count);
+        if (corrects()) correct(planes[sample], planes[sample], count);
+    }
+    write(first, count, planes);
+}
+
+void PixelWriter::convert_region(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const {
+    const Region& region = out_.region;
+    const std::size_t longest = std::min<std::size_t>(block, region.width);
+    std::byte* planes[4] = {};
+    for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample)
+        planes[sample] = arena.allocate(longest * cell_);
+    for (std::uint32_t y = region.top; y < out_.end_row(); ++y) {
+        const std::uint64_t row = std::uint64_t{y} * out_.format.columns + region.left;
+        const std::uint64_t end = std::min(pixels, row + region.width);
+        for (std::uint64_t first = row; first < end; first += longest) {
+            const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(longest, end - first));
+            convert_block(from, first, count, swap_bytes, planes);
+        }
+    }
+}
+
 void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const {
+    if (!out_.region.is_whole()) return convert_region(from, pixels, swap_bytes, arena);
     const unsigned samples = out_.format.samples_per_pixel;
     const bool plain = !corrects() && !swap_bytes && out_.format.colour == ColourConversion::none;
     const bool same_layout = contiguous_ && from.is_contiguous();
@@ -165,6 +197,10 @@ void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_
         std::byte* to = direct(first);
         if (in_order && !swap_bytes && corrects()) {
             correct(from.base + first * cell_, to, count);
+            continue;
+        }
+        if (to == nullptr && !three_bytes) {
+            convert_block(from, first, count, swap_bytes, planes);
             continue;
         }
         if (three_bytes) {
@@ -200,19 +236,42 @@ void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const
         std::memcpy(out_.base + first * cell_, planes[0], count * cell_);
         return;
     }
+    if (!out_.region.is_whole()) return write_region(first, count, planes);
     for (unsigned sample = 0; sample < samples; ++sample) scatter(first, count, planes[sample], sample);
+}
+
+// Colours have been converted.
+void PixelWriter::write_region(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
+    const Region& region = out_.region;
+    const std::uint64_t columns = out_.format.columns;
+    const std::uint64_t end = std::min(first + count, out_.end_pixel());
+    for (std::uint64_t y = std::max<std::uint64_t>(first / columns, region.top); y * columns < end; ++y) {
+        const std::uint64_t row = y * columns + region.left;
+        const std::uint64_t begin = std::max(first, row);
+        const std::uint64_t stop = std::min(end, row + region.width);
+        if (begin >= stop) continue;
+        for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample) {
+            std::byte* to = out_.base + static_cast<std::ptrdiff_t>(y - region.top) * out_.row_stride +
+                            static_cast<std::ptrdiff_t>(begin - row) * out_.pixel_stride +
+                            static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
+            scatter_row(planes[sample] + (begin - first) * cell_, to, out_.pixel_stride, cell_, stop - begin);
+        }
+    }
 }
 
 void PixelWriter::fill(const FrameOut& out, std::uint64_t first, double value) {
     std::byte cell[8] = {};
     store_value(out.format.type, value, cell);
     const std::size_t size = sample_size(out.format.type);
-    const std::uint64_t pixels = out.format.pixels();
-    for (std::uint64_t pixel = first; pixel < pixels; ++pixel) {
-        std::byte* to = out.base + static_cast<std::ptrdiff_t>(pixel / out.format.columns) * out.row_stride +
-                        static_cast<std::ptrdiff_t>(pixel % out.format.columns) * out.pixel_stride;
-        for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample) {
-            std::memcpy(to + static_cast<std::ptrdiff_t>(sample) * out.sample_stride, cell, size);
+    const Region region = out.region.is_whole() ? Region{0, 0, out.format.rows, out.format.columns} : out.region;
+    const std::uint64_t columns = out.format.columns;
+    for (std::uint64_t y = std::max<std::uint64_t>(first / columns, region.top); y < out.end_row(); ++y) {
+        const std::uint64_t row = y * columns + region.left;
+        for (std::uint64_t x = first > row ? first - row : 0; x < region.width; ++x) {
+            std::byte* to = out.base + static_cast<std::ptrdiff_t>(y - region.top) * out.row_stride +
+                            static_cast<std::ptrdiff_t>(x) * out.pixel_stride;
+            for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample)
+                std::memcpy(to + static_cast<std::ptrdiff_t>(sample) * out.sample_stride, cell, size);
         }
     }
 }

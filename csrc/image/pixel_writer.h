@@ -29,19 +29,23 @@ class PixelWriter {
     [[nodiscard]] unsigned unused_bits() const { return unused_bits_; }
     [[nodiscard]] bool sign_extends() const { return out_.format.sign_extend; }
 
-    // Converts and stores pixels [first, first + count). planes[s] holds corrected cells of sample s and
-    // is overwritten.
+    // Converts pixels [first, first + count), and stores those of the region. planes[s] holds corrected cells of
+    // sample s and is overwritten.
     void write(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
 
-    // Converts `pixels` pixels that lie elsewhere in cells of the same type: natively encoded frames, and what
-    // a library decoded. Bytes of each cell are exchanged first where swap_bytes says so. The two may be
-    // the same memory, laid out alike.
+    // Converts the region's part of the first `pixels` pixels, which lie elsewhere in cells of the same type: natively
+    // encoded frames, and what a library decoded. Bytes of each cell are exchanged first where swap_bytes says so. The
+    // two may be the same memory, laid out alike.
     void convert(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const;
 
-    // Puts `value` into every sample from pixel `first` to the end of the frame.
+    // Puts `value` into every sample of the region from pixel `first` of the frame on.
     static void fill(const FrameOut& out, std::uint64_t first, double value);
 
   private:
+    void convert_region(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const;
+    void convert_block(const FrameOut& from, std::uint64_t first, std::size_t count, bool swap_bytes,
+                       std::byte* const planes[]) const;
+    void write_region(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
     void gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample, std::byte* plane) const;
     void swap(std::byte* cells, std::size_t count) const;
     void scatter(std::uint64_t first, std::size_t count, const std::byte* plane, unsigned sample) const;

@@ -12,6 +12,7 @@ PixelSink::PixelSink(const FrameOut& out, Isa isa, Arena& arena)
 }
 
 void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
+    if (!out_.region.has_row(y)) return;
     const std::uint64_t first = std::uint64_t{y} * out_.format.columns + x;
     std::byte* const direct = writer_.direct(first);
     std::byte* const to = direct != nullptr ? direct : planes_[component];
@@ -34,6 +35,20 @@ PlaneSink::PlaneSink(std::span<const ComponentOut> planes, Isa isa, Arena& arena
 
 void PlaneSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
     const ComponentOut& plane = planes_[component];
+    if (!plane.region.is_whole()) return put_region(plane, x, y, row);
+    store(plane, x, y, row);
+}
+
+// The part of a row that lies in the region of its component.
+void PlaneSink::put_region(const ComponentOut& plane, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
+    const Region& region = plane.region;
+    if (!region.has_row(y)) return;
+    const std::uint32_t begin = std::max(x, region.left);
+    const std::uint32_t end = std::min(x + row.count, region.left + region.width);
+    if (begin < end) store(plane, begin - region.left, y - region.top, row.part(begin - x, end - begin));
+}
+
+void PlaneSink::store(const ComponentOut& plane, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
     const std::size_t cell = sample_size(plane.type);
     std::byte* to = plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride +
                     static_cast<std::ptrdiff_t>(x) * plane.sample_stride;
@@ -43,6 +58,15 @@ void PlaneSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
     store_samples(row, cells, cell, kernels_);
     if (is_direct) return;
     for (std::uint32_t k = 0; k < row.count; ++k, to += plane.sample_stride) std::memcpy(to, cells + k * cell, cell);
+}
+
+void clear_lines(const ComponentOut& plane, std::uint32_t first) {
+    const std::size_t cell = sample_size(plane.type);
+    const ComponentOut part = plane.part();
+    for (std::uint32_t y = plane.lines_of_part(first); y < part.height; ++y) {
+        std::byte* to = part.base + static_cast<std::ptrdiff_t>(y) * part.row_stride;
+        for (std::uint32_t x = 0; x < part.width; ++x, to += part.sample_stride) std::memset(to, 0, cell);
+    }
 }
 
 }  // namespace dcmturbo

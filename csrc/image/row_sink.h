@@ -46,9 +46,15 @@ class PlaneSink final : public RowSink {
     void put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) override;
 
   private:
+    void put_region(const ComponentOut& plane, std::uint32_t x, std::uint32_t y, const SampleRow& row);
+    void store(const ComponentOut& plane, std::uint32_t x, std::uint32_t y, const SampleRow& row);
+
     std::span<const ComponentOut> planes_;
     const PixelKernels& kernels_;
     std::byte* row_;  // cells, before they are spread out
 };
+
+// Puts zeros into the lines of a component from `first` on.
+void clear_lines(const ComponentOut& plane, std::uint32_t first);
 
 }  // namespace dcmturbo

@@ -35,6 +35,16 @@ struct SampleRow {
     SampleRow(float* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::f32), from(samples), spare(samples), count(size), range(to) {}
 
+    // Samples [first, first + size) of it.
+    [[nodiscard]] SampleRow part(std::uint32_t first, std::uint32_t size) const {
+        SampleRow result = *this;
+        const std::size_t bytes = first * sample_size(type);
+        result.from = static_cast<const std::byte*>(from) + bytes;
+        if (spare != nullptr) result.spare = static_cast<std::byte*>(spare) + bytes;
+        result.count = size;
+        return result;
+    }
+
     SampleType type;
     const void* from;
     void* spare = nullptr;

@@ -26,7 +26,7 @@ class DecodeBatch final : public Batch {
     FrameFailure work(std::size_t i, Scratch& scratch, Context& context) override {
         const FrameJob& job = jobs_[i];
         const FrameStream& stream = streams_[job.stream];
-        check_limits(stream.format, 1, settings_.limits);
+        check_limits(stream.format, 1, settings_.limits, stream.request.region);
         const Fragments fragments = load_frame(*job.source, *job.index, job.frame, scratch);
         return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,
                           policy_, settings_, scratch, context);
@@ -70,16 +70,21 @@ Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_
     return Fragments(scratch.spans);
 }
 
-void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits) {
+void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits, const Region& region) {
     if (format.pixels() > limits.max_pixels) {
         fail(ErrorCode::limit, no_offset,
              "a frame has %u x %u pixels, but dt.config.limits.max_pixels (DCMTURBO_MAX_PIXELS) allows "
              "%llu",
              format.rows, format.columns, static_cast<unsigned long long>(limits.max_pixels));
     }
-    if (checked_multiply(format.frame_bytes(), frames) > limits.max_output) {
+    FrameFormat result = format;
+    if (!region.is_whole()) {
+        result.rows = region.height;
+        result.columns = region.width;
+    }
+    if (checked_multiply(result.frame_bytes(), frames) > limits.max_output) {
         fail(ErrorCode::limit, no_offset, "%llu frames need %llu bytes, but dt.config.limits.max_output allows %llu",
-             static_cast<unsigned long long>(frames), static_cast<unsigned long long>(format.frame_bytes() * frames),
+             static_cast<unsigned long long>(frames), static_cast<unsigned long long>(result.frame_bytes() * frames),
              static_cast<unsigned long long>(limits.max_output));
     }
 }
@@ -104,7 +109,7 @@ std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::spa
 
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
                               const DecodePolicy& policy, const Settings& settings) {
-    check_limits(stream.format, 1, settings.limits);
+    check_limits(stream.format, 1, settings.limits, stream.request.region);
     const ScratchLoan scratch(settings.limits.max_scratch);
     scratch->arena.reset();
     Context context{scratch->arena, settings.isa, settings.limits};

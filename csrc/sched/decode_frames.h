@@ -31,7 +31,7 @@ struct FrameStream {
     std::ptrdiff_t sample_stride = 0;
 
     [[nodiscard]] FrameOut out(std::byte* base) const {
-        return {base, row_stride, pixel_stride, sample_stride, format};
+        return {base, row_stride, pixel_stride, sample_stride, format, request.region};
     }
 };
 
@@ -61,8 +61,8 @@ FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& str
 // A frame's bytes: in place where the source is in memory, else read into scratch in one piece.
 Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_t frame, Scratch& scratch);
 
-// Throws DecodeError(limit) where the settings do not allow `frames` such frames.
-void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits);
+// Throws DecodeError(limit) where the settings do not allow `frames` such frames, or results of their region.
+void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits, const Region& region = {});
 
 // Refuses a result that is far larger than `held` bytes of such frames can fill, before there is memory for it:
 // salvage would fill it all. Results of up to `harmless_bytes` pass.

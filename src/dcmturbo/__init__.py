@@ -23,6 +23,7 @@ from dcmturbo.errors import (
     NotDicom,
     UnsupportedTransferSyntax,
 )
+from dcmturbo.frames.region import Region
 from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
@@ -42,6 +43,7 @@ __all__ = [
     "LimitExceeded",
     "NoPixelData",
     "NotDicom",
+    "Region",
     "TranscodeResult",
     "UnsupportedTransferSyntax",
     "config",

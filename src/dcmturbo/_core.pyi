@@ -8,7 +8,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Failure = tuple[int, int, int, int | None, str]
 
-_C_API: object  # a capsule: csrc/dcmturbo.h, dcmturbo_api
+_C_API: object  # a capsule: csrc/dcmturbo_capsule.h, dcmturbo_api
 
 class Attributes:
     """The dataset's side of an image: the Image Pixel module (PS3.3, C.7.6.3)."""
@@ -37,6 +37,7 @@ class Format:
     def rows(self) -> int: ...
     @property
     def columns(self) -> int: ...
+    def with_size(self, rows: int, columns: int) -> Format: ...
     @property
     def samples_per_pixel(self) -> int: ...
     @property
@@ -235,6 +236,8 @@ class Stream:
         *,
         raw: bool,
         keep_unused_bits: bool,
+        reduce: int = 0,
+        region: tuple[int, int, int, int] | None = None,
     ) -> None: ...
     @property
     def notes(self) -> list[str]: ...
@@ -261,7 +264,13 @@ def recognise(data: Any) -> str: ...
 def keeps_promises(transfer_syntax: str, header: Header) -> bool: ...
 def parallel_for(count: int, threads: int, body: Callable[[int], object]) -> None: ...
 def frame_format(
-    transfer_syntax: str, attributes: Attributes, header: Header | None, *, raw: bool, keep_unused_bits: bool
+    transfer_syntax: str,
+    attributes: Attributes,
+    header: Header | None,
+    *,
+    raw: bool,
+    keep_unused_bits: bool,
+    reduce: int = 0,
 ) -> Format: ...
 def native_reading(attributes: Attributes, bytes: int, frames: int) -> tuple[str, list[str]]: ...
 def check_limits(format: Format, frames: int) -> None: ...
@@ -285,6 +294,7 @@ def decode_frames(
     salvage: bool,
     fill_value: float,
     status: Array | None,
+    places: Array | None = None,
 ) -> list[Failure]: ...
 def decode_frame(
     transfer_syntax: str,
@@ -305,10 +315,19 @@ def decode_frame(
     threads: int,
     salvage: bool,
     reduce: int,
+    region: tuple[int, int, int, int] | None,
 ) -> Any: ...
-def component(header: Header, index: int, reduce: int) -> tuple[tuple[int, int], str]: ...
+def component(
+    header: Header, index: int, reduce: int, region: tuple[int, int, int, int] | None
+) -> tuple[tuple[int, int], str]: ...
 def decode_components(
-    data: Any, header: Header, arrays: list[Array], reduce: int, threads: int, salvage: bool
+    data: Any,
+    header: Header,
+    arrays: list[Array],
+    reduce: int,
+    region: tuple[int, int, int, int] | None,
+    threads: int,
+    salvage: bool,
 ) -> tuple[tuple[int, int, int | None, str] | None, list[str]]: ...
 def finish_frame(samples: Array, format: Format, out: Array) -> None: ...
 def encode_frames(

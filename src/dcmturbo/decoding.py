@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +18,7 @@ from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
+from dcmturbo.frames.region import RegionLike, check_reduce, reduced_size, window_of
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.notes import warn_of_notes
 
@@ -37,6 +38,8 @@ def decode(
     on_error: OnError = "raise",
     fill_value: float = 0,
     status: np.ndarray | None = None,
+    region: RegionLike = None,
+    reduce: int = 0,
 ) -> np.ndarray:
     """Decode the frames of a DICOM object into one array.
 
@@ -65,14 +68,23 @@ def decode(
         With salvage, the value of pixels that could not be decoded, clamped to the dtype.
     status : numpy.ndarray of uint8, optional
         One element per frame of the result; receives `FrameStatus`: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
+    region : (top, left, height, width), Region, or pair of slices (rows, columns), optional
+        Decode only this part of each frame. It is counted in pixels of the result without `region`, so after `reduce`.
+        The pixels are the same as those of the whole frame. Four numbers must lie within the frame, or it is a
+        `ValueError`; ``dt.Region(..., clip=True)`` and slices are cut off at the frame. Work is skipped where the
+        format allows it, so damage outside of the region may not be noticed.
+    reduce : int
+        Number of the highest resolution levels to leave out: JPEG 2000 and HTJ2K only, for others it is a
+        `DecodeError`. Each frame then has ceil(rows / 2**reduce) rows and ceil(columns / 2**reduce) columns.
 
     Returns
     -------
     numpy.ndarray
-        Shape ([frames,] rows, columns[, samples]). The dtype follows BitsAllocated and PixelRepresentation (PS3.5,
-        8.1.1): uint8 to uint64, int8 to int64, float32 and float64 for the float keywords, uint8 for single bits; in
-        native byte order. Uncompressed little endian data from a path whose bits need no change are returned as a
-        writeable copy-on-write view of the file. All other results are a new array, or `out`.
+        Shape ([frames,] rows, columns[, samples]), with the rows and columns of `region` if it is given. The dtype
+        follows BitsAllocated and PixelRepresentation (PS3.5, 8.1.1): uint8 to uint64, int8 to int64, float32 and
+        float64 for the float keywords, uint8 for single bits; in native byte order. Uncompressed little endian data
+        from a path whose bits need no change are returned as a writeable copy-on-write view of the file. All other
+        results are a new array, or `out`.
 
     Raises
     ------
@@ -104,12 +116,21 @@ def decode(
     --------
     >>> array = dt.decode("ct.dcm")                                     # doctest: +SKIP
     >>> middle = dt.decode("cine.dcm", 30)                              # doctest: +SKIP
+    >>> corner = dt.decode("mammo.dcm", region=(0, 0, 512, 512))        # doctest: +SKIP
+    >>> small = dt.decode("mammo.dcm", reduce=3)                        # doctest: +SKIP
     """
     check_unused_bits(unused_bits)
     opened = open_source(source)
     try:
         return FrameSet(opened, raw=raw, unused_bits=unused_bits).read(
-            frames, out=out, threads=threads, on_error=on_error, fill_value=fill_value, status=status
+            frames,
+            out=out,
+            threads=threads,
+            on_error=on_error,
+            fill_value=fill_value,
+            status=status,
+            region=region,
+            reduce=reduce,
         )
     finally:
         opened.close()
@@ -123,6 +144,8 @@ def decode_series(
     raw: bool = False,
     on_error: OnError = "raise",
     status: np.ndarray | None = None,
+    region: RegionLike = None,
+    reduce: int = 0,
 ) -> np.ndarray:
     """Decode a series of objects into one array, in parallel over all frames of all objects.
 
@@ -130,7 +153,7 @@ def decode_series(
     ----------
     paths : iterable of paths, or of anything that `decode` takes
         The objects, in the order of the result; they are not sorted.
-    out, threads, raw, on_error, status
+    out, threads, raw, on_error, status, region, reduce
         As in `decode`. `status` has one element for each frame of the result.
 
     Returns
@@ -154,6 +177,7 @@ def decode_series(
     if not sources:
         raise ValueError("the list of sources is empty")
     salvage = check_on_error(on_error)
+    reduce = check_reduce(reduce)
     with ExitStack() as stack:
         series = _open_series(sources, raw, stack)
         counts = [len(one) for one in series]
@@ -163,17 +187,25 @@ def decode_series(
             one.warn_of_excess()
         set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
-        _core.check_limits(series[0].format, len(frames))
+        form = series[0].format_at(reduce)
+        window = window_of(region, form.rows, form.columns)
+        if window is not None:
+            form = form.with_size(*window[2:])
+        _core.check_limits(form, len(frames))
         for source, one, count in zip(sources, series, counts, strict=True):
             with _in(source):
-                one.check_room(count)
-        shape, dtype = (len(frames), *series[0].frame_shape), series[0].dtype
+                one.check_room(count, form)
+        shape, dtype = (len(frames), form.rows, form.columns, *series[0].frame_shape[2:]), series[0].dtype
         check_status(status, len(frames))
         if out is not None:
             check_out(out, shape, dtype)
             for one in series:
                 check_apart(out, one.opened.buffer)
         target = new_array(shape, dtype) if out is None else out
+        if not math.prod(shape):  # an empty region
+            if status is not None:
+                status[...] = FrameStatus.OK
+            return target
         failures = decode_batch(
             series,
             set_of,
@@ -183,6 +215,8 @@ def decode_series(
             salvage=salvage,
             fill_value=0,
             status=status,
+            reduce=reduce,
+            windows=None if window is None else [window] * len(series),
         )
         for k, _, failure in failures:
             failure.add_note(f"in {_describe(sources[set_of[k]])}")
@@ -240,6 +274,7 @@ def decode_frame(
     threads: int | None = 1,
     on_error: OnError = "raise",
     status: np.ndarray | None = None,
+    region: RegionLike = None,
 ) -> np.ndarray:
     """Decode one encoded frame that is in memory.
 
@@ -259,13 +294,15 @@ planar_configuration
         Number of the highest resolution levels to leave out (JPEG 2000). The result has ceil(rows / 2**reduce) rows and
         ceil(columns / 2**reduce) columns, and takes less time. For other formats, and for codestreams with fewer
         levels, it is a `DecodeError`.
+    region
+        As in `decode`.
     threads : int, optional
         Number of workers. With 1 (the default), no thread is created.
 
     Returns
     -------
     numpy.ndarray
-        Shape (rows, columns) or (rows, columns, samples), after `reduce`.
+        Shape (rows, columns) or (rows, columns, samples), after `reduce` and `region`.
 
     Raises
     ------
@@ -281,16 +318,24 @@ planar_configuration
     if not syntax.decodable:
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
     if reduce:
-        reduce = _check_reduce(reduce)
+        reduce = check_reduce(reduce)
+    window = None if region is None else window_of(region, reduced_size(rows, reduce), reduced_size(columns, reduce))
     if photometric_interpretation is None:
         photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
     elif not isinstance(photometric_interpretation, str):
         raise TypeError(f"photometric_interpretation is {photometric_interpretation!r}; expected a str")
     if out is not None:
-        size = (-(-rows >> reduce), -(-columns >> reduce))
+        size = (reduced_size(rows, reduce), reduced_size(columns, reduce)) if window is None else window[2:]
         shape = size if samples_per_pixel == 1 else (*size, samples_per_pixel)
         check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
     check_status(status, 1)
+    if window is not None and not (window[2] and window[3]):
+        if status is not None:
+            status[0] = FrameStatus.OK
+        if out is not None:
+            return out
+        samples = (samples_per_pixel,) if samples_per_pixel > 1 else ()
+        return np.empty((*window[2:], *samples), sample_dtype(bits_allocated, pixel_representation))
     # The core takes these by name, in this order. An object that describes a small frame would cost as much time as
     # decoding it.
     result: Any = _core.decode_frame(
@@ -310,6 +355,7 @@ planar_configuration
         threads=threads if threads == 1 else resolve_threads(threads),
         salvage=check_on_error(on_error),
         reduce=reduce,
+        region=window,
     )
     if type(result) is tuple:
         array, frame_status, failure, notes = result
@@ -351,15 +397,13 @@ def _joined(data: Data) -> memoryview:
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
-def _check_reduce(reduce: int) -> int:
-    levels = operator.index(reduce)
-    if not 0 <= levels <= 32:  # ISO/IEC 15444-1, Table A.15
-        raise ValueError(f"reduce is {levels}; expected 0 to 32")
-    return levels
-
-
 def decode_components(
-    data: Data, *, reduce: int = 0, threads: int | None = 1, on_error: OnError = "raise"
+    data: Data,
+    *,
+    reduce: int = 0,
+    threads: int | None = 1,
+    on_error: OnError = "raise",
+    region: RegionLike = None,
 ) -> list[np.ndarray]:
     """Decode a bare codestream into its components, each as it is coded.
 
@@ -374,6 +418,10 @@ def decode_components(
         Number of workers. With 1 (the default), no thread is created.
     on_error : {"raise", "salvage"}
         With salvage, a damaged codestream is decoded as far as possible, and a `DecodeWarning` says what is wrong.
+    region
+        As in `decode`, counted in samples of the largest component. Of a component with fewer samples, the result has
+        all that lie in the region in part: with a sample for each s rows, those from top // s up to
+        ceil((top + height) / s).
 
     Returns
     -------
@@ -389,14 +437,22 @@ def decode_components(
         "unsupported"``), which concerns subsampled ones and `reduce`.
     """
     salvage = check_on_error(on_error)
-    reduce = _check_reduce(reduce)
+    reduce = check_reduce(reduce)
     workers = threads if threads == 1 else resolve_threads(threads)
     joined = _joined(data)
     header = _core.probe(joined)
     _check_component_limits(header)
-    described = [_core.component(header, i, reduce) for i in range(len(header.components))]
+    components = range(len(header.components))
+    described = [_core.component(header, i, reduce, None) for i in components]
+    window = None
+    if region is not None:
+        window = window_of(region, *(max(shape[axis] for shape, _ in described) for axis in (0, 1)))
+    if window is not None:
+        if not (window[2] and window[3]):
+            return [np.empty(np.minimum(shape, window[2:]), dtype) for shape, dtype in described]
+        described = [_core.component(header, i, reduce, window) for i in components]
     arrays = [new_array(shape, np.dtype(dtype)) for shape, dtype in described]
-    damage, notes = _core.decode_components(joined, header, arrays, reduce, workers, salvage)
+    damage, notes = _core.decode_components(joined, header, arrays, reduce, window, workers, salvage)
     warn_of_notes(notes)
     if damage is not None:
         frame_status, code, offset, message = damage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import open_source, reopen
 from dcmturbo.errors import Error
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
+from dcmturbo.frames.region import RegionLike
 from dcmturbo.frames.status import OnError
 from dcmturbo.pictures.notebook import html_of, show
 from dcmturbo.pictures.rendering import Renderer
@@ -134,9 +135,19 @@ class Image:
 
     # ---- reading ----------------------------------------------------------------------------------
 
-    def __getitem__(self, frames: int | slice | Sequence[int]) -> np.ndarray:
-        """Decode one frame (an int) or several (a slice or a sequence), as `read` does."""
-        return self.read(frames)
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Decode one frame (an int) or several (a slice or a sequence), as `read` does.
+
+        ``image[frames, rows, columns]`` decodes a region of them: rows and columns are slices of step 1, and columns
+        may be left out. ``image[3, 100:356, 200:456]`` is ``image.read(3, region=(100, 200, 256, 256))``.
+        """
+        if not isinstance(key, tuple) or not any(isinstance(part, slice) for part in key[1:]):
+            return self.read(key)
+        frames, *region = key
+        if len(region) > 2:
+            raise IndexError(f"expected at most frames, rows and columns; found {len(key)} indices")
+        rows, columns = region[0], region[1] if len(region) == 2 else slice(None)
+        return self.read(frames, region=(rows, columns))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Iterate over the frames, decoding in advance on other threads."""
@@ -151,10 +162,19 @@ class Image:
         on_error: OnError = "raise",
         fill_value: float = 0,
         status: np.ndarray | None = None,
+        region: RegionLike = None,
+        reduce: int = 0,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
         return self.frame_set.read(
-            frames, out=out, threads=threads, on_error=on_error, fill_value=fill_value, status=status
+            frames,
+            out=out,
+            threads=threads,
+            on_error=on_error,
+            fill_value=fill_value,
+            status=status,
+            region=region,
+            reduce=reduce,
         )
 
     def frames(self, prefetch: int = 4, *, threads: int | None = None) -> Iterator[np.ndarray]:

@@ -295,3 +295,23 @@ def test_decode_in_a_process(tmp_path):
     done = run("decode", CT, "-o", tmp_path / "x.npy", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["files"][0]["outputs"] == [str(tmp_path / "x.npy")]
+
+
+def test_decode_a_region(call, tmp_path):
+    whole = dt.decode(CT)
+    assert call("decode", CT, "-o", tmp_path / "a.npy", "--region", "20", "30", "40", "50")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), whole[20:60, 30:80])
+    code, out, err = call("decode", CT, "-o", tmp_path / "b.npy", "--region", "100", "30", "40", "50")
+    assert code != 0
+    assert "does not lie within" in out + err
+    assert call("decode", CT, "-o", tmp_path / "b.npy", "--region", "100", "30", "40", "50", "--clip")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), whole[100:, 30:80])
+
+
+def test_decode_a_lower_resolution(call, tmp_path):
+    source = DATA / "JPEG2000.dcm"
+    assert call("decode", source, "-o", tmp_path / "a.npy", "--reduce", "2")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), dt.decode(source, reduce=2))
+    code, out, err = call("decode", CT, "-o", tmp_path / "b.npy", "--reduce", "2")
+    assert code != 0
+    assert "only JPEG 2000 has resolution levels" in out + err

@@ -11,6 +11,7 @@
 #include "codecs/jpeg2000/sample_rows.h"
 #include "codecs/jpeg2000/tiles/packet.h"
 #include "codecs/jpeg2000/tiles/tile_decoder.h"
+#include "codecs/jpeg2000/tiles/window.h"
 #include "image/row_sink.h"
 
 namespace dcmturbo::jpeg2000 {
@@ -48,6 +49,8 @@ class FrameDecoder {
             if (is_subsampled_) return decode_subsampled(out);
             fail(ErrorCode::argument, no_offset, "the output has another size than the image");
         }
+        windows_.assign(codestream_.components.size(), window_of(out.region, image));
+        is_part_ = !out.region.is_whole();
         std::vector<std::unique_ptr<RowSink>> sinks;
         for (std::size_t slot = 0; slot < slots(); ++slot)
             sinks.push_back(std::make_unique<PixelSink>(out, context_.isa, context_.arena));
@@ -60,6 +63,8 @@ class FrameDecoder {
             if (area.width() != planes[i].width || area.height() != planes[i].height)
                 fail(ErrorCode::argument, no_offset, "the output for component %zu has another size than the component",
                      i);
+            windows_.push_back(window_of(planes[i].region, area));
+            is_part_ = is_part_ || !planes[i].region.is_whole();
         }
         std::vector<std::unique_ptr<RowSink>> sinks;
         for (std::size_t slot = 0; slot < slots(); ++slot)
@@ -88,6 +93,27 @@ class FrameDecoder {
         return halve(
             divide({size.x_origin, size.y_origin, size.x_end, size.y_end}, of.horizontal_step, of.vertical_step),
             options_.reduce);
+    }
+
+    // What is wanted of a component, on its own grid.
+    static Rectangle window_of(const Region& region, const Rectangle& area) {
+        if (region.is_whole()) return area;
+        return {area.x0 + region.left, area.y0 + region.top, area.x0 + region.left + region.width,
+                area.y0 + region.top + region.height};
+    }
+
+    // The part of a tile's component that is wanted, at the resolution that is left. It may be empty.
+    [[nodiscard]] Rectangle wanted_of(const Tile& tile, std::size_t component) const {
+        const ComponentSize& of = codestream_.components[component];
+        const Rectangle area = halve(divide(tile.area, of.horizontal_step, of.vertical_step), options_.reduce);
+        return intersection(area, windows_[component]);
+    }
+
+    [[nodiscard]] bool is_wanted(const Tile& tile) const {
+        for (std::size_t i = 0; i < windows_.size(); ++i) {
+            if (!wanted_of(tile, i).is_empty()) return true;
+        }
+        return false;
     }
 
     // Corners are divided, not sizes (B-14): an image that does not begin at the origin may come out one larger or
@@ -141,6 +167,7 @@ class FrameDecoder {
         const std::uint64_t tiles = codestream_.size.tiles();
         if (codestream_.parts.empty() && codestream_.damage) throw *codestream_.damage;
         for (std::size_t i = 0; i < tiles; ++i) {
+            if (is_part_ && !is_wanted({.area = tile_area(codestream_.size, i)})) continue;
             const Arena::Mark mark = context_.arena.mark();
             decode_tile(i, sinks, together);
             context_.arena.rewind(mark);
@@ -317,8 +344,11 @@ class FrameDecoder {
         const std::span<TileComponent> components = tile.components.subspan(first, count);
         // Those of a group are of one size: more than one only where they make pixels or are transformed.
         if (components[0].area.is_empty()) return;
-        const Rectangle area = components[0].resolutions[components[0].levels() - options_.reduce].area;
+        const Rectangle area = wanted_of(tile, first);
         if (area.is_empty()) return;
+        if (is_part_) {
+            for (TileComponent& component : components) restrict_to(component, options_.reduce, area);
+        }
         const auto* end = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data() + codestream_.bytes.size());
         TileDecoder decoder(components, options_.reduce, end, context_);
         decoder.decode_blocks();
@@ -363,56 +393,71 @@ class FrameDecoder {
         const std::size_t count = codestream_.components.size();
         const std::size_t cell = sample_size(out.format.type);
         std::vector<ComponentOut> planes(count);
+        const bool is_whole = out.region.is_whole();
+        const Region region = is_whole ? Region{0, 0, out.format.rows, out.format.columns} : out.region;
         for (std::size_t i = 0; i < count; ++i) {
             const Rectangle area = component_area(i);
             if (area.is_empty()) fail(ErrorCode::malformed, no_offset, "component %zu has no samples", i);
-            planes[i].width = area.width();
-            planes[i].height = area.height();
-            planes[i].type = out.format.type;
-            planes[i].sample_stride = static_cast<std::ptrdiff_t>(cell);
-            planes[i].row_stride = static_cast<std::ptrdiff_t>(area.width() * cell);
-            planes[i].base = reinterpret_cast<std::byte*>(
-                context_.arena.allocate_array<std::uint8_t>(std::size_t{area.width()} * cell * area.height()));
+            ComponentOut& plane = planes[i];
+            plane.width = area.width();
+            plane.height = area.height();
+            plane.type = out.format.type;
+            const ComponentSize& of = codestream_.components[i];
+            if (!is_whole) {
+                plane.region.top = row_of_line(of, area, region.top);
+                plane.region.left = column_of(of, area, region.left);
+                plane.region.height = row_of_line(of, area, out.end_row() - 1) + 1 - plane.region.top;
+                plane.region.width = column_of(of, area, region.left + region.width - 1) + 1 - plane.region.left;
+            }
+            const ComponentOut part = plane.part();
+            plane.sample_stride = static_cast<std::ptrdiff_t>(cell);
+            plane.row_stride = static_cast<std::ptrdiff_t>(part.width * cell);
+            plane.base = reinterpret_cast<std::byte*>(
+                context_.arena.allocate_array<std::uint8_t>(std::size_t{part.width} * cell * part.height));
         }
         decode_planes(planes);
         const PixelWriter writer(out, context_.isa);
         std::vector<std::byte*> rows(count);
-        for (std::byte*& row : rows) row = context_.arena.allocate(std::size_t{out.format.columns} * cell);
-        for (std::uint32_t y = 0; y < out.format.rows; ++y) {
+        for (std::byte*& row : rows) row = context_.arena.allocate(std::size_t{region.width} * cell);
+        for (std::uint32_t y = region.top; y < out.end_row(); ++y) {
             for (std::size_t i = 0; i < count; ++i) {
-                expand_row(planes[i], i, y, out.format.columns, rows[i]);
-                if (writer.corrects()) writer.correct(rows[i], rows[i], out.format.columns);
+                expand_row(planes[i], i, y, region, rows[i]);
+                if (writer.corrects()) writer.correct(rows[i], rows[i], region.width);
             }
-            writer.write(std::uint64_t{y} * out.format.columns, out.format.columns, rows.data());
+            writer.write(std::uint64_t{y} * out.format.columns + region.left, region.width, rows.data());
         }
     }
 
-    void expand_row(const ComponentOut& plane, std::size_t component, std::uint32_t y, std::uint32_t columns,
+    // B.2: sample (x, y) lies at (x XRsiz, y YRsiz) and holds until the next.
+    static std::uint32_t sample_at(std::uint64_t at, std::uint64_t step, std::uint32_t begin, std::uint32_t end) {
+        return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(at / step, begin, end - 1) - begin);
+    }
+    // The sample of a component that stands at a column or row of the image, both counted from its first.
+    [[nodiscard]] std::uint32_t column_of(const ComponentSize& of, const Rectangle& area, std::uint32_t x) const {
+        return sample_at((std::uint64_t{x} << options_.reduce) + codestream_.size.x_origin,
+                         std::uint64_t{of.horizontal_step} << options_.reduce, area.x0, area.x1);
+    }
+    [[nodiscard]] std::uint32_t row_of_line(const ComponentSize& of, const Rectangle& area, std::uint32_t y) const {
+        return sample_at((std::uint64_t{y} << options_.reduce) + codestream_.size.y_origin,
+                         std::uint64_t{of.vertical_step} << options_.reduce, area.y0, area.y1);
+    }
+
+    void expand_row(const ComponentOut& plane, std::size_t component, std::uint32_t y, const Region& region,
                     std::byte* to) const {
-        const Size& size = codestream_.size;
         const ComponentSize& of = codestream_.components[component];
         const Rectangle area = component_area(component);
         const std::size_t cell = sample_size(plane.type);
-        // B.2: sample (x, y) lies at (x XRsiz, y YRsiz) and holds until the next.
-        const auto index = [](std::uint64_t at, std::uint64_t step, std::uint32_t begin, std::uint32_t count) {
-            const std::uint64_t sample = std::max<std::uint64_t>(at / step, begin) - begin;
-            return static_cast<std::size_t>(std::min<std::uint64_t>(sample, count - 1));
-        };
         const std::byte* row =
-            plane.base + static_cast<std::ptrdiff_t>(index((std::uint64_t{y} << options_.reduce) + size.y_origin,
-                                                           std::uint64_t{of.vertical_step} << options_.reduce, area.y0,
-                                                           plane.height)) *
-                             plane.row_stride;
-        for (std::uint32_t x = 0; x < columns; ++x, to += cell) {
-            const std::size_t from = index((std::uint64_t{x} << options_.reduce) + size.x_origin,
-                                           std::uint64_t{of.horizontal_step} << options_.reduce, area.x0, plane.width);
-            std::copy_n(row + from * cell, cell, to);
-        }
+            plane.base + static_cast<std::ptrdiff_t>(row_of_line(of, area, y) - plane.region.top) * plane.row_stride;
+        for (std::uint32_t x = region.left; x < region.left + region.width; ++x, to += cell)
+            std::copy_n(row + (column_of(of, area, x) - plane.region.left) * cell, cell, to);
     }
 
     const Options& options_;
     Context& context_;
     Codestream codestream_;
+    std::vector<Rectangle> windows_;  // what is wanted of each component, on its own grid
+    bool is_part_ = false;            // some of them are not whole
     bool is_subsampled_ = false;
     bool are_alike_ = true;  // all components have the same steps
     std::uint64_t packets_ = 0;

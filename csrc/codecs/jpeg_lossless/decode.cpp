@@ -56,7 +56,7 @@ class FrameDecoder {
         if (pixels != nullptr) return;
         for (std::size_t i = 0; i < planes.size(); ++i)
             valid_pixels_ += std::uint64_t{valid_rows_[i]} * planes[i].width;
-        for (std::size_t i = 0; valid_pixels_ > 0 && i < planes.size(); ++i) clear(planes[i], valid_rows_[i]);
+        for (std::size_t i = 0; valid_pixels_ > 0 && i < planes.size(); ++i) clear_lines(planes[i], valid_rows_[i]);
     }
 
     [[nodiscard]] std::uint64_t valid_pixels() const { return valid_pixels_; }
@@ -157,7 +157,30 @@ class FrameDecoder {
             }
             scan.rows_per_interval = std::min(scan.mcu_rows, interval / scan.mcus_per_row);
         }
+        limit_rows(scan);
         return scan;
+    }
+
+    // To those rows of MCUs that the region needs.
+    void limit_rows(Scan& scan) const {
+        scan.first_row = scan.mcu_rows;
+        const FrameHeader& found = walk_.frame();
+        for (const ScanComponent& component : scan.components) {
+            std::uint64_t first = 0;  // rows of the component
+            std::uint64_t end = component.height;
+            if (pixels != nullptr) {
+                const std::uint64_t factor = found.components[component.index].vertical_factor;
+                first = pixels->region.top * factor / found.vertical_max;
+                end = (pixels->end_row() * factor + found.vertical_max - 1) / found.vertical_max;
+            } else {
+                first = planes[component.index].region.top;
+                end = planes[component.index].end_row();
+            }
+            scan.first_row = std::min(scan.first_row, static_cast<std::uint32_t>(first / component.rows));
+            const std::uint64_t rows = (end + component.rows - 1) / component.rows;
+            scan.end_row =
+                std::max(scan.end_row, static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, scan.mcu_rows)));
+        }
     }
 
     // Unstuffs the data and finds the restart intervals. What is wrong there is kept until the rows before it
@@ -198,7 +221,9 @@ class FrameDecoder {
         const FrameHeader& found = walk_.frame();
         const bool whole_image = pixels != nullptr && walk_.complete() && scan.components.size() == found.count &&
                                  scan.is_simple() && !header_.subsampled;
+        // A team decodes all rows.
         const bool on_team = whole_image && context_.has_team() && scan.has_one_table() &&
+                             (scan.end_row - scan.first_row) >= scan.mcu_rows / 2 &&
                              frame_.size() - reader_.position() >= team_bytes;
         std::vector<std::unique_ptr<PixelSink>> sinks;
         std::vector<RowSink*> pointers;
@@ -240,22 +265,13 @@ class FrameDecoder {
         // A restart marker that nothing announced, behind the last sample, is no more than that.
         has_excess_data_ |= progress.has_excess_data || damage.has_value();
         if (whole_image) valid_pixels_ = std::uint64_t{found.lines} * found.samples_per_line;
-        else note_rows(scan, scan.mcu_rows);
+        else note_rows(scan, scan.end_row);
     }
 
     void note_rows(const Scan& scan, std::uint32_t mcu_rows) {
         for (const ScanComponent& component : scan.components) {
             valid_rows_[component.index] = static_cast<std::uint32_t>(
                 std::min(std::uint64_t{mcu_rows} * component.rows, std::uint64_t{component.height}));
-        }
-    }
-
-    static void clear(const ComponentOut& plane, std::uint32_t first_row) {
-        const std::size_t cell = sample_size(plane.type);
-        for (std::uint32_t y = first_row; y < plane.height; ++y) {
-            std::byte* to = plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride;
-            for (std::uint32_t x = 0; x < plane.width; ++x, to += plane.sample_stride)
-                std::fill_n(to, cell, std::byte{0});
         }
     }
 
@@ -297,7 +313,7 @@ class FrameDecoder {
         std::vector<std::uint16_t*> rows;
         for (std::size_t i = 0; i < found.count; ++i)
             rows.push_back(context_.arena.allocate_array<std::uint16_t>(width));
-        for (std::uint32_t y = 0; y < lines; ++y) {
+        for (std::uint32_t y = pixels->region.top; y < std::min(lines, pixels->end_row()); ++y) {
             for (std::size_t i = 0; i < found.count; ++i) {
                 const ComponentOut& plane = scratch_planes_[i];
                 const FrameComponent& component = found.components[i];

@@ -23,10 +23,22 @@ ScanDecoder::ScanDecoder(const Scan& scan, const ScanData& data, const Fragments
 }
 
 void ScanDecoder::decode(RowSink& sink, ScanProgress& progress) {
-    DifferenceReader reader(source_, data_.intervals, scan_.row_samples(), context_.isa, context_.arena);
+    // Whole intervals before the first row that is needed are passed over.
+    const std::size_t passed = scan_.first_row / scan_.rows_per_interval;
+    if (passed > 0 && data_.intervals.size() == scan_.interval_count()) {
+        const std::span<const Interval> intervals = data_.intervals.subspan(passed);
+        const auto first_row = static_cast<std::uint32_t>(passed * scan_.rows_per_interval);
+        return decode_rows(intervals, first_row, sink, progress);
+    }
+    decode_rows(data_.intervals, 0, sink, progress);
+}
+
+void ScanDecoder::decode_rows(std::span<const Interval> intervals, std::uint32_t first_row, RowSink& sink,
+                              ScanProgress& progress) {
+    DifferenceReader reader(source_, intervals, scan_.row_samples(), context_.isa, context_.arena);
     RowPrediction prediction(scan_, context_);
     auto* differences = context_.arena.allocate_array<std::uint16_t>(scan_.row_samples());
-    decode_intervals(data_.intervals, 0, scan_.mcu_rows, reader, {prediction, differences}, sink, progress);
+    decode_intervals(intervals, first_row, scan_.end_row, reader, {prediction, differences}, sink, progress);
 }
 
 void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
@@ -66,6 +78,7 @@ void ScanDecoder::decode_intervals(std::span<const Interval> intervals, std::uin
         }
     }
     progress.rows = end_row;
+    if (scan_.end_row < scan_.mcu_rows) return;  // what follows is of rows that are not needed
     progress.has_excess_data |= interval < intervals.size() && reader.position() + 8 <= intervals[interval].end;
 }
 

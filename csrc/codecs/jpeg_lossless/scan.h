@@ -30,6 +30,8 @@ struct Scan {
     unsigned precision = 0;
     std::uint32_t mcus_per_row = 0;
     std::uint32_t mcu_rows = 0;
+    std::uint32_t first_row = 0;          // of MCUs that are needed
+    std::uint32_t end_row = 0;            // behind the last of them
     std::uint32_t rows_per_interval = 0;  // of MCUs; all of them without restart
     std::size_t mcu_samples = 0;
     std::vector<const DifferenceTable*> tables;  // of each sample of an MCU
@@ -85,6 +87,8 @@ class ScanDecoder {
         std::uint16_t* differences;  // a row of MCUs, as coded
     };
 
+    void decode_rows(std::span<const Interval> intervals, std::uint32_t first_row, RowSink& sink,
+                     ScanProgress& progress);
     void decode_intervals(std::span<const Interval> intervals, std::uint32_t first_row, std::uint32_t end_row,
                           DifferenceReader& reader, Rows rows, RowSink& sink, ScanProgress& progress) const;
     [[noreturn]] void fail_at(std::uint64_t bit, bool is_invalid, std::uint32_t row) const;

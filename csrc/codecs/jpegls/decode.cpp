@@ -138,7 +138,20 @@ class FrameDecoder {
         }
         const std::uint32_t interval = walk_->restart_interval();
         scan->rows_per_interval = interval == 0 ? scan->mcu_rows : std::min(scan->mcu_rows, interval);
+        limit_rows(*scan);
         scans_.push_back(std::move(scan));
+    }
+
+    // To those rows that the region needs.
+    void limit_rows(Scan& scan) const {
+        scan.first_row = scan.mcu_rows;
+        for (const ScanComponent& component : scan.components) {
+            const Region& region = pixels != nullptr ? pixels->region : planes[component.index].region;
+            scan.first_row = std::min(scan.first_row, region.top / component.lines);
+            const std::uint64_t rows = ceil_divide(region.end_row(component.height), component.lines);
+            scan.end_row =
+                std::max(scan.end_row, static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, scan.mcu_rows)));
+        }
     }
 
     void find_intervals(Scan& scan) {
@@ -172,7 +185,7 @@ class FrameDecoder {
             for (const Interval& interval : scan->intervals) bytes += interval.end - interval.begin;
         }
         const bool on_team = context_.has_team() && bytes >= team_bytes;
-        make_groups(on_team);
+        make_groups(on_team, direct);
         std::vector<std::unique_ptr<IntervalDecoder>> decoders;
         std::vector<std::unique_ptr<RowSink>> sinks;
         const Scan* last = nullptr;
@@ -203,19 +216,27 @@ class FrameDecoder {
         }
     }
 
-    void make_groups(bool on_team) {
+    // Of intervals with rows that are needed; those before them are passed over where nothing reads their planes.
+    void make_groups(bool on_team, bool direct) {
+        const auto needed = [&](const Scan& scan) -> std::pair<std::size_t, std::size_t> {
+            const std::size_t end =
+                std::min<std::size_t>(scan.intervals.size(), ceil_divide(scan.end_row, scan.rows_per_interval));
+            const std::size_t first = direct ? scan.first_row / scan.rows_per_interval : 0;
+            return {std::min(first, end), end};
+        };
         std::size_t total = 0;
-        for (const auto& scan : scans_) total += scan->intervals.size();
+        for (const auto& scan : scans_) total += needed(*scan).second - needed(*scan).first;
         // Of every scan as many as its share of the intervals.
         for (const auto& scan : scans_) {
-            const std::size_t count = scan->intervals.size();
+            const auto [first, end] = needed(*scan);
+            const std::size_t count = end - first;
             const std::size_t parts =
                 on_team ? std::max<std::size_t>(1, std::min(count, (most_groups * count + total - 1) / total)) : 1;
             for (std::size_t part = 0; part < parts; ++part) {
                 Group group;
                 group.scan = scan.get();
-                group.first = part * count / parts;
-                group.end = (part + 1) * count / parts;
+                group.first = first + part * count / parts;
+                group.end = first + (part + 1) * count / parts;
                 groups_.push_back(std::move(group));
             }
         }
@@ -243,9 +264,9 @@ class FrameDecoder {
             has_excess_data_ |= group.has_excess_data;
             if (broken == group.scan) continue;
             for (const ScanComponent& component : group.scan->components) {
-                std::uint32_t& lines = valid_lines_[component.index];
-                lines = static_cast<std::uint32_t>(
-                    std::min<std::uint64_t>(component.height, lines + std::uint64_t{group.rows} * component.lines));
+                const std::uint64_t rows = std::uint64_t{group.first} * group.scan->rows_per_interval + group.rows;
+                valid_lines_[component.index] =
+                    static_cast<std::uint32_t>(std::min<std::uint64_t>(component.height, rows * component.lines));
             }
             if (group.damage) broken = group.scan;
         }
@@ -259,9 +280,13 @@ class FrameDecoder {
         }
         for (std::size_t i = 0; i < planes.size(); ++i) {
             const SampleType type = pixels != nullptr ? pixels->format.type : planes[i].type;
-            mapping_.apply(i, planes[i], valid_lines_[i], sample_size(type));
+            mapping_.apply(i, planes[i].part(), planes[i].lines_of_part(valid_lines_[i]), sample_size(type));
         }
-        if (colour_transform_ != 0) undo_hp_transform(planes, colour_transform_, header_.precision());
+        if (colour_transform_ != 0) {
+            std::vector<ComponentOut> parts;
+            for (const ComponentOut& plane : planes) parts.push_back(plane.part());
+            undo_hp_transform(parts, colour_transform_, header_.precision());
+        }
         if (pixels != nullptr) write_pixels();
         else clear_missing();
     }
@@ -270,15 +295,7 @@ class FrameDecoder {
         for (std::size_t i = 0; i < planes.size(); ++i)
             valid_pixels_ += std::uint64_t{valid_lines_[i]} * planes[i].width;
         if (valid_pixels_ == 0) return;
-        for (std::size_t i = 0; i < planes.size(); ++i) {
-            const ComponentOut& plane = planes[i];
-            const std::size_t cell = sample_size(plane.type);
-            for (std::uint32_t y = valid_lines_[i]; y < plane.height; ++y) {
-                std::byte* to = plane.base + static_cast<std::ptrdiff_t>(y) * plane.row_stride;
-                for (std::uint32_t x = 0; x < plane.width; ++x, to += plane.sample_stride)
-                    std::fill_n(to, cell, std::byte{0});
-            }
-        }
+        for (std::size_t i = 0; i < planes.size(); ++i) clear_lines(planes[i], valid_lines_[i]);
     }
 
     // Those lines of the image of which all components have been decoded.

@@ -94,7 +94,7 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
         std::fill_n(lines_[i][0] - 1, scan_.components[i].width + 2, std::uint16_t{0});
     GolombPlace place(bytes_, data.bits);
     const auto first = static_cast<std::uint32_t>(index * scan_.rows_per_interval);
-    const std::uint32_t end = std::min(scan_.mcu_rows, first + scan_.rows_per_interval);
+    const std::uint32_t end = std::min(scan_.end_row, first + scan_.rows_per_interval);
     for (std::uint32_t row = first; row < end; ++row) {
         const std::size_t before = place.position();
         unsigned damage = 0;
@@ -103,6 +103,7 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
         if (damage != 0) fail_in(interval, before, false, row);
         ++progress.rows;
     }
+    if (end < std::min(scan_.mcu_rows, first + scan_.rows_per_interval)) return;
     progress.has_excess_data |= place.position() + 8 <= data.bits;
 }
 

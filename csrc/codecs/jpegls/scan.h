@@ -33,6 +33,8 @@ struct Scan {
     Interleave interleave = Interleave::none;
     std::vector<ScanComponent> components;
     std::uint32_t mcu_rows = 0;
+    std::uint32_t first_row = 0;          // that is needed
+    std::uint32_t end_row = 0;            // behind the last that is needed
     std::uint32_t rows_per_interval = 0;  // all of them without restart
     std::vector<Interval> intervals;      // that were found
 

@@ -25,6 +25,7 @@ class FrameDecoder {
           cell_(sample_size(out.format.type)),
           samples_(out.format.samples_per_pixel),
           pixels_(out.format.pixels()),
+          first_row_(out.region.top),
           kernels_(pixel_kernels(context.isa)),
           writer_(out, context.isa) {}
 
@@ -51,7 +52,7 @@ class FrameDecoder {
         bytes_ += first_bit_ / 8;
         if (is_422()) return decode_422(pixels);
         // The frame as a separate image: interleaved samples, or one plane per sample (PS3.3, C.7.6.3.1.3).
-        FrameOut stored{const_cast<std::byte*>(bytes_), 0, 0, 0, out_.format};
+        FrameOut stored{const_cast<std::byte*>(bytes_), 0, 0, 0, out_.format, {}};
         const bool planar = samples_ > 1 && attributes_.planar_configuration == 1;
         stored.pixel_stride = static_cast<std::ptrdiff_t>(planar ? cell_ : cell_ * samples_);
         stored.row_stride = stored.pixel_stride * static_cast<std::ptrdiff_t>(out_.format.columns);
@@ -70,6 +71,9 @@ class FrameDecoder {
   private:
     [[nodiscard]] bool is_422() const { return samples_ == 3 && attributes_.photometric == Photometric::ybr_full_422; }
 
+    // The first pixel of the first row of the region.
+    [[nodiscard]] std::uint64_t first_needed() const { return std::uint64_t{first_row_} * out_.format.columns; }
+
     // Cells of 1 or 8 bits as words of a big endian dataset: every pair of bytes is exchanged (PS3.5, 8.1.2).
     // The frame's range begins at a whole word; first_bit says where in it the frame does.
     const std::byte* unswapped_words() {
@@ -85,7 +89,7 @@ class FrameDecoder {
     void decode_bits(std::uint64_t pixels) {
         std::byte* plane = context_.arena.allocate(block);
         const auto* from = reinterpret_cast<const std::uint8_t*>(bytes_);
-        for (std::uint64_t first = 0; first < pixels; first += block) {
+        for (std::uint64_t first = first_needed(); first < pixels; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
             const std::uint64_t bit = first_bit_ + first;
             std::byte* to = writer_.direct(first) != nullptr ? writer_.direct(first) : plane;
@@ -98,7 +102,7 @@ class FrameDecoder {
     void decode_422(std::uint64_t pixels) {
         std::array<std::byte*, 3> planes{};
         for (std::byte*& plane : planes) plane = context_.arena.allocate(block);
-        for (std::uint64_t first = 0; first < pixels; first += block) {
+        for (std::uint64_t first = first_needed(); first < pixels; first += block) {
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
             kernels_.expand_422(reinterpret_cast<const std::uint8_t*>(bytes_ + first * 2),
                                 reinterpret_cast<std::uint8_t*>(planes[0]), reinterpret_cast<std::uint8_t*>(planes[1]),
@@ -118,6 +122,7 @@ class FrameDecoder {
     std::size_t cell_;
     unsigned samples_;
     std::uint64_t pixels_;
+    std::uint32_t first_row_;  // that is needed
     const PixelKernels& kernels_;
     PixelWriter writer_;
     const std::byte* bytes_ = nullptr;
@@ -127,7 +132,7 @@ class FrameDecoder {
 
 Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header&, const FrameOut& out,
                const Options& options, Context& context) {
-    const std::uint64_t pixels = out.format.pixels();
+    const std::uint64_t pixels = out.end_pixel();
     if (attributes.photometric == Photometric::ybr_full_422 && attributes.samples_per_pixel == 3 &&
         (attributes.bits_allocated != 8 || attributes.columns % 2 != 0)) {
         fail(ErrorCode::unsupported, no_offset,
@@ -137,7 +142,7 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
     }
     FrameDecoder decoder(frame.contiguous(context.arena), attributes, out, options, context);
     const std::uint64_t present = decoder.pixels_present();
-    if (present >= pixels) {
+    if (present >= pixels) {  // all that is needed
         decoder.decode(pixels);
         // A byte more pads a frame in a fragment of its own (PS3.5, A.4.11).
         return {.valid_pixels = pixels,

@@ -32,7 +32,8 @@ class FrameDecoder {
           segments_(read_segments(frame, segment_count(attributes))),
           cell_(sample_size(out.format.type)),
           samples_(out.format.samples_per_pixel),
-          pixels_(out.format.pixels()),
+          pixels_(out.end_pixel()),
+          whole_(out.format.pixels()),
           salvage_(options.salvage),
           context_(context),
           kernels_(pixel_kernels(context.isa)),
@@ -51,7 +52,7 @@ class FrameDecoder {
         const std::size_t bytes = static_cast<std::size_t>((pixels_ + 7) / 8);
         // Some writers give every pixel a byte: then there are exactly as many. More are packed bits that are
         // followed by padding.
-        if (pixels_ > bytes + 1 && packbits_decoded_size(lanes_[0], pixels_ + 1) == pixels_) return decode();
+        if (whole_ > (whole_ + 7) / 8 + 1 && packbits_decoded_size(lanes_[0], whole_ + 1) == whole_) return decode();
         auto* packed = reinterpret_cast<std::uint8_t*>(context_.arena.allocate(bytes + packbits_slack));
         PackBitsLane lane = lanes_[0];
         lane.to = packed;
@@ -81,6 +82,7 @@ class FrameDecoder {
     // `beyond`: bytes that the lane has decoded past its plane. One more than there are pixels is padding of an odd
     // plane; zeroes behind a segment are padding too. Anything else is of a larger image, or damage.
     void note_excess(const PackBitsLane& lane, std::size_t beyond) {
+        if (pixels_ < whole_) return;
         const bool is_padding = std::all_of(lane.cursor, lane.end, [](std::uint8_t byte) { return byte == 0; });
         has_excess_ = has_excess_ || beyond + (is_padding ? 0 : packbits_decoded_size(lane, 2)) > 1;
     }
@@ -201,7 +203,8 @@ class FrameDecoder {
     Segments segments_;
     std::size_t cell_;
     unsigned samples_;
-    std::uint64_t pixels_;
+    std::uint64_t pixels_;  // that are decoded: up to the last of the region
+    std::uint64_t whole_;   // that the frame has
     bool salvage_;
     bool has_excess_ = false;
     Context& context_;

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import dcmturbo as dt
 from dcmturbo.cli.decoded import PICTURES, Decoded, Options, Selection
 from dcmturbo.cli.gathering import into_one_file
 from dcmturbo.cli.help_text import HelpFormatter
@@ -53,6 +54,8 @@ examples:
   dcmturbo decode study/ -o sheet.png
   dcmturbo decode study/ -o png/ --format png
   dcmturbo decode ct.dcm -o - --format png | display
+  dcmturbo decode mammo.dcm -o corner.png --region 0 0 512 512
+  dcmturbo decode mammo.dcm -o small.png --reduce 3
   dcmturbo decode broken.dcm -o what-is-left.npy --salvage
 """
 
@@ -114,6 +117,21 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
+    parser.add_argument(
+        "--region",
+        nargs=4,
+        type=int,
+        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
+        help="decode only this part of each frame, in pixels after --reduce",
+    )
+    parser.add_argument("--clip", action="store_true", help="cut off what of --region is outside of the frame")
+    parser.add_argument(
+        "--reduce",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out the N highest resolution levels (JPEG 2000 and HTJ2K); each halves rows and columns",
     )
     pictures = parser.add_argument_group("pictures")
     grey = pictures.add_mutually_exclusive_group()
@@ -177,6 +195,12 @@ def _contradiction(arguments: argparse.Namespace, form: str) -> str:
     """Return what is wrong with the options; empty if they are right."""
     if arguments.range and not arguments.range[0] < arguments.range[1]:
         return "LOW must be less than HIGH"
+    if arguments.clip and not arguments.region:
+        return "--clip needs --region"
+    if not 0 <= arguments.reduce <= 32:
+        return "--reduce must be 0 to 32"
+    if arguments.overlays and (arguments.region or arguments.reduce):
+        return "--overlays needs whole frames, so it cannot be combined with --region or --reduce"
     if arguments.fill_value is not None and not arguments.salvage:
         return "--fill-value needs --salvage"
     chosen = next((name for name in ("window", "range", "auto_range") if getattr(arguments, name)), None)
@@ -221,6 +245,8 @@ def _options_of(arguments: argparse.Namespace, form: str) -> Options:
         fill_value=arguments.fill_value or 0,
         threads=arguments.threads,
         force=arguments.force,
+        region=dt.Region(*arguments.region)._replace(clip=arguments.clip) if arguments.region else None,
+        reduce=arguments.reduce,
     )
 
 

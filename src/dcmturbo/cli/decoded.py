@@ -44,6 +44,8 @@ class Options:
     fill_value: float
     threads: int | None
     force: bool
+    region: dt.Region | None
+    reduce: int
 
     def renderer(self, image: dt.Image) -> Renderer:
         """Return what turns frames of an image into pictures."""
@@ -109,6 +111,7 @@ class Decoded:
             self.image.close()
             raise
         self._status = np.zeros(len(self.numbers), np.uint8)
+        self._frame_shape: tuple[int, ...] = ()  # of the frames that were decoded last
 
     def __enter__(self) -> Decoded:
         return self
@@ -142,13 +145,17 @@ class Decoded:
 
     def _read(self, selection: Any, status: np.ndarray) -> np.ndarray:
         options = self._options
-        return self.image.read(
+        array = self.image.read(
             selection,
             threads=options.threads,
             on_error="salvage" if options.salvage else "raise",
             fill_value=options.fill_value,
             status=status,
+            region=options.region,
+            reduce=options.reduce,
         )
+        self._frame_shape = array.shape[self.has_axis :]
+        return array
 
     def pictures(self, renderer: Renderer) -> Iterator[np.ndarray]:
         """Decode the selected frames, a batch at a time, and iterate over their pictures."""
@@ -209,8 +216,9 @@ class Decoded:
             encoded = encode_picture(pages(), options.form, icc=profile, milliseconds=milliseconds_of(renderer.header))
             write_bytes(places[0], encoded, self._path)
         shape = (len(shapes), *shapes[0]) if self.has_axis else shapes[0]
+        frame_shape = self._frame_shape or self.image.frame_shape
         decoded = (
-            (len(self.numbers), *self.image.frame_shape) if self.has_axis else self.image.frame_shape,
+            (len(self.numbers), *frame_shape) if self.has_axis else frame_shape,
             self.image.dtype.name,
         )
         colour = "RGB" if renderer.is_colour else "MONOCHROME2"

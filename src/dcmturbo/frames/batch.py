@@ -10,6 +10,7 @@ import numpy as np
 from dcmturbo import _core
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import make_error
+from dcmturbo.frames.region import Window
 from dcmturbo.frames.status import Failure, write_status
 
 __all__ = ["decode_batch"]
@@ -21,11 +22,10 @@ class Frames(Protocol):
     @property
     def opened(self) -> OpenedSource: ...
     @property
-    def format(self) -> _core.Format: ...
-    @property
     def raw(self) -> bool: ...
     @property
     def keep_unused_bits(self) -> bool: ...
+    def format_at(self, reduce: int) -> _core.Format: ...
     def warn_of_notes(self, notes: list[str]) -> None: ...
 
 
@@ -42,8 +42,24 @@ def decode_batch(
     salvage: bool,
     fill_value: float,
     status: np.ndarray | None,
+    reduce: int = 0,
+    windows: Sequence[Window | None] | None = None,
+    places: np.ndarray | None = None,
 ) -> list[Failure]:
     """Decode ``frames[k]`` of ``sets[set_of[k]]`` into ``out[k]``.
+
+    Parameters
+    ----------
+    sets, set_of, frames, out
+        The objects, which of them and which of its frames each result is, and where the results go.
+    threads, salvage, fill_value, status
+        As `dcmturbo.decode` takes them.
+    reduce : int
+        Resolution levels to leave out.
+    windows : sequence of (top, left, height, width), optional
+        The part of the frames that is wanted, for each of `sets`; None stands for all of it. It has at least one pixel.
+    places : numpy.ndarray of int, optional
+        Where each frame goes instead: its first row and column in `out`, which then is one image.
 
     Returns
     -------
@@ -57,11 +73,13 @@ def decode_batch(
             one.opened.index,
             one.opened.syntax.uid,
             one.opened.attributes,
-            one.format,
+            one.format_at(reduce),
             raw=one.raw,
             keep_unused_bits=one.keep_unused_bits,
+            reduce=reduce,
+            region=None if windows is None else windows[i],
         )
-        for one in sets
+        for i, one in enumerate(sets)
     ]
     reports = _core.decode_frames(
         streams,
@@ -72,6 +90,7 @@ def decode_batch(
         salvage=salvage,
         fill_value=fill_value,
         status=status if status is not None and status.flags.c_contiguous else None,
+        places=places,
     )
     failures = []
     for k, frame_status, code, offset, message in reports:

@@ -20,6 +20,7 @@ from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.memory_map import map_frames
+from dcmturbo.frames.region import RegionLike, Window, check_reduce, window_of
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.frames.zero_tail import breaks_off
 from dcmturbo.notes import NOTES, stack_level
@@ -42,6 +43,12 @@ def check_unused_bits(unused_bits: str) -> bool:
     if unused_bits == "keep":
         return True
     raise ValueError(f"unused_bits is {unused_bits!r}; expected 'correct' or 'keep'")
+
+
+def _part_of(frames: np.ndarray, window: Window, has_axis: bool) -> np.ndarray:
+    top, left, height, width = window
+    part = (slice(top, top + height), slice(left, left + width))
+    return frames[(slice(None), *part)] if has_axis else frames[part]
 
 
 class FrameSet:
@@ -73,7 +80,7 @@ class FrameSet:
         rows, columns, samples = form.rows, form.columns, form.samples_per_pixel
         self.frame_shape: tuple[int, ...] = (rows, columns) if samples == 1 else (rows, columns, samples)
         self.dtype: np.dtype[Any] = form.dtype
-        self._pixels = rows * columns
+        self._formats = {0: form}
         self._format_of_first: _core.Format | None = None
         for text in opened.warnings:
             self.warn(text)
@@ -100,12 +107,23 @@ class FrameSet:
         found, promised = self.found, self.promised
         return found if found > promised else promised
 
-    def settle(self, header: _core.Header | None) -> _core.Format:
+    def settle(self, header: _core.Header | None, reduce: int = 0) -> _core.Format:
         """Return the decoded form of a frame whose codestream has this header."""
         opened = self.opened
         return _core.frame_format(
-            opened.syntax.uid, opened.attributes, header, raw=self.raw, keep_unused_bits=self.keep_unused_bits
+            opened.syntax.uid,
+            opened.attributes,
+            header,
+            raw=self.raw,
+            keep_unused_bits=self.keep_unused_bits,
+            reduce=reduce,
         )
+
+    def format_at(self, reduce: int) -> _core.Format:
+        """Return `format` without `reduce` resolution levels."""
+        if reduce not in self._formats:
+            self._formats[reduce] = self.settle(None, reduce)
+        return self._formats[reduce]
 
     @property
     def format_of_first_frame(self) -> _core.Format:
@@ -149,28 +167,42 @@ class FrameSet:
         on_error: OnError = "raise",
         fill_value: float = 0,
         status: np.ndarray | None = None,
+        region: RegionLike = None,
+        reduce: int = 0,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
         salvage = check_on_error(on_error)
         fill_value = check_fill_value(fill_value)
+        reduce = check_reduce(reduce) if reduce else 0
+        form = self.format_at(reduce)
+        window = window_of(region, form.rows, form.columns)
+        frame_shape = self.frame_shape
+        if reduce or window is not None:
+            rows, columns = (form.rows, form.columns) if window is None else window[2:]
+            form = form.with_size(rows, columns)
+            frame_shape = (rows, columns, *frame_shape[2:])
         selected, has_axis = self._select(frames, salvage=salvage)
         count = len(selected)
-        shape = (count, *self.frame_shape)
+        shape = (count, *frame_shape)
         check_status(status, count)
         if out is not None:
-            check_out(out, shape if has_axis else self.frame_shape, self.dtype)
+            check_out(out, shape if has_axis else frame_shape, self.dtype)
             check_apart(out, self.opened.buffer)
         self.warn_of_excess()
         if out is not None:
             target = out if has_axis else out[np.newaxis]
         else:
-            view = self._view(selected, has_axis)
+            view = self._view(selected, has_axis) if not reduce else None
             if view is not None:
                 if status is not None:
                     status[...] = FrameStatus.OK
-                return view
-            self.check_room(count)
+                return view if window is None else _part_of(view, window, has_axis)
+            self.check_room(count, form)
             target = new_array(shape, self.dtype)
+        if not math.prod(frame_shape):  # an empty region
+            if status is not None:
+                status[...] = FrameStatus.OK
+            return target if has_axis else target[0]
         failures = decode_batch(
             [self],
             None,
@@ -180,6 +212,8 @@ class FrameSet:
             salvage=salvage,
             fill_value=fill_value,
             status=status,
+            reduce=reduce,
+            windows=None if window is None else [window],
         )
         if failures:
             conclude(failures, salvage=salvage, count=count)
@@ -270,13 +304,17 @@ class FrameSet:
         if len(span) > _FEW_FRAMES and len(span) * _BYTES_A_FRAME > config.limits.max_output:
             raise LimitExceeded(f"the slice selects {len(span)} frames, more than dt.config.limits.max_output allows")
 
-    def check_room(self, count: int) -> None:
-        """Raise an error before allocating more than the limits allow, or more than such an object can contain."""
-        if count * self._pixels > _FEW_PIXELS:
+    def check_room(self, count: int, form: _core.Format | None = None) -> None:
+        """Raise an error before allocating more than the limits allow, or more than such an object can contain.
+
+        `form` is what each result is: a whole frame by default.
+        """
+        form = self.format if form is None else form
+        if count * form.rows * form.columns > _FEW_PIXELS:
             opened = self.opened
             distinct = min(count, opened.promised_frames or count)
-            _core.check_limits(self.format, count)
-            _core.check_held(opened.syntax.uid, self.format, distinct, opened.source.size)
+            _core.check_limits(form, count)
+            _core.check_held(opened.syntax.uid, form, distinct, opened.source.size)
 
     def _refuse_missing(self, frame: int) -> NoReturn:
         promised, found = self.opened.promised_frames, self.found

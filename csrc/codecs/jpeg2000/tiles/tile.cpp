@@ -32,6 +32,7 @@ Band make_band(const TileComponent& component, Orientation orientation, unsigned
                  band_coordinate(component.area.y0, level, vertical_high),
                  band_coordinate(component.area.x1, level, horizontal_high),
                  band_coordinate(component.area.y1, level, vertical_high)};
+    band.wanted = band.held = band.area;
     const bool is_derived = quantisation.style == Quantisation::derived;
     const std::size_t step = is_derived ? 0 : index;
     if (step >= quantisation.count) {
@@ -61,6 +62,7 @@ Band make_band(const TileComponent& component, Orientation orientation, unsigned
 void build_resolution(const TileComponent& component, unsigned r, unsigned precision, Resolution& resolution) {
     resolution = Resolution{};
     resolution.area = halve(component.area, component.levels() - r);
+    resolution.wanted = resolution.reach = resolution.area;
     const std::uint8_t exponents = component.parameters->coding.precincts[r];
     resolution.precinct_width_exponent = exponents & 15;
     resolution.precinct_height_exponent = exponents >> 4;

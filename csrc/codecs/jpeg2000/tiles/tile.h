@@ -61,6 +61,8 @@ class BandStream;
 
 struct Band {
     Rectangle area;
+    Rectangle wanted;  // the part that the wavelet takes: all of it, unless a window is decoded (window.h)
+    Rectangle held;    // the code-blocks of that part, for which there is memory
     Orientation orientation = Orientation::ll;
     std::uint8_t bit_planes = 0;  // M_b (E-2), and those of the region of interest
     float step = 1;               // Delta_b (E-3)
@@ -73,6 +75,8 @@ struct Band {
 
 struct Resolution {
     Rectangle area;
+    Rectangle wanted;  // the part that is asked for: all of it, unless a window is decoded
+    Rectangle reach;   // and what the wavelet needs around it
     std::uint8_t precinct_width_exponent = 15;
     std::uint8_t precinct_height_exponent = 15;
     std::uint8_t band_count = 0;

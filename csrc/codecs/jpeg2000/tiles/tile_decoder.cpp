@@ -4,18 +4,24 @@
 #include <cstring>
 
 #include "base/team.h"
+#include "codecs/jpeg2000/tiles/window.h"
 
 namespace dcmturbo::jpeg2000 {
 
 namespace {
 
+// What is wanted of a sub-band.
 template <typename T>
 Plane<T> plane_of(const Band& band) {
     Plane<T> plane{reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
+    if (plane.base == nullptr || band.stride == 0) return plane;
+    plane.base += band.wanted.x0 - band.held.x0;
     if (band.stream != nullptr) {
         plane.stream = band.stream;
         plane.ring_mask = band.ring_rows - 1;
-        plane.ring_offset = band.area.y0;
+        plane.ring_offset = band.wanted.y0;
+    } else {
+        plane.base += (band.wanted.y0 - band.held.y0) * band.stride;
     }
     return plane;
 }
@@ -23,12 +29,14 @@ Plane<T> plane_of(const Band& band) {
 template <typename T>
 class SynthesisRows final : public RowSource {
   public:
-    explicit SynthesisRows(const Synthesis<T>& synthesis) : synthesis_(synthesis) {}
-    void start(std::uint32_t first, std::uint32_t end) override { synthesis_.start(first, end); }
-    void* next() override { return synthesis_.next(); }
+    SynthesisRows(const Synthesis<T>& synthesis, const Resolution& of)
+        : synthesis_(synthesis), right_(of.wanted.x0 - of.reach.x0), down_(of.wanted.y0 - of.reach.y0) {}
+    void start(std::uint32_t first, std::uint32_t end) override { synthesis_.start(first + down_, end + down_); }
+    void* next() override { return synthesis_.next() + right_; }
 
   private:
     Synthesis<T> synthesis_;
+    std::uint32_t right_, down_;  // from what is restored to what is wanted
 };
 
 // Without a wavelet, the sub-band is the image. A row may be changed by whoever takes it: it is a copy where other rows
@@ -63,7 +71,7 @@ constexpr std::uint64_t dense_samples = 1U << 18;
 bool has_data(const Resolution& resolution) {
     return std::any_of(
         resolution.bands.begin(), resolution.bands.begin() + resolution.band_count,
-        [](const Band& band) { return !band.area.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
+        [](const Band& band) { return !band.wanted.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
 }
 
 // Rows that pay for taking part of an image on its own.
@@ -98,18 +106,22 @@ void TileDecoder::list_block(const TileComponent& component, const Band& band, c
 
 void TileDecoder::list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t b) {
     const Band& band = resolution.bands[b];
+    const Rectangle wanted = block_grid(component, resolution, band.wanted);
     for (std::size_t p = 0; p < resolution.precinct_count(); ++p) {
         const Rectangle area = precinct_area(resolution, band, p);
-        if (area.is_empty()) continue;
+        const Rectangle held = intersection(area, band.held);
+        if (held.is_empty()) continue;
         if (resolution.precincts[p].bands == nullptr) {
-            holes_.push_back(area);
+            holes_.push_back(held);
             continue;
         }
         const PrecinctBand& blocks = resolution.precincts[p].bands[b];
-        const BlockState* block = blocks.blocks;
-        for (std::uint32_t y = blocks.grid.y0; y < blocks.grid.y1; ++y) {
-            for (std::uint32_t x = blocks.grid.x0; x < blocks.grid.x1; ++x, ++block) {
-                list_block(component, band, *block, block_area(component, resolution, area, x, y));
+        const Rectangle grid = intersection(blocks.grid, wanted);
+        for (std::uint32_t y = grid.y0; y < grid.y1; ++y) {
+            const BlockState* row = blocks.blocks + std::size_t{y - blocks.grid.y0} * blocks.grid.width();
+            for (std::uint32_t x = grid.x0; x < grid.x1; ++x) {
+                const BlockState& block = row[x - blocks.grid.x0];
+                list_block(component, band, block, block_area(component, resolution, area, x, y));
             }
         }
     }
@@ -118,7 +130,7 @@ void TileDecoder::list_blocks_of(const TileComponent& component, const Resolutio
 void TileDecoder::list_blocks(const TileComponent& component, Resolution& resolution) {
     for (std::size_t b = 0; b < resolution.band_count; ++b) {
         Band& band = resolution.bands[b];
-        if (band.area.is_empty()) continue;
+        if (band.wanted.is_empty()) continue;
         const std::size_t first = jobs_.size();
         holes_.clear();
         covered_ = 0;
@@ -138,8 +150,8 @@ void TileDecoder::allocate(const TileComponent& component, const Resolution& res
         band.stride = 0;
         return;
     }
-    band.stride = padded(band.area.width());
-    const std::uint64_t size = std::uint64_t{band.stride} * band.area.height();
+    band.stride = padded(band.held.width());
+    const std::uint64_t size = std::uint64_t{band.stride} * band.held.height();
     if (size > dense_samples && 4 * covered_ < size) return allocate_sparse(component, band, jobs);
     if (may_stream(component, resolution)) return allocate_stream(component, resolution, band, jobs);
     band.coefficients =
@@ -147,7 +159,7 @@ void TileDecoder::allocate(const TileComponent& component, const Resolution& res
             ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(static_cast<std::size_t>(size)))
             : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(static_cast<std::size_t>(size)));
     const auto at = [&](const Rectangle& area, std::uint32_t y) {
-        return band.coefficients + ((y - band.area.y0) * band.stride + (area.x0 - band.area.x0)) * element;
+        return band.coefficients + ((y - band.held.y0) * band.stride + (area.x0 - band.held.x0)) * element;
     };
     for (const Rectangle& hole : holes_) {
         for (std::uint32_t y = hole.y0; y < hole.y1; ++y) std::memset(at(hole, y), 0, hole.width() * element);
@@ -164,21 +176,23 @@ void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, st
         Job& job = jobs[i];
         job.stride = padded(job.area.width());
         job.to = context_.arena.allocate(job.stride * job.area.height() * element_size(component.arithmetic));
-        const Rectangle area{job.area.x0 - band.area.x0, job.area.y0 - band.area.y0, job.area.x1 - band.area.x0,
-                             job.area.y1 - band.area.y0};
-        new (blocks + i) SparseBlock{area, job.to, job.stride};
+        const Rectangle part = intersection(job.area, band.wanted);
+        const std::size_t first = (part.y0 - job.area.y0) * job.stride + (part.x0 - job.area.x0);
+        const Rectangle area{part.x0 - band.wanted.x0, part.y0 - band.wanted.y0, part.x1 - band.wanted.x0,
+                             part.y1 - band.wanted.y0};
+        new (blocks + i) SparseBlock{area, job.to + first * element_size(component.arithmetic), job.stride};
     }
     std::sort(blocks, blocks + jobs.size(),
               [](const SparseBlock& a, const SparseBlock& b) { return a.area.y0 < b.area.y0; });
     auto* sparse = reinterpret_cast<SparseBand*>(context_.arena.allocate(sizeof(SparseBand)));
-    band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.area.width()};
+    band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.wanted.width()};
 }
 
 // With a team, all blocks are decoded first; and so are those of a small image, which stay in the cache and among which
 // there are more to decode at the same time.
 bool TileDecoder::may_stream(const TileComponent& component, const Resolution& resolution) const {
     const std::size_t last = last_resolution(component);
-    const std::uint64_t area = std::uint64_t{resolution.area.width()} * resolution.area.height();
+    const std::uint64_t area = std::uint64_t{resolution.reach.width()} * resolution.reach.height();
     return !context_.has_team() && last > 0 && &resolution == &component.resolutions[last] && area > small_samples;
 }
 
@@ -188,7 +202,7 @@ class TileDecoder::Stream final : public BandStream {
         : decoder_(decoder), band_(band), element_(element), jobs_(jobs.begin(), jobs.end()), has_holes_(has_holes) {
         for (Job& job : jobs_) {
             const std::size_t row = job.area.y0 & (band.ring_rows - 1);
-            job.to = band.coefficients + (row * band.stride + (job.area.x0 - band.area.x0)) * element;
+            job.to = band.coefficients + (row * band.stride + (job.area.x0 - band.held.x0)) * element;
             job.stride = band.stride;
         }
         std::sort(jobs_.begin(), jobs_.end(), [](const Job& a, const Job& b) {
@@ -199,9 +213,9 @@ class TileDecoder::Stream final : public BandStream {
     // Blocks lie on a grid of ring_rows.
     void require(std::size_t row) override {
         if (row < decoded_) return;
-        const std::uint64_t first = std::uint64_t{band_.area.y0} + row;
+        const std::uint64_t first = std::uint64_t{band_.wanted.y0} + row;
         const std::uint64_t end = (first | (band_.ring_rows - 1)) + 1;
-        decoded_ = static_cast<std::size_t>(end - band_.area.y0);
+        decoded_ = static_cast<std::size_t>(end - band_.wanted.y0);
         if (has_holes_) std::memset(band_.coefficients, 0, band_.ring_rows * band_.stride * element_);
         std::size_t count = 0;
         while (next_ + count < jobs_.size() && jobs_[next_ + count].area.y0 < end) ++count;
@@ -330,7 +344,7 @@ bool TileDecoder::decode_jobs(std::span<const Job> jobs, std::size_t first, std:
 
 template <typename T>
 Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below) {
-    return {resolution.area,
+    return {resolution.reach,
             below,
             plane_of<T>(resolution.bands[0]),
             plane_of<T>(resolution.bands[1]),
@@ -348,10 +362,12 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
     if (below.is_zero()) below.base = reinterpret_cast<T*>(zero_row());
     for (std::size_t r = 1; r < last; ++r) {
         const Resolution& resolution = component.resolutions[r];
-        if (resolution.area.is_empty()) continue;
+        if (resolution.wanted.is_empty()) continue;
         if (below.is_zero() && !has_data(resolution)) continue;  // of zeroes come zeroes
-        const std::uint32_t width = resolution.area.width();
-        const std::uint32_t height = resolution.area.height();
+        const std::uint32_t width = resolution.wanted.width();
+        const std::uint32_t height = resolution.wanted.height();
+        const std::uint32_t right = resolution.wanted.x0 - resolution.reach.x0;
+        const std::uint32_t down = resolution.wanted.y0 - resolution.reach.y0;
         Plane<T> to{nullptr, padded(width), nullptr};
         to.base = context_.arena.allocate_array<T>(to.stride * height);
         const std::uint32_t parts = context_.has_team() ? std::clamp<std::uint32_t>(height / rows_per_part, 1, 8) : 1;
@@ -361,9 +377,9 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
         context_.parallel_for(parts, [&](std::size_t i) {
             const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
             const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
-            parallel[i].start(first, end);
+            parallel[i].start(first + down, end + down);
             for (std::uint32_t y = first; y < end && !context_.is_due_to_end(); ++y)
-                std::memcpy(to.row(y), parallel[i].next(), width * sizeof(T));
+                std::memcpy(to.row(y), parallel[i].next() + right, width * sizeof(T));
         });
         below = to;
     }
@@ -389,8 +405,8 @@ std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index) {
     const Resolution& resolution = component.resolutions[last];
     const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride, lower_[index].sparse};
     if (last == 0 || (below.is_zero() && !has_data(resolution)))
-        return std::make_unique<PlaneRows<T>>(below, resolution.area.width(), context_.arena);
-    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below));
+        return std::make_unique<PlaneRows<T>>(below, resolution.wanted.width(), context_.arena);
+    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below), resolution);
 }
 
 std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component) {

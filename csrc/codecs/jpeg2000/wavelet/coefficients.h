@@ -13,7 +13,7 @@ namespace dcmturbo::jpeg2000 {
 
 // A code-block that has data, where few of its sub-band have.
 struct SparseBlock {
-    Rectangle area;  // counted from the sub-band's corner
+    Rectangle area;  // counted from the corner of what is wanted of the sub-band, and within it
     const std::byte* coefficients = nullptr;
     std::size_t stride = 0;
 };
@@ -32,7 +32,7 @@ class BandStream {
     BandStream(const BandStream&) = delete;
     BandStream& operator=(const BandStream&) = delete;
     virtual ~BandStream() = default;
-    // Rows are counted from the sub-band's corner.
+    // Rows are counted from the first that is wanted of the sub-band.
     virtual void require(std::size_t row) = 0;
 };
 

@@ -398,6 +398,7 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         threads=1,
         salvage=False,
         reduce=0,
+        region=None,
     )
     if isinstance(found, tuple):
         notes += [note for note in found[3] if note not in notes and (inside is None or note != "format_differs")]
