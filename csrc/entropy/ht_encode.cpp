@@ -63,16 +63,18 @@ void mel_end_run(MelEncoder& mel) {
     mel.longest = 1U << mel_exponents[mel.state];
 }
 
-// Of each sample at most 33 bits of MagSgn; of each quad 7 bits, and 12 for u, of VLC; MEL takes less than a bit and a
+// Of each sample at most 41 bits of MagSgn; of each quad 7 bits, and 12 for u, of VLC; MEL takes less than a bit and a
 // half of each quad.
+constexpr std::size_t quad_bits = 4 * (most_ht_bits + 1);
+
 std::size_t ht_encode_scratch_size(std::size_t width, std::size_t height) {
     const std::size_t quads = ((width + 1) / 2) * ((height + 1) / 2);
-    return quads * (4 * 33 + 20) / 8 + quads * 13 / 4 + pitch_of(width) * (2 * 4 + 3 + 3 * 4 / 2) + 16 * margin;
+    return quads * (quad_bits + 20) / 8 + quads * 13 / 4 + pitch_of(width) * (2 * 8 + 3 + 3 * 4 / 2) + 16 * margin;
 }
 
 std::size_t ht_encode_bound(std::size_t width, std::size_t height) {
     const std::size_t quads = ((width + 1) / 2) * ((height + 1) / 2);
-    return quads * 4 * 33 / 7 + quads * 20 / 7 + quads / 4 + 96;
+    return quads * quad_bits / 7 + quads * 20 / 7 + quads / 4 + 96;
 }
 
 void start_ht_encode(std::size_t width, std::size_t height, void* memory, HtEncodeScratch& scratch) {
@@ -85,9 +87,9 @@ void start_ht_encode(std::size_t width, std::size_t height, void* memory, HtEnco
     };
     scratch = HtEncodeScratch{};
     scratch.pitch = pitch_of(width);
-    scratch.magsgn.to = scratch.magsgn.begin = reinterpret_cast<std::uint8_t*>(take(quads * 4 * 33 / 8 + 32));
+    scratch.magsgn.to = scratch.magsgn.begin = reinterpret_cast<std::uint8_t*>(take(quads * quad_bits / 8 + 32));
     scratch.vlc.to = scratch.vlc.begin = reinterpret_cast<std::uint8_t*>(take(quads * 20 / 8 + 32));
-    scratch.values = reinterpret_cast<std::uint32_t*>(take(scratch.pitch * 2 * 4));
+    scratch.values = take(scratch.pitch * 2 * 8);
     scratch.exponents = reinterpret_cast<std::uint8_t*>(take(scratch.pitch * 2));
     scratch.above = reinterpret_cast<std::uint8_t*>(take(scratch.pitch));
     scratch.quads = reinterpret_cast<std::uint32_t*>(take(scratch.pitch / 2 * 4));

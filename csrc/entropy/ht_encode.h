@@ -41,7 +41,7 @@ struct HtEncodeScratch {
     HtBits vlc;
     MelEncoder mel;
     std::size_t pitch = 0;                 // of a row of samples below
-    std::uint32_t* values = nullptr;       // two rows of 2 x (magnitude - 1) + sign
+    void* values = nullptr;                // two rows of 2 x (magnitude - 1) + sign, as wide as the coefficients
     std::uint8_t* exponents = nullptr;     // two rows, 0 where a sample is 0
     std::uint8_t* above = nullptr;         // exponents of the lower samples of the row of quads above
     std::uint32_t* quads = nullptr;        // four exponents of each quad of a row
@@ -49,6 +49,10 @@ struct HtEncodeScratch {
     std::uint32_t* greatest = nullptr;     // exponent of each
     std::uint8_t* reversed = nullptr;      // bytes of VLC
 };
+
+// Of magnitudes: what 32 bits hold with a sign and a bit more, and what the longest u says.
+inline constexpr unsigned most_ht_narrow_bits = 30;
+inline constexpr unsigned most_ht_bits = 40;
 
 // Bytes of memory that a block of these sizes needs, and of its codeword segment at most.
 std::size_t ht_encode_scratch_size(std::size_t width, std::size_t height);
@@ -65,10 +69,13 @@ void mel_end_run(MelEncoder& mel);
 
 // The loop, one table for each instruction set. Every table gives the same bits.
 struct HtEncodeKernels {
-    // Codes a block of two's complement coefficients of up to 30 bits, not all of them 0, into the streams of
-    // `scratch`. Rows can be read seven coefficients past their ends.
+    // Codes a block of two's complement coefficients, not all of them 0, whose magnitudes have up to
+    // most_ht_narrow_bits, into the streams of `scratch`. Rows can be read seven coefficients past their ends.
     void (*encode)(const std::int32_t* from, std::size_t stride, std::size_t width, std::size_t height,
                    HtEncodeScratch& scratch);
+    // The same of magnitudes of up to most_ht_bits.
+    void (*encode_wide)(const std::int64_t* from, std::size_t stride, std::size_t width, std::size_t height,
+                        HtEncodeScratch& scratch);
 };
 
 const HtEncodeKernels& ht_encode_kernels(Isa isa);

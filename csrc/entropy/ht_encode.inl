@@ -36,6 +36,17 @@ static inline __attribute__((always_inline)) void measure_samples(const std::int
     }
 }
 
+// The same of wide samples.
+static inline __attribute__((always_inline)) void measure_samples(const std::int64_t* row, std::size_t count,
+                                                                  std::uint64_t* values, std::uint8_t* exponents) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto sign = static_cast<std::uint64_t>(row[i] >> 63);
+        const std::uint64_t magnitude = (static_cast<std::uint64_t>(row[i]) ^ sign) - sign;
+        values[i] = 2 * magnitude - 2 - sign;
+        exponents[i] = static_cast<std::uint8_t>(magnitude == 0 ? 0 : 64 - __builtin_clzll(2 * magnitude - 1));
+    }
+}
+
 typedef std::uint16_t ExponentPair __attribute__((may_alias));
 
 // Of each quad: its exponents in the order of 7.3.1 (upper left, lower left, upper right, lower right), rho, and the
@@ -101,6 +112,7 @@ static inline __attribute__((always_inline)) void add_residuals(HtPiece& piece, 
 }
 
 // Codes a quad: MEL, MagSgn, and its codeword into `piece`. Returns u.
+template <typename Value>
 static inline __attribute__((always_inline)) unsigned code_quad(const HtEncodeScratch& scratch, MelEncoder& mel,
                                                                 HtBits& magsgn, HtPiece& piece,
                                                                 const HtEncodeCodes& codes, std::size_t quad,
@@ -124,11 +136,11 @@ static inline __attribute__((always_inline)) unsigned code_quad(const HtEncodeSc
     const unsigned code = codes[context * 256 + rho * 16 + pattern];
     piece.add(code & 0x7f, code >> 8 & 15);
     const unsigned known = code >> 12;
-    const std::uint32_t* const top = scratch.values + 2 * quad;
-    const std::uint32_t* const bottom = top + scratch.pitch;
+    const Value* const top = static_cast<const Value*>(scratch.values) + 2 * quad;
+    const Value* const bottom = top + scratch.pitch;
     const unsigned widths[4] = {(rho & 1) * bound - (known & 1), (rho >> 1 & 1) * bound - (known >> 1 & 1),
                                 (rho >> 2 & 1) * bound - (known >> 2 & 1), (rho >> 3) * bound - (known >> 3)};
-    const auto low = [](std::uint32_t value, unsigned width) { return value & ((std::uint64_t{1} << width) - 1); };
+    const auto low = [](Value value, unsigned width) { return value & ((std::uint64_t{1} << width) - 1); };
     const std::uint64_t left = low(top[0], widths[0]) | low(bottom[0], widths[1]) << widths[0];
     const std::uint64_t right = low(top[1], widths[2]) | low(bottom[1], widths[3]) << widths[2];
     const unsigned left_width = widths[0] + widths[1];
@@ -146,17 +158,18 @@ static inline __attribute__((always_inline)) unsigned code_quad(const HtEncodeSc
 }
 
 // The first row of quads, whose contexts look to the left only.
+template <typename Value>
 static inline __attribute__((always_inline)) void code_first_row(HtEncodeScratch& scratch, HtBits& vlc, HtBits& magsgn,
                                                                  MelEncoder& mel, std::size_t quads) {
     const std::uint32_t* const rho = scratch.significant;
     unsigned context = 0;
     for (std::size_t quad = 0; quad < quads; quad += 2) {
         HtPiece piece;
-        unsigned first = code_quad(scratch, mel, magsgn, piece, ht_encode_first_row, quad, context, 0);
+        unsigned first = code_quad<Value>(scratch, mel, magsgn, piece, ht_encode_first_row, quad, context, 0);
         context = rho[quad] >> 1 | (rho[quad] & 1);
         unsigned second = 0;
         if (quad + 1 < quads) {
-            second = code_quad(scratch, mel, magsgn, piece, ht_encode_first_row, quad + 1, context, 0);
+            second = code_quad<Value>(scratch, mel, magsgn, piece, ht_encode_first_row, quad + 1, context, 0);
             context = rho[quad + 1] >> 1 | (rho[quad + 1] & 1);
         }
         if (first != 0 && second != 0) {
@@ -184,6 +197,7 @@ static inline __attribute__((always_inline)) void code_first_row(HtEncodeScratch
 }
 
 // Any other row: `above` are the exponents of the samples above it.
+template <typename Value>
 static inline __attribute__((always_inline)) void code_row(HtEncodeScratch& scratch, HtBits& vlc, HtBits& magsgn,
                                                            MelEncoder& mel, const std::uint8_t* above,
                                                            std::size_t quads) {
@@ -196,7 +210,7 @@ static inline __attribute__((always_inline)) void code_row(HtEncodeScratch& scra
         const unsigned far = up[2] > up[1] ? up[2] : up[1];
         const unsigned context = static_cast<unsigned>(near != 0) | before | static_cast<unsigned>(far != 0) << 2;
         const unsigned residual =
-            code_quad(scratch, mel, magsgn, piece, ht_encode_other_rows, quad, context, near > far ? near : far);
+            code_quad<Value>(scratch, mel, magsgn, piece, ht_encode_other_rows, quad, context, near > far ? near : far);
         before = static_cast<unsigned>((rho[quad] & 12) != 0) << 1;
         near = far;
         return residual;
@@ -217,27 +231,40 @@ static inline __attribute__((always_inline)) void code_row(HtEncodeScratch& scra
     }
 }
 
-static void encode_ht_quads(const std::int32_t* from, std::size_t stride, std::size_t width, std::size_t height,
-                            HtEncodeScratch& scratch) {
+template <typename Value, typename Coefficient>
+static inline __attribute__((always_inline)) void encode_ht_quads_of(const Coefficient* from, std::size_t stride,
+                                                                     std::size_t width, std::size_t height,
+                                                                     HtEncodeScratch& scratch) {
     HtBits vlc = scratch.vlc;
     HtBits magsgn = scratch.magsgn;
     MelEncoder& mel = scratch.mel;
     const std::size_t quads = (width + 1) / 2;
     std::uint8_t* const lower = scratch.exponents + scratch.pitch;
     std::uint8_t* const above = scratch.above + 16;
+    auto* const values = static_cast<Value*>(scratch.values);
     __builtin_memset(scratch.above, 0, scratch.pitch);
     for (std::size_t y = 0; y < height; y += 2) {
-        measure_samples(from + y * stride, width, scratch.values, scratch.exponents);
-        if (y + 1 < height) measure_samples(from + (y + 1) * stride, width, scratch.values + scratch.pitch, lower);
+        measure_samples(from + y * stride, width, values, scratch.exponents);
+        if (y + 1 < height) measure_samples(from + (y + 1) * stride, width, values + scratch.pitch, lower);
         else __builtin_memset(lower, 0, 2 * quads);
         if (width % 2 != 0) scratch.exponents[width] = lower[width] = 0;
         collect_quads(scratch.exponents, lower, quads, scratch.quads, scratch.significant, scratch.greatest);
-        if (y == 0) code_first_row(scratch, vlc, magsgn, mel, quads);
-        else code_row(scratch, vlc, magsgn, mel, above, quads);
+        if (y == 0) code_first_row<Value>(scratch, vlc, magsgn, mel, quads);
+        else code_row<Value>(scratch, vlc, magsgn, mel, above, quads);
         __builtin_memcpy(above, lower, 2 * quads);
     }
     scratch.vlc = vlc;
     scratch.magsgn = magsgn;
 }
 
-constexpr HtEncodeKernels table = {.encode = encode_ht_quads};
+static void encode_ht_quads(const std::int32_t* from, std::size_t stride, std::size_t width, std::size_t height,
+                            HtEncodeScratch& scratch) {
+    encode_ht_quads_of<std::uint32_t>(from, stride, width, height, scratch);
+}
+
+static void encode_ht_quads_wide(const std::int64_t* from, std::size_t stride, std::size_t width, std::size_t height,
+                                 HtEncodeScratch& scratch) {
+    encode_ht_quads_of<std::uint64_t>(from, stride, width, height, scratch);
+}
+
+constexpr HtEncodeKernels table = {.encode = encode_ht_quads, .encode_wide = encode_ht_quads_wide};

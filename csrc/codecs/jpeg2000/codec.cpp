@@ -16,9 +16,7 @@ namespace jpeg2000 {
 
 namespace {
 
-// Of samples. HT blocks are coded from coefficients of 32 bits, which wider samples do not fit (Arithmetic).
-constexpr unsigned most_bits = 31;
-constexpr unsigned most_bits_high_throughput = 25;
+constexpr unsigned most_bits = 31;  // of samples
 
 unsigned exponent_of(const OptionValues& values, const Option& option) {
     const std::int64_t value = values.integer(option);
@@ -67,10 +65,10 @@ EncodeSettings settings_of(const OptionValues& values, bool is_high_throughput) 
 }
 
 // What the format, and PS3.5, 8.2.4, say of the frame.
-void check(const PixelAttributes& a, const char* format, unsigned most) {
-    if (a.keyword != PixelKeyword::pixel_data || a.bits_stored < 1 || a.bits_stored > most) {
+void check(const PixelAttributes& a, const char* format) {
+    if (a.keyword != PixelKeyword::pixel_data || a.bits_stored < 1 || a.bits_stored > most_bits) {
         fail(ErrorCode::unsupported, no_offset,
-             "%s is encoded from integers of 1 to %u bits; BitsAllocated is %u, BitsStored %u", format, most,
+             "%s is encoded from integers of 1 to %u bits; BitsAllocated is %u, BitsStored %u", format, most_bits,
              unsigned{a.bits_allocated}, unsigned{a.bits_stored});
     }
     const Photometric p = a.photometric;
@@ -100,7 +98,7 @@ void check_loss(const PixelAttributes& a, bool loses, bool is_high_throughput) {
 
 Bytes encode_with(const FrameIn& frame, const EncodeOptions& options, bool is_high_throughput, Context& context) {
     const PixelAttributes& a = frame.attributes;
-    check(a, is_high_throughput ? "HTJ2K" : "JPEG 2000", is_high_throughput ? most_bits_high_throughput : most_bits);
+    check(a, is_high_throughput ? "HTJ2K" : "JPEG 2000");
     EncodeSettings settings = settings_of(options.values, is_high_throughput);
     const bool loses = settings.step > 0 || settings.ratio > 0 || settings.psnr > 0;
     check_loss(a, loses, is_high_throughput);

@@ -22,7 +22,7 @@ bool has_precincts(const CodingStyle& style) {
 unsigned magnitude_bound(unsigned bits) {
     if (bits <= 8) return 0;
     if (bits < 28) return bits - 8;
-    if (bits < 72) return 13 + (bits + 3) / 4;
+    if (bits < 72) return 19 + (bits - 24) / 4;
     return 31;
 }
 
