@@ -205,6 +205,16 @@ def packet(bands: Sequence[PrecinctBand], layer: int) -> tuple[bytes, bytes]:
     return bits.finish(), body
 
 
+def shows_its_coder(block: Block) -> bool:
+    """Whether the first length of a block that is not of HTJ2K begins with a 1, or Lblock is 3 (15444-15, B.3): so it
+    cannot be taken for an HT block's. Where passes are terminated, longer segments behind it may prevent that."""
+    parts = next((share.parts for share in block.shares if share.parts), [])
+    if not parts:
+        return True
+    widths = [len(data).bit_length() - (passes.bit_length() - 1) for data, passes in parts]
+    return widths[0] == max(3, *widths) or (max(3, *widths) == 3 and len(parts[0][0]) > 0)
+
+
 class TileComponent:
     """The sub-bands of a tile-component, quantised and coded; `rebuilt` is what a decoder makes of it."""
 
@@ -321,7 +331,10 @@ class TileComponent:
             doubled = np.sign(coefficients) * (2 * np.abs(coefficients) + 1)
         else:
             doubled, _ = tier1.decode_block(segments, band.shape, **options)
-        return Block(self.share(segments), missing), self.dequantised(doubled, delta)
+        block = Block(self.share(segments), missing)
+        if is_mixed and self.coding.style & (tier1.BYPASS | tier1.TERMINATE) and not shows_its_coder(block):
+            block, doubled = self.high_throughput_block(coefficients, most_planes + self.roi)
+        return block, self.dequantised(doubled, delta)
 
     def dequantised(self, doubled: np.ndarray, delta: float) -> np.ndarray:
         magnitude = np.abs(doubled)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.jpeg2000 import check, component
-from oracle.jpeg2000_block import CAUSAL
+from oracle.jpeg2000_block import BYPASS, CAUSAL, TERMINATE
 from oracle.jpeg2000_stream import Image, write
 from oracle.jpeg2000_tile import CPRL, HIGH_THROUGHPUT, LRCP, MIXED, PCRL, RLCP, RPCL, Change, Coding, Quantisation
 
@@ -44,6 +44,14 @@ def test_sets_in_layers(style, reversible, keep, layers):
         coding = Coding(style=style | causal, reversible=reversible)
         image = Image([component(AWAY, 12)], AWAY, coding=coding, layers=layers, keep=keep, seed=seed)
         check_here(image)
+
+
+@pytest.mark.parametrize("of_others", [BYPASS, TERMINATE, BYPASS | TERMINATE], ids=["bypass", "terminate", "both"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_blocks_of_both_kinds_where_the_others_have_several_segments(of_others, layers):
+    for seed, block in enumerate(((2, 2), (3, 3), (4, 4), (2, 2))):
+        coding = Coding(style=HIGH_THROUGHPUT | MIXED | of_others, block=block)
+        check_here(Image([component(AWAY, 12)], AWAY, coding=coding, layers=layers, seed=seed))
 
 
 @every_style

@@ -197,36 +197,65 @@ void PacketReader::read_high_throughput_segments(ZeroBitReader& bits, BlockState
 }
 
 // Until there are data, a length is that of all passes up to the last one that may be a cleanup pass; if it is 0, that
-// of all passes. The first one that is not 0 says what coder the block has. Returns how many passes it took.
+// of all passes. The first one that is not 0 says what coder the block has. In mixed mode, the first bit of an HT
+// block's length is 0, and Lblock is above 3; the length of another block begins with a 1, or Lblock is 3. Returns how
+// many passes it took.
 unsigned PacketReader::read_first_segment(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed) {
     const bool is_mixed = (style_ & style_mixed) != 0;
     const unsigned refining = (block.passes + passes - 1) % 3;
     const bool has_cleanup = passes > refining;
     const unsigned up_to_cleanup = has_cleanup ? passes - refining : passes;
     const unsigned width = block.length_bits + floor_log2(up_to_cleanup);
-    std::uint32_t size = read_length(bits, width);
     const bool starts = block.passes == 0;
-    // In mixed mode, the first bit of an HT block's length is 0.
-    const bool may_be_high_throughput = !is_mixed || (block.length_bits > 3 && size > 1 && size >> (width - 1) == 0);
-    if (has_cleanup && size != 0 && may_be_high_throughput) {
+    const bool may_be_high_throughput = !is_mixed || block.length_bits > 3;
+    std::uint32_t size = 0;
+    unsigned read = 0;  // bits of `size`
+    if (is_mixed && (style_ & (style_bypass | style_terminate_all)) != 0) {
+        // Such a block has lengths of its own: that of its first segment, of fewer passes, is read by its own rule.
+        size = bits.bit();
+        read = 1;
+        const unsigned first = std::min<unsigned>(passes, segment_passes(style_, block.passes));
+        const unsigned own_width = block.length_bits + floor_log2(first);
+        if (size == 0 && !may_be_high_throughput) {
+            size = bits.bits(own_width - read);
+            read = own_width;
+        }
+        if (size != 0) {
+            require_no_placeholders(block);
+            if (read < own_width) size = size << (own_width - read) | bits.bits(own_width - read);
+            block.coder = BlockCoder::arithmetic;
+            block.segment_left = static_cast<std::uint16_t>(segment_passes(style_, block.passes) - first);
+            add_share(block, size, first, true, is_raw_pass(style_, 0), is_needed);
+            return first;
+        }
+    }
+    if (read < width) size = size << (width - read) | read_length(bits, width - read);
+    const bool begins_with_zero = size >> (width - 1) == 0;
+    if (has_cleanup && size != 0 && may_be_high_throughput && (!is_mixed || (size > 1 && begins_with_zero))) {
         require_cleanup_size(size);
         block.coder = BlockCoder::high_throughput;
         add_share(block, size, up_to_cleanup, starts, false, is_needed);
         return up_to_cleanup;
     }
-    const unsigned more = block.length_bits + floor_log2(passes) - width;
+    const unsigned more = block.length_bits + floor_log2(passes) - std::max(width, read);
     size = size << more | bits.bits(more);
     if (size != 0) {
         if (!is_mixed) fail(ErrorCode::malformed, offset(), "a code-block's placeholder passes hold %u bytes", size);
-        if ((style_ & (style_bypass | style_terminate_all)) != 0) {
-            fail(ErrorCode::unsupported, offset(),
-                 "code-blocks of HTJ2K are mixed with others whose passes are terminated");
-        }
+        if ((style_ & (style_bypass | style_terminate_all)) != 0)
+            fail(ErrorCode::malformed, offset(), "a code-block's length does not say how the block is coded");
         block.coder = BlockCoder::arithmetic;
         block.segment_left = static_cast<std::uint16_t>(0xFFFF - passes);
     }
     add_share(block, size, passes, starts, false, is_needed);
     return passes;
+}
+
+// Empty passes that came in earlier packets are segments of their own where passes are terminated.
+void PacketReader::require_no_placeholders(const BlockState& block) const {
+    if (block.passes == 0) return;
+    fail(ErrorCode::unsupported, offset(),
+         "a code-block that is not of HTJ2K begins with %u empty passes, and its passes are terminated",
+         unsigned{block.passes});
 }
 
 void PacketReader::require_cleanup_size(std::uint32_t size) const {

@@ -51,6 +51,7 @@ class PacketReader {
     void add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw, bool is_needed);
     std::uint32_t read_length(ZeroBitReader& bits, unsigned width) const;
     void require_cleanup_size(std::uint32_t size) const;
+    void require_no_placeholders(const BlockState& block) const;
     void take_body();
     void count_zeroes(const Share& share);
     [[noreturn]] void fail_at_zeroes() const;
