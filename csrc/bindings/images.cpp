@@ -16,7 +16,8 @@ constexpr const char* note_names[] = {
     "transform_missing",      "not_subsampled",       "subsampled_native", "options_missing"};
 
 // Of codecs/codec.h, DecodeNote: they begin at bit 16.
-constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail", "hp_transform"};
+constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail", "hp_transform",
+                                             "capabilities"};
 
 Attributes make_attributes(std::uint32_t rows, std::uint32_t columns, std::uint16_t samples_per_pixel,
                            std::uint16_t bits_allocated, std::uint16_t bits_stored, std::uint8_t pixel_representation,

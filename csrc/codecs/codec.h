@@ -28,6 +28,7 @@ enum DecodeNote : std::uint32_t {
     note_transform_ignored = 1U << 17,  // a component transform that the components cannot have
     note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeros
     note_hp_transform = 1U << 19,       // JPEG-LS with a colour transform of Hewlett-Packard, which has been undone
+    note_capabilities = 1U << 20,       // HTJ2K whose CAP contradicts its coding styles, which were followed
 };
 
 // The result of one frame. Pixels from `valid_pixels` on, in the order of the frame, are not decoded.

@@ -31,6 +31,9 @@ NOTES = {
         "a JPEG-LS frame has a colour transform of Hewlett-Packard (APP8 'mrfx'), which no standard defines; it was "
         "undone"
     ),
+    "capabilities": (
+        "the CAP marker of an HTJ2K codestream contradicts its coding styles (COD, COC), which were followed"
+    ),
     "zero_tail": (
         "more than half of a frame, up to its end, is zeros: this is a black part of the image, or a "
         "copy was interrupted"

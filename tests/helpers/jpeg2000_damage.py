@@ -25,7 +25,7 @@ SIZ, COD, COC, QCD, QCC, RGN, POC, TLM, PLT, PPM, PPT = (
 CRG, COM, SOT, SOD, EOC = 0xFF63, 0xFF64, 0xFF90, 0xFF93, 0xFFD9
 
 # What is decoded all the same.
-TOLD = {NOTES[name] for name in ("missing_end", "excess_data", "transform_ignored")}
+TOLD = {NOTES[name] for name in ("missing_end", "excess_data", "transform_ignored", "capabilities")}
 
 SECONDS = 30 if os.environ.get("DCMTURBO_SANITIZED") else 3  # of the processor: the machine may be busy
 # Of memory, beyond what the process had. None of these streams needs more than 20 MiB at once, but the heap may grow by

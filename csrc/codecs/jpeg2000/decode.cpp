@@ -78,7 +78,8 @@ class FrameDecoder {
     // DecodeNote. If data are damaged, more is reported than a missing EOC.
     [[nodiscard]] std::uint32_t notes() const {
         const bool lacks_end = !codestream_.has_end && !damage_;
-        return (lacks_end ? note_missing_end : 0U) | (ignores_transform_ ? note_transform_ignored : 0U);
+        return (lacks_end ? note_missing_end : 0U) | (ignores_transform_ ? note_transform_ignored : 0U) |
+               (contradicts_capabilities_ ? note_capabilities : 0U);
     }
 
   private:
@@ -189,6 +190,7 @@ class FrameDecoder {
         std::optional<bool> transforms;
         try {
             tile.parameters = &read_tile_headers(codestream_, parts, own);
+            contradicts_capabilities_ = contradicts_capabilities_ || !codestream_.announces(*tile.parameters);
             transforms = build(tile);
             read_packets(index, tile, parts);
         } catch (const DecodeError& error) {
@@ -470,6 +472,7 @@ class FrameDecoder {
     std::optional<DecodeError> damage_;  // the first
     std::uint64_t excess_ = 0;           // bytes that no packet takes
     bool ignores_transform_ = false;
+    bool contradicts_capabilities_ = false;
 };
 
 Outcome outcome_of(const FrameDecoder& decoder, std::uint64_t pixels) {

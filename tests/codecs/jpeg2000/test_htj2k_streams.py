@@ -124,3 +124,32 @@ def test_a_label_that_names_options_warns_where_they_are_missing(syntax, order, 
     np.testing.assert_array_equal(found, image.components[0].samples)
     is_missing = syntax == "HTJ2KLosslessRPCL" and not (order == RPCL and tlm)
     assert [("RPCL" in str(w.message)) for w in caught] == [True] * is_missing
+
+
+NO_PART_15 = "00004000 0000"  # Part 18
+CAPABILITIES = {  # of code-blocks: CAP, and the styles that it announces
+    "none": ("", {0, HIGH_THROUGHPUT, HIGH_THROUGHPUT | MIXED}),
+    "of another part": (NO_PART_15, {0}),
+    "all HT": ("00020000 0003", {HIGH_THROUGHPUT}),
+    "one kind each": ("00020000 8003", {0, HIGH_THROUGHPUT}),
+    "mixed": ("00020000 C003", {0, HIGH_THROUGHPUT, HIGH_THROUGHPUT | MIXED}),
+    "mixed, behind another part": ("80020000 0000 C003", {0, HIGH_THROUGHPUT, HIGH_THROUGHPUT | MIXED}),
+}
+
+
+@pytest.mark.parametrize("style", [0, *STYLES.values()], ids=["others", *STYLES])
+@pytest.mark.parametrize("name", CAPABILITIES)
+def test_capabilities_that_contradict_the_coding_styles_warn(name, style):
+    image = Image([component(SMALL)], SMALL, coding=Coding(style=style))
+    data, _ = write(image)
+    marker, announced = CAPABILITIES[name]
+    if marker:
+        parameters = bytes.fromhex(marker)
+        behind_siz = 4 + int.from_bytes(data[4:6], "big")
+        cap = b"\xff\x50" + (2 + len(parameters)).to_bytes(2, "big") + parameters
+        data = data[:behind_siz] + cap + data[behind_siz:]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (found,) = dt.decode_components(data)
+    np.testing.assert_array_equal(found, image.components[0].samples)
+    assert ["CAP" in str(w.message) for w in caught] == [True] * (style not in announced)

@@ -1,8 +1,10 @@
 #include "codecs/jpeg2000/codestream/tile_part.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/endian.h"
+#include "codecs/jpeg2000/blocks/code_block.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -14,7 +16,28 @@ bool is_eoc(Bytes data, std::size_t at) {
     return data.size() - at >= 2 && data[at] == std::byte{0xFF} && data[at + 1] == std::byte{EOC};
 }
 
+// Of CAP, the capabilities of Part 15. Those of each part that is used have 16 bits, from Part 1 on (15444-1, A.5.2).
+std::optional<std::uint16_t> read_high_throughput_capabilities(const Segment& segment) {
+    const std::uint32_t parts = segment.u32(0);
+    constexpr unsigned part_15 = 32 - 15;
+    if ((parts >> part_15 & 1) == 0) return std::nullopt;
+    return segment.u16(4 + 2 * static_cast<std::size_t>(std::popcount(parts >> part_15 >> 1)));
+}
+
 }  // namespace
+
+bool Codestream::announces(const Parameters& tile) const {
+    if (!has_capabilities) return true;
+    // Bits 14 and 15 of Ccap15: all code-blocks are HT; those of a tile-component are of one kind; they are mixed.
+    constexpr unsigned all_alike = 0, one_kind_each = 2;
+    const unsigned kinds = high_throughput ? *high_throughput >> 14 : 0;
+    return std::all_of(tile.components.begin(), tile.components.end(), [&](const ComponentParameters& component) {
+        const unsigned style = component.coding.block_style & (style_high_throughput | style_mixed);
+        if (!high_throughput) return style == 0;
+        if (kinds == all_alike) return style == style_high_throughput;
+        return kinds != one_kind_each || style != (style_high_throughput | style_mixed);
+    });
+}
 
 void Codestream::read(Bytes codestream) {
     bytes = codestream;
@@ -30,8 +53,13 @@ void Codestream::read(Bytes codestream) {
 std::size_t Codestream::read_main_header() {
     const std::size_t at = read_image_and_tile_size(bytes, size, components);
     main.components.resize(size.components);
-    const std::size_t end =
-        visit_main_header(bytes, at, [this](const Segment& segment) { read_parameters(segment, size, false, main); });
+    const std::size_t end = visit_main_header(bytes, at, [this](const Segment& segment) {
+        if (segment.code == CAP) {
+            has_capabilities = true;
+            high_throughput = read_high_throughput_capabilities(segment);
+        }
+        read_parameters(segment, size, false, main);
+    });
     if (!main.has_coding || !main.has_quantisation)
         fail(ErrorCode::malformed, end, "the main header has no COD or no QCD");
     return end;

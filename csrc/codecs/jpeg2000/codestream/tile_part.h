@@ -27,15 +27,21 @@ struct Codestream {
     Size size;
     std::vector<ComponentSize> components;
     Parameters main;
-    std::vector<TilePartData> parts;    // tile by tile
-    std::optional<DecodeError> damage;  // what ended the walk before EOC; packets tell whether it matters
-    bool has_end = true;                // EOC is there
-    std::size_t stray = 0;              // bytes between the last tile-part and EOC, or the zeroes in its place
+    bool has_capabilities = false;                 // CAP
+    std::optional<std::uint16_t> high_throughput;  // its Ccap15
+    std::vector<TilePartData> parts;               // tile by tile
+    std::optional<DecodeError> damage;             // what ended the walk before EOC; packets tell whether it matters
+    bool has_end = true;                           // EOC is there
+    std::size_t stray = 0;  // bytes between the last tile-part and EOC, or the zeroes in its place
     // Where EOC is missing: the zeroes that all bytes from here to the end are. Else the end of the codestream.
     const std::byte* zeroes = nullptr;
 
     // Throws where the main header is wrong.
     void read(Bytes codestream);
+
+    // Whether CAP, if there is one, announces the coding styles of a tile: 15444-15, A.3. What it promises beyond that
+    // is not looked at.
+    [[nodiscard]] bool announces(const Parameters& tile) const;
 
     // The parts of a tile. Tiles are asked for in order.
     [[nodiscard]] std::span<const TilePartData> parts_of(std::size_t tile) const;
