@@ -28,6 +28,7 @@ from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, unregister
 from dcmturbo.pictures.rendering import render
+from dcmturbo.slides import Slide, slide
 from dcmturbo.transcoding import TranscodeResult, transcode
 from dcmturbo.version import __version__
 
@@ -44,6 +45,7 @@ __all__ = [
     "NoPixelData",
     "NotDicom",
     "Region",
+    "Slide",
     "TranscodeResult",
     "UnsupportedTransferSyntax",
     "config",
@@ -56,6 +58,7 @@ __all__ = [
     "prefill",
     "probe",
     "register",
+    "slide",
     "render",
     "transcode",
     "transcode_archive",

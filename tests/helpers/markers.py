@@ -24,6 +24,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "pictures": (),
     "regress": ("core",),
     "sched": ("core", "threads"),
+    "slides": ("core",),
     "transcoding": (),
     "unit": ("core",),
 }

@@ -24,6 +24,7 @@ ALLOWED = {
     "frames": {"_core", "configuration", "dataset", "errors", "formats", "notes"},
     "pictures": {"dataset", "errors", "frames"},
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures"},
+    "slides": {"configuration", "dataset", "errors", "frames", "image"},
     "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes"},
     "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {
@@ -40,12 +41,12 @@ ALLOWED = {
     # The top: what users import, and what uses it: the command line and benchmarks.
     "dcmturbo": {
         *("_program", "archives", "configuration", "decoding", "encoding", "errors", "frames", "image"),
-        *("integrations", "pictures", "transcoding", "version"),
+        *("integrations", "pictures", "slides", "transcoding", "version"),
     },
     "bench": {"archives", "dcmturbo", "errors", "formats", "wording"},
     "cli": {
         *("_core", "archives", "bench", "configuration", "dataset", "dcmturbo", "errors", "formats", "image"),
-        *("pictures", "redaction", "transcoding", "wording"),
+        *("pictures", "redaction", "slides", "transcoding", "wording"),
     },
 }
 TOP = {"bench", "cli"}  # rooms that may import the package itself

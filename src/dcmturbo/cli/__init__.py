@@ -1,4 +1,4 @@
-"""The command line: ``dcmturbo info``, ``decode``, ``transcode``, ``verify``, ``demo`` and ``bench``.
+"""The command line: ``dcmturbo info``, ``decode``, ``slide``, ``transcode``, ``verify``, ``demo`` and ``bench``.
 
 Each command is a module with ``add_parser`` and ``run``. `dcmturbo.cli.output` prints for all of them. Exit codes: 0
 all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader of the pipe has ended.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
-from dcmturbo.cli import bench, decode, demo, info, transcode, verify
+from dcmturbo.cli import bench, decode, demo, info, slide, transcode, verify
 from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["main"]
@@ -25,6 +25,7 @@ examples:
   dcmturbo info ct.dcm                      describe a file
   dcmturbo decode ct.dcm -o ct.npy          write its pixels to a numpy file
   dcmturbo decode study/ -o png/ --format png --auto-range
+  dcmturbo slide slide/ -o overview.png --thumbnail 1024
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
   dcmturbo verify archive/ smaller/         compare the pixels and metadata of both
   dcmturbo bench study/                     compare the speed of dcmturbo and other decoders
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (info, decode, transcode, verify, demo, bench):
+    for module in (info, decode, slide, transcode, verify, demo, bench):
         module.add_parser(commands)
     return parser
 

@@ -1,0 +1,187 @@
+"""``dcmturbo slide``: describe whole slide images, and write windows, thumbnails and DeepZoom tiles of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli.help_text import HelpFormatter
+from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.output import Output
+from dcmturbo.cli.writing import write_bytes, write_whole
+from dcmturbo.pictures.files import encode_picture
+from dcmturbo.slides.deep_zoom import DeepZoom
+
+__all__ = ["add_parser", "run"]
+
+_FORMS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".npy": "npy"}
+
+_EPILOG = """\
+Without -o, the levels are listed. OUT is one file (.png, .jpg or .npy), or, if it ends with .dzi, a DeepZoom image: its
+tiles go to the folder OUT_files beside it.
+
+examples:
+  dcmturbo slide slide/
+  dcmturbo slide slide/ -o patch.png --region 20000 30000 512 512
+  dcmturbo slide slide/ -o patch.npy --level 2 --region 0 0 512 512 --focal-plane 3
+  dcmturbo slide slide/ -o overview.jpg --thumbnail 1024
+  dcmturbo slide slide/ -o viewer/slide.dzi
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``slide`` to the commands."""
+    parser = commands.add_parser(
+        "slide",
+        help="describe whole slide images, and write windows, thumbnails and DeepZoom tiles",
+        description="Read windows of a whole slide image. A folder is the pyramid of its tiled objects.",
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    add_common(parser, run)
+    parser.add_argument("-o", "--output", metavar="OUT", help="the output file")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--level", type=int, default=0, metavar="N", help="the level (default: 0, the largest)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--region",
+        nargs=4,
+        type=int,
+        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
+        help="the window, in pixels of the level (default: all of it)",
+    )
+    what.add_argument("--thumbnail", type=thread_count, metavar="N", help="the slide in at most N rows and columns")
+    parser.add_argument("--optical-path", default="0", metavar="NAME", help="its identifier, or its number from 0")
+    parser.add_argument("--focal-plane", type=int, default=0, metavar="N", help="its number, from 0")
+    parser.add_argument("--tile-size", type=thread_count, default=254, metavar="N", help="of DeepZoom (default: 254)")
+    parser.add_argument("--overlap", type=int, default=1, metavar="N", help="of DeepZoom tiles (default: 1)")
+    parser.add_argument(
+        "--tile-format", choices=("jpeg", "png"), default="jpeg", help="of DeepZoom tiles (default: jpeg)"
+    )
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo slide``."""
+    target = Path(arguments.output) if arguments.output else None
+    form = None if target is None else "dzi" if target.suffix == ".dzi" else _FORMS.get(target.suffix.lower())
+    if target is not None and form is None:
+        known = ", ".join([*_FORMS, ".dzi"])
+        return output.usage("slide", f"{target} has no suffix of a known format: use one of {known}")
+    if form == "dzi" and (arguments.region or arguments.thumbnail):
+        return output.usage("slide", "a DeepZoom image is of the whole slide, without --region or --thumbnail")
+    if arguments.overlap < 0:
+        return output.usage("slide", "--overlap must be at least 0")
+    named = arguments.paths[0]
+    document: dict[str, Any] = {"command": "slide", "paths": arguments.paths}
+    try:
+        with output.warnings_of(named) as warnings:
+            if target is not None and not arguments.force and target.exists():
+                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            source = named if len(arguments.paths) == 1 else arguments.paths
+            with dt.slide(source) as slide:
+                document |= _described(slide)
+                if target is None:
+                    _show(slide, named, output)
+                elif form == "dzi":
+                    document["tiles"] = _write_deep_zoom(slide, target, arguments, output)
+                else:
+                    document |= _write(slide, target, str(form), named, arguments, output)
+        document["warnings"] = warnings
+    except (dt.Error, OSError, ValueError, IndexError) as error:
+        output.fail(named, error)
+    output.result(document)
+    return output.exit_code
+
+
+def _described(slide: dt.Slide) -> dict[str, Any]:
+    return {
+        "levels": [
+            {
+                "shape": list(level.shape),
+                "dtype": level.dtype.name,
+                "tile_shape": list(level.tile_shape),
+                "downsample": level.downsample,
+                "mpp": list(level.mpp) if level.mpp else None,
+            }
+            for level in slide.levels
+        ],
+        "optical_paths": slide.optical_paths,
+        "focal_planes": slide.focal_planes,
+        "associated": {name: list(level.shape) for name, level in slide.associated.items()},
+    }
+
+
+def _show(slide: dt.Slide, name: str, output: Output) -> None:
+    rows = [
+        (
+            number,
+            " x ".join(map(str, level.shape)),
+            level.dtype.name,
+            " x ".join(map(str, level.tile_shape)),
+            f"{level.downsample:.4g}",
+            f"{level.mpp[0]:.4g} x {level.mpp[1]:.4g}" if level.mpp else "",
+        )
+        for number, level in enumerate(slide.levels)
+    ]
+    output.table(name, [">level", "shape", "dtype", "tile", ">downsample", "um a pixel"], rows)
+    facts = [("optical paths", ", ".join(slide.optical_paths)), ("focal planes", slide.focal_planes)]
+    facts += [(name, " x ".join(map(str, level.shape))) for name, level in slide.associated.items()]
+    output.facts(facts)
+
+
+def _picture(array: np.ndarray, form: str) -> bytes:
+    if array.dtype != np.uint8:
+        raise ValueError(f"pictures have 8 bits, these pixels are {array.dtype.name}: write .npy")
+    if array.size == 0:
+        raise ValueError("the window is empty")
+    return encode_picture([array], form)
+
+
+def _write(
+    slide: dt.Slide, target: Path, form: str, source: str, arguments: argparse.Namespace, output: Output
+) -> dict[str, Any]:
+    if arguments.thumbnail:
+        array = slide.thumbnail(arguments.thumbnail, threads=arguments.threads)
+    else:
+        rows, columns = slide.level(arguments.level).shape[:2]
+        top, left, height, width = arguments.region or (0, 0, rows, columns)
+        path = arguments.optical_path
+        array = slide.read(
+            arguments.level,
+            (top, left),
+            (height, width),
+            optical_path=int(path) if path.isdigit() and path not in slide.optical_paths else path,
+            focal_plane=arguments.focal_plane,
+            threads=arguments.threads,
+        )
+    if form == "npy":
+        write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
+    else:
+        write_bytes(target, _picture(array, form), source)
+    output.say(f"{source} -> {target}  {' x '.join(map(str, array.shape))} {array.dtype.name}")
+    return {"output": str(target), "shape": list(array.shape), "dtype": array.dtype.name}
+
+
+def _write_deep_zoom(slide: dt.Slide, target: Path, arguments: argparse.Namespace, output: Output) -> int:
+    tiles = DeepZoom(slide, tile_size=arguments.tile_size, overlap=arguments.overlap)
+    folder = target.with_name(f"{target.stem}_files")
+    if folder.exists() and not arguments.force:
+        raise FileExistsError(f"the folder {folder} exists: --force writes into it")
+    places = list(tiles.places())
+    with output.progress("writing tiles", len(places)) as advance:
+        for place in places:
+            to = folder / str(place.level) / f"{place.column}_{place.row}.{arguments.tile_format}"
+            os.makedirs(to.parent, exist_ok=True)
+            write_bytes(to, _picture(tiles.tile(place, threads=arguments.threads), arguments.tile_format), None)
+            advance()
+    write_bytes(target, tiles.descriptor(arguments.tile_format).encode(), None)
+    output.say(f"{arguments.paths[0]} -> {target}  {len(places)} tiles, {len(tiles.sizes)} levels")
+    return len(places)

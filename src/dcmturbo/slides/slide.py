@@ -1,0 +1,407 @@
+"""`slide` and `Slide`: windows of a whole slide image, put together from its tiles in parallel."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.configuration import resolve_threads
+from dcmturbo.errors import NoPixelData, NotDicom
+from dcmturbo.frames.arguments import check_out, new_array
+from dcmturbo.frames.batch import decode_batch
+from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.frames.region import RegionLike, Window, window_of
+from dcmturbo.frames.status import conclude
+from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
+from dcmturbo.slides.thumbnails import averaged
+from dcmturbo.slides.tiles import parts_of
+
+__all__ = ["Level", "Slide", "slide"]
+
+FillValue = float | Sequence[float] | None
+
+
+def slide(source: Any, *, raw: bool = False) -> Slide:
+    """Open a whole slide image: one object, or all objects of a pyramid (PS3.3, A.32.8).
+
+    Parameters
+    ----------
+    source : folder, or anything that `dcmturbo.open` takes, or a sequence of those
+        With a folder, all its files that are tiled images are taken; other files are passed over. Objects of the same
+        size are one level: parts of a concatenation, optical paths and focal planes in objects of their own.
+    raw : bool
+        As in `dcmturbo.decode`.
+
+    Returns
+    -------
+    Slide
+        A context manager.
+
+    Raises
+    ------
+    ValueError
+        If there are no tiled images, or if they are of more than one series.
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, OSError
+        As `dcmturbo.open`.
+
+    Examples
+    --------
+    >>> with dt.slide("slide/") as slide:                               # doctest: +SKIP
+    ...     patch = slide.read(0, (20_000, 30_000), (512, 512))
+    ...     overview = slide.thumbnail(1024)
+    """
+    instances: list[Instance] = []
+    try:
+        for one, is_chosen in _sources_of(source):
+            try:
+                instances.append(open_instance(one, raw=raw))
+            except (NotTiledError, NotDicom, NoPixelData) as error:
+                if is_chosen:
+                    error.add_note(f"in {one}" if isinstance(one, (str, os.PathLike)) else f"in a {type(one).__name__}")
+                    raise
+        if not instances:
+            raise ValueError(f"{source} has no tiled images")
+        return Slide(instances)
+    except BaseException:
+        for instance in instances:
+            instance.image.close()
+        raise
+
+
+def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
+    """Return the sources, and whether each was named by the caller."""
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+        folder = os.fsdecode(source)
+        names = sorted(os.path.join(root, name) for root, _, files in os.walk(folder) for name in files)
+        return [(name, False) for name in names if os.path.isfile(name)]
+    is_one = isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike))
+    if is_one or hasattr(source, "group_dataset") or hasattr(source, "read") or hasattr(source, "fs"):
+        return [(source, True)]
+    return [(one, True) for one in source]
+
+
+class Level:
+    """One resolution of a slide: a matrix of pixels that its tiles make up.
+
+    ``level[rows, columns]`` reads a window; rows and columns are slices of step 1.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (rows, columns) or (rows, columns, samples) of the total pixel matrix.
+    tile_shape : tuple of int
+        Rows and columns of a tile of its first object.
+    mpp : tuple of float, or None
+        Micrometres from row to row and from column to column, if the object says so.
+    downsample : float
+        How many rows of level 0 a row stands for.
+    dtype : numpy.dtype
+        Type of a sample.
+    photometric_interpretation : str
+        Of the pixels that `read` returns.
+    """
+
+    def __init__(self, instances: list[Instance], full: tuple[int, int]) -> None:
+        first = instances[0]
+        self._instances = instances
+        self._first = first
+        self.shape: tuple[int, ...] = (*first.matrix, *first.image.frame_shape[2:])
+        self.tile_shape = first.tile
+        self.mpp = first.mpp
+        self.downsample = full[0] / first.matrix[0]
+        self.dtype: np.dtype[Any] = first.image.dtype
+        for other in instances[1:]:
+            if other.image.dtype != self.dtype or other.image.frame_shape[2:] != self.shape[2:]:
+                raise ValueError(
+                    f"objects of a level differ: one has {_samples_of(first)}, another has {_samples_of(other)}"
+                )
+        keys = [key for instance in instances for key in instance.layout.tiles]
+        order = list(dict.fromkeys(path for instance in instances for path in instance.paths))
+        found = {path for path, _ in keys}
+        self.optical_paths = [path for path in order if path in found]
+        self.optical_paths += sorted(found - set(self.optical_paths))
+        self.focal_planes = sorted({height for _, height in keys})
+
+    @property
+    def photometric_interpretation(self) -> str:  # noqa: D102
+        return self._first.image.photometric_interpretation
+
+    def __repr__(self) -> str:
+        return f"<dcmturbo.Level shape={self.shape} dtype={self.dtype} tiles={self.tile_shape}>"
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read a window: ``level[rows, columns]`` with slices of step 1."""
+        if not isinstance(key, tuple):
+            key = (key, slice(None))
+        if len(key) != 2:
+            raise IndexError(f"expected rows and columns; found {len(key)} indices")
+        return self.read(region=key)
+
+    def read(
+        self,
+        *,
+        region: RegionLike = None,
+        optical_path: int | str = 0,
+        focal_plane: int | float = 0,
+        fill_value: FillValue = None,
+        out: np.ndarray | None = None,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """Read a window of the level; all of it by default. See `Slide.read`."""
+        rows, columns = self.shape[:2]
+        window = window_of(region, rows, columns) or (0, 0, rows, columns)
+        shape = (*window[2:], *self.shape[2:])
+        if out is not None:
+            check_out(out, shape, self.dtype)
+        target = new_array(shape, self.dtype) if out is None else out
+        if target.size == 0:
+            return target
+        tiles = self._tiles(optical_path, focal_plane)
+        jobs = [(one, place.touching(*window, one.tile), one.layout.overlaps) for one, place in tiles]
+        if any(overlaps for *_, overlaps in jobs) or _covered(jobs, window) < window[2] * window[3]:
+            target[...] = self._fill(fill_value)
+        self._decode(jobs, window, target, resolve_threads(threads))
+        return target
+
+    def _tiles(self, optical_path: int | str, focal_plane: int | float) -> list[tuple[Instance, Any]]:
+        """Return the objects that have an optical path and focal plane, with their tiles."""
+        path = (
+            optical_path if isinstance(optical_path, str) else _chosen(self.optical_paths, optical_path, "optical path")
+        )
+        if path not in self.optical_paths:
+            raise IndexError(f"there is no optical path {path!r}: the level has {self.optical_paths}")
+        if isinstance(focal_plane, float):
+            plane = min(self.focal_planes, key=lambda height: abs(height - focal_plane))
+        else:
+            plane = _chosen(self.focal_planes, focal_plane, "focal plane")
+        return [(one, one.layout.tiles[path, plane]) for one in self._instances if (path, plane) in one.layout.tiles]
+
+    def _fill(self, fill_value: FillValue) -> Any:
+        if fill_value is not None:
+            return np.asarray(fill_value, self.dtype)
+        is_light = len(self.shape) == 3 and self.dtype.kind == "u"  # the glass beside the tissue
+        return self.dtype.type(np.iinfo(self.dtype).max if is_light else 0)
+
+    def _decode(self, jobs: list[Any], window: Window, target: np.ndarray, threads: int) -> None:
+        sets: list[FrameSet] = []
+        windows: list[Window | None] = []
+        set_of, frames, places = [], [], []
+        top, left = window[:2]
+        for one, tiles, overlaps in jobs:
+            if overlaps:  # in the order of their frames, so that the last counts
+                threads = 1
+            groups = list(parts_of(tiles, window, one.tile))
+            numbers = np.empty(len(tiles.frames), np.uint32)
+            corners = np.empty((len(tiles.frames), 2), np.int64)
+            for part, members in groups:
+                numbers[members] = len(sets)
+                sets.append(one.image.frame_set)
+                windows.append(None if part == (0, 0, *one.tile) else part)
+                corners[members, 0] = tiles.rows[members] + part[0] - top
+                corners[members, 1] = tiles.columns[members] + part[1] - left
+            set_of.append(numbers)
+            frames.append(tiles.frames)
+            places.append(corners)
+        if not sets:
+            return
+        failures = decode_batch(
+            sets,
+            np.concatenate(set_of),
+            np.concatenate(frames).astype(np.uint64),
+            target,
+            threads=threads,
+            salvage=False,
+            fill_value=0,
+            status=None,
+            windows=windows,
+            places=np.concatenate(places),
+        )
+        conclude(failures, salvage=False, count=1)
+
+
+def _samples_of(one: Instance) -> str:
+    samples = one.image.frame_shape[2] if len(one.image.frame_shape) == 3 else 1
+    return f"{samples} {one.image.dtype} {'sample' if samples == 1 else 'samples'} a pixel"
+
+
+def _covered(jobs: list[Any], window: Window) -> int:
+    """Return how many pixels of a window tiles cover, if they do not overlap."""
+    return sum(
+        part[2] * part[3] * len(members)
+        for one, tiles, _ in jobs
+        for part, members in parts_of(tiles, window, one.tile)
+    )
+
+
+def _chosen(values: Sequence[Any], number: int, what: str) -> Any:
+    position = operator.index(number)
+    if not -len(values) <= position < len(values):
+        raise IndexError(f"there is no {what} {position}: there are {len(values)}")
+    return values[position]
+
+
+class Slide:
+    """A whole slide image. Use `slide` to make one.
+
+    ``slide[rows, columns]`` reads a window of level 0. A slide may be used by several threads at once, and can be
+    pickled if its sources can be opened again.
+    """
+
+    def __init__(self, instances: list[Instance]) -> None:
+        self._opened: list[Instance] | None = instances
+        volumes = [one for one in instances if one.flavour not in ("LABEL", "OVERVIEW", "THUMBNAIL")] or instances
+        series = sorted({one.series for one in volumes})
+        if len(series) > 1:
+            raise ValueError(f"the objects are of {len(series)} series: open one of them ({', '.join(series)})")
+        sizes = sorted({one.matrix for one in volumes}, reverse=True)
+        #: The resolutions, from the largest.
+        self.levels: tuple[Level, ...] = tuple(
+            Level([one for one in volumes if one.matrix == size], sizes[0]) for size in sizes
+        )
+        others = {one.flavour.lower(): one for one in instances if one not in volumes}
+        #: Images beside the pyramid, by name: "label", "overview", "thumbnail". Each is a `Level`.
+        self.associated: dict[str, Level] = {name: Level([one], one.matrix) for name, one in others.items()}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of level 0."""
+        return self.levels[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a sample of level 0."""
+        return self.levels[0].dtype
+
+    @property
+    def mpp(self) -> tuple[float, float] | None:
+        """Micrometres from row to row and from column to column of level 0, if the objects say so."""
+        return self.levels[0].mpp
+
+    @property
+    def optical_paths(self) -> list[str]:
+        """Identifiers of the optical paths of level 0, in their order."""
+        return self.levels[0].optical_paths
+
+    @property
+    def focal_planes(self) -> list[float]:
+        """Offsets of the focal planes of level 0 in micrometres, ascending."""
+        return self.levels[0].focal_planes
+
+    def level(self, number: int) -> Level:
+        """Return one of `levels`; raise an IndexError that says how many there are."""
+        return _chosen(self.levels, number, "level")  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<dcmturbo.Slide shape={self.shape} dtype={self.dtype} levels={len(self.levels)}>"
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read a window of level 0: ``slide[rows, columns]`` with slices of step 1."""
+        return self.levels[0][key]
+
+    def read(
+        self,
+        level: int,
+        location: tuple[int, int],
+        size: tuple[int, int],
+        *,
+        optical_path: int | str = 0,
+        focal_plane: int | float = 0,
+        fill_value: FillValue = None,
+        out: np.ndarray | None = None,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """Read a window of a level.
+
+        The tiles are decoded in parallel into their place in the result.
+
+        Parameters
+        ----------
+        level : int
+            0 is the largest; negative counts from the end.
+        location : tuple of int
+            Row and column of the first pixel, counted in pixels of that level.
+        size : tuple of int
+            Rows and columns of the window, which lies within the level.
+        optical_path : int or str
+            Position among `optical_paths`, or the identifier.
+        focal_plane : int or float
+            Position among `focal_planes`; a float is an offset in micrometres, of which the nearest plane is taken.
+        fill_value : number or sequence of numbers, optional
+            Where there is no tile, for each sample. By default white for unsigned colours, and 0 for others.
+        out : numpy.ndarray, optional
+            Read into this array and return it. It must have the shape and dtype of the result.
+        threads : int, optional
+            Number of workers; by default as `dcmturbo.config` says.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (rows, columns) or (rows, columns, samples).
+
+        Raises
+        ------
+        DecodeError
+            If a tile cannot be decoded.
+        ValueError
+            If the window does not lie within the level.
+        IndexError
+            If there is no such level, optical path or focal plane.
+        """
+        return self.level(level).read(
+            region=(*location, *size),
+            optical_path=optical_path,
+            focal_plane=focal_plane,
+            fill_value=fill_value,
+            out=out,
+            threads=threads,
+        )
+
+    def thumbnail(self, size: int | tuple[int, int], *, threads: int | None = None) -> np.ndarray:
+        """Return the whole slide in at most so many pixels.
+
+        Parameters
+        ----------
+        size : int or tuple of int
+            The most rows and columns; the ratio of both stays.
+        threads : int, optional
+            As in `read`.
+
+        Returns
+        -------
+        numpy.ndarray
+            The smallest level that is not smaller, averaged over equal areas to the size.
+        """
+        most = (size, size) if isinstance(size, int) else (operator.index(size[0]), operator.index(size[1]))
+        if min(most) < 1:
+            raise ValueError(f"the thumbnail has at most {most} pixels; expected at least 1")
+        rows, columns = self.shape[:2]
+        factor = min(1, most[0] / rows, most[1] / columns)
+        wanted = max(1, round(rows * factor)), max(1, round(columns * factor))
+        level = next(
+            one
+            for one in reversed(self.levels)
+            if (one.shape[0] >= wanted[0] and one.shape[1] >= wanted[1]) or one is self.levels[0]
+        )
+        return averaged(level, wanted, threads=threads)
+
+    def close(self) -> None:
+        """Close all objects. Arrays that were read remain valid."""
+        instances, self._opened = self._opened, None
+        for instance in instances or []:
+            instance.image.close()
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the objects, as `Image` does, and where their tiles are."""
+        if self._opened is None:
+            raise ValueError("the slide is closed")
+        return Slide, (self._opened,)

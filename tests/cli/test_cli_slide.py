@@ -1,0 +1,80 @@
+"""``dcmturbo slide``."""
+
+import numpy as np
+import pytest
+from helpers.command_line import read_png
+from helpers.slides import instance, tissue
+
+MATRIX = tissue(131, 203)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "slide"
+    place.mkdir()
+    (place / "a.dcm").write_bytes(instance(MATRIX, (32, 24)))
+    (place / "b.dcm").write_bytes(instance(MATRIX[::2, ::2], (32, 24), mpp=1.0))
+    (place / "c.dcm").write_bytes(instance(tissue(20, 30), (20, 30), kind="OVERVIEW"))
+    return place
+
+
+def test_levels(call, call_json, folder):
+    code, out, err = call("slide", folder)
+    assert (code, err) == (0, "")
+    assert "131 x 203 x 3" in out
+    assert "66 x 102 x 3" in out
+    assert "overview" in out
+    code, document = call_json("slide", folder)
+    assert code == 0
+    assert [level["shape"] for level in document["levels"]] == [[131, 203, 3], [66, 102, 3]]
+    assert document["levels"][1]["mpp"] == [1.0, 1.0]
+    assert document["associated"] == {"overview": [20, 30, 3]}
+
+
+def test_windows(call, folder, tmp_path):
+    assert call("slide", folder, "-o", tmp_path / "a.png", "--region", 10, 20, 50, 60)[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), MATRIX[10:60, 20:80])
+    assert call("slide", folder, "-o", tmp_path / "b.npy", "--level", 1, "--optical-path", "A")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), MATRIX[::2, ::2])
+    assert call("slide", folder, "-o", tmp_path / "c.jpg", "--thumbnail", 40)[0] == 0
+    assert read_png(tmp_path / "c.jpg").shape == (26, 40, 3)
+    code, _, err = call("slide", folder, "-o", tmp_path / "a.png")
+    assert code == 1
+    assert "--force" in err
+    assert call("slide", folder, "-o", tmp_path / "a.png", "--force")[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), MATRIX)
+
+
+def test_deep_zoom(call, folder, tmp_path):
+    target = tmp_path / "view" / "x.dzi"
+    assert call("slide", folder, "-o", target, "--tile-size", 64, "--tile-format", "png", "--overlap", 0)[0] == 0
+    assert 'Height="131" Width="203"' in target.read_text()
+    tiles = tmp_path / "view" / "x_files"
+    assert sorted(int(level.name) for level in tiles.iterdir()) == list(range(9))
+    np.testing.assert_array_equal(read_png(tiles / "8" / "3_2.png"), MATRIX[128:, 192:])
+    np.testing.assert_array_equal(read_png(tiles / "7" / "1_0.png"), MATRIX[:128:2, 128::2])
+    assert call("slide", folder, "-o", target)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["-o", "x.bmp"], 2, "known format"),
+        (["-o", "x.dzi", "--thumbnail", "3"], 2, "whole slide"),
+        (["-o", "x.png", "--region", "0", "0", "500", "5"], 1, "does not lie within"),
+        (["-o", "x.png", "--level", "7"], 1, "no level 7"),
+        (["-o", "x.png", "--optical-path", "Q"], 1, "'Q'"),
+        (["--overlap", "-1"], 2, "--overlap"),
+    ],
+)
+def test_what_is_refused(call, folder, tmp_path, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(tmp_path)
+    found, out, err = call("slide", folder, *arguments)
+    assert found == code
+    assert words in out + err
+
+
+def test_a_folder_without_slides(call, tmp_path):
+    code, _, err = call("slide", tmp_path)
+    assert code == 1
+    assert "no tiled images" in err

@@ -1,0 +1,254 @@
+"""`dt.slide`: windows of a matrix of pixels, put together from tiles."""
+
+import io
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from helpers.dicom_writer import native_file
+from helpers.slides import instance, tissue
+from pydicom import dcmread, encaps
+
+import dcmturbo as dt
+
+ROWS, COLUMNS, TILE = 201, 143, (32, 24)
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return tissue(ROWS, COLUMNS)
+
+
+def windows(count=30, rows=ROWS, columns=COLUMNS, seed=0):
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        height, width = int(rng.integers(1, rows + 1)), int(rng.integers(1, columns + 1))
+        yield int(rng.integers(rows - height + 1)), int(rng.integers(columns - width + 1)), height, width
+
+
+def check(slide, matrix, level=0, count=30, **options):
+    for top, left, height, width in windows(count, *matrix.shape[:2]):
+        found = slide.read(level, (top, left), (height, width), **options)
+        np.testing.assert_array_equal(found, matrix[top : top + height, left : left + width])
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("syntax", ["JPEGLSLossless", "HTJ2KLossless", "JPEG2000Lossless", "RLELossless"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_windows(matrix, syntax, sparse):
+    with dt.slide(instance(matrix, TILE, syntax, sparse=sparse, shuffle=3 if sparse else None)) as slide:
+        assert slide.shape == matrix.shape
+        assert slide.dtype == matrix.dtype
+        assert slide.mpp == (0.5, 0.5)
+        assert slide.levels[0].tile_shape == TILE
+        check(slide, matrix)
+        check(slide, matrix, threads=1, count=5)
+        np.testing.assert_array_equal(slide[10:90, 5:], matrix[10:90, 5:])
+        np.testing.assert_array_equal(slide.levels[0][-70:], matrix[-70:])
+        np.testing.assert_array_equal(slide.levels[0].read(), matrix)
+
+
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "JPEGLosslessSV1"])
+def test_other_syntaxes(matrix, syntax):
+    with dt.slide(instance(matrix, TILE, syntax)) as slide:
+        check(slide, matrix, count=10)
+
+
+def test_jpeg_tiles(matrix):
+    """Lossy tiles: the windows are those of the tiles decoded one by one."""
+    data = instance(matrix, (40, 40), "JPEGBaseline8Bit")
+    tiles = dt.decode(data)
+    wide = -(-COLUMNS // 40)
+    whole = np.concatenate([np.concatenate(list(tiles[row : row + wide]), 1) for row in range(0, len(tiles), wide)])
+    with dt.slide(data) as slide:
+        check(slide, whole[:ROWS, :COLUMNS])
+
+
+def test_grey_16_bits():
+    matrix = (np.arange(90 * 77, dtype=np.uint16) * 9).reshape(90, 77)
+    with dt.slide(instance(matrix, (16, 20), "RLELossless")) as slide:
+        assert slide.dtype == np.uint16
+        check(slide, matrix)
+
+
+@pytest.mark.parametrize("fill", [None, 7, (1, 2, 3)])
+def test_missing_tiles(matrix, fill):
+    def keep(row, column):
+        return (row // TILE[0] + column // TILE[1]) % 3 != 1
+
+    expected = matrix.copy()
+    for row in range(0, ROWS, TILE[0]):
+        for column in range(0, COLUMNS, TILE[1]):
+            if not keep(row, column):
+                expected[row : row + TILE[0], column : column + TILE[1]] = 255 if fill is None else fill
+    with dt.slide(instance(matrix, TILE, sparse=True, keep=keep)) as slide:
+        check(slide, expected, fill_value=fill)
+        out = np.full(matrix.shape, 77, np.uint8)
+        assert slide.read(0, (0, 0), (ROWS, COLUMNS), fill_value=fill, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_a_grid_that_does_not_begin_at_the_corner(matrix):
+    data = instance(matrix, TILE, sparse=True, shift=(5, -7), keep=lambda row, column: row + TILE[0] <= ROWS - 32)
+    expected = np.full_like(matrix, 255)
+    tiles = -(-COLUMNS // TILE[1]) * TILE[1]
+    padded = np.full((ROWS, tiles, 3), 9, np.uint8)
+    padded[:, :COLUMNS] = matrix
+    high = (ROWS - 32) // TILE[0] * TILE[0]
+    right = min(COLUMNS, tiles - 7)
+    expected[5 : 5 + high, :right] = padded[:high, 7 : 7 + right]
+    with dt.slide(data) as slide:
+        check(slide, expected)
+
+
+@pytest.mark.threads
+def test_of_overlapping_tiles_the_last_counts():
+    first, second = tissue(64, 48, seed=1), tissue(64, 48, seed=2)
+    # Both in one object: the second set lies 10 rows lower.
+    made = [instance(first, TILE, sparse=True), instance(second, TILE, sparse=True, shift=(10, 4))]
+    one, other = (dcmread(io.BytesIO(data)) for data in made)
+    frames = [frame for ds in (one, other) for frame in encaps.generate_frames(ds.PixelData, number_of_frames=4)]
+    one.PixelData = encaps.encapsulate(frames)
+    one.NumberOfFrames = 8
+    one.PerFrameFunctionalGroupsSequence = [item for ds in (one, other) for item in ds.PerFrameFunctionalGroupsSequence]
+    file = io.BytesIO()
+    one.save_as(file, enforce_file_format=True)
+    expected = first.copy()
+    expected[10:, 4:] = second[:-10, :-4]
+    with dt.slide(file.getvalue()) as slide:
+        for _ in range(5):
+            check(slide, expected, count=5, threads=4)
+
+
+def test_focal_planes_and_optical_paths():
+    matrices = {(plane, path): tissue(70, 50, 1, seed=3 * plane + path) for plane in range(3) for path in range(2)}
+    for sparse in (False, True):
+        with dt.slide(instance(matrices, TILE, sparse=sparse, shuffle=1 if sparse else None)) as slide:
+            assert slide.optical_paths == ["A", "B"]
+            assert slide.focal_planes == [0.0, 2.0, 4.0]
+            for (plane, path), matrix in matrices.items():
+                check(slide, matrix, count=4, focal_plane=plane, optical_path=path)
+                check(slide, matrix, count=2, focal_plane=2.0 * plane + 0.4, optical_path="AB"[path])
+            with pytest.raises(IndexError, match="optical path 2"):
+                slide.read(0, (0, 0), (1, 1), optical_path=2)
+            with pytest.raises(IndexError, match="'X'"):
+                slide.read(0, (0, 0), (1, 1), optical_path="X")
+            with pytest.raises(IndexError, match="focal plane 3"):
+                slide.read(0, (0, 0), (1, 1), focal_plane=3)
+
+
+def test_a_concatenation_is_one_level(matrix):
+    count = -(-ROWS // TILE[0]) * -(-COLUMNS // TILE[1])
+    parts = [instance(matrix, TILE, frames=slice(a, b)) for a, b in ((0, 9), (9, 30), (30, count))]
+    for order in (parts, parts[::-1]):
+        with dt.slide(order) as slide:
+            assert len(slide.levels) == 1
+            check(slide, matrix)
+    with dt.slide(parts[:2]) as slide:  # one part is missing
+        found = slide.read(0, (0, 0), matrix.shape[:2])
+        assert (found[-40:] == 255).all()
+        np.testing.assert_array_equal(found[:128], matrix[:128])
+
+
+def test_optical_paths_in_objects_of_their_own():
+    first, second = tissue(70, 50, 1, seed=1), tissue(70, 50, 1, seed=2)
+    with dt.slide([instance(first, TILE), instance(second, TILE, path_names=("Z",))]) as slide:
+        assert slide.optical_paths == ["A", "Z"]
+        check(slide, first, optical_path="A", count=5)
+        check(slide, second, optical_path=1, count=5)
+
+
+@pytest.fixture
+def folder(matrix, tmp_path):
+    (tmp_path / "slide" / "more").mkdir(parents=True)
+    place = tmp_path / "slide"
+    (place / "b.dcm").write_bytes(instance(matrix, TILE))
+    (place / "a.dcm").write_bytes(instance(matrix[::2, ::2], TILE, mpp=1.0))
+    (place / "more" / "c").write_bytes(instance(matrix[::4, ::4], TILE, mpp=2.0))
+    (place / "label.dcm").write_bytes(instance(tissue(30, 40), (30, 40), kind="LABEL"))
+    (place / "notes.txt").write_text("no DICOM")
+    return place
+
+
+def test_a_folder_is_a_pyramid(folder, matrix):
+    with dt.slide(folder) as slide:
+        assert [level.shape[:2] for level in slide.levels] == [(201, 143), (101, 72), (51, 36)]
+        assert [level.downsample for level in slide.levels] == pytest.approx([1, 201 / 101, 201 / 51])
+        assert [level.mpp for level in slide.levels] == [(0.5, 0.5), (1.0, 1.0), (2.0, 2.0)]
+        check(slide, matrix, 0, 5)
+        check(slide, matrix[::2, ::2], 1, 5)
+        check(slide, matrix[::4, ::4], -1, 5)
+        np.testing.assert_array_equal(slide.associated["label"].read(), tissue(30, 40))
+        with pytest.raises(IndexError, match="level 3"):
+            slide.read(3, (0, 0), (1, 1))
+        assert "levels=3" in repr(slide)
+
+
+def test_thumbnail(folder, matrix):
+    with dt.slide(folder) as slide:
+        assert slide.thumbnail(2000).shape == matrix.shape
+        for size in (150, 101, 40, 7, 1):
+            found = slide.thumbnail(size)
+            assert max(found.shape[:2]) == size
+            # The mean of each area of the level that was taken.
+            assert abs(found.astype(float).mean() - matrix.mean()) < 6
+        assert slide.thumbnail((10, 100)).shape == (10, 7, 3)
+        with pytest.raises(ValueError, match="at least 1"):
+            slide.thumbnail(0)
+    exact = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    with dt.slide(instance(exact, (2, 3), "RLELossless")) as slide:
+        np.testing.assert_array_equal(slide.thumbnail((2, 3)), np.rint([[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]))
+
+
+def test_threads_share_a_slide(matrix):
+    with dt.slide(instance(matrix, TILE, "HTJ2KLossless")) as slide, ThreadPoolExecutor(4) as pool:
+
+        def one(window):
+            top, left, height, width = window
+            return window, slide.read(0, (top, left), (height, width))
+
+        for (top, left, height, width), found in pool.map(one, windows(60)):
+            np.testing.assert_array_equal(found, matrix[top : top + height, left : left + width])
+
+
+def test_pickle(folder, matrix):
+    with dt.slide(folder) as slide:
+        again = pickle.loads(pickle.dumps(slide))
+    check(again, matrix, 0, 5)
+    again.close()
+    with pytest.raises(ValueError, match="closed"):
+        pickle.dumps(again)
+    with pytest.raises(ValueError, match="closed"):
+        again.read(0, (0, 0), (1, 1))
+
+
+def test_what_is_no_slide(matrix, tmp_path):
+    (tmp_path / "x.txt").write_text("nothing")
+    with pytest.raises(ValueError, match="no tiled images"):
+        dt.slide(tmp_path)
+    with pytest.raises(ValueError, match="series"):
+        dt.slide([instance(matrix, TILE), instance(matrix, TILE, series="1.9")])
+    plain = native_file(bytes(64), "explicit", rows=8, columns=8, bits_allocated=8)
+    with pytest.raises(ValueError, match="total pixel matrix"):
+        dt.slide(plain)
+    with pytest.raises(dt.NotDicom):
+        dt.slide(b"nothing" * 100)
+    with dt.slide(instance(matrix, TILE)) as slide:
+        for window in (((0, 0), (202, 1)), ((-1, 0), (5, 5)), ((0, 143), (1, 1))):
+            with pytest.raises(ValueError, match="does not lie within"):
+                slide.read(0, *window)
+        assert slide.read(0, (3, 3), (0, 9)).shape == (0, 9, 3)
+        with pytest.raises(ValueError, match="shape"):
+            slide.read(0, (0, 0), (5, 5), out=np.zeros((5, 6, 3), np.uint8))
+
+
+def test_damaged_tiles(matrix):
+    data = bytearray(instance(matrix, TILE, "RLELossless"))
+    place = data.rindex(b"\xfe\xff\x00\xe0")  # the item of the last frame
+    data[place + 8 : place + 12] = b"\xff" * 4
+    with dt.slide(bytes(data)) as slide:
+        np.testing.assert_array_equal(slide.read(0, (0, 0), (64, 96)), matrix[:64, :96])
+        with pytest.raises(dt.DecodeError) as caught:
+            slide.read(0, (100, 50), (101, 93))
+        assert caught.value.frame == 41
