@@ -41,8 +41,13 @@ WORKS = {
         ("decode", "RLELossless", ("phantom:ct", "phantom:ultrasound")),
         ("decode", "JPEGLosslessSV1", ("phantom:ct", "phantom:ultrasound")),
         ("decode", "JPEG2000Lossless", ("phantom:mr",)),
+        ("decode", "HTJ2KLossless", ("phantom:ct",)),
+        ("decode", "JPEGLSLossless", ("phantom:ct",)),
         ("encode", "RLELossless", ("phantom:ct",)),
         ("encode", "JPEGLosslessSV1", ("phantom:ct",)),
+        ("encode", "JPEG2000Lossless", ("phantom:mr",)),
+        ("encode", "HTJ2KLossless", ("phantom:ct",)),
+        ("encode", "JPEGLSLossless", ("phantom:ct",)),
     )
     for source in sources
 }
