@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dcmturbo import system
 from dcmturbo.archives.urls import is_url
 from dcmturbo.redaction import without_secrets
 
@@ -187,7 +188,7 @@ def is_manifest_file(folder: str, name: str) -> bool:
     """Whether a file is a manifest with the usual name, or belongs to one beside it, judged by its content."""
     if name not in [NAME + ending for ending in _COMPANIONS]:
         return False
-    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
     try:
         descriptor = os.open(os.path.join(folder, NAME), flags)
     except OSError:
@@ -216,7 +217,7 @@ def _make_private(path: str) -> None:
 
     SQLite gives the files beside it the same permissions.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.PRIVATE
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, flags, 0o600))
 
@@ -596,7 +597,7 @@ def _lock(path: str) -> int | None:
     except ImportError:
         return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | system.NO_LINKS | system.PRIVATE, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,7 +12,6 @@ import json
 import os
 import pickle
 import queue
-import resource
 import select
 import signal
 import socket
@@ -116,6 +115,8 @@ class Nursery:
     """
 
     def __init__(self, *, idle: float | None = None) -> None:
+        if not hasattr(os, "fork"):
+            raise OSError("this system does not fork processes")
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
@@ -242,6 +243,8 @@ def serve(descriptor: int) -> NoReturn:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        import resource  # every system that forks has it
+
         # A message reports the crash of a codec. A core file as large as the memory would help nobody.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         _serve(socket.socket(fileno=descriptor))

@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from dcmturbo import system
 from dcmturbo.archives.manifest import NAME, Manifest, is_manifest_file
 from dcmturbo.transcoding.temporary import TEMPORARY_NAME, lock_without_waiting, new_token
 
@@ -60,7 +61,7 @@ class RunRecord:
                 )
 
     def _make(self, path: str) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.NO_LINKS | system.PRIVATE
         while True:
             descriptor = os.open(path, flags, 0o600)
             os.write(descriptor, _BEGINNING + f"{self.token}, by {socket.gethostname()}\n".encode())
@@ -133,7 +134,7 @@ def _is_record(path: str) -> bool:
 
 
 def _first_bytes(path: str) -> bytes | None:
-    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
     try:
         descriptor = os.open(path, flags)
     except OSError:
@@ -159,7 +160,7 @@ def _remove_below(root: str, tokens: set[str]) -> set[str]:
 
 def _remove_unless_held(path: str) -> bool:
     """Remove a file that its writer has not locked any more; return whether it is gone."""
-    flags = os.O_RDWR | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
@@ -188,7 +189,7 @@ def _remove_unless_held(path: str) -> bool:
 def _is_held(path: str) -> bool:
     """Whether a file is being written by dcmturbo, or is gone because its writer gave it its final name."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE | system.NO_LINKS)
     except FileNotFoundError:
         return True
     except OSError:

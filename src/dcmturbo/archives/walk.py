@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, NamedTuple
 
+from dcmturbo import system
 from dcmturbo.archives.urls import file_system, is_url
 
 __all__ = [
@@ -503,7 +504,7 @@ def open_regular(path: str) -> IO[bytes]:
     OSError
         If it cannot be opened, or is a pipe, a socket or a device.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    descriptor = os.open(path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE)
     try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import operator
-import os
 import queue
 import socket
 import threading
@@ -13,7 +12,7 @@ from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecu
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dcmturbo import _core
+from dcmturbo import _core, system
 from dcmturbo.archives.nursery import Nursery, receive, send
 from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.outcome import Outcome, Task
@@ -364,7 +363,7 @@ def _forget_spare_workers() -> None:
     _spare.clear()
 
 
-os.register_at_fork(after_in_child=_forget_spare_workers)
+system.on_fork(_forget_spare_workers)
 
 
 def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) -> list[Outcome]:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from dcmturbo import _core
+from dcmturbo import _core, system
 from dcmturbo.errors import DecodeError
 
 __all__ = ["file_source", "plain_file", "raise_why"]
@@ -22,7 +22,7 @@ def _after_fork() -> None:
     _reopening = threading.Lock()  # a thread of the parent process may have held it
 
 
-os.register_at_fork(after_in_child=_after_fork)
+system.on_fork(_after_fork)
 
 
 def file_source(file: Any, reopen: Callable[[], Any] | None = None) -> _core.Source:
@@ -77,7 +77,7 @@ class _FlushedReader:
         if os.getpid() == self._process:  # a forked process must not write the content of the buffer again
             with self._lock:
                 self._file.flush()
-        return os.pread(self._file.fileno(), size, offset)
+        return system.read_at(self._file.fileno(), size, offset)
 
 
 class _FileReader:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo import system
 from dcmturbo.dataset.opened import OpenedSource
 
 __all__ = ["map_frames"]
@@ -49,7 +50,7 @@ def map_frames(
     size = frame_bytes * len(selected)
     start = offset - offset % mmap.ALLOCATIONGRANULARITY
     try:
-        descriptor = os.open(opened.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(opened.path, os.O_RDONLY | system.PRIVATE)
         try:
             now = os.fstat(descriptor)
             if now.st_size < offset + size or (now.st_dev, now.st_ino) != opened.file_identity:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from dcmturbo import _core
+from dcmturbo import _core, system
 from dcmturbo.dataset.sources import import_fsspec
 from dcmturbo.errors import EncodeError
 from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
@@ -88,7 +88,7 @@ class Output:
     def read(self, position: int, size: int) -> bytes:
         """Return bytes that have been written."""
         parts = []
-        while size > 0 and (part := os.pread(self.descriptor, size, position)):
+        while size > 0 and (part := system.read_at(self.descriptor, size, position)):
             parts.append(part)
             position += len(part)
             size -= len(part)
@@ -98,7 +98,7 @@ class Output:
         begin = position
         left = list(views)
         while left:
-            done = os.pwritev(self.descriptor, left, position)
+            done = system.write_at(self.descriptor, left, position)
             position += done
             while left and done >= left[0].nbytes:
                 done -= left[0].nbytes
@@ -114,7 +114,7 @@ class Output:
             self._scratch = bytearray(size)
         view = memoryview(self._scratch)[:size]
         filled = 0
-        while filled < size and (done := os.preadv(self.descriptor, [view[filled:]], position + filled)):
+        while filled < size and (done := system.read_into(self.descriptor, view[filled:], position + filled)):
             filled += done
         at = 0
         for wanted in views:
@@ -215,7 +215,7 @@ class Destination:
                 if self._files_only:
                     raise FileExistsError(errno.EEXIST, "the destination is a link, a pipe or a device", path)
                 # A device or pipe is written to and never replaced. A pipe without a reader is an error.
-                descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+                descriptor = os.open(path, os.O_WRONLY | system.NON_BLOCKING | system.PRIVATE)
                 os.set_blocking(descriptor, True)
                 self._opened = self._file = open(descriptor, "wb")  # noqa: SIM115 (closed by `close`)
                 self._spool_into_file()
@@ -287,7 +287,7 @@ class Destination:
         descriptor = -1
         if self._files_only and self._replaced is not None and self.path is not None and not self._is_in_place():
             with contextlib.suppress(OSError):  # nobody may read it, so there is only the check
-                descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+                descriptor = os.open(self.path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE | system.NO_LINKS)
         try:
             waited = 0.0
             while descriptor >= 0 and lock_without_waiting(descriptor) is False and waited < _MOST_WAITING:

@@ -9,13 +9,15 @@ import re
 import secrets
 from typing import Any
 
+from dcmturbo import system
+
 __all__ = ["TEMPORARY_NAME", "Temporary", "lock_without_waiting", "new_token", "sync_folder"]
 
 # The token of a run, and a number of the file. The name alone proves nothing: `dcmturbo.archives.runs` has a record of
 # each token.
 TEMPORARY_NAME = re.compile(r"\.dcmturbo-([0-9a-f]{32})-[0-9a-f]{16}\.part")
 
-_NEVER_THROUGH_LINKS = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NEVER_THROUGH_LINKS = os.O_CREAT | os.O_EXCL | system.NO_LINKS | system.PRIVATE
 _NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES}
 _RENAME_NOREPLACE = 1  # <linux/fs.h>
 _AT_FDCWD = -100
@@ -135,7 +137,9 @@ def lock_without_waiting(descriptor: int) -> bool | None:
 
 
 def sync_folder(path: str) -> None:
-    """Write the names in a folder to disk."""
+    """Write the names in a folder to disk; Windows cannot open folders, and writes names itself."""
+    if os.name == "nt":
+        return
     descriptor = os.open(path or ".", os.O_RDONLY)
     try:
         os.fsync(descriptor)

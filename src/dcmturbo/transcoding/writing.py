@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import os
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo import _core
+from dcmturbo import _core, system
 from dcmturbo.dataset.elements import (
     PIXEL_DATA_TAGS,
     Changes,
@@ -427,7 +426,7 @@ class ObjectWriter:
         descriptor = output.descriptor
 
         def read(offset: int, size: int) -> bytes:
-            return os.pread(descriptor, size, offset)
+            return system.read_at(descriptor, size, offset)
 
         try:
             written = open_source(_Readable(read, output.position))

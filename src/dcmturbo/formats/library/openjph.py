@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from types import ModuleType
 
 import numpy as np
 
+from dcmturbo import system
 from dcmturbo.formats.library.common import Array, load_imagecodecs
 
 __all__ = ["load_openjph"]
@@ -48,4 +48,4 @@ def _after_fork() -> None:
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+system.on_fork(_after_fork)

@@ -1,0 +1,1 @@
+"""Builds wheels for platforms that this machine is not; scripts/wheels is the program."""

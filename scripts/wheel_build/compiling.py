@@ -1,0 +1,126 @@
+"""Compiles the core once for each platform, and its bindings once for each Python on it, with the clang of ziglang."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .targets import Target
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ["-std=c++20", "-O3", "-DNDEBUG", "-ffp-contract=off", "-fvisibility=hidden", "-Icsrc"]
+# No path of this machine gets into the result.
+FLAGS += ["-Wall", "-Wextra", "-Wno-missing-field-initializers", f"-ffile-prefix-map={ROOT}=."]
+
+
+class Compiler:
+    """Ziglang's clang, with a folder for objects."""
+
+    def __init__(self, zig: Path, pybind11: Path, work: Path, jobs: int) -> None:
+        self.zig, self.pybind11, self.work, self.jobs = zig, pybind11, work, jobs
+        self._environment = {
+            **os.environ,
+            "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
+            "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
+        }
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self.zig), *arguments], cwd=ROOT, env=self._environment, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"zig {' '.join(arguments)}:\n{done.stderr}")
+
+    def core(self, target: Target) -> list[Path]:
+        """Compile everything but the bindings. Objects of the same sources and flags are used again."""
+        sources = sorted(p for p in (ROOT / "csrc").rglob("*.cpp") if p.parent.name != "bindings")
+        folder = self.work / "objects" / f"{target.name}-{self._digest(target)}"
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def compile_one(source: Path) -> Path:
+            name = source.relative_to(ROOT).as_posix()
+            out = folder / (name.replace("/", "_") + ".o")
+            if not out.is_file():
+                new = out.with_suffix(".new")
+                self._run("c++", "-target", target.zig, *FLAGS, "-c", name, "-o", str(new))
+                new.rename(out)
+            return out
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            return list(pool.map(compile_one, sources))
+
+    def module(self, target: Target, python: str, headers: Path, core: list[Path]) -> Path:
+        """Compile the bindings for one Python, and link the extension module."""
+        folder = self.work / "modules" / f"{target.name}-{python}"
+        folder.mkdir(parents=True, exist_ok=True)
+        # As one unit: most of the time goes into pybind11's headers.
+        unit = folder / "bindings.cpp"
+        sources = sorted((ROOT / "csrc" / "bindings").glob("*.cpp"))
+        unit.write_text("".join(f'#include "{source.relative_to(ROOT / "csrc").as_posix()}"\n' for source in sources))
+        flags = [f"-ffile-prefix-map={folder}=.", f"-I{headers}", f"-isystem{self.pybind11}"]
+        flags += [f"-ffile-prefix-map={self.pybind11}=pybind11", f"-ffile-prefix-map={headers}=python"]
+        if python.endswith("t"):
+            flags.append("-DPy_GIL_DISABLED=1")
+        out = folder / "bindings.o"
+        self._run("c++", "-target", target.zig, *FLAGS, *flags, "-c", str(unit), "-o", str(out))
+        module = folder / target.module_name(python)
+        libraries = [str(self._import_library(target, python, out, folder))] if target.is_windows else []
+        objects = [str(path) for path in core]
+        self._run(
+            "c++",
+            "-target",
+            target.zig,
+            "-O3",
+            "-shared",
+            *target.link,
+            str(out),
+            *objects,
+            *libraries,
+            "-o",
+            str(module),
+        )
+        return module
+
+    def _import_library(self, target: Target, python: str, bindings: Path, folder: Path) -> Path:
+        """Make what stands for python3XX.dll while linking: the names that the bindings need."""
+        names = sorted(name.removeprefix("__imp_") for name in undefined_names(bindings) if _is_of_python(name))
+        library = f"python{python.replace('.', '')}"
+        definition = folder / f"{library}.def"
+        definition.write_text(f"LIBRARY {library}.dll\nEXPORTS\n" + "".join(f"  {name}\n" for name in names))
+        out = folder / f"{library}.lib"
+        self._run("dlltool", "-m", "i386:x86-64", "-d", str(definition), "-l", str(out))
+        return out
+
+    def _digest(self, target: Target) -> str:
+        digest = hashlib.sha256(repr((target.zig, FLAGS, str(self.zig.stat().st_size))).encode())
+        for path in sorted((ROOT / "csrc").rglob("*")):
+            if path.is_file() and path.parent.name != "bindings":
+                digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def _is_of_python(name: str) -> bool:
+    return name.removeprefix("__imp_").startswith(("Py", "_Py"))
+
+
+def undefined_names(path: Path) -> set[str]:
+    """Read the names that a COFF object needs from others (Microsoft PE and COFF specification, 4 and 5.4)."""
+    data = path.read_bytes()
+    table, count = (int.from_bytes(data[k : k + 4], "little") for k in (8, 12))
+    strings = table + 18 * count
+    names, i = set(), 0
+    while i < count:
+        entry = data[table + 18 * i : table + 18 * (i + 1)]
+        if entry[:4] == b"\0\0\0\0":
+            begin = strings + int.from_bytes(entry[4:8], "little")
+            name = data[begin : data.index(b"\0", begin)]
+        else:
+            name = entry[:8].rstrip(b"\0")
+        section, external = int.from_bytes(entry[12:14], "little"), entry[16] == 2
+        if section == 0 and external:
+            names.add(name.decode())
+        i += 1 + entry[17]
+    return names
