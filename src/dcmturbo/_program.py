@@ -13,10 +13,10 @@ __all__: list[str] = []
 
 
 def _is_ours() -> bool:
-    """Whether this process is ``dcmturbo`` or ``python -m dcmturbo.cli``."""
+    """Whether this process is ``dcmturbo`` or ``python -m dcmturbo``."""
     given = sys.orig_argv[1:]
     named = os.path.basename(sys.argv[0]) if sys.argv else ""
-    return named in ("dcmturbo", "dcmturbo.exe") or ("-m" in given and "dcmturbo.cli" in given)
+    return named in ("dcmturbo", "dcmturbo.exe") or ("-m" in given and bool({"dcmturbo", "dcmturbo.cli"} & {*given}))
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``dcmturbo info``, ``decode``, ``slide``, ``transcode``, ``verify``, ``demo`` and ``bench``.
+"""The command line: ``dcmturbo info``, ``decode``, ``encode``, ``slide``, ``transcode``, ``verify``, ``demo`` and ``bench``.
 
 Each command is a module with ``add_parser`` and ``run``. `dcmturbo.cli.output` prints for all of them. Exit codes: 0
 all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader of the pipe has ended.
@@ -13,18 +13,20 @@ from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
-from dcmturbo.cli import bench, decode, demo, info, slide, transcode, verify
+from dcmturbo.cli import bench, completion, decode, demo, encode, info, slide, transcode, verify
+from dcmturbo.cli.arguments import HelpFormatter, Parser
 from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["main"]
 
-_DESCRIPTION = "Inspect, decode, transcode and verify the pixel data of DICOM files."
+_DESCRIPTION = "Inspect, decode, encode, transcode and verify the pixel data of DICOM files."
 _EPILOG = """\
 examples:
   dcmturbo demo                             decode and check the files that pydicom ships
   dcmturbo info ct.dcm                      describe a file
   dcmturbo decode ct.dcm -o ct.npy          write its pixels to a numpy file
-  dcmturbo decode study/ -o png/ --format png --auto-range
+  dcmturbo decode ct.dcm -o ct.png          write a picture, as a viewer shows it
+  dcmturbo encode scan.png -o scan.dcm --template ct.dcm
   dcmturbo slide slide/ -o overview.png --thumbnail 1024
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
   dcmturbo verify archive/ smaller/         compare the pixels and metadata of both
@@ -34,17 +36,14 @@ exit codes: 0 all is well, 1 a file failed or differs, 2 wrong usage
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dcmturbo",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
+def _parser() -> Parser:
+    parser = Parser(prog="dcmturbo", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter)
+    parser.add_argument("-V", "--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (info, decode, slide, transcode, verify, demo, bench):
+    for module in (info, decode, encode, slide, transcode, verify, demo, bench, completion):
         module.add_parser(commands)
+    for name, command in commands.choices.items():
+        command.set_defaults(parser=command, command=name)
     return parser
 
 
@@ -71,6 +70,8 @@ def _is_number(text: str) -> bool:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    if argv[:1] == ["help"]:  # dcmturbo help decode
+        argv = [*argv[1:2], "--help"]
     parser = _parser()
     arguments, behind = parser.parse_known_args(argv)
     # Paths may be before and after an option, but argparse only collects those before it.
@@ -78,7 +79,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if paths is not None and not any(text.startswith("-") for text in behind):
         paths.extend(behind)
     elif behind:
-        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+        arguments.parser.refuse(behind)
     return arguments
 
 

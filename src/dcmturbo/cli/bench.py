@@ -21,6 +21,7 @@ from dcmturbo.bench.page import page
 from dcmturbo.bench.table import csv_text
 from dcmturbo.bench.worker import Workers
 from dcmturbo.cli import bench_table
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import write_whole
@@ -82,7 +83,7 @@ def add_parser(commands: Any) -> None:
             "Compare the pixels that dcmturbo and all other installed engines decode, then measure their speed."
         ),
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_common(parser, run, paths=False)
     parser.add_argument(

@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import dcmturbo as dt
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.decoded import PICTURES, Decoded, Options, Selection
 from dcmturbo.cli.gathering import into_one_file
-from dcmturbo.cli.help_text import HelpFormatter
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import SUFFIXES, refuse_existing
 from dcmturbo.pictures.windows import Choice, Range, choose
 
 __all__ = ["add_parser", "parse_frames", "run"]
+
+# Suffixes of files that this command does not write: such an OUT is not meant to be a folder.
+_OTHER_SUFFIXES = {
+    *(".avi", ".bmp", ".csv", ".dcm", ".dicom", ".gz", ".h5", ".hdf5", ".jp2", ".mat", ".mha", ".mhd", ".mp4", ".nii"),
+    *(".npz", ".nrrd", ".pdf", ".pgm", ".pkl", ".ppm", ".pt", ".tar", ".webp", ".zarr", ".zip"),
+}
 
 _EPILOG = """\
 OUT is a file, a folder, or - for stdout. The suffix of OUT determines the format, or else --format; without either, OUT
@@ -261,7 +267,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     to_stdout = arguments.output == "-"
     is_folder = not to_stdout and (target.is_dir() or arguments.output.endswith(("/", os.sep)))
     several = len(arguments.paths) > 1 or any("://" not in path and os.path.isdir(path) for path in arguments.paths)
-    if several and not to_stdout and by_suffix is None and not target.is_file():
+    looks_like_a_file = target.suffix.lower() in _OTHER_SUFFIXES and not arguments.format
+    if several and not to_stdout and by_suffix is None and not target.is_file() and not looks_like_a_file:
         is_folder = True
     form = arguments.format or (None if is_folder else by_suffix) or ("npy" if is_folder or to_stdout else None)
     if form is None:

@@ -19,6 +19,7 @@ import numpy as np
 import dcmturbo as dt
 from dcmturbo.bench import peers
 from dcmturbo.cli import demo_encode
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import encode_png, write_whole
@@ -53,7 +54,7 @@ def add_parser(commands: Any) -> None:
             "Decode the files that pydicom ships, check every pixel, measure the speed, and make a contact sheet."
         ),
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "--output", default="dcmturbo-demo", metavar="DIR", help="folder for the contact sheet (default: dcmturbo-demo)"

@@ -8,6 +8,8 @@ from typing import Any
 
 import dcmturbo as dt
 from dcmturbo import _core
+from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.census import census, show_census
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset import scanned
@@ -19,7 +21,8 @@ from dcmturbo.wording import human_bytes
 __all__ = ["add_parser", "describe", "run"]
 
 _EPILOG = """\
-One file is described in full. Several files get one line each; use --full or --json to describe them in full.
+One file is described in full. Several files get one line each, and a census by transfer syntax and by size; use --full
+or --json to describe them in full.
 
 The frame table has a row for each encoded frame: its offset in the file (or in the inflated dataset, if the dataset is
 deflated), its size in bytes, its number of fragments, and its compression ratio.
@@ -27,7 +30,7 @@ deflated), its size in bytes, its number of fragments, and its compression ratio
 examples:
   dcmturbo info ct.dcm
   dcmturbo info cine.dcm --all              the whole frame table
-  dcmturbo info study/                      one line per file
+  dcmturbo info study/                      one line per file, and a census
   dcmturbo info study/ --json | jq '.files[].transfer_syntax.name'
 """
 
@@ -58,7 +61,7 @@ def add_parser(commands: Any) -> None:
         help="show transfer syntax, shape, frame table and codestream header",
         description="Describe DICOM files and their pixel data without decoding them.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     many = parser.add_mutually_exclusive_group()
     many.add_argument(
@@ -87,9 +90,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             _show(found, output)
     elif files:
         _show_lines(files, output)
+        if len(files) > 1:
+            show_census(files, output)
     if skipped.describe():
         output.say(skipped.describe())
-    output.result({"command": "info", "files": files, "skipped": skipped_document(skipped)})
+    document = {"files": files, "census": census(files), "skipped": skipped_document(skipped)}
+    output.result({"command": "info", **document})
     return output.exit_code
 
 

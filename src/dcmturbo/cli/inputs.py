@@ -64,7 +64,7 @@ def thread_count(text: str) -> int:
 def add_common(
     parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Output], int], *, paths: bool = True
 ) -> None:
-    """Add the arguments that all commands have: paths and ``--json``."""
+    """Add the arguments that all commands have: paths, ``--json`` and ``--quiet``."""
     if paths:
         parser.add_argument(
             "paths",
@@ -73,6 +73,7 @@ def add_common(
             help="a DICOM file, an fsspec URL, or a folder (including all its subfolders)",
         )
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    parser.add_argument("-q", "--quiet", dest="silent", action="store_true", help="print errors and warnings only")
     parser.set_defaults(run=run)
 
 
@@ -141,7 +142,7 @@ def for_each(
                     skipped.not_dicom += 1
             except NoPixelData as error:
                 if item.explicit or not skip_without_pixels:
-                    output.fail(item.path, error)
+                    output.fail(item.path, error, hint=f"to see what the object is: dcmturbo info {item.path}")
                 else:
                     skipped.no_pixel_data += 1
             except (KeyboardInterrupt, BrokenPipeError):

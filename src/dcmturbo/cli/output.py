@@ -33,6 +33,8 @@ class Output:
         Whether stdout gets one JSON document and nothing else.
     silent : bool
         Whether stdout gets nothing for people.
+    usage_text : str
+        What is printed before an error of usage.
 
     Attributes
     ----------
@@ -40,8 +42,8 @@ class Output:
         The failures so far: ``path``, ``error`` (a sentence) and ``type`` (the name of an exception).
     """
 
-    def __init__(self, *, json: bool, silent: bool = False) -> None:
-        self.json, self.silent = json, silent
+    def __init__(self, *, json: bool, silent: bool = False, usage_text: str = "") -> None:
+        self.json, self.silent, self.usage_text = json, silent, usage_text
         self.failures: list[dict[str, str]] = []
         self._warned: set[tuple[str, str]] = set()
         self._consoles: dict[str, Any] = {}
@@ -148,17 +150,17 @@ class Output:
         sys.stderr.write(f"dcmturbo: {kind}: {where}{one_line}\n")
         sys.stderr.flush()
 
-    def fail(self, path: str, error: BaseException | str, kind: str = "OSError") -> None:
+    def fail(self, path: str, error: BaseException | str, kind: str = "OSError", hint: str = "") -> None:
         """Report a failure on stderr and remember it for the exit code; `kind` is the type of a plain message."""
         path = without_secrets(path)
         message = without_secrets(error if isinstance(error, str) else describe_error(error))
         kind = kind if isinstance(error, str) else type(error).__name__
         self.failures.append({"path": path, "error": message, "type": kind})
-        self._complain("error", path, message)
+        self._complain("error", path, f"{message} ({without_secrets(hint)})" if hint else message)
 
     def usage(self, command: str, message: str) -> int:
         """Report wrong usage on stderr; return the exit code of wrong usage."""
-        sys.stderr.write(f"dcmturbo {command}: error: {printable(message)} (dcmturbo {command} --help)\n")
+        sys.stderr.write(f"{self.usage_text}dcmturbo {command}: error: {printable(message)}\n")
         return 2
 
     def warn(self, path: str, message: str) -> None:

@@ -26,6 +26,12 @@ def leave_pipe() -> None:
         os.close(nowhere)
 
 
+def _output(arguments: argparse.Namespace) -> Output:
+    parser = getattr(arguments, "parser", None)  # pydicom's command line has its own
+    usage = parser.format_usage() if parser is not None else ""
+    return Output(json=arguments.json, silent=getattr(arguments, "silent", False), usage_text=usage)
+
+
 def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
     """Run a command whose arguments have been parsed; return its exit code."""
     try:
@@ -39,7 +45,7 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
             sys.stderr.write(f"dcmturbo: error: {printable(error)}\n")
             return 2
         with isolated():
-            code = int(run(arguments, Output(json=arguments.json)))
+            code = int(run(arguments, _output(arguments)))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

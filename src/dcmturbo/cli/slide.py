@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
-from dcmturbo.cli.help_text import HelpFormatter
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import write_bytes, write_whole

@@ -24,13 +24,15 @@ from dcmturbo.archives.walk import absolute, has_magic
 from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.archive_report import FORMATS, write_report
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.option_help import describe_options, flag_of, lossy_flags
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import encoder_options
-from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.wording import human_bytes, plural, short, significant
 
@@ -96,14 +98,14 @@ def add_parser(commands: Any) -> None:
             "an interruption."
         ),
         epilog=_EPILOG.replace("{options}", describe_options()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="SRC [SRC ...] DST", help="the sources, and the destination")
     parser.add_argument(
         "--to", metavar="SYNTAX", help="the target: a UID or a keyword, such as HTJ2KLossless or 1.2.840.10008.1.2.5"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    parser.add_argument("--quiet", action="store_true", help="print errors and warnings only")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors and warnings only")
     parser.set_defaults(run=run, rest="paths")
     files = parser.add_argument_group("files")
     files.add_argument(
@@ -260,13 +262,13 @@ def _settle_from(arguments: argparse.Namespace) -> None:
         known += 1
     if given and not known:
         raise _UsageError(f"--from {given[0]}: dcmturbo does not know this transfer syntax")
-    arguments.from_syntaxes = given[:known] or None
+    arguments.from_syntaxes = [name_transfer_syntax(name).uid for name in given[:known]] or None
     arguments.paths = [*arguments.paths, *given[known:]]
 
 
 def _is_syntax(name: str) -> bool:
     try:
-        find_transfer_syntax(name)
+        name_transfer_syntax(name)
     except dt.UnsupportedTransferSyntax:
         return False
     return True
@@ -296,7 +298,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             raise _UsageError("--to SYNTAX is needed: it names the target transfer syntax")
         _settle_from(arguments)
         sources, destination = _sources_and_destination(arguments)
-        syntax = find_transfer_syntax(arguments.to)
+        syntax = name_transfer_syntax(arguments.to)
         options = _lossy_options(arguments, syntax)
         if destination is not None and _is_file_to_file(sources, destination, arguments):
             return _one_file(sources[0], destination, syntax, options, arguments, output)

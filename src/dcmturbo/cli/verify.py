@@ -19,6 +19,7 @@ from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.bench import witness
 from dcmturbo.bench.witness import Testimony, Witness
 from dcmturbo.bench.worker import Workers
+from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SUFFIXES, suffix_of, write_report
@@ -66,7 +67,7 @@ def add_parser(commands: Any) -> None:
         help="compare the pixels and metadata of two files or archives",
         description="Compare the pixels and metadata of two DICOM files, or of all files of two folders.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("first", metavar="A", help="a file, a folder or an fsspec URL")
     parser.add_argument("second", metavar="B", help="the file, folder or URL to compare it with")
@@ -94,7 +95,7 @@ def add_parser(commands: Any) -> None:
         "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    parser.add_argument("--quiet", action="store_true", help="print differences only")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print differences only")
     parser.set_defaults(run=run)
 
 

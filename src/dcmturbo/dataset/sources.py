@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 from collections.abc import Callable
@@ -106,7 +107,11 @@ def _open_path(path: str) -> OpenedSource:
     except Error as error:
         # This raises Python's own exception for a missing file, a folder or a missing permission. Pipes are excluded:
         # opening one waits for a writer.
-        if os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path):
+        if os.path.isdir(path):
+            raise IsADirectoryError(
+                errno.EISDIR, "it is a folder: name a file in it, or give its files to decode_series", path
+            ) from None
+        if os.path.isfile(path) or not os.path.exists(path):
             with open(path, "rb"):
                 pass
         raise OSError(error.message) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, NamedTuple
 
 from dcmturbo import _core
@@ -185,4 +186,11 @@ def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:
     text = str(uid_or_keyword).rstrip(" \0")
     if text in _BY_NAME:
         return _BY_NAME[text]
-    raise UnsupportedTransferSyntax(f"dcmturbo does not know the transfer syntax {text!r}")
+    raise UnsupportedTransferSyntax(f"dcmturbo does not know the transfer syntax {text!r}{_hint(text)}")
+
+
+def _hint(text: str) -> str:
+    """Return a suggestion for a mistyped keyword; nothing for a UID."""
+    known = {syntax.keyword.lower(): syntax.keyword for syntax in TRANSFER_SYNTAXES}
+    close = difflib.get_close_matches(text.lower(), known, 1, 0.8)
+    return f": did you mean {known[close[0]]!r}?" if close else ""

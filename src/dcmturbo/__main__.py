@@ -1,0 +1,5 @@
+"""``python -m dcmturbo``."""
+
+from dcmturbo.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,147 @@
+"""``dcmturbo encode``: make DICOM files from pictures and arrays."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.made_dataset import Pixels, make_dataset, read_pixels
+from dcmturbo.cli.output import Output
+from dcmturbo.formats.names import name_transfer_syntax
+from dcmturbo.wording import human_bytes
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG = """\
+IN is a PNG, JPEG, TIFF, BMP or GIF picture, or an array in a .npy file: (rows, columns), (frames, rows, columns), or
+both with three samples behind. Several pages or several inputs become frames of one object.
+
+--template names a DICOM file whose patient, study and equipment the new object takes over. Its pixels, and what
+describes them, are replaced. Rescale and windows stay if the new pixels have the template's type. The object gets a new
+SOP Instance UID and stays in the template's series, unless you use --new-series. Without a template, the result is a
+Secondary Capture object.
+
+--set writes attributes by their keywords.
+
+examples:
+  dcmturbo encode scan.png -o scan.dcm --template ct.dcm
+  dcmturbo encode mask.npy -o mask.dcm --template ct.dcm --to RLELossless --new-series
+  dcmturbo encode page1.png page2.png -o document.dcm --set PatientID=42 --set PatientName=Doe^Jane
+"""
+
+
+def _attribute(text: str) -> tuple[str, str]:
+    from pydicom.datadict import tag_for_keyword
+
+    keyword, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected KEYWORD=VALUE, found {text!r}")
+    if tag_for_keyword(keyword) is None:
+        raise argparse.ArgumentTypeError(f"{keyword!r} is not the keyword of an attribute, such as PatientName")
+    return keyword, value
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``encode`` to the commands."""
+    parser = commands.add_parser(
+        "encode",
+        help="make a DICOM file from pictures or an array",
+        description="Make a DICOM file from PNG, JPEG, TIFF or NumPy files, compressed and verified.",
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", metavar="IN", help="pictures, or arrays in .npy files")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the DICOM file")
+    parser.add_argument(
+        "--to",
+        default="ExplicitVRLittleEndian",
+        metavar="SYNTAX",
+        help="the transfer syntax: a UID or a keyword, such as HTJ2KLossless (default: uncompressed)",
+    )
+    parser.add_argument("--template", metavar="FILE", help="a DICOM file for all attributes but those of the pixels")
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_attribute,
+        default=[],
+        metavar="KEYWORD=VALUE",
+        help="an attribute of the new object (repeatable)",
+    )
+    parser.add_argument("--new-series", action="store_true", help="give the object a new Series Instance UID")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    parser.add_argument("-q", "--quiet", dest="silent", action="store_true", help="print errors and warnings only")
+    parser.set_defaults(run=run, rest="paths")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo encode``."""
+    try:
+        syntax = name_transfer_syntax(arguments.to)
+    except dt.UnsupportedTransferSyntax as error:
+        return output.usage("encode", str(error))
+    if not syntax.encodable:
+        return output.usage("encode", f"dcmturbo does not encode {syntax.keyword}")
+    if syntax.format.loss == "always":
+        return output.usage("encode", f"{syntax.keyword} is always lossy: encode to another one, then use transcode")
+    target = Path(arguments.output)
+    document: dict[str, Any] | None = None
+    path = arguments.paths[0]
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(f"{target} is a folder: OUT must name a file, such as {target / 'new.dcm'}")
+        if target.exists() and not arguments.force:
+            raise FileExistsError(f"the output {target} exists: --force overwrites it")
+        parts = []
+        for path in arguments.paths:
+            parts.append(read_pixels(Path(path)))
+        pixels = _joined(parts, arguments.paths)
+        path = arguments.template or path
+        dataset = make_dataset(
+            pixels, template=arguments.template, attributes=dict(arguments.set), new_series=arguments.new_series
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with output.warnings_of(str(target)):
+            result = dt.transcode(dataset, target, syntax.uid, overwrite=arguments.force)
+    except (dt.Error, OSError, ValueError, TypeError) as error:
+        output.fail(path, error)
+    else:
+        size = target.stat().st_size
+        extent = " x ".join(map(str, pixels.array.shape))
+        document = {
+            "path": str(target),
+            "sources": arguments.paths,
+            "transfer_syntax": syntax.uid,
+            "sop_class": str(dataset.SOPClassUID),
+            "sop_instance": str(dataset.SOPInstanceUID),
+            "shape": list(pixels.array.shape),
+            "dtype": pixels.array.dtype.name,
+            "bytes": size,
+            "verified": result.verified,
+        }
+        output.say(
+            f"{', '.join(arguments.paths)} -> {target}  {extent} {pixels.array.dtype.name} {syntax.keyword}, "
+            f"{human_bytes(size)}{', verified' if result.verified else ''}"
+        )
+    output.result({"command": "encode", "file": document})
+    return output.exit_code
+
+
+def _joined(parts: list[Pixels], paths: list[str]) -> Pixels:
+    """Return the frames of all inputs, one after the other."""
+    first = parts[0]
+    for part, path in zip(parts, paths, strict=True):
+        if (part.frame_shape, part.array.dtype) != (first.frame_shape, first.array.dtype):
+            raise ValueError(
+                f"{path} has frames of {part.frame_shape} {part.array.dtype}, and {paths[0]} of {first.frame_shape} "
+                f"{first.array.dtype}: frames of one object have one shape and type"
+            )
+    if len(parts) == 1:
+        return first
+    frames = [part.array if part.has_axis else part.array[np.newaxis] for part in parts]
+    return Pixels(np.concatenate(frames), has_axis=True, samples=first.samples, lossy=any(part.lossy for part in parts))

@@ -1,0 +1,179 @@
+"""``dcmturbo encode``: pictures and arrays as DICOM files."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pydicom
+import pytest
+from helpers.command_line import CT, DATA, INVERTED, PALETTE
+from PIL import Image
+
+import dcmturbo as dt
+
+MR = DATA / "MR_small.dcm"
+NOISE = np.random.default_rng(3)
+
+
+def pictures() -> dict[str, np.ndarray]:
+    return {
+        "grey.png": NOISE.integers(0, 256, (31, 17), dtype=np.uint8),
+        "rgb.png": NOISE.integers(0, 256, (31, 17, 3), dtype=np.uint8),
+        "deep.png": NOISE.integers(0, 1 << 16, (31, 17), dtype=np.uint16),
+        "deep.tiff": NOISE.integers(0, 1 << 16, (31, 17), dtype=np.uint16),
+        "rgb.tiff": NOISE.integers(0, 256, (31, 17, 3), dtype=np.uint8),
+        "ct.npy": NOISE.integers(-1024, 3072, (31, 17), dtype=np.int16),
+        "frames.npy": NOISE.integers(0, 256, (4, 31, 17), dtype=np.uint8),
+        "colours.npy": NOISE.integers(0, 256, (4, 31, 17, 3), dtype=np.uint8),
+        "wide.npy": NOISE.integers(0, 1 << 32, (31, 17), dtype=np.uint32),
+        "mask.npy": NOISE.integers(0, 2, (31, 17), dtype=np.uint8).astype(bool),
+        "big.npy": NOISE.integers(0, 1 << 16, (31, 17), dtype=np.uint16).astype(">u2"),
+    }
+
+
+@pytest.mark.parametrize("name", list(pictures()))
+@pytest.mark.parametrize("syntax", ["explicit", "rle", "JPEGLSLossless"])
+def test_what_is_encoded_is_decoded(call, tmp_path, name, syntax):
+    array = pictures()[name]
+    if name == "wide.npy" and syntax == "JPEGLSLossless":
+        pytest.skip("JPEG-LS has at most 16 bits")
+    if name.endswith(".npy"):
+        np.save(tmp_path / name, array)
+    else:
+        Image.fromarray(array).save(tmp_path / name)
+    code, out, err = call("encode", tmp_path / name, "-o", tmp_path / "x.dcm", "--to", syntax)
+    assert (code, err) == (0, "")
+    assert "verified" in out
+    np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), array)
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert ds.SOPClassUID.name.endswith("Secondary Capture Image Storage")
+    assert ds.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
+    assert ("NumberOfFrames" in ds) == (array.ndim - (array.shape[-1] == 3) == 3)
+
+
+def test_floats(call, tmp_path):
+    array = NOISE.normal(size=(8, 9)).astype(np.float32)
+    np.save(tmp_path / "x.npy", array)
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm")[0] == 0
+    np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), array)
+
+
+def test_a_template_gives_what_is_around_the_pixels(call, call_json, tmp_path):
+    np.save(tmp_path / "ct.npy", dt.decode(CT) + np.int16(5))
+    code, document = call_json(
+        "encode", tmp_path / "ct.npy", "-o", tmp_path / "x.dcm", "--template", CT, "--to", "htj2k"
+    )
+    assert code == 0
+    assert document["file"]["verified"]
+    before, after = pydicom.dcmread(CT), pydicom.dcmread(tmp_path / "x.dcm")
+    np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), dt.decode(CT) + 5)
+    for keyword in ("PatientName", "StudyInstanceUID", "SeriesInstanceUID", "RescaleIntercept", "PixelSpacing"):
+        assert after[keyword].value == before[keyword].value
+    assert after.SOPInstanceUID != before.SOPInstanceUID
+    assert after.SOPClassUID == before.SOPClassUID
+    assert after.ImageType[0] == "DERIVED"
+    arguments = ("encode", tmp_path / "ct.npy", "-o", tmp_path / "y.dcm", "--template", CT, "--new-series")
+    assert call(*arguments)[0] == 0
+    assert pydicom.dcmread(tmp_path / "y.dcm").SeriesInstanceUID != before.SeriesInstanceUID
+
+
+def test_pixels_of_another_type_lose_what_described_the_old_ones(call, tmp_path):
+    array = NOISE.integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", array)
+    for template in (CT, PALETTE, INVERTED):
+        code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template", template, "--force")
+        assert (code, err) == (0, "")
+        ds = pydicom.dcmread(tmp_path / "x.dcm")
+        assert ds.PhotometricInterpretation == "RGB"
+        gone = ("RescaleSlope", "WindowCenter", "PixelPaddingValue", "RedPaletteColorLookupTableDescriptor")
+        assert not [keyword for keyword in gone if keyword in ds]
+        assert "PixelSpacing" not in ds  # another size
+        np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), array)
+
+
+def test_monochrome1_stays(call, tmp_path):
+    np.save(tmp_path / "x.npy", dt.decode(INVERTED))
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template", INVERTED)[0] == 0
+    np.testing.assert_array_equal(dt.render(tmp_path / "x.dcm"), dt.render(INVERTED))
+
+
+def test_several_inputs_are_frames(call, tmp_path):
+    frames = NOISE.integers(0, 256, (3, 20, 30), dtype=np.uint8)
+    names = []
+    for k, frame in enumerate(frames):
+        names.append(tmp_path / f"{k}.png")
+        Image.fromarray(frame).save(names[-1])
+    assert (
+        call("encode", *names, "-o", tmp_path / "x.dcm", "--set", "PatientID=42", "--set", "PatientName=Doe^J")[0] == 0
+    )
+    np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), frames)
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert (ds.PatientID, str(ds.PatientName)) == ("42", "Doe^J")
+    Image.fromarray(frames[0][:5]).save(tmp_path / "small.png")
+    code, _, err = call("encode", names[0], tmp_path / "small.png", "-o", tmp_path / "y.dcm")
+    assert code == 1
+    assert "one shape and type" in err
+
+
+def test_pages_are_frames(call, tmp_path):
+    assert call("decode", DATA / "examples_ybr_color.dcm", "-o", tmp_path / "x.tiff", "--frames", "0-2")[0] == 0
+    assert call("encode", tmp_path / "x.tiff", "-o", tmp_path / "x.dcm")[0] == 0
+    np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), dt.decode(DATA / "examples_ybr_color.dcm", [0, 1, 2]))
+
+
+def test_jpeg_is_lossy(call, tmp_path):
+    Image.fromarray(pictures()["rgb.png"]).save(tmp_path / "x.jpg")
+    assert call("encode", tmp_path / "x.jpg", "-o", tmp_path / "x.dcm")[0] == 0
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert (ds.LossyImageCompression, ds.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+
+
+def test_a_lossy_history_is_kept(call, tmp_path):
+    template = pydicom.dcmread(MR)
+    template.LossyImageCompression, template.LossyImageCompressionMethod = "01", "ISO_14495_1"
+    template.save_as(tmp_path / "t.dcm")
+    np.save(tmp_path / "x.npy", dt.decode(MR))
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template", tmp_path / "t.dcm")[0] == 0
+    assert pydicom.dcmread(tmp_path / "x.dcm").LossyImageCompression == "01"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("{text}",), 1, "no picture that Pillow can read"),
+        (("{absent}",), 1, "No such file"),
+        (("{folder}",), 1, "is a folder"),
+        (("{complex}",), 1, "no pixels of type complex"),
+        (("{line}",), 1, "shape (7,)"),
+        (("{good}", "--to", "jsl"), 2, "did you mean JPEGLSLossless"),
+        (("{good}", "--to", "JPEGBaseline8Bit"), 2, "always lossy"),
+        (("{good}", "--to", "bee"), 2, "does not encode"),
+        (("{good}", "--set", "PatientNam=x"), 2, "not the keyword"),
+        (("{good}", "--template", "{text}"), 1, "DICOM"),
+    ],
+)
+def test_what_cannot_be_encoded(call, tmp_path, arguments, code, words):
+    (tmp_path / "notes.txt").write_text("no picture\n" * 100)
+    (tmp_path / "folder").mkdir()
+    np.save(tmp_path / "complex.npy", np.zeros((2, 2), np.complex64))
+    np.save(tmp_path / "line.npy", np.zeros(7, np.uint8))
+    np.save(tmp_path / "good.npy", np.zeros((7, 7), np.uint8))
+    places = {name: tmp_path / f"{name}.npy" for name in ("complex", "line", "good", "absent")}
+    places |= {"text": tmp_path / "notes.txt", "folder": tmp_path / "folder"}
+    before = sorted(os.listdir(tmp_path))
+    found, _, err = call("encode", *(text.format(**places) for text in arguments), "-o", tmp_path / "x.dcm")
+    assert found == code
+    assert words in err
+    assert "Traceback" not in err
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_nothing_is_overwritten(call, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((7, 7), np.uint8))
+    (tmp_path / "x.dcm").write_bytes(b"precious")
+    code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm")
+    assert code == 1
+    assert "--force" in err
+    assert (tmp_path / "x.dcm").read_bytes() == b"precious"
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--force")[0] == 0

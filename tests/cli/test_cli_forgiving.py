@@ -1,0 +1,289 @@
+"""The command line with people who mistype, know other programs, or read in a narrow window."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from helpers.command_line import CT, DATA, MULTI, REPORT, RLE
+
+import dcmturbo as dt
+from dcmturbo.cli.arguments import rewrapped
+from dcmturbo.formats.names import ALIASES, name_transfer_syntax, similar_syntaxes
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
+
+COMMANDS = ("info", "decode", "encode", "slide", "transcode", "verify", "demo", "bench", "completion")
+
+
+# ---- names of transfer syntaxes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword"),
+    [
+        ("jls", "JPEGLSLossless"),
+        ("JPEG-LS", "JPEGLSLossless"),
+        ("j2k", "JPEG2000Lossless"),
+        ("htj2k", "HTJ2KLossless"),
+        ("HTJ2K", "HTJ2K"),  # a keyword as it is stays what it is
+        ("jxl", "JPEGXLLossless"),
+        ("rle", "RLELossless"),
+        ("htj2klossless", "HTJ2KLossless"),
+        ("LittleEndianExplicit", "ExplicitVRLittleEndian"),  # DCMTK
+        ("JPEGProcess14SV1", "JPEGLosslessSV1"),
+        ("JPEG2000LosslessOnly", "JPEG2000Lossless"),
+        ("JPEGLossless:Non-hierarchical-1stOrderPrediction", "JPEGLosslessSV1"),
+        ("JPEGLosslessProcess14_1", "JPEGLosslessSV1"),  # GDCM
+        ("JPEGExtendedProcess2_4", "JPEGExtended12Bit"),
+        (".4.80", "JPEGLSLossless"),
+        ("1.2.840.10008.1.2.5", "RLELossless"),
+        (" RLELossless ", "RLELossless"),
+    ],
+)
+def test_names_of_transfer_syntaxes(name, keyword):
+    assert name_transfer_syntax(name).keyword == keyword
+
+
+def test_aliases_are_plain_and_lead_to_keywords():
+    keywords = {syntax.keyword for syntax in TRANSFER_SYNTAXES}
+    assert set(ALIASES.values()) <= keywords
+    assert all(alias.isalnum() and alias == alias.lower() for alias in ALIASES)
+    # A keyword in lower case is another one's short name in one case only, and that one loses nothing.
+    clashes = {name for name in ALIASES if name in {keyword.lower() for keyword in keywords}}
+    assert {name for name in clashes if ALIASES[name].lower() != name} == {"htj2k"}
+
+
+def test_short_names_lose_nothing():
+    for alias in ("jls", "j2k", "jp2", "htj2k", "jxl", "jpll", "rle"):
+        assert name_transfer_syntax(alias).lossless_only, alias
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HTJ2KLosless", "HTJ2KLossless"),
+        ("JPEGLSLosless", "JPEGLSLossless"),
+        ("ExplicitLittleEndain", "ExplicitVRLittleEndian"),
+        ("jpeg", "JPEGBaseline8Bit"),
+        ("RLELosless", "RLELossless"),
+    ],
+)
+def test_suggestions(call, tmp_path, text, expected):
+    assert expected in similar_syntaxes(text)
+    code, _, err = call("transcode", CT, tmp_path / "x.dcm", "--to", text)
+    assert code == 2
+    assert "did you mean" in err
+    assert expected in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_like_nothing_gets_no_suggestion(call, tmp_path):
+    assert similar_syntaxes("1.2.3.4") == []
+    code, _, err = call("transcode", CT, tmp_path / "x.dcm", "--to", "qqqq")
+    assert code == 2
+    assert "did you mean" not in err
+
+
+def test_python_suggests_too(tmp_path):
+    with pytest.raises(dt.UnsupportedTransferSyntax, match="did you mean 'HTJ2KLossless'"):
+        dt.transcode(CT, tmp_path / "x.dcm", "HTJ2KLosless")
+
+
+def test_transcode_takes_short_names(call, tmp_path):
+    assert call("transcode", CT, tmp_path / "x.dcm", "--to", "jls")[0] == 0
+    with dt.open(tmp_path / "x.dcm") as image:
+        assert image.transfer_syntax == "1.2.840.10008.1.2.4.80"
+    (tmp_path / "in").mkdir()
+    shutil.copy(tmp_path / "x.dcm", tmp_path / "in")
+    shutil.copy(RLE, tmp_path / "in")
+    arguments = ("transcode", tmp_path / "in", tmp_path / "out", "--to", "explicit", "--from", "rle")
+    assert call(*arguments)[0] == 0
+    with dt.open(tmp_path / "out/x.dcm") as one, dt.open(tmp_path / "out" / RLE.name) as other:
+        assert one.transfer_syntax.endswith(".80")
+        assert other.transfer_syntax == "1.2.840.10008.1.2.1"
+
+
+# ---- options and commands -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("decod", CT), "did you mean decode?"),
+        (("decode", CT, "-o", "x.npy", "--widnow", "auto"), "did you mean --window?"),
+        (("decode", CT, "-o", "x.npy", "+Wi", "1"), "did you mean --window?"),
+        (("decode", CT, "-o", "x.npy", "--overwrite"), "did you mean --force?"),
+        (("decode", CT, "-o", "x.npy", "--format", "pgn"), "did you mean png?"),
+        (("transcode", CT, "x.dcm", "--target", "jls"), "did you mean --to?"),
+        (("info", CT, "--ful1"), "did you mean --full?"),
+    ],
+)
+def test_mistyped_words_get_a_suggestion(call, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert expected in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["info", "decode", "transcode", "verify", "encode"])
+def test_errors_of_usage_show_the_usage_of_the_command(call, command):
+    code, _, err = call(command, CT, "--no-such-option")
+    assert code == 2
+    assert err.startswith(f"usage: dcmturbo {command}")
+
+
+def test_errors_of_values_show_the_usage_too(call):
+    code, _, err = call("decode", CT, "-o", "x.npy", "--size", "5")
+    assert code == 2
+    assert err.startswith("usage: dcmturbo decode")
+    assert "--size is for pictures" in err
+
+
+@pytest.mark.parametrize("arguments", [("-V",), ("--version",)])
+def test_version(call, arguments):
+    assert call(*arguments) == (0, f"dcmturbo {dt.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_a_command(call, command):
+    assert call("help", command) == call(command, "--help")
+    assert f"  {command} " in call("help")[1]
+
+
+def test_quiet(call, tmp_path):
+    assert call("decode", CT, "-o", tmp_path / "x.npy", "-q") == (0, "", "")
+    assert call("info", CT, "--quiet") == (0, "", "")
+    assert call("info", tmp_path / "absent", "-q")[0] == 1
+
+
+@pytest.mark.parametrize("module", ["dcmturbo", "dcmturbo.cli"])
+def test_as_a_module(module):
+    done = subprocess.run([sys.executable, "-m", module, "-V"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, f"dcmturbo {dt.__version__}\n")
+
+
+# ---- what is not what a command expects ---------------------------------------------------------
+
+
+def test_a_file_without_pixels_says_how_to_look_at_it(call, tmp_path):
+    code, _, err = call("decode", REPORT, "-o", tmp_path / "x.png")
+    assert code == 1
+    assert f"dcmturbo info {REPORT}" in err
+
+
+def test_a_folder_is_no_file():
+    with pytest.raises(IsADirectoryError, match="it is a folder: name a file in it"):
+        dt.decode(DATA)
+
+
+def test_missing_folders_of_the_output_are_made(call, tmp_path):
+    assert call("decode", CT, "-o", tmp_path / "new/deep/x.png")[0] == 0
+    assert call("transcode", CT, tmp_path / "other/deep/x.dcm", "--to", "rle")[0] == 0
+    assert call("encode", tmp_path / "new/deep/x.png", "-o", tmp_path / "third/x.dcm")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "other", "third"}
+
+
+def test_an_output_that_looks_like_a_file_is_no_folder(call, tmp_path):
+    code, _, err = call("decode", DATA / "dicomdirtests", "-o", tmp_path / "x.nii")
+    assert code == 2
+    assert "no suffix of a known format" in err
+    assert not list(tmp_path.iterdir())
+    code, _, err = call("encode", CT, "-o", tmp_path)
+    assert code == 1
+    assert "is a folder: OUT must name a file" in err
+
+
+# ---- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_breaks_no_words_at_60_columns(call, monkeypatch, command):
+    wide = set()
+    monkeypatch.setenv("COLUMNS", "1000")
+    wide |= set(call(*command, "--help")[1].split())
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = call(*command, "--help")[1]
+    assert set(narrow.split()) <= wide
+    long = [line for line in narrow.splitlines() if len(line) > 60]
+    # Only what has no space in it is longer, besides the usage of an option with its choices.
+    assert all(" " not in line.strip() or "{" in line or "[" in line for line in long), long
+
+
+def test_wrapping_keeps_columns():
+    text = """A paragraph of several words
+in two lines.
+
+  npy    the array in one file
+         of numpy
+  png    a picture
+"""
+    assert rewrapped(text, 22).splitlines() == [
+        "A paragraph of several",
+        "words in two lines.",
+        "",
+        "  npy    the array in",
+        "         one file of",
+        "         numpy",
+        "  png    a picture",
+    ]
+
+
+# ---- census -------------------------------------------------------------------------------------
+
+
+def test_a_tree_gets_a_census(call, call_json, tmp_path):
+    for k in range(3):
+        shutil.copy(CT, tmp_path / f"ct{k}.dcm")
+    for source in (RLE, MULTI, REPORT):
+        shutil.copy(source, tmp_path)
+    (tmp_path / "notes.txt").write_text("none\n" * 100)
+    code, document = call_json("info", tmp_path)
+    assert code == 0
+    census = document["census"]
+    native = census["by_transfer_syntax"]["Explicit VR Little Endian"]
+    assert (native["files"], native["frames"], native["bytes"]) == (3, 3, 3 * CT.stat().st_size)
+    assert native["ratio"] == 1
+    assert census["by_transfer_syntax"]["RLE Lossless"]["frames"] == 2
+    assert census["by_transfer_syntax"]["without pixel data"]["files"] == 1
+    assert census["by_image"]["128 x 128, 16 of 16 bits"]["files"] == 3
+    assert census["by_modality"]["CT"]["files"] == 3
+    assert (census["all"]["files"], census["all"]["frames"]) == (6, 35)
+    out = call("info", tmp_path)[1]
+    assert "by transfer syntax" in out
+    assert "ct1.dcm" in out
+
+
+# ---- completion ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (["dcmturbo", "tr"], {"transcode"}),
+        (["dcmturbo", "decode", "--wi"], {"--window"}),
+        (["dcmturbo", "decode", "--format", "p"], {"png"}),
+        (["dcmturbo", "transcode", "--to", "JPEGLS"], {"JPEGLSLossless", "JPEGLSNearLossless"}),
+        (["dcmturbo", "info", "CT_sm"], {"CT_small.dcm"}),
+    ],
+)
+def test_completion_in_bash(call, line, expected):
+    code, script, _ = call("completion", "bash")
+    assert code == 0
+    words = " ".join(f"'{word}'" for word in line)
+    program = (
+        f'{script}\nCOMP_WORDS=({words}); COMP_CWORD={len(line) - 1}; _dcmturbo; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+    done = subprocess.run(["bash", "-c", program], cwd=DATA, capture_output=True, text=True, timeout=60, check=True)
+    assert set(done.stdout.split()) == expected
+
+
+def test_completion_in_other_shells(call):
+    assert call("completion", "zsh")[1].startswith("#compdef dcmturbo\n")
+    fish = call("completion", "fish")[1]
+    assert "-a transcode" in fish
+    assert "-l window" in fish
+    assert call("completion", "tcsh")[0] == 2
