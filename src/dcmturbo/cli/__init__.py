@@ -1,4 +1,4 @@
-"""The command line: ``dcmturbo info``, ``decode``, ``encode``, ``slide``, ``transcode``, ``verify``, ``demo`` and ``bench``.
+"""The command line: one module for each command, such as ``dcmturbo info`` and ``dcmturbo decode``.
 
 Each command is a module with ``add_parser`` and ``run``. `dcmturbo.cli.output` prints for all of them. Exit codes: 0
 all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader of the pipe has ended.
