@@ -42,7 +42,8 @@ std::byte* Arena::grow(std::size_t padded) {
              "decoding needs more scratch memory than dt.config.limits.max_scratch allows (%llu bytes)",
              static_cast<unsigned long long>(cap_));
     }
-    // As large as all chunks together, so that work that is rewound and repeated fits the second time.
+    // A new chunk is as large as all chunks together. Work that is rewound and repeated then fits in one chunk the
+    // second time.
     const std::size_t size = std::max({padded, smallest_chunk, total_, peak_});
     chunks_.reserve(chunks_.size() + 1);
     chunks_.push_back({new_block(size), size});

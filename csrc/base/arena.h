@@ -1,4 +1,5 @@
-// Scratch memory of one worker: allocated by bumping a pointer, released after each frame, and kept for the next one.
+// Scratch memory of one worker. Allocating moves a pointer forward. All memory is released after each frame and kept
+// for the next one.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace dcmturbo {
 class Arena {
   public:
     static constexpr std::size_t alignment = 64;
-    // Every allocation may be read and written this far past its end: wide loads and stores need it.
+    // Every allocation may be read and written this many bytes past its end, because wide loads and stores need it.
     static constexpr std::size_t slack = 256;
 
     Arena() = default;
@@ -19,7 +20,7 @@ class Arena {
     Arena& operator=(const Arena&) = delete;
     ~Arena();
 
-    // Uninitialised, aligned to 64 bytes. Throws DecodeError(limit) past the cap.
+    // The memory is uninitialised and aligned to 64 bytes. Throws DecodeError(limit) if the cap is exceeded.
     std::byte* allocate(std::size_t size);
 
     template <typename T>
@@ -31,7 +32,7 @@ class Arena {
     // similar frames allocates nothing.
     void reset();
 
-    // rewind() releases what was allocated since mark(). Marks can be nested.
+    // rewind() releases everything that was allocated since mark(). Marks can be nested.
     struct Mark {
         std::size_t chunks, used, total;
     };
@@ -54,9 +55,9 @@ class Arena {
     void release_chunks();
 
     std::vector<Chunk> chunks_;
-    std::size_t used_ = 0;   // within the last chunk
-    std::size_t total_ = 0;  // of all allocations since the last reset, without those that were rewound
-    std::size_t peak_ = 0;   // the maximum so far
+    std::size_t used_ = 0;   // bytes used in the last chunk
+    std::size_t total_ = 0;  // bytes of all allocations since the last reset, without rewound ones
+    std::size_t peak_ = 0;   // the largest total_ since the last reset
     std::uint64_t cap_ = ~std::uint64_t{0};
 };
 

@@ -14,11 +14,11 @@ namespace dcmturbo {
 
 struct Context {
     Arena& arena;
-    Isa isa;  // the kernel tables are chosen by it
+    Isa isa;  // selects the kernel tables
     const Limits& limits;
 
-    // Runs body(i) for every i below count: on the team of this frame if it has one, otherwise on this thread. Throws
-    // DecodeError(interrupted) if the call is to end; then some have not been run.
+    // Runs body(i) for every i below count. The team of this frame runs them if it has one; otherwise this thread does.
+    // Throws DecodeError(interrupted) if the call is to end; some bodies have then not run.
     template <typename Body>
     void parallel_for(std::size_t count, Body&& body) const {
         auto run_one = [&](std::size_t i) {
@@ -34,7 +34,8 @@ struct Context {
     }
     [[nodiscard]] bool has_team() const { return team_run != nullptr; }
 
-    // For long loops: whether the call is to end; the second one throws DecodeError(interrupted) in that case.
+    // Long loops call one of these. is_due_to_end() returns whether the call is to end; check_interruption() throws
+    // DecodeError(interrupted) in that case.
     [[nodiscard]] bool is_due_to_end() const { return interruption != nullptr && interruption->is_due_to_end(); }
     void check_interruption() const {
         if (is_due_to_end()) Interruption::fail_interrupted();

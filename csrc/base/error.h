@@ -9,7 +9,7 @@
 
 namespace dcmturbo {
 
-// The values are part of the C ABI (dcmturbo.h) and of Python's DecodeError.code: append only.
+// The values are part of the C ABI (dcmturbo.h) and of Python's DecodeError.code. New ones are only added at the end.
 enum class ErrorCode : std::int32_t {
     ok = 0,
     truncated = 1,      // the data end too early
@@ -39,11 +39,11 @@ class DecodeError final : public std::exception {
     [[nodiscard]] const char* what() const noexcept override { return message.c_str(); }
 
     ErrorCode code;
-    std::uint64_t offset;  // within what was being parsed (a frame, or a file); no_offset if none
-    std::string message;   // what was expected, what was found
+    std::uint64_t offset;  // position in the frame or file that was parsed; no_offset if there is none
+    std::string message;   // says what was expected and what was found
 };
 
-// Throws a DecodeError with a printf-style message. The only place that throws one.
+// Throws a DecodeError with a printf-style message. No other function throws one.
 [[noreturn, gnu::cold, gnu::noinline, gnu::format(printf, 3, 4)]] void fail(ErrorCode code, std::uint64_t offset,
                                                                             const char* format, ...);
 

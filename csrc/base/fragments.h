@@ -1,4 +1,4 @@
-// A frame in memory: one span, or several consecutive ones.
+// The bytes of a frame in memory: one span, or several consecutive ones.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@ class Fragments {
     explicit Fragments(std::span<const Bytes> spans) : spans_(spans) {
         for (const Bytes& span : spans_) size_ += span.size();
     }
-    // The fragments must outlive this view; so must the span object passed here.
+    // The span object that is passed here must outlive this view, and so must its bytes.
     explicit Fragments(const Bytes& only) : spans_(&only, 1), size_(only.size()) {}
 
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] std::span<const Bytes> spans() const { return spans_; }
 
-    // The whole frame in one piece: the span itself if there is only one, otherwise joined in scratch memory.
+    // Returns the frame as one span. If it has several spans, they are joined in scratch memory.
     [[nodiscard]] Bytes contiguous(Arena& arena) const {
         if (spans_.size() == 1) return spans_[0];
         std::byte* joined = arena.allocate(size_);

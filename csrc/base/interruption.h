@@ -1,4 +1,4 @@
-// Whether the caller still waits for a call: a long one ends early if a user presses Ctrl-C.
+// Tells long calls whether the caller still waits for them. A call ends early if a user presses Ctrl-C.
 #pragma once
 
 #include <atomic>
@@ -9,22 +9,22 @@
 
 namespace dcmturbo {
 
-// Made on the thread that makes the call; every thread that works for the call asks it.
+// The calling thread makes this object. Every thread that works for the call checks it.
 class Interruption {
   public:
-    // Whether the call is to end. The calling thread evaluates it, at most once per `period`.
+    // Returns whether the call is to end. Only the calling thread runs it, at most once per `period`.
     using Ask = bool (*)();
     static constexpr std::chrono::milliseconds period{50};
 
-    // The function to ask, for the whole process; null for none.
+    // Sets the function for the whole process; null removes it.
     static void set_ask(Ask ask);
 
     Interruption() : caller_(std::this_thread::get_id()), due_(os::coarse_time() + period) {}
     Interruption(const Interruption&) = delete;
     Interruption& operator=(const Interruption&) = delete;
 
-    // This is cheap: call it between blocks of some thousand pixels. It asks if this is the calling thread and the
-    // period is over.
+    // This check is cheap: call it between blocks of some thousand pixels. It runs the function only on the calling
+    // thread, and only if the period is over.
     [[nodiscard]] bool is_due_to_end() {
         if (stopped_.load(std::memory_order_relaxed)) return true;
         if (std::this_thread::get_id() != caller_ || os::coarse_time() < due_) return false;
@@ -40,7 +40,7 @@ class Interruption {
     [[gnu::cold]] bool ask();
 
     const std::thread::id caller_;
-    std::chrono::nanoseconds due_;  // the caller's alone
+    std::chrono::nanoseconds due_;  // only the calling thread uses it
     std::atomic<bool> stopped_{false};
 };
 

@@ -20,7 +20,7 @@ std::string quoted(std::string_view text) {
     return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "...'" : "'");
 }
 
-// "a, b and c"
+// Joins the parts as in "a, b and c".
 std::string joined(const std::vector<std::string>& parts, const char* last) {
     std::string result;
     for (std::size_t i = 0; i < parts.size(); ++i)
@@ -84,7 +84,7 @@ void take(const Option& option, const NamedValue& value, OptionValues& to) {
     to.set(option, number);
 }
 
-// Each option that loses something says how much may be lost; there is one answer to that.
+// Each option that loses information sets how much may be lost, so only one of them may be given.
 void refuse_two_losses(OptionTable table, const OptionValues& values) {
     const Option* first = nullptr;
     for (const Option* option : table) {
@@ -99,7 +99,7 @@ void refuse_two_losses(OptionTable table, const OptionValues& values) {
 
 }  // namespace
 
-// Never destroyed: while the process exits, threads of daemons still decode.
+// This object is never destroyed, because daemon threads may still decode while the process exits.
 const OptionValues& no_option_values = *new OptionValues;
 
 int Option::place_of(std::string_view word) const {

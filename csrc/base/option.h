@@ -1,6 +1,6 @@
-// What a codec can be asked for. Each codec declares a constant table of its options. The C ABI, Python, the command
-// line, the plugin for pydicom and the documentation read these tables, so that a new option is a row in its codec's
-// room.
+// The options of codecs. Each codec declares a constant table of its options. The C ABI, Python, the command line, the
+// plugin for pydicom and the documentation read these tables. A new option is therefore one row in the room of its
+// codec.
 #pragma once
 
 #include <array>
@@ -19,62 +19,64 @@ enum class OptionType : std::uint8_t {
     flag,
     integer,
     number,
-    choice,  // one of some words
+    choice,  // one of a list of words
 };
 
 enum class OptionUse : std::uint8_t { encoding, decoding };
 
 struct Option {
-    // `loses_from` of an option that loses nothing, and of one that loses something at any value.
+    // Values of `loses_from`: `never` for an option that loses nothing, `any_value` for one that always loses
+    // something.
     static constexpr double never = std::numeric_limits<double>::infinity();
     static constexpr double any_value = -std::numeric_limits<double>::infinity();
     static constexpr double no_default = std::numeric_limits<double>::quiet_NaN();
     static constexpr double no_bound = std::numeric_limits<double>::infinity();
 
     const char* name;
-    const char* meaning;  // one sentence, for people
+    const char* meaning;  // one sentence for the documentation
     OptionType type;
     OptionUse use = OptionUse::encoding;
-    // The bounds of an integer or a number.
+    // The smallest and largest allowed value of an integer or a number.
     double lowest = 0;
     double highest = no_bound;
-    // The words of a choice; of an integer or a number, words that may stand instead of it. Null past the last.
+    // The words of a choice. An integer or a number may have words too, which can be given instead of a number. Unused
+    // places are null.
     std::array<const char*, 6> words{};
-    // What holds where the option is not given. A flag: 0 or 1. A choice: the place of its word.
+    // The value if the option is not given. For a flag it is 0 or 1; for a choice, the index of its word.
     double default_value = no_default;
-    // Values from this one on lose information.
+    // This value and all above it lose information.
     double loses_from = never;
-    // No sample of the decoded frame differs from the original by more than the value.
+    // True if no sample of the decoded frame differs from the original by more than the value.
     bool bounds_error = false;
 
     [[nodiscard]] constexpr bool has_default() const { return default_value == default_value; }
     [[nodiscard]] constexpr bool can_lose() const { return loses_from != never; }
-    // The place of a word; -1 where it is not one of the words.
+    // The index of a word; -1 if it is not among the words.
     [[nodiscard]] int place_of(std::string_view word) const;
-    // Which values are allowed, for people: "a whole number from 1 to 7, or 'best'".
+    // Describes the allowed values for messages: "a whole number from 1 to 7, or 'best'".
     [[nodiscard]] std::string allowed() const;
 };
 
 using OptionTable = std::span<const Option* const>;
 
-// The values that a caller has given, checked against a table.
+// The values that a caller has given. They have been checked against a table.
 class OptionValues {
   public:
-    // The value that was given, or the default.
+    // These return the value that was given, or the default.
     [[nodiscard]] bool flag(const Option& option) const { return number(option) != 0; }
     [[nodiscard]] std::int64_t integer(const Option& option) const { return static_cast<std::int64_t>(number(option)); }
     [[nodiscard]] double number(const Option& option) const {
         const Given* const given = find(option);
         return given == nullptr ? option.default_value : given->value;
     }
-    // Its place among the option's words; -1 where the value is a number.
+    // The index of the value among the option's words; -1 if the value is a number.
     [[nodiscard]] int word(const Option& option) const {
         const Given* const given = find(option);
         if (given == nullptr) return option.type == OptionType::choice ? static_cast<int>(option.default_value) : -1;
         return given->is_word ? static_cast<int>(given->value) : -1;
     }
     [[nodiscard]] bool is_given(const Option& option) const { return find(option) != nullptr; }
-    // Whether the value that holds is the default.
+    // Whether the option has its default value, given or not.
     [[nodiscard]] bool is_default(const Option& option) const {
         const Given* const given = find(option);
         return given == nullptr ||
@@ -106,7 +108,7 @@ class OptionValues {
 
 extern const OptionValues& no_option_values;
 
-// A value as it comes from outside.
+// A value as the caller passes it, not yet checked.
 struct NamedValue {
     // The values are part of the C ABI (dcmturbo.h).
     enum class Type : std::uint8_t {
@@ -114,8 +116,8 @@ struct NamedValue {
         integer,
         number,
         text,
-        none,   // as if it were not given; but the option must exist
-        other,  // no option takes it; `text` shows it
+        none,   // treated as not given, but the option must exist
+        other,  // a type that no option accepts; `text` shows the value
     };
 
     std::string_view name;
@@ -124,8 +126,8 @@ struct NamedValue {
     std::string_view text{};
 };
 
-// Checks values against the table of `owner`: a codec or a transfer syntax, for people. Throws DecodeError: `option`
-// for an unknown name or a value of another type, `argument` for a value that is not allowed.
+// Checks values against a table. `owner` is the codec or transfer syntax that messages name. Throws DecodeError:
+// `option` for an unknown name or a value of another type, `argument` for a value that is not allowed.
 OptionValues check_options(OptionTable table, std::string_view owner, std::span<const NamedValue> values);
 
 }  // namespace dcmturbo

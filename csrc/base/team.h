@@ -1,4 +1,4 @@
-// Work that a team shares on one frame, and that may fail.
+// Work on one frame that a team shares and that may throw.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace dcmturbo {
 
-// Runs body(i) for every i below count, as Context::parallel_for does. Nothing may be thrown through the pool.
-// Exceptions of body are kept, and the one with the lowest i is thrown here when all are done.
+// Runs body(i) for every i below count, as Context::parallel_for does. No exception may pass through the thread pool,
+// so exceptions of body are kept. When all calls are done, the one with the lowest i is thrown here.
 template <typename Body>
 void run_on_team(const Context& context, std::size_t count, Body&& body) {
     std::vector<std::exception_ptr> errors(count);

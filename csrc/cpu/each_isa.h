@@ -1,14 +1,14 @@
-// Compiles the kernels of a room once for each instruction set. Of a room's .cpp file, after all its headers and within
-// its namespace:
+// Compiles the kernels of a room once for each instruction set. The .cpp file of a room includes it after all headers
+// and inside its namespace:
 //
 //   #define DCMTURBO_KERNELS "room/kernels.inl"
 //   #include "cpu/each_isa.h"
 //   const RoomKernels& room_kernels(Isa isa) { return table_of(isa); }
 //
-// The .inl file defines static functions and, last, `constexpr RoomKernels table = {...}` of pointers to them; it may
-// include other .inl files and no headers (see cpu/target_begin.h). It finds these in its region: Block, the widest
-// vector of bytes; ShuffleBlock, what one instruction shuffles across; shuffles_bytes, whether there is such an
-// instruction. Every table gives the same bits.
+// The .inl file defines static functions. At its end it defines `constexpr RoomKernels table = {...}`, which holds
+// pointers to them. It may include other .inl files, but no headers (see cpu/target_begin.h). Three names are defined
+// for it: Block is the widest vector of bytes. ShuffleBlock is the vector that one instruction can shuffle across.
+// shuffles_bytes says whether there is such an instruction. The tables of all instruction sets give identical results.
 
 namespace isa_scalar {
 #include "cpu/target_begin.h"
@@ -21,7 +21,7 @@ constexpr bool shuffles_bytes = false;
 
 #if defined(__x86_64__)
 
-// With BMI and LZCNT.
+// Includes BMI, BMI2, LZCNT and POPCNT.
 namespace isa_avx2 {
 #define DCMTURBO_TARGET_AVX2
 #include "cpu/target_begin.h"
@@ -32,7 +32,7 @@ constexpr bool shuffles_bytes = true;
 #include "cpu/target_end.h"
 }  // namespace isa_avx2
 
-// F, BW, DQ, VL, VBMI.
+// Includes AVX-512 F, BW, DQ, VL and VBMI.
 namespace isa_avx512 {
 #define DCMTURBO_TARGET_AVX512
 #include "cpu/target_begin.h"
@@ -45,7 +45,7 @@ constexpr bool shuffles_bytes = true;
 
 #elif defined(__aarch64__)
 
-// Every 64-bit ARM has it.
+// Every 64-bit ARM CPU has NEON.
 namespace isa_neon {
 #include "cpu/target_begin.h"
 typedef std::uint8_t Block __attribute__((vector_size(16)));
@@ -59,7 +59,7 @@ constexpr bool shuffles_bytes = true;
 
 #undef DCMTURBO_KERNELS
 
-// The table of an instruction set that isa_available() allows.
+// The table of an instruction set. isa_available() must have returned true for it.
 static const auto& table_of(Isa isa) {
     switch (isa) {
 #if defined(__x86_64__)

@@ -1,3 +1,4 @@
+// Detects the instruction sets of the CPU.
 #include "cpu/features.h"
 
 #include <cstring>

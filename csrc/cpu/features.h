@@ -1,4 +1,4 @@
-// Which instruction sets this process may use, and the one that it does use.
+// The instruction sets that the core has kernels for, and which of them this CPU can run.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ inline constexpr int isa_count = 4;
 const char* isa_name(Isa isa);
 bool isa_from_name(const char* name, Isa& isa);
 
-// Compiled in, and the CPU has it.
+// Whether kernels for this instruction set are compiled in and the CPU has it.
 bool isa_available(Isa isa);
 
-// The best available one.
+// The best available instruction set.
 Isa best_isa();
 
 }  // namespace dcmturbo

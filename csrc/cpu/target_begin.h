@@ -1,7 +1,7 @@
-// Compiles what follows, up to cpu/target_end.h, for one instruction set. No include guard: used once a
-// region. Define DCMTURBO_TARGET_AVX2 or DCMTURBO_TARGET_AVX512 before; with neither, the region is the
-// platform's baseline. Include every header before the region: an inline function that is first
-// compiled inside it would carry the region's instructions to callers on other CPUs.
+// Compiles the code from here to cpu/target_end.h for one instruction set. There is no include guard, because each
+// region includes this file once. Define DCMTURBO_TARGET_AVX2 or DCMTURBO_TARGET_AVX512 before; without either, the
+// region is compiled for the baseline of the platform. Include all headers before the region: an inline function that
+// is first compiled inside the region would carry its instructions to callers on other CPUs.
 #if defined(__x86_64__)
 #if defined(DCMTURBO_TARGET_AVX512)
 #if defined(__clang__)
