@@ -176,7 +176,7 @@ def _settle_by_length(
 ) -> _core.Attributes:
     """Return the attributes with the colour space that native pixel data of this length have."""
     reading, notes = _core.native_reading(attributes, size, frames)
-    warnings.extend(NOTES[note] for note in warnings)
+    warnings.extend(NOTES[note] for note in notes)
     return _core.Attributes(*pixel._replace(photometric_interpretation=reading)) if notes else attributes
 
 
