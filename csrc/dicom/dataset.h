@@ -1,4 +1,4 @@
-// What a scan of a dataset finds: enough to decode its pixel data, nothing about the patient.
+// The result of scanning a dataset: everything that decoding its pixel data needs, and nothing about the patient.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace dcmturbo {
 
-// A value, as it is in the source.
+// The position of a value in the source.
 struct ByteRange {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
@@ -19,23 +19,24 @@ struct ByteRange {
 };
 
 struct PixelDataElement {
-    std::uint64_t offset = 0;           // of the value
-    std::uint64_t length = 0;           // of the value; to the end of the source where undefined or cut short
-    std::uint64_t declared_length = 0;  // as the element says; 0xFFFFFFFF where undefined
+    std::uint64_t offset = 0;  // position of the value
+    // Available bytes of the value: up to the end of the source if the length is undefined or too large.
+    std::uint64_t length = 0;
+    std::uint64_t declared_length = 0;  // the length field of the element; 0xFFFFFFFF if undefined
     bool undefined_length = false;
-    bool cut_short = false;  // the source ends before a defined length does
+    bool cut_short = false;  // the source ends before the value does
     char vr[3] = {0, 0, 0};  // "OB", "OW", ...; empty for implicit VR
     PixelKeyword keyword = PixelKeyword::pixel_data;
 };
 
 struct Dataset {
-    std::string transfer_syntax;  // (0002,0010); empty if the file does not say
-    bool has_preamble = false;    // "DICM" at byte 128
+    std::string transfer_syntax;  // (0002,0010); empty if the file has none
+    bool has_preamble = false;    // the file has "DICM" at byte 128
     bool has_meta = false;
-    bool explicit_vr = true;  // as the dataset is encoded, whatever the transfer syntax says
+    bool explicit_vr = true;  // the encoding that the dataset really has; the transfer syntax may say otherwise
     bool big_endian = false;
-    bool deflated = false;             // nothing after the file meta has been scanned
-    std::uint64_t dataset_offset = 0;  // first byte after the file meta; where deflated, of the deflate stream
+    bool deflated = false;             // the dataset is a deflate stream; only the File Meta Information was scanned
+    std::uint64_t dataset_offset = 0;  // position of the dataset or, if it is deflated, of the deflate stream
 
     // Image Pixel module (PS3.3 C.7.6.3)
     std::optional<std::uint16_t> samples_per_pixel;
@@ -50,7 +51,7 @@ struct Dataset {
     std::string photometric_interpretation;  // as stored, without padding; empty if absent
     std::string pixel_data_provider_url;     // (0028,7FE0)
 
-    // For people: dcmturbo info
+    // Only `dcmturbo info` shows these.
     std::string sop_class_uid;
     std::string sop_instance_uid;
     std::string modality;
@@ -65,9 +66,10 @@ struct Dataset {
     ByteRange extended_offset_table_lengths;  // (7FE0,0002)
     std::optional<PixelDataElement> pixel_data;
 
-    // Length fields of sequences and items before the pixel data that are wrong, as they should be.
+    // Corrections of wrong length fields of sequences and items before the pixel data.
     std::vector<Patch> patches;
-    std::string cut;  // where the data end within an element before the pixel data; empty where they do not
+    // Describes an element before the pixel data that the source holds only in part; empty if there is none.
+    std::string cut;
     std::vector<std::string> warnings;
 };
 

@@ -1,3 +1,4 @@
+// Lists the elements of a dataset: PS3.5 clause 7.
 #include "dicom/element_list.h"
 
 #include <algorithm>
@@ -13,10 +14,11 @@ namespace {
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
 constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
 constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
-// More than any dataset has; a source of nothing but empty elements must not fill the memory.
+// More than any real dataset has. A source with nothing but empty elements must not fill the memory.
 constexpr std::size_t most_elements = std::size_t{1} << 22;
 
-// Behind the delimiter of encapsulated pixel data, or where no item follows any more: PS3.5 A.4.
+// The position after the sequence delimiter of encapsulated pixel data, or after the last item if there is no
+// delimiter: PS3.5 A.4.
 std::uint64_t end_of_items(const Source& source, std::uint64_t begin) {
     ItemWalk walk(source, begin, source.size());
     FragmentRange fragment;
@@ -40,9 +42,9 @@ ElementList list_elements(const Source& source, std::uint64_t offset, Encoding e
     ElementHeader header;
     while (offset < reader.size()) {
         if (!reader.read_header(offset, encoding, header)) break;
-        if (header.tag == 0 && !list.elements.empty()) break;  // zeros at the end
+        if (header.tag == 0 && !list.elements.empty()) break;  // padding with zeros
         if (header.tag == item_delimiter_tag || header.tag == sequence_delimiter_tag) {
-            offset = header.value;  // left over from a sequence that did not end where it should have
+            offset = header.value;  // a stray delimiter, left by a sequence that ended at the wrong place
             continue;
         }
         if (list.elements.size() == most_elements)

@@ -1,3 +1,4 @@
+// Reads element headers: PS3.5 clause 7.1.
 #include "dicom/element_reader.h"
 
 #include <algorithm>
@@ -10,14 +11,14 @@ namespace dcmturbo {
 
 namespace {
 
-// A common header is one or two reads; what is read of the pixel data behind it stays small.
+// One or two reads of this size are enough for most datasets, and little of the pixel data after them is read.
 constexpr std::size_t window = 8 << 10;
 constexpr std::size_t largest_far_window = 1 << 20;
 constexpr unsigned enough = 4;
 
 enum class LengthField : std::uint8_t { none, bits16, bits32 };
 
-// PS3.5 table 6.2-1 and clause 7.1.2.
+// VRs with a 16-bit and with a 32-bit length: PS3.5 table 6.2-1 and clause 7.1.2.
 constexpr std::string_view vrs_of_16_bits = "AEASATCSDADSDTFDFLISLOLTPNSHSLSSSTTMUIULUS";
 constexpr std::string_view vrs_of_32_bits = "OBODOFOLOVOWSQSVUCUNURUTUV";
 
@@ -81,7 +82,8 @@ bool ElementReader::read_header(std::uint64_t offset, Encoding encoding, Element
     const LengthField field = length_field(at.data() + 4);
     if (!encoding.explicit_vr) {
         header.length = load32(at.data() + 4, big);
-        // Explicit VR where implicit is expected: the VR then makes an impossible length.
+        // A writer may have used explicit VR where implicit VR is expected. The VR then looks like an impossible
+        // length.
         const bool impossible = !header.is_undefined() && header.end() > size();
         if (!impossible || field == LengthField::none) return true;
     } else if (field == LengthField::none) {
@@ -93,8 +95,8 @@ bool ElementReader::read_header(std::uint64_t offset, Encoding encoding, Element
         if (at.size() < 12) return false;
         header.length = load32(at.data() + 8, big);
         header.value = offset + 12;
-        // The two bytes before the length are reserved. Where they are a 16-bit length instead, it must lead
-        // to an element, and the 32-bit one must not.
+        // The two bytes before the length are reserved. Some writers put a 16-bit length there. It is used only if it
+        // leads to an element and the 32-bit length does not.
         const std::uint16_t reserved = load16(at.data() + 6, big);
         if (reserved != 0 && !header.is_undefined() && header.end() > size() &&
             lands(offset + 8 + reserved, header.tag, big)) {
@@ -109,8 +111,9 @@ bool ElementReader::read_header(std::uint64_t offset, Encoding encoding, Element
     return true;
 }
 
-// An element of explicit VR whose VR is none: an implicit one among them, a VR of a later edition (32-bit
-// length, 7.1.2), or a broken one with a 16-bit length. The one that leads to another element is right.
+// Handles an element of explicit VR whose VR is unknown. It may be an element in implicit VR, a VR of a later edition
+// (which has a 32-bit length, 7.1.2), or a broken VR with a 16-bit length. The length that leads to another element is
+// the right one.
 void ElementReader::resolve_unknown_vr(std::span<const std::byte> at, std::uint64_t offset, bool big,
                                        ElementHeader& header) {
     const bool capitals = is_capital(at[4]) && is_capital(at[5]);
@@ -135,7 +138,7 @@ void ElementReader::resolve_unknown_vr(std::span<const std::byte> at, std::uint6
     take(implicit, 8, false);
 }
 
-// Whether an element that may follow `after`, or the end of the source, is at `offset`.
+// Whether `offset` is the end of the source, or the position of an element that may follow `after`.
 bool ElementReader::lands(std::uint64_t offset, std::uint32_t after, bool big_endian) {
     if (offset >= size()) return offset == size();
     if (probes_ == 0) return false;
@@ -174,7 +177,7 @@ unsigned ElementReader::plausibility(std::uint64_t offset, Encoding encoding) {
 }
 
 Encoding ElementReader::settle_encoding(std::uint64_t offset, Encoding declared) {
-    // Two VRs of the standard in a row are no chance; two lengths of implicit VR that lead somewhere may be.
+    // Two known VRs in a row are no coincidence. Two plausible lengths in implicit VR may be one, so explicit VR wins.
     const std::array<Encoding, 4> candidates{{declared, {true, false}, {true, true}, {false, false}}};
     Encoding best = declared;
     unsigned most = 0;

@@ -1,4 +1,4 @@
-// One data element's header: PS3.5 clause 7.1, and what writers made of it.
+// Reads the header of one data element (PS3.5 clause 7.1), and tolerates common mistakes of writers.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct ElementHeader {
     std::uint32_t tag = 0;
     char vr[3] = {0, 0, 0};  // empty for implicit VR and for items and delimiters
     std::uint32_t length = 0;
-    std::uint64_t value = 0;  // offset of the value
+    std::uint64_t value = 0;  // position of the value
 
     static constexpr std::uint32_t undefined = 0xFFFFFFFF;
     [[nodiscard]] bool is_undefined() const { return length == undefined; }
@@ -34,21 +34,22 @@ class ElementReader {
 
     [[nodiscard]] std::uint64_t size() const { return reader_.size(); }
 
-    // False where the source ends within the header. The header is always longer than nothing, so that
-    // going on behind it makes progress.
+    // Returns false if the source ends inside the header. A header has at least eight bytes, so a caller that continues
+    // after it always advances.
     bool read_header(std::uint64_t offset, Encoding encoding, ElementHeader& header);
 
-    // The value's first `limit` bytes, or all; empty where the source does not hold that much.
+    // The first `limit` bytes of the value, or the whole value if it is shorter. Empty if the source ends before these
+    // bytes.
     std::span<const std::byte> read_value(const ElementHeader& header, std::size_t limit);
 
-    // How many elements in a row, of the first four, make sense in this encoding; 4 where the source ends
-    // behind the last. What is too short to tell gives 0.
+    // Of the first four elements, counts how many in a row make sense in this encoding. Returns 4 if all elements up to
+    // the end of the source make sense. Returns 0 if there are too few bytes to decide.
     unsigned plausibility(std::uint64_t offset, Encoding encoding);
 
-    // The encoding that the first elements are in: `declared` unless another one makes more sense.
+    // The encoding of the first elements. It is `declared` unless another encoding makes more sense.
     Encoding settle_encoding(std::uint64_t offset, Encoding declared);
 
-    // Whether the element at `offset` has a VR of the standard.
+    // Whether the element at `offset` has a VR that the standard defines.
     bool shows_vr(std::uint64_t offset);
 
     std::span<const std::byte> bytes(std::uint64_t offset, std::size_t size);
@@ -58,10 +59,11 @@ class ElementReader {
     void resolve_unknown_vr(std::span<const std::byte> at, std::uint64_t offset, bool big_endian,
                             ElementHeader& header);
 
-    std::size_t far_window_ = 0;  // of a far source: the next read, larger than the one before; otherwise 0
+    // Size of the next read of a remote source; it doubles with each read. 0 for other sources.
+    std::size_t far_window_ = 0;
     ReadAhead reader_;
-    ReadAhead probe_;         // looks far ahead without losing what reader_ holds
-    unsigned probes_ = 4096;  // left: a file of nothing but broken elements must not cost a read each
+    ReadAhead probe_;         // reads far ahead, so that reader_ keeps its buffer
+    unsigned probes_ = 4096;  // remaining reads of probe_; limits the work for a file with only broken elements
 };
 
 }  // namespace dcmturbo

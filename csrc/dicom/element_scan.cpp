@@ -1,3 +1,4 @@
+// Scans preamble, File Meta Information and dataset up to the pixel data: PS3.10 7.1, PS3.5 clause 7.
 #include "dicom/element_scan.h"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ std::string name_of(std::uint32_t tag) {
     return text;
 }
 
-// PS3.5 6.2: values are padded with a space or, for UIDs, a NUL; in practice with any number of either.
+// PS3.5 6.2: values are padded with a space or, for UIDs, a NUL. Real files have any number of either.
 std::string_view stripped(std::span<const std::byte> value) {
     std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
     text = text.substr(0, text.find('\0'));
@@ -61,7 +62,8 @@ std::optional<std::int64_t> binary_integer(std::span<const std::byte> value, boo
     return std::nullopt;
 }
 
-// The dataset's encoding by its transfer syntax: PS3.5 annex A. Everything else is explicit little endian.
+// The encoding that the transfer syntax declares: PS3.5 annex A. All syntaxes not listed here use explicit VR little
+// endian.
 Encoding declared_encoding(std::string_view uid) {
     if (uid == "1.2.840.10008.1.2" || uid == "1.2.840.10008.1.20" || uid == "1.2.840.113619.5.2") return {false, false};
     if (uid == "1.2.840.10008.1.2.2") return {true, true};
@@ -99,7 +101,7 @@ class Scanner {
     ElementReader reader_;
     Encoding encoding_;
     SequenceBudget budget_;
-    // The last sequence of defined length, if nothing follows it.
+    // The last sequence of defined length and its position, if no element follows it.
     std::optional<std::pair<ElementHeader, std::uint64_t>> at_end_;
     Dataset dataset_;
 };
@@ -111,7 +113,7 @@ Dataset Scanner::run(const ScanOptions& options) {
     } else {
         offset = find_dataset();
         encoding_ = declared_encoding(dataset_.transfer_syntax);
-        // PS3.5 10.1: the default transfer syntax.
+        // PS3.5 10.1: the default transfer syntax is implicit VR little endian.
         if (dataset_.transfer_syntax.empty()) encoding_ = {false, false};
         dataset_.deflated = is_deflated(dataset_.transfer_syntax);
     }
@@ -136,7 +138,7 @@ Dataset Scanner::run(const ScanOptions& options) {
     return std::move(dataset_);
 }
 
-// Reads preamble and file meta, if there are any.
+// Reads the preamble and the File Meta Information if there are any. Returns the position of the dataset.
 std::uint64_t Scanner::find_dataset() {
     const auto is_prefix = [&](std::uint64_t offset) {
         const auto bytes = reader_.bytes(offset, 4);
@@ -153,14 +155,14 @@ std::uint64_t Scanner::find_dataset() {
     }
     if (is_prefix(0)) return is_meta(4) ? read_meta(4) : 4;
 
-    // Without the prefix, the first elements must say that this is DICOM.
+    // There is no prefix, so the first elements must show that this is DICOM.
     const Encoding encoding = reader_.settle_encoding(0, {true, false});
     const auto first = reader_.bytes(0, 4);
     unsigned group = 0;
     if (first.size() == 4) {
         group = encoding.big_endian ? load_be<std::uint16_t>(first.data()) : load_le<std::uint16_t>(first.data());
     }
-    // File meta of a single element may be followed by another encoding.
+    // One element of group 2 is enough: the dataset after it may have another encoding.
     if (reader_.plausibility(0, encoding) < (group == 2 ? 1 : 2) || group < 2 || group > 0x0040 || group % 2 != 0) {
         fail(ErrorCode::not_dicom, 0,
              "expected \"DICM\" at byte 128, or data elements from the start: this is not a DICOM file");
@@ -168,8 +170,8 @@ std::uint64_t Scanner::find_dataset() {
     return is_meta(0) ? read_meta(0) : 0;
 }
 
-// Returns where the dataset begins. The file meta are explicit VR little endian (PS3.10 7.1), but for a
-// few writers; they end where another group begins, since (0002,0000) is often wrong.
+// Returns the position of the dataset. The File Meta Information is explicit VR little endian (PS3.10 7.1), but a few
+// writers use implicit VR. It ends at the first element of another group, because (0002,0000) is often wrong.
 std::uint64_t Scanner::read_meta(std::uint64_t offset) {
     dataset_.has_meta = true;
     Encoding encoding{true, false};
@@ -211,7 +213,8 @@ void Scanner::read_elements(std::uint64_t offset) {
             any = true;
             if (!read_element(header, offset)) return;
         }
-        // An image that ends in a sequence: its length may be too long and hide the pixel data.
+        // The dataset is an image, but ends in a sequence. The length of that sequence may be too long and hide the
+        // pixel data.
         if (!at_end_ || doubted || !dataset_.rows) return;
         doubted = true;
         offset = at_end_->second;
@@ -219,7 +222,7 @@ void Scanner::read_elements(std::uint64_t offset) {
     }
 }
 
-// Whether what is left, fewer bytes than a header has, is the beginning of one: of an image, whatever it is.
+// Fewer bytes are left than a header has. Returns whether they begin a header. In an image they always count as one.
 bool Scanner::is_header_begun(std::uint64_t offset) {
     const auto rest = reader_.bytes(offset, 8);
     if (dataset_.rows || rest.size() < 4) return dataset_.rows.has_value();
@@ -233,7 +236,7 @@ bool Scanner::is_zero_from(std::uint64_t offset) {
     return std::all_of(rest.begin(), rest.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-// Stores where the next element begins. False where nothing more is to be read.
+// Stores the position of the next element in `next`. Returns false if nothing more is to be read.
 bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
     switch (header.tag) {
         case 0x7FE00008: take_pixel_data(header, PixelKeyword::float_pixel_data); return false;
@@ -241,7 +244,7 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
         case 0x7FE00010: take_pixel_data(header, PixelKeyword::pixel_data); return false;
         case 0xFFFEE00D:
         case 0xFFFEE0DD:
-            // Left over from a sequence that did not end where it should have.
+            // This delimiter is left from a sequence that ended at the wrong place.
             next = header.value;
             return true;
         default: break;
@@ -251,7 +254,7 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
     return read_sequence(header, next, false);
 }
 
-// `next` is where the header stands, and becomes where the next element does.
+// `next` is the position of this header. It becomes the position of the next element.
 bool Scanner::read_sequence(const ElementHeader& header, std::uint64_t& next, bool doubt) {
     SequenceLengths found = check_sequence(reader_, header, next, encoding_, budget_, doubt);
     switch (found.state) {
@@ -293,7 +296,7 @@ void Scanner::cut(std::string text) {
     dataset_.cut = std::move(text);
 }
 
-// Where an element is there twice, the last one counts, as in pydicom.
+// If an element is there twice, the last one counts, as in pydicom.
 void Scanner::take(const ElementHeader& header) {
     switch (header.tag) {
         case 0x00080016: return take_text(header, dataset_.sop_class_uid);
@@ -330,11 +333,11 @@ void Scanner::take_number(const ElementHeader& header, std::optional<std::uint16
     if (is_text(header)) {
         number = parse_integer(stripped(value));
     } else {
-        // US of value multiplicity 2 looks like UL: the first value counts.
+        // Two US values have the same size as one UL. The first value counts.
         const bool shorts = header.has_vr("US") || header.has_vr("SS") || header.has_vr("OW");
         number = binary_integer(value.first(shorts ? std::min<std::size_t>(value.size(), 2) : value.size()),
                                 encoding_.big_endian);
-        // UL, or implicit VR: two 16-bit values rather than an absurd 32-bit one.
+        // The value is UL, or has no VR. If the 32-bit number is impossible, the value is read as two 16-bit numbers.
         if (number && *number > std::numeric_limits<std::uint16_t>::max())
             number = binary_integer(value.first(2), encoding_.big_endian);
     }

@@ -1,4 +1,5 @@
-// The kinds of source: a file, bytes in memory, a reader that the caller supplies, and one with bytes replaced.
+// The kinds of source: a file, bytes in memory, a reader that the caller supplies, and a source with some bytes
+// replaced.
 #pragma once
 
 #include <array>
@@ -13,12 +14,12 @@
 
 namespace dcmturbo {
 
-// A regular file. One that shrinks gives short reads.
+// A regular file. If the file shrinks, reads return fewer bytes.
 class FileSource final : public Source {
   public:
-    // Throws DecodeError(source) with the system's reason.
+    // Throws DecodeError(source) with the error message of the operating system.
     explicit FileSource(const std::string& path);
-    // A file that is open already: of a descriptor of its own, so that the caller may close theirs.
+    // Uses a file that is open already. It duplicates the descriptor, so the caller may close the original.
     explicit FileSource(int descriptor);
 
     [[nodiscard]] std::uint64_t size() const override { return file_.size(); }
@@ -42,8 +43,8 @@ class BufferSource final : public Source {
     std::span<const std::byte> bytes_;
 };
 
-// `read` returns the number of bytes read, fewer than `size` only at the end, or a negative number on
-// failure. It is called from several threads at once.
+// `read` returns the number of bytes that it has read. It returns fewer than `size` only at the end of the source, and
+// a negative number if it fails. Several threads call it at the same time.
 class CallbackSource final : public Source {
   public:
     using Read = std::int64_t (*)(void* context, std::uint64_t offset, void* to, std::size_t size);
@@ -60,13 +61,13 @@ class CallbackSource final : public Source {
     std::uint64_t size_;
 };
 
-// Four bytes that stand in the place of others: a length field that is mended.
+// Four bytes that replace a wrong length field.
 struct Patch {
     std::uint64_t offset = 0;
     std::array<std::byte, 4> bytes{};
 };
 
-// Another source, which must outlive it, with some bytes replaced.
+// Shows another source with some bytes replaced. The other source must outlive this one.
 class PatchedSource final : public Source {
   public:
     PatchedSource(const Source& source, std::vector<Patch> patches);
@@ -77,7 +78,7 @@ class PatchedSource final : public Source {
 
   private:
     const Source& source_;
-    std::vector<Patch> patches_;  // by their offsets
+    std::vector<Patch> patches_;  // sorted by offset
 };
 
 }  // namespace dcmturbo

@@ -1,3 +1,4 @@
+// Groups fragments into frames if there is no offset table: PS3.5 A.4 and annex G.
 #include "dicom/fragment_grouping.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@ namespace {
 
 constexpr std::size_t small_window = 16 << 10;
 
-// How much to read for a few bytes of a fragment: what is between small ones is read along with them.
+// The number of bytes to read to get a few bytes of a fragment. Small fragments are read whole, together with their
+// neighbours.
 std::size_t ahead_of(const Source& source, const FragmentRange& fragment, std::size_t wanted) {
     if (fragment.size < (source.is_far() ? far_item : small_window)) return source.is_far() ? far_block : small_window;
     return wanted;
@@ -21,24 +23,26 @@ std::size_t ahead_of(const Source& source, const FragmentRange& fragment, std::s
 
 struct Markers {
     std::vector<std::uint64_t> starts;      // fragments that begin with a start marker
-    std::vector<std::uint64_t> after_ends;  // 0, and each fragment behind one that ends with an end marker
-    bool ends_agree = true;                 // every start but the first is behind an end marker
+    std::vector<std::uint64_t> after_ends;  // 0, and each fragment after one that ends with an end marker
+    bool ends_agree = true;                 // every start marker except the first follows an end marker
 };
 
 Markers find_markers(const Source& source, const std::vector<FragmentRange>& fragments, bool last_cut) {
     Markers found;
-    // Two readers: heads and tails of large fragments would evict each other.
+    // Beginnings and ends of fragments are read by two readers. With only one, they would evict each other from its
+    // buffer.
     ReadAhead heads(source);
     ReadAhead tails(source);
-    const Signature* kind = nullptr;  // the first: two bytes of another format's data may look like a marker
+    // The signature of the first fragment. Other signatures do not count: two bytes of other data may look like one.
+    const Signature* kind = nullptr;
     bool behind_end = true;
     for (std::uint64_t i = 0; i < fragments.size(); ++i) {
-        if (fragments[i].size == 0 && i != 0) continue;  // says nothing, and belongs to what is before it
+        if (fragments[i].size == 0 && i != 0) continue;  // an empty fragment belongs to the frame before it
         if (behind_end) found.after_ends.push_back(i);
         const std::size_t ahead = ahead_of(source, fragments[i], Signature::most);
         const Signature* marker = start_marker(heads, fragments, i, ahead);
         if (i == 0) kind = marker;
-        // What the end of the data left of the last fragment may be too little to hold its marker.
+        // If the data end inside the last fragment, too few of its bytes may be left to hold its marker.
         const bool stub = last_cut && i + 1 == fragments.size() && fragments[i].size < Signature::most && behind_end;
         if (kind != nullptr && (marker == kind || stub)) {
             found.starts.push_back(i);
@@ -59,10 +63,10 @@ void fail_to_group(FrameMap& map, std::uint64_t number_of_frames, const std::str
 void group_by_markers(const Source& source, FrameMap& map, std::uint64_t number_of_frames) {
     const std::uint64_t count = map.fragments.size();
     Markers markers = find_markers(source, map.fragments, map.last_cut);
-    const bool marked = !markers.starts.empty();  // then the first fragment is
+    const bool marked = !markers.starts.empty();  // then the first fragment has a start marker
 
     if (number_of_frames <= 1) {
-        // One image, unless the codestreams are clearly several.
+        // This is one image, unless there are clearly several codestreams.
         map.first.assign(1, 0);
         if (marked && markers.ends_agree) map.first = std::move(markers.starts);
     } else if (marked && markers.starts.size() == number_of_frames) {
@@ -70,7 +74,7 @@ void group_by_markers(const Source& source, FrameMap& map, std::uint64_t number_
     } else if (markers.after_ends.size() == number_of_frames) {
         map.first = std::move(markers.after_ends);
     } else if (marked && (markers.ends_agree || markers.starts.size() == count)) {
-        // Fewer or more frames than promised, but frames without doubt.
+        // There are fewer or more frames than NumberOfFrames says, but their borders are certain.
         map.first = std::move(markers.starts);
     } else if (count >= number_of_frames) {
         fail_to_group(map, number_of_frames,
@@ -78,8 +82,9 @@ void group_by_markers(const Source& source, FrameMap& map, std::uint64_t number_
     }
 }
 
-// Walks frame after frame: a header says where the last segment begins, and PackBits (PS3.5 G.3.1) where it ends,
-// which is after `segment_bytes`. Each byte is looked at once at most. False where a frame has no header or no end.
+// Finds frame after frame. The header says where the last segment begins. PackBits decoding (PS3.5 G.3.1) says where it
+// ends: after `segment_bytes` decoded bytes. Each byte is read at most once. Returns false if a frame has no header or
+// no end.
 bool walk_rle(const Source& source, const std::vector<FragmentRange>& fragments,
               const std::vector<std::uint64_t>& headers, std::uint64_t segment_bytes,
               std::vector<std::uint64_t>& first) {
@@ -101,7 +106,8 @@ bool walk_rle(const Source& source, const std::vector<FragmentRange>& fragments,
             if (!stream.skip(control < 128 ? bytes : 1U)) return false;
             decoded += bytes;
         }
-        // Headers that stand within the frame are pixels. What follows the frame without a header is padding.
+        // Headers inside the frame are pixels that look like a header. Fragments after the frame without a header are
+        // padding.
         next = std::lower_bound(next, headers.end(), stream.next_fragment());
         if (next != headers.end()) fragment = *next;
     }
@@ -122,7 +128,7 @@ void group_by_rle_headers(const Source& source, FrameMap& map, std::uint64_t num
         }
     }
     const bool begins = !headers.empty() && headers[0] == 0;
-    // Pixels may look like a header, so that as many as frames is proof only because each frame has one.
+    // Pixels may look like a header. But each frame has one, so if there are as many headers as frames, all are real.
     if (begins && number_of_frames > 1 && headers.size() == number_of_frames) {
         map.first = std::move(headers);
         return;
@@ -148,7 +154,7 @@ void group_by_size(FrameMap& map, std::uint64_t number_of_frames, std::uint64_t 
         const std::uint64_t size = map.fragments[i].size;
         if (size == 0 && i != 0) continue;
         if (held == 0) map.first.push_back(i);
-        fits = size <= frame_bytes - held || (size - 1 == frame_bytes - held && size % 2 == 0);  // a padding byte
+        fits = size <= frame_bytes - held || (size - 1 == frame_bytes - held && size % 2 == 0);  // with a padding byte
         held += size;
         if (held >= frame_bytes) held = 0;
     }

@@ -1,3 +1,4 @@
+// Finds the bytes of each frame of native and encapsulated pixel data: PS3.5 8.1 and A.4.
 #include "dicom/frame_index.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ const char* name_of(FrameTable table) {
     return table == FrameTable::extended ? "Extended Offset Table" : "Basic Offset Table";
 }
 
-// Frames of native pixel data follow one another without padding, across byte borders where they must: PS3.5 8.1.1.
+// Frames of native pixel data follow one another without padding. A frame may begin inside a byte: PS3.5 8.1.1.
 class NativeIndex final : public FrameIndex {
   public:
     NativeIndex(const Source& source, const NativeLayout& layout);
@@ -58,7 +59,7 @@ NativeIndex::NativeIndex(const Source& source, const NativeLayout& layout)
         return;
     }
     count_ = promised;
-    // Padding to an even length may be as long as a frame of few bits.
+    // If frames have few bits, the padding to an even length may be as long as a frame. It is no extra frame.
     const std::uint64_t expected = (promised * layout_.frame_bits + 7) / 8;
     if (held > promised && layout_.length > expected + expected % 2) {
         count_ = held;
@@ -85,7 +86,7 @@ unsigned NativeIndex::first_bit(std::uint64_t index) const {
     return static_cast<unsigned>(index * layout_.frame_bits % word_bits());
 }
 
-// Items, by an offset table's claims until one proves wrong, then by scanning them all.
+// Finds frames by an offset table until one entry proves wrong, and then by scanning all items.
 class EncapsulatedIndex final : public FrameIndex {
   public:
     EncapsulatedIndex(const Source& source, const EncapsulatedLayout& layout);
@@ -117,20 +118,21 @@ class EncapsulatedIndex final : public FrameIndex {
 
     const Source& source_;
     EncapsulatedLayout layout_;
-    std::uint64_t begin_ = 0;  // the first item of frames: what the offsets count from
+    std::uint64_t begin_ = 0;  // the first item with frame data; offsets count from it
     std::uint64_t end_ = 0;
     FrameTable kind_ = FrameTable::scanned;
     std::vector<std::uint64_t> offsets_;  // of the frames that the data hold
     std::vector<std::uint64_t> lengths_;
-    std::uint64_t last_target_ = 0;  // where the last of them ends; past the end of the data where those are cut short
+    // The end of the last frame. It is past the end of the data if these are truncated.
+    std::uint64_t last_target_ = 0;
 
-    mutable std::mutex mutex_;                 // guards what follows
-    mutable std::unique_ptr<FrameWalk> walk_;  // of a far source without a table, until there is a map
+    mutable std::mutex mutex_;                 // guards the members below
+    mutable std::unique_ptr<FrameWalk> walk_;  // only for a remote source without a table, and only until map_ is set
     mutable std::unique_ptr<const FrameMap> owned_map_;
-    mutable std::atomic<const FrameMap*> map_{nullptr};  // set once; then the claims are not used any more
+    mutable std::atomic<const FrameMap*> map_{nullptr};  // set once; the offset table is not used after that
     mutable FrameTable map_kind_ = FrameTable::scanned;
     mutable std::atomic<bool> lengths_wrong_{false};
-    mutable bool keeps_claims_ = false;  // some are wrong, but the items say less
+    mutable bool keeps_claims_ = false;  // some entries are wrong, but scanning the items finds fewer frames
     mutable std::vector<std::string> warnings_;
 };
 
@@ -159,11 +161,11 @@ EncapsulatedIndex::EncapsulatedIndex(const Source& source, const EncapsulatedLay
     if (accept(FrameTable::basic, read_offsets(source, basic.table, 4, basic.big_endian), {})) return;
 
     walk_ = std::make_unique<FrameWalk>(source_, begin_, end_, layout_.grouping);
-    // Far away, the items are not all visited before somebody asks for more than the first frames.
+    // For a remote source, visiting all items waits until somebody needs more than the first frames.
     if (!source.is_far() || promised() <= 1) (void)settle();
 }
 
-// All items are known from now on.
+// Groups all items into frames, unless that is done already.
 const FrameMap& EncapsulatedIndex::settle() const {
     const std::lock_guard lock(mutex_);
     if (map_.load(std::memory_order_relaxed) == nullptr) {
@@ -174,7 +176,7 @@ const FrameMap& EncapsulatedIndex::settle() const {
     return *owned_map_;
 }
 
-// True also where nothing in a fragment says so.
+// Whether a frame can begin at this fragment. Also returns true for formats whose fragments do not show it.
 bool EncapsulatedIndex::starts_frame(const std::vector<FragmentRange>& fragments, std::uint64_t first) const {
     ReadAhead reader(source_);
     RleHeader header;
@@ -185,7 +187,7 @@ bool EncapsulatedIndex::starts_frame(const std::vector<FragmentRange>& fragments
     }
 }
 
-// Explicit-length compressed pixel data without items: one codestream is all there can be.
+// The pixel data have a defined length, are compressed, and are not in items. They can hold only one codestream.
 void EncapsulatedIndex::raw_codestream() {
     FrameMap map;
     const FragmentRange value{layout_.offset, end_ - layout_.offset};
@@ -231,14 +233,14 @@ bool EncapsulatedIndex::accept(FrameTable kind, OffsetClaims&& claims, std::vect
     return false;
 }
 
-// The last offsets are checked at once, because they show whether all data are there.
+// Checks the last offsets at once, because they show whether the data are complete.
 bool EncapsulatedIndex::settle_end() {
     const std::uint64_t room = end_ - begin_;
     const auto inside = std::lower_bound(offsets_.begin(), offsets_.end(), room > 8 ? room - 8 : 0);
     const bool beyond = inside != offsets_.end();
     std::vector<FragmentRange> last;
     if (!beyond) return claimed_frame(offsets_.size() - 1, last) != Claim::wrong;
-    // Offsets past the end are right only if the data end where no delimiter says so.
+    // Offsets past the end of the data are right only if the source is truncated. It then has no sequence delimiter.
     const std::uint64_t held = static_cast<std::uint64_t>(inside - offsets_.begin());
     if (end_ != source_.size() || held == 0) return false;
     const std::uint64_t entries = offsets_.size();
@@ -256,15 +258,16 @@ bool EncapsulatedIndex::settle_end() {
     return true;
 }
 
-// Neither the table nor NumberOfFrames is above suspicion: the items decide between them.
+// Both the offset table and NumberOfFrames may be wrong. The items decide which one is right.
 bool EncapsulatedIndex::group_by_claims() {
     FragmentList list = scan_items(source_, begin_, end_, layout_.undefined_length);
     const std::uint64_t wanted = std::max<std::uint64_t>(promised(), 1);
     if (list.fragments.size() == wanted) return false;
-    // A frame's fragments may have an entry each: their sizes tell, or else one frame is what is promised.
+    // Some tables have an entry for each fragment instead of each frame. If the sizes of frames are known, they decide.
+    // Otherwise the table is rejected if only one frame is promised.
     const bool by_size = layout_.grouping.kind == Grouping::size && layout_.grouping.unit_bytes != 0;
     if (layout_.grouping.kind == Grouping::one_fragment && wanted == 1) return false;
-    if (by_size || offsets_.size() < wanted) {  // as a table of a single 0 is
+    if (by_size || offsets_.size() < wanted) {  // such as a table with a single 0
         const FrameMap by_markers = group_fragments(source_, FragmentList(list), promised(), layout_.grouping);
         if (by_markers.frame_count() == wanted) return false;
     }
@@ -276,7 +279,7 @@ bool EncapsulatedIndex::group_by_claims() {
         const std::uint64_t value = begin_ + offset + 8;
         while (fragment < list.fragments.size() && list.fragments[fragment].offset < value) ++fragment;
         if (fragment == list.fragments.size() || list.fragments[fragment].offset != value) return false;
-        // Offsets of fragments instead of frames are all on items, too.
+        // A table of all fragments also points at items only. So each offset must point at the beginning of a frame.
         if (marked && !starts_frame(list.fragments, fragment)) {
             if (fragment != 0) return false;
             marked = false;
@@ -305,7 +308,7 @@ EncapsulatedIndex::Claim EncapsulatedIndex::claimed_frame(std::uint64_t index, s
         if (step == Step::item || step == Step::cut) out.push_back(fragment);
         if (step == Step::cut) return last ? Claim::cut : Claim::wrong;
         if (step != Step::item) {
-            // Behind the last frame anything ends it; the first item must be one.
+            // The first item must be one. After the last frame, anything may end the walk.
             if (!last || out.empty()) return Claim::wrong;
             return last_target_ > end_ ? Claim::cut : Claim::whole;
         }
@@ -314,7 +317,7 @@ EncapsulatedIndex::Claim EncapsulatedIndex::claimed_frame(std::uint64_t index, s
     return Claim::whole;
 }
 
-// Lengths leave out the byte that pads a frame to an even length.
+// A length of the Extended Offset Table does not count the byte that pads a frame to an even length.
 void EncapsulatedIndex::trim(std::uint64_t index, std::vector<FragmentRange>& frame) const {
     std::uint64_t total = 0;
     for (const FragmentRange& fragment : frame) total += fragment.size;
@@ -370,9 +373,9 @@ void EncapsulatedIndex::store_map(FrameMap&& map) const {
     map_.store(owned_map_.get(), std::memory_order_release);
 }
 
-// Null where the items hold fewer frames than are promised and claimed: an item whose length is wrong hides those
-// behind it, which the table still finds. So what becomes of a frame does not depend on which frames were asked for
-// before.
+// Scans the items and stops using the offset table. Returns null if the items hold fewer frames than NumberOfFrames and
+// the table say: an item with a wrong length hides the items after it, but the table still finds them. The result for a
+// frame therefore does not depend on which frames were requested before.
 const FrameMap* EncapsulatedIndex::drop_claims(std::uint64_t index) const {
     const std::lock_guard lock(mutex_);
     if (const FrameMap* map = map_.load(std::memory_order_relaxed)) return map;

@@ -1,5 +1,6 @@
-// Where each frame lies: PS3.5 A.4 (encapsulated) and 8.1 (native). An offset table is a claim, checked
-// frame by frame as frames are asked for; one that lies is dropped and the items are scanned instead.
+// Finds the bytes of each frame: PS3.5 A.4 (encapsulated) and 8.1 (native). An offset table may be wrong. Its entries
+// are therefore checked when their frame is requested. If an entry is wrong, the whole table is dropped and the items
+// are scanned instead.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,13 @@ namespace dcmturbo {
 enum class FrameTable : std::uint8_t { native, extended, basic, scanned };
 
 struct EncapsulatedLayout {
-    std::uint64_t offset = 0;  // of the value of the pixel data element
-    std::uint64_t length = 0;  // to the end of the source where undefined
+    std::uint64_t offset = 0;  // position of the value of the pixel data element
+    std::uint64_t length = 0;  // up to the end of the source if undefined
     bool undefined_length = true;
-    std::uint64_t number_of_frames = 0;  // as given; 0 = not known
+    std::uint64_t number_of_frames = 0;  // NumberOfFrames; 0 = unknown
     GroupingRule grouping;
-    // Extended Offset Table: locations in the source, or else the values in memory (which need to live
-    // during the call only).
+    // The Extended Offset Table: either the positions of its values in the source, or the values themselves in memory.
+    // The values need to exist only during the call.
     ByteRange extended_offsets;
     ByteRange extended_lengths;
     std::span<const std::byte> extended_offset_bytes;
@@ -31,11 +32,11 @@ struct EncapsulatedLayout {
 };
 
 struct NativeLayout {
-    std::uint64_t offset = 0;  // of the value of the pixel data element
+    std::uint64_t offset = 0;  // position of the value of the pixel data element
     std::uint64_t length = 0;
-    std::uint64_t frame_bits = 0;        // of one frame, unpadded; YBR_FULL_422 has 16 a pixel
-    std::uint64_t number_of_frames = 0;  // as given; 0 = not known, taken as 1
-    unsigned word_bytes = 1;             // 2 for big-endian OW: ranges start and end on whole words
+    std::uint64_t frame_bits = 0;        // bits of one frame without padding; YBR_FULL_422 has 16 per pixel
+    std::uint64_t number_of_frames = 0;  // NumberOfFrames; 0 = unknown, treated as 1
+    unsigned word_bytes = 1;             // 2 for big-endian OW: byte ranges then start and end at whole words
 };
 
 class FrameIndex {
@@ -48,26 +49,26 @@ class FrameIndex {
     FrameIndex& operator=(const FrameIndex&) = delete;
     virtual ~FrameIndex() = default;
 
-    // Frames that the data hold, the last perhaps in part. Changes at most once, when a frame is asked for
-    // whose offset turns out wrong. Of a far source without a table, the first call reads all item headers.
-    // Throws DecodeError where those cannot be read, or are not to be grouped into frames.
+    // The number of frames in the data. The last frame may be incomplete. The number changes at most once: when a frame
+    // is requested whose offset turns out to be wrong. For a remote source without an offset table, the first call
+    // reads all item headers. Throws DecodeError if these cannot be read or cannot be grouped into frames.
     [[nodiscard]] virtual std::uint64_t frame_count() const = 0;
 
-    // Whether the number of frames is known without reading more.
+    // Whether the number of frames is known without further reading.
     [[nodiscard]] virtual bool is_settled() const { return true; }
 
-    // The frame's bytes, in order, in `out` (replaced). Returns whether the frame is whole: false where the
-    // end of the data cuts it short. Throws DecodeError(missing_frame). Safe from several threads at once.
+    // Replaces the contents of `out` by the byte ranges of the frame, in order. Returns false if the data end inside
+    // the frame. Throws DecodeError(missing_frame). Several threads may call it at the same time.
     virtual bool frame(std::uint64_t index, std::vector<FragmentRange>& out) const = 0;
     [[nodiscard]] bool partial(std::uint64_t index) const;
 
-    // Native only: the frame's first bit within its first word, counted from the least significant,
-    // 0 to 8 * word_bytes - 1. Otherwise 0.
+    // Native only: the position of the frame's first bit in its first word, 0 to 8 * word_bytes - 1, counted from the
+    // least significant bit. Otherwise 0.
     [[nodiscard]] virtual unsigned first_bit(std::uint64_t index) const;
 
-    // NumberOfFrames as given; 0 = not known.
+    // NumberOfFrames; 0 = unknown.
     [[nodiscard]] std::uint64_t promised() const { return promised_; }
-    // Where the frames' places come from, as of now.
+    // Which table the positions of the frames come from at this moment.
     [[nodiscard]] virtual FrameTable table() const = 0;
     [[nodiscard]] virtual std::vector<std::string> warnings() const = 0;
 

@@ -1,3 +1,4 @@
+// Recognises the markers of codestreams and RLE headers (PS3.5 annex G) in fragments.
 #include "dicom/frame_starts.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace dcmturbo {
 
 namespace {
 
-// EOI and EOC may be followed by padding: more than the one byte that PS3.5 A.4 allows is seen.
+// Padding may follow EOI and EOC. PS3.5 A.4 allows one byte, but real files have more.
 constexpr std::size_t tail_size = 10;
 
 const Signature* marker_at(std::span<const std::byte> head) {

@@ -1,4 +1,4 @@
-// What shows in a fragment that a frame begins or ends there: the markers of codestreams, and RLE headers.
+// Recognises fragments that begin or end a frame, by the markers of codestreams and by RLE headers.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,14 @@
 
 namespace dcmturbo {
 
-// The signature of a format that the fragment begins with; null where there is none. Where bytes must be read, `ahead`
-// are.
+// Returns the signature with which the fragment begins; null if it begins with none. If bytes must be read, it reads
+// `ahead` bytes at once.
 const Signature* start_marker(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
-// The same, of a fragment that may be smaller than a marker.
+// The same for a fragment that may be shorter than a signature. Bytes of the next fragments are then used.
 const Signature* start_marker(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
                               std::size_t ahead);
 
-// Whether EOI or EOC stands at the fragment's end, which are the same two bytes: Signature::has_end_marker.
+// Whether the fragment ends with EOI or EOC. Both markers are FF D9: see Signature::has_end_marker.
 bool ends_codestream(ReadAhead& reader, const FragmentRange& fragment, std::size_t ahead);
 
 // Whether the fragment begins with the signature of a format.
@@ -30,14 +30,14 @@ constexpr std::size_t rle_header_size = 64;  // PS3.5 G.5
 
 struct RleHeader {
     unsigned segments = 0;
-    std::uint64_t last = 0;  // where the last segment begins
+    std::uint64_t last = 0;  // position of the last segment
 };
 
-// The header in these bytes; false where they are none: 1 to 15 segments, the first right behind the header, each
-// behind the one before, and zeros for those that are not used.
+// Parses an RLE header. Returns false if these bytes are none. A valid header has 1 to 15 segments. The first segment
+// begins right after the header, each other one after the segment before it. The offsets of unused segments are 0.
 bool parse_rle_header(std::span<const std::byte> bytes, RleHeader& header);
 
-// The bytes of fragments that follow one another, as one stream.
+// Reads consecutive fragments as one stream of bytes.
 class FragmentStream {
   public:
     FragmentStream(ReadAhead& reader, const std::vector<FragmentRange>& fragments, std::uint64_t first,
@@ -46,12 +46,12 @@ class FragmentStream {
         pass_empty();
     }
 
-    // Fills `to`, or returns how many bytes there are.
+    // Fills `to`, and returns how many bytes it has read.
     std::size_t read(std::span<std::byte> to);
-    // False at the end of the last fragment.
+    // Returns false at the end of the last fragment.
     bool next(std::uint8_t& byte);
     bool skip(std::uint64_t count);
-    // The fragment that begins at, or first behind, where the stream stands.
+    // Index of the fragment that begins at the position of the stream, or of the first one after that position.
     [[nodiscard]] std::uint64_t next_fragment() const { return offset_ == 0 ? fragment_ : fragment_ + 1; }
 
   private:
@@ -60,7 +60,7 @@ class FragmentStream {
     ReadAhead& reader_;
     const std::vector<FragmentRange>& fragments_;
     std::uint64_t fragment_;
-    std::uint64_t offset_ = 0;  // within it
+    std::uint64_t offset_ = 0;  // in this fragment
     std::size_t ahead_;
 };
 

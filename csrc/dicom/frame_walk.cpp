@@ -1,3 +1,4 @@
+// Finds the frames of a remote source one by one, without an offset table: PS3.5 A.4.
 #include "dicom/frame_walk.h"
 
 #include <utility>
@@ -7,7 +8,7 @@ namespace dcmturbo {
 bool FrameWalk::frame(std::uint64_t index, FragmentRange& out) {
     while (list_.fragments.size() <= index + 1) {
         if (unclear_ || last_step_ != ItemWalk::Step::item) return false;
-        // Before the next header is read, so that one read serves all that stands around it.
+        // The end of this fragment is checked before the next header is read, because one read gets both.
         const bool behind_end = list_.fragments.empty() || (kind_ != nullptr && !kind_->has_end_marker) ||
                                 rule_.kind != Grouping::codestream ||
                                 ends_codestream(walk_.reader(), list_.fragments.back(), walk_.ahead());
@@ -27,7 +28,8 @@ bool FrameWalk::frame(std::uint64_t index, FragmentRange& out) {
     return true;
 }
 
-// By the fragment's first bytes. A signature of two bytes and no end marker, as of bare JPEG XL, is no evidence.
+// Whether the first bytes of the fragment begin a frame. A signature of two bytes without an end marker, such as that
+// of bare JPEG XL, is no evidence.
 bool FrameWalk::shows_frame(const FragmentRange& fragment) {
     ReadAhead& reader = walk_.reader();
     if (rule_.kind == Grouping::size) {
@@ -45,7 +47,7 @@ bool FrameWalk::shows_frame(const FragmentRange& fragment) {
     return kind_ != nullptr && marker == kind_ && (kind_->has_end_marker || kind_->size > 2);
 }
 
-// Where a read fails, the walk goes on from there when it is asked again.
+// If a read fails, a later call continues at the same item.
 FragmentList&& FrameWalk::finish(bool undefined_length) {
     while (last_step_ == ItemWalk::Step::item) {
         last_step_ = walk_.next(last_fragment_);

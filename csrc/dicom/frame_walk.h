@@ -1,4 +1,5 @@
-// Frames without an offset table, found one after the other: what is asked for is read, and not what follows it.
+// Finds frames one after the other if there is no offset table. It reads only the items up to the requested frame and
+// the item after it.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,11 @@ class FrameWalk {
     FrameWalk(const Source& source, std::uint64_t begin, std::uint64_t end, const GroupingRule& rule)
         : walk_(source, begin, end), rule_(rule) {}
 
-    // Whether the items up to this frame, and the one behind it, show without those that follow where it lies: each
-    // fragment is a whole frame. If not, `finish` and `group_fragments` tell.
+    // Returns true and the fragment of the frame if each item so far, including the one after this frame, is a whole
+    // frame. If that is not certain, it returns false; `finish` and `group_fragments` then decide with all items.
     bool frame(std::uint64_t index, FragmentRange& out);
 
-    // All fragments; the walk is at its end then.
+    // Walks to the end and returns all fragments.
     FragmentList&& finish(bool undefined_length);
 
   private:
@@ -31,8 +32,8 @@ class FrameWalk {
     FragmentList list_;
     bool unclear_ = false;
     ItemWalk::Step last_step_ = ItemWalk::Step::item;
-    FragmentRange last_fragment_;      // where the last step is `cut`
-    const Signature* kind_ = nullptr;  // of the first fragment
+    FragmentRange last_fragment_;      // only if the last step is `cut`
+    const Signature* kind_ = nullptr;  // signature of the first fragment
 };
 
 }  // namespace dcmturbo

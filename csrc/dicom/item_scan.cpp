@@ -1,3 +1,4 @@
+// Walks the items of encapsulated pixel data: PS3.5 A.4.
 #include "dicom/item_scan.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@ namespace dcmturbo {
 namespace {
 
 constexpr std::size_t header_size = 8;
-// Below this size the next header is likely to be found in one larger read; above, reading it alone is cheaper.
+// If an item is smaller than this, one larger read probably also gets the next header. For larger items, reading only
+// the header is cheaper.
 constexpr std::uint64_t small_item = 4 << 10;
 constexpr std::size_t largest_window = 64 << 10;
 constexpr std::size_t first_far_window = 4 << 10;
@@ -73,7 +75,7 @@ ItemWalk::Step ItemWalk::next(FragmentRange& fragment) {
 
     fragment.offset = position_ + header_size;
     const std::uint64_t left = end_ - fragment.offset;
-    if (length > left) {  // also an item of undefined length, which A.4 does not allow
+    if (length > left) {  // true also for an item of undefined length, which A.4 does not allow
         fragment.size = left;
         position_ = end_;
         after_odd_ = false;
@@ -92,7 +94,7 @@ bool take_step(FragmentList& list, const ItemWalk& walk, ItemWalk::Step step, co
     switch (step) {
         case ItemWalk::Step::item: list.fragments.push_back(fragment); return true;
         case ItemWalk::Step::cut:
-            // An item header with nothing behind it holds no part of a frame.
+            // If nothing follows the item header, the item holds no part of a frame.
             if (fragment.size != 0) list.fragments.push_back(fragment);
             list.last_cut = fragment.size != 0;
             list.warnings.push_back("the end of the data cuts fragment " +

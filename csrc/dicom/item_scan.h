@@ -1,5 +1,5 @@
-// Items of encapsulated pixel data, walked by their headers alone: PS3.5 A.4 and table A.4-1. Lengths
-// decide where an item ends; bytes that look like a delimiter are never searched for.
+// Walks the items of encapsulated pixel data by their headers: PS3.5 A.4 and table A.4-1. The length of an item decides
+// where it ends. The walk never searches for bytes that look like a delimiter.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace dcmturbo {
 
-// A part of a frame: absolute in the source, item header excluded.
+// Position and size of a fragment in the source, without its item header. It is a part of a frame.
 struct FragmentRange {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
@@ -22,35 +22,36 @@ struct FragmentRange {
 class ItemWalk {
   public:
     enum class Step : std::uint8_t {
-        item,       // a whole item
-        cut,        // an item that the end of the data cuts short; its size is what is there
+        item,       // a complete item
+        cut,        // the data end inside the item; its size is the number of available bytes
         delimiter,  // (FFFE,E0DD)
-        end,        // the data end where an item could begin, or within its header
-        foreign,    // another tag than an item's
+        end,        // the data end before an item or inside its header
+        foreign,    // a tag that is neither an item nor a sequence delimiter
     };
 
-    // Walks items from `begin`; nothing at or past `end` belongs to them.
+    // Walks the items from `begin` on. Items end at `end` at the latest.
     ItemWalk(const Source& source, std::uint64_t begin, std::uint64_t end);
 
-    // On `item` and `cut`, stores the fragment and moves past it.
+    // For `item` and `cut`, stores the fragment and moves to its end.
     Step next(FragmentRange& fragment);
 
-    // Bytes near where the walk stands, of what is read for it.
+    // Bytes near the position of the walk. They use the buffer of the walk.
     std::span<const std::byte> peek(std::uint64_t offset, std::size_t size) {
         return reader_.view(offset, size, ahead_);
     }
     ReadAhead& reader() { return reader_; }
     [[nodiscard]] std::size_t ahead() const { return ahead_; }
 
-    // Where the next item header is expected.
+    // The position at which the next item header is expected.
     [[nodiscard]] std::uint64_t position() const { return position_; }
-    // Whether the item behind us ends at `offset`: some writers pad odd fragments without counting the byte.
+    // Whether the last item ends at `offset`. Some writers pad odd fragments without counting the padding byte; both
+    // positions are accepted then.
     [[nodiscard]] bool stands_at(std::uint64_t offset) const {
         return offset == position_ || (after_odd_ && offset == position_ + 1);
     }
     void move_to(std::uint64_t position);
 
-    // Byte order of the item tags; found at the first item.
+    // Byte order of the item tags. The first item decides it.
     [[nodiscard]] bool big_endian() const { return big_endian_; }
     [[nodiscard]] std::uint32_t delimiter_length() const { return delimiter_length_; }
 
@@ -70,15 +71,15 @@ class ItemWalk {
 
 struct FragmentList {
     std::vector<FragmentRange> fragments;
-    bool last_cut = false;  // the end of the data cuts the last fragment short
+    bool last_cut = false;  // the data end inside the last fragment
     std::vector<std::string> warnings;
 };
 
-// Takes one step of the walk into the list. False where the items end.
+// Adds the result of one step to the list. Returns false at the end of the items.
 bool take_step(FragmentList& list, const ItemWalk& walk, ItemWalk::Step step, const FragmentRange& fragment,
                bool undefined_length);
 
-// All fragments from `begin`, which lies after the Basic Offset Table.
+// Returns all fragments from `begin` on. `begin` is the position after the Basic Offset Table.
 FragmentList scan_items(const Source& source, std::uint64_t begin, std::uint64_t end, bool undefined_length);
 
 }  // namespace dcmturbo

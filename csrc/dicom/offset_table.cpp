@@ -1,3 +1,4 @@
+// Reads the Basic Offset Table (PS3.5 A.4) and the Extended Offset Table (PS3.3 C.7.6.3.1.8).
 #include "dicom/offset_table.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::size_t step = 64 << 10;
 
-// Calls `take(value)` for each number until it returns false.
+// Calls `take(value)` for each number of the table, until it returns false.
 template <typename Take>
 void for_each_number(const Source& source, const ByteRange& location, unsigned width, bool big_endian, Take take) {
     ReadAhead reader(source);
@@ -83,8 +84,8 @@ BasicItem find_basic_item(const Source& source, std::uint64_t begin, std::uint64
     found.big_endian = walk.big_endian();
     found.is_item = first != ItemWalk::Step::foreign;
     if (first != ItemWalk::Step::item && first != ItemWalk::Step::cut) return found;
-    // A table is whole 32-bit offsets of which the first is 0; a frame's first four bytes never are, except
-    // for native pixels, whose item would have to be first as well.
+    // Decides whether the item is an offset table or a frame. A table consists of 32-bit offsets, and the first one is
+    // 0. A frame begins with four zero bytes only if its pixels are native, and only in the first item.
     ReadAhead reader(source);
     const auto head = reader.view(item.offset, std::min<std::uint64_t>(item.size, 8), 8);
     const bool codestream = starts_with_codestream(source, item);

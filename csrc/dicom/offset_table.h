@@ -1,4 +1,5 @@
-// The Basic Offset Table (PS3.5 A.4) and the Extended Offset Table (PS3.3 C.7.6.3.1.8), as claims.
+// Reads the Basic Offset Table (PS3.5 A.4) and the Extended Offset Table (PS3.3 C.7.6.3.1.8). Their entries are not
+// checked against the items here.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +14,24 @@
 namespace dcmturbo {
 
 struct OffsetClaims {
-    std::vector<std::uint64_t> offsets;  // from the first item after the Basic Offset Table; from 0, increasing
+    // Counted from the first item after the Basic Offset Table. They increase, and the first is 0.
+    std::vector<std::uint64_t> offsets;
     std::vector<std::uint64_t> lengths;  // of the frames without padding; may be empty
-    std::string problem;                 // why there are none
+    std::string problem;                 // why there are no offsets
 };
 
-// Reads offsets of 4 or 8 bytes at `location`, in steps, so that a large table of rubbish is never all in
-// memory.
+// Reads offsets of `width` bytes (4 or 8) at `location`. It reads in steps and stops at the first impossible value, so
+// a large invalid table never takes much memory.
 OffsetClaims read_offsets(const Source& source, const ByteRange& location, unsigned width, bool big_endian = false);
 std::vector<std::uint64_t> read_lengths(const Source& source, const ByteRange& location, bool big_endian = false);
 
 // The first item of encapsulated pixel data.
 struct BasicItem {
-    bool is_item = false;      // the value begins with an item tag
-    bool is_fragment = false;  // the item is a frame's: the table was left out, against A.4
+    bool is_item = false;      // the value of the pixel data begins with an item tag
+    bool is_fragment = false;  // the item holds a frame: the writer left out the table, which A.4 does not allow
     bool big_endian = false;
-    ByteRange table;          // absent where the item is empty or no table
-    std::uint64_t after = 0;  // the first item of frames
+    ByteRange table;          // absent if the item is empty or is no table
+    std::uint64_t after = 0;  // position of the first item with frame data
 };
 
 BasicItem find_basic_item(const Source& source, std::uint64_t begin, std::uint64_t end);

@@ -1,3 +1,4 @@
+// Fills the buffer that serves small reads.
 #include "dicom/read_ahead.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Small reads of a source, in order, served from one larger read.
+// Serves small reads of a source, in ascending order, from a buffer that larger reads fill.
 #pragma once
 
 #include <array>
@@ -19,13 +19,13 @@ class ReadAhead {
 
     [[nodiscard]] std::uint64_t size() const { return size_; }
 
-    // Whether `view` would read nothing.
+    // Whether the buffer holds these bytes, so that `view` reads nothing.
     [[nodiscard]] bool holds(std::uint64_t offset, std::size_t size) const {
         return offset >= start_ && offset - start_ <= held_ && size <= held_ - (offset - start_);
     }
 
-    // The `size` bytes at `offset`, fewer only at the end of the source. Where they must be read, `ahead`
-    // bytes are. Valid until the next call.
+    // Returns the `size` bytes at `offset`; fewer only at the end of the source. If they are not in the buffer, it
+    // reads `ahead` bytes. The result is valid until the next call.
     std::span<const std::byte> view(std::uint64_t offset, std::size_t size, std::size_t ahead);
 
   private:
@@ -34,10 +34,10 @@ class ReadAhead {
     const Source& source_;
     std::span<const std::byte> memory_;
     std::uint64_t size_;
-    std::uint64_t start_ = 0;  // of what the buffer holds
+    std::uint64_t start_ = 0;  // position of the buffer in the source
     std::size_t held_ = 0;
     std::byte* buffer_ = nullptr;
-    std::array<std::byte, 64> small_;  // most reads are one item header: no allocation for them
+    std::array<std::byte, 64> small_;  // holds one item header, the most common read, without an allocation
     std::vector<std::byte> large_;
 };
 

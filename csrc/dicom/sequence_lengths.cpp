@@ -1,3 +1,5 @@
+// Checks and repairs the lengths of sequences and items: PS3.5 clause 7.5. `Walk::check` follows the lengths. If they
+// are contradictory, `Walk::mend` follows tags and delimiters instead.
 #include "dicom/sequence_lengths.h"
 
 #include <algorithm>
@@ -19,15 +21,15 @@ constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 constexpr std::uint32_t icon_sequence_tag = 0x00880200;
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
 constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t deepest = 64;  // deeper sequences are believed
-constexpr unsigned most_walks = 4;   // that look ahead for one another
+constexpr std::size_t deepest = 64;  // deeper sequences are not checked
+constexpr unsigned most_walks = 4;   // limits how deep walks that look ahead may start further ones
 
 using State = SequenceLengths::State;
 
-// What is known of an item from the elements that were read in it.
+// What the elements read so far say about an item.
 struct ItemContent {
     std::uint32_t last_tag = 0;
-    bool has_image = false;  // attributes of the Image Pixel module: PS3.3 C.7.6.3
+    bool has_image = false;  // has attributes of the Image Pixel module: PS3.3 C.7.6.3
     bool has_pixels = false;
 
     void take(std::uint32_t tag) {
@@ -40,12 +42,12 @@ struct ItemContent {
 struct Level {
     bool is_item = false;
     Encoding encoding;
-    std::uint32_t sequence_tag = 0;  // of an item: of the sequence around it
-    std::uint64_t header = 0;        // its offset, at which the enclosing level ends if it ends here
+    std::uint32_t sequence_tag = 0;  // tag of the sequence that this item is in
+    std::uint64_t header = 0;        // position of the header
     std::uint64_t value = 0;
-    std::uint64_t end = no_end;    // as the length says; no_end where that is undefined
-    std::uint64_t limit = no_end;  // the smallest end of this and all enclosing levels
-    std::optional<bool> trusted;   // what is_trusted found
+    std::uint64_t end = no_end;    // by the length field; no_end if that is undefined
+    std::uint64_t limit = no_end;  // the smallest `end` of this level and all enclosing ones
+    std::optional<bool> trusted;   // the result of is_trusted
     ItemContent content;
 };
 
@@ -54,16 +56,16 @@ Encoding inside(const ElementHeader& header, Encoding around) {
     return header.has_vr("UN") ? Encoding{false, false} : around;
 }
 
-// Only a length of 32 bits at its usual place can be mended: PS3.5 tables 7.1-1 and 7.1-3.
+// Only a 32-bit length at its usual place can be repaired: PS3.5 tables 7.1-1 and 7.1-3.
 bool has_length_field(const ElementHeader& header, std::uint64_t offset) {
     return header.value - offset == (header.vr[0] != 0 ? 12U : 8U);
 }
 
-// What became of a step over an element.
+// The result of a step over an element.
 enum class Step {
     done,
-    stopped,      // the walk may not go on
-    contradicts,  // its length or its fragments cannot be right
+    stopped,      // too many headers or levels were read
+    contradicts,  // the length or the fragments of the element cannot be right
 };
 
 class Walk {
@@ -78,11 +80,12 @@ class Walk {
           doubt_(doubt),
           floor_(root.tag) {}
 
-    // The end, where everything agrees. Sets `contradiction` where something does not, and neither where the walk had
-    // to stop.
+    // Returns the end of the sequence if all lengths are consistent. Otherwise returns nothing. `contradiction` is then
+    // true if lengths disagree, and false if the walk had to stop.
     std::optional<std::uint64_t> check(unsigned& budget, bool& contradiction);
 
-    // Whether a sequence that ends at `end`, and of which all agrees, has lost the rest of an image.
+    // Called if all lengths of a sequence that ends at `end` are consistent. Returns whether the sequence is still too
+    // short, because the pixel data of an image in it come after its end.
     bool lost_pixels(std::uint64_t end);
 
     std::optional<std::uint64_t> mend(std::vector<Patch>& patches);
@@ -110,13 +113,13 @@ class Walk {
     Encoding encoding_;
     unsigned& mends_;
     bool doubt_;
-    std::uint32_t floor_;  // tags above it may stand around the outermost sequence
-    unsigned depth_ = 0;   // of walks that look ahead for others
+    std::uint32_t floor_;  // elements with a larger tag may follow the outermost sequence
+    unsigned depth_ = 0;   // number of enclosing walks that look ahead
     std::vector<Level> levels_;
-    std::uint64_t descent_from_ = 0;  // what `descends` found, from here to there
+    std::uint64_t descent_from_ = 0;  // the result of `descends` for positions from here up to descent_
     std::uint64_t descent_ = 0;
     bool descends_ = false;
-    ItemContent last_;  // the item whose element was read last
+    ItemContent last_;  // content of the item whose element was read last
 };
 
 bool Walk::is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t after, ElementHeader& header) {
@@ -144,13 +147,13 @@ void Walk::push_item(const ElementHeader& header, std::uint64_t at) {
     level.value = header.value;
     level.end = header.is_undefined() ? no_end : header.end();
     level.limit = std::min(level.end, level.limit);
-    // Writers put items of either kind into explicit VR: what stands there decides.
+    // Writers put items in implicit or explicit VR into datasets of explicit VR. The first element of the item decides.
     if (mixed() && !level.encoding.big_endian) level.encoding.explicit_vr = reader_.shows_vr(header.value);
     level.content = {};
     levels_.push_back(level);
 }
 
-// Behind the delimiter of encapsulated pixel data within an item.
+// Returns the position after the delimiter of encapsulated pixel data in an item.
 std::optional<std::uint64_t> Walk::end_of_fragments(std::uint64_t at, Encoding encoding, unsigned& budget) {
     ElementHeader header;
     while (budget != 0 && reader_.read_header(at, encoding, header)) {
@@ -162,7 +165,7 @@ std::optional<std::uint64_t> Walk::end_of_fragments(std::uint64_t at, Encoding e
     return std::nullopt;
 }
 
-// Goes behind an element of the item that the walk is in, or into the sequence that the element is.
+// Moves `at` past an element of the current item. If the element is a sequence, moves into it.
 Step Walk::step(const ElementHeader& header, std::uint64_t& at, unsigned& budget) {
     Level& item = levels_.back();
     item.content.take(header.tag);
@@ -204,7 +207,7 @@ std::optional<std::uint64_t> Walk::check(unsigned& budget, bool& contradiction) 
             return std::nullopt;
         }
         --budget;
-        contradiction = true;  // unless one of these
+        contradiction = true;  // reset below if the element fits
         if (!top.is_item) {
             if (header.tag == item_tag) {
                 push_item(header, at);
@@ -236,7 +239,8 @@ bool Walk::lost_pixels(std::uint64_t end) {
     return header.tag <= root_.tag || (header.tag == pixel_data_tag && pixels_are_nested(header, encoding_));
 }
 
-// The image of an object is the last but for padding and signatures: pixel data that a lower tag follows are not it.
+// Decides whether pixel data belong to the current item or to the object itself. Only padding and signatures may follow
+// the pixel data of an object. So if an element with a lower tag follows, the pixel data belong to the item.
 bool Walk::pixels_are_nested(const ElementHeader& header, Encoding encoding) {
     std::uint64_t end = 0;
     if (header.is_undefined()) {
@@ -253,7 +257,7 @@ bool Walk::pixels_are_nested(const ElementHeader& header, Encoding encoding) {
     return next.tag <= pixel_data_tag && is_plausible(end, encoding, 0, next);
 }
 
-// Whether what stands where a length leads is what may stand there.
+// Whether the length of a level leads to something that may be there.
 bool Walk::is_trusted(std::size_t level) {
     std::size_t i = level;
     while (i > 0 && !levels_[i].trusted && levels_[i].end != no_end && levels_[i].end == levels_[i - 1].end) --i;
@@ -279,12 +283,12 @@ bool Walk::leads_on(std::size_t level) {
     return is_plausible(it.end, around.encoding, it.sequence_tag, header);
 }
 
-// Whether an element belongs to the item that the walk is in. Tags ascend within an item as they do around it, which
-// decides most cases; where it does not, the lengths do as far as they can be believed.
+// Whether an element belongs to the current item. Tags ascend in an item, and also around it, which decides most cases.
+// In the other cases the lengths decide, if they can be trusted.
 bool Walk::belongs(const ElementHeader& header, std::uint64_t at) {
     const Level& item = levels_.back();
     const std::uint32_t last = item.content.last_tag;
-    if (header.tag <= last) return header.tag <= floor_;  // otherwise it goes on around the outermost sequence
+    if (header.tag <= last) return header.tag <= floor_;  // otherwise the element follows the outermost sequence
     if (header.tag <= item.sequence_tag) return true;
     if (header.tag == pixel_data_tag) return pixels_are_nested(header, item.encoding);
     std::uint64_t claimed = 0;
@@ -299,7 +303,8 @@ bool Walk::belongs(const ElementHeader& header, std::uint64_t at) {
     return at < claimed && (last == 0 || header.group() == last >> 16);
 }
 
-// Behind an element; where a sequence's length does not lead to another, behind what it holds.
+// The position after an element. If the length of a sequence does not lead to another element, this is the position
+// after the repaired sequence.
 std::uint64_t Walk::end_of_element(const ElementHeader& header, std::uint64_t at, Encoding encoding) {
     const std::uint64_t end = header.is_undefined() ? skip_undefined(reader_, header, encoding).offset : header.end();
     ElementHeader next;
@@ -313,8 +318,8 @@ std::uint64_t Walk::end_of_element(const ElementHeader& header, std::uint64_t at
     return inner.mend(patches).value_or(end);
 }
 
-// Whether, from this element on, tags ascend only up to one that is lower again: what is before that is within the
-// item, for around it they would go on ascending to the pixel data.
+// Whether the tags from this element on ascend and then fall before the pixel data. The elements before the fall then
+// belong to the item: around the item, tags would ascend up to the pixel data.
 bool Walk::descends(std::uint64_t at, Encoding encoding) {
     if (at >= descent_from_ && at < descent_) return descends_;
     descent_from_ = at;
@@ -340,14 +345,14 @@ bool Walk::descends(std::uint64_t at, Encoding encoding) {
     return descends_;
 }
 
-// Ends the innermost level at `at`.
+// Ends the innermost level at `at`. Adds a patch if its length is wrong.
 void Walk::close(std::uint64_t at, bool by_delimiter, std::vector<Patch>& patches) {
     const Level level = levels_.back();
     levels_.pop_back();
     if (by_delimiter ? level.end == no_end : level.end == at) return;
     const auto length =
         by_delimiter ? ElementHeader::undefined : static_cast<std::uint32_t>(std::min(at - level.value, no_end >> 32));
-    // Items are in the byte order of what is around them, and so is a sequence's header.
+    // The header of an item or a sequence has the byte order of the level around it.
     const bool big =
         level.is_item ? level.encoding.big_endian : (levels_.empty() ? encoding_ : levels_.back().encoding).big_endian;
     Patch patch;
@@ -432,7 +437,7 @@ SequenceLengths check_sequence(ElementReader& reader, const ElementHeader& heade
         result.end = *end;
         if (header.is_undefined() || !reader.read_header(*end, encoding, next)) return result;
         if (next.tag != sequence_delimiter_tag || next.length != 0) return result;
-        // A length and a delimiter as well: the length becomes undefined.
+        // The sequence has both a length and a delimiter. Its length is set to undefined.
         result.state = State::mended;
         result.end = next.value;
         Patch patch;
@@ -442,7 +447,8 @@ SequenceLengths check_sequence(ElementReader& reader, const ElementHeader& heade
         return result;
     }
     if (!end && !contradiction) return result;
-    // What only looks like items is left alone where the length leads to elements, unless they end there, too.
+    // A value may only look like items. It stays unchanged if its length leads to elements, unless the repaired
+    // sequence ends at the same place.
     const bool leads_on = !end && !header.is_undefined() && !header.has_vr("SQ") && header.tag != icon_sequence_tag &&
                           header.end() < reader.size() && reader.read_header(header.end(), encoding, next) &&
                           next.tag > header.tag && next.group() != 0xFFFE &&

@@ -1,3 +1,4 @@
+// Finds the end of values of undefined length: PS3.5 clause 7.5.
 #include "dicom/sequence_skip.h"
 
 #include <cstdint>
@@ -11,7 +12,7 @@ constexpr std::uint32_t item_tag = 0xFFFEE000;
 constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
 constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 
-// What has a defined length is skipped whole, so that every level here is of undefined length.
+// A sequence or item whose length is undefined. Those of defined length are skipped whole and have no level.
 struct Level {
     bool is_item = false;
     Encoding encoding;
@@ -52,18 +53,19 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
         if (!reader.read_header(offset, level.encoding, element)) return {SkipEnd::cut, reader.size()};
 
         if (element.tag == sequence_delimiter_tag) {
-            if (level.is_item) levels.pop();  // its delimiter was left out
+            if (level.is_item) levels.pop();  // the item has no delimiter
             if (!levels.empty()) levels.pop();
             offset = element.value;
         } else if (element.tag == item_delimiter_tag) {
             if (level.is_item) levels.pop();
             offset = element.value;
         } else if (element.tag == item_tag) {
-            if (level.is_item) {  // its delimiter was left out
+            if (level.is_item) {  // the item has no delimiter
                 levels.pop();
             } else if (element.is_undefined()) {
                 Encoding content = level.encoding;
-                // Writers put items of either kind into explicit VR: what stands there decides.
+                // Writers put items in implicit or explicit VR into datasets of explicit VR. The first element of the
+                // item decides.
                 if (mixed) content.explicit_vr = reader.shows_vr(element.value);
                 levels.push({true, content});
                 offset = element.value;
@@ -71,13 +73,13 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
                 offset = element.end();
             }
         } else if (!level.is_item) {
-            levels.pop();  // the sequence ends without a delimiter: the element belongs around it
+            levels.pop();  // the sequence has no delimiter, and this element follows it
             if (levels.empty()) return {SkipEnd::broken, offset};
         } else if (element.is_undefined()) {
             levels.push({false, inside(element, level.encoding)});
             offset = element.value;
         } else if (element.tag == 0 && element.length == 0) {
-            return {SkipEnd::broken, offset};  // a run of zeros
+            return {SkipEnd::broken, offset};  // zeros, no element
         } else {
             offset = element.end();
         }

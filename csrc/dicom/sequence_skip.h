@@ -8,18 +8,19 @@
 namespace dcmturbo {
 
 enum class SkipEnd : std::uint8_t {
-    delimited,  // behind the sequence delimiter
-    broken,     // where something else than an item begins
-    cut,        // the source ends first
+    delimited,  // after the sequence delimiter
+    broken,     // before something that is no item
+    cut,        // the source ends inside the value
 };
 
 struct Skip {
     SkipEnd end = SkipEnd::cut;
-    std::uint64_t offset = 0;  // where to go on
+    std::uint64_t offset = 0;  // the position to continue at
 };
 
-// Sequences may nest as deep as the data do: a level takes one byte, and its headers at least eight of the data.
-// `header` is a sequence's, or a stray item's, has undefined length and was read with `encoding`.
+// Finds the end without recursion, so sequences may nest to any depth. Each level takes one byte of memory and at least
+// eight bytes of the data. `header` belongs to a sequence or to a stray item, has undefined length, and was read with
+// `encoding`.
 Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding encoding);
 
 }  // namespace dcmturbo

@@ -1,4 +1,4 @@
-// Where bytes come from: a file, a buffer, or a reader that the caller supplies.
+// The interface of everything that bytes are read from: a file, a buffer, or a reader that the caller supplies.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,9 @@
 
 namespace dcmturbo {
 
-// Of a source that is far away, a read costs milliseconds whatever its size: items of up to far_item bytes are read
-// along with their headers, in blocks of far_block. 30 ms a read and 50 MB/s make 1.5 MB.
+// A read of a remote source takes milliseconds, whatever its size. Items of up to far_item bytes are therefore read
+// together with their headers, in blocks of far_block bytes. They suit 30 ms per read and 50 MB/s: 1.5 MB arrive in the
+// time of one more read.
 constexpr std::size_t far_block = std::size_t{4} << 20;
 constexpr std::size_t far_item = std::size_t{1} << 20;
 
@@ -21,14 +22,14 @@ class Source {
 
     [[nodiscard]] virtual std::uint64_t size() const = 0;
 
-    // Reads up to `size` bytes at `offset`; fewer only at the end. Safe from several threads at once.
-    // Throws DecodeError(source) when the reader below fails.
+    // Reads up to `size` bytes at `offset`; fewer only at the end. Several threads may call it at the same time. Throws
+    // DecodeError(source) if the underlying reader fails.
     virtual std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const = 0;
 
-    // All bytes, where they are in memory already; empty otherwise.
+    // All bytes if they are in memory already; otherwise empty.
     [[nodiscard]] virtual std::span<const std::byte> span() const { return {}; }
 
-    // Whether each read is so slow that few large ones are better than many small ones.
+    // True for a remote source: each read is so slow that few large reads are better than many small ones.
     [[nodiscard]] virtual bool is_far() const { return false; }
 };
 
