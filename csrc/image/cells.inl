@@ -1,4 +1,4 @@
-// Loops over cells of 8 to 64 bits. Compiled once per instruction set, as part of image/kernels.inl.
+// Loops over cells of 8 to 64 bits. image/kernels.inl includes this file, which is compiled once per instruction set.
 
 static void merge16(const std::uint8_t* __restrict high, const std::uint8_t* __restrict low,
                     std::uint16_t* __restrict to, std::size_t count, unsigned unused_bits, bool sign_extend) {
@@ -87,7 +87,8 @@ static void swap64(const std::uint64_t* from, std::uint64_t* to, std::size_t cou
 
 static void unpack_bits(const std::uint8_t* from, unsigned first_bit, std::uint8_t* to, std::size_t count) {
     std::size_t i = 0;
-    // A multiplication spreads the eight bits over eight bytes; only 0 and 1 survive the mask.
+    // A multiplication copies the eight bits to eight bytes. The mask keeps one bit in each byte, which then becomes 0
+    // or 1.
     if (first_bit % 8 == 0) {
         const std::uint8_t* bytes = from + first_bit / 8;
         for (; i + 8 <= count; i += 8) {

@@ -1,13 +1,14 @@
-// Three-component loops over 8-bit samples. Compiled once per instruction set, as part of image/kernels.inl.
+// Three-component loops over 8-bit samples. image/kernels.inl includes this file, which is compiled once per
+// instruction set.
 
 static inline __attribute__((always_inline)) std::uint8_t clamp8(int value) {
     return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-// PS3.3, C.7.6.3.1.2, inverted: R = Y + 1.402 Cr', B = Y + 1.772 Cb', and G from Y = 0.299 R + 0.587 G +
-// 0.114 B, each rounded half up and clamped. With 20 fractional bits and these biases every one of the
-// 2^24 triplets is exact (tests/api/test_colour.py walks them all); fewer bits are not, and
-// floating point (pydicom's) is off by one in 42.
+// The inverse of PS3.3, C.7.6.3.1.2: R = Y + 1.402 Cr', B = Y + 1.772 Cb', and G from Y = 0.299 R + 0.587 G + 0.114 B.
+// Each result is rounded half up and clamped. With 20 fractional bits and these biases all 2^24 triplets are exact
+// (tests/api/test_colour.py checks each). With fewer bits they are not. Floating point, which pydicom uses, is off by
+// one in 42 triplets.
 static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict cb, std::uint8_t* __restrict cr,
                             std::size_t pixels) {
     constexpr int half = 1 << 19;
@@ -21,12 +22,13 @@ static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict
     }
 }
 
-// Byte `byte` of the `part`-th output vector when three planes of `width` bytes are interleaved: which plane
-// it comes from, and from where in it.
+// Three planes are interleaved into vectors of `width` bytes. For byte `byte` of output vector `part`, these return the
+// plane that it comes from and its position in that plane.
 constexpr int source_plane(int width, int part, int byte) { return (width * part + byte) % 3; }
 constexpr int source_byte(int width, int part, int byte) { return (width * part + byte) / 3; }
 
-// One output vector of three: the bytes of the first two planes in their places, then the third's into the gaps.
+// Computes one of three output vectors: first places the bytes of the first two planes, then fills the gaps with the
+// third.
 template <int part, int... byte>
 static inline __attribute__((always_inline)) void interleave_part(const ShuffleBlock& a, const ShuffleBlock& b,
                                                                   const ShuffleBlock& c, std::uint8_t* to,

@@ -1,5 +1,5 @@
-// What a codestream's header says (Header), and where its samples go (ComponentOut). Both are per component, so
-// interleaved, planar and subsampled images are one case.
+// Header describes a codestream, and ComponentOut the memory for its samples. Both have an entry per component, so
+// interleaved, planar and subsampled images need no special cases.
 #pragma once
 
 #include <cstddef>
@@ -26,22 +26,23 @@ constexpr std::size_t sample_size(SampleType type) {
     }
 }
 
-// Formats of one encoded frame, whatever the transfer syntax calls them. codecs/formats.h lists them.
+// Formats of one encoded frame, independent of the transfer syntax. codecs/formats.h lists them.
 enum class Format : std::uint8_t;
 
 struct ComponentHeader {
-    std::uint32_t width = 0;  // samples
+    std::uint32_t width = 0;  // in samples
     std::uint32_t height = 0;
-    std::uint32_t x = 0;  // of the first sample, counted in samples: JPEG 2000 has images that begin anywhere
+    std::uint32_t x = 0;  // position of the first sample, in samples: the image area of JPEG 2000 may begin anywhere
     std::uint32_t y = 0;
-    std::uint32_t horizontal_step = 1;  // grid points a sample: XRsiz; for JPEG Hmax/H where that divides
+    // Grid points per sample: XRsiz and YRsiz in JPEG 2000; Hmax/H and Vmax/V in JPEG if these are integers.
+    std::uint32_t horizontal_step = 1;
     std::uint32_t vertical_step = 1;
-    std::uint8_t precision = 0;  // bits
+    std::uint8_t precision = 0;  // in bits
     bool is_signed = false;
-    std::uint8_t identifier = 0;  // JPEG and JPEG-LS component identifier
+    std::uint8_t identifier = 0;  // component identifier of JPEG and JPEG-LS
 };
 
-// How the codestream says that its components relate to colour. `unstated` leaves it to the dataset.
+// The colour information of a codestream. If it is `unstated`, the dataset decides.
 enum class ColourTransform : std::uint8_t {
     unstated,
     none_rgb,
@@ -50,25 +51,25 @@ enum class ColourTransform : std::uint8_t {
     irreversible,
 };
 
-// One parameter of a codestream for people to read (dt.probe, dcmturbo info): never steers the core.
+// One parameter of a codestream that dt.probe and dcmturbo info show. The core does not use it for decoding.
 struct HeaderParameter {
     std::string name;  // the standard's term in snake case: "selection_value", "decomposition_levels"
     std::int64_t value;
 };
 
 struct Header {
-    Format format{};  // the first, `unknown`, until something is known
+    Format format{};  // `unknown`, the first value, until the header has been read
     std::uint32_t width = 0;
     std::uint32_t height = 0;
     std::vector<ComponentHeader> components;
-    bool lossless = false;      // the coding process is reversible (near-lossless counts as not)
-    bool subsampled = false;    // some component is smaller than the image
+    bool lossless = false;      // the coding process is reversible; false for near-lossless
+    bool subsampled = false;    // at least one component is smaller than the image
     bool interleaved = true;    // all components in one scan
-    bool holds_jpeg = false;    // a JPEG XL stream made from a JPEG, which it gives back bit for bit
-    bool in_container = false;  // JP2, JPH or JPEG XL boxes around the codestream
+    bool holds_jpeg = false;    // a JPEG XL stream from which the original JPEG can be restored bit for bit
+    bool in_container = false;  // the codestream is in a JP2, JPH or JPEG XL container
     ColourTransform colour = ColourTransform::unstated;
-    std::uint64_t codestream_offset = 0;  // of the bare codestream within the frame
-    std::uint64_t codestream_size = 0;    // bytes, up to the end of the container box or of the frame
+    std::uint64_t codestream_offset = 0;  // offset of the codestream in the frame
+    std::uint64_t codestream_size = 0;    // bytes up to the end of the container box or of the frame
     std::vector<HeaderParameter> parameters;
 
     void clear();
@@ -78,7 +79,7 @@ struct Header {
     [[nodiscard]] bool is_signed() const { return !components.empty() && components[0].is_signed; }
 };
 
-// Keeps the vectors' memory, because a worker probes every frame into the same header.
+// Keeps the memory of the vectors, because a worker parses all frames into the same header.
 inline void Header::clear() {
     std::vector<ComponentHeader> kept_components = std::move(components);
     std::vector<HeaderParameter> kept_parameters = std::move(parameters);
@@ -89,18 +90,19 @@ inline void Header::clear() {
     parameters = std::move(kept_parameters);
 }
 
-// Sample (x, y) of the region lies at base + y * row_stride + x * sample_stride.
+// Memory for one component. Sample (x, y) of the region is at base + y * row_stride + x * sample_stride.
 struct ComponentOut {
     std::byte* base = nullptr;
-    std::ptrdiff_t row_stride = 0;     // bytes
-    std::ptrdiff_t sample_stride = 0;  // bytes
+    std::ptrdiff_t row_stride = 0;     // in bytes
+    std::ptrdiff_t sample_stride = 0;  // in bytes
     std::uint32_t width = 0;           // of the whole component
     std::uint32_t height = 0;
     SampleType type = SampleType::u8;
-    Region region{};  // the part of it that is wanted
+    Region region{};  // the part of the component to decode
 
     [[nodiscard]] std::uint32_t end_row() const { return region.end_row(height); }
-    // The region as a component of its own, and how many of its lines the first `lines` of the whole one hold.
+    // part() is the region as a component of its own. lines_of_part() is the number of its lines that are among the
+    // first `lines` lines of the whole component.
     [[nodiscard]] ComponentOut part() const {
         if (region.is_whole()) return *this;
         return {base, row_stride, sample_stride, region.width, region.height, type, {}};

@@ -1,5 +1,5 @@
-// One frame in the caller's memory: where its pixels are, and what they are. FrameOut is of decoding, FrameIn of
-// encoding.
+// One frame in the caller's memory: where its pixels are, and their format. Decoding uses FrameOut, encoding uses
+// FrameIn.
 #pragma once
 
 #include <cstddef>
@@ -12,34 +12,34 @@ namespace dcmturbo {
 
 enum class ColourConversion : std::uint8_t { none, ybr_full_to_rgb };
 
-// What one decoded frame is, after every disagreement of dataset and codestream is settled.
+// The format of one decoded frame, after differences between dataset and codestream have been resolved.
 struct FrameFormat {
     std::uint32_t rows = 0;
     std::uint32_t columns = 0;
     std::uint16_t samples_per_pixel = 1;
     SampleType type = SampleType::u8;
-    // Bits of the cell that hold the sample; the rest is overwritten with its sign or with zeros
-    // (sign_extend). 0: cells are returned as they are.
+    // The number of bits of a cell that hold the sample. The other bits are overwritten with the sign (sign_extend) or
+    // with zeros. 0: cells are returned unchanged.
     std::uint8_t significant_bits = 0;
     bool sign_extend = false;
     ColourConversion colour = ColourConversion::none;
-    Photometric photometric = Photometric::unknown;  // of the result
+    Photometric photometric = Photometric::unknown;  // of the decoded frame
 
     [[nodiscard]] std::uint64_t pixels() const { return std::uint64_t{rows} * columns; }
     [[nodiscard]] std::uint64_t frame_bytes() const { return pixels() * samples_per_pixel * sample_size(type); }
 };
 
-// Where one frame goes: pixel (r, c), sample s of its region lies at base + r * row_stride + c * pixel_stride +
-// s * sample_stride.
+// The memory for one decoded frame. Sample s of pixel (r, c) of the region is at base + r * row_stride + c *
+// pixel_stride + s * sample_stride.
 struct FrameOut {
     std::byte* base = nullptr;
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
     FrameFormat format;  // of the whole frame
-    Region region{};     // the part of it that is wanted
+    Region region{};     // the part of the frame to decode
 
-    // The pixel behind the last that is needed, in the order of the frame; and the row.
+    // end_pixel() is one past the last pixel of the frame that is needed; end_row() is one past the last row.
     [[nodiscard]] std::uint64_t end_pixel() const {
         if (region.is_whole()) return format.pixels();
         return std::uint64_t{region.top + region.height - 1} * format.columns + region.left + region.width;
@@ -55,7 +55,8 @@ struct FrameOut {
                 format.type,
                 region};
     }
-    // The whole frame: all samples of a pixel, then the next pixel, row after row, without a gap.
+    // Whether the frame is one contiguous block: all samples of a pixel together, pixels in the order of rows, and no
+    // region.
     [[nodiscard]] bool is_contiguous() const {
         if (!region.is_whole()) return false;
         const auto size = static_cast<std::ptrdiff_t>(sample_size(format.type));
@@ -65,13 +66,13 @@ struct FrameOut {
     }
 };
 
-// One frame to encode: where its pixels are, and what they are.
+// One frame to encode: where its pixels are, and their format.
 struct FrameIn {
     const std::byte* base = nullptr;
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
-    PixelAttributes attributes;  // bits_allocated is also the size of a cell, 1 bit apart (8)
+    PixelAttributes attributes;  // bits_allocated is also the size of a cell; if it is 1, a cell has 8 bits
 };
 
 }  // namespace dcmturbo

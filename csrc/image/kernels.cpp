@@ -1,3 +1,4 @@
+// Compiles the kernels of this room for each instruction set.
 #include "image/kernels.h"
 
 #include <utility>

@@ -1,4 +1,4 @@
-// What is compiled for each instruction set: the loops, and the table of them.
+// The kernels of this room and the table of them, compiled once per instruction set.
 #include "image/cells.inl"
 #include "image/colour.inl"
 #include "image/rows.inl"

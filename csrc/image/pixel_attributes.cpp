@@ -1,3 +1,4 @@
+// Names of Photometric Interpretation: PS3.3, C.7.6.3.1.2.
 #include "image/pixel_attributes.h"
 
 #include <cstring>
@@ -32,7 +33,7 @@ const char* photometric_name(Photometric photometric) { return names[static_cast
 Photometric photometric_from_name(const char* name) {
     std::size_t length = std::strlen(name);
     while (length > 0 && name[length - 1] == ' ') --length;
-    // pydicom's enumeration spells the value with an underscore; so do some writers.
+    // pydicom's enumeration and some writers spell the value with an underscore.
     if (length == 13 && std::strncmp(name, "PALETTE_COLOR", 13) == 0) return Photometric::palette_color;
     for (std::size_t i = 1; i < std::size(names); ++i) {
         if (std::strlen(names[i]) == length && std::strncmp(names[i], name, length) == 0)

@@ -1,4 +1,4 @@
-// The dataset's side of an image: the Image Pixel module (PS3.3, C.7.6.3).
+// The description of an image in its dataset: the Image Pixel module (PS3.3, C.7.6.3).
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Reads pixels for encoders: cells become samples, and each value is checked against Bits Stored (PS3.5, 8.1.1).
 #include "image/pixel_reader.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace dcmturbo {
 
 namespace {
 
-// What distinguishes samples that fit from others, and turns cells into samples.
+// Checks cells against Bits Stored and converts them to samples.
 template <typename Cell>
 struct CellRange {
     explicit CellRange(const PixelAttributes& a)
@@ -20,12 +21,12 @@ struct CellRange {
           is_signed(a.pixel_representation == 1) {}
 
     Cell mask;
-    Cell half;  // of the range
+    Cell half;  // half of the range of values
     bool is_signed;
 };
 
-// Returns 0 if all values fit: if they are below 2^stored, once half of that has been added to those with a sign.
-// step is 1 and stride the cell's size where the compiler can know it: then the loop has vectors.
+// Returns 0 if all values fit. A value fits if it is below 2^Bits Stored; half of that is added first to signed values.
+// If `step` is 1 and `stride` is the size of a cell, both as constants, the compiler vectorises the loop.
 template <typename Cell, typename To>
 [[gnu::always_inline]] inline Cell read_cells(const std::byte* from, std::ptrdiff_t stride, std::size_t count,
                                               To* __restrict to, std::size_t step, const CellRange<Cell> range) {
@@ -37,7 +38,7 @@ template <typename Cell, typename To>
         const auto biased = static_cast<Cell>(cell + bias);
         outside |= static_cast<Cell>(biased & static_cast<Cell>(~range.mask));
         if constexpr (std::is_signed_v<To>) {
-            // For either sign: the value within its range, counted from 0, less half of the range.
+            // Signed or unsigned, the result is the value counted from the start of its range, minus half of the range.
             const auto counted = static_cast<Cell>(range.is_signed ? biased : cell);
             to[i * step] = static_cast<To>(static_cast<std::make_unsigned_t<To>>(counted) -
                                            static_cast<std::make_unsigned_t<To>>(range.half));
@@ -50,7 +51,7 @@ template <typename Cell, typename To>
 
 }  // namespace
 
-// Calls `read` with a zero of the type of a cell. Single bits (BitsAllocated 1) have cells of a byte.
+// Calls `read` with a zero of the cell's type. Single bits (BitsAllocated 1) are in cells of a byte.
 template <typename Read>
 void PixelReader::with_cells(Read&& read) const {
     switch (frame_.attributes.bits_allocated) {

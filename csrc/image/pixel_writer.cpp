@@ -1,3 +1,4 @@
+// Stores decoded cells in the caller's image, and corrects bits and colour (PS3.5, 8.1 and 8.2; PS3.3, C.7.6.3.1.2).
 #include "image/pixel_writer.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ void scatter_cells(const std::byte* from, std::byte* to, std::ptrdiff_t stride, 
     for (std::size_t i = 0; i < count; ++i, from += size, to += stride) std::memcpy(to, from, size);
 }
 
-// Cells of `size` bytes that lie one behind another.
+// Distributes contiguous cells of `size` bytes to a row with a stride.
 void scatter_row(const std::byte* from, std::byte* to, std::ptrdiff_t stride, std::size_t size, std::size_t count) {
     if (stride == static_cast<std::ptrdiff_t>(size)) {
         std::memcpy(to, from, count * size);
@@ -35,7 +36,7 @@ void gather_cells(const std::byte* from, std::ptrdiff_t stride, std::byte* to, s
     for (std::size_t i = 0; i < count; ++i, from += stride, to += size) std::memcpy(to, from, size);
 }
 
-// A number as a cell of the type, clamped to what the type holds.
+// Stores a number as type T, clamped to the range of T.
 template <typename T>
 void store_clamped(double value, std::byte* cell) {
     T result;
@@ -240,7 +241,7 @@ void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const
     for (unsigned sample = 0; sample < samples; ++sample) scatter(first, count, planes[sample], sample);
 }
 
-// Colours have been converted.
+// Stores the part of the pixels that is in the region. Colours have been converted already.
 void PixelWriter::write_region(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
     const Region& region = out_.region;
     const std::uint64_t columns = out_.format.columns;

@@ -1,5 +1,5 @@
-// The last step of every codec here: planes of cells in scratch memory become pixels in the caller's
-// memory, with bit correction and colour on the way.
+// The last step of all codecs of the core: planes of cells in scratch memory become pixels in the caller's memory. Bits
+// and colours are corrected at the same time.
 #pragma once
 
 #include <cstddef>
@@ -13,32 +13,32 @@ namespace dcmturbo {
 
 class PixelWriter {
   public:
-    // Pixels a call: small enough for all planes to stay in the first-level cache.
+    // Pixels per call: few enough to keep all planes in the first-level cache.
     static constexpr std::size_t block = 4096;
 
     PixelWriter(const FrameOut& out, Isa isa);
 
-    // Where cell `first` belongs, if cells of one plane can be written to it in order; null otherwise.
-    // What is written there is corrected by correct(), in place.
+    // The address of cell `first` in the output, if cells of one plane can be written there in order; otherwise null.
+    // The caller must then call correct() on these cells, in place.
     [[nodiscard]] std::byte* direct(std::uint64_t first) const { return direct_ ? out_.base + first * cell_ : nullptr; }
 
-    // Bit correction of `count` cells: from scratch, the source or the output, to scratch or the output.
-    // `from` and `to` are aligned to the cell, and the same or disjoint.
+    // Corrects the bits of `count` cells. `from` is in scratch memory, in the source or in the output; `to` is in
+    // scratch memory or in the output. Both are aligned to a cell. They are the same or do not overlap.
     void correct(const std::byte* from, std::byte* to, std::size_t count) const;
     [[nodiscard]] bool corrects() const { return unused_bits_ != 0; }
     [[nodiscard]] unsigned unused_bits() const { return unused_bits_; }
     [[nodiscard]] bool sign_extends() const { return out_.format.sign_extend; }
 
-    // Converts pixels [first, first + count), and stores those of the region. planes[s] holds corrected cells of
-    // sample s and is overwritten.
+    // Converts pixels [first, first + count) and stores those in the region. planes[s] holds corrected cells of sample
+    // s and is overwritten.
     void write(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
 
-    // Converts the region's part of the first `pixels` pixels, which lie elsewhere in cells of the same type: natively
-    // encoded frames, and what a library decoded. Bytes of each cell are exchanged first where swap_bytes says so. The
-    // two may be the same memory, laid out alike.
+    // Converts the first `pixels` pixels of `from`, and stores those in the region. `from` has cells of the same type;
+    // it is a native frame or the output of a library. If swap_bytes is set, the bytes of each cell are reversed first.
+    // `from` and the output may be the same memory with the same strides.
     void convert(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const;
 
-    // Puts `value` into every sample of the region from pixel `first` of the frame on.
+    // Stores `value` in every sample of the region, starting at pixel `first` of the frame.
     static void fill(const FrameOut& out, std::uint64_t first, double value);
 
   private:

@@ -1,4 +1,4 @@
-// The part of a frame that is wanted.
+// The part of a frame that a caller wants.
 #pragma once
 
 #include <algorithm>
@@ -6,8 +6,8 @@
 
 namespace dcmturbo {
 
-// Rows [top, top + height) and columns [left, left + width) of an image as it is returned, so after `reduce`. A height
-// of 0 stands for the whole image.
+// Rows [top, top + height) and columns [left, left + width) of the returned image, that is, after `reduce`. A height of
+// 0 means the whole image.
 struct Region {
     std::uint32_t top = 0;
     std::uint32_t left = 0;
@@ -16,7 +16,7 @@ struct Region {
 
     [[nodiscard]] bool is_whole() const { return height == 0; }
     [[nodiscard]] bool has_row(std::uint32_t y) const { return is_whole() || (y >= top && y - top < height); }
-    // The row behind the last of an image with `rows` that is needed.
+    // One past the last needed row of an image with `rows` rows.
     [[nodiscard]] std::uint32_t end_row(std::uint32_t rows) const { return is_whole() ? rows : top + height; }
     [[nodiscard]] bool is_within(std::uint32_t rows, std::uint32_t columns) const {
         return is_whole() ||
@@ -24,8 +24,9 @@ struct Region {
     }
 };
 
-// What a component that has one sample for so many columns and rows of the image gives to a region: all samples that
-// lie in it in part, of the `rows` and `columns` that the component has.
+// The part of a region in a subsampled component. A sample of the component covers horizontal_step x vertical_step
+// pixels of the image. The result has all samples that lie at least partly in the region. The component has `rows` rows
+// and `columns` columns.
 inline Region divide(const Region& region, std::uint32_t horizontal_step, std::uint32_t vertical_step,
                      std::uint32_t rows, std::uint32_t columns) {
     if (region.is_whole()) return region;

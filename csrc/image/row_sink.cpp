@@ -1,3 +1,4 @@
+// Stores decoded rows in an image or in planes.
 #include "image/row_sink.h"
 
 #include <algorithm>
@@ -39,7 +40,7 @@ void PlaneSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
     store(plane, x, y, row);
 }
 
-// The part of a row that lies in the region of its component.
+// Stores the part of the row that is in the region of its component.
 void PlaneSink::put_region(const ComponentOut& plane, std::uint32_t x, std::uint32_t y, const SampleRow& row) {
     const Region& region = plane.region;
     if (!region.has_row(y)) return;

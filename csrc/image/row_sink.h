@@ -1,4 +1,4 @@
-// Where decoded rows go: into an image in its final form, or into planes, one for each component.
+// Takes decoded rows, and stores them in an image in its final form, or in planes, one per component.
 #pragma once
 
 #include <array>
@@ -20,12 +20,13 @@ class RowSink {
     RowSink& operator=(const RowSink&) = delete;
     virtual ~RowSink() = default;
 
-    // Takes samples [x, x + row.count) of line y of a component. One thread at a time uses a sink; sinks of the same
-    // image or planes are independent.
+    // Takes samples [x, x + row.count) of line y of a component. Only one thread at a time may use a sink. Several
+    // sinks may write to the same image or planes.
     virtual void put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) = 0;
 };
 
-// Components of the image's size, straight to pixels. The rows of all components follow each other, in order.
+// Stores components that have the size of the image as pixels. All components of a row come together, and rows come in
+// order.
 class PixelSink final : public RowSink {
   public:
     PixelSink(const FrameOut& out, Isa isa, Arena& arena);
@@ -39,7 +40,7 @@ class PixelSink final : public RowSink {
     std::array<std::byte*, 4> planes_{};
 };
 
-// Each component on its own, at its own size: arrays of the caller's, or planes in scratch memory.
+// Stores each component at its own size, in the caller's arrays or in planes in scratch memory.
 class PlaneSink final : public RowSink {
   public:
     PlaneSink(std::span<const ComponentOut> planes, Isa isa, Arena& arena);
@@ -51,10 +52,10 @@ class PlaneSink final : public RowSink {
 
     std::span<const ComponentOut> planes_;
     const PixelKernels& kernels_;
-    std::byte* row_;  // cells, before they are spread out
+    std::byte* row_;  // a row of cells before they are distributed with a stride
 };
 
-// Puts zeros into the lines of a component from `first` on.
+// Sets the lines of a component from `first` on to zero.
 void clear_lines(const ComponentOut& plane, std::uint32_t first);
 
 }  // namespace dcmturbo

@@ -1,6 +1,7 @@
-// Rows of samples in a codec's working type to cells. Compiled once per instruction set, as part of image/kernels.inl.
+// Converts rows of samples from the working type of a codec to cells. image/kernels.inl includes this file, which is
+// compiled once per instruction set.
 
-// Samples of 16 bits to cells of 8, shifted up.
+// Shifts 16-bit samples to the left and stores them in 8-bit cells.
 static void narrow_row(const std::uint16_t* __restrict row, std::uint8_t* __restrict to, std::size_t count,
                        unsigned shift) {
     for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(row[i] << shift);
@@ -11,7 +12,7 @@ static void shift_row(const std::uint16_t* __restrict row, std::uint16_t* __rest
     for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(row[i] << shift);
 }
 
-// Of 32 bits with a sign: level shift, clamping, narrowing.
+// Adds `shift` to signed 32-bit samples, clamps them to [low, high] and stores them in cells.
 template <typename Cell>
 static inline __attribute__((always_inline)) void store_row(const std::int32_t* __restrict row, Cell* __restrict to,
                                                             std::size_t count, std::int32_t shift, std::int32_t low,
@@ -37,8 +38,8 @@ static void store_row32(const std::int32_t* row, std::uint32_t* to, std::size_t 
     store_row<std::uint32_t>(row, to, count, shift, low, high);
 }
 
-// To the nearest integer, ties to even, within [low, high], both below 2^22 in magnitude: adding 1.5 x 2^23 leaves
-// the integer in the lower bits of the mantissa. Not a number becomes `low`.
+// Rounds to the nearest integer, ties to even, in [low, high]. Both bounds are below 2^22 in magnitude. Adding 1.5 x
+// 2^23 moves the integer to the lower bits of the mantissa. NaN becomes `low`.
 static void round_row(const float* row, std::int32_t* to, std::size_t count, float low, float high) {
     for (std::size_t i = 0; i < count; ++i) {
         float value = row[i];

@@ -1,3 +1,4 @@
+// Converts decoded samples to cells of the caller's type.
 #include "image/sample_row.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace dcmturbo {
 
 namespace {
 
-// 2^22 is what PixelKernels::round_row holds, and float no more than two bits beyond.
+// PixelKernels::round_row works for values below 2^22. A float has only two bits more than that.
 constexpr std::int64_t widest_real_range = std::int64_t{1} << 21;
 
 template <typename Cell>
@@ -31,7 +32,7 @@ void store_plain(const std::uint16_t* from, std::byte* to, std::size_t cell, std
     }
 }
 
-// Any range, one sample at a time.
+// Handles any range, one sample at a time.
 template <typename T>
 void store_any(const T* from, std::byte* to, std::size_t cell, std::size_t count, const SampleRange& range) {
     for (std::size_t i = 0; i < count; ++i, to += cell) {
@@ -39,7 +40,7 @@ void store_any(const T* from, std::byte* to, std::size_t cell, std::size_t count
         if constexpr (std::is_floating_point_v<T>) {
             const double shifted = static_cast<double>(from[i]) + static_cast<double>(range.shift);
             const auto low = static_cast<double>(range.low);
-            // Not a number compares as false.
+            // A comparison with NaN is false.
             value = shifted > low
                         ? static_cast<std::int64_t>(std::nearbyint(std::min(shifted, static_cast<double>(range.high))))
                         : range.low;

@@ -1,4 +1,4 @@
-// A row of decoded samples in the working type of its codec, and how cells of the caller's type are made of it.
+// A row of decoded samples in the working type of its codec, and its conversion to cells of the caller's type.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,13 @@
 
 namespace dcmturbo {
 
-// What samples with a sign become: `shift` is added, and the sum is clamped to [low, high].
+// How signed samples become values: `shift` is added, and the sum is clamped to [low, high].
 struct SampleRange {
     std::int64_t shift = 0, low = 0, high = 0;
 
     SampleRange() = default;
-    // Of samples whose levels were shifted down by half their range, unless they have a sign.
+    // The range of samples with this precision. Half of the range was subtracted from unsigned samples (level shift),
+    // so it is added again.
     SampleRange(unsigned precision, bool is_signed) {
         const std::int64_t half = std::int64_t{1} << (precision - 1);
         shift = is_signed ? 0 : half;
@@ -24,18 +25,18 @@ struct SampleRange {
 };
 
 struct SampleRow {
-    // Shifted up by the point transform.
+    // Samples that are shifted to the left by the point transform.
     SampleRow(const std::uint16_t* samples, std::uint32_t size, unsigned point_transform)
         : type(SampleType::u16), from(samples), count(size), up(point_transform) {}
     SampleRow(const std::int32_t* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::i32), from(samples), count(size), range(to) {}
     SampleRow(const std::int64_t* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::i64), from(samples), count(size), range(to) {}
-    // Rounded to the nearest integer, ties to even; storing overwrites the samples. Not a number becomes range.low.
+    // Samples are rounded to the nearest integer, ties to even. NaN becomes range.low. Storing overwrites the samples.
     SampleRow(float* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::f32), from(samples), spare(samples), count(size), range(to) {}
 
-    // Samples [first, first + size) of it.
+    // Samples [first, first + size) of this row.
     [[nodiscard]] SampleRow part(std::uint32_t first, std::uint32_t size) const {
         SampleRow result = *this;
         const std::size_t bytes = first * sample_size(type);
@@ -53,7 +54,7 @@ struct SampleRow {
     SampleRange range;
 };
 
-// Stores the row as cells of `cell` bytes, which `to` is aligned to.
+// Stores the row as cells of `cell` bytes. `to` is aligned to a cell.
 void store_samples(const SampleRow& row, std::byte* to, std::size_t cell, const PixelKernels& kernels);
 
 }  // namespace dcmturbo
