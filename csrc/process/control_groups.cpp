@@ -1,3 +1,4 @@
+// Finds the control groups of this process: cgroups(7).
 #include "process/control_groups.h"
 
 #include <fstream>
@@ -10,7 +11,7 @@ void visit_control_groups(const std::string& controller,
     const std::string root_v1 = root_v2 + "/" + controller;
     visit(root_v2, true);
     visit(root_v1, false);
-    // Lines are id:controllers:path; version 2 has id 0 and no controllers.
+    // Lines have the form id:controllers:path. In version 2 the id is 0, and there are no controllers.
     std::ifstream groups("/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
         const std::size_t first = line.find(':');

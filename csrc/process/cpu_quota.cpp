@@ -1,3 +1,4 @@
+// Computes how many CPUs this process may use, from its CPU affinity and its control groups (cgroups(7)).
 #include "process/cpu_quota.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ unsigned whole_cpus(double quota, double period) {
 
 unsigned smaller(unsigned a, unsigned b) { return a == 0 ? b : b == 0 ? a : (a < b ? a : b); }
 
-// cpu.max holds "quota period", or "max period" for no limit (cgroup version 2).
+// cpu.max of cgroup version 2 holds "quota period", or "max period" if there is no limit.
 unsigned quota_of_v2(const std::string& folder) {
     std::ifstream file(folder + "/cpu.max");
     std::string quota;
@@ -40,7 +41,7 @@ unsigned quota_of_v1(const std::string& folder) {
     return whole_cpus(quota, period);
 }
 
-// Whole CPUs, rounded up; 0 where there is no quota.
+// The quota in whole CPUs, rounded up; 0 if there is none.
 unsigned cgroup_cpu_quota() {
     unsigned result = 0;
     visit_control_groups("cpu", [&](const std::string& folder, bool is_v2) {
@@ -53,7 +54,7 @@ unsigned cgroup_cpu_quota() {
 
 unsigned default_threads() {
     unsigned allowed = os::allowed_cpus();
-    // Once: reading control group files costs more than decoding a small frame.
+    // This is read only once, because reading control group files takes longer than decoding a small frame.
     static const unsigned quota = cgroup_cpu_quota();
     if (quota > 0) allowed = std::min(allowed, quota);
     return std::max(allowed, 1u);

@@ -1,3 +1,4 @@
+// Computes how much memory this process may use, from the machine and its control groups (cgroups(7)).
 #include "process/memory_limit.h"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
-// One number, or "max" for none. Version 1 says none with a number near 2^63, above any machine's memory.
+// The file holds one number, or "max" for no limit. Version 1 writes a number near 2^63 for no limit, which is more
+// than any machine has.
 std::uint64_t number_in(const std::string& path) {
     std::ifstream file(path);
     std::uint64_t bytes = 0;

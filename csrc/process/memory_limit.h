@@ -1,4 +1,4 @@
-// How much memory this process may use: the machine's, or less where its control groups say so.
+// The number of bytes that this process may use: the memory of the machine, or less if its control groups limit it.
 #pragma once
 
 #include <cstdint>

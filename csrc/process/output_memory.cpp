@@ -1,3 +1,4 @@
+// Caches large memory blocks for results.
 #include "process/output_memory.h"
 
 #include <atomic>
@@ -13,19 +14,20 @@ namespace {
 
 struct Block {
     void* base;
-    std::size_t size;  // mapped
+    std::size_t size;  // the size that was mapped
 };
 
 struct Cache {
     const os::ProcessId owner;
     std::mutex mutex;
-    std::vector<Block> blocks;  // the last given back is at the end
+    std::vector<Block> blocks;  // in the order in which they were freed
     std::uint64_t total = 0;
 };
 
 std::atomic<std::uint64_t> cap{std::uint64_t{256} << 20};
 
-// As for the pool: the lock may have been held when a child was forked. The child then begins a new cache.
+// After a fork, the child makes a new cache, because another thread of the parent may have held the lock. ThreadPool
+// does the same.
 Cache& cache() {
     static std::atomic<Cache*> current{nullptr};
     const os::ProcessId self = os::process_id();
@@ -37,10 +39,10 @@ Cache& cache() {
     return *known;
 }
 
-// What is mapped for a result of `size` bytes: whole huge pages, so that equal images give equal blocks.
+// The size to map for a result of `size` bytes. It is a multiple of a huge page, so equal images use equal blocks.
 std::size_t mapped_size(std::size_t size) { return (size + os::huge_page - 1) / os::huge_page * os::huge_page; }
 
-// Called with the lock held: drops the oldest blocks until no more than `keep` bytes are left.
+// Unmaps the oldest blocks until at most `keep` bytes are left. The caller holds the lock.
 void shrink(Cache& held, std::uint64_t keep) {
     std::size_t dropped = 0;
     while (held.total > keep && dropped < held.blocks.size()) {
@@ -67,7 +69,7 @@ void* allocate_output(std::size_t size) noexcept {
             return base;
         }
     } catch (...) {
-        // No memory for the list: a fresh block will do.
+        // There is no memory for the list of blocks: map a new block.
     }
     return os::map_pages(wanted);
 }
@@ -86,7 +88,7 @@ void free_output(void* block, std::size_t size) noexcept {
             return;
         }
     } catch (...) {
-        // Not kept, then.
+        // The block cannot be kept: unmap it.
     }
     os::unmap_pages(block, mapped);
 }
@@ -98,7 +100,7 @@ void set_output_cache(std::uint64_t bytes) noexcept {
         const std::lock_guard lock(held.mutex);
         shrink(held, bytes);
     } catch (...) {
-        // No cache could be made: there is nothing to shrink.
+        // There is no cache, so there is nothing to shrink.
     }
 }
 

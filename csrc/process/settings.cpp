@@ -1,3 +1,4 @@
+// Reads settings from the environment and stores those of dt.config.
 #include "process/settings.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace dcmturbo {
 
 namespace {
 
-// 0 where the variable is not set; anything but a positive whole number is an error, not a guess.
+// Returns 0 if the variable is not set. Any text but a positive whole number is an error.
 std::uint64_t positive_from_environment(const char* name) {
     const char* text = std::getenv(name);
     if (text == nullptr || *text == '\0') return 0;
@@ -51,8 +52,8 @@ struct Store {
     Settings settings = from_environment();
 };
 
-// Never destroyed. The lock is held for a copy only, and never across a fork of another thread's making
-// that matters: a child that inherits it locked would need a fork in the middle of that copy.
+// This object is never destroyed. The lock is held only while the settings are copied. So a child of fork() inherits a
+// locked mutex only if the fork happens during that copy.
 Store& store() {
     static auto* const result = new Store();
     return *result;

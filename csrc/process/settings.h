@@ -1,4 +1,4 @@
-// What dt.config sets for the whole process. Read once a call.
+// The settings of dt.config, which hold for the whole process. Each call reads them once.
 #pragma once
 
 #include <memory>
@@ -13,19 +13,19 @@ struct Settings {
     unsigned threads = 0;  // 0: default_threads()
     Isa isa = Isa::scalar;
     Limits limits;
-    bool prefer_library = false;                         // over the core's own codecs, where there is one
-    std::shared_ptr<const OptionValues> decode_options;  // of all codecs; null where all have their defaults
+    bool prefer_library = false;  // use a library where both it and the core can decode or encode
+    std::shared_ptr<const OptionValues> decode_options;  // of all codecs; null if all options have their default
 
     [[nodiscard]] const OptionValues& decode_values() const {
         return decode_options ? *decode_options : no_option_values;
     }
 };
 
-// The first call reads DCMTURBO_NUM_THREADS, DCMTURBO_ISA and DCMTURBO_MAX_PIXELS.
+// The first call reads DCMTURBO_NUM_THREADS, DCMTURBO_ISA and DCMTURBO_MAX_PIXELS from the environment.
 Settings settings();
 void set_settings(const Settings& settings);
 
-// How many workers a call may use: what it asked for, else the setting, else the default.
+// The number of workers of a call: the number that the call asks for, otherwise the setting, otherwise the default.
 unsigned resolve_threads(unsigned asked, const Settings& settings);
 
 }  // namespace dcmturbo

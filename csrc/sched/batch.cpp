@@ -1,3 +1,4 @@
+// Distributes the frames of one call among workers, and catches the errors of each frame.
 #include "sched/batch.h"
 
 #include <algorithm>
@@ -43,8 +44,9 @@ void attach(Context& context, Call& call, bool shares) {
 
 std::vector<FrameFailure> Batch::run() {
     const auto workers = static_cast<unsigned>(std::min<std::size_t>(call_.threads, jobs_));
-    // A single frame runs outside the pool, so that its codec may use the pool as its team.
-    // Otherwise each worker takes job after job: a frame is small against how far threads drift apart.
+    // A single frame does not run in the pool, so its codec may use the pool as its team. With several frames, each
+    // worker takes one frame after the other. Frames are short, so no worker has to wait long for the others at the
+    // end.
     if (workers <= 1) work_on();
     else
         ThreadPool::instance().run(
@@ -62,10 +64,11 @@ void Batch::work_on() noexcept {
         if (call_.interruption.is_due_to_end()) return;
         const std::size_t job = next_.fetch_add(1, std::memory_order_relaxed);
         if (job >= jobs_) return;
-        // Jobs below the lowest failure still run: one of them may be lower yet.
+        // Jobs below the lowest failure still run, because one of them may fail too.
         if (!continues_ && job > lowest_failure_.load(std::memory_order_relaxed)) return;
         FrameFailure outcome = guarded([&] {
-            // Allocated here, so that a worker without memory fails job by job, like any other failure.
+            // The scratch memory is allocated here. If there is none, each job of this worker fails as with any other
+            // error.
             if (!loan) loan.emplace(settings_.limits.max_scratch);
             Scratch& scratch = **loan;
             scratch.arena.reset();

@@ -1,4 +1,4 @@
-// The frames of one call as jobs, which several workers share; and what went wrong with each.
+// The frames of one call as jobs that several workers share, and the failure of each job.
 #pragma once
 
 #include <atomic>
@@ -29,10 +29,10 @@ struct FrameFailure {
 
 inline FrameFailure no_failure() { return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}}; }
 
-// What is being thrown, as a failure. Within a catch clause.
+// Converts the current exception into a failure. Call it only in a catch clause.
 FrameFailure caught_failure() noexcept;
 
-// The only place that catches exceptions of a worker.
+// Only this function catches exceptions of a worker.
 template <typename Work>
 FrameFailure guarded(const Work& work) noexcept {
     try {
@@ -42,32 +42,32 @@ FrameFailure guarded(const Work& work) noexcept {
     }
 }
 
-// Of one call: how many threads it may use, and whether it is to end early.
+// The state of one call: how many threads it may use, and whether it is to end early.
 struct Call {
     unsigned threads = 1;
     Interruption interruption{};
 };
 
-// Lets a codec ask whether the call is to end; and, with `shares`, use its threads if they are more than one. The call
-// outlives the context.
+// Lets a codec check whether the call is to end. With `shares`, it may also use the threads of the call if there are
+// several. The call must outlive the context.
 void attach(Context& context, Call& call, bool shares);
 
 class Batch {
   public:
-    // `continues`: also after a failure. Otherwise no job above the lowest that has failed is begun.
+    // With `continues`, all jobs run even if some fail. Otherwise no job above the lowest failed one is started.
     Batch(std::size_t jobs, unsigned threads, bool continues, const Settings& settings)
         : jobs_(jobs), call_{.threads = threads}, continues_(continues), settings_(settings) {}
     virtual ~Batch() = default;
 
-    // Does all jobs, unless it is interrupted: then it throws DecodeError(interrupted). Returns what went wrong, in the
-    // order of the jobs. Unless it continues only the first entry is certain to be there, and it is the lowest job that
-    // fails, whatever the number of threads.
+    // Runs all jobs and returns the failures in the order of the jobs. Throws DecodeError(interrupted) if the call is
+    // interrupted. Without `continues`, only the first failure is certain to be in the result. It belongs to the lowest
+    // job that fails, whatever the number of threads.
     std::vector<FrameFailure> run();
 
   protected:
-    // Does one job. May throw.
+    // Runs one job. May throw.
     virtual FrameFailure work(std::size_t job, Scratch& scratch, Context& context) = 0;
-    // Hears how each job went.
+    // Is called with the outcome of each job.
     virtual void conclude(std::size_t job, const FrameFailure& outcome) noexcept = 0;
 
   private:

@@ -1,3 +1,4 @@
+// Decodes many frames on many workers.
 #include "sched/decode_frames.h"
 
 #include <algorithm>
@@ -64,7 +65,7 @@ Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_
     for (const FragmentRange& range : scratch.ranges) {
         const std::size_t read = source.read_at(range.offset, to + filled, static_cast<std::size_t>(range.size));
         filled += read;
-        if (read < range.size) break;  // the source has become shorter: the codec sees a truncated frame
+        if (read < range.size) break;  // the source has become shorter, so the codec gets a truncated frame
     }
     scratch.spans.push_back({to, filled});
     return Fragments(scratch.spans);
@@ -90,7 +91,7 @@ void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits&
 }
 
 void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::uint64_t frames, std::uint64_t held) {
-    constexpr std::uint64_t missing = 64;  // of so many frames, one at least is there
+    constexpr std::uint64_t missing = 64;  // at least one of this many frames is assumed to be in the data
     const std::uint64_t bytes = checked_multiply(format.frame_bytes(), frames);
     if (bytes <= harmless_bytes) return;
     const std::uint64_t most = row_of(syntax.format).most_bytes_per_byte;

@@ -1,4 +1,4 @@
-// Many frames on many workers: what is decoded where, and what becomes of those that fail.
+// Decodes many frames on many workers, and reports the frames that fail.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@
 
 namespace dcmturbo {
 
-// Frames that share a dataset: the same label, attributes and result.
+// Frames of the same dataset. They have the same transfer syntax, attributes and result.
 struct FrameStream {
     PixelAttributes attributes;
-    // As frame_format() settles it without a header. Where frames have one, each is settled again: the
-    // same shape and type, but perhaps another colour space or correction.
+    // The format that frame_format() computes without a header. If frames have headers, the format of each frame is
+    // computed again. Shape and type stay the same, but colour space or bit correction may differ.
     FrameFormat format;
     const TransferSyntax* syntax = nullptr;
     FormatRequest request;
-    std::uint32_t* notes = nullptr;  // receives the FormatNotes of all frames, or-ed; may be null
+    std::uint32_t* notes = nullptr;  // receives the FormatNotes of all frames, combined by OR; may be null
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
@@ -49,23 +49,25 @@ struct DecodePolicy {
     double fill_value = 0;
 };
 
-// Decodes all jobs. Returns what went wrong, in the order of the jobs. Without salvage only the first
-// entry is certain to be there, and it is the lowest job that fails, whatever the number of threads.
+// Decodes all jobs and returns the failures in the order of the jobs. Without salvage, only the first failure is
+// certain to be in the result. It belongs to the lowest job that fails, whatever the number of threads.
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status);
 
-// One frame that is in memory already. Throws what the codec throws, unless salvage.
+// Decodes one frame that is in memory. Without salvage, throws the error of the codec.
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,
                               const DecodePolicy& policy, const Settings& settings);
 
-// A frame's bytes: in place where the source is in memory, else read into scratch in one piece.
+// The bytes of a frame. If the source is in memory, they are not copied; otherwise they are read into one block of
+// scratch memory.
 Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_t frame, Scratch& scratch);
 
-// Throws DecodeError(limit) where the settings do not allow `frames` such frames, or results of their region.
+// Throws DecodeError(limit) if the settings do not allow `frames` frames of this format, or results of their region.
 void check_limits(const FrameFormat& format, std::uint64_t frames, const Limits& limits, const Region& region = {});
 
-// Refuses a result that is far larger than `held` bytes of such frames can fill, before there is memory for it:
-// salvage would fill it all. Results of up to `harmless_bytes` pass.
+// Throws DecodeError if the result would be far larger than `held` bytes of encoded frames can fill. It is called
+// before memory is allocated, because salvage would fill all of it. Results of up to `harmless_bytes` are always
+// allowed.
 constexpr std::uint64_t harmless_bytes = std::uint64_t{256} << 20;
 void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::uint64_t frames, std::uint64_t held);
 

@@ -1,3 +1,4 @@
+// Decodes one frame: reads its header, determines its format and calls the codec for that format.
 #include "sched/decode_one.h"
 
 #include <array>
@@ -31,8 +32,8 @@ Bytes inflate(Bytes data, std::uint64_t size, Context& context) {
     return {bytes.base, static_cast<std::size_t>(size)};
 }
 
-// The native frame in a Deflated Image Frame (PS3.5, A.4.13), of the length that the dataset says, or else of one that
-// contradicts its colours in a known way.
+// Inflates a Deflated Image Frame (PS3.5, A.4.13) to a native frame. The length is that of the dataset. If this fails,
+// the lengths are tried that contradict Photometric Interpretation in a known way.
 Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Context& context) {
     const Bytes data = fragments.contiguous(context.arena);
     const std::uint64_t size = checked_add(native_frame_bits(stream.attributes), 7) / 8;
@@ -51,7 +52,7 @@ Bytes inflate_frame(const Fragments& fragments, const FrameStream& stream, Conte
             context.arena.rewind(mark);
             try {
                 return inflate(data, other, context);
-            } catch (const DecodeError&) {  // the first error is the one to report
+            } catch (const DecodeError&) {  // the first error is reported instead
             }
         }
         throw;
@@ -86,7 +87,8 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     std::uint32_t notes = 0;
     Fragments frame = fragments;
     Bytes jpeg;
-    // A frame that says what it is goes to the codec of what it says, whatever the label and its neighbours are.
+    // If frames have headers, the format in the header selects the codec. The transfer syntax and the other frames do
+    // not matter.
     Format actual = label.format;
     if (label.has_header) {
         Header& header = scratch.header;
@@ -94,7 +96,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
         SettledFormat settled = frame_format(stream.attributes, &header, *stream.syntax, stream.request);
         notes = settled.notes;
         if (header.holds_jpeg) {
-            // It says what its colours are; the JPEG XL stream around it does not.
+            // The JPEG states its colour space; the JPEG XL stream around it does not.
             const Bytes data = frame.contiguous(context.arena);
             check(data, header);
             jpeg = jpeg_of_jpegxl(data, context.arena);
@@ -120,7 +122,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
         if (error.code != ErrorCode::other_codec || &codec == &library_codec) throw;
         outcome = library_codec.decode(frame, stream.attributes, scratch.header, out, options, context);
     }
-    context.check_interruption();  // salvage takes it for damage
+    context.check_interruption();  // otherwise salvage would treat the interruption as damage
     if (outcome.has_excess_data) notes |= note_excess_data;
     tell(stream, notes | outcome.notes);
     if (outcome.complete) return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}};

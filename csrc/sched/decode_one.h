@@ -1,4 +1,4 @@
-// One frame whose bytes are in memory: what it is in fact, and which codec decodes it.
+// Decodes one frame whose bytes are in memory, with the codec that its real format needs.
 #pragma once
 
 #include "base/context.h"
@@ -7,10 +7,10 @@
 
 namespace dcmturbo {
 
-// Decodes to `base`. `first_bit`: where in the first byte a native frame begins. `is_alone`: the frame's length is its
-// own, not one that the dataset cut out of many frames. `settled` receives what the frame becomes, its header included;
-// it may be null. Throws DecodeError; with salvage, a frame that is right in part
-// has the status partial.
+// Decodes to `base`. `first_bit` is the position of a native frame's first bit in the first byte. `is_alone` is true if
+// the length is that of the frame itself; it is false if the frame was cut out of a value with many frames. `settled`
+// receives the format of the frame after reading its header; it may be null. Throws DecodeError. With salvage, a frame
+// that can be decoded in part has the status partial.
 FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, std::byte* base, std::uint32_t first_bit,
                         bool is_alone, const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
                         Context& context, FrameFormat* settled = nullptr);

@@ -1,3 +1,4 @@
+// Encodes one or many frames.
 #include "sched/encode_frames.h"
 
 #include "codecs/library.h"
@@ -7,7 +8,7 @@ namespace dcmturbo {
 
 namespace {
 
-// Deflated Image Frame (PS3.5, A.4.13): the native frame, deflated by the library.
+// Encodes a Deflated Image Frame (PS3.5, A.4.13): a library deflates the native frame.
 Bytes deflate_frame(const FrameIn& frame, const EncodeTarget& target, Context& context) {
     EncodeTarget native;
     native.syntax = general_transfer_syntax(Format::native);

@@ -1,4 +1,4 @@
-// Frames that are in memory, encoded: one on a team of workers, or many on many workers.
+// Encodes frames that are in memory: one frame on a team of workers, or many frames on many workers.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@
 
 namespace dcmturbo {
 
-// What frames are encoded as.
+// The transfer syntax to encode to, the codec and its options.
 struct EncodeTarget {
     const TransferSyntax* syntax = nullptr;
-    // Who encodes: the core's own codec, or a library's.
+    // The core's own codec or the library codec.
     const Codec* codec = nullptr;
     EncodeOptions options;
 };
 
-// Hears of each encoded frame, on the worker that encoded it: `data` are gone when it returns. May throw.
+// Receives each encoded frame, on the worker that encoded it. `data` are valid only during the call. May throw.
 struct EncodedTaker {
     void (*take)(void* context, std::size_t job, Bytes data) = nullptr;
     void* context = nullptr;
@@ -29,8 +29,8 @@ struct EncodedTaker {
 // Encodes one frame into the context's arena. Throws DecodeError.
 Bytes encode_one(const FrameIn& frame, const EncodeTarget& target, Context& context);
 
-// Encodes all frames. Returns what went wrong, if anything did; the first entry is the lowest frame that fails,
-// whatever the number of threads.
+// Encodes all frames. Returns the failures; the first one belongs to the lowest frame that fails, whatever the number
+// of threads.
 std::vector<FrameFailure> encode_frames(std::span<const FrameIn> frames, const EncodeTarget& target, unsigned threads,
                                         const Settings& settings, const EncodedTaker& taker);
 

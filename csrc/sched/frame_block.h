@@ -1,4 +1,4 @@
-// Memory of one frame that passes from a worker to whoever asked for the frame.
+// Memory of one frame. A worker passes it to the caller that asked for the frame.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace dcmturbo {
 class FrameBlock {
   public:
     FrameBlock() = default;
-    // Uninitialised. Throws bad_alloc.
+    // The memory is uninitialised. Throws bad_alloc.
     explicit FrameBlock(std::size_t size) : size_(size) {
         void* const block = is_large(size) ? allocate_output(size) : std::malloc(size == 0 ? 1 : size);
         if (block == nullptr) throw std::bad_alloc();
@@ -35,7 +35,7 @@ class FrameBlock {
 
     [[nodiscard]] std::byte* data() const { return data_; }
     [[nodiscard]] std::size_t size() const { return size_; }
-    // Whoever takes it gives it to free().
+    // Gives up ownership. The caller must pass the memory to free().
     std::byte* release() {
         size_ = 0;
         return std::exchange(data_, nullptr);
@@ -46,7 +46,7 @@ class FrameBlock {
     }
 
   private:
-    // From here on, blocks that are given back are kept: process/output_memory.h.
+    // Blocks of this size and above are kept when they are freed: process/output_memory.h.
     static bool is_large(std::size_t size) { return size >= std::size_t{1} << 20; }
 
     std::byte* data_ = nullptr;

@@ -1,3 +1,4 @@
+// Keeps scratch memory of workers for the next call.
 #include "sched/scratch.h"
 
 #include <atomic>
@@ -9,8 +10,8 @@ namespace dcmturbo {
 
 namespace {
 
-constexpr std::size_t most_kept = 64;                     // scratches
-constexpr std::size_t keep_each = std::size_t{64} << 20;  // bytes
+constexpr std::size_t most_kept = 64;                     // number of scratches
+constexpr std::size_t keep_each = std::size_t{64} << 20;  // bytes per scratch
 
 struct FreeList {
     const os::ProcessId owner;
@@ -18,14 +19,15 @@ struct FreeList {
     std::vector<std::unique_ptr<Scratch>> scratches;
 };
 
-// As the pool: a new one after fork(), for the lock may have been held there. Never destroyed.
+// A child of fork() makes a new list, because the lock may have been held during the fork. The list is never destroyed.
+// ThreadPool does the same.
 FreeList& free_list() {
     static std::atomic<FreeList*> list{nullptr};
     const os::ProcessId self = os::process_id();
     FreeList* current = list.load(std::memory_order_acquire);
     if (current != nullptr && current->owner == self) return *current;
     auto* fresh = new FreeList{.owner = self, .mutex = {}, .scratches = {}};
-    fresh->scratches.reserve(most_kept);  // giving one back must not fail
+    fresh->scratches.reserve(most_kept);  // so that returning a scratch never allocates
     if (list.compare_exchange_strong(current, fresh, std::memory_order_acq_rel)) return *fresh;
     delete fresh;
     return *current;

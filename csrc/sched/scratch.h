@@ -1,4 +1,4 @@
-// Memory that a worker keeps from frame to frame, taken from a capped free list.
+// Memory that a worker keeps from frame to frame. It comes from a free list of limited size.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Scratch {
     std::vector<Bytes> spans;
 };
 
-// Lends a Scratch for its own lifetime.
+// Borrows a Scratch and returns it when this object is destroyed.
 class ScratchLoan {
   public:
     explicit ScratchLoan(std::uint64_t cap);

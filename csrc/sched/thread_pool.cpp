@@ -1,3 +1,4 @@
+// Runs work on a pool of threads that all calls share.
 #include "sched/thread_pool.h"
 
 #include <algorithm>
@@ -8,7 +9,7 @@ namespace dcmturbo {
 
 namespace {
 
-// Set while a thread runs a body, so that a nested call stays serial.
+// True while a thread runs a body. A nested call then uses only this thread.
 thread_local bool inside_body = false;
 
 constexpr unsigned most_workers = 1024;
@@ -16,15 +17,15 @@ constexpr unsigned most_workers = 1024;
 }  // namespace
 
 ThreadPool& ThreadPool::instance() {
-    // On the heap for ever: destroying a pool at exit would wait for threads that the interpreter's
-    // shutdown may have frozen. In a child of fork() the old one is abandoned, its mutex with it.
+    // The pool is never destroyed. At exit, its destructor would wait for threads that the shutdown of the interpreter
+    // may have frozen. A child of fork() abandons the pool of its parent, including the mutex.
     static std::atomic<ThreadPool*> pool{nullptr};
     const os::ProcessId self = os::process_id();
     ThreadPool* current = pool.load(std::memory_order_acquire);
     if (current != nullptr && current->owner_ == self) return *current;
     auto* fresh = new ThreadPool(self);
     if (pool.compare_exchange_strong(current, fresh, std::memory_order_acq_rel)) return *fresh;
-    // Another thread was faster; this pool has no workers yet.
+    // Another thread has made a pool first. This one has no workers yet, so it can be deleted.
     delete fresh;
     return *current;
 }
@@ -83,14 +84,14 @@ void ThreadPool::wait(std::unique_lock<std::mutex>& lock, Work& work, Interrupti
     const auto is_done = [&work] { return work.helpers_active == 0; };
     if (interruption == nullptr) return work.done.wait(lock, is_done);
     while (!work.done.wait_for(lock, Interruption::period, is_done)) {
-        // Asking may take Python's lock, which a helper may hold that wants this one.
+        // Asking may take the GIL. A helper may hold the GIL and wait for this mutex, so the mutex is released first.
         lock.unlock();
         (void)interruption->is_due_to_end();
         lock.lock();
     }
 }
 
-// Called with the mutex held. Where the system gives no thread, fewer workers do the same work.
+// The caller holds the mutex. If the system gives no more threads, fewer workers do the work.
 void ThreadPool::start_workers(unsigned wanted) {
     while (workers_ < wanted) {
         try {

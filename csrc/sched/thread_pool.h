@@ -1,4 +1,4 @@
-// The core's one pool: made at first use, never destroyed, replaced after a fork.
+// The pool of threads of the core. It is made at first use, never destroyed, and replaced after a fork.
 #pragma once
 
 #include <atomic>
@@ -16,17 +16,18 @@ class ThreadPool {
   public:
     using Body = void (*)(void* context, std::size_t i);
 
-    // The pool of this process. A child of fork() gets a new one: the parent's threads do not exist there.
+    // The pool of this process. A child of fork() gets a new pool, because the threads of its parent do not exist
+    // there.
     static ThreadPool& instance();
 
-    // Runs body(context, i) once for every i below count, on the caller and up to threads - 1 workers.
-    // Returns when all are done. The body must not throw. May be called from several threads at once;
-    // a body that calls it again runs on its own thread alone. While the caller waits, it looks whether the work is to
-    // be interrupted; it waits for the bodies that run even so.
+    // Runs body(context, i) once for every i below count, on the calling thread and up to threads - 1 workers. Returns
+    // when all are done. The body must not throw. Several threads may call run at the same time. If a body calls it,
+    // only the thread of that body is used. While the caller waits, it checks whether the work is to be interrupted;
+    // even then it waits for the bodies that are running.
     void run(std::size_t count, unsigned threads, Body body, void* context, Interruption* interruption = nullptr);
 
-    // Work that goes on while its owner does something else: each helper runs body(context) once, and leaves when that
-    // finds nothing to do. The body must not throw.
+    // Work that helpers do while its owner does something else. Each helper runs body(context) once and leaves when the
+    // body returns, because there is nothing more to do. The body must not throw.
     struct Work {
         void (*body)(void* context) = nullptr;
         void* context = nullptr;
@@ -37,9 +38,10 @@ class ThreadPool {
         unsigned helpers_active = 0;
         std::condition_variable done{};
     };
-    // Lets up to `helpers` workers help; those that help already count. Where the system gives no thread, none does.
+    // Lets up to `helpers` workers help, including those that help already. If the system gives no thread, there are no
+    // helpers.
     void call(Work& work, unsigned helpers);
-    // Returns when no worker helps any more. The owner calls it before the work ends.
+    // Returns when no worker helps any more. The owner must call it before the work is destroyed.
     void dismiss(Work& work);
 
   private:

@@ -1,3 +1,4 @@
+// Transcodes the frames of one object: decodes, encodes, decodes again and compares.
 #include "sched/transcode_frames.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ namespace dcmturbo {
 
 namespace {
 
-// Calls work(cell) with a null pointer to the type of a cell.
+// Calls work(cell), where cell is a null pointer to the type of a cell.
 template <typename Work>
 auto with_cells(SampleType type, const Work& work) {
     switch (type) {
@@ -43,7 +44,8 @@ FrameDifference difference(const std::byte* before, const std::byte* after, cons
         sum.samples = format.pixels() * format.samples_per_pixel;
         const std::uint64_t row = std::uint64_t{format.columns} * format.samples_per_pixel;
         for (std::uint64_t begin = 0; begin < sum.samples; begin += row) {
-            // A sum a row: the fewer the sums that one is made of, the more exact it is.
+            // Each row has its own sum, which is added to the total. Sums of fewer numbers have smaller rounding
+            // errors.
             double total = 0;
             double squares = 0;
             double maximum = 0;
@@ -61,7 +63,7 @@ FrameDifference difference(const std::byte* before, const std::byte* after, cons
     });
 }
 
-// How many bits the samples need: of two's complement where the type is signed.
+// The number of bits that the samples need. For a signed type this is their length in two's complement.
 unsigned bits_of(const std::byte* cells, const FrameFormat& format) {
     const std::uint64_t count = format.pixels() * format.samples_per_pixel;
     return with_cells(format.type, [&](auto* cell) -> unsigned {
@@ -69,7 +71,7 @@ unsigned bits_of(const std::byte* cells, const FrameFormat& format) {
         if constexpr (std::is_integral_v<Cell>) {
             const auto* values = reinterpret_cast<const Cell*>(cells);
             std::make_unsigned_t<Cell> used = 0;
-            // Of a negative number its complement has as many bits, without the sign.
+            // The complement of a negative number needs the same number of bits, without the sign.
             for (std::uint64_t i = 0; i < count; ++i)
                 used |= static_cast<std::make_unsigned_t<Cell>>(values[i] < Cell{0} ? ~values[i] : values[i]);
             const auto bits = static_cast<unsigned>(std::bit_width(used)) + (std::is_signed_v<Cell> ? 1u : 0u);
@@ -96,18 +98,18 @@ void mask(std::byte* cells, const FrameFormat& format, unsigned bits_stored) {
     });
 }
 
-// Without what says only how it is subsampled.
+// Treats YBR_FULL_422 as YBR_FULL, because subsampling does not change the meaning of the colours.
 Photometric colours(Photometric photometric) {
     return photometric == Photometric::ybr_full_422 ? Photometric::ybr_full : photometric;
 }
 
-// What a reader makes of a frame by default.
+// The format that a reader gets for a frame by default.
 struct Reading {
     FrameFormat format;
     bool is_raw = false;
 };
 
-// One frame on its way. What is thrown, is thrown at its stage.
+// Transcodes one frame. If an exception is thrown, stage_ says at which stage.
 class Passage {
   public:
     Passage(const TranscodePlan& plan, const Settings& settings, std::uint64_t number, TranscodedFrame& frame,
@@ -166,8 +168,8 @@ class Passage {
         if (plan_.compares_readings) before_ = reading_of(stream, false);
     }
 
-    // As the frame has just been decoded: its header, if its format has one, is at hand. YBR of more than 8 bits is
-    // read by nobody but raw.
+    // Call it right after the frame was decoded, because it uses the header that is then in the scratch memory. YBR
+    // with more than 8 bits can be read only raw.
     Reading reading_of(const FrameStream& stream, bool is_raw) const {
         const bool has_header = row_of(stream.syntax->format).has_header;
         const Header* const header = has_header ? &scratch_.header : nullptr;
@@ -219,7 +221,7 @@ class Passage {
         return is_read_alike(after) ? TranscodeStage::done : TranscodeStage::reading;
     }
 
-    // Whether a reader gets the same pixels from the result, whose cells are the same.
+    // Whether a reader gets the same pixels from the result. Its cells are known to be the same.
     bool is_read_alike(std::byte* after) {
         if (!plan_.compares_readings) return true;
         const FrameFormat& from = before_.format;
@@ -257,7 +259,7 @@ TranscodeFrames::TranscodeFrames(TranscodePlan plan, const Settings& settings)
     : plan_(std::move(plan)), settings_(settings), call_{.threads = plan_.threads} {
     plan_.stream.notes = &source_notes_;
     plan_.result.notes = &result_notes_;
-    // Each thread has one at hand while another is given away.
+    // Each thread has a slot to work on while the caller takes a finished one.
     slots_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(plan_.frames, std::uint64_t{plan_.threads} + 1)));
     helpers_.context = this;
     helpers_.body = [](void* self) {
@@ -294,7 +296,7 @@ void TranscodeFrames::work_on(std::uint64_t number) noexcept {
         }
         return no_failure();
     });
-    // For want of scratch memory it has not begun.
+    // The frame has not been started, because there is no scratch memory.
     if (frame.stage == TranscodeStage::done && frame.failure.status != FrameStatus::ok)
         frame.stage = TranscodeStage::source;
     if (frame.failure.code == ErrorCode::interrupted) call_.interruption.stop();
@@ -307,7 +309,7 @@ void TranscodeFrames::work_on(std::uint64_t number) noexcept {
     done_.notify_one();
 }
 
-// As many as there are frames to take.
+// Calls as many helpers as there are frames to take.
 void TranscodeFrames::call_helpers() {
     if (plan_.threads < 2 || plan_.frames < 2) return;
     std::uint64_t left = 0;

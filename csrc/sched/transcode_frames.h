@@ -1,5 +1,5 @@
-// Frames of one object on their way into another transfer syntax: each is decoded, encoded, decoded again and compared
-// by one worker, while it is hot.
+// Transcodes the frames of one object. One worker decodes a frame, encodes it, decodes the result and compares both,
+// while the frame is in the cache.
 #pragma once
 
 #include <condition_variable>
@@ -19,9 +19,9 @@ namespace dcmturbo {
 
 struct TranscodePlan {
     enum class Action : std::uint8_t {
-        decode,  // nothing else: the target is native, or only the cells are wanted
+        decode,  // only decode: the target is native, or only the cells are wanted
         encode,
-        copy,  // the encoded frame becomes another without being decoded
+        copy,  // convert the encoded frame without decoding it
     };
 
     // The source. Its stream decodes raw, keeps unused bits, and has the strides of contiguous frames.
@@ -31,33 +31,35 @@ struct TranscodePlan {
     std::uint64_t frames = 0;
 
     Action action = Action::decode;
-    // What it becomes: of `copy`, the library turns the bytes of the frame (8-bit cells of one row) into those of the
-    // result. `result` decodes it, as `stream` does the source; it has no syntax where nothing becomes of the cells.
+    // The target. For `copy`, the library converts the bytes of the frame, which it gets as one row of 8-bit cells.
+    // `result` describes how to decode the encoded frame, as `stream` does for the source. It has no syntax if nothing
+    // is encoded.
     EncodeTarget target;
     FrameStream result;
 
-    bool decodes = true;             // of `copy`: also decode, and compare
-    bool verifies = true;            // decode what has been encoded, and compare
-    bool loses = false;              // the two may differ: by how much is measured
+    bool decodes = true;             // for `copy`: also decode and compare
+    bool verifies = true;            // decode the encoded frame and compare it
+    bool loses = false;              // encoding is lossy, so measure the differences instead of failing
     bool masks = false;              // overwrite the bits above Bits Stored
-    bool measures_bits = false;      // how many bits the samples need
-    unsigned most_bits = 0;          // more are a failure; 0: they are not counted
-    bool compares_readings = false;  // also as a reader decodes them by default
-    // Of what a frame decodes to, where all have to be alike: Photometric::unknown, or that of the first.
+    bool measures_bits = false;      // find out how many bits the samples need
+    unsigned most_bits = 0;          // samples with more bits are a failure; 0: no limit
+    bool compares_readings = false;  // also compare the formats that a reader gets by default
+    // If all frames must have the same colours: Photometric Interpretation of the first decoded frame. Otherwise
+    // Photometric::unknown.
     Photometric photometric = Photometric::unknown;
     unsigned threads = 1;
 };
 
-// How far a frame came.
+// The stage at which the transcoding of a frame ended.
 enum class TranscodeStage : std::uint8_t {
     done,
-    source,       // it cannot be decoded
-    photometric,  // it is of other colours than the first
+    source,       // the frame cannot be decoded
+    photometric,  // its photometric interpretation differs from that of the first frame
     bits,         // its samples have more bits than Bits Stored
-    encoding,     // it cannot be encoded, or copied
-    result,       // what it became cannot be decoded
-    cells,        // that decodes to other cells
-    reading,      // that decodes to the same cells, which mean something else there
+    encoding,     // the frame cannot be encoded or copied
+    result,       // the encoded frame cannot be decoded
+    cells,        // the encoded frame decodes to other cells
+    reading,      // the encoded frame decodes to the same cells, but a reader interprets them differently
 };
 
 struct FrameDifference {
@@ -69,29 +71,29 @@ struct FrameDifference {
 
 struct TranscodedFrame {
     TranscodeStage stage = TranscodeStage::done;
-    FrameFailure failure = no_failure();  // of source, encoding, result
-    FrameBlock cells;                     // as they are decoded (and masked); also where encoding failed
+    FrameFailure failure = no_failure();  // of the stages source, encoding and result
+    FrameBlock cells;                     // as decoded (and masked); present even if encoding failed
     FrameBlock encoded;
     FrameDifference difference;
     unsigned bits = 0;
-    const void* asked = nullptr;                     // the pixels or bytes that a library was asked to encode
-    Photometric photometric = Photometric::unknown;  // of what it decodes to
+    const void* asked = nullptr;                     // the pixels or bytes that were passed to a library
+    Photometric photometric = Photometric::unknown;  // of the decoded frame
 };
 
-// Gives the frames in order, while others are worked on: few more than are asked for, which bounds the memory. One
-// thread uses it. The source and the index outlive it.
+// Returns the frames in order, while workers prepare the next ones. Only a few frames are prepared in advance, which
+// limits the memory. Only one thread may use this object. The source and the index must outlive it.
 class TranscodeFrames {
   public:
     TranscodeFrames(TranscodePlan plan, const Settings& settings);
-    // Waits for the workers, who leave soon.
+    // Waits for the workers to leave, which is soon.
     ~TranscodeFrames();
     TranscodeFrames(const TranscodeFrames&) = delete;
     TranscodeFrames& operator=(const TranscodeFrames&) = delete;
 
-    // False when all have been given. Throws DecodeError(interrupted).
+    // Returns false after the last frame. Throws DecodeError(interrupted).
     bool next(TranscodedFrame& frame);
 
-    // FormatNotes of the frames that have been decoded.
+    // FormatNotes of the frames decoded so far.
     [[nodiscard]] std::uint32_t source_notes() const { return std::atomic_ref(source_notes_).load(); }
     [[nodiscard]] std::uint32_t result_notes() const { return std::atomic_ref(result_notes_).load(); }
 
@@ -112,7 +114,7 @@ class TranscodeFrames {
     mutable std::uint32_t result_notes_ = 0;
     ThreadPool::Work helpers_;
 
-    std::mutex mutex_;  // of what follows
+    std::mutex mutex_;  // guards the members below
     std::condition_variable done_;
     std::vector<Slot> slots_;
     std::uint64_t taken_ = 0;
