@@ -54,7 +54,8 @@ Outcome decode_samples(const Fragments& frame, const Header& header, const Frame
     return outcome;
 }
 
-// Memory for a whole frame of which only a region is wanted: a library decodes all of it.
+// Memory for a whole frame that a library decodes, where its caller has none: only a region is wanted, or the rows have
+// gaps between them.
 FrameOut whole_frame(const FrameOut& of, Context& context) {
     FrameOut whole;
     whole.format = of.format;
@@ -68,7 +69,7 @@ FrameOut whole_frame(const FrameOut& of, Context& context) {
 
 Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
                const Options& options, Context& context) {
-    if (!out.region.is_whole()) {
+    if (!out.is_contiguous()) {
         const FrameOut whole = whole_frame(out, context);
         Outcome outcome = decode_samples(frame, header, whole, options, context);
         PixelWriter(out, context.isa).convert(whole, out.format.pixels(), false, context.arena);
@@ -126,7 +127,7 @@ Outcome decode_rle(const Fragments& frame, const PixelAttributes&, const Header&
                    Context& context) {
     Header header;
     header.format = Format::rle;
-    if (out.region.is_whole()) {
+    if (out.is_contiguous()) {
         decode_with_library(frame.contiguous(context.arena), header, out);
         correct(out, context);
     } else {

@@ -69,9 +69,39 @@ static void interleave3(const std::uint8_t* __restrict a, const std::uint8_t* __
     }
 }
 
+// One plane of three vectors of interleaved bytes: those of the first two in their places, then the third's behind them.
+template <int plane, int... byte>
+static inline __attribute__((always_inline)) void deinterleave_part(const ShuffleBlock& first,
+                                                                    const ShuffleBlock& second,
+                                                                    const ShuffleBlock& third, std::uint8_t* to,
+                                                                    std::integer_sequence<int, byte...>) {
+    constexpr int width = sizeof(ShuffleBlock);
+    const ShuffleBlock two =
+        __builtin_shufflevector(first, second, (3 * byte + plane < 2 * width ? 3 * byte + plane : 0)...);
+    const ShuffleBlock all =
+        __builtin_shufflevector(two, third, (3 * byte + plane < 2 * width ? byte : 3 * byte + plane - width)...);
+    __builtin_memcpy(to, &all, sizeof all);
+}
+
 static void deinterleave3(const std::uint8_t* __restrict from, std::uint8_t* __restrict a, std::uint8_t* __restrict b,
                           std::uint8_t* __restrict c, std::size_t pixels) {
-    for (std::size_t i = 0; i < pixels; ++i) {
+    std::size_t i = 0;
+    if constexpr (shuffles_bytes) {
+        constexpr std::size_t width = sizeof(ShuffleBlock);
+        constexpr auto bytes = std::make_integer_sequence<int, static_cast<int>(width)>{};
+        for (; i + width <= pixels; i += width) {
+            ShuffleBlock first;
+            ShuffleBlock second;
+            ShuffleBlock third;
+            __builtin_memcpy(&first, from + 3 * i, width);
+            __builtin_memcpy(&second, from + 3 * i + width, width);
+            __builtin_memcpy(&third, from + 3 * i + 2 * width, width);
+            deinterleave_part<0>(first, second, third, a + i, bytes);
+            deinterleave_part<1>(first, second, third, b + i, bytes);
+            deinterleave_part<2>(first, second, third, c + i, bytes);
+        }
+    }
+    for (; i < pixels; ++i) {
         a[i] = from[3 * i];
         b[i] = from[3 * i + 1];
         c[i] = from[3 * i + 2];

@@ -74,6 +74,7 @@ PixelWriter::PixelWriter(const FrameOut& out, Isa isa)
       cell_(sample_size(out.format.type)),
       unused_bits_(out.format.significant_bits == 0 ? 0
                                                     : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),
+      region_(out.region.is_whole() ? Region{0, 0, out.format.rows, out.format.columns} : out.region),
       contiguous_(out.is_contiguous()),
       direct_(contiguous_ && out.format.samples_per_pixel == 1 && is_aligned(out.base, cell_)) {}
 
@@ -92,22 +93,6 @@ void PixelWriter::correct(const std::byte* from, std::byte* to, std::size_t coun
         default:
             return kernels_.correct64(reinterpret_cast<const std::uint64_t*>(from),
                                       reinterpret_cast<std::uint64_t*>(to), count, unused_bits_, sign);
-    }
-}
-
-void PixelWriter::scatter(std::uint64_t first, std::size_t count, const std::byte* plane, unsigned sample) const {
-    std::uint64_t row = first / out_.format.columns;
-    std::uint64_t column = first % out_.format.columns;
-    while (count > 0) {
-        const std::size_t now = std::min<std::uint64_t>(count, out_.format.columns - column);
-        std::byte* to = out_.base + static_cast<std::ptrdiff_t>(row) * out_.row_stride +
-                        static_cast<std::ptrdiff_t>(column) * out_.pixel_stride +
-                        static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
-        scatter_row(plane, to, out_.pixel_stride, cell_, now);
-        plane += now * cell_;
-        count -= now;
-        column = 0;
-        ++row;
     }
 }
 
@@ -155,8 +140,15 @@ void PixelWriter::swap(std::byte* cells, std::size_t count) const {
 
 void PixelWriter::convert_block(const FrameOut& from, std::uint64_t first, std::size_t count, bool swap_bytes,
                                 std::byte* const planes[]) const {
-    for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample) {
-        gather(from, first, count, sample, planes[sample]);
+    const unsigned samples = out_.format.samples_per_pixel;
+    const bool three_bytes = samples == 3 && cell_ == 1 && from.is_contiguous();
+    if (three_bytes) {
+        kernels_.deinterleave3(reinterpret_cast<const std::uint8_t*>(from.base) + 3 * first,
+                               reinterpret_cast<std::uint8_t*>(planes[0]), reinterpret_cast<std::uint8_t*>(planes[1]),
+                               reinterpret_cast<std::uint8_t*>(planes[2]), count);
+    }
+    for (unsigned sample = 0; sample < samples; ++sample) {
+        if (!three_bytes) gather(from, first, count, sample, planes[sample]);
         if (swap_bytes) swap(planes[sample], count);
         if (corrects()) correct(planes[sample], planes[sample], count);
     }
@@ -192,31 +184,18 @@ void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_
     std::byte* planes[4] = {};
     for (unsigned sample = 0; sample < samples; ++sample) planes[sample] = arena.allocate(block * cell_);
     const bool in_order = direct_ && from.is_contiguous() && is_aligned(from.base, cell_);
-    const bool three_bytes = samples == 3 && cell_ == 1 && from.is_contiguous();
     for (std::uint64_t first = 0; first < pixels; first += block) {
         const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(block, pixels - first));
         std::byte* to = direct(first);
-        if (in_order && !swap_bytes && corrects()) {
-            correct(from.base + first * cell_, to, count);
-            continue;
-        }
-        if (to == nullptr && !three_bytes) {
+        if (to == nullptr) {
             convert_block(from, first, count, swap_bytes, planes);
-            continue;
+        } else if (in_order && !swap_bytes && corrects()) {
+            correct(from.base + first * cell_, to, count);
+        } else {
+            gather(from, first, count, 0, to);
+            if (swap_bytes) swap(to, count);
+            if (corrects()) correct(to, to, count);
         }
-        if (three_bytes) {
-            kernels_.deinterleave3(reinterpret_cast<const std::uint8_t*>(from.base) + 3 * first,
-                                   reinterpret_cast<std::uint8_t*>(planes[0]),
-                                   reinterpret_cast<std::uint8_t*>(planes[1]),
-                                   reinterpret_cast<std::uint8_t*>(planes[2]), count);
-        }
-        for (unsigned sample = 0; sample < samples; ++sample) {
-            std::byte* cells = to != nullptr ? to : planes[sample];
-            if (!three_bytes) gather(from, first, count, sample, cells);
-            if (swap_bytes) swap(cells, count);
-            if (corrects()) correct(cells, cells, count);
-        }
-        if (to == nullptr) write(first, count, planes);
     }
 }
 
@@ -237,25 +216,34 @@ void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const
         std::memcpy(out_.base + first * cell_, planes[0], count * cell_);
         return;
     }
-    if (!out_.region.is_whole()) return write_region(first, count, planes);
-    for (unsigned sample = 0; sample < samples; ++sample) scatter(first, count, planes[sample], sample);
+    store(first, count, planes);
 }
 
-// Stores the part of the pixels that is in the region. Colours have been converted already.
-void PixelWriter::write_region(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
-    const Region& region = out_.region;
+// Row by row: the layout has gaps, or only a region is wanted.
+void PixelWriter::store(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
     const std::uint64_t columns = out_.format.columns;
     const std::uint64_t end = std::min(first + count, out_.end_pixel());
-    for (std::uint64_t y = std::max<std::uint64_t>(first / columns, region.top); y * columns < end; ++y) {
-        const std::uint64_t row = y * columns + region.left;
+    const bool interleaves =
+        out_.format.samples_per_pixel == 3 && cell_ == 1 && out_.pixel_stride == 3 && out_.sample_stride == 1;
+    for (std::uint64_t y = std::max<std::uint64_t>(first / columns, region_.top); y * columns < end; ++y) {
+        const std::uint64_t row = y * columns + region_.left;
         const std::uint64_t begin = std::max(first, row);
-        const std::uint64_t stop = std::min(end, row + region.width);
+        const std::uint64_t stop = std::min(end, row + region_.width);
         if (begin >= stop) continue;
+        const auto now = static_cast<std::size_t>(stop - begin);
+        const std::size_t from = static_cast<std::size_t>(begin - first) * cell_;
+        std::byte* const to = out_.base + static_cast<std::ptrdiff_t>(y - region_.top) * out_.row_stride +
+                              static_cast<std::ptrdiff_t>(begin - row) * out_.pixel_stride;
+        if (interleaves) {
+            kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0] + from),
+                                 reinterpret_cast<const std::uint8_t*>(planes[1] + from),
+                                 reinterpret_cast<const std::uint8_t*>(planes[2] + from),
+                                 reinterpret_cast<std::uint8_t*>(to), now);
+            continue;
+        }
         for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample) {
-            std::byte* to = out_.base + static_cast<std::ptrdiff_t>(y - region.top) * out_.row_stride +
-                            static_cast<std::ptrdiff_t>(begin - row) * out_.pixel_stride +
-                            static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
-            scatter_row(planes[sample] + (begin - first) * cell_, to, out_.pixel_stride, cell_, stop - begin);
+            scatter_row(planes[sample] + from, to + static_cast<std::ptrdiff_t>(sample) * out_.sample_stride,
+                        out_.pixel_stride, cell_, now);
         }
     }
 }

@@ -45,15 +45,15 @@ class PixelWriter {
     void convert_region(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const;
     void convert_block(const FrameOut& from, std::uint64_t first, std::size_t count, bool swap_bytes,
                        std::byte* const planes[]) const;
-    void write_region(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
+    void store(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
     void gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample, std::byte* plane) const;
     void swap(std::byte* cells, std::size_t count) const;
-    void scatter(std::uint64_t first, std::size_t count, const std::byte* plane, unsigned sample) const;
 
     const FrameOut& out_;
     const PixelKernels& kernels_;
     std::size_t cell_;
     unsigned unused_bits_;
+    Region region_;
     bool contiguous_;
     bool direct_;
 };
