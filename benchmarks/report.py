@@ -146,6 +146,16 @@ _FIGURES = (
         "a hash on two threads against one",
     ),
     ("jpeg2000-reduce", "the same JPEG 2000 frame, one thread, `reduce=2`", "`reduce=0`"),
+    ("jpegls-decode", "JPEG-LS decode, one thread", "`imagecodecs.jpegls_decode` (CharLS)"),
+    ("jpegls-encode", "JPEG-LS encode, one thread", "`imagecodecs.jpegls_encode`"),
+    ("jpegls-decode-near-lossless", "the same with NEAR = 2, decode", "`imagecodecs.jpegls_decode`"),
+    ("jpegls-encode-near-lossless", "the same with NEAR = 2, encode", "`imagecodecs.jpegls_encode`"),
+    ("jpegls-small-frame", "`decode_frame` of 64 x 64 pixels in JPEG-LS", "`imagecodecs.jpegls_decode`"),
+    (
+        "jpegls-large-frame",
+        "one JPEG-LS frame, two threads against one, warm `out=`",
+        "a hash on two threads against one",
+    ),
     (
         "multi-frame",
         "64 frames of WG-04's CT1, path to array, two threads",

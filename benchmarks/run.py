@@ -22,6 +22,7 @@ import htj2k
 import imagecodecs
 import jpeg2000
 import jpeg_lossless
+import jpegls
 import pydicom
 import record as records
 import transcoding
@@ -76,6 +77,12 @@ BENCHMARKS = (
     Benchmark("htj2k-small-frame", htj2k.small_frame),
     Benchmark("htj2k-large-frame", htj2k.large_frame, controlled=True),
     Benchmark("htj2k-many-frames", htj2k.many_frames, controlled=True),
+    Benchmark("jpegls-decode", jpegls.decode),
+    Benchmark("jpegls-encode", jpegls.encode),
+    Benchmark("jpegls-decode-near-lossless", jpegls.decode_near_lossless),
+    Benchmark("jpegls-encode-near-lossless", jpegls.encode_near_lossless),
+    Benchmark("jpegls-small-frame", jpegls.small_frame),
+    Benchmark("jpegls-large-frame", jpegls.large_frame, controlled=True),
     Benchmark("small-frame", decoding.small_frame),
     Benchmark("multi-frame", decoding.multi_frame_files, controlled=True),
     Benchmark("scaling", decoding.scaling, controlled=True),

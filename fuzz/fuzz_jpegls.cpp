@@ -130,8 +130,11 @@ void lines_and_back(Numbers& input) {
         Arena arena;
         jpegls::Contexts contexts;
         const std::size_t scratch = 2 * (width + jpegls::line_margin) * components;
-        const jpegls::LineCoder coder{parameters, contexts, jpegls::make_gradients(parameters, arena),
+        const jpegls::LineCoder coder{parameters,
+                                      contexts,
+                                      jpegls::make_gradients(parameters, arena),
                                       arena.allocate_array<std::int16_t>(scratch),
+                                      arena.allocate_array<jpegls::LineSample>(scratch),
                                       arena.allocate_array<std::uint16_t>(scratch)};
         std::vector<std::vector<std::uint16_t>> decoded;
         std::vector<std::uint8_t> bits(jpegls::most_line_bytes(width) * components * rows + 64);
@@ -187,7 +190,7 @@ void lines_and_back(Numbers& input) {
                 decoded.emplace_back(views[i].line, views[i].line + width);
             }
         });
-        require(place.position() == size, "all bits are read");
+        require(place.position == size, "all bits are read");
         if (first_decoded.empty()) first_decoded = decoded;
         require(decoded == first_decoded, "every path decodes alike");
     }

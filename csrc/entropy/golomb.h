@@ -15,20 +15,16 @@ struct GolombPlace {
 
     GolombPlace() = default;
     // `data` holds `bits` bits, then zeros up to the byte and for `slack` bytes more.
-    GolombPlace(const std::uint8_t* data, std::size_t bits)
-        : begin(data), next(data), last(data + (bits + 7) / 8 + 16), end(bits) {}
+    GolombPlace(const std::uint8_t* data, std::size_t bits) : begin(data), last(((bits + 7) / 8 + 16) * 8), end(bits) {}
 
-    [[nodiscard]] std::size_t position() const { return static_cast<std::size_t>(next - begin) * 8 - count; }
-    [[nodiscard]] bool is_past_end() const { return position() > end; }
+    [[nodiscard]] bool is_past_end() const { return position > end; }
 
     const std::uint8_t* begin = nullptr;
-    const std::uint8_t* next = nullptr;
-    // Zeros alone are not a short code, and a long one puts `next` back to here: 16 bytes past the end, so that it
-    // counts as past it. What a run and a short code read before is less than the slack.
-    const std::uint8_t* last = nullptr;
-    std::size_t end = 0;       // bits
-    std::uint64_t window = 0;  // the next bits, at the top
-    unsigned count = 0;        // how many of them are known; those below are right, or zero
+    std::size_t position = 0;  // bits
+    // Zeros alone are not a short code, and a long one puts the position back to here: 16 bytes past the end, so that
+    // it counts as past it. What a run and a short code read before is less than the slack.
+    std::size_t last = 0;  // bits
+    std::size_t end = 0;   // bits
 };
 
 // Where a writer is: whole bytes before `next`, and the top `count` < 8 bits of `pending`.

@@ -1,99 +1,105 @@
 // Reading and writing Golomb codes, within a target region. See golomb.h.
 
+// Leading zeros; of 0 not less than 63.
+[[gnu::always_inline]] inline std::size_t count_zeros(std::uint64_t bits) {
+#if defined(DCMTURBO_TARGET_AVX2) || defined(DCMTURBO_TARGET_AVX512)
+    return __builtin_ia32_lzcnt_u64(bits);
+#else
+    return static_cast<std::size_t>(__builtin_clzll(bits | 1));
+#endif
+}
+
 // What only long codes need.
 struct LongGolomb {
-    const std::uint8_t* last;  // of the GolombPlace
+    std::size_t last;  // of the GolombPlace
     unsigned qbpp;
+    std::uint32_t all = 0;  // the bits of all numbers
 };
 
-// A reader whose place is in registers.
+// A reader whose place is in registers. Each code loads its bits anew: a position is one register, and decoders wait
+// for the sample before, not for bits.
 struct GolombReader {
-    // What refill() makes known at least.
-    static constexpr unsigned refilled = 56;
+    // How many bits peek() makes known at least.
+    static constexpr unsigned known = 57;
 
-    explicit GolombReader(const GolombPlace& place) : next(place.next), window(place.window), count(place.count) {}
-    void leave(GolombPlace& place) const {
-        place.next = next;
-        place.window = window;
-        place.count = count;
-    }
+    explicit GolombReader(const GolombPlace& place) : begin(place.begin), position(place.position) {}
+    void leave(GolombPlace& place) const { place.position = position; }
 
-    [[gnu::always_inline]] void refill() {
+    // The next bits, at the top.
+    [[nodiscard, gnu::always_inline]] std::uint64_t peek() const {
         std::uint64_t bytes;
-        __builtin_memcpy(&bytes, next, sizeof bytes);
+        __builtin_memcpy(&bytes, begin + (position >> 3), sizeof bytes);
         if constexpr (std::endian::native == std::endian::little) bytes = __builtin_bswap64(bytes);
-        window |= bytes >> count;
-        next += (count ^ 63) >> 3;
-        count |= 56;
+        return bytes << (position & 7);
     }
-    [[gnu::always_inline]] void drop(unsigned bits) {
-        window <<= bits;
-        count -= bits;
-    }
-    // 1 to 56 bits of what refill() has made known.
+    // 1 to 57 bits.
     [[gnu::always_inline]] std::uint32_t take(unsigned bits) {
-        const auto value = static_cast<std::uint32_t>(window >> (64 - bits));
-        drop(bits);
+        const auto value = static_cast<std::uint32_t>(peek() >> (64 - bits));
+        position += bits;
         return value;
     }
 
-    // A code whose number has at most `quick` zeros, which is below LIMIT - qbpp - 1 and leaves room for k in what
-    // refill() has made known. The caller has looked.
-    [[gnu::always_inline]] std::uint32_t take_short(unsigned zeros, unsigned k) {
-        // The one at the top of the shifted window counts as 1 << k, which 'zeros - 1' takes away. ~k is 63 - k, modulo
-        // 64.
-        const auto low = static_cast<std::uint32_t>((window << zeros) >> (~k & 63));
-        drop(zeros + 1 + k);
-        return ((zeros - 1) << k) + low;
-    }
+    // The next bits, and how many zeros they begin with, before it is known what they are.
+    struct Ahead {
+        std::uint64_t bits;
+        std::size_t zeros;
+    };
+    [[nodiscard]] Ahead look() const;
+    // A code of which that is the begin. `shift` is 63 - k. `escape` is LIMIT - qbpp - 1, or less for a run
+    // interruption sample. A code of fewer zeros than `short_zeros`, which is at most that and at most known - 1 - k,
+    // is read at once.
+    std::uint32_t take_code(const Ahead& ahead, std::size_t k, unsigned shift, unsigned short_zeros, LongGolomb& how,
+                            unsigned escape);
 
-    // Any code. `escape` is LIMIT - qbpp - 1, or less for a run interruption sample; `quick` is at most that, and below
-    // refilled - most k.
-    std::uint32_t take_code(unsigned k, unsigned quick, const LongGolomb& how, unsigned escape);
-
-    const std::uint8_t* next;
-    std::uint64_t window;
-    unsigned count;
+    const std::uint8_t* begin;
+    std::size_t position;
 };
 
 struct LongGolombCode {
-    GolombReader after;
+    std::size_t position;
     std::uint32_t value;
 };
 
 // By value, so that a reader whose codes are short stays in registers.
 [[gnu::noinline]] static LongGolombCode take_long_golomb(GolombReader reader, unsigned k, const LongGolomb& how,
                                                          unsigned escape) {
-    constexpr unsigned refilled = GolombReader::refilled;
     unsigned zeros = 0;
     for (;;) {
-        reader.refill();
-        if (reader.next > how.last) reader.next = how.last;
-        const unsigned here = reader.window == 0 ? 64 : static_cast<unsigned>(__builtin_clzll(reader.window));
-        if (here < refilled) {
-            reader.drop(here + 1);
+        if (reader.position > how.last) reader.position = how.last;
+        const std::uint64_t bits = reader.peek();
+        const unsigned here = bits == 0 ? 64 : static_cast<unsigned>(__builtin_clzll(bits));
+        if (here < GolombReader::known) {
+            reader.position += here + 1;
             zeros += here;
             break;
         }
-        reader.drop(refilled);
-        zeros += refilled;
+        reader.position += GolombReader::known;
+        zeros += GolombReader::known;
         if (zeros > escape) break;  // damage: no code has so many
     }
-    reader.refill();
     std::uint32_t value;
     if (zeros >= escape) value = reader.take(how.qbpp) + 1;
     else value = (zeros << k) + (k == 0 ? 0 : reader.take(k));
-    return {reader, value};
+    return {reader.position, value};
 }
 
-[[gnu::always_inline]] inline std::uint32_t GolombReader::take_code(unsigned k, unsigned quick, const LongGolomb& how,
+[[gnu::always_inline]] inline GolombReader::Ahead GolombReader::look() const {
+    const std::uint64_t bits = peek();
+    return {bits, count_zeros(bits)};
+}
+
+[[gnu::always_inline]] inline std::uint32_t GolombReader::take_code(const Ahead& ahead, std::size_t k, unsigned shift,
+                                                                    unsigned short_zeros, LongGolomb& how,
                                                                     unsigned escape) {
-    refill();
-    const unsigned zeros = window == 0 ? 64 : static_cast<unsigned>(__builtin_clzll(window));
-    if (zeros < quick) [[likely]]
-        return take_short(zeros, k);
-    const LongGolombCode code = take_long_golomb(*this, k, how, escape);
-    *this = code.after;
+    const std::size_t zeros = ahead.zeros;
+    if (zeros < short_zeros) [[likely]] {
+        position += zeros + 1 + k;
+        // The one at the top counts as 1 << k, which 'zeros - 1' takes away.
+        return static_cast<std::uint32_t>(((zeros - 1) << k) + ((ahead.bits << zeros) >> shift));
+    }
+    const LongGolombCode code = take_long_golomb(*this, static_cast<unsigned>(k), how, escape);
+    position = code.position;
+    how.all |= code.value;
     return code.value;
 }
 

@@ -166,7 +166,8 @@ class FrameEncoder {
 
     void encode_part(Part& part, unsigned of_scan, Workspace& workspace) const {
         const std::uint32_t width = attributes_.columns;
-        const LineCoder coder{parameters_, *workspace.contexts, gradients_, workspace.levels, workspace.predictions};
+        const LineCoder coder{parameters_, *workspace.contexts,  gradients_, workspace.levels,
+                              nullptr,     workspace.predictions};
         workspace.contexts->reset(parameters_);
         for (unsigned i = 0; i < components_; ++i) std::fill_n(workspace.lines[i][0] - 1, width + 2, std::uint16_t{0});
         GolombOutput output;

@@ -1,6 +1,7 @@
 #include "codecs/jpegls/kernels.h"
 
 #include <bit>
+#include <initializer_list>
 
 namespace dcmturbo::jpegls {
 

@@ -19,8 +19,11 @@ struct LineCoder {
     const Parameters& parameters;
     Contexts& contexts;
     const std::int8_t* gradients;  // the middle of a GradientTable
-    std::int16_t* levels;          // scratch: for a line of each component, with margins
-    std::uint16_t* predictions;    // scratch of encoders: the same
+    // Scratch, with margins. Decoders: of a line, and of a line of each component. Encoders: two lines of each
+    // component.
+    std::int16_t* levels;
+    LineSample* samples;
+    std::uint16_t* predictions;
 };
 
 // One line of a component. `above[-1]` to `above[width]` and `line[-1]` hold what A.2.1 says.

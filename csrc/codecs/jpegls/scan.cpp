@@ -45,8 +45,12 @@ IntervalDecoder::IntervalDecoder(const Scan& scan, Bytes frame, const std::int8_
       frame_(frame),
       kernels_(kernels),
       contexts_(new (arena.allocate(sizeof(Contexts))) Contexts),
-      coder_{scan.parameters, *contexts_, gradients,
-             arena.allocate_array<std::int16_t>(2 * (scan.widest() + line_margin) * scan.components.size()), nullptr},
+      coder_{scan.parameters,
+             *contexts_,
+             gradients,
+             arena.allocate_array<std::int16_t>(scan.widest() + line_margin),
+             arena.allocate_array<LineSample>((scan.widest() + line_margin) * scan.components.size()),
+             nullptr},
       bytes_(arena.allocate_array<std::uint8_t>(scan.longest_interval() + unstuff_bits_slack)) {
     for (std::size_t i = 0; i < scan.components.size(); ++i) {
         for (std::uint16_t*& line : lines_[i])
@@ -96,7 +100,7 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
     const auto first = static_cast<std::uint32_t>(index * scan_.rows_per_interval);
     const std::uint32_t end = std::min(scan_.end_row, first + scan_.rows_per_interval);
     for (std::uint32_t row = first; row < end; ++row) {
-        const std::size_t before = place.position();
+        const std::size_t before = place.position;
         unsigned damage = 0;
         decode_row(place, row, sink, damage);
         if (place.is_past_end()) fail_in(interval, data.bits, true, row);
@@ -104,7 +108,7 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
         ++progress.rows;
     }
     if (end < std::min(scan_.mcu_rows, first + scan_.rows_per_interval)) return;
-    progress.has_excess_data |= place.position() + 8 <= data.bits;
+    progress.has_excess_data |= place.position + 8 <= data.bits;
 }
 
 void IntervalDecoder::fail_in(const Interval& interval, std::size_t bit, bool ends, std::uint32_t row) const {

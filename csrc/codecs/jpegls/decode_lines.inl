@@ -1,0 +1,357 @@
+// Decoding lines, within a target region.
+
+// What a regular sample's context is found by.
+struct Gradients {
+    std::ptrdiff_t level;     // of the two that the line above decides
+    std::ptrdiff_t gradient;  // the one that the sample before decides
+    [[nodiscard]] std::ptrdiff_t all() const { return level + gradient; }
+};
+
+[[gnu::always_inline]] inline Gradients find_gradients(const std::int8_t* gradients, const LineSample& here,
+                                                       std::ptrdiff_t a, std::ptrdiff_t c) {
+    const std::int8_t* by_a = gradients - c;
+    asm("" : "+r"(by_a));
+    return {here.level, by_a[a]};
+}
+
+// A sample, and what its context has to learn.
+struct RegularSample {
+    std::ptrdiff_t value;
+    RegularContext* context;
+    std::size_t k;
+    std::int32_t error;
+};
+
+// Samples are not negative.
+template <bool plain>
+[[gnu::always_inline]] inline RegularSample decode_regular(Contexts& coding, GolombReader& reader,
+                                                           const GolombReader::Ahead& ahead, LongGolomb& how,
+                                                           const Gradients& q, std::ptrdiff_t a, std::ptrdiff_t b,
+                                                           std::ptrdiff_t c) {
+    // The samples' chain: the gradient is known last, and what it selects is all that the code waits for. The view's
+    // address is not made from the sum, which would take a cycle more.
+    const char* row = coding.views_middle() + q.level;
+    asm("" : "+r"(row));
+    const auto& view = *reinterpret_cast<const ContextView*>(row + q.gradient);
+    const std::size_t k = view.k;
+    const std::ptrdiff_t sign = q.all() >> 63;
+    RegularContext* context = &coding.context((q.all() ^ sign) - sign);
+    asm("" : "+r"(context));
+    const auto predicted = clamp(static_cast<std::int32_t>(median_edge(a, b, c)) + view.correction, coding.maxval);
+    const std::int32_t flip = context->flip ^ static_cast<std::int32_t>(sign);
+    const std::uint32_t mapped = reader.take_code(ahead, k, view.shift, coding.short_zeros[k], how, coding.escape);
+    // A.5.2, with the sample's sign. A complement lacks 1 to be the negative.
+    const std::int32_t turned =
+        (static_cast<std::int32_t>(mapped >> 1) ^ -static_cast<std::int32_t>(mapped & 1)) ^ flip;
+    const auto negative = static_cast<std::int32_t>(sign);
+    const std::int32_t sample = plain ? ((predicted - negative) + turned) & coding.maxval
+                                      : reconstruct<plain>(coding, predicted, turned - negative);
+    return {static_cast<std::ptrdiff_t>(static_cast<std::uint32_t>(sample)), context, k, turned ^ negative};
+}
+
+// A.7.1.2: the length of a run of at most `left` samples; whether another sample interrupts it.
+[[gnu::always_inline]] inline std::size_t decode_run(GolombReader& reader, std::size_t left, std::uint32_t& run_index,
+                                                     bool& interrupted, unsigned& damage) {
+    std::size_t length = 0;
+    for (;;) {
+        const std::uint64_t bits = ~reader.peek();
+        unsigned ones = bits == 0 ? 64 : static_cast<unsigned>(__builtin_clzll(bits));
+        ones = ones < 32 ? ones : 32;
+        unsigned used = 0;
+        while (used < ones) {
+            const std::size_t whole = std::size_t{1} << run_order[run_index];
+            ++used;
+            if (whole >= left - length) {
+                if (whole == left - length) run_index += run_index < 31 ? 1 : 0;
+                reader.position += used;
+                interrupted = false;
+                return left;
+            }
+            length += whole;
+            run_index += run_index < 31 ? 1 : 0;
+        }
+        reader.position += used;
+        if (used < 32) break;
+    }
+    ++reader.position;
+    const unsigned order = run_order[run_index];
+    if (order != 0) length += reader.take(order);
+    if (length >= left) {
+        damage |= damage_run;
+        interrupted = false;
+        return left;
+    }
+    interrupted = true;
+    return length;
+}
+
+// A.7.2: the sample that interrupts a run.
+template <bool plain>
+[[gnu::always_inline]] inline std::int32_t decode_interruption(Contexts& coding, GolombReader& reader, LongGolomb& how,
+                                                               unsigned ri_type, std::uint32_t run_index,
+                                                               std::int32_t a, std::int32_t b) {
+    RunContext& context = coding.run[ri_type];
+    const std::uint32_t temp = context.a + (ri_type != 0 ? context.n >> 1 : 0);
+    const unsigned least = find_k(temp, context.n);
+    const unsigned k = least < most_k ? least : most_k;
+    const unsigned escape = coding.escape - run_order[run_index] - 1;
+    const unsigned most = coding.short_zeros[k];
+    const std::uint32_t coded = reader.take_code(reader.look(), k, 63 - k, escape < most ? escape : most, how, escape);
+    const std::uint32_t map = (coded + ri_type) & 1;
+    auto error = static_cast<std::int32_t>((coded + ri_type + map) >> 1);
+    const bool mostly_negative = k != 0 || 2 * context.nn >= context.n;
+    const bool negative = error != 0 && mostly_negative == (map != 0);
+    if (negative) {
+        error = -error;
+        ++context.nn;
+    }
+    context.a += (coded + 1 - ri_type) >> 1;
+    if (context.n == coding.reset_at) {
+        context.a >>= 1;
+        context.n >>= 1;
+        context.nn >>= 1;
+    }
+    ++context.n;
+    if (ri_type != 0) return reconstruct<plain>(coding, a, error);
+    return reconstruct<plain>(coding, b, a > b ? -error : error);
+}
+
+static void prepare_samples(const LineCoder& coder, const std::uint16_t* above, LineSample* to, std::size_t width) {
+    std::int16_t* const single = coder.levels;
+    find_single_levels(coder.parameters, above, single, width);
+    for (std::size_t i = 0; i < width; ++i) {
+        // In one piece, for vectors.
+        const auto level = static_cast<std::uint16_t>(level_of(single + i));
+        constexpr bool is_little = std::endian::native == std::endian::little;
+        const std::uint32_t both = is_little ? level | std::uint32_t{above[i]} << 16 : above[i] | level << 16;
+        __builtin_memcpy(to + i, &both, sizeof both);
+    }
+    to[width] = {0, 0};
+}
+
+[[gnu::always_inline]] inline void fill_run(LineSample* to, std::int32_t value, std::size_t length) {
+    // There is room for the rest of a group in the line or its margin, but there the next samples stand.
+    for (std::size_t i = 0; i < length; ++i) to[i].value = static_cast<std::uint16_t>(value);
+}
+
+static void store_line(std::uint16_t* line, const LineSample* samples, std::size_t width) {
+    for (std::size_t x = 0; x < width; ++x) line[x] = samples[x].value;
+}
+
+// No number is larger than RANGE, but for what the mapping of errors adds.
+static unsigned damage_of(const Contexts& coding, std::uint32_t all) {
+    return all >> (32 - __builtin_clz(static_cast<unsigned>(coding.range))) != 0 ? damage_error : damage_none;
+}
+
+// Where a line goes on.
+struct LinePlace {
+    LineSample* at;
+    std::uint32_t a;
+    std::uint32_t c;
+};
+
+// Samples up to the next run, or the end. Apart, so that the loop has all registers.
+template <bool plain>
+[[gnu::noinline]] static LinePlace decode_regular_samples(Contexts& coding, const std::int8_t* gradients,
+                                                          GolombPlace& place, LongGolomb& how, LinePlace from,
+                                                          const LineSample* end) {
+    GolombReader reader(place);
+    LineSample* at = from.at;
+    std::ptrdiff_t a = from.a;
+    std::ptrdiff_t c = from.c;
+    Gradients q = find_gradients(gradients, *at, a, c);
+    GolombReader::Ahead ahead = reader.look();
+    while (q.all() != 0) {
+        const std::ptrdiff_t b = at->value;
+        const RegularSample sample = decode_regular<plain>(coding, reader, ahead, how, q, a, b, c);
+        a = sample.value;
+        c = b;
+        at->value = static_cast<std::uint16_t>(a);
+        ++at;
+        // The next sample begins before this one's context learns: a processor looks ahead so far only. Behind the line
+        // stands a sample more.
+        ahead = reader.look();
+        q = find_gradients(gradients, *at, a, c);
+        update<plain>(coding, *sample.context, sample.k, sample.error);
+        if (at == end) break;
+    }
+    reader.leave(place);
+    return {at, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
+}
+
+// What comes after `length` samples of a run: their values, and the sample that interrupts it.
+template <bool plain>
+[[gnu::always_inline]] inline LinePlace finish_run(Contexts& coding, GolombReader& reader, LongGolomb& how,
+                                                   LinePlace from, std::size_t length, bool interrupted,
+                                                   std::uint32_t& run_index) {
+    LineSample* at = from.at + length;
+    auto a = static_cast<std::int32_t>(from.a);
+    const std::int32_t c = at->value;
+    fill_run(from.at, a, length);
+    if (interrupted) {
+        const std::int32_t difference = a - c;
+        const unsigned ri_type = difference <= coding.near_lossless && difference >= -coding.near_lossless ? 1 : 0;
+        a = decode_interruption<plain>(coding, reader, how, ri_type, run_index, a, c);
+        at->value = static_cast<std::uint16_t>(a);
+        ++at;
+        run_index -= run_index != 0 ? 1 : 0;
+    }
+    return {at, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
+}
+
+template <bool plain>
+[[gnu::noinline]] static LinePlace decode_whole_run(Contexts& coding, GolombPlace& place, LongGolomb& how,
+                                                    LinePlace from, const LineSample* end, std::uint32_t& run_index,
+                                                    unsigned& damage) {
+    GolombReader reader(place);
+    bool interrupted;
+    const auto left = static_cast<std::size_t>(end - from.at);
+    const std::size_t length = decode_run(reader, left, run_index, interrupted, damage);
+    const LinePlace to = finish_run<plain>(coding, reader, how, from, length, interrupted, run_index);
+    reader.leave(place);
+    return to;
+}
+
+// Whether a line begins with a run: Ra is Rb there.
+static bool begins_with_run(const std::uint16_t* above, std::int32_t near_lossless) {
+    const std::int32_t left = above[-1] - above[0];
+    const std::int32_t right = above[1] - above[0];
+    return left <= near_lossless && -left <= near_lossless && right <= near_lossless && -right <= near_lossless;
+}
+
+template <bool plain>
+static unsigned decode_line_of(const LineCoder& coder, GolombPlace& place, const Line& lines, std::size_t width,
+                               std::uint32_t& run_index) {
+    Contexts& coding = coder.contexts;
+    LongGolomb how{place.last, coding.qbpp};
+    unsigned damage = 0;
+    const LineSample* const end = coder.samples + width;
+    LinePlace line{coder.samples, lines.line[-1], lines.above[-1]};
+    // In flat images most lines are one run, which needs nothing of the line above.
+    if (begins_with_run(lines.above, coding.near_lossless)) {
+        GolombReader reader(place);
+        bool interrupted;
+        const std::size_t length = decode_run(reader, width, run_index, interrupted, damage);
+        if (!interrupted) {
+            for (std::size_t x = 0; x < width; ++x) lines.line[x] = static_cast<std::uint16_t>(line.a);
+            reader.leave(place);
+            return damage;
+        }
+        prepare_samples(coder, lines.above, coder.samples, width);
+        line = finish_run<plain>(coding, reader, how, line, length, true, run_index);
+        reader.leave(place);
+    } else {
+        prepare_samples(coder, lines.above, coder.samples, width);
+    }
+    while (line.at != end) {
+        line = decode_regular_samples<plain>(coding, coder.gradients, place, how, line, end);
+        if (line.at == end) break;
+        line = decode_whole_run<plain>(coding, place, how, line, end, run_index, damage);
+    }
+    store_line(lines.line, coder.samples, width);
+    return damage | damage_of(coding, how.all);
+}
+
+static unsigned decode_line(const LineCoder& coder, GolombPlace& place, const Line& line, std::size_t width,
+                            std::uint32_t& run_index) {
+    return coder.parameters.is_plain() ? decode_line_of<true>(coder, place, line, width, run_index)
+                                       : decode_line_of<false>(coder, place, line, width, run_index);
+}
+
+// Annex B.3: all components are in step, and in run mode together.
+template <bool plain, unsigned components>
+static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, const Line* lines, std::size_t width) {
+    Contexts& coding = coder.contexts;
+    const std::size_t stride = width + line_margin;
+    std::ptrdiff_t a[components];
+    std::ptrdiff_t c[components];
+    bool is_run = true;
+    for (unsigned i = 0; i < components; ++i) {
+        a[i] = lines[i].line[-1];
+        c[i] = lines[i].above[-1];
+        is_run = is_run && begins_with_run(lines[i].above, coding.near_lossless);
+    }
+    LongGolomb how{place.last, coding.qbpp};
+    unsigned damage = 0;
+    std::uint32_t run_index = coder.contexts.run_index[0];
+    // In flat images most lines are one run, which needs nothing of the line above.
+    if (is_run) {
+        GolombReader reader(place);
+        std::uint32_t after = run_index;
+        bool interrupted;
+        decode_run(reader, width, after, interrupted, damage);
+        if (!interrupted) {
+            for (unsigned i = 0; i < components; ++i)
+                for (std::size_t x = 0; x < width; ++x) lines[i].line[x] = static_cast<std::uint16_t>(a[i]);
+            coder.contexts.run_index[0] = after;
+            reader.leave(place);
+            return damage;
+        }
+        // Read once more below.
+        damage = damage_none;
+    }
+    for (unsigned i = 0; i < components; ++i) prepare_samples(coder, lines[i].above, coder.samples + i * stride, width);
+    GolombReader reader(place);
+    for (std::size_t x = 0; x < width;) {
+        LineSample* const at = coder.samples + x;
+        Gradients q[components];
+        std::ptrdiff_t any = 0;
+        for (unsigned i = 0; i < components; ++i) {
+            q[i] = find_gradients(coder.gradients, at[i * stride], a[i], c[i]);
+            any |= q[i].all();
+        }
+        if (any != 0) {
+            GolombReader::Ahead ahead = reader.look();
+            // Unrolled, the loop lacks registers.
+#pragma GCC unroll 1
+            for (unsigned i = 0; i < components; ++i) {
+                LineSample& here = at[i * stride];
+                const std::ptrdiff_t b = here.value;
+                const RegularSample sample = decode_regular<plain>(coding, reader, ahead, how, q[i], a[i], b, c[i]);
+                a[i] = sample.value;
+                here.value = static_cast<std::uint16_t>(a[i]);
+                c[i] = b;
+                ahead = reader.look();
+                update<plain>(coding, *sample.context, sample.k, sample.error);
+            }
+            ++x;
+            continue;
+        }
+        bool interrupted;
+        const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
+        for (unsigned i = 0; i < components; ++i) {
+            c[i] = at[i * stride + length].value;
+            fill_run(at + i * stride, static_cast<std::int32_t>(a[i]), length);
+        }
+        x += length;
+        if (!interrupted) break;
+        for (unsigned i = 0; i < components; ++i) {
+            a[i] = decode_interruption<plain>(coding, reader, how, 0, run_index, static_cast<std::int32_t>(a[i]),
+                                              static_cast<std::int32_t>(c[i]));
+            at[i * stride + length].value = static_cast<std::uint16_t>(a[i]);
+        }
+        run_index -= run_index != 0 ? 1 : 0;
+        ++x;
+    }
+    for (unsigned i = 0; i < components; ++i) store_line(lines[i].line, coder.samples + i * stride, width);
+    coder.contexts.run_index[0] = run_index;
+    reader.leave(place);
+    return damage | damage_of(coding, how.all);
+}
+
+template <bool plain>
+static unsigned decode_samples_by_count(const LineCoder& coder, GolombPlace& place, const Line* lines,
+                                        unsigned components, std::size_t width) {
+    switch (components) {
+        case 1: return decode_samples_of<plain, 1>(coder, place, lines, width);
+        case 2: return decode_samples_of<plain, 2>(coder, place, lines, width);
+        case 3: return decode_samples_of<plain, 3>(coder, place, lines, width);
+        default: return decode_samples_of<plain, 4>(coder, place, lines, width);
+    }
+}
+
+static unsigned decode_samples(const LineCoder& coder, GolombPlace& place, const Line* lines, unsigned components,
+                               std::size_t width) {
+    return coder.parameters.is_plain() ? decode_samples_by_count<true>(coder, place, lines, components, width)
+                                       : decode_samples_by_count<false>(coder, place, lines, components, width);
+}
