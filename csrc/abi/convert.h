@@ -46,7 +46,7 @@ inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offs
     error->message[length] = '\0';
 }
 
-// Runs work() and converts exceptions into a code and an error.
+// Runs work(). Converts exceptions to a code and fills the error.
 template <typename Work>
 std::int32_t guarded(dcmturbo_error* error, const Work& work) noexcept {
     try {
@@ -132,7 +132,7 @@ inline const TransferSyntax& required_syntax(const char* uid) {
     return *syntax;
 }
 
-// A transfer syntax whose frames can be decoded.
+// Finds a transfer syntax whose frames can be decoded. Throws for others.
 inline const TransferSyntax& required_decoded_syntax(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
     if (is_decoded(syntax)) return syntax;
@@ -140,7 +140,7 @@ inline const TransferSyntax& required_decoded_syntax(const char* uid) {
          syntax.uid.data());
 }
 
-// The core's own encoder of a transfer syntax.
+// Finds the core's own encoder of a transfer syntax. Throws if there is none.
 inline const Codec& required_encoder(const char* uid) {
     const TransferSyntax& syntax = required_syntax(uid);
     if (encoder_of(syntax, false) == Coder::own) return *row_of(syntax.format).own;

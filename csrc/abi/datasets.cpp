@@ -1,3 +1,4 @@
+// The C ABI of sources, datasets and frame indexes.
 #include <span>
 
 #include "abi/convert.h"

@@ -1,4 +1,4 @@
-// Encodes frames that are in memory.
+// The C ABI of encoding: encodes frames that are in memory.
 #include <algorithm>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// The tables of formats and of transfer syntaxes, as plain structs.
+// The C ABI of the tables of formats and transfer syntaxes: their rows as plain structs.
 #include "codecs/formats.h"
 
 #include "abi/convert.h"
@@ -10,7 +10,8 @@ using namespace dcmturbo;
 
 namespace {
 
-// The names of an enumeration's values, in order. `last` is the last value, so that none is forgotten.
+// Returns the name of a value of an enumeration. The names are in the order of the values. `last` is the last value;
+// the assertion fails if a name is missing.
 template <auto last, std::size_t count>
 constexpr const char* name_of(decltype(last) value, const char* const (&names)[count]) {
     static_assert(count == static_cast<std::size_t>(last) + 1, "a name for each value");

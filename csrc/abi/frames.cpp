@@ -1,3 +1,4 @@
+// The C ABI of decoding: headers, formats, library codecs, single frames and batches.
 #include <atomic>
 #include <vector>
 
@@ -19,13 +20,13 @@ namespace {
 
 Bytes bytes_from(const dcmturbo_bytes& from) { return {reinterpret_cast<const std::byte*>(from.data), from.size}; }
 
-// ISO/IEC 15444-1, (B-14): corners, not sizes, are divided.
+// ISO/IEC 15444-1, (B-14): the corners of the image are divided, not its size.
 uint32_t reduced_extent(uint32_t begin, uint32_t size, uint32_t reduce) {
     const uint64_t most = (uint64_t{1} << reduce) - 1;
     return static_cast<uint32_t>(((uint64_t{begin} + size + most) >> reduce) - ((begin + most) >> reduce));
 }
 
-// The part of the request's region that a component of `rows` and `columns` gives.
+// The part of the region in component i, which has `rows` rows and `columns` columns.
 Region component_region(const Header& header, size_t i, const dcmturbo_request& request, uint32_t rows,
                         uint32_t columns) {
     const Region region = abi::request_from(request).region;
@@ -47,8 +48,8 @@ Region component_region(const Header& header, size_t i, const dcmturbo_request& 
                   header.components[i].vertical_step / vertical_step, rows, columns);
 }
 
-// What is wanted of a component: its size and type, without some of its resolution levels, and its part of the region.
-// Nothing yet of where it goes.
+// The size and type of component i without the discarded resolution levels, and its part of the region. The memory is
+// not set yet.
 ComponentOut wanted_component(const Header& header, size_t i, const dcmturbo_request& request) {
     const FormatRow& row = row_of(header.format);
     const uint32_t reduce = request.reduce;
@@ -71,7 +72,7 @@ ComponentOut wanted_component(const Header& header, size_t i, const dcmturbo_req
 std::atomic<dcmturbo_library> library{nullptr};
 std::atomic<dcmturbo_library_unwrap> library_unwrap{nullptr};
 
-// What the codecs call, by what was registered at the C door.
+// Calls the function that was registered with dcmturbo_set_library.
 void call_library(Bytes data, const Header& header, const FrameOut& out) {
     const dcmturbo_header handle{header};
     dcmturbo_format format{};
@@ -99,7 +100,7 @@ Bytes call_unwrap(Bytes data, Arena& arena) {
             std::byte* copy = into.arena.allocate(jpeg.size);
             std::copy_n(reinterpret_cast<const std::byte*>(jpeg.data), jpeg.size, copy);
             into.taken = {copy, jpeg.size};
-        } catch (...) {  // the caller is not C++
+        } catch (...) {  // the caller may not be C++, so nothing may be thrown to it
             into.is_over_limit = true;
         }
     };
@@ -249,7 +250,7 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
             if (failure.code != ErrorCode::other_codec || &codec == &library_codec) throw;
             outcome = library_codec.decode_components(Fragments(bytes), of, out, options, context);
         }
-        context.check_interruption();  // salvage takes it for damage
+        context.check_interruption();  // otherwise salvage would treat the interruption as damage
         if (status != nullptr)
             *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
         if (notes != nullptr) *notes = outcome.notes | (outcome.has_excess_data ? note_excess_data : 0U);
@@ -309,7 +310,7 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
             inner_jobs.push_back({jobs[i].index->source, jobs[i].index->index.get(), jobs[i].frame, jobs[i].stream,
                                   static_cast<std::byte*>(jobs[i].base)});
         }
-        // Whatever is not written below has not been decoded.
+        // All frames count as failed until they have been decoded.
         if (status != nullptr) std::fill_n(status, job_count, static_cast<uint8_t>(FrameStatus::failed));
         const Settings current = settings();
         const DecodePolicy policy{

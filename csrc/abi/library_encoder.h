@@ -1,4 +1,4 @@
-// What frames are to be encoded as, according to the arguments of the C ABI.
+// Converts the encoding arguments of the C ABI: the options and the library's encoder.
 #pragma once
 
 #include "abi/convert.h"
@@ -8,21 +8,21 @@
 
 namespace dcmturbo::abi {
 
-// Of the core's own encoder.
+// Options of the core's own encoder.
 inline EncodeOptions own_options(const TransferSyntax& syntax, const dcmturbo_option_value* options,
                                  std::size_t option_count) {
     constexpr bool prefers_library = false;
     return {.values = encode_values(syntax, prefers_library, options, option_count)};
 }
 
-// A library's encoder from the C ABI, in the form that codecs call. It must outlive the calls.
+// Makes a library's encoder from the C ABI callable for codecs. It must outlive the calls.
 class LibraryRequest {
   public:
     explicit LibraryRequest(const dcmturbo_library_encoder* library)
         : outer_(library == nullptr ? dcmturbo_library_encoder{} : *library), encoder_{call, &outer_} {}
     LibraryRequest(const LibraryRequest&) = delete;
     LibraryRequest& operator=(const LibraryRequest&) = delete;
-    // Null if there is none.
+    // Null if there is no library encoder.
     [[nodiscard]] const LibraryEncoder* encoder() const { return outer_.encode == nullptr ? nullptr : &encoder_; }
 
   private:

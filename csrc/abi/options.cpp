@@ -1,4 +1,4 @@
-// The tables of options, and values by name.
+// The C ABI of options: their tables, and values by name.
 #include "abi/options.h"
 
 #include <cstring>
@@ -93,7 +93,7 @@ int32_t dcmturbo_set_decode_option(const dcmturbo_option_value* value, dcmturbo_
         auto values = std::make_shared<OptionValues>();
         for (const Option* option : table) {
             const OptionValues& from = checked.is_given(*option) ? checked : wanted.decode_values();
-            // What is at its default costs a decoder nothing to look up.
+            // Values that equal the default are not stored, so decoders need not look them up.
             if (from.is_given(*option) && !from.is_default(*option))
                 values->set(*option, from.number(*option), from.word(*option) >= 0);
         }
@@ -105,7 +105,7 @@ int32_t dcmturbo_set_decode_option(const dcmturbo_option_value* value, dcmturbo_
 int32_t dcmturbo_get_decode_option(const char* name, dcmturbo_option_value* value, dcmturbo_error* error) {
     return abi::guarded(error, [&] {
         const std::vector<const Option*> table = decode_options();
-        // Throws where there is none of the name.
+        // Throws if there is no option with this name.
         check_options(table, "decoding", std::vector<NamedValue>{{.name = name}});
         const Settings current = settings();
         for (const Option* option : table) {

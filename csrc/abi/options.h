@@ -1,4 +1,4 @@
-// Option values from the plain structs of dcmturbo.h.
+// Converts option values from the plain structs of dcmturbo.h.
 #pragma once
 
 #include "abi/convert.h"
@@ -6,10 +6,10 @@
 
 namespace dcmturbo::abi {
 
-// Whether a library's encoder comes before the core's; negative: as the settings have it.
+// Whether a library's encoder is used instead of the core's. A negative value means that the settings decide.
 bool library_is_preferred(std::int32_t asked);
 
-// Values for encoding in a transfer syntax, checked. Throws DecodeError.
+// Checks values for encoding to a transfer syntax. Throws DecodeError.
 OptionValues encode_values(const TransferSyntax& syntax, bool prefer_library, const dcmturbo_option_value* values,
                            std::size_t count);
 

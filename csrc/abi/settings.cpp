@@ -1,3 +1,4 @@
+// The C ABI of the settings of the process.
 #include "process/settings.h"
 
 #include <atomic>
@@ -18,7 +19,7 @@ void dcmturbo_get_settings(dcmturbo_settings* to) {
     try {
         current = settings();
     } catch (...) {
-        // A bad environment variable: dcmturbo_set_settings and every decode report it.
+        // An environment variable is invalid. dcmturbo_set_settings and every decoding call report it.
         current.isa = best_isa();
     }
     to->threads = current.threads;

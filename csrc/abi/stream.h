@@ -1,4 +1,4 @@
-// Frames that share a dataset, from the arguments of the C ABI.
+// Makes a FrameStream, which describes the frames of one dataset, from the arguments of the C ABI.
 #pragma once
 
 #include "abi/convert.h"
@@ -34,7 +34,7 @@ inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attri
     stream.row_stride = row_stride;
     stream.pixel_stride = pixel_stride;
     stream.sample_stride = sample_stride;
-    // The codecs trust these; a caller of the C door may not have come through dcmturbo_frame_format.
+    // Codecs do not check these values. The caller may not have used dcmturbo_frame_format, so they are checked here.
     check_attributes(stream.attributes);
     const unsigned reduce = stream.request.reduce;
     if (stream.format.rows != reduced_size(stream.attributes.rows, reduce) ||

@@ -1,11 +1,11 @@
-// Frames on their way into another transfer syntax.
+// The C ABI of transcoding.
 #include "abi/library_encoder.h"
 #include "abi/stream.h"
 #include "sched/transcode_frames.h"
 
 using namespace dcmturbo;
 
-// The library's encoder is what the frames' target refers to.
+// `frames` refers to the encoder in `library`, so both are kept together.
 struct dcmturbo_transcoding {
     explicit dcmturbo_transcoding(const dcmturbo_library_encoder* asked) : library(asked) {}
 
@@ -15,7 +15,7 @@ struct dcmturbo_transcoding {
 
 namespace {
 
-// With the strides of contiguous frames.
+// A stream with the strides of contiguous frames.
 FrameStream contiguous_stream(const dcmturbo_stream& from) {
     FrameStream stream = abi::stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0);
     const auto cell = static_cast<std::ptrdiff_t>(sample_size(stream.format.type));

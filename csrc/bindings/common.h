@@ -1,4 +1,4 @@
-// Shared by the binding files: Python's view of errors, buffers and arrays.
+// Used by all files of the bindings: converts errors, buffers and arrays between the C ABI and Python.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -33,22 +33,23 @@ inline py::object offset_or_none(std::uint64_t offset) {
     return offset == DCMTURBO_NO_OFFSET ? py::object(py::none()) : py::object(py::int_(offset));
 }
 
-// Text that may hold bytes of a file or of its name: what is not UTF-8 is replaced, never an exception.
+// Converts text that may hold bytes of a file or of its name. Bytes that are not UTF-8 are replaced, so it never
+// raises.
 inline py::str text_of(const std::string& text) {
     PyObject* decoded = PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "backslashreplace");
     if (decoded == nullptr) throw py::error_already_set();
     return py::reinterpret_steal<py::str>(decoded);
 }
 
-// Raises the exception of dcmturbo.errors that the code stands for.
+// Raises the exception of dcmturbo.errors for the code.
 [[noreturn]] void raise(const dcmturbo_error& error);
 
 inline void check(std::int32_t code, const dcmturbo_error& error) {
     if (code != DCMTURBO_OK) raise(error);
 }
 
-// A contiguous view of any object with the buffer protocol, released with this object. If the object's bytes have gaps,
-// it is a view of a copy.
+// A contiguous view of an object with the buffer protocol. Destroying it releases the buffer. If the bytes of the
+// object are not contiguous, it is a view of a copy.
 class BufferView {
   public:
     explicit BufferView(py::handle object) {
@@ -70,7 +71,7 @@ class BufferView {
     Py_buffer view_{};
 };
 
-// The attributes of an image in the dataset, and the format of a decoded frame.
+// Attributes describe an image in its dataset; Format describes a decoded frame.
 struct Attributes {
     dcmturbo_attributes plain{};
 };
@@ -80,7 +81,7 @@ struct Format {
     [[nodiscard]] py::dtype dtype() const;
 };
 
-// The names of a set of FormatNotes.
+// The names of the FormatNotes and DecodeNotes in `notes`.
 py::list names_of_notes(std::uint32_t notes);
 
 struct HeaderHandle {
@@ -89,11 +90,11 @@ struct HeaderHandle {
 
 // A source keeps the object alive that it reads from.
 struct SourceHandle {
-    std::shared_ptr<SourceHandle> inner;  // of a patched source; freed after the handle
+    std::shared_ptr<SourceHandle> inner;  // the source below a patched one; freed after the handle
     std::unique_ptr<dcmturbo_source, void (*)(dcmturbo_source*)> handle{nullptr, dcmturbo_source_free};
-    py::object reader;  // called as reader(offset, size) -> bytes
+    py::object reader;  // called as reader(offset, size); returns bytes
     std::unique_ptr<BufferView> buffer;
-    // Why the reader failed, for the thread that raises the exception; the core only knows that it failed.
+    // The exception of the reader, for the thread that raises it in Python. The core only knows that reading failed.
     py::object failure;
 };
 
@@ -102,7 +103,7 @@ struct IndexHandle {
     std::unique_ptr<dcmturbo_index, void (*)(dcmturbo_index*)> handle{nullptr, dcmturbo_index_free};
 };
 
-// Strides of an array of one frame: (rows, columns) or (rows, columns, samples).
+// The address and strides of an array of one frame: (rows, columns) or (rows, columns, samples).
 dcmturbo_image image_of(const py::array& frame);
 
 // An empty, C-contiguous array whose data are aligned to 64 bytes.

@@ -1,4 +1,4 @@
-// Sources, scanned datasets and frame indexes.
+// Binds sources, scanned datasets and frame indexes.
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -11,7 +11,7 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// The core calls this from any of its threads, without the GIL.
+// The core calls this function on any of its threads, without the GIL.
 std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std::size_t size) {
     const GilAcquire acquire;
     auto* source = static_cast<SourceHandle*>(context);
@@ -23,7 +23,7 @@ std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std
         std::memcpy(to, bytes.data, bytes.size);
         return static_cast<std::int64_t>(bytes.size);
     } catch (py::error_already_set& error) {
-        // Kept as the cause of the exception in Python.
+        // It becomes the cause of the exception in Python.
         source->failure = error.value();
         return -1;
     } catch (...) {
@@ -117,7 +117,7 @@ DatasetHandle scan(const std::shared_ptr<SourceHandle>& source, bool bare_datase
     return result;
 }
 
-// ([(tag, vr, begin, value, end, undefined_length), ...], where they end)
+// Returns ([(tag, vr, begin, value, end, undefined_length), ...], end of the elements).
 py::tuple list_elements(const SourceHandle& source, std::uint64_t offset, bool explicit_vr, bool big_endian) {
     std::vector<dcmturbo_element> found;
     std::uint64_t end = 0;
@@ -141,7 +141,7 @@ py::tuple list_elements(const SourceHandle& source, std::uint64_t offset, bool e
     return py::make_tuple(elements, end);
 }
 
-// In the order of Grouping.
+// In the order of the enumeration Grouping.
 constexpr const char* grouping_names[] = {"codestream", "one_fragment", "rle", "size"};
 
 std::shared_ptr<IndexHandle> make_index(const std::shared_ptr<SourceHandle>& source, bool encapsulated,
@@ -288,7 +288,7 @@ void bind_datasets(py::module_& m) {
                 return read;
             },
             py::arg("offset"), py::arg("to"))
-        // The last exception of the reader, if any. It is cleared when it is returned.
+        // Returns the last exception of the reader, or None, and clears it.
         .def("take_failure", [](SourceHandle& outer) {
             SourceHandle& s = outer.inner ? *outer.inner : outer;
             py::object failure = s.failure ? s.failure : py::object(py::none());
@@ -370,7 +370,8 @@ void bind_datasets(py::module_& m) {
             [](const IndexHandle& i) { return table_names[static_cast<std::size_t>(i.handle->index->table())]; })
         .def_property_readonly("warnings",
                                [](const IndexHandle& i) {
-                                   // A thread that holds the index's lock may be waiting for the GIL.
+                                   // The GIL is released, because a thread that holds the lock of the index may be
+                                   // waiting for the GIL.
                                    std::vector<std::string> texts;
                                    {
                                        const GilRelease release;

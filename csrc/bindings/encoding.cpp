@@ -1,4 +1,4 @@
-// Encodes frames, with the core's own codec or a library's function.
+// Binds encoding, with the core's own codec or a library's function.
 #include <vector>
 
 #include "base/error.h"
@@ -21,7 +21,8 @@ void check_frame(const py::array& frame, const dcmturbo_attributes& attributes) 
         throw py::value_error("the size of the array's items contradicts Bits Allocated");
 }
 
-// Returns the encoded frames. `library`: None, or a function that encodes a frame: array -> bytes-like.
+// Returns the encoded frames. `library` is None or a function that encodes one frame: it takes an array and returns an
+// object with the buffer protocol.
 py::list encode_frames(const std::string& transfer_syntax, const std::vector<py::array>& frames,
                        const Attributes& attributes, const py::dict& options, const py::object& library,
                        std::uint32_t threads) {
@@ -56,7 +57,7 @@ py::list encode_frames(const std::string& transfer_syntax, const std::vector<py:
     }
     if (code != DCMTURBO_OK) {
         if (error.frame >= 0) encoder.raise_failure(images[static_cast<std::size_t>(error.frame)].base);
-        if (frames.size() == 1) error.frame = -1;  // it needs no number
+        if (frames.size() == 1) error.frame = -1;  // the message needs no frame number
         raise(error);
     }
     return encoded;

@@ -1,4 +1,4 @@
-// The tables of formats and of transfer syntaxes, with one dict per row.
+// Binds the tables of formats and transfer syntaxes, with one dict per row.
 #include "bindings/common.h"
 
 namespace dcmturbo::bindings {

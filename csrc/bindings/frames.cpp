@@ -1,4 +1,4 @@
-// Decoding and encoding of frames.
+// Binds decoding: single frames, components and batches.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,7 +12,7 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// What an array holds of frames of this format.
+// The format of an array that holds only a region of the frame.
 dcmturbo_format format_of_part(const dcmturbo_format& format, const dcmturbo_region& region) {
     dcmturbo_format part = format;
     if (region.height != 0) {
@@ -34,8 +34,8 @@ void check_array(const py::array& array, const dcmturbo_format& format, bool fra
     if (!array.writeable()) throw py::value_error("the array is read-only");
 }
 
-// Where the frames of a call go: each to its own place along the first axis of an array, or to its place within one
-// image.
+// The places of the frames in the output. Each frame is an entry along the first axis of an array, or a rectangle in
+// one image.
 class Places {
   public:
     using Corners = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
@@ -83,8 +83,9 @@ dcmturbo_region region_from(py::handle region) {
     return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
-// Decodes the frames `frames[k]` of `streams[stream_of[k]]` into out[k], or to row and column places[k] of out. Returns
-// what went wrong, as tuples (k, status, code, offset, message); without salvage at most one, the first.
+// Decodes the frames `frames[k]` of `streams[stream_of[k]]` to out[k], or to row corners[k][0] and column corners[k][1]
+// of out. Returns the failures as tuples (k, status, code, offset, message). Without salvage there is at most one, the
+// first.
 py::list decode_frames(const std::vector<Stream*>& streams,
                        const py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>& stream_of,
                        const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& frames,
@@ -161,7 +162,7 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     return result;
 }
 
-// The fragments of one frame, from one buffer or a sequence of them.
+// The fragments of one frame: one buffer or a sequence of buffers.
 class FragmentList {
   public:
     explicit FragmentList(py::handle data) {
@@ -181,7 +182,7 @@ class FragmentList {
             throw py::error_already_set();
         }
     }
-    // Whether an array may lie in the same memory: one of its cells, or what is between them.
+    // Whether the array may overlap the fragments in memory. Gaps between the cells of the array count as part of it.
     [[nodiscard]] bool may_share_memory(const py::array& array) const {
         auto begin = reinterpret_cast<std::uintptr_t>(array.data());
         std::uintptr_t end = begin + static_cast<std::uintptr_t>(array.itemsize());
@@ -224,7 +225,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     const FragmentList fragments(data);
     py::array array;
     if (out.is_none()) {
-        // Before the array is made: its size comes from the caller, who may have it from a file.
+        // This is checked before the array is made, because its size may come from an untrusted file.
         const dcmturbo_format part = format_of_part(format, request.region);
         check(dcmturbo_check_held(transfer_syntax, &part, 1, fragments.total(), &error), error);
         array = aligned_empty(Format{format}.dtype(), shape_of(part));
@@ -248,7 +249,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     return py::make_tuple(array, status, failure, names_of_notes(format.notes));
 }
 
-// The keywords of _core.decode_frame, in the order in which a call has to give them.
+// The keywords of _core.decode_frame. A call must give them in this order.
 constexpr std::array<const char*, 15> frame_keywords = {
     "rows",
     "columns",
@@ -267,7 +268,7 @@ constexpr std::array<const char*, 15> frame_keywords = {
     "region",
 };
 
-// Whether a call gives them: names in code are interned, so that pointers are compared.
+// Whether a call gives these keywords. Names in Python code are interned, so comparing pointers is enough.
 bool has_frame_keywords(PyObject* names) {
     static const auto expected = [] {
         std::array<PyObject*, frame_keywords.size()> result{};
@@ -281,9 +282,9 @@ bool has_frame_keywords(PyObject* names) {
     return true;
 }
 
-// _core.decode_frame(transfer_syntax, data, *, rows, ...) -> array; or (array, status, None or (code, offset, message),
-//     notes) for a frame that was salvaged, or that has notes.
-// Python's bare calling convention: for a 64 x 64 frame pybind11's own costs as much as decoding it.
+// _core.decode_frame(transfer_syntax, data, *, rows, ...). Returns the array. If the frame was salvaged or has notes,
+// it returns (array, status, None or (code, offset, message), notes).
+// It uses Python's own calling convention, because pybind11's takes as long as decoding a frame of 64 x 64 pixels.
 PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
     if (count != 2 || !has_frame_keywords(names)) {
         PyErr_SetString(PyExc_TypeError, "decode_frame needs transfer_syntax and data, then its keywords in order");
@@ -354,7 +355,7 @@ dcmturbo_request component_request(std::uint8_t reduce, const py::object& region
     return request;
 }
 
-// Shape and dtype of what is wanted of a component.
+// The shape and dtype of component i.
 std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::size_t i, std::uint8_t reduce,
                                               const py::object& region) {
     static constexpr const char* types[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"};
@@ -366,7 +367,7 @@ std::pair<py::tuple, py::object> component_of(const HeaderHandle& header, std::s
     return {py::make_tuple(component.height, component.width), py::str(types[component.type])};
 }
 
-// Returns (None, or (status, code, offset, message) of components that were salvaged; notes).
+// Decodes components into arrays. Returns (None or (status, code, offset, message) if components were salvaged, notes).
 py::object decode_components(const py::object& data, const HeaderHandle& header, const py::list& arrays,
                              std::uint8_t reduce, const py::object& region, std::uint32_t threads, bool salvage) {
     const BufferView view(data);
@@ -414,7 +415,7 @@ void finish_frame(const py::array& from, const Format& format, py::array out) {
     check(code, error);
 }
 
-// Without the lock, and without numpy's array of booleans.
+// Compares bytes without the GIL and without numpy's temporary array of booleans.
 bool same_bytes(const py::object& a, const py::object& b) {
     const BufferView one(a);
     const BufferView other(b);
@@ -456,7 +457,7 @@ py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& 
         owned.release();
         return py::array(dtype, shape, block, owner);
     }
-    // numpy's own allocator caches small blocks.
+    // The allocator of numpy caches small blocks.
     const py::array_t<std::uint8_t> block(size + alignment);
     auto* data = const_cast<std::uint8_t*>(block.data());
     data += (alignment - reinterpret_cast<std::intptr_t>(data) % alignment) % alignment;

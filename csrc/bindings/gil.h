@@ -1,4 +1,4 @@
-// Releases the GIL and acquires it again, including while the interpreter ends.
+// Releases and acquires the GIL. It also works while the interpreter is shutting down.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -7,17 +7,16 @@
 
 namespace dcmturbo::bindings {
 
-// Before Python 3.14, asking for the lock of an interpreter that ends unwinds the thread (pthread_exit), and an
-// unwinding does not pass the frames of C++ between here and the thread's start: the process would abort. Such a
-// thread, a daemon by necessity, stops here instead; the process is about to end. `take` calls Python's C functions
-// alone.
+// Before Python 3.14, a thread that asks for the GIL during shutdown is ended (pthread_exit). That unwinds its stack.
+// The unwinding cannot pass the C++ frames above this one, so the process would abort. Such a thread, which can only be
+// a daemon, stops here for ever instead; the process ends soon. `take` may call only C functions of Python.
 template <typename Take>
 void take_gil(Take take) {
     os::hold_thread_that_ends([](void* self) { (*static_cast<Take*>(self))(); }, &take);
 }
 
-// Calls a Python function. While the interpreter ends, code below may end this thread in the same way; the frames of
-// C++ above must not unwind then, so the objects that they own are made before and outlive the call.
+// Calls a Python function. During shutdown, the code that it calls may end this thread in the same way. The C++ frames
+// above must not unwind then. So the objects that they own are made before the call and live longer than it.
 inline pybind11::object call_python(const pybind11::object& function, const pybind11::tuple& arguments) {
     PyObject* result = nullptr;
     take_gil([&] { result = PyObject_CallObject(function.ptr(), arguments.ptr()); });
@@ -38,7 +37,7 @@ class GilRelease {
     PyThreadState* state_;
 };
 
-// For a thread of any origin.
+// Acquires the GIL on any thread, also on one that Python did not start.
 class GilAcquire {
   public:
     GilAcquire() {

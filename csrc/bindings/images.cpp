@@ -1,4 +1,4 @@
-// Attributes, formats and codestream headers.
+// Binds attributes, formats and codestream headers.
 #include <array>
 
 #include "abi/convert.h"
@@ -15,7 +15,7 @@ constexpr const char* note_names[] = {
     "format_differs",         "lossy_under_lossless", "excess_data",       "subsampled_colour",
     "transform_missing",      "not_subsampled",       "subsampled_native", "options_missing"};
 
-// Of codecs/codec.h, DecodeNote: they begin at bit 16.
+// The names of DecodeNote (codecs/codec.h), which begins at bit 16.
 constexpr const char* decode_note_names[] = {"missing_end", "transform_ignored", "zero_tail", "hp_transform",
                                              "capabilities"};
 

@@ -1,5 +1,5 @@
-// The library codecs, which are Python packages: each frame takes the GIL, and the libraries release it while they
-// decode.
+// Binds the library codecs, which are Python packages. Each frame takes the GIL for its call; the libraries release it
+// while they decode.
 #include <string>
 
 #include "abi/convert.h"
@@ -10,13 +10,14 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// dcmturbo.formats.library.decode_into and reconstruct_jpeg; never freed at exit, as the interpreter may end first.
+// The functions decode_into and reconstruct_jpeg of dcmturbo.formats.library. They are never freed, because the
+// interpreter may end first.
 py::object* decode_into = nullptr;
 py::object* reconstruct_jpeg = nullptr;
 
 void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     if (!raised.matches(PyExc_Exception)) {
-        // Ctrl-C in the middle of a frame: it is raised again when the call is back in Python.
+        // Ctrl-C was pressed during a frame. The signal is set again, and Python handles it when the call returns.
         PyErr_SetInterrupt();
         abi::fill_error(error, ErrorCode::interrupted, no_offset, -1, "interrupted");
         return;
@@ -27,7 +28,8 @@ void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     abi::fill_error(error, static_cast<ErrorCode>(code), offset, -1, message.c_str());
 }
 
-// The image as an array, without a copy: it has a base that owns nothing, or numpy would copy.
+// Makes an array of the image without a copy. numpy copies unless the array has an owner, so it gets one that owns
+// nothing.
 py::array array_of(const dcmturbo_image& image, const py::dtype& dtype, std::uint32_t rows, std::uint32_t columns,
                    unsigned samples_per_pixel) {
     std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)};

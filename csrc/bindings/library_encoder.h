@@ -1,4 +1,4 @@
-// A library's encoder: a Python function that the core can call.
+// Lets the core call a Python function that encodes frames.
 #pragma once
 
 #include <map>
@@ -9,16 +9,16 @@ namespace dcmturbo::bindings {
 
 class LibraryEncoder {
   public:
-    // A function that encodes a frame, array -> bytes-like; or None.
+    // `encode` is None, or a function that takes an array and returns an object with the buffer protocol.
     explicit LibraryEncoder(py::object encode) : encode_(std::move(encode)) {}
     LibraryEncoder(const LibraryEncoder&) = delete;
     LibraryEncoder& operator=(const LibraryEncoder&) = delete;
 
-    // As the core takes it; `encode` is null where there is no function.
+    // The struct for the C ABI. Its `encode` is null if there is no function.
     [[nodiscard]] dcmturbo_library_encoder plain() const { return {encode_.is_none() ? nullptr : call, this}; }
-    // Raises what the function raised for the frame at `base`; returns where it did not.
+    // Raises the exception that the function raised for the frame at `base`. Returns if there was none.
     void raise_failure(const void* base);
-    // Takes that, or None.
+    // Returns and removes that exception, or None.
     py::object failure_of(const void* base);
 
   private:
@@ -26,7 +26,7 @@ class LibraryEncoder {
                              void (*take)(void* taker, dcmturbo_bytes encoded), void* taker, dcmturbo_error* error);
 
     py::object encode_;
-    // By frame. Touched with the interpreter's lock only.
+    // The key is the address of the frame. Access needs the GIL.
     mutable std::map<const void*, py::object> failures_;
 };
 

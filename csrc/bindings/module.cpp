@@ -1,4 +1,4 @@
-// dcmturbo._core: thin classes over the C ABI. Shapes and defaults belong to Python, in src/dcmturbo.
+// dcmturbo._core: thin classes over the C ABI. Shapes and defaults are decided in Python, in src/dcmturbo.
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,7 +11,7 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// What a signal handler raised while the core worked for this thread.
+// The exception of a signal handler that ran while the core worked for this thread.
 thread_local py::error_already_set* raised_by_signal = nullptr;
 
 std::int32_t ask_for_signals() {
@@ -27,7 +27,7 @@ std::int32_t ask_for_signals() {
         const std::unique_ptr<py::error_already_set> raised(std::exchange(raised_by_signal, nullptr));
         throw py::error_already_set(*raised);
     }
-    // A library's function was interrupted: the signal is still to be handled.
+    // A function of a library was interrupted. Its signal has not been handled yet.
     if (PyErr_CheckSignals() == 0) PyErr_SetNone(PyExc_KeyboardInterrupt);
     throw py::error_already_set();
 }
@@ -36,7 +36,7 @@ std::int32_t ask_for_signals() {
 
 void raise(const dcmturbo_error& error) {
     if (error.code == DCMTURBO_INTERRUPTED) raise_interruption();
-    // As Python itself would say of an argument that a function does not have.
+    // Raises TypeError, as Python does if a function has no such argument.
     if (error.code == static_cast<std::int32_t>(ErrorCode::option)) {
         PyErr_SetObject(PyExc_TypeError, text_of(error.message).ptr());
         throw py::error_already_set();
@@ -94,7 +94,8 @@ py::list available_isas() {
     return result;
 }
 
-// Calls body(i) for every i, for the tests of the pool. An exception does not stop the others; the last one is raised.
+// Calls body(i) for every i, to test the thread pool. An exception does not stop the other calls; the last one is
+// raised.
 void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
     struct State {
         const py::function& body;

@@ -1,4 +1,4 @@
-// The tables of options, and values of options.
+// Binds the tables of options and the values of options.
 #include "bindings/options.h"
 
 #include <cmath>
@@ -13,7 +13,8 @@ bool is_flag(py::handle value) {
     return PyBool_Check(value.ptr()) != 0 || type == "numpy.bool" || type == "numpy.bool_";
 }
 
-// Whether the value is a number, which `value` then is. The largest integers become infinite: no option takes them.
+// If `from` is a number, stores it in `value` and returns true. Integers that are too large for a double become
+// infinite; no option accepts that.
 bool read_number(py::handle from, std::uint8_t& type, double& value) {
     PyObject* const object = from.ptr();
     if (PyIndex_Check(object)) {
@@ -48,7 +49,7 @@ py::object default_of(const dcmturbo_option& row) {
     }
 }
 
-// The fields of dcmturbo.options.Option.
+// Returns the fields of dcmturbo.options.Option.
 py::tuple row_of(const dcmturbo_option& row) {
     static constexpr const char* types[] = {"flag", "integer", "number", "choice"};
     py::tuple words(row.word_count);
@@ -78,7 +79,7 @@ py::list encode_options(const std::string& transfer_syntax, std::optional<bool> 
 
 py::list decode_options() { return rows(dcmturbo_decode_option_at); }
 
-// Returns whether the values ask for loss.
+// Checks the values, and returns whether they ask for loss.
 bool check_encode_options(const std::string& transfer_syntax, std::optional<bool> prefer_library,
                           const py::dict& options) {
     const OptionArray values(options);

@@ -1,4 +1,4 @@
-// Option values from a Python dict.
+// Converts a Python dict to option values.
 #pragma once
 
 #include <deque>
@@ -19,7 +19,7 @@ class OptionArray {
 
   private:
     std::vector<dcmturbo_option_value> values_;
-    std::deque<std::string> texts_;  // names and texts of the values; they do not move
+    std::deque<std::string> texts_;  // owns the names and texts of the values; a deque does not move them
 };
 
 }  // namespace dcmturbo::bindings

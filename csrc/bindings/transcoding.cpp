@@ -1,4 +1,4 @@
-// Frames on their way into another transfer syntax, as an iterator.
+// Binds transcoding as an iterator over the frames.
 #include <optional>
 
 #include "bindings/library_encoder.h"
@@ -20,7 +20,7 @@ dcmturbo_stream plain_stream(const std::string& transfer_syntax, const Attribute
     return plain;
 }
 
-// What one frame becomes. Failures are Python's to tell.
+// The result for one frame. Python raises the error if it failed.
 struct Transcoded {
     std::uint8_t stage = 0;
     py::object cells = py::none();
@@ -31,10 +31,10 @@ struct Transcoded {
     std::int32_t code = 0;
     std::string message;
     std::uint64_t offset = DCMTURBO_NO_OFFSET;
-    py::object raised = py::none();  // by the library's function
+    py::object raised = py::none();  // the exception of the library's function
 };
 
-// Frees a block that the core has given away.
+// Frees a block of memory that the core has handed over.
 struct Block {
     void* data;
     std::size_t size;
@@ -93,7 +93,7 @@ class Transcoding {
     Transcoding& operator=(const Transcoding&) = delete;
     ~Transcoding() { close(); }
 
-    // A worker may want the interpreter's lock before it leaves.
+    // The GIL is released, because a worker may need it before it can leave.
     void close() {
         dcmturbo_transcoding* const handle = std::exchange(handle_, nullptr);
         if (handle == nullptr) return;

@@ -1,4 +1,4 @@
-// A regular file that is read at positions.
+// A regular file that is read at given positions.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace dcmturbo::os {
 
-// Reads do not share a position, with each other or with anybody who has the same file open. A file that shrinks gives
-// fewer bytes, and never ends the process, as a memory map would.
+// Reading does not use or change the file position, so several threads and other users of the file do not disturb each
+// other. If the file shrinks, reads return fewer bytes. A memory map would end the process instead.
 class File {
   public:
     File() = default;
@@ -16,18 +16,18 @@ class File {
     File& operator=(File&& other) noexcept;
     ~File();
 
-    // Opens a file. `path` is what the system takes, bytes, and on Windows UTF-8; it may be long there. If this fails,
-    // the result is not open and `problem` says why.
+    // Opens a file. `path` is given in bytes: on Windows they are UTF-8, and the path may be longer than 260
+    // characters. If opening fails, the result is not open and `problem` says why.
     static File open(const std::string& path, std::string& problem);
 
-    // Opens once more the file of an open descriptor, whose owner may then close it.
+    // Opens the file of an open descriptor once more. The owner may then close its descriptor.
     static File of_descriptor(int descriptor, std::string& problem);
 
     [[nodiscard]] bool is_open() const { return handle_ != none; }
-    [[nodiscard]] std::uint64_t size() const { return size_; }  // when it was opened
+    [[nodiscard]] std::uint64_t size() const { return size_; }  // at the time of opening
 
-    // Reads up to `size` bytes, fewer at the end of the file, or if reading fails: then `problem` says why. Safe from
-    // several threads at once.
+    // Reads up to `size` bytes. It returns fewer at the end of the file or if reading fails; in the second case
+    // `problem` says why. Several threads may call it at the same time.
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size, std::string& problem) const;
 
   private:
@@ -37,7 +37,7 @@ class File {
     void take_size(std::string& problem);
     void close() noexcept;
 
-    std::intptr_t handle_ = none;  // a descriptor, on Windows a HANDLE
+    std::intptr_t handle_ = none;  // a descriptor; on Windows a HANDLE
     std::uint64_t size_ = 0;
 };
 

@@ -1,3 +1,4 @@
+// Files on POSIX systems.
 #if !defined(_WIN32)
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@ namespace dcmturbo::os {
 
 namespace {
 
-// Linux reads at most this much a call, macOS at most 2^31 - 1 bytes.
+// Linux reads at most this many bytes per call; macOS at most 2^31 - 1.
 constexpr std::size_t largest_read = 0x7FFFF000;
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -42,7 +43,8 @@ void File::close() noexcept {
 
 File File::open(const std::string& path, std::string& problem) {
     int descriptor = -1;
-    // O_NONBLOCK: opening a FIFO without a writer would wait forever. It has no effect on regular files.
+    // O_NONBLOCK is needed because opening a FIFO without a writer would wait forever. It has no effect on regular
+    // files.
     do {
         descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (descriptor < 0 && errno == EINTR);
@@ -56,7 +58,7 @@ File File::open(const std::string& path, std::string& problem) {
 }
 
 File File::of_descriptor(int descriptor, std::string& problem) {
-    // The two share a position, which pread neither uses nor moves.
+    // Both descriptors share a file position, but pread neither uses nor changes it.
     const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     if (own < 0) {
         problem = reason(errno);
@@ -85,7 +87,7 @@ void File::take_size(std::string& problem) {
 std::size_t File::read_at(std::uint64_t offset, std::byte* to, std::size_t size, std::string& problem) const {
     std::size_t done = 0;
     while (done < size) {
-        // Past what off_t can hold there is nothing to read, and pread would call it an error.
+        // There are no bytes past the largest off_t. pread would return an error.
         if (offset + done > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) break;
         const ssize_t count = ::pread(descriptor_of(handle_), to + done, std::min(size - done, largest_read),
                                       static_cast<off_t>(offset + done));

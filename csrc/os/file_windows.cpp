@@ -1,3 +1,4 @@
+// Files on Windows.
 #if defined(_WIN32)
 
 #include <io.h>
@@ -87,7 +88,7 @@ std::size_t File::read_at(std::uint64_t offset, std::byte* to, std::size_t size,
     std::size_t done = 0;
     while (done < size) {
         const std::uint64_t position = offset + done;
-        if (position >> 63 != 0) break;  // no file is so long
+        if (position >> 63 != 0) break;  // no file is this long
         OVERLAPPED place{};
         place.Offset = static_cast<DWORD>(position);
         place.OffsetHigh = static_cast<DWORD>(position >> 32);

@@ -1,3 +1,4 @@
+// Memory on POSIX systems.
 #if !defined(_WIN32)
 
 #include <sys/mman.h>
@@ -11,7 +12,7 @@
 namespace dcmturbo::os {
 
 void* map_pages(std::size_t size) noexcept {
-    // More than asked for, trimmed to a huge page's alignment.
+    // Maps more than needed, and unmaps what lies outside the alignment to a huge page.
     void* mapped =
         mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) return nullptr;
@@ -31,7 +32,7 @@ void unmap_pages(void* block, std::size_t size) noexcept { munmap(block, size); 
 
 void offer_pages([[maybe_unused]] void* block, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef MADV_FREE
-    // The pages stay until the system runs short: then they are taken without being written out.
+    // The system takes these pages only when it runs short of memory, and does not write them to disk first.
     madvise(block, size, MADV_FREE);
 #endif
 }

@@ -1,3 +1,4 @@
+// Memory on Windows.
 #if defined(_WIN32)
 
 #include "os/memory.h"
@@ -5,7 +6,7 @@
 
 namespace dcmturbo::os {
 
-// Windows gives large pages only to those who hold a privilege, so blocks are aligned as they come: to 64 KiB.
+// On Windows large pages need a privilege, so they are not used. Blocks are aligned to 64 KiB.
 void* map_pages(std::size_t size) noexcept {
     return VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }

@@ -1,4 +1,4 @@
-// What the system says of this process: its id, its CPUs, the time.
+// The id, the CPUs and the clock of this process.
 #pragma once
 
 #include <chrono>
@@ -6,15 +6,15 @@
 
 namespace dcmturbo::os {
 
-// Differs between a process and the children that it forks. What holds threads or locks keeps the id of its process,
-// and is made anew if that is another one.
+// A process and the children that it forks have different ids. Objects that own threads or locks store the id of their
+// process. If the current id is another one, they are made again.
 using ProcessId = std::uint64_t;
 ProcessId process_id() noexcept;
 
-// How many CPUs the process may run on by its affinity, or has if it has no affinity; 0 if it is not known.
+// The number of CPUs in the affinity of the process, or all CPUs if it has none; 0 if unknown.
 unsigned allowed_cpus() noexcept;
 
-// A clock that never goes back, a few milliseconds exact, and read in a few nanoseconds.
+// A monotonic clock with a resolution of a few milliseconds. Reading it takes a few nanoseconds.
 std::chrono::nanoseconds coarse_time() noexcept;
 
 }  // namespace dcmturbo::os

@@ -1,3 +1,4 @@
+// Process id, CPU affinity and clock on POSIX systems.
 #if !defined(_WIN32)
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Process id, CPU affinity and clock on Windows.
 #if defined(_WIN32)
 
 #include <bit>
@@ -10,7 +11,7 @@ namespace dcmturbo::os {
 ProcessId process_id() noexcept { return GetCurrentProcessId(); }
 
 unsigned allowed_cpus() noexcept {
-    // An affinity mask is of one group of up to 64 CPUs; it is 0 if the process runs in several groups.
+    // An affinity mask covers one group of up to 64 CPUs. It is 0 if the process runs in several groups.
     DWORD_PTR process = 0;
     DWORD_PTR system = 0;
     if (GetProcessAffinityMask(GetCurrentProcess(), &process, &system) != 0 && process != 0) {

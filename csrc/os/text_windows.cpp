@@ -1,3 +1,4 @@
+// Converts texts, paths and error messages for Windows.
 #if defined(_WIN32)
 
 #include <cstdint>
@@ -65,7 +66,7 @@ std::wstring utf16_of(const std::string& text) {
 
 std::wstring long_path_of(const std::string& path) {
     const std::wstring given = utf16_of(path);
-    // What begins with \\?\ or \\.\ is passed on as it is.
+    // A path that begins with \\?\ or \\.\ is passed on unchanged.
     const auto begins_with = [](const std::wstring& text, const wchar_t* prefix) { return text.rfind(prefix, 0) == 0; };
     if (begins_with(given, L"\\\\?\\") || begins_with(given, L"\\\\.\\")) return given;
     const DWORD size = GetFullPathNameW(given.c_str(), 0, nullptr, nullptr);
@@ -74,7 +75,7 @@ std::wstring long_path_of(const std::string& path) {
     const DWORD length = GetFullPathNameW(given.c_str(), size, full.data(), nullptr);
     if (length == 0 || length >= size) return given;
     full.resize(length);
-    // Short paths stay as they are: names such as NUL have a meaning only without the prefix.
+    // Short paths stay unchanged, because device names such as NUL have a meaning only without the prefix.
     if (length < MAX_PATH || begins_with(full, L"\\\\?\\") || begins_with(full, L"\\\\.\\")) return full;
     if (begins_with(full, L"\\\\")) return L"\\\\?\\UNC" + full.substr(1);
     return L"\\\\?\\" + full;

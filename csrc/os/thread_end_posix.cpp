@@ -1,7 +1,7 @@
 #if !defined(_WIN32)
 
-// For C++, glibc makes pthread_cleanup_push an object with a destructor, which runs only if the unwinder that ends a
-// thread understands this library's frames. Its form for C saves where to jump to instead.
+// In C++, glibc defines pthread_cleanup_push with a destructor. It runs only if the unwinder that ends the thread
+// understands the frames of this library. The variant for C uses a jump buffer instead, and is selected by this #undef.
 #undef __EXCEPTIONS
 #include <pthread.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
 
 namespace dcmturbo::os {
 
-// A thread that ends (_endthreadex) unwinds nothing on Windows, and nothing can hold it. Its stack goes with it: what
-// other threads use must not be on it while function(context) runs.
+// On Windows, ending a thread (_endthreadex) unwinds nothing, and nothing can stop it. Its stack disappears. So other
+// threads must not use anything on this stack while function(context) runs.
 void hold_thread_that_ends(void (*function)(void* context), void* context) { function(context); }
 
 }  // namespace dcmturbo::os

@@ -1,4 +1,5 @@
-// Windows' own header, without its macros for names that C++ uses, and what the files of this room share.
+// Includes the header of Windows without its macros for names that C++ uses, and declares functions that the files of
+// this room share.
 #pragma once
 
 #define WIN32_LEAN_AND_MEAN
@@ -9,14 +10,15 @@
 
 namespace dcmturbo::os {
 
-// What the system says of an error, without the end of line.
+// The system's message for an error, without a line end.
 std::string windows_reason(DWORD error);
 
-// Text in UTF-16. Bytes that are not UTF-8 become U+FFFD, which no file has in its name; the three bytes that Python
-// writes for half of a surrogate pair become that half.
+// Converts UTF-8 to UTF-16. Invalid bytes become U+FFFD, which occurs in no file name. Three bytes that Python writes
+// for one half of a surrogate pair become that half.
 std::wstring utf16_of(const std::string& text);
 
-// A path as every function takes it: absolute, with backslashes and the prefix that lifts the limit of 260 characters.
+// Converts a path to a form that all functions of Windows accept: absolute, with backslashes, and with the prefix that
+// lifts the limit of 260 characters.
 std::wstring long_path_of(const std::string& path);
 
 }  // namespace dcmturbo::os
