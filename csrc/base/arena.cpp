@@ -1,3 +1,4 @@
+// Scratch memory in chunks, of which only the last one is used for new allocations.
 #include "base/arena.h"
 
 #include <algorithm>

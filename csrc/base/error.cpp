@@ -1,3 +1,4 @@
+// Formats the message of an error and throws it.
 #include "base/error.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Checks option values against the tables of codecs.
 #include "base/option.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// The contract of every codec: the functions that it provides, their options and their results.
+// The interface of all codecs: their functions, options and results.
 #pragma once
 
 #include <cstddef>
@@ -17,64 +17,68 @@ namespace dcmturbo {
 
 struct Options {
     std::uint8_t reduce = 0;                         // resolution levels to discard
-    std::uint32_t first_bit = 0;                     // native frames: where in the first byte the frame starts
-    bool salvage = false;                            // decode what is there instead of throwing
-    const OptionValues* values = &no_option_values;  // of the codecs' tables
+    std::uint32_t first_bit = 0;                     // position of a native frame's first bit in the first byte
+    bool salvage = false;                            // decode as much as possible instead of throwing
+    const OptionValues* values = &no_option_values;  // values of the options in the codecs' tables
 };
 
-// Findings of decoding that become a warning, as bits of Outcome::notes. The lower bits are those of FormatNote.
+// Findings of decoding that lead to a warning. They are bits of Outcome::notes; the lower bits belong to FormatNote.
 enum DecodeNote : std::uint32_t {
-    note_missing_end = 1U << 16,        // JPEG 2000 without its end marker, EOC
-    note_transform_ignored = 1U << 17,  // a component transform that the components cannot have
-    note_zero_tail = 1U << 18,          // more than half of the frame, up to its end, is zeros
-    note_hp_transform = 1U << 19,       // JPEG-LS with a colour transform of Hewlett-Packard, which has been undone
-    note_capabilities = 1U << 20,       // HTJ2K whose CAP contradicts its coding styles, which were followed
+    note_missing_end = 1U << 16,  // a JPEG 2000 codestream without its end marker EOC
+    // The components cannot have the signalled component transform; it was ignored.
+    note_transform_ignored = 1U << 17,
+    note_zero_tail = 1U << 18,     // more than half of the frame, up to its end, is zeros
+    note_hp_transform = 1U << 19,  // JPEG-LS with a Hewlett-Packard colour transform; it was undone
+    // The CAP marker of HTJ2K contradicts the coding styles; the latter were followed.
+    note_capabilities = 1U << 20,
 };
 
-// The result of one frame. Pixels from `valid_pixels` on, in the order of the frame, are not decoded.
+// The result of decoding one frame. Pixels from `valid_pixels` on, in the order of the frame, are not decoded.
 struct Outcome {
     std::uint64_t valid_pixels = 0;
     bool complete = true;
-    ErrorCode code = ErrorCode::ok;  // why it is not complete (with salvage only; otherwise an exception is thrown)
+    // Why the frame is incomplete; only with salvage, otherwise an exception is thrown.
+    ErrorCode code = ErrorCode::ok;
     std::uint64_t offset = no_offset;
     std::string message;
-    bool has_excess_data = false;  // the frame has more data than its pixels need: it may be damaged
+    bool has_excess_data = false;  // the frame has more data than its pixels need, so it may be damaged
     std::uint32_t notes = 0;       // DecodeNote
 };
 
-struct LibraryEncoder;  // codecs/library.h
+struct LibraryEncoder;  // defined in codecs/library.h
 
 struct EncodeOptions {
-    OptionValues values;                      // of the codec's own table
-    const LibraryEncoder* library = nullptr;  // whom a library codec asks, with options of its own
+    OptionValues values;                      // values of the options in the codec's table
+    const LibraryEncoder* library = nullptr;  // the encoder that a library codec calls; it has its own options
 };
 
 struct Codec {
     const char* name;
 
-    // Decodes one frame into the caller's memory in its final form. `header` is what probe() (codecs/probe.h) has read
-    // of a frame that has one; of others it holds nothing. Throws DecodeError; with options.salvage it returns an
-    // incomplete outcome where some pixels are right. DecodeError(other_codec) asks for the library's codec.
+    // Decodes one frame to the caller's memory in its final form. If the format has headers, `header` is the result of
+    // probe() (codecs/probe.h); otherwise it is empty. Throws DecodeError. With options.salvage, it returns an
+    // incomplete outcome if some pixels are right. DecodeError(other_codec) makes the caller use the library's codec
+    // instead.
     Outcome (*decode)(const Fragments& frame, const PixelAttributes& attributes, const Header& header,
                       const FrameOut& out, const Options& options, Context& context);
 
-    // Decodes the components of a frame that has a header, each at its own size: for formats that can hold them
-    // so; null for the others. Each goes to the smallest integer type of its precision and sign.
+    // Decodes the components of a frame with a header, each at its own size. Null if the format cannot store components
+    // of different sizes. Each component is stored in the smallest integer type for its precision and sign.
     Outcome (*decode_components)(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                                  const Options& options, Context& context) = nullptr;
 
-    // The most bytes that encode() can need.
+    // The largest number of bytes that encode() can write.
     std::uint64_t (*encode_bound)(const FrameIn& frame);
 
     // Encodes one frame and returns the number of bytes. A codestream ends with its end marker; the caller pads it to
-    // an even length for an item. The context may have a team, which does not change the bytes.
+    // an even length for an item. The context may have a team. The bytes are the same with any team.
     std::size_t (*encode)(const FrameIn& frame, std::span<std::byte> to, const EncodeOptions& options,
                           Context& context);
 
-    // Encodes one frame into the arena, where no bound is known for the result, or one that is far above it.
+    // Encodes one frame to the arena. Used if no bound of the size is known, or if the bound is far too high.
     Bytes (*encode_unbounded)(const FrameIn& frame, const EncodeOptions& options, Context& context) = nullptr;
 
-    // What the codec can be asked for, when it encodes and when it decodes.
+    // The options for encoding and decoding.
     OptionTable options{};
 };
 

@@ -1,3 +1,4 @@
+// Finds the options that a caller may set for a transfer syntax.
 #include "codecs/codec_options.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ OptionTable table_of(const TransferSyntax& syntax, bool prefer_library) {
     return {};
 }
 
-// Whether the label leaves no choice.
+// Whether the transfer syntax allows only one value of the option.
 bool is_settled(const Option& option, const TransferSyntax& syntax) {
     if (syntax.lossless_only && option.can_lose()) return true;
     return std::any_of(syntax.promises.begin(), syntax.promises.end(), [&](const Promise& promise) {
@@ -30,7 +31,7 @@ bool is_settled(const Option& option, const TransferSyntax& syntax) {
 
 std::vector<const Option*> encode_options(const TransferSyntax& syntax, bool prefer_library) {
     std::vector<const Option*> result;
-    // Codestreams that are made smaller, and not from samples, leave nothing to choose.
+    // These frames are made by recompressing codestreams of another format, so there are no options.
     if (syntax.made_from != Format::unknown) return result;
     for (const Option* option : table_of(syntax, prefer_library)) {
         if (option->use == OptionUse::encoding && !is_settled(*option, syntax)) result.push_back(option);

@@ -1,4 +1,5 @@
-// Which options there are, by transfer syntax: those of the codec that encodes it, without what its label forbids.
+// The options of each transfer syntax: those of the codec that encodes it, without those that the transfer syntax
+// fixes.
 #pragma once
 
 #include <vector>
@@ -8,10 +9,10 @@
 
 namespace dcmturbo {
 
-// The options of encoding in a transfer syntax; none where nothing encodes it.
+// The options for encoding to a transfer syntax. Empty if no codec encodes it.
 std::vector<const Option*> encode_options(const TransferSyntax& syntax, bool prefer_library);
 
-// The options of decoding, of all codecs.
+// The options of all codecs for decoding.
 std::vector<const Option*> decode_options();
 
 }  // namespace dcmturbo

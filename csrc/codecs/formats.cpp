@@ -1,3 +1,4 @@
+// Collects the signatures of all formats for base/signature.h.
 #include "codecs/formats.h"
 
 namespace dcmturbo {

@@ -25,7 +25,7 @@
 
 namespace dcmturbo {
 
-// The order is that of the rows below. image/component.h declares the type.
+// The rows of the table below have the same order. image/component.h declares the type.
 enum class Format : std::uint8_t {
     unknown,
     native,
@@ -42,26 +42,26 @@ enum class Format : std::uint8_t {
     real_time,
 };
 
-// What shows where a frame begins if no offset table does. The names are those of the ABI.
+// How the beginning of a frame is recognised if there is no offset table. The names are part of the ABI.
 enum class FrameStart : std::uint8_t {
-    codestream,    // its signature
-    rle,           // an RLE header
+    codestream,    // by the signature of the format
+    rle,           // by an RLE header
     size,          // all frames have the size of a native frame
-    one_fragment,  // nothing: each fragment is a frame
+    one_fragment,  // not at all: each fragment is a frame
 };
 
 // How the sign of a sample is stored.
 enum class Sign : std::uint8_t {
-    in_cells,         // the cells of the dataset are stored whole
+    in_cells,         // cells of the dataset are stored whole, including the sign
     unsigned_only,    // signed samples cannot be stored
     none,             // two's complement is stored as unsigned samples of the codestream's precision
     stated,           // the codestream says whether its samples are signed
-    stated_unsigned,  // as `none`, and the codestream says that its samples are unsigned
+    stated_unsigned,  // as `none`, but the codestream also states that its samples are unsigned
 };
 
 enum class Loss : std::uint8_t { never, possible, always };
 
-// Single bits, BitsAllocated 1.
+// Whether single bits (BitsAllocated 1) can be stored.
 enum class SingleBits : std::uint8_t {
     none,
     held,
@@ -79,27 +79,28 @@ constexpr Photometrics photometrics(Photometric one, Rest... rest) {
 struct FormatRow {
     Format format;
     const char* name;
-    const char* title;  // for people
-    // Formats of one family differ in their headers only, and samples are interpreted alike under all their labels.
+    const char* title;  // for messages
+    // Formats of the same family differ only in their headers. Samples are interpreted in the same way in all their
+    // transfer syntaxes.
     const char* family;
 
-    // ---- how a frame is recognised and read ----
-    bool has_header = false;  // each frame has its size, precision and so on in a header, whatever its label says
+    // ---- how a frame is recognised and parsed ----
+    bool has_header = false;  // each frame has a header with its size, precision and so on
     std::array<Signature, 2> signatures{};
     FrameStart start = FrameStart::codestream;
     void (*probe)(Bytes data, Header& header) = nullptr;        // reads the header
     void (*check)(Bytes data, const Header& header) = nullptr;  // checks the markers or boxes
-    // The same as probe for a frame in several fragments, without joining them. If null, they are joined.
+    // Does the same as `probe` for a frame in several fragments, without joining them. If null, they are joined.
     void (*probe_fragments)(const Fragments& frame, Arena& arena, Header& header) = nullptr;
-    // Whether a frame looks like one of this format, which has no signature.
+    // Recognises frames of a format that has no signature.
     bool (*looks_right)(Bytes data) = nullptr;
-    bool container_allowed = true;     // boxes around the codestream are allowed
+    bool container_allowed = true;     // the codestream may be in a container of boxes
     bool holds_native_frames = false;  // frames are native pixel data (PS3.5, 8.2) inside a wrapper
-    bool is_deflated = false;          // the wrapper: one raw deflate stream per frame (RFC 1951)
-    // The most bytes of decoded cells that one encoded byte can give; 0 if no bound is known.
+    bool is_deflated = false;          // frames are raw deflate streams (RFC 1951)
+    // The largest number of bytes of decoded cells per encoded byte; 0 if no bound is known.
     std::uint32_t most_bytes_per_byte = 0;
 
-    // ---- what it holds ----
+    // ---- which frames it can store ----
     std::uint8_t least_precision = 1;
     std::uint8_t most_precision = 64;
     std::uint8_t most_samples = 4;  // per pixel
@@ -108,13 +109,13 @@ struct FormatRow {
     Sign sign = Sign::in_cells;
     // Decoding returns samples beyond Bits Stored unchanged; otherwise the bits above Bits Stored are masked.
     bool keeps_all_bits = false;
-    bool stored_in_planes = false;  // all samples of the first component, then those of the next
-    // If the second and third component have fewer samples, they are chroma. Lossless formats store whatever they are
-    // given, so the dataset decides there.
+    bool stored_in_planes = false;  // all samples of the first component come first, then those of the next
+    // If the second and third component have fewer samples, they are chroma. Lossless formats store any data, so for
+    // them the dataset decides.
     bool subsampling_is_chroma = false;
-    bool has_grid = false;               // components may take every other point of a reference grid
+    bool has_grid = false;               // components may have only every other point of a reference grid
     bool has_resolution_levels = false;  // a smaller image can be decoded (`reduce`)
-    bool has_components = false;         // dcmturbo_decode_components returns its components
+    bool has_components = false;         // dcmturbo_decode_components can return its components
 
     // ---- loss and colour ----
     Loss loss = Loss::never;
@@ -126,11 +127,11 @@ struct FormatRow {
     // The values that three samples per pixel may have in this format.
     Photometrics colours = photometrics(Photometric::rgb, Photometric::ybr_full);
 
-    // ---- who codes it ----
-    const Codec* own = nullptr;      // the core's codec; one without `encode` decodes only
-    const Codec* library = nullptr;  // decodes with a library
-    bool library_encodes = false;    // so does a library: src/dcmturbo/formats/library
-    OptionTable library_options{};   // of the library's encoder
+    // ---- which codec decodes and encodes it ----
+    const Codec* own = nullptr;      // the core's codec; without `encode` it only decodes
+    const Codec* library = nullptr;  // a codec that decodes with a library
+    bool library_encodes = false;    // a library also encodes it: src/dcmturbo/formats/library
+    OptionTable library_options{};   // options of the library's encoder
 };
 
 namespace format_details {
@@ -146,7 +147,7 @@ inline constexpr Photometrics jpeg2000_colours =
 
 }  // namespace format_details
 
-// A format that shares the signature of an earlier row has none of its own: the probe of that row tells them apart.
+// If two formats have the same signature, only the first row has it. The probe of that row then determines the format.
 inline constexpr FormatRow formats[] = {
     {.format = Format::unknown, .name = "unknown", .title = "an unknown format", .family = "unknown"},
     {
@@ -156,7 +157,7 @@ inline constexpr FormatRow formats[] = {
         .family = "native",
         .start = FrameStart::size,
         .holds_native_frames = true,
-        .most_bytes_per_byte = 8,  // single bits come out as bytes: eight samples
+        .most_bytes_per_byte = 8,  // a byte of single bits decodes to eight cells
         .holds_float = true,
         .single_bits = SingleBits::held,
         .own = &native_codec,
@@ -168,7 +169,7 @@ inline constexpr FormatRow formats[] = {
         .family = "rle",
         .start = FrameStart::rle,
         .looks_right = rle::looks_right,
-        .most_bytes_per_byte = 64 * 8,  // two bytes of PackBits give 128: PS3.5, G.3.1
+        .most_bytes_per_byte = 64 * 8,  // two bytes of PackBits decode to at most 128: PS3.5, G.3.1
         .single_bits = SingleBits::rarely_read,
         .stored_in_planes = true,
         .own = &rle_codec,
@@ -185,7 +186,7 @@ inline constexpr FormatRow formats[] = {
         .check = check_jpeg,
         .probe_fragments = [](const Fragments& frame, Arena& arena,
                               Header& header) { probe_jpeg(jpeg::MarkerReader(frame, arena), header); },
-        .most_bytes_per_byte = 64 * 8 * 2,  // a block of 64 samples takes a bit at least
+        .most_bytes_per_byte = 64 * 8 * 2,  // a block of 64 samples takes at least one bit
         .least_precision = 8,
         .most_precision = 12,
         .sign = Sign::unsigned_only,
@@ -212,7 +213,7 @@ inline constexpr FormatRow formats[] = {
         .most_precision = 16,
         .sign = Sign::none,
         .has_components = true,
-        .loss = Loss::possible,  // by a point transform: ISO/IEC 10918-1, A.4
+        .loss = Loss::possible,  // a point transform loses bits: ISO/IEC 10918-1, A.4
         .lossy_method = "ISO_10918_1",
         .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422),
         .own = &jpeg_lossless_codec,
@@ -318,7 +319,7 @@ inline constexpr FormatRow formats[] = {
         .library_options = library_options::jpegxl,
     },
     {
-        // Native frames in raw deflate streams (PS3.5, A.4.13): the scheduler inflates them and decodes the result.
+        // Native frames in raw deflate streams (PS3.5, A.4.13). The scheduler inflates them and decodes the result.
         .format = Format::deflated_frame,
         .name = "deflated_frame",
         .title = "Deflated Image Frame",
@@ -326,7 +327,7 @@ inline constexpr FormatRow formats[] = {
         .start = FrameStart::one_fragment,
         .holds_native_frames = true,
         .is_deflated = true,
-        .most_bytes_per_byte = 258 * 4 * 8,  // the longest match is 258 bytes, and takes two bits: RFC 1951
+        .most_bytes_per_byte = 258 * 4 * 8,  // the longest match has 258 bytes and takes at least two bits: RFC 1951
         .single_bits = SingleBits::held,
         .library = &library_codec,
         .library_encodes = true,

@@ -1,3 +1,4 @@
+// Decides the format of a decoded frame from dataset and codestream: PS3.5, clause 8, and PS3.3, C.7.6.3.
 #include "codecs/frame_format.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
 }
 
-// Whether the second and third component have fewer samples than the first, as only chroma has. JPEG Lossless and
-// JPEG-LS store whatever they are given, so the dataset decides for them.
+// Whether the second and third component have fewer samples than the first. Only chroma is stored so. JPEG Lossless and
+// JPEG-LS store any data, so for them the dataset decides.
 bool has_subsampled_chroma(const Header& header) {
     if (!row_of(header.format).subsampling_is_chroma || header.components.size() != 3) return false;
     const ComponentHeader& luma = header.components[0];
@@ -43,7 +44,7 @@ Photometric decoded_photometric(const PixelAttributes& attributes, const Header*
             case ColourTransform::irreversible: return Photometric::rgb;
             case ColourTransform::unstated: break;
         }
-        // Nobody subsamples the red and blue components of RGB.
+        // Red and blue of RGB are never subsampled, so this is YCbCr.
         if (has_subsampled_chroma(*header) && !is_ybr_full(stated)) return Photometric::ybr_full;
     }
     // YBR_RCT and YBR_ICT (PS3.5, 8.2.4) and XYB (8.2.15) describe the codestream, and decoding gives RGB.
@@ -59,9 +60,9 @@ std::uint32_t colour_notes(const PixelAttributes& attributes, const Header* head
     if (attributes.samples_per_pixel != 3 || stated == Photometric::unknown) return 0;
     const bool states_colour = header != nullptr && header->colour != ColourTransform::unstated;
     if (stated == Photometric::ybr_rct || stated == Photometric::ybr_ict) {
-        // PS3.3, C.7.6.3.1.2: these are the component transforms of JPEG 2000. Without one, the samples may be RGB with
-        // a wrong label, or YBR that somebody stored. Nothing shows which.
-        if (header == nullptr && label.has_header) return 0;  // it has not been looked at
+        // PS3.3, C.7.6.3.1.2: these values name the component transforms of JPEG 2000. Without a transform, the samples
+        // may be RGB with a wrong label, or stored YBR. Nothing shows which.
+        if (header == nullptr && label.has_header) return 0;  // the header has not been read
         const bool transformed = states_colour && (header->colour == ColourTransform::reversible ||
                                                    header->colour == ColourTransform::irreversible);
         if (transformed) return 0;
@@ -80,8 +81,8 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, const
     const auto cell_bits = static_cast<unsigned>(8 * sample_size(format.type));
     unsigned significant = 0;
     if (header != nullptr && (label.sign == Sign::stated || label.sign == Sign::stated_unsigned)) {
-        // The codestream says whether it is signed. If the dataset disagrees, the bits are right and are read as the
-        // dataset says (pydicom#1149, #2012).
+        // The codestream states whether it is signed. If the dataset says otherwise, the bits are right and are
+        // interpreted as the dataset says (pydicom#1149, #2012).
         if (header->is_signed() != is_signed) {
             if (is_monochrome(attributes.photometric) || attributes.photometric == Photometric::palette_color ||
                 label.sign == Sign::stated_unsigned)
@@ -89,12 +90,12 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, const
             result.notes |= note_sign_differs;
         }
     } else if (header != nullptr && label.keeps_all_bits) {
-        // JPEG-LS has no sign (ISO/IEC 14495-1): two's complement cells arrive as unsigned.
+        // JPEG-LS has no sign (ISO/IEC 14495-1): cells in two's complement are decoded as unsigned.
         if (is_signed) significant = header->precision();
     } else {
         if (!keep && attributes.bits_stored < attributes.bits_allocated) significant = attributes.bits_stored;
-        // JPEG Lossless has none either. The bits above its precision are not in the codestream, so the sign fills
-        // them, even those below Bits Stored.
+        // JPEG Lossless has no sign either. The codestream does not have the bits above its precision. So they are
+        // filled with the sign, even if some of them are below Bits Stored.
         if (header != nullptr && row_of(header->format).sign == Sign::none && is_signed &&
             (significant == 0 || header->precision() < significant)) {
             significant = header->precision();
@@ -106,8 +107,8 @@ void correct_bits(const PixelAttributes& attributes, const Header* header, const
     }
 }
 
-// JPEG 2000 may take every component at every other point of its grid only (XRsiz and YRsiz 2, in mammography): then
-// there are as many pixels as the components have samples.
+// Each component of JPEG 2000 may have only every other point of the grid (XRsiz and YRsiz 2, in mammography). The
+// image then has as many pixels as a component has samples.
 bool has_size_of(const PixelAttributes& attributes, const Header& header) {
     if (header.width == attributes.columns && header.height == attributes.rows) return true;
     if (!row_of(header.format).has_grid) return false;
@@ -144,9 +145,9 @@ void check_against_codestream(const PixelAttributes& attributes, const Header& h
     if (header.precision() != attributes.bits_stored) result.notes |= note_precision_differs;
     if (header.in_container && !row_of(syntax.format).container_allowed) result.notes |= note_container;
     if (header.format != syntax.format && header.format != syntax.also) result.notes |= note_format_differs;
-    // One such note per frame is enough: the note about another format includes it.
+    // One such note per frame is enough, and the note about another format says the same.
     else if (syntax.lossless_only && !header.lossless) result.notes |= note_lossy_under_lossless;
-    // With both options, a reader finds the parts of a resolution.
+    // With both options, a reader can find the parts of one resolution.
     else if (syntax.warns_of_promises && header.format == syntax.format && !keeps_promises(syntax, header))
         result.notes |= note_options_missing;
 }
@@ -211,7 +212,7 @@ std::uint32_t reduced_size(std::uint32_t size, unsigned levels) {
 
 std::uint64_t native_frame_bits(const PixelAttributes& attributes) {
     const std::uint64_t pixels = std::uint64_t{attributes.rows} * attributes.columns;
-    // Two chroma samples for every two pixels of a row.
+    // Each two pixels of a row share two chroma samples.
     const std::uint64_t samples =
         attributes.samples_per_pixel == 3 && attributes.photometric == Photometric::ybr_full_422
             ? pixels * 2
@@ -253,7 +254,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     format.samples_per_pixel = attributes.samples_per_pixel;
     format.type = cell_type(attributes);
     if (!label.has_header) header = nullptr;
-    // Only the header tells the colour space of such a frame, so without it no conversion is promised.
+    // Only the header of such a frame states its colour space. So without it no conversion is promised.
     const bool converts = !request.raw && (header != nullptr || !label.has_header);
     if (header != nullptr) check_against_codestream(attributes, *header, syntax, result);
     correct_bits(attributes, header, label, request.keep_unused_bits, result);
@@ -262,7 +263,7 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     result.notes |= colour_notes(attributes, header, label, format.photometric);
     if (format.samples_per_pixel == 3 && is_ybr_full(format.photometric)) {
         if (!converts) {
-            // The samples come out one for each pixel, so the subsampling is gone.
+            // Decoding gives one sample of each component per pixel, so nothing is subsampled any more.
             if (label.holds_native_frames) format.photometric = Photometric::ybr_full;
         } else if (format.type == SampleType::u8) {
             format.colour = ColourConversion::ybr_full_to_rgb;

@@ -1,3 +1,4 @@
+// Decodes and encodes with libraries outside the core.
 #include "codecs/library.h"
 
 #include <atomic>
@@ -20,8 +21,8 @@ void correct(const FrameOut& out, Context& context) {
     PixelWriter(out, context.isa).convert(out, out.format.pixels(), false, context.arena);
 }
 
-// Measured on CharLS 2.4: the decoder takes four to seven seconds over a 6 x 8 image that is cut short, and
-// microseconds over the same with an EOI behind it.
+// CharLS 2.4 was measured: it takes four to seven seconds for a truncated image of 6 x 8 pixels, and microseconds if an
+// EOI follows the data.
 Bytes with_end_of_image(Bytes data, Arena& arena) {
     std::byte* closed = arena.allocate(data.size() + 2);
     if (!data.empty()) std::memcpy(closed, data.data(), data.size());
@@ -30,7 +31,7 @@ Bytes with_end_of_image(Bytes data, Arena& arena) {
     return {closed, data.size() + 2};
 }
 
-// Most of the libraries return wrong pixels for a frame that is cut short, without an error: check() finds that first.
+// For a truncated frame, most libraries return wrong pixels without an error. check() is called first to find this.
 Outcome decode_samples(const Fragments& frame, const Header& header, const FrameOut& out, const Options& options,
                        Context& context) {
     if (options.reduce > 0) {
@@ -54,8 +55,8 @@ Outcome decode_samples(const Fragments& frame, const Header& header, const Frame
     return outcome;
 }
 
-// Memory for a whole frame that a library decodes, where its caller has none: only a region is wanted, or the rows have
-// gaps between them.
+// Memory for a whole frame that a library decodes. It is used if the caller has no such memory: it wants only a region,
+// or its rows have gaps between them.
 FrameOut whole_frame(const FrameOut& of, Context& context) {
     FrameOut whole;
     whole.format = of.format;
@@ -140,7 +141,7 @@ Outcome decode_rle(const Fragments& frame, const PixelAttributes&, const Header&
     return outcome;
 }
 
-// Takes bytes into an arena. Whoever gives them may not be C++: nothing is thrown to him.
+// Copies bytes to an arena. The function that passes them may not be C++, so nothing may be thrown to it.
 struct ArenaTaker {
     Arena& arena;
     Bytes taken{};

@@ -1,4 +1,4 @@
-// What the libraries' encoders can be asked for: src/dcmturbo/formats/library/encoding.py reads the values.
+// The options of the libraries' encoders. src/dcmturbo/formats/library/encoding.py reads their values.
 #pragma once
 
 #include "base/option.h"

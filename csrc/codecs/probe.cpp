@@ -1,3 +1,4 @@
+// Recognises the format of a frame and reads its header.
 #include "codecs/probe.h"
 
 #include <algorithm>
@@ -13,10 +14,10 @@ namespace dcmturbo {
 
 namespace {
 
-// Bytes of the shortest frame that can be compressed at all.
+// The number of bytes in the shortest possible compressed frame.
 constexpr std::size_t shortest_frame = 8;
 
-// "JPEG, JPEG-LS, JPEG 2000 or JPEG XL": the families of formats with a header.
+// Joins the names of all families with a header: "JPEG, JPEG-LS, JPEG 2000 or JPEG XL".
 std::string names_of_families() {
     std::vector<std::string_view> names;
     for (const FormatRow& row : formats) {
@@ -77,7 +78,7 @@ void probe(Bytes data, Header& header) {
 
 void probe(const Fragments& frame, Arena& arena, Header& header) {
     const std::span<const Bytes> spans = frame.spans();
-    // A frame of several fragments begins with its signature in the first, or is joined.
+    // The first fragment of a frame holds its signature. If it does not, the fragments are joined.
     if (spans.size() > 1) {
         const FormatRow& row = row_of(sniff(spans.front()));
         if (row.probe_fragments != nullptr) {

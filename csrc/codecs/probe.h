@@ -1,4 +1,4 @@
-// What a compressed frame is, by its own first bytes and whatever the transfer syntax says.
+// Determines the format of a compressed frame from its own bytes, independent of the transfer syntax.
 #pragma once
 
 #include "base/fragments.h"
@@ -6,26 +6,25 @@
 
 namespace dcmturbo {
 
-// The format by signature alone. JPEG's three formats are told apart by the frame header, JPEG 2000
-// from HTJ2K by the capabilities: this names jpeg and jpeg2000 for all of them. `unknown` for
-// formats without a signature (native, RLE, deflated).
+// The format according to the signature. The three formats of JPEG have the same signature and differ in the frame
+// header; JPEG 2000 and HTJ2K differ in the capabilities. For all of them this returns jpeg or jpeg2000. Returns
+// `unknown` for formats without a signature (native, RLE, deflated).
 Format sniff(Bytes data);
 
-// The format of a whole frame: what its header says, or that it begins with an RLE header (PS3.5, G.5). `unknown` for
-// everything else, a damaged header included.
+// The format of a whole frame, from its header or its RLE header (PS3.5, G.5). Returns `unknown` for everything else,
+// also for a damaged header.
 Format recognise(Bytes data);
 
-// Fills the header of any format with a signature. Throws DecodeError(unsupported) for others, and
-// truncated, malformed, limit as the format's own probe does. Costs microseconds, no pixel work;
-// for a JPEG without a size in its frame header (DNL), one pass over the first scan.
+// Reads the header of a format with a signature. Throws DecodeError: unsupported for other formats; truncated,
+// malformed or limit if the probe of the format does. It decodes no pixels and takes microseconds. Only for a JPEG
+// whose frame header has no size (DNL), it reads through the first scan.
 void probe(Bytes data, Header& header);
 
-// The same of a frame in fragments, which are joined in the arena only where the format needs it.
+// The same for a frame in fragments. They are joined in the arena only if the format needs it.
 void probe(const Fragments& frame, Arena& arena, Header& header);
 
-// Walks the markers or boxes of a frame that `probe` has read, before a decoder that would not
-// notice damage gets it. Throws DecodeError: truncated, malformed, or unsupported for a process
-// that nothing here decodes.
+// Walks the markers or boxes of a frame after `probe`. Call it before a decoder that would not notice damage. Throws
+// DecodeError: truncated, malformed, or unsupported if no codec decodes the coding process.
 void check(Bytes data, const Header& header);
 
 }  // namespace dcmturbo

@@ -1,3 +1,4 @@
+// Chooses between the core's own codec and a library's.
 #include "codecs/registry.h"
 
 #include "base/error.h"
@@ -19,7 +20,7 @@ bool is_decoded(const TransferSyntax& syntax) {
 Coder encoder_of(const TransferSyntax& syntax, bool prefer_library) {
     if (!syntax.written) return Coder::nobody;
     const FormatRow& row = row_of(syntax.format);
-    // What gives back another format's codestreams is made from those, not from samples, and not by the core.
+    // If frames are made from codestreams of another format instead of samples, the core does not encode them.
     const bool own = row.own != nullptr && row.own->encode != nullptr && syntax.made_from == Format::unknown;
     if (own && !(prefer_library && row.library_encodes)) return Coder::own;
     return row.library_encodes ? Coder::library : Coder::nobody;

@@ -1,4 +1,4 @@
-// Who decodes and who encodes: the one place that decides between the core's own codec and a library's.
+// Chooses the codec that decodes or encodes. No other code decides between the core's own codec and a library's.
 #pragma once
 
 #include "codecs/codec.h"
@@ -6,7 +6,8 @@
 
 namespace dcmturbo {
 
-// The codec for frames of a format, whatever the label says. Throws DecodeError(unsupported) if there is none.
+// The codec for frames of a format, whatever their transfer syntax is. Throws DecodeError(unsupported) if there is
+// none.
 const Codec& decoder_of(Format format, bool prefer_library);
 
 // Whether frames of a transfer syntax can be decoded at all.
@@ -14,7 +15,7 @@ bool is_decoded(const TransferSyntax& syntax);
 
 enum class Coder : std::uint8_t { nobody, own, library };
 
-// Who encodes frames of a transfer syntax.
+// Which side encodes frames to a transfer syntax.
 Coder encoder_of(const TransferSyntax& syntax, bool prefer_library);
 
 }  // namespace dcmturbo

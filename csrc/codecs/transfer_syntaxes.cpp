@@ -1,4 +1,4 @@
-// The list of PS3.6, annex A, in the order of its UIDs.
+// The transfer syntaxes of PS3.6, annex A, in the order of that list.
 #include "codecs/transfer_syntaxes.h"
 
 #include <algorithm>

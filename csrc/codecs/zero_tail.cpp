@@ -1,3 +1,4 @@
+// Detects frames whose end is missing and was replaced by zeros.
 #include "codecs/zero_tail.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ std::uint64_t word_at(Bytes data, std::size_t at) {
     return word;
 }
 
-// Some words of it, the first among them.
+// Checks only some words, including the first.
 bool looks_zero(Bytes data) {
     const std::size_t step = std::max<std::size_t>(1, (data.size() - 8) / samples);
     for (std::size_t at = 0; at + 8 <= data.size(); at += step)
@@ -40,7 +41,7 @@ bool is_zero(Bytes data) {
 
 bool has_zero_tail(Bytes data) {
     if (data.size() < sector || word_at(data, data.size() - 8) != 0) return false;
-    // A frame of nothing but zeroes is common and says nothing; one that looks so is not read to the end.
+    // A frame of nothing but zeros is common and not suspicious. If some words suggest that, the rest is not read.
     const std::size_t half = (data.size() - 1) / 2;
     return looks_zero(data.subspan(half)) && !looks_zero(data.first(half)) && is_zero(data.subspan(half));
 }

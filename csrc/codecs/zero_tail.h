@@ -1,13 +1,13 @@
-// What a copy that broke off leaves where the file had its full length already: zeroes up to the end.
+// Detects what an interrupted copy leaves if the file already had its full length: zeros up to the end.
 #pragma once
 
 #include "base/fragments.h"
 
 namespace dcmturbo {
 
-// Whether more than half of the bytes, up to the last, are zeroes, though not all of them are. Black parts of an image
-// look the same, so this is a reason to warn, not to refuse. It costs a few reads where the answer is no. Data of less
-// than 512 bytes, a sector, are not looked at.
+// Returns true if more than half of the bytes, up to the last, are zeros, but not all. Black parts of an image look the
+// same, so this is a reason for a warning, not for an error. If the answer is no, it usually takes only a few reads.
+// Data of less than 512 bytes (a sector) are not checked.
 bool has_zero_tail(Bytes data);
 
 }  // namespace dcmturbo
