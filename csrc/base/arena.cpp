@@ -62,7 +62,7 @@ void Arena::rewind(const Mark& mark) {
     if (chunks_.size() == mark.chunks) {
         used_ = mark.used;
     } else {
-        // The newest chunk is the largest, so it is kept instead of one that was empty at the mark.
+        // The newest chunk is the largest. So it is kept, even if an older chunk was empty at the mark.
         const std::size_t full = mark.chunks - (mark.used == 0 && mark.chunks > 0 ? 1 : 0);
         while (chunks_.size() > full + 1) {
             const auto oldest = chunks_.begin() + static_cast<std::ptrdiff_t>(full);

@@ -25,7 +25,7 @@ enum class ErrorCode : std::int32_t {
     no_pixel_data = 11,
     unknown_transfer_syntax = 12,
     internal = 13,     // a bug in dcmturbo
-    other_codec = 14,  // the frame has another coding process than this codec
+    other_codec = 14,  // the frame uses a coding process that this codec does not support
     interrupted = 15,  // the caller has cancelled the call
     option = 16,       // the codec has no such option, or its value is of another type
 };

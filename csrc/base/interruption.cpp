@@ -1,3 +1,4 @@
+// Asks the registered function whether a call is to end.
 #include "base/interruption.h"
 
 #include "base/error.h"

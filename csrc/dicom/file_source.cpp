@@ -1,3 +1,4 @@
+// Reads files, bytes in memory, callbacks, and sources with replaced bytes.
 #include "dicom/file_source.h"
 
 #include <algorithm>

@@ -69,7 +69,8 @@ static void interleave3(const std::uint8_t* __restrict a, const std::uint8_t* __
     }
 }
 
-// One plane of three vectors of interleaved bytes: those of the first two in their places, then the third's behind them.
+// Computes one plane from three vectors of interleaved bytes: first takes its bytes from the first two vectors, then
+// appends those from the third.
 template <int plane, int... byte>
 static inline __attribute__((always_inline)) void deinterleave_part(const ShuffleBlock& first,
                                                                     const ShuffleBlock& second,

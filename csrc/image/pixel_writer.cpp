@@ -219,7 +219,7 @@ void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const
     store(first, count, planes);
 }
 
-// Row by row: the layout has gaps, or only a region is wanted.
+// Stores row by row. Used if the layout has gaps or only a region is wanted.
 void PixelWriter::store(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
     const std::uint64_t columns = out_.format.columns;
     const std::uint64_t end = std::min(first + count, out_.end_pixel());
