@@ -7,15 +7,15 @@ namespace dcmturbo {
 
 namespace {
 
-std::atomic<Interruption::Ask> whom{nullptr};
+std::atomic<Interruption::Ask> registered_ask{nullptr};
 
 }  // namespace
 
-void Interruption::set_ask(Ask ask) { whom.store(ask, std::memory_order_release); }
+void Interruption::set_ask(Ask ask) { registered_ask.store(ask, std::memory_order_release); }
 
 bool Interruption::ask() {
     due_ = os::coarse_time() + period;
-    const Ask to_ask = whom.load(std::memory_order_acquire);
+    const Ask to_ask = registered_ask.load(std::memory_order_acquire);
     if (to_ask == nullptr || !to_ask()) return false;
     stop();
     return true;
