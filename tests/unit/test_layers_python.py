@@ -26,6 +26,7 @@ ALLOWED = {
     "pictures": {"dataset", "errors", "frames"},
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures"},
     "slides": {"configuration", "dataset", "errors", "frames", "image"},
+    "nogil": {"_core", "errors", "formats", "frames"},
     "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes"},
     "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {

@@ -1,0 +1,314 @@
+"""Decode and encode frames in compiled code that does not hold the GIL: Numba functions, and ``nogil.pxd`` for Cython.
+
+Both call the C interface of the core (csrc/dcmturbo.h) through its capsule. `decode_frame` and `encode_frame` need
+Numba (``pip install 'dcmturbo[jit]'``); the rest of this module does not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from dcmturbo import _core
+from dcmturbo.errors import UnsupportedTransferSyntax
+from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.frames.arguments import sample_dtype
+from dcmturbo.frames.frame_set import UnusedBits, check_unused_bits
+
+__all__ = ["decode_frame", "describe_frame", "encode_frame", "error_of"]
+
+# Compiled when they are first used: see `_compile`, which also documents them.
+decode_frame: Any
+encode_frame: Any
+
+# csrc/dcmturbo_capsule.h: where functions stand in the table, counted from 0 after its size and version.
+_POSITIONS = {
+    "photometric_from_name": 12,
+    "frame_format": 17,
+    "decode_frame": 19,
+    "encode_bound": 23,
+    "encode_frame": 24,
+}
+_ABI_VERSION = 2
+
+# A description is an array of 64-bit words, which compiled code can keep: the transfer syntax as a C string, then the
+# structs of csrc/dcmturbo.h, then what `decode_frame` compares an array with.
+_SYNTAX, _ATTRIBUTES, _FORMAT, _REQUEST = 0, 8, 11, 14
+_ROWS, _COLUMNS, _SAMPLES, _ITEM_SIZE, _WORDS = 17, 18, 19, 20, 21
+
+# What a call needs, as an array of 64-bit words: dcmturbo_bytes, dcmturbo_image, dcmturbo_format, status, written,
+# dcmturbo_error.
+_BYTES, _IMAGE, _OWN_FORMAT, _STATUS, _WRITTEN, _ERROR, _CALL_WORDS = 0, 2, 6, 9, 10, 11, 74
+_ERROR_BYTES = 504
+_ARGUMENT = 9  # csrc/base/error.h, ErrorCode: what an array that does not fit gets
+
+# csrc/base/error.h, ErrorCode.
+_MEANINGS = {
+    0: "no error",
+    1: "the data end too early",
+    2: "the data contradict their own format",
+    3: "codestream and description contradict each other",
+    4: "the data are valid, but dcmturbo cannot decode or encode them",
+    5: "the frame is larger than dt.config.limits allows",
+    7: "there is not enough memory",
+    9: "an array does not have the shape and the item size of the description, or is too small",
+    12: "the transfer syntax is unknown",
+    13: "a bug in dcmturbo",
+    15: "the call was interrupted",
+    16: "the codec has no such option",
+}
+
+
+class _Attributes(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("size", "rows", "columns")),
+        *((name, ctypes.c_uint16) for name in ("samples_per_pixel", "bits_allocated", "bits_stored")),
+        *(
+            (name, ctypes.c_uint8)
+            for name in ("pixel_representation", "planar_configuration", "photometric", "keyword")
+        ),
+        *((name, ctypes.c_uint8) for name in ("big_endian", "words_swapped")),
+    )
+
+
+class _Format(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("size", "rows", "columns")),
+        ("samples_per_pixel", ctypes.c_uint16),
+        *((name, ctypes.c_uint8) for name in ("type", "significant_bits", "sign_extend", "colour", "photometric")),
+        ("notes", ctypes.c_uint32),
+    )
+
+
+class _Request(ctypes.Structure):
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        *((name, ctypes.c_uint8) for name in ("raw", "keep_unused_bits", "reduce")),
+        *((name, ctypes.c_uint32) for name in ("top", "left", "height", "width")),
+    )
+
+
+class _Error(ctypes.Structure):
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        ("code", ctypes.c_int32),
+        ("offset", ctypes.c_uint64),
+        ("frame", ctypes.c_int64),
+        ("message", ctypes.c_char * 480),
+    )
+
+
+def _function(name: str, result: Any, *arguments: Any) -> Any:
+    """Return a function of the core's C interface."""
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    table = get(_core._C_API, b"dcmturbo._core._C_API")
+    _, version = (ctypes.c_uint32 * 2).from_address(table)
+    if version != _ABI_VERSION:
+        raise ImportError(f"the core has version {version} of its C interface; expected {_ABI_VERSION}")
+    address = ctypes.c_uint64.from_address(table + 8 + 8 * _POSITIONS[name]).value
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+
+def describe_frame(
+    transfer_syntax: str,
+    *,
+    rows: int,
+    columns: int,
+    samples_per_pixel: int = 1,
+    bits_allocated: int,
+    bits_stored: int | None = None,
+    pixel_representation: int = 0,
+    photometric_interpretation: str | None = None,
+    planar_configuration: int = 0,
+    raw: bool = False,
+    unused_bits: UnusedBits = "correct",
+) -> np.ndarray:
+    """Describe frames for `decode_frame` and `encode_frame`.
+
+    Parameters
+    ----------
+    transfer_syntax : str
+        UID, or keyword as in ``pydicom.uid``.
+    rows, columns, samples_per_pixel, bits_allocated, bits_stored, pixel_representation, photometric_interpretation, \
+planar_configuration
+        The attributes of the Image Pixel module, as `dcmturbo.decode_frame` takes them.
+    raw, unused_bits
+        As in `dcmturbo.decode`.
+
+    Returns
+    -------
+    numpy.ndarray of uint64
+        Opaque. One description serves any number of calls and threads. Do not change it.
+
+    Raises
+    ------
+    UnsupportedTransferSyntax, DecodeError, ValueError
+        If there are no such frames.
+    """
+    syntax = find_transfer_syntax(transfer_syntax)
+    if not syntax.decodable:
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
+    if photometric_interpretation is None:
+        photometric_interpretation = "MONOCHROME2" if samples_per_pixel == 1 else "RGB"
+    stored = bits_allocated if bits_stored is None else bits_stored
+    for name, value, most in (
+        *(("rows", rows, 0xFFFF), ("columns", columns, 0xFFFF), ("samples_per_pixel", samples_per_pixel, 0xFFFF)),
+        *(("bits_allocated", bits_allocated, 64), ("bits_stored", stored, 64)),
+        *(("pixel_representation", pixel_representation, 1), ("planar_configuration", planar_configuration, 1)),
+    ):
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} is {value}; expected 0 to {most}")
+    described = np.zeros(_WORDS, np.uint64)
+    cells = described.view(np.uint8)
+    uid = syntax.uid.encode()
+    cells[: len(uid)] = np.frombuffer(uid, np.uint8)
+    attributes = _Attributes.from_buffer(described.data.cast("B"), 8 * _ATTRIBUTES)
+    attributes.size, attributes.rows, attributes.columns = ctypes.sizeof(attributes), rows, columns
+    attributes.samples_per_pixel, attributes.bits_allocated, attributes.bits_stored = (
+        samples_per_pixel,
+        bits_allocated,
+        stored,
+    )
+    attributes.pixel_representation, attributes.planar_configuration = pixel_representation, planar_configuration
+    name_of = _function("photometric_from_name", ctypes.c_uint8, ctypes.c_char_p)
+    attributes.photometric = name_of(photometric_interpretation.encode())
+    request = _Request.from_buffer(described.data.cast("B"), 8 * _REQUEST)
+    request.size, request.raw = ctypes.sizeof(request), int(raw)
+    request.keep_unused_bits = int(check_unused_bits(unused_bits))
+    form = _Format.from_buffer(described.data.cast("B"), 8 * _FORMAT)
+    form.size = ctypes.sizeof(form)
+    error = _Error(size=ctypes.sizeof(_Error))
+    settle = _function("frame_format", ctypes.c_int32, *[ctypes.c_void_p] * 6)
+    at = described.ctypes.data
+    code = settle(
+        at, at + 8 * _ATTRIBUTES, None, at + 8 * _REQUEST, at + 8 * _FORMAT, ctypes.addressof(error)
+    )  # fmt: skip
+    if code:
+        raise ValueError(error.message.decode())
+    dtype = sample_dtype(bits_allocated, pixel_representation)
+    described[_ROWS:_WORDS] = (form.rows, form.columns, form.samples_per_pixel, dtype.itemsize)
+    return described
+
+
+def error_of(code: int) -> str:
+    """Return what a code means, in a few words. `dcmturbo.decode_frame` with the same bytes raises the whole message.
+
+    Parameters
+    ----------
+    code : int
+        What `decode_frame` returned, or what `encode_frame` returned if it is negative.
+    """
+    return _MEANINGS.get(abs(code), f"code {code}")
+
+
+def _compile() -> dict[str, Any]:
+    """Return the functions that Numba compiles."""
+    try:
+        from numba import njit
+    except ImportError:
+        raise ImportError("dcmturbo.nogil needs Numba: pip install 'dcmturbo[jit]'") from None
+
+    # On all platforms of this package, pointers are as wide as size_t.
+    pointer = ctypes.c_size_t
+    decode = _function(
+        "decode_frame", ctypes.c_int32, pointer, pointer, pointer, pointer, pointer, pointer, pointer, ctypes.c_uint32,
+        ctypes.c_int32, ctypes.c_double, pointer, pointer,
+    )  # fmt: skip
+    encode = _function("encode_frame", ctypes.c_int32, *[pointer] * 9)
+
+    @njit(nogil=True)
+    def _prepare(frame, array, call):  # type: ignore[no-untyped-def]  # pragma: no cover
+        """Describe an array as a dcmturbo_image; return whether it fits."""
+        samples = frame[_SAMPLES]
+        if frame.size != _WORDS or array.ndim != (2 if samples == 1 else 3):
+            return False
+        if array.shape[0] != frame[_ROWS] or array.shape[1] != frame[_COLUMNS] or array.itemsize != frame[_ITEM_SIZE]:
+            return False
+        if array.ndim == 3 and array.shape[array.ndim - 1] != samples:
+            return False
+        call[_IMAGE] = array.ctypes.data
+        call[_IMAGE + 1] = np.uint64(array.strides[0])
+        call[_IMAGE + 2] = np.uint64(array.strides[1])
+        call[_IMAGE + 3] = np.uint64(array.strides[array.ndim - 1]) if array.ndim == 3 else np.uint64(array.itemsize)
+        call[_ERROR] = _ERROR_BYTES
+        return True
+
+    @njit(nogil=True)
+    def decode_frame(frame, data, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+        """Decode one frame into an array, without the GIL.
+
+        Parameters
+        ----------
+        frame : numpy.ndarray
+            From `describe_frame`.
+        data : contiguous numpy.ndarray of uint8
+            The encoded frame.
+        out : numpy.ndarray
+            Shape (rows, columns) or (rows, columns, samples), with the item size of the frame; any strides.
+
+        Returns
+        -------
+        int
+            0, or a code: see `error_of`. After an error, the content of `out` is undefined.
+        """
+        call = np.empty(_CALL_WORDS, np.uint64)
+        if not _prepare(frame, out, call):
+            return _ARGUMENT
+        call[_BYTES] = data.ctypes.data
+        call[_BYTES + 1] = data.size
+        call[_OWN_FORMAT] = frame[_FORMAT]
+        call[_OWN_FORMAT + 1] = frame[_FORMAT + 1]
+        call[_OWN_FORMAT + 2] = frame[_FORMAT + 2]
+        call[_STATUS] = 0
+        at, described = call.ctypes.data, frame.ctypes.data
+        code = decode(
+            described, at + 8 * _BYTES, 1, described + 8 * _ATTRIBUTES, at + 8 * _OWN_FORMAT, described + 8 * _REQUEST,
+            at + 8 * _IMAGE, 1, 0, 0.0, at + 8 * _STATUS, at + 8 * _ERROR,
+        )  # fmt: skip
+        if code == 0 and call[_STATUS] & np.uint64(0xFF) != 0:
+            return np.int64(call[_ERROR] >> np.uint64(32))
+        return np.int64(code)
+
+    @njit(nogil=True)
+    def encode_frame(frame, array, to):  # type: ignore[no-untyped-def]  # pragma: no cover
+        """Encode an array with the core's own encoder and its default options, without the GIL.
+
+        Parameters
+        ----------
+        frame : numpy.ndarray
+            From `describe_frame`.
+        array : numpy.ndarray
+            Shape (rows, columns) or (rows, columns, samples), with the item size of the frame; any strides.
+        to : contiguous numpy.ndarray of uint8
+            Receives the encoded frame. Noise grows: twice the size of the array and 4096 bytes are always enough.
+
+        Returns
+        -------
+        int
+            The number of bytes, or the negative of a code: see `error_of`.
+        """
+        call = np.empty(_CALL_WORDS, np.uint64)
+        if not _prepare(frame, array, call):
+            return -_ARGUMENT
+        call[_WRITTEN] = 0
+        at, described = call.ctypes.data, frame.ctypes.data
+        code = encode(
+            described, at + 8 * _IMAGE, described + 8 * _ATTRIBUTES, 0, 0, to.ctypes.data, to.size, at + 8 * _WRITTEN,
+            at + 8 * _ERROR,
+        )  # fmt: skip
+        if code != 0:
+            return -np.int64(code)
+        return np.int64(call[_WRITTEN])
+
+    return {"decode_frame": decode_frame, "encode_frame": encode_frame}
+
+
+def __getattr__(name: str) -> Any:
+    """Compile `decode_frame` and `encode_frame` when they are first used."""
+    if name in ("decode_frame", "encode_frame"):
+        globals().update(_compile())
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

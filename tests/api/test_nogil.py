@@ -1,0 +1,244 @@
+"""`dcmturbo.nogil`: frames decoded and encoded from Numba and Cython, without the GIL."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import re
+import subprocess
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dcmturbo as dt
+from dcmturbo import nogil
+
+ROOT = Path(__file__).parents[2]
+FRAMES = np.cumsum(np.random.default_rng(1).integers(-2, 3, (40, 64, 48)), axis=2).astype(np.int16)
+DESCRIPTION = {"rows": 64, "columns": 48, "bits_allocated": 16, "pixel_representation": 1}
+
+
+# ---- the layout ---------------------------------------------------------------------------------
+
+
+def table_of_functions() -> list[str]:
+    text = (ROOT / "csrc" / "dcmturbo_capsule.h").read_text(encoding="utf-8")
+    struct = re.search(r"typedef struct dcmturbo_api \{(.*?)\} dcmturbo_api;", text, re.S)[1]
+    return re.findall(r"\(\*(\w+)\)\((?!\*)", re.sub(r"\(\*(?:body|take|report)\)\([^)]*\)", "", struct))
+
+
+@pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
+def test_positions_are_those_of_the_header():
+    names = table_of_functions()
+    assert {name: names.index(name) for name in nogil._POSITIONS} == nogil._POSITIONS
+
+
+@pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
+def test_the_pxd_is_a_prefix_of_the_header():
+    text = Path(nogil.__file__).with_suffix(".pxd").read_text(encoding="utf-8")
+    struct = text[text.index("ctypedef struct dcmturbo_api") : text.index("cdef inline")]
+    names = [found[0] or found[1] for found in re.findall(r"^    (?:void\* (\w+)$|.*?\(\*(\w+)\)\()", struct, re.M)]
+    assert names == table_of_functions()[: len(names)]
+    assert "encode_frame" in names
+    header = (ROOT / "csrc" / "dcmturbo.h").read_text(encoding="utf-8")
+    for name in ("error", "bytes", "attributes", "format", "region", "request", "image"):
+        ours = re.search(rf"ctypedef struct dcmturbo_{name}:\n((?:    .*\n)+)", text)[1]
+        theirs = re.search(rf"typedef struct dcmturbo_{name} \{{(.*?)\}} dcmturbo_{name};", header, re.S)[1]
+        theirs = re.sub(r"/\*.*?\*/", "", theirs, flags=re.S)
+        fields = [part.strip(" *") for line in re.findall(r"[^;]+;", theirs) for part in
+                  re.sub(r"^\s*(?:const )?\w+[ *]+", "", line.strip(" \n;")).split(",")]  # fmt: skip
+        assert [re.sub(r"\[\d+\]", "", field) for field in fields] == re.findall(r"(\w+)$", ours, re.M)
+
+
+def test_sizes_are_those_of_the_core():
+    error = nogil._Error(size=ctypes.sizeof(nogil._Error))
+    assert ctypes.sizeof(error) == nogil._ERROR_BYTES
+    assert [ctypes.sizeof(kind) for kind in (nogil._Attributes, nogil._Format, nogil._Request)] == [24, 24, 24]
+    described = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    form = nogil._Format.from_buffer(described, 8 * nogil._FORMAT)
+    assert (form.rows, form.columns, form.samples_per_pixel, form.notes) == (64, 48, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rows": -1}, "rows is -1"),
+        ({"bits_allocated": 12}, "12"),
+        ({"rows": 0}, "0"),
+        ({"pixel_representation": 2}, "pixel_representation is 2"),
+        ({"unused_bits": "drop"}, "unused_bits"),
+    ],
+)
+def test_descriptions_of_no_frame(change, words):
+    with pytest.raises(ValueError, match=words):
+        nogil.describe_frame("RLELossless", **DESCRIPTION | change)
+
+
+def test_transfer_syntaxes_that_are_not_decoded():
+    with pytest.raises(dt.UnsupportedTransferSyntax):
+        nogil.describe_frame("MPEG2MPML", **DESCRIPTION)
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = nogil.decode_series
+
+
+@pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
+def test_meanings_are_of_codes_of_the_core():
+    from dcmturbo.errors import CODES
+
+    assert CODES[nogil._ARGUMENT] == "argument"
+    assert CODES[1] == "truncated"
+    assert set(nogil._MEANINGS) <= set(range(len(CODES)))
+    assert nogil.error_of(0) == "no error"
+    assert nogil.error_of(-1) == nogil.error_of(1) == "the data end too early"
+
+
+def test_without_numba_the_error_says_what_to_install():
+    program = "import sys; sys.modules['numba'] = None\nfrom dcmturbo import nogil\nnogil.decode_frame"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "pip install 'dcmturbo[jit]'" in done.stderr
+
+
+# ---- Numba --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def jit():
+    """Functions that Numba compiles, of one frame and of many."""
+    numba = pytest.importorskip("numba")
+
+    @numba.njit(nogil=True)
+    def decode_all(description, data, offsets, out, first, end):
+        failures = 0
+        for k in range(first, end):
+            if nogil.decode_frame(description, data[offsets[k] : offsets[k + 1]], out[k]) != 0:
+                failures += 1
+        return failures
+
+    @numba.njit(nogil=True)
+    def decode(description, data, out):
+        return nogil.decode_frame(description, data, out)
+
+    @numba.njit(nogil=True)
+    def encode(description, array, to):
+        return nogil.encode_frame(description, array, to)
+
+    return decode_all, decode, encode
+
+
+def joined(encoded: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    offsets = np.cumsum([0, *map(len, encoded)])
+    return np.frombuffer(b"".join(encoded), np.uint8), offsets
+
+
+@pytest.mark.parametrize(
+    "syntax", ["RLELossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless"]
+)
+def test_numba_decodes_what_was_encoded(jit, syntax):
+    decode_all, _, _ = jit
+    data, offsets = joined([dt.encode_frame(frame, syntax) for frame in FRAMES])
+    out = np.zeros_like(FRAMES)
+    description = nogil.describe_frame(syntax, **DESCRIPTION)
+    assert decode_all(description, data, offsets, out, 0, len(FRAMES)) == 0
+    np.testing.assert_array_equal(out, FRAMES)
+
+
+def test_numba_threads_share_a_description(jit):
+    decode_all, _, _ = jit
+    data, offsets = joined([dt.encode_frame(frame, "RLELossless") for frame in FRAMES])
+    out = np.zeros_like(FRAMES)
+    description = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    half = len(FRAMES) // 2
+    threads = [
+        threading.Thread(target=decode_all, args=(description, data, offsets, out, first, first + half))
+        for first in (0, half)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(out, FRAMES)
+
+
+@pytest.mark.parametrize("form", ["contiguous", "rows apart", "columns apart", "backwards", "Fortran"])
+def test_numba_takes_any_strides(jit, form):
+    _, decode, encode = jit
+    description = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    place = {
+        "contiguous": lambda: np.zeros((64, 48), np.int16),
+        "rows apart": lambda: np.zeros((64, 100), np.int16)[:, :48],
+        "columns apart": lambda: np.zeros((64, 96), np.int16)[:, ::2],
+        "backwards": lambda: np.zeros((64, 48), np.int16)[::-1],
+        "Fortran": lambda: np.zeros((64, 48), np.int16, order="F"),
+    }[form]
+    out = place()
+    assert decode(description, np.frombuffer(dt.encode_frame(FRAMES[3], "RLELossless"), np.uint8), out) == 0
+    np.testing.assert_array_equal(out, FRAMES[3])
+    to = np.empty(2 * FRAMES[3].nbytes + 4096, np.uint8)
+    size = encode(description, out, to)
+    assert to[:size].tobytes() == dt.encode_frame(FRAMES[3], "RLELossless")
+
+
+def test_numba_decodes_colours(jit):
+    _, decode, encode = jit
+    rgb = np.random.default_rng(2).integers(0, 256, (30, 20, 3), dtype=np.uint8)
+    description = nogil.describe_frame(
+        "RLELossless", rows=30, columns=20, samples_per_pixel=3, bits_allocated=8, photometric_interpretation="RGB"
+    )
+    out = np.zeros_like(rgb)
+    assert decode(description, np.frombuffer(dt.encode_frame(rgb, "RLELossless"), np.uint8), out) == 0
+    np.testing.assert_array_equal(out, rgb)
+    to = np.empty(2 * rgb.nbytes + 4096, np.uint8)
+    assert to[: encode(description, rgb, to)].tobytes() == dt.encode_frame(rgb, "RLELossless")
+
+
+def test_numba_gets_codes_for_what_fails(jit):
+    _, decode, encode = jit
+    description = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    data = np.frombuffer(dt.encode_frame(FRAMES[0], "RLELossless"), np.uint8)
+    out = np.zeros_like(FRAMES[0])
+    assert decode(description, data[: len(data) // 2].copy(), out) > 0
+    assert decode(description, data[:0].copy(), out) > 0
+    for wrong in (out[:63], out[:, :47], out.astype(np.uint8), out.astype(np.int32), np.zeros((64, 48, 3), np.int16)):
+        before = wrong.copy()
+        assert decode(description, data, wrong) == nogil._ARGUMENT
+        np.testing.assert_array_equal(wrong, before)
+    assert decode(description[:20].copy(), data, out) == nogil._ARGUMENT
+    to = np.full(5000, 7, np.uint8)
+    assert encode(description, FRAMES[0], to[:100]) < 0
+    np.testing.assert_array_equal(to[100:], 7)
+    assert encode(description, FRAMES[0][:5], to) == -nogil._ARGUMENT
+
+
+def test_the_example_runs():
+    pytest.importorskip("numba")
+    subprocess.run([sys.executable, str(ROOT / "examples" / "numba_frames.py")], check=True, timeout=300)
+
+
+# ---- Cython -------------------------------------------------------------------------------------
+
+
+def test_cython_decodes_without_the_gil(tmp_path, monkeypatch):
+    """The example is compiled with the .pxd of the package, and nothing is linked."""
+    pytest.importorskip("Cython")
+    source = tmp_path / "frames.pyx"
+    source.write_text((ROOT / "examples" / "cython_frames.pyx").read_text(encoding="utf-8"), encoding="utf-8")
+    package = Path(dt.__file__).parents[1]
+    command = [sys.executable, "-m", "cython", "-3", "-I", str(package), str(source)]
+    subprocess.run(command, check=True, timeout=300)
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    library = tmp_path / f"frames{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = sysconfig.get_paths()["include"]
+    build = [compiler, "-shared", "-fPIC", "-O1", "-w", f"-I{include}", str(tmp_path / "frames.c"), "-o", str(library)]
+    subprocess.run(build, check=True, timeout=300)
+    monkeypatch.syspath_prepend(tmp_path)
+    frames = importlib.import_module("frames")
+    data, offsets = joined([dt.encode_frame(frame, "JPEGLSLossless") for frame in FRAMES])
+    out = np.zeros_like(FRAMES)
+    frames.decode_all(b"1.2.840.10008.1.2.4.80", data, offsets.astype(np.int64), out)
+    np.testing.assert_array_equal(out, FRAMES)
+    with pytest.raises(ValueError, match="frame 0"):
+        frames.decode_all(b"1.2.840.10008.1.2.4.80", data[:60].copy(), np.array([0, 60]), out[:1])
