@@ -263,8 +263,8 @@ bool EncapsulatedIndex::group_by_claims() {
     FragmentList list = scan_items(source_, begin_, end_, layout_.undefined_length);
     const std::uint64_t wanted = std::max<std::uint64_t>(promised(), 1);
     if (list.fragments.size() == wanted) return false;
-    // Some tables have an entry for each fragment instead of each frame. If the sizes of frames are known, they decide.
-    // Otherwise the table is rejected if only one frame is promised.
+    // Some tables have an entry for each fragment instead of each frame. If the size of a frame is known, it shows
+    // that. If nothing in a fragment shows whether it begins a frame, a table is not used for a single frame.
     const bool by_size = layout_.grouping.kind == Grouping::size && layout_.grouping.unit_bytes != 0;
     if (layout_.grouping.kind == Grouping::one_fragment && wanted == 1) return false;
     if (by_size || offsets_.size() < wanted) {  // such as a table with a single 0

@@ -57,7 +57,7 @@ class FrameIndex {
     // Whether the number of frames is known without further reading.
     [[nodiscard]] virtual bool is_settled() const { return true; }
 
-    // Replaces the contents of `out` by the byte ranges of the frame, in order. Returns false if the data end inside
+    // Replaces the contents of `out` with the byte ranges of the frame, in order. Returns false if the data end inside
     // the frame. Throws DecodeError(missing_frame). Several threads may call it at the same time.
     virtual bool frame(std::uint64_t index, std::vector<FragmentRange>& out) const = 0;
     [[nodiscard]] bool partial(std::uint64_t index) const;

@@ -8,8 +8,8 @@
 namespace dcmturbo {
 
 // A read of a remote source takes milliseconds, whatever its size. Items of up to far_item bytes are therefore read
-// together with their headers, in blocks of far_block bytes. They suit 30 ms per read and 50 MB/s: 1.5 MB arrive in the
-// time of one more read.
+// together with their headers, in blocks of far_block bytes. These sizes suit 30 ms per read and 50 MB/s: one more read
+// would cost as much time as 1.5 MB.
 constexpr std::size_t far_block = std::size_t{4} << 20;
 constexpr std::size_t far_item = std::size_t{1} << 20;
 

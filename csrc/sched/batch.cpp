@@ -45,8 +45,8 @@ void attach(Context& context, Call& call, bool shares) {
 std::vector<FrameFailure> Batch::run() {
     const auto workers = static_cast<unsigned>(std::min<std::size_t>(call_.threads, jobs_));
     // A single frame does not run in the pool, so its codec may use the pool as its team. With several frames, each
-    // worker takes one frame after the other. Frames are short, so no worker has to wait long for the others at the
-    // end.
+    // worker takes one frame after the other. Workers progress at different speeds, so frames are not assigned to them
+    // in advance.
     if (workers <= 1) work_on();
     else
         ThreadPool::instance().run(

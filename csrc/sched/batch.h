@@ -67,7 +67,7 @@ class Batch {
   protected:
     // Runs one job. May throw.
     virtual FrameFailure work(std::size_t job, Scratch& scratch, Context& context) = 0;
-    // Is called with the outcome of each job.
+    // Receives the outcome of each job.
     virtual void conclude(std::size_t job, const FrameFailure& outcome) noexcept = 0;
 
   private:
