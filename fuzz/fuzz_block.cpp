@@ -1,5 +1,6 @@
 // Code-blocks of JPEG 2000: any bytes as the segments of a block, on every instruction set, narrow and wide, against
 // the plain reference; and any bytes as coefficients, encoded by the reference and decoded again.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -112,6 +113,47 @@ void decode_everywhere(CodeBlock block, const std::vector<Segment>& segments) {
     }
 }
 
+// Two blocks at a time: each comes out as alone.
+void decode_in_pairs(const CodeBlock& block, const std::vector<Segment>& segments) {
+    if (block.bit_planes > 30) return;
+    std::vector<Readable> readable;
+    for (const Segment& segment : segments) readable.emplace_back(segment);
+    std::vector<CodewordSegment> codewords;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        codewords.push_back(
+            {readable[i].bytes.data(), static_cast<std::uint32_t>(segments[i].bytes.size()), segments[i].passes});
+    }
+    CodeBlock blocks[2] = {block, block};
+    blocks[0].segments = codewords;
+    blocks[1].segments = std::span(codewords).first((codewords.size() + 1) / 2);
+    blocks[1].bit_planes = static_cast<std::uint8_t>(1 + block.bit_planes * 2 / 3);
+    blocks[1].orientation = static_cast<Orientation>((static_cast<int>(block.orientation) + 1) % 4);
+    const Expected expected[2] = {
+        decode_plainly(blocks[0], segments),
+        decode_plainly(blocks[1],
+                       {segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>((segments.size() + 1) / 2)})};
+    for (int isa = 0; isa < isa_count; ++isa) {
+        if (!isa_available(static_cast<Isa>(isa))) continue;
+        for (const int first : {0, 1}) {
+            std::vector<std::int32_t> to[2];
+            MqTarget targets[2];
+            for (int i = 0; i < 2; ++i) {
+                to[i].resize(std::size_t{block.width} * block.height);
+                targets[i] = {to[i].data(), block.width};
+            }
+            Arena arena;
+            BlockOutcome outcomes[2];
+            decode_two_mq_blocks({blocks[first], blocks[1 - first]}, targets, static_cast<Isa>(isa), arena, outcomes);
+            for (int i = 0; i < 2; ++i) {
+                const Expected& alone = expected[i == 0 ? first : 1 - first];
+                require(outcomes[i].is_damaged == alone.is_damaged, "damage of one of two blocks is told alike");
+                require(std::equal(to[i].begin(), to[i].end(), alone.coefficients.begin()),
+                        "each of two blocks comes out as alone");
+            }
+        }
+    }
+}
+
 CodeBlock block_from(const std::uint8_t* data) {
     CodeBlock block;
     block.width = 1 + (data[0] | (data[6] & 3u) << 8) % 1024;
@@ -156,6 +198,7 @@ void decode_bytes(const std::uint8_t* data, std::size_t size) {
         if (segments.size() > 200) break;
     }
     decode_everywhere(block, segments);
+    decode_in_pairs(block, segments);
 }
 
 void round_trip(const std::uint8_t* data, std::size_t size) {
@@ -192,6 +235,7 @@ void round_trip(const std::uint8_t* data, std::size_t size) {
                 "decoding gives back what was encoded");
     }
     decode_everywhere(block, segments);
+    decode_in_pairs(block, segments);
 }
 
 }  // namespace

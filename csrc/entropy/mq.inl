@@ -11,30 +11,27 @@ static inline __attribute__((always_inline)) std::uint64_t decode_decision(MqDec
     const MqState after_lps = states[state >> 8 & 0xff];
     std::uint64_t a = mq.a;
     std::uint64_t c = mq.c;
-    std::uint64_t is_lps;  // all ones, or 0
+    std::uint64_t is_lps;  // 0, or odd
 #if defined(__x86_64__)
     // Compilers make branches of the choices: 22 to 27 cycles a symbol instead of 14 on a CT.
     std::uint64_t upper = c;
-    std::uint64_t is_lower;
     asm("sub %[estimate], %[a]\n\t"
         "cmp %[estimate], %[a]\n\t"
         "sbb %[is_lps], %[is_lps]\n\t"
         "sub %[estimate], %[upper]\n\t"
         "cmovae %[upper], %[c]\n\t"
         "cmovb %[estimate], %[a]\n\t"
-        "sbb %[is_lower], %[is_lower]\n\t"
-        "xor %[is_lower], %[is_lps]\n\t"
+        "adc $0, %[is_lps]\n\t"
         "cmovnz %[after_lps], %[after]\n\t"
         "test %[a], %[a]\n\t"
         "cmovs %[state], %[after]"
-        : [a] "+&r"(a), [c] "+&r"(c), [upper] "+&r"(upper), [is_lps] "=&r"(is_lps), [is_lower] "=&r"(is_lower),
-          [after] "+&r"(after)
+        : [a] "+&r"(a), [c] "+&r"(c), [upper] "+&r"(upper), [is_lps] "=&r"(is_lps), [after] "+&r"(after)
         : [estimate] "r"(estimate), [after_lps] "r"(after_lps), [state] "r"(state)
         : "cc");
 #else
     a -= estimate;
     const bool is_lower = c < estimate;
-    is_lps = is_lower != (a < estimate) ? ~std::uint64_t{0} : 0;
+    is_lps = is_lower != (a < estimate) ? 1 : 0;
     c = is_lower ? c : c - estimate;
     a = is_lower ? estimate : a;
     after = is_lps != 0 ? after_lps : after;

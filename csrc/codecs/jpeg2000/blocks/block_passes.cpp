@@ -74,6 +74,10 @@ void reset_contexts(MqState* contexts) {
     contexts[uniform_context] = mq_states[2 * 46];
 }
 
+// The tables as the kernels take them: see block_passes.inl.
+static const std::uint8_t* const sign_entries = sign_coding.data();
+static const MqState* const mq_state_table = mq_states.data();
+
 #define DCMTURBO_KERNELS "codecs/jpeg2000/blocks/block_passes.inl"
 #include "cpu/each_isa.h"
 

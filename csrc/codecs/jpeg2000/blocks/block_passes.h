@@ -35,26 +35,31 @@ struct BlockPasses {
     std::uint64_t last_stripe = 0;  // and in any word of the last stripe
     bool last_is_whole = true;      // the last stripe has four rows
     bool is_causal = false;         // vertically causal contexts (D.7)
-    bool is_wide = false;           // magnitudes of 64 bits
     bool has_segmentation_symbols = false;
-    bool is_damaged = false;  // a segmentation symbol was not 1010
-    unsigned plane = 0;       // the bit-plane that is decoded
+    bool is_damaged = false;       // a segmentation symbol was not 1010
+    unsigned plane = 0;            // the bit-plane that is decoded, or was last
+    unsigned most_planes = 0;      // of the block
+    bool is_last_partial = false;  // of the plane, nothing but significance propagation has been decoded
 
     // Of a word a side more than `words`, and a stripe more above and below; all 0 at first.
     std::uint64_t* significant = nullptr;
     std::uint64_t* visited = nullptr;  // by the significance propagation pass of this plane
     std::uint64_t* refined = nullptr;  // once at least
     ColumnFlags* flags = nullptr;      // 16 x words, and a column more on each side
-    // 64 to each word of a bitmap, without margins: the magnitude x 2, the sign at the top.
-    void* magnitudes = nullptr;
+    // Without margins: the signs, and the bits of the magnitudes, plane after plane; all 0 at first.
+    std::uint64_t* negative = nullptr;
+    std::uint64_t* planes = nullptr;
+
+    std::uint8_t* decisions = nullptr;  // of a refinement pass: a byte for each coefficient, and 8 more
 
     const std::uint8_t* zero_coding = nullptr;  // contexts by nine bits of a flags word
-    std::array<MqState, block_contexts> contexts{};
+    MqState contexts[block_contexts] = {};
     MqDecoder mq{};
     RawDecoder raw{};
 
     [[nodiscard]] std::size_t bitmap_pitch() const { return words + 2; }
     [[nodiscard]] std::size_t flags_pitch() const { return words * 16 + 2; }
+    [[nodiscard]] std::size_t plane_words() const { return words * stripes; }
 };
 
 // Sign coding (Tables D.2 and D.3) by bits 1, 3, 5, 7 (above, left, right, below): significant; and 0, 2, 4, 6:
@@ -82,6 +87,8 @@ constexpr bool is_raw_pass(bool bypasses, std::size_t index) {
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct BlockPassKernels {
     void (*decode_block_pass)(BlockPasses& block, BlockPass pass, bool is_raw);
+    // The refinement passes of two blocks, arithmetically coded.
+    void (*refine_two_blocks)(BlockPasses& first, BlockPasses& second);
     // The coefficients, signed and with one fractional bit.
     void (*store_block)(const BlockPasses& block, std::size_t width, std::size_t height, std::int32_t* to,
                         std::size_t stride);

@@ -45,6 +45,18 @@ HtTarget ht_target(const BlockOutput& output) {
     return {output.to, output.stride, is_real ? HtForm::real_32 : HtForm::whole_32, is_real ? 0.5F * output.step : 0};
 }
 
+MqTarget mq_target(const BlockOutput& output) { return {reinterpret_cast<std::int32_t*>(output.to), output.stride}; }
+
+// From coefficients with one fractional bit to their final form, in the same memory.
+void dequantise(const CodeBlock& block, const BlockOutput& output, Isa isa) {
+    const WaveletKernels& kernels = wavelet_kernels(isa);
+    for (std::uint32_t y = 0; y < block.height; ++y) {
+        std::int32_t* const row = mq_target(output).to + y * output.stride;
+        if (output.arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * output.step);
+        else kernels.halve_coefficients(row, block.width);
+    }
+}
+
 }  // namespace
 
 BlockOutcome decode_block(const CodeBlock& block, const BlockOutput& output, Isa isa, Arena& arena) {
@@ -57,25 +69,24 @@ BlockOutcome decode_block(const CodeBlock& block, const BlockOutput& output, Isa
         return outcome;
     }
     if (is_high_throughput(block)) return decode_ht_block(block, ht_target(output), isa, arena);
-    auto* const coefficients = reinterpret_cast<std::int32_t*>(output.to);
-    const BlockOutcome outcome = decode_mq_block(block, coefficients, output.stride, isa, arena);
-    const WaveletKernels& kernels = wavelet_kernels(isa);
-    for (std::uint32_t y = 0; y < block.height; ++y) {
-        std::int32_t* const row = coefficients + y * output.stride;
-        if (output.arithmetic == Arithmetic::real) kernels.scale_coefficients(row, block.width, 0.5F * output.step);
-        else kernels.halve_coefficients(row, block.width);
-    }
+    const MqTarget target = mq_target(output);
+    const BlockOutcome outcome = decode_mq_block(block, target.to, target.stride, isa, arena);
+    dequantise(block, output, isa);
     return outcome;
 }
 
 void decode_two_blocks(const CodeBlock (&blocks)[2], const BlockOutput (&outputs)[2], Isa isa, Arena& arena,
                        BlockOutcome (&outcomes)[2]) {
-    bool are_narrow = true;
-    for (int i = 0; i < 2; ++i)
-        are_narrow = are_narrow && is_high_throughput(blocks[i]) && !is_wide(blocks[i], outputs[i]);
-    if (are_narrow) {
+    const bool are_narrow = !is_wide(blocks[0], outputs[0]) && !is_wide(blocks[1], outputs[1]);
+    const int high_throughput = (is_high_throughput(blocks[0]) ? 1 : 0) + (is_high_throughput(blocks[1]) ? 1 : 0);
+    if (are_narrow && high_throughput == 2) {
         const HtTarget targets[2] = {ht_target(outputs[0]), ht_target(outputs[1])};
         return decode_two_ht_blocks(blocks, targets, isa, arena, outcomes);
+    }
+    if (are_narrow && high_throughput == 0) {
+        decode_two_mq_blocks(blocks, {mq_target(outputs[0]), mq_target(outputs[1])}, isa, arena, outcomes);
+        for (int i = 0; i < 2; ++i) dequantise(blocks[i], outputs[i], isa);
+        return;
     }
     for (int i = 0; i < 2; ++i) outcomes[i] = decode_block(blocks[i], outputs[i], isa, arena);
 }

@@ -12,6 +12,15 @@ namespace dcmturbo::jpeg2000 {
 // was decoded where a coefficient is not 0 (E.1.1.2, r = 1/2), with its sign, as two's complement. `to` has rows of
 // `stride` coefficients and need not be zeroed. Up to max_narrow_bit_planes; more through decode_mq_block_wide.
 BlockOutcome decode_mq_block(const CodeBlock& block, std::int32_t* to, std::size_t stride, Isa isa, Arena& arena);
+
+// Two blocks, at the same time where that takes less.
+struct MqTarget {
+    std::int32_t* to = nullptr;
+    std::size_t stride = 0;
+};
+void decode_two_mq_blocks(const CodeBlock (&blocks)[2], const MqTarget (&targets)[2], Isa isa, Arena& arena,
+                          BlockOutcome (&outcomes)[2]);
+
 BlockOutcome decode_mq_block_wide(const CodeBlock& block, std::int64_t* to, std::size_t stride, Arena& arena);
 
 }  // namespace dcmturbo::jpeg2000
