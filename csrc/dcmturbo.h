@@ -485,6 +485,7 @@ typedef struct dcmturbo_transcoded {
     uint32_t size;
     uint8_t stage;
     uint8_t photometric; /* of the decoded frame */
+    uint8_t is_recoded;  /* 1 if it was encoded from the coefficients of the source instead of its samples */
     uint32_t bits;
     const void* asked; /* address of the pixels or bytes that the library was asked to encode; do not read them */
     void* cells;

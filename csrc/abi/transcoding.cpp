@@ -71,6 +71,7 @@ int32_t dcmturbo_transcode_next(dcmturbo_transcoding* transcoding, dcmturbo_tran
         if (*is_there == 0) return;
         to->stage = static_cast<uint8_t>(frame.stage);
         to->photometric = static_cast<uint8_t>(frame.photometric);
+        to->is_recoded = frame.is_recoded ? 1 : 0;
         to->bits = frame.bits;
         to->asked = frame.asked;
         to->cells_size = frame.cells.size();

@@ -27,6 +27,7 @@ struct Transcoded {
     py::object encoded = py::none();
     std::tuple<double, double, double, std::uint64_t> difference{};
     std::uint32_t bits = 0;
+    bool is_recoded = false;
     std::string photometric;
     std::int32_t code = 0;
     std::string message;
@@ -120,6 +121,7 @@ class Transcoding {
         Transcoded result;
         result.stage = frame.stage;
         result.bits = frame.bits;
+        result.is_recoded = frame.is_recoded != 0;
         result.photometric = dcmturbo_photometric_name(frame.photometric);
         result.difference = {frame.maximum, frame.total, frame.squares, frame.samples};
         result.code = why.code;
@@ -162,6 +164,7 @@ void bind_transcoding(py::module_& m) {
         .def_readonly("encoded", &Transcoded::encoded)
         .def_readonly("difference", &Transcoded::difference)
         .def_readonly("bits", &Transcoded::bits)
+        .def_readonly("recoded", &Transcoded::is_recoded)
         .def_readonly("photometric_interpretation", &Transcoded::photometric)
         .def_readonly("code", &Transcoded::code)
         .def_property_readonly("message", [](const Transcoded& frame) { return text_of(frame.message); })

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/context.h"
 #include "base/error.h"
@@ -15,11 +16,14 @@
 
 namespace dcmturbo {
 
+struct Recoding;
+
 struct Options {
     std::uint8_t reduce = 0;                         // resolution levels to discard
     std::uint32_t first_bit = 0;                     // position of a native frame's first bit in the first byte
     bool salvage = false;                            // decode as much as possible instead of throwing
     const OptionValues* values = &no_option_values;  // values of the options in the codecs' tables
+    Recoding* recoding = nullptr;                    // see there
 };
 
 // Findings of decoding that lead to a warning. They are bits of Outcome::notes; the lower bits belong to FormatNote.
@@ -45,11 +49,22 @@ struct Outcome {
     std::uint32_t notes = 0;       // DecodeNote
 };
 
+struct Codec;
 struct LibraryEncoder;  // defined in codecs/library.h
 
 struct EncodeOptions {
     OptionValues values;                      // values of the options in the codec's table
     const LibraryEncoder* library = nullptr;  // the encoder that a library codec calls; it has its own options
+};
+
+// A request to a decoder: to write the frame as another codec would, from what it has decoded before it makes samples.
+// A decoder does so only if the result decodes to the same pixels.
+struct Recoding {
+    const Codec* codec = nullptr;            // whose codestream it is to be
+    const EncodeOptions* options = nullptr;  // for that codec
+    PixelAttributes attributes;              // of the frame that it would encode
+    std::vector<std::uint8_t> codestream{};
+    bool is_done = false;
 };
 
 struct Codec {

@@ -47,6 +47,7 @@ struct DecodePolicy {
     unsigned threads = 1;
     bool salvage = false;
     double fill_value = 0;
+    Recoding* recoding = nullptr;  // of a single frame
 };
 
 // Decodes all jobs and returns the failures in the order of the jobs. Without salvage, only the first failure is

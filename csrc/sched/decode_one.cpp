@@ -115,6 +115,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
     options.values = &settings.decode_values();
+    options.recoding = policy.recoding;
     Outcome outcome;
     try {
         outcome = codec.decode(frame, stream.attributes, scratch.header, out, options, context);

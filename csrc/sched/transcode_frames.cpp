@@ -120,7 +120,14 @@ class Passage {
 
     TranscodeStage run() {
         if (plan_.action == TranscodePlan::Action::copy) return copy();
+        if (plan_.action == TranscodePlan::Action::encode && !plan_.masks && !plan_.loses) {
+            recoding_.codec = plan_.target.codec;
+            recoding_.options = &plan_.target.options;
+            recoding_.attributes = plan_.result.attributes;
+            policy_.recoding = &recoding_;
+        }
         decode();
+        policy_.recoding = nullptr;
         if (plan_.photometric != Photometric::unknown && number_ > 0 &&
             colours(frame_.photometric) != plan_.photometric)
             return TranscodeStage::photometric;
@@ -135,12 +142,17 @@ class Passage {
             return !compares || is_read_alike(frame_.cells.data()) ? TranscodeStage::done : TranscodeStage::reading;
         }
         stage_ = TranscodeStage::encoding;
-        frame_.asked = frame_.cells.data();
-        const FrameOut cells = plan_.stream.out(frame_.cells.data());
-        const Bytes data =
-            encode_one({cells.base, cells.row_stride, cells.pixel_stride, cells.sample_stride, plan_.result.attributes},
-                       plan_.target, context_);
-        frame_.encoded = FrameBlock(data);
+        frame_.is_recoded = recoding_.is_done;
+        if (recoding_.is_done) {
+            frame_.encoded = FrameBlock(
+                Bytes(reinterpret_cast<const std::byte*>(recoding_.codestream.data()), recoding_.codestream.size()));
+        } else {
+            frame_.asked = frame_.cells.data();
+            const FrameOut cells = plan_.stream.out(frame_.cells.data());
+            frame_.encoded = FrameBlock(encode_one(
+                {cells.base, cells.row_stride, cells.pixel_stride, cells.sample_stride, plan_.result.attributes},
+                plan_.target, context_));
+        }
         context_.arena.reset();
         if (!plan_.verifies) return TranscodeStage::done;
         return verify();
@@ -249,6 +261,7 @@ class Passage {
     Scratch& scratch_;
     Context& context_;
     DecodePolicy policy_;
+    Recoding recoding_;
     TranscodeStage stage_ = TranscodeStage::source;
     Reading before_;
 };

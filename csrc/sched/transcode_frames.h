@@ -74,6 +74,7 @@ struct TranscodedFrame {
     FrameFailure failure = no_failure();  // of the stages source, encoding and result
     FrameBlock cells;                     // as decoded (and masked); present even if encoding failed
     FrameBlock encoded;
+    bool is_recoded = false;  // out of the coefficients of the source, not of its samples (Recoding)
     FrameDifference difference;
     unsigned bits = 0;
     const void* asked = nullptr;                     // the pixels or bytes that were passed to a library

@@ -8,6 +8,7 @@
 #include "codecs/formats.h"
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
+#include "codecs/jpeg2000/recode.h"
 #include "codecs/jpeg2000/sample_rows.h"
 #include "codecs/jpeg2000/tiles/packet.h"
 #include "codecs/jpeg2000/tiles/tile_decoder.h"
@@ -54,7 +55,10 @@ class FrameDecoder {
         std::vector<std::unique_ptr<RowSink>> sinks;
         for (std::size_t slot = 0; slot < slots(); ++slot)
             sinks.push_back(std::make_unique<PixelSink>(out, context_.isa, context_.arena));
+        if (options_.recoding != nullptr && options_.reduce == 0 && !options_.salvage && !is_part_)
+            recoder_ = Recoder::make(codestream_, *options_.recoding, context_);
         decode(sinks, codestream_.components.size());
+        if (recoder_ != nullptr) recoder_->finish();
     }
 
     void decode_planes(std::span<const ComponentOut> planes) {
@@ -353,7 +357,9 @@ class FrameDecoder {
         }
         const auto* end = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data() + codestream_.bytes.size());
         TileDecoder decoder(components, options_.reduce, end, context_);
+        if (recoder_ != nullptr) decoder.keep_coefficients();
         decoder.decode_blocks();
+        if (recoder_ != nullptr && !decoder.is_damaged()) recoder_->add(tile_, components, transforms);
         decoder.synthesise_lower();
 
         const std::size_t parts = std::clamp<std::size_t>(area.height() / rows_per_slot, 1, slots());
@@ -458,8 +464,9 @@ class FrameDecoder {
     const Options& options_;
     Context& context_;
     Codestream codestream_;
-    std::vector<Rectangle> windows_;  // what is wanted of each component, on its own grid
-    bool is_part_ = false;            // some of them are not whole
+    std::vector<Rectangle> windows_;    // what is wanted of each component, on its own grid
+    std::unique_ptr<Recoder> recoder_;  // where another codestream is asked for
+    bool is_part_ = false;              // some of them are not whole
     bool is_subsampled_ = false;
     bool are_alike_ = true;  // all components have the same steps
     std::uint64_t packets_ = 0;

@@ -73,8 +73,7 @@ Quantisation quantisation_of(bool reversible, double share, unsigned levels, uns
     return quantisation;
 }
 
-CodestreamPlan make_plan(const FrameIn& frame, const EncodeSettings& settings) {
-    const PixelAttributes& a = frame.attributes;
+CodestreamPlan make_plan(const PixelAttributes& a, const EncodeSettings& settings) {
     CodestreamPlan plan;
     plan.is_high_throughput = settings.is_high_throughput;
     plan.has_sop = settings.has_sop;
@@ -110,10 +109,23 @@ CodestreamPlan make_plan(const FrameIn& frame, const EncodeSettings& settings) {
     return plan;
 }
 
+// `share`: of the samples' range, the step of an irreversible transform.
+void set_quantisation(const PixelAttributes& a, bool reversible, double share, CodestreamPlan& plan) {
+    ComponentParameters& first = plan.parameters.components[0];
+    first.quantisation =
+        quantisation_of(reversible, share, first.coding.levels, a.bits_stored, plan.parameters.component_transform);
+    plan.most_bit_planes = 0;
+    for (unsigned i = 0; i < first.quantisation.count; ++i) {
+        const unsigned planes = first.quantisation.guard_bits + (first.quantisation.steps[i] >> 11) - 1U;
+        plan.most_bit_planes = static_cast<std::uint8_t>(std::max<unsigned>(plan.most_bit_planes, planes));
+    }
+    for (ComponentParameters& other : plan.parameters.components) other.quantisation = first.quantisation;
+}
+
 class FrameEncoder {
   public:
     FrameEncoder(const FrameIn& frame, const EncodeSettings& settings, Context& context)
-        : frame_(frame), settings_(settings), context_(context), plan_(make_plan(frame, settings)) {
+        : frame_(frame), settings_(settings), context_(context), plan_(make_plan(frame.attributes, settings)) {
         const PixelAttributes& a = frame.attributes;
         samples_ = double(a.rows) * a.columns * a.samples_per_pixel;
         set_step(settings.step);
@@ -146,16 +158,7 @@ class FrameEncoder {
     static constexpr double rounding = 1.0 / 12;
 
     void set_step(double share) {
-        const PixelAttributes& a = frame_.attributes;
-        ComponentParameters& first = plan_.parameters.components[0];
-        first.quantisation = quantisation_of(settings_.reversible, share, first.coding.levels, a.bits_stored,
-                                             plan_.parameters.component_transform);
-        plan_.most_bit_planes = 0;
-        for (unsigned i = 0; i < first.quantisation.count; ++i) {
-            const unsigned planes = first.quantisation.guard_bits + (first.quantisation.steps[i] >> 11) - 1U;
-            plan_.most_bit_planes = static_cast<std::uint8_t>(std::max<unsigned>(plan_.most_bit_planes, planes));
-        }
-        for (ComponentParameters& other : plan_.parameters.components) other.quantisation = first.quantisation;
+        set_quantisation(frame_.attributes, settings_.reversible, share, plan_);
         for (const std::unique_ptr<TileEncoder>& tile : tiles_) tile->requantise();
     }
 
@@ -356,6 +359,12 @@ class FrameEncoder {
 };
 
 }  // namespace
+
+CodestreamPlan lossless_plan(const PixelAttributes& attributes, const EncodeSettings& settings) {
+    CodestreamPlan plan = make_plan(attributes, settings);
+    set_quantisation(attributes, true, 0, plan);
+    return plan;
+}
 
 void encode_frame(const FrameIn& frame, const EncodeSettings& settings, std::vector<std::uint8_t>& to,
                   Context& context) {

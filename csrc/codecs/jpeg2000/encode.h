@@ -34,6 +34,12 @@ struct EncodeSettings {
     double psnr = 0;   // decibel
 };
 
+// Throws where the options, or the samples, are not what the format takes.
+EncodeSettings encode_settings(const PixelAttributes& attributes, const OptionValues& values, bool is_high_throughput);
+
+// The headers of a codestream without loss.
+CodestreamPlan lossless_plan(const PixelAttributes& attributes, const EncodeSettings& settings);
+
 void encode_frame(const FrameIn& frame, const EncodeSettings& settings, std::vector<std::uint8_t>& to,
                   Context& context);
 

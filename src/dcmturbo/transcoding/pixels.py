@@ -95,6 +95,8 @@ class FrameCoder:
         Whether frames keep their bits.
     relabels : bool
         Whether they keep their bytes too.
+    recoded_frames : int
+        How many of the frames that have been given were encoded from the coefficients of the source.
     lossy_source : (str, float) or None
         Format and compression ratio of frames that are already lossy and are not copied.
     """
@@ -124,6 +126,7 @@ class FrameCoder:
         )
         self.lossy = asks_for_loss(target, options)
         self.planar_configuration = self._settle_planar_configuration()
+        self.recoded_frames = 0
         self.lossy_source: tuple[str, float] | None = None
         header = image.probe(0) if opened.encapsulated and opened.syntax.has_codestream_header else None
         if header is not None:
@@ -266,6 +269,7 @@ class FrameCoder:
             for number, frame in enumerate(frames):
                 try:
                     coded = self._coded(number, frame)
+                    self.recoded_frames += frame.recoded
                 except Error as error:
                     error.frame = number
                     raise

@@ -394,7 +394,7 @@ class ObjectWriter:
         decoded = coder is None or not coder.copies or self.settings.verify
         result = replace(result, digest=self.hash.hexdigest() if decoded else None, verified=self.settings.verify)
         if coder is None or not coder.lossy:
-            return result
+            return result if coder is None else replace(result, recoded_frames=coder.recoded_frames)
         result = replace(result, lossy=True)
         if not self.settings.verify:
             return result

@@ -193,7 +193,8 @@ void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, st
 bool TileDecoder::may_stream(const TileComponent& component, const Resolution& resolution) const {
     const std::size_t last = last_resolution(component);
     const std::uint64_t area = std::uint64_t{resolution.reach.width()} * resolution.reach.height();
-    return !context_.has_team() && last > 0 && &resolution == &component.resolutions[last] && area > small_samples;
+    return !keeps_coefficients_ && !context_.has_team() && last > 0 && &resolution == &component.resolutions[last] &&
+           area > small_samples;
 }
 
 class TileDecoder::Stream final : public BandStream {

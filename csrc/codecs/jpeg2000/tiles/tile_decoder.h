@@ -32,6 +32,9 @@ class TileDecoder {
     TileDecoder(const TileDecoder&) = delete;
     TileDecoder& operator=(const TileDecoder&) = delete;
 
+    // The coefficients of all sub-bands are wanted afterwards.
+    void keep_coefficients() { keeps_coefficients_ = true; }
+
     // All blocks of the resolutions that are kept; without a team, those of the last resolution are decoded when the
     // wavelet asks for their rows.
     void decode_blocks();
@@ -85,6 +88,7 @@ class TileDecoder {
     std::vector<Job> jobs_;
     std::vector<std::unique_ptr<BandStream>> streams_;
     bool is_damaged_ = false;
+    bool keeps_coefficients_ = false;
     std::vector<Rectangle> holes_;  // of the band that is listed: what no code-block gives
     std::uint64_t covered_ = 0;     // and how many samples some block gives
     std::byte* zeroes_ = nullptr;   // a row of them

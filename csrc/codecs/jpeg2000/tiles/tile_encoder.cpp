@@ -50,7 +50,6 @@ TileEncoder::TileEncoder(const CodestreamPlan& plan, std::size_t index, Context&
     for (TileComponent& component : tile_.components)
         if (is_wide && component.arithmetic == Arithmetic::integer) component.arithmetic = Arithmetic::wide;
     allocate_precincts(tile_, context.arena);
-    allocate_bands();
     list_blocks();
 }
 
@@ -101,11 +100,33 @@ void TileEncoder::list_blocks() {
 
 void TileEncoder::analyse(const PixelReader& rows) {
     if (tile_.area.is_empty()) return;
+    allocate_bands();
     switch (tile_.components[0].arithmetic) {
         case Arithmetic::integer: return analyse_as<std::int32_t>(rows);
         case Arithmetic::wide: return analyse_as<std::int64_t>(rows);
         case Arithmetic::real: return analyse_as<float>(rows);
     }
+}
+
+bool TileEncoder::take_over(std::span<const TileComponent> decoded) {
+    for (std::size_t c = 0; c < tile_.components.size(); ++c) {
+        TileComponent& component = tile_.components[c];
+        if (component.arithmetic != decoded[c].arithmetic ||
+            component.resolutions.size() != decoded[c].resolutions.size())
+            return false;
+        for (std::size_t r = 0; r < component.resolutions.size(); ++r) {
+            Resolution& resolution = component.resolutions[r];
+            for (std::size_t b = 0; b < resolution.band_count; ++b) {
+                const Band& from = decoded[c].resolutions[r].bands[b];
+                Band& to = resolution.bands[b];
+                if (to.area.is_empty()) continue;
+                if (from.coefficients == nullptr || from.sparse != nullptr || from.stream != nullptr) return false;
+                to.coefficients = from.coefficients;
+                to.stride = from.stride;
+            }
+        }
+    }
+    return true;
 }
 
 template <typename T>

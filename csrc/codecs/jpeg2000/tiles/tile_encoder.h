@@ -25,6 +25,10 @@ class TileEncoder {
     // Transforms the tile's samples into the coefficients of its sub-bands.
     void analyse(const PixelReader& rows);
 
+    // Instead: takes the coefficients of a tile that has been decoded and is divided into the same sub-bands. They must
+    // outlive this object. False where they are held in another way.
+    bool take_over(std::span<const TileComponent> decoded);
+
     // What a block's coding is to leave out, and to find out.
     struct BlockPolicy {
         bool needs_truncation = false;  // ends and distortions of passes
