@@ -1,5 +1,6 @@
 #include "bits/ht_bits.h"
 
+#include <bit>
 #include <cstring>
 
 #include "base/endian.h"
@@ -13,14 +14,14 @@ struct BitWriter {
     std::uint64_t pending = 0;
     unsigned count = 0;  // below 8 between two calls
 
+    // At most 56 bits, without any above them. Writes eight bytes.
     void put(std::uint64_t bits, unsigned bit_count) {
         pending |= bits << count;
         count += bit_count;
-        while (count >= 8) {
-            *to++ = static_cast<std::uint8_t>(pending);
-            pending >>= 8;
-            count -= 8;
-        }
+        store_le<std::uint64_t>(to, pending);
+        to += count / 8;
+        pending >>= count & 56;
+        count &= 7;
     }
     void put_eight_bytes(std::uint64_t bytes) {
         store_le<std::uint64_t>(to, pending | bytes << count);
@@ -39,6 +40,13 @@ constexpr std::uint64_t high_bits = 0x8080808080808080u;
 // Exact as to whether there is one, which is all that is asked.
 bool has_zero_byte(std::uint64_t bytes) { return ((bytes - low_bits) & ~bytes & high_bits) != 0; }
 
+// How many bytes there are up to the first FF, and with it. There is one. A byte below it cannot be mistaken for a zero
+// byte of the complement: only what borrows from a zero byte can.
+unsigned up_to_ff(std::uint64_t bytes) {
+    const std::uint64_t found = (~bytes - low_bits) & bytes & high_bits;
+    return static_cast<unsigned>(std::countr_zero(found)) / 8 + 1;
+}
+
 // At least 57 bits from one on.
 std::uint64_t bits_at(const std::uint8_t* bytes, std::size_t first) {
     return load_le<std::uint64_t>(bytes + first / 8) >> first % 8;
@@ -56,6 +64,13 @@ PlainBits unstuff_forward(const std::uint8_t* data, std::size_t size, std::uint8
             if (!has_zero_byte(~bytes)) {
                 writer.put_eight_bytes(bytes);
                 i += 8;
+                continue;
+            }
+            const unsigned count = up_to_ff(bytes);
+            if (count < 8) {
+                writer.put(bytes & ~(~std::uint64_t{0} << 8 * count), 8 * count);
+                i += count;
+                after_ff = true;
                 continue;
             }
         }

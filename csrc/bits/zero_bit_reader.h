@@ -19,7 +19,13 @@ class ZeroBitReader {
     }
     std::uint32_t bits(unsigned count) {
         std::uint32_t value = 0;
-        while (count-- > 0) value = value << 1 | bit();
+        while (count > 0) {
+            if (left_ == 0) fill();
+            const unsigned now = count < left_ ? count : left_;
+            left_ -= now;
+            count -= now;
+            value = value << now | (current_ >> left_ & ((1U << now) - 1));
+        }
         return value;
     }
     // Whether bits were read that are not there. Such bits are 1, which ends every code of a packet header.

@@ -379,7 +379,7 @@ class FrameDecoder {
             const std::span<void*> now = std::span(rows).subspan(part * count, count);
             for (std::size_t i = 0; i < count; ++i) sources[part * count + i]->start(begin, stop);
             for (std::uint32_t row = begin; row < stop; ++row) {
-                if (context_.is_due_to_end()) return;  // parallel_for() throws then
+                if (row % 16 == 0 && context_.is_due_to_end()) return;  // parallel_for() throws then
                 for (std::size_t i = 0; i < count; ++i) now[i] = sources[part * count + i]->next();
                 if (transforms)
                     inverse_component_transform(arithmetic[0], now, area.width(), wavelet_kernels(context_.isa));

@@ -65,9 +65,7 @@ class TagTree {
     // The leaf's value; `limit` where it is not below that.
     template <typename BitReader>
     std::uint16_t value(BitReader& bits, std::uint32_t x, std::uint32_t y, std::uint16_t limit) {
-        std::uint16_t threshold = 1;
-        while (threshold <= limit && !is_below(bits, x, y, threshold)) ++threshold;
-        return static_cast<std::uint16_t>(threshold - 1);
+        return is_below(bits, x, y, limit) ? nodes_.at(0, x, y).least : limit;
     }
 
   private:

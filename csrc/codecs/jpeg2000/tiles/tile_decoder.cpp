@@ -379,7 +379,7 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
             const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
             const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
             parallel[i].start(first + down, end + down);
-            for (std::uint32_t y = first; y < end && !context_.is_due_to_end(); ++y)
+            for (std::uint32_t y = first; y < end && (y % 16 != 0 || !context_.is_due_to_end()); ++y)
                 std::memcpy(to.row(y), parallel[i].next() + right, width * sizeof(T));
         });
         below = to;
