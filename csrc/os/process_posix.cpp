@@ -1,8 +1,10 @@
 // Process id, CPU affinity and clock on POSIX systems.
 #if !defined(_WIN32)
 
+#include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <ctime>
 #include <thread>
 #if defined(__linux__)
@@ -13,7 +15,23 @@
 
 namespace dcmturbo::os {
 
-ProcessId process_id() noexcept { return static_cast<ProcessId>(getpid()); }
+namespace {
+
+std::atomic<ProcessId> known_id{0};
+
+void forget_id() { known_id.store(0, std::memory_order_relaxed); }
+
+}  // namespace
+
+// A frame of 64 x 64 is decoded in the time of some 40 system calls: the id is asked for once, and again after a fork.
+ProcessId process_id() noexcept {
+    static const bool forgets_id = pthread_atfork(nullptr, nullptr, forget_id) == 0;
+    const ProcessId known = known_id.load(std::memory_order_relaxed);
+    if (known != 0) return known;
+    const auto id = static_cast<ProcessId>(getpid());
+    if (forgets_id) known_id.store(id, std::memory_order_relaxed);
+    return id;
+}
 
 unsigned allowed_cpus() noexcept {
 #if defined(__linux__)
