@@ -358,6 +358,34 @@ def test_thumbnails_are_averages():
         dt.render(made(pixels), size=0)
 
 
+@pytest.mark.parametrize("syntax", ["JPEG2000Lossless", "HTJ2KLossless"])
+@pytest.mark.parametrize("colours", [False, True])
+def test_thumbnails_of_wavelets_decode_few_levels(tmp_path, monkeypatch, syntax, colours):
+    rows, columns = np.mgrid[0:500, 0:400]
+    pixels = (2000 + 900 * np.sin(rows / 60) + 900 * np.cos(columns / 45)).astype(np.uint16)
+    if colours:
+        pixels = np.stack([pixels >> 4] * 3, axis=-1).astype(np.uint8)
+        ds = made(pixels)
+    else:
+        ds = made(pixels, 12, WindowCenter=2000, WindowWidth=4000)
+    dt.transcode(ds, tmp_path / "x.dcm", syntax)
+    asked = []
+    read = dt.frames.frame_set.FrameSet.read
+
+    def spy(self, *arguments, **options):
+        asked.append(options.get("reduce", 0))
+        return read(self, *arguments, **options)
+
+    monkeypatch.setattr(dt.frames.frame_set.FrameSet, "read", spy)
+    small, whole = dt.render(tmp_path / "x.dcm", size=100), dt.render(ds, size=100)
+    assert small.shape == whole.shape
+    assert np.abs(small.astype(int) - whole).max() <= 6
+    assert asked == [2, 0]
+    dt.render(tmp_path / "x.dcm", size=100, overlays=True)
+    dt.render(tmp_path / "x.dcm", size=400)
+    assert asked[2:] == [0, 0]
+
+
 def test_overlays_are_drawn_on_request(tmp_path):
     plane = np.zeros((8, 8), np.uint8)
     plane[2:6, 3] = 1

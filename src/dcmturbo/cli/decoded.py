@@ -159,6 +159,10 @@ class Decoded:
 
     def pictures(self, renderer: Renderer) -> Iterator[np.ndarray]:
         """Decode the selected frames, a batch at a time, and iterate over their pictures."""
+        if self._options.size and not self._options.salvage and not renderer.needs_extremes:
+            for number in self.numbers:
+                yield renderer.render(number, threads=self._options.threads)
+            return
         if not self.has_axis:
             array = self.read()
             yield renderer.picture(array, self.numbers[0])

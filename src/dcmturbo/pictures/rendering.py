@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.dataset.sources import open_source
-from dcmturbo.errors import Error
+from dcmturbo.errors import DecodeError, Error
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.pictures.colour import eight_bits, icc_profile, palette_table, segment_table
 from dcmturbo.pictures.grey import Grey, extremes
@@ -139,7 +139,33 @@ class Renderer:
     def render(self, frame: int, *, threads: int | None = None) -> np.ndarray:
         """Decode a frame, and return its picture."""
         number = self._frames.position(frame)
+        skipped = self._levels_to_skip(number)
+        if skipped:
+            try:
+                return self.picture(self._frames.read(number, threads=threads, reduce=skipped), number)
+            except DecodeError as error:
+                if error.code != "unsupported":  # a tile has fewer levels than the header says
+                    raise
         return self.picture(self._frames.read(number, threads=threads), number)
+
+    def _levels_to_skip(self, number: int) -> int:
+        """Return how many resolution levels of a JPEG 2000 frame a thumbnail does not need."""
+        frames = self._frames
+        mixes = self._is_palette or self._is_labels  # averages of indices mean nothing
+        if self._size is None or self._overlays or mixes or self.needs_extremes:
+            return 0
+        rows, columns = self._picture_size(number)
+        most = min(frames.frame_shape[0] // rows, frames.frame_shape[1] // columns).bit_length() - 1
+        if most < 1 or not frames.opened.syntax.format.has_resolution_levels:
+            return 0
+        parameters = frames.probe(number).parameters
+        if parameters.get("image_offset_x", 0) or parameters.get("image_offset_y", 0):
+            return 0  # its lower resolutions may have a row or column more
+        return min(most, parameters.get("decomposition_levels", 0))
+
+    def _picture_size(self, number: int) -> tuple[int, int]:
+        ratio = pixel_ratio(self.header, number) if self._aspect else 1.0
+        return picture_size(self._frames.frame_shape[0], self._frames.frame_shape[1], ratio, self._size)
 
     @property
     def needs_extremes(self) -> bool:
@@ -164,8 +190,7 @@ class Renderer:
         levels = self.levels(array, number)
         if self._overlays:
             levels = draw_overlays(levels, self.header, number, lambda: self._cells(number))
-        ratio = pixel_ratio(self.header, number) if self._aspect else 1.0
-        rows, columns = picture_size(levels.shape[0], levels.shape[1], ratio, self._size)
+        rows, columns = self._picture_size(number)
         return resized(levels, rows, columns, labels=self._is_labels)
 
     def levels(self, array: np.ndarray, number: int) -> np.ndarray:
