@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["prefill", "register", "unregister"]
 
 
-def register() -> None:
+def register(worker: object = None) -> None:
     """Make pydicom decode and encode with dcmturbo, before its other plugins.
 
     Afterwards, ``Dataset.pixel_array``, ``pydicom.pixels`` and ``Dataset.compress`` use dcmturbo, and pydicom can read
@@ -20,7 +20,12 @@ def register() -> None:
 
     Processes that `multiprocessing` and `concurrent.futures` start afterwards are registered too, with any start
     method. If a pool is not based on multiprocessing, call `register` in each worker, usually through an argument
-    called ``initializer``.
+    called ``initializer`` or ``worker_init_fn``.
+
+    Parameters
+    ----------
+    worker : object, optional
+        Ignored. Some libraries, such as PyTorch's DataLoader, pass the number of the worker to its initializer.
     """
     from dcmturbo.integrations.pydicom import registration as host
 

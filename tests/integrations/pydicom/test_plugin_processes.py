@@ -104,6 +104,21 @@ def test_every_kind_of_worker_has_the_plugin(run, method):
     assert errors == ""
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_register_is_an_initializer_of_workers(run, method):
+    """Of a DataLoader, which passes the number of the worker: worker_init_fn=dcmturbo.register."""
+    printed, errors = run(
+        f"""
+        from dcmturbo import register  # not called here
+        context = multiprocessing.get_context({method!r})
+        with context.Pool(1, initializer=register, initargs=(3,)) as pool:
+            print(pool.apply(workers.is_registered), pool.apply(workers.decode, (path,)))
+        """
+    )
+    assert printed == ["True", SUM]
+    assert errors == ""
+
+
 def test_unregister_ends_it_and_nothing_is_imported_without_it(run):
     printed, _ = run(
         """
