@@ -34,6 +34,9 @@ typedef struct dcmturbo_error {
     uint64_t offset; /* byte in the frame or file; DCMTURBO_NO_OFFSET if unknown */
     int64_t frame;   /* index of the frame in the batch; -1 if none */
     char message[480];
+    uint8_t states_whole;       /* the next two are known: of JPEG 2000 whose data end early */
+    uint16_t whole_resolutions; /* that are there in full, from the lowest */
+    uint16_t whole_layers;      /* of the resolutions that were decoded */
 } dcmturbo_error;
 
 typedef struct dcmturbo_bytes {

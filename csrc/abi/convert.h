@@ -36,8 +36,11 @@ struct dcmturbo_index {
 namespace dcmturbo::abi {
 
 inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offset, std::int64_t frame,
-                       const char* message) {
+                       const char* message, const Whole& whole = {}) {
     if (error == nullptr) return;
+    error->states_whole = whole.is_known ? 1 : 0;
+    error->whole_resolutions = whole.resolutions;
+    error->whole_layers = whole.layers;
     error->code = static_cast<std::int32_t>(code);
     error->offset = offset;
     error->frame = frame;

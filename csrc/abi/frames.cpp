@@ -197,7 +197,7 @@ int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dcmturbo_bytes*
         format->notes = notes;
         if (status != nullptr) *status = static_cast<uint8_t>(failure.status);
         if (failure.status != FrameStatus::ok)
-            abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str());
+            abi::fill_error(error, failure.code, failure.offset, -1, failure.message.c_str(), failure.whole);
     });
 }
 
@@ -254,7 +254,8 @@ int32_t dcmturbo_decode_components(dcmturbo_bytes data, const dcmturbo_header* h
         if (status != nullptr)
             *status = static_cast<uint8_t>(outcome.complete ? FrameStatus::ok : FrameStatus::partial);
         if (notes != nullptr) *notes = outcome.notes | (outcome.has_excess_data ? note_excess_data : 0U);
-        if (!outcome.complete) abi::fill_error(error, outcome.code, outcome.offset, -1, outcome.message.c_str());
+        if (!outcome.complete)
+            abi::fill_error(error, outcome.code, outcome.offset, -1, outcome.message.c_str(), outcome.whole);
     });
 }
 
@@ -321,7 +322,7 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
     for (const FrameFailure& failure : failures) {
         dcmturbo_error reported{};
         abi::fill_error(&reported, failure.code, failure.offset, static_cast<int64_t>(failure.job),
-                        failure.message.c_str());
+                        failure.message.c_str(), failure.whole);
         if (salvage == 0) {
             if (error != nullptr) {
                 reported.size = error->size;

@@ -9,6 +9,14 @@
 
 namespace dcmturbo {
 
+// What a cut JPEG 2000 codestream has in full: resolutions, counted from the lowest, and layers of the resolutions that
+// were decoded.
+struct Whole {
+    bool is_known = false;
+    std::uint16_t resolutions = 0;
+    std::uint16_t layers = 0;
+};
+
 // The values are part of the C ABI (dcmturbo.h) and of Python's DecodeError.code. New ones are only added at the end.
 enum class ErrorCode : std::int32_t {
     ok = 0,

@@ -77,6 +77,12 @@ class Places {
     std::optional<Corners> corners_;
 };
 
+// (resolutions, layers) that are there in full, or None.
+py::object whole_of(const dcmturbo_error& error) {
+    if (error.states_whole == 0) return py::none();
+    return py::make_tuple(error.whole_resolutions, error.whole_layers);
+}
+
 dcmturbo_region region_from(py::handle region) {
     if (region.is_none()) return {};
     const auto numbers = region.cast<std::array<std::uint32_t, 4>>();
@@ -155,7 +161,8 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     if (code != DCMTURBO_OK && error.frame < 0) raise(error);
     py::list result;
     const auto add = [&result](std::size_t job, std::uint8_t frame_status, const dcmturbo_error& what) {
-        result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), text_of(what.message)));
+        result.append(py::make_tuple(job, frame_status, what.code, offset_or_none(what.offset), text_of(what.message),
+                                     whole_of(what)));
     };
     if (code != DCMTURBO_OK) add(static_cast<std::size_t>(error.frame), DCMTURBO_FRAME_FAILED, error);
     for (const Report& one : reports) add(one.job, one.status, one.error);
@@ -245,7 +252,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     if (status == DCMTURBO_FRAME_OK && format.notes == 0) return array;
     py::object failure = py::none();
     if (status != DCMTURBO_FRAME_OK)
-        failure = py::make_tuple(error.code, offset_or_none(error.offset), text_of(error.message));
+        failure = py::make_tuple(error.code, offset_or_none(error.offset), text_of(error.message), whole_of(error));
     return py::make_tuple(array, status, failure, names_of_notes(format.notes));
 }
 
@@ -393,7 +400,8 @@ py::object decode_components(const py::object& data, const HeaderHandle& header,
     check(code, error);
     py::object damage = py::none();
     if (status != DCMTURBO_FRAME_OK)
-        damage = py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message));
+        damage =
+            py::make_tuple(status, error.code, offset_or_none(error.offset), text_of(error.message), whole_of(error));
     return py::make_tuple(damage, names_of_notes(notes));
 }
 

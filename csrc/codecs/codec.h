@@ -22,6 +22,7 @@ struct Options {
     std::uint8_t reduce = 0;                         // resolution levels to discard
     std::uint32_t first_bit = 0;                     // position of a native frame's first bit in the first byte
     bool salvage = false;                            // decode as much as possible instead of throwing
+    bool is_prefix = false;                          // the frame was cut on purpose: only what is needed was read
     const OptionValues* values = &no_option_values;  // values of the options in the codecs' tables
     Recoding* recoding = nullptr;                    // see there
 };
@@ -47,6 +48,7 @@ struct Outcome {
     std::string message;
     bool has_excess_data = false;  // the frame has more data than its pixels need, so it may be damaged
     std::uint32_t notes = 0;       // DecodeNote
+    Whole whole{};                 // of what is not complete
 };
 
 struct Codec;
@@ -81,6 +83,11 @@ struct Codec {
     // of different sizes. Each component is stored in the smallest integer type for its precision and sign.
     Outcome (*decode_components)(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                                  const Options& options, Context& context) = nullptr;
+
+    // How many of a frame's `size` bytes, from the first, decoding without `reduce` resolution levels needs, as far as
+    // its first bytes show: more than `prefix` has if they do not show it yet, 0 if they never will. Null for
+    // formats without levels.
+    std::uint64_t (*prefix_size)(Bytes prefix, std::uint64_t size, unsigned reduce) = nullptr;
 
     // The largest number of bytes that encode() can write.
     std::uint64_t (*encode_bound)(const FrameIn& frame);

@@ -25,6 +25,7 @@ struct FrameFailure {
     ErrorCode code = ErrorCode::internal;
     std::uint64_t offset = no_offset;
     std::string message;
+    Whole whole{};
 };
 
 inline FrameFailure no_failure() { return {.job = 0, .status = FrameStatus::ok, .code = ErrorCode::ok, .message = {}}; }

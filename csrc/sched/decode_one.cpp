@@ -114,6 +114,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     options.reduce = stream.request.reduce;
     options.first_bit = first_bit;
     options.salvage = policy.salvage;
+    options.is_prefix = policy.is_prefix;
     options.values = &settings.decode_values();
     options.recoding = policy.recoding;
     Outcome outcome;
@@ -132,7 +133,8 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
             .status = FrameStatus::partial,
             .code = outcome.code,
             .offset = outcome.offset,
-            .message = outcome.message};
+            .message = outcome.message,
+            .whole = outcome.whole};
 }
 
 }  // namespace dcmturbo

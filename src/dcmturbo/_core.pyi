@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Failure = tuple[int, int, int, int | None, str]
+Failure = tuple[int, int, int, int | None, str, tuple[int, int] | None]
 
 _C_API: object  # a capsule: csrc/dcmturbo_capsule.h, dcmturbo_api
 
@@ -328,7 +328,7 @@ def decode_components(
     region: tuple[int, int, int, int] | None,
     threads: int,
     salvage: bool,
-) -> tuple[tuple[int, int, int | None, str] | None, list[str]]: ...
+) -> tuple[tuple[int, int, int | None, str, tuple[int, int] | None] | None, list[str]]: ...
 def finish_frame(samples: Array, format: Format, out: Array) -> None: ...
 def encode_frames(
     transfer_syntax: str,

@@ -111,6 +111,55 @@ class Limits:
         return f"Limits({', '.join(f'{field}={getattr(self, field)}' for field in fields)})"
 
 
+class Remote:
+    """How objects of remote file systems are read.
+
+    Attributes
+    ----------
+    block_bytes : int
+        Small reads take whole blocks of so many bytes; by default 64 KiB.
+    read_ahead_bytes : int
+        The most that one request takes while blocks are read in order; by default 4 MiB.
+    cache_bytes : int
+        The blocks that each open object keeps; by default 32 MiB.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values = {"block_bytes": 64 << 10, "read_ahead_bytes": 4 << 20, "cache_bytes": 32 << 20}
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of a block."""
+        return self._values["block_bytes"]
+
+    @block_bytes.setter
+    def block_bytes(self, value: int) -> None:
+        self._values["block_bytes"] = _within("block_bytes", value, 512)
+
+    @property
+    def read_ahead_bytes(self) -> int:
+        """The most bytes of one request while blocks are read in order."""
+        return self._values["read_ahead_bytes"]
+
+    @read_ahead_bytes.setter
+    def read_ahead_bytes(self, value: int) -> None:
+        self._values["read_ahead_bytes"] = _within("read_ahead_bytes", value, 0)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the blocks that an open object keeps."""
+        return self._values["cache_bytes"]
+
+    @cache_bytes.setter
+    def cache_bytes(self, value: int) -> None:
+        self._values["cache_bytes"] = _within("cache_bytes", value, 0)
+
+    def __repr__(self) -> str:
+        return f"Remote({', '.join(f'{name}={value}' for name, value in self._values.items())})"
+
+
 class Configuration:
     """Settings of the process, which every call reads. Forked processes inherit them.
 
@@ -124,6 +173,8 @@ class Configuration:
         All give the same bits.
     limits : Limits
         Limits on the memory that a file can make dcmturbo allocate.
+    remote : Remote
+        How objects of remote file systems are read.
     prefer : {"own", "library"}
         Which codec decodes and encodes if there are both.
     memory_map : bool
@@ -134,11 +185,12 @@ class Configuration:
     The options of the decoders are attributes as well; ``docs/guide.md`` has a table.
     """
 
-    __slots__ = ("_limits", "_memory_map")  # a name that is misspelt is an error
+    __slots__ = ("_limits", "_memory_map", "_remote")  # a name that is misspelt is an error
     _NAMES: tuple[str, ...] = ("threads", "isa", "prefer", "memory_map")
 
     def __init__(self) -> None:
         self._limits = Limits()
+        self._remote = Remote()
         self._memory_map = True
 
     @property
@@ -172,6 +224,11 @@ class Configuration:
         return self._limits
 
     @property
+    def remote(self) -> Remote:
+        """How objects of remote file systems are read."""
+        return self._remote
+
+    @property
     def prefer(self) -> str:
         """``"own"`` or ``"library"``."""
         return PREFERENCES[bool(_core.get_settings()["prefer_library"])]
@@ -203,7 +260,7 @@ class Configuration:
         Parameters
         ----------
         **settings
-            ``threads``, ``isa``, ``prefer``, ``memory_map``, an option of a decoder or a name of `Limits`.
+            ``threads``, ``isa``, ``prefer``, ``memory_map``, an option of a decoder or a name of `Limits` or `Remote`.
 
         Yields
         ------
@@ -215,6 +272,8 @@ class Configuration:
             for name, value in settings.items():
                 owner: object = self if name in self._NAMES else self._limits
                 if owner is self._limits and not isinstance(getattr(Limits, name, None), property):
+                    owner = self._remote
+                if owner is self._remote and not isinstance(getattr(Remote, name, None), property):
                     raise TypeError(f"dt.config has no setting {name!r}")
                 before = _core.get_settings()["threads"] or None if name == "threads" else getattr(owner, name)
                 setattr(owner, name, value)

@@ -369,7 +369,7 @@ planar_configuration
 
 def _conclude_frame(
     frame_status: int,
-    failure: tuple[int, int | None, str] | None,
+    failure: tuple[int, int | None, str, tuple[int, int] | None] | None,
     notes: list[str],
     status: np.ndarray | None,
 ) -> None:
@@ -378,8 +378,8 @@ def _conclude_frame(
         status[0] = frame_status
     warn_of_notes(notes)
     if failure is not None:
-        code, offset, message = failure
-        _conclude_one(make_error(code, message, offset=offset), frame_status)
+        code, offset, message, whole = failure
+        _conclude_one(make_error(code, message, offset=offset, whole=whole), frame_status)
 
 
 def _conclude_one(error: Error, frame_status: int, of: str = "frames") -> None:
@@ -455,8 +455,8 @@ def decode_components(
     damage, notes = _core.decode_components(joined, header, arrays, reduce, window, workers, salvage)
     warn_of_notes(notes)
     if damage is not None:
-        frame_status, code, offset, message = damage
-        _conclude_one(make_error(code, message, offset=offset), frame_status, "codestreams")
+        frame_status, code, offset, message, whole = damage
+        _conclude_one(make_error(code, message, offset=offset, whole=whole), frame_status, "codestreams")
     return arrays
 
 

@@ -63,6 +63,9 @@ class Error(Exception):
         The message without frame and offset, which ``str()`` puts before it.
     code : str
     frame, offset : int or None
+    whole : tuple of int or None
+        Of a JPEG 2000 or HTJ2K codestream that ends early, what it has in full: how many resolutions, counted from the
+        lowest, and how many layers of the resolutions that were decoded.
     """
 
     default_code: ClassVar[str] = "internal"
@@ -71,6 +74,7 @@ class Error(Exception):
     code: str
     frame: int | None
     offset: int | None
+    whole: tuple[int, int] | None = None
 
     def __init__(
         self, message: str = "", *, code: str | None = None, frame: int | None = None, offset: int | None = None
@@ -135,7 +139,14 @@ _CLASSES: dict[str, type[Error]] = {
 }
 
 
-def make_error(code: int | str, message: str, *, frame: int | None = None, offset: int | None = None) -> Error:
+def make_error(
+    code: int | str,
+    message: str,
+    *,
+    frame: int | None = None,
+    offset: int | None = None,
+    whole: tuple[int, int] | None = None,
+) -> Error:
     """Return the exception for an error code of the core.
 
     Parameters
@@ -146,6 +157,8 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
         What was expected, and what was found.
     frame, offset : int, optional
         As `Error` takes them.
+    whole : tuple of int, optional
+        As `Error` has it.
 
     Returns
     -------
@@ -153,7 +166,11 @@ def make_error(code: int | str, message: str, *, frame: int | None = None, offse
         `DecodeError`, or another subclass of `Error` if the code has one.
     """
     name = CODES[code] if isinstance(code, int) else code
-    return _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset)
+    error = _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset)
+    if whole is not None:
+        error.whole = whole
+        error.message += f" (complete: {whole[0]} resolutions from the lowest, {whole[1]} layers of what was decoded)"
+    return error
 
 
 def describe_failure(failure: BaseException) -> tuple[int, str, int]:

@@ -1,15 +1,11 @@
 """fsspec prefixes: memory, and an S3-speaking server on loopback (moto)."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 import uuid
 
 import pytest
 from helpers.archives import TARGET_UID, image, make_archive, same_pixels, tree
+from helpers.stores import s3_server
 
 import dcmturbo as dt
 from dcmturbo.cli import main
@@ -29,49 +25,18 @@ def listed(system, root):
     return {name.strip("/").removeprefix(root).strip("/"): system.cat_file(name) for name in system.find(root)}
 
 
-def fresh_server(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return server, f"http://127.0.0.1:{port}"
-        except OSError:
-            assert time.monotonic() < deadline, "the server does not begin"
-            assert server.poll() is None
-            time.sleep(0.05)
-
-
 @pytest.fixture(scope="module", params=["memory", "s3"])
-def store(request, tmp_path_factory):
+def store(request):
     """A file system and the URL of a bucket in it."""
     if request.param == "memory":
         yield fsspec.filesystem("memory"), "memory://archive"
         return
     pytest.importorskip("s3fs", reason="s3fs is not installed (extra cloud)")
     pytest.importorskip("moto", reason="moto[server] is not installed")
-    server, url = fresh_server(tmp_path_factory)
-    names = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
-    names["AWS_DEFAULT_REGION"] = "us-east-1"
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    try:
+    with s3_server():
         system = fsspec.filesystem("s3")
         system.mkdir("bucket")
         yield system, "s3://bucket"
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        server.kill()
-        server.wait()
 
 
 pytestmark = [

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "codecs/jpeg2000/encode.h"
 #include "codecs/jpeg2000/options.h"
+#include "codecs/jpeg2000/prefix.h"
 
 namespace dcmturbo {
 
@@ -61,6 +62,7 @@ const Codec jpeg2000_codec = {
     .name = "jpeg2000",
     .decode = jpeg2000::decode,
     .decode_components = jpeg2000::decode_components,
+    .prefix_size = jpeg2000::prefix_size,
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode>,
     .encode_unbounded = jpeg2000::encode,
@@ -71,6 +73,7 @@ const Codec htj2k_codec = {
     .name = "htj2k",
     .decode = jpeg2000::decode,
     .decode_components = jpeg2000::decode_components,
+    .prefix_size = jpeg2000::prefix_size,
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode_high_throughput>,
     .encode_unbounded = jpeg2000::encode_high_throughput,

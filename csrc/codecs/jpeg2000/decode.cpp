@@ -79,9 +79,15 @@ class FrameDecoder {
     // What is wrong where the salvaged image is not all there is.
     [[nodiscard]] const std::optional<DecodeError>& damage() const { return damage_; }
     [[nodiscard]] bool has_excess_data() const { return excess_ != 0 || codestream_.stray > 1; }
+    [[nodiscard]] Whole whole() const {
+        if (!is_whole_known_ || !damage_) return {};
+        const unsigned resolutions = most_levels_ + 1 - std::min(most_levels_ + 1, whole_reduce_);
+        const std::uint16_t layers = std::min(whole_layers_, codestream_.main.layers);
+        return {true, static_cast<std::uint16_t>(resolutions), whole_reduce_ > max_levels ? std::uint16_t{0} : layers};
+    }
     // DecodeNote. If data are damaged, more is reported than a missing EOC.
     [[nodiscard]] std::uint32_t notes() const {
-        const bool lacks_end = !codestream_.has_end && !damage_;
+        const bool lacks_end = !codestream_.has_end && !damage_ && !options_.is_prefix;
         return (lacks_end ? note_missing_end : 0U) | (ignores_transform_ ? note_transform_ignored : 0U) |
                (contradicts_capabilities_ ? note_capabilities : 0U);
     }
@@ -200,6 +206,8 @@ class FrameDecoder {
         } catch (const DecodeError& error) {
             const bool is_cut = transforms && codestream_.damage && error.code == ErrorCode::truncated;
             report(is_cut ? what_ended(*codestream_.damage) : error);
+            if (error.code == ErrorCode::truncated) note_whole(tile);
+            else is_whole_known_ = false;
         }
         if (!transforms) {  // its header is damaged: a tile without packets, as the main header has it
             tile.parameters = &codestream_.main;
@@ -316,18 +324,64 @@ class FrameDecoder {
         allocate_precincts(tile, context_.arena);
         PacketReader reader(tile, codestream_, bodies, headers, has_packed_headers, options_.reduce, context_.arena);
         try {
-            sequence.run([&](const PacketSequence::Place& place) { return reader.read(place); });
+            const unsigned last = options_.is_prefix ? last_needed(tile) : max_levels;
+            sequence.run([&](const PacketSequence::Place& place) {
+                if (place.resolution > last) return false;
+                return reader.read(place);
+            });
         } catch (const DecodeError&) {
             packets_ += reader.packets();
             throw;
         }
         packets_ += reader.packets();
-        look_at_rest(parts, reader);
-        if (const PacketSequence::Place* missing = sequence.first_missing()) {
+        if (!options_.is_prefix) look_at_rest(parts, reader);
+        if (const PacketSequence::Place* missing = sequence.first_missing(options_.is_prefix ? options_.reduce : 0)) {
             fail(ErrorCode::truncated, reader.offset(),
                  "the data of tile %zu end before its packets (component %u, resolution %u)", index,
                  unsigned{missing->component}, unsigned{missing->resolution});
         }
+    }
+
+    // The highest resolution that is needed of any component, where no packet of a lower one follows it.
+    [[nodiscard]] unsigned last_needed(const Tile& tile) const {
+        const Parameters& parameters = *tile.parameters;
+        constexpr std::uint8_t lrcp = 0;
+        constexpr std::uint8_t rpcl = 2;
+        if (parameters.order > rpcl || (parameters.order == lrcp && parameters.layers > 1) ||
+            !parameters.changes.empty())
+            return max_levels;
+        unsigned last = 0;
+        for (const TileComponent& component : tile.components)
+            last = std::max(last, component.levels() - std::min<unsigned>(component.levels(), options_.reduce));
+        return last;
+    }
+
+    // What a tile has in full whose data end early.
+    void note_whole(const Tile& tile) {
+        for (const TileComponent& component : tile.components) {
+            if (component.area.is_empty()) continue;
+            const unsigned levels = component.levels();
+            unsigned whole = 0;  // resolutions
+            for (; whole <= levels; ++whole) {
+                const std::uint16_t layers = whole_layers(component.resolutions[whole]);
+                if (whole + options_.reduce <= levels) whole_layers_ = std::min(whole_layers_, layers);
+                if (layers < tile.parameters->layers) break;
+            }
+            for (unsigned r = whole; r + options_.reduce <= levels; ++r)
+                whole_layers_ = std::min(whole_layers_, whole_layers(component.resolutions[r]));
+            whole_reduce_ = std::max(whole_reduce_, whole == 0 ? max_levels + 1 : levels + 1 - whole);
+            most_levels_ = std::max(most_levels_, levels);
+        }
+        if (tile.components.empty()) whole_reduce_ = max_levels + 1;
+    }
+
+    // That all of its precincts have.
+    static std::uint16_t whole_layers(const Resolution& resolution) {
+        std::uint16_t layers = 0xFFFF;
+        for (std::size_t p = 0; p < resolution.precinct_count(); ++p)
+            layers = std::min(
+                layers, resolution.precincts == nullptr ? std::uint16_t{0} : resolution.precincts[p].whole_layers);
+        return layers;
     }
 
     // What follows the last packet.
@@ -390,6 +444,7 @@ class FrameDecoder {
             }
         });
         if (decoder.is_damaged()) {
+            is_whole_known_ = false;
             report(DecodeError(ErrorCode::malformed, no_offset,
                                "the data of a code-block are damaged: its segmentation symbol is wrong, they hold a "
                                "marker, or they end before its coefficients do"));
@@ -478,6 +533,10 @@ class FrameDecoder {
     std::size_t damaged_tiles_ = 0;
     std::optional<DecodeError> damage_;  // the first
     std::uint64_t excess_ = 0;           // bytes that no packet takes
+    bool is_whole_known_ = true;
+    unsigned whole_reduce_ = 0;            // so many levels have to be left out for what is left to be whole
+    unsigned most_levels_ = 0;             // of a component
+    std::uint16_t whole_layers_ = 0xFFFF;  // of the resolutions that are decoded
     bool ignores_transform_ = false;
     bool contradicts_capabilities_ = false;
 };
@@ -489,6 +548,7 @@ Outcome outcome_of(const FrameDecoder& decoder, std::uint64_t pixels) {
         outcome.code = decoder.damage()->code;
         outcome.offset = decoder.damage()->offset;
         outcome.message = decoder.damage()->message;
+        outcome.whole = decoder.whole();
     }
     return outcome;
 }

@@ -13,6 +13,7 @@ from dcmturbo import _core
 from dcmturbo.dataset.file_objects import file_source, plain_file
 from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.pydicom_dataset import open_pydicom
+from dcmturbo.dataset.remote import RemoteReader, reads_ranges
 from dcmturbo.dataset.scanned import open_scanned
 from dcmturbo.errors import DecodeError, Error
 
@@ -124,6 +125,8 @@ def _open_path(path: str) -> OpenedSource:
 
 
 def _open_fsspec(source: Any) -> OpenedSource:
+    if reads_ranges(source):
+        return _open_remote(source)
     file = source.open()
     try:
         opened = _open_file(file, source.open)
@@ -134,6 +137,21 @@ def _open_fsspec(source: Any) -> OpenedSource:
     opened.keeps = source
     opened.close = file.close
     opened.origin = Origin(source, (opened.source.size,))
+    return opened
+
+
+def _open_remote(source: Any) -> OpenedSource:
+    reader = RemoteReader(source.fs, source.path)
+    read = _core.Source.reader(reader, reader.size)
+    try:
+        opened = open_scanned(read)
+    except Error as error:
+        failure = read.take_failure()
+        if failure is not None:
+            raise failure from error
+        raise
+    opened.keeps = source
+    opened.origin = Origin(source, (reader.size,))
     return opened
 
 

@@ -93,8 +93,8 @@ def decode_batch(
         places=places,
     )
     failures = []
-    for k, frame_status, code, offset, message in reports:
-        error = make_error(code, message, frame=int(frames[k]), offset=offset)
+    for k, frame_status, code, offset, message, whole in reports:
+        error = make_error(code, message, frame=int(frames[k]), offset=offset, whole=whole)
         failure = sets[0 if set_of is None else int(set_of[k])].opened.source.take_failure()
         if failure is not None:
             error.message += f": {failure}"

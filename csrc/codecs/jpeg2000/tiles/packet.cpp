@@ -102,6 +102,7 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     if (tile_.parameters->end_of_header_markers && starts_with(header, EPH)) header = header.subspan(2);
     take_body();
     ++precinct.layers;
+    if (parts_.front().data() <= zeroes_) ++precinct.whole_layers;
     ++packets_;
     return true;
 }

@@ -101,8 +101,9 @@ void PacketSequence::require_few_changes() {
     spare_looks_ -= unpaid;
 }
 
-const PacketSequence::Place* PacketSequence::first_missing() const {
+const PacketSequence::Place* PacketSequence::first_missing(unsigned reduce) const {
     for (const Place& place : all_) {
+        if (place.resolution + reduce > tile_.components[place.component].levels()) continue;
         if (precinct(place).layers < tile_.parameters->layers) return &place;
     }
     return nullptr;

@@ -40,8 +40,8 @@ class PacketSequence {
         return true;
     }
 
-    // A packet that has not come: null when none is missing.
-    [[nodiscard]] const Place* first_missing() const;
+    // A packet that has not come, of those that are needed without `reduce` resolution levels: null when none is missing.
+    [[nodiscard]] const Place* first_missing(unsigned reduce) const;
 
   private:
     enum Order : std::uint8_t { lrcp, rlcp, rpcl, pcrl, cprl };

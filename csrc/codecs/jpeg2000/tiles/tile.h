@@ -52,8 +52,9 @@ struct PrecinctBand {
 };
 
 struct Precinct {
-    std::uint16_t layers = 0;       // packets so far
-    PrecinctBand* bands = nullptr;  // made by the first packet that is not empty
+    std::uint16_t layers = 0;        // packets so far
+    std::uint16_t whole_layers = 0;  // of those, before the zeros that a cut copy was filled with
+    PrecinctBand* bands = nullptr;   // made by the first packet that is not empty
 };
 
 struct SparseBand;  // coefficients.h
