@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "bindings/gil.h"
@@ -95,7 +96,16 @@ struct SourceHandle {
     py::object reader;  // called as reader(offset, size); returns bytes
     std::unique_ptr<BufferView> buffer;
     // The exception of the reader, for the thread that raises it in Python. The core only knows that reading failed.
+    // The mutex is for Pythons without a GIL. While it is held, Python does not run.
     py::object failure;
+    std::mutex failure_mutex;
+
+    // Returns what was there.
+    py::object exchange_failure(py::object value) {
+        const std::lock_guard lock(failure_mutex);
+        std::swap(failure, value);
+        return value;
+    }
 };
 
 struct IndexHandle {

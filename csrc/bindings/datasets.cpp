@@ -24,7 +24,7 @@ std::int64_t read_from_python(void* context, std::uint64_t offset, void* to, std
         return static_cast<std::int64_t>(bytes.size);
     } catch (py::error_already_set& error) {
         // It becomes the cause of the exception in Python.
-        source->failure = error.value();
+        source->exchange_failure(error.value());
         return -1;
     } catch (...) {
         return -1;
@@ -291,9 +291,8 @@ void bind_datasets(py::module_& m) {
         // Returns the last exception of the reader, or None, and clears it.
         .def("take_failure", [](SourceHandle& outer) {
             SourceHandle& s = outer.inner ? *outer.inner : outer;
-            py::object failure = s.failure ? s.failure : py::object(py::none());
-            s.failure = py::object();
-            return failure;
+            const py::object failure = s.exchange_failure(py::object());
+            return failure ? failure : py::object(py::none());
         });
 
     const auto text = [](auto member) {

@@ -10,8 +10,8 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-// The functions decode_into and reconstruct_jpeg of dcmturbo.formats.library. They are never freed, because the
-// interpreter may end first.
+// The functions decode_into and reconstruct_jpeg of dcmturbo.formats.library. They are set while the package is
+// imported, which one thread does, and never freed, because the interpreter may end first.
 py::object* decode_into = nullptr;
 py::object* reconstruct_jpeg = nullptr;
 
@@ -101,7 +101,11 @@ std::int32_t LibraryEncoder::call(const void* self, const dcmturbo_image* image,
         take(taker, BufferView(encoded).bytes());
         return DCMTURBO_OK;
     } catch (py::error_already_set& raised) {
-        encoder.failures_[image->base] = raised.value();
+        py::object value = raised.value();
+        {
+            const std::lock_guard lock(encoder.mutex_);
+            std::swap(encoder.failures_[image->base], value);
+        }
         fill_from(raised, error);
     } catch (const std::bad_alloc&) {
         abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
@@ -112,13 +116,14 @@ std::int32_t LibraryEncoder::call(const void* self, const dcmturbo_image* image,
 }
 
 void LibraryEncoder::raise_failure(const void* base) {
-    const auto found = failures_.find(base);
-    if (found == failures_.end()) return;
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(found->second.ptr())), found->second.ptr());
+    const py::object raised = failure_of(base);
+    if (raised.is_none()) return;
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(raised.ptr())), raised.ptr());
     throw py::error_already_set();
 }
 
 py::object LibraryEncoder::failure_of(const void* base) {
+    const std::lock_guard lock(mutex_);
     const auto found = failures_.find(base);
     if (found == failures_.end()) return py::none();
     py::object raised = std::move(found->second);

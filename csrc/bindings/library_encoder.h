@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 
 #include "bindings/common.h"
 
@@ -26,7 +27,9 @@ class LibraryEncoder {
                              void (*take)(void* taker, dcmturbo_bytes encoded), void* taker, dcmturbo_error* error);
 
     py::object encode_;
-    // The key is the address of the frame. Access needs the GIL.
+    // The key is the address of the frame. The mutex is for Pythons without a GIL. While it is held, Python does not
+    // run.
+    mutable std::mutex mutex_;
     mutable std::map<const void*, py::object> failures_;
 };
 

@@ -1,5 +1,6 @@
 // dcmturbo._core: thin classes over the C ABI. Shapes and defaults are decided in Python, in src/dcmturbo.
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -94,14 +95,13 @@ py::list available_isas() {
     return result;
 }
 
-// Calls body(i) for every i, to test the thread pool. An exception does not stop the other calls; the last one is
+// Calls body(i) for every i, to test the thread pool. An exception does not stop the other calls; one of them is
 // raised.
 void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
     struct State {
         const py::function& body;
-        PyObject* type = nullptr;
-        PyObject* value = nullptr;
-        PyObject* trace = nullptr;
+        std::mutex mutex{};
+        py::object raised{};
     } state{body};
     {
         const GilRelease release;
@@ -113,14 +113,15 @@ void parallel_for(std::size_t count, std::uint32_t threads, const py::function& 
                 try {
                     inner.body(i);
                 } catch (py::error_already_set& error) {
-                    error.restore();
-                    PyErr_Fetch(&inner.type, &inner.value, &inner.trace);
+                    py::object value = error.value();
+                    const std::lock_guard lock(inner.mutex);
+                    if (!inner.raised) inner.raised = std::move(value);
                 }
             },
             &state);
     }
-    if (state.type != nullptr) {
-        PyErr_Restore(state.type, state.value, state.trace);
+    if (state.raised) {
+        PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(state.raised.ptr())), state.raised.ptr());
         throw py::error_already_set();
     }
 }
@@ -129,7 +130,9 @@ void parallel_for(std::size_t count, std::uint32_t threads, const py::function& 
 
 }  // namespace dcmturbo::bindings
 
-PYBIND11_MODULE(_core, m) {
+// Without the GIL: what these files keep for the process is set while the package is imported, of the calling thread,
+// or behind a mutex; so is the core's own state.
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     using namespace dcmturbo::bindings;
     m.doc() = "The compiled core of dcmturbo.";
     m.def("get_settings", get_settings);

@@ -1,10 +1,11 @@
-"""Handle Ctrl-C while the command line is being imported: print a sentence instead of a traceback.
+"""What comes before the package's other imports, which imports this module first.
 
-The package imports this module before anything else. In programs that only use the package, it changes nothing.
+A subinterpreter is refused. While the command line is being imported, Ctrl-C prints a sentence instead of a traceback.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from types import TracebackType
@@ -28,5 +29,24 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     os._exit(130)
 
 
+def _refuse_subinterpreters() -> None:
+    """Raise an ImportError if this is not the main interpreter: loading the core there would wait for ever.
+
+    pybind11 takes the lock of the main interpreter, which the caller holds. The interpreters would also share the
+    core's threads and settings.
+    """
+    for name in ("_interpreters", "_xxsubinterpreters"):  # of Python 3.13 and newer; of older ones
+        try:
+            interpreters = importlib.import_module(name)
+        except ImportError:
+            continue
+        if interpreters.get_current() != interpreters.get_main():
+            raise ImportError(
+                "dcmturbo works in the main interpreter alone, and this is a subinterpreter: use threads or processes"
+            )
+        return
+
+
+_refuse_subinterpreters()
 if _is_ours():
     sys.excepthook = _report
