@@ -26,7 +26,7 @@ from dcmturbo.errors import (
 from dcmturbo.frames.region import Region
 from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
-from dcmturbo.integrations import prefill, register, unregister
+from dcmturbo.integrations import prefill, register, to_dask, unregister, zarr_store
 from dcmturbo.pictures.rendering import render
 from dcmturbo.slides import Slide, slide
 from dcmturbo.transcoding import TranscodeResult, transcode
@@ -60,7 +60,9 @@ __all__ = [
     "register",
     "slide",
     "render",
+    "to_dask",
     "transcode",
     "transcode_archive",
     "unregister",
+    "zarr_store",
 ]

@@ -38,6 +38,7 @@ ALLOWED = {
         *("redaction", "system", "transcoding", "version", "wording"),
     },
     "integrations": {
+        *("image", "slides"),
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),
     },
     # The top: what users import, and what uses it: the command line and benchmarks.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from dcmturbo.image import Image
+from dcmturbo.slides import Level, Slide
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["prefill", "register", "unregister"]
+__all__ = ["prefill", "register", "to_dask", "unregister", "zarr_store"]
 
 
 def register(worker: object = None) -> None:
@@ -57,3 +60,60 @@ def prefill(datasets: Iterable[Dataset], *, threads: int | None = None) -> None:
     from dcmturbo.integrations.pydicom import registration as host
 
     host.prefill(datasets, threads=threads)
+
+
+def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None = None) -> Any:
+    """Return an image, a slide or a level as a dask array, whose chunks are decoded when they are computed.
+
+    Each chunk is decoded on one thread, because dask runs several at once. The array can be sent to other processes if
+    the source can be pickled. Keep the source open as long as the array is used in this process.
+
+    Parameters
+    ----------
+    source : Image, Slide or Level
+        A slide stands for its level 0.
+    chunks : int or tuple of int, optional
+        Of an image: frames in a chunk, by default 1. Of a slide: rows and columns of a chunk, by default whole tiles of
+        about 1024 pixels.
+
+    Returns
+    -------
+    dask.array.Array
+        Of the shape and dtype of the source.
+
+    Raises
+    ------
+    ImportError
+        If dask is not installed.
+    """
+    from dcmturbo.integrations import dask as host
+
+    return host.to_dask(source, chunks)
+
+
+def zarr_store(source: Image | Slide | Level) -> Any:
+    """Return an image, a slide or a level as a read-only zarr store (version 3).
+
+    An image or a level is one array. A slide is a group with an array for each level: "0" is the largest. Chunks are
+    frames or tiles, and are decoded when they are read. Keep the source open as long as the store is used.
+
+    Parameters
+    ----------
+    source : Image, Slide or Level
+
+    Returns
+    -------
+    zarr.abc.store.Store
+
+    Raises
+    ------
+    ImportError
+        If zarr 3 is not installed.
+
+    Examples
+    --------
+    >>> array = zarr.open_array(dt.zarr_store(image), mode="r")         # doctest: +SKIP
+    """
+    from dcmturbo.integrations import zarr as host
+
+    return host.DicomStore(source)

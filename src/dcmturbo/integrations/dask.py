@@ -1,0 +1,79 @@
+"""Images and slides as dask arrays, whose chunks are decoded when they are computed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import numpy as np
+
+from dcmturbo.image import Image
+from dcmturbo.slides import Level, Slide
+
+__all__ = ["to_dask"]
+
+_CHUNK_PIXELS = 1024  # rows and columns of a chunk of a slide, rounded to whole tiles
+
+
+def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None = None) -> Any:
+    """Return an image, a slide or a level as a dask array: see `dcmturbo.to_dask`."""
+    try:
+        import dask.array
+    except ImportError:
+        raise ImportError("to_dask needs dask: pip install 'dask[array]'") from None
+    lazy: _Frames | _Matrix
+    if isinstance(source, Image):
+        lazy = _Frames(source)
+        shape = lazy.shape
+        has_axis = len(shape) > len(source.frame_shape)
+        sizes = (_at_least_1(chunks or 1), *shape[1:]) if has_axis else shape
+    else:
+        level = source.levels[0] if isinstance(source, Slide) else source
+        lazy = _Matrix(level)
+        sizes = (*_chunk_of(level, chunks), *level.shape[2:])
+    name = f"dcmturbo-{uuid.uuid4().hex}"
+    return dask.array.from_array(lazy, chunks=sizes, name=name, asarray=True, fancy=False)
+
+
+def _at_least_1(number: Any) -> int:
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"chunks is {number!r}; expected at least 1")
+    return number
+
+
+def _chunk_of(level: Level, chunks: Any) -> tuple[int, int]:
+    if chunks is None:
+        rows, columns = (max(1, _CHUNK_PIXELS // size) * size for size in level.tile_shape)
+        return rows, columns
+    rows, columns = (chunks, chunks) if isinstance(chunks, int) else chunks
+    return _at_least_1(rows), _at_least_1(columns)
+
+
+class _Frames:
+    """An image as what dask takes for an array."""
+
+    def __init__(self, image: Image) -> None:
+        self.image, self.shape, self.dtype, self.ndim = image, image.shape, image.dtype, len(image.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        if self.ndim > len(self.image.frame_shape):
+            frames, rows, columns, *samples = key
+        else:
+            frames = slice(0, 1)
+            rows, columns, *samples = key
+        found = self.image.read(frames, region=(rows, columns), threads=1)
+        if self.ndim == len(self.image.frame_shape):
+            found = found[0]
+        return found[..., samples[0]] if samples else found
+
+
+class _Matrix:
+    """A level as what dask takes for an array."""
+
+    def __init__(self, level: Level) -> None:
+        self.level, self.shape, self.dtype, self.ndim = level, level.shape, level.dtype, len(level.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        rows, columns, *samples = key
+        found = self.level.read(region=(rows, columns), threads=1)
+        return found[..., samples[0]] if samples else found
