@@ -31,6 +31,16 @@ struct Miscellany {
 };
 
 // 14495-1 C.2.4.1
+// The frame header and LSE both state sizes: 0 in one means that the other does (14495-1 C.2.4.1.4).
+void state_size(std::uint32_t& size, std::uint32_t stated, const Segment& segment, const char* what) {
+    if (stated == 0 || size == stated) return;
+    if (size != 0) {
+        fail(ErrorCode::malformed, segment.offset, "the frame header and LSE state a %s of %u and of %u", what, size,
+             stated);
+    }
+    size = stated;
+}
+
 void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
     switch (segment.u8(0)) {
         case 1:
@@ -44,8 +54,8 @@ void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
                 fail(ErrorCode::malformed, segment.parameters_offset + 1,
                      "oversize dimensions need 2 to 4 bytes, found %zu", width);
             }
-            frame.lines = segment.number(2, width);
-            frame.samples_per_line = segment.number(2 + width, width);
+            state_size(frame.lines, segment.number(2, width), segment, "height");
+            state_size(frame.samples_per_line, segment.number(2 + width, width), segment, "width");
             break;
         }
         default: break;
@@ -229,9 +239,9 @@ void probe_jpeg(MarkerReader reader, Header& header) {
         if (is_frame_header(segment.code) && frame.code == 0) {
             const FrameHeader sizes = frame;
             frame = read_frame_header(segment);
-            if (frame.is_jpegls() && sizes.samples_per_line != 0) {  // LSE came first
-                frame.lines = sizes.lines;
-                frame.samples_per_line = sizes.samples_per_line;
+            if (frame.is_jpegls()) {  // LSE may have come first
+                state_size(frame.lines, sizes.lines, segment, "height");
+                state_size(frame.samples_per_line, sizes.samples_per_line, segment, "width");
             }
         } else {
             read_miscellaneous(segment, misc, frame);

@@ -23,10 +23,12 @@ void Contexts::reset(const Parameters& parameters) {
     const auto a = static_cast<std::uint32_t>(std::max(2, (range + 32) / 64));
     unsigned k = 0;
     while (1u << k < a) ++k;
-    views.fill({.correction = 0, .k = static_cast<std::uint8_t>(k), .shift = static_cast<std::uint8_t>(63 - k)});
     // Field by field it takes as long as to decode some hundred samples.
-    const RegularContext first = {.a = a, .b = 0, .n = 1, .flip = 0, .unused = 0, .unused_too = 0};
-    for (RegularContext& context : regular) std::memcpy(&context, &first, sizeof first);
+    const ContextView view = {
+        .correction = 0, .k = static_cast<std::uint8_t>(k), .shift = static_cast<std::uint8_t>(63 - k)};
+    for (ContextView& each : views) std::memcpy(&each, &view, sizeof view);
+    const RegularContext context = {.a = a, .b = 0, .n = 1, .flip = 0, .unused = 0, .unused_too = 0};
+    for (RegularContext& each : regular) std::memcpy(&each, &context, sizeof context);
     run.fill({a, 1, 0});
     run_index.fill(0);
 }

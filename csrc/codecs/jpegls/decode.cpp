@@ -75,11 +75,24 @@ class FrameDecoder {
             plan_scan();
             find_intervals(*scans_.back());
         }
+        const auto is_whole = [](const auto& scan) { return scan->end_row == scan->mcu_rows; };
+        if (std::all_of(scans_.begin(), scans_.end(), is_whole)) find_end();
+    }
+
+    // Behind the last scan (C.1.2): EOI, and before it at most segments that decode nothing. A region does not need it.
+    void find_end() {
+        for (;;) {
+            const Segment segment = reader_.next();
+            if (segment.code == EOI) return;
+            if (is_miscellaneous(segment.code, walk_->frame())) continue;
+            fail(ErrorCode::malformed, segment.offset, "found marker FF%02X after all scans, expected EOI",
+                 unsigned{segment.code});
+        }
     }
 
     void read(const Segment& segment) {
         if (segment.code == LSE) read_parameters(segment);
-        else if (segment.code == APP0 + 8 && is_hp_transform(segment)) colour_transform_ = segment.u8(4);
+        else if (segment.code == APP0 + 8 && is_hp_transform(segment)) read_colour_transform(segment.u8(4));
     }
 
     // C.2.4.1
@@ -93,6 +106,11 @@ class FrameDecoder {
                 fail(ErrorCode::unsupported, segment.parameters_offset,
                      "LSE of type %u: ISO/IEC 14495-1 defines 1 to 4 (C.2.4.1)", unsigned{segment.u8(0)});
         }
+    }
+
+    // Writers state the one that they would use, also where there is no colour.
+    void read_colour_transform(unsigned transform) {
+        colour_transform_ = header_.components.size() == 1 && transform <= most_hp_transform ? 0 : transform;
     }
 
     void plan_scan() {
@@ -161,7 +179,12 @@ class FrameDecoder {
         do {
             const std::size_t begin = reader_.position();
             end = reader_.skip_entropy_coded(Stuffing::zero_bit);
-            if (scan.intervals.size() < expected) scan.intervals.push_back({begin, end.offset});
+            if (scan.intervals.size() < expected) {
+                scan.intervals.push_back({begin, end.offset});
+            } else if (end.offset != begin) {  // some writers close the last interval with a marker, too
+                fail(ErrorCode::malformed, begin, "the scan goes on after the last of its %u restart intervals",
+                     expected);
+            }
             if (is_restart(end.code)) reader_.next();
         } while (intervals.goes_on(end.code, end.offset));
         if (scan.intervals.size() < expected) {

@@ -83,7 +83,7 @@ void undo_hp_transform(std::span<const ComponentOut> planes, unsigned transform,
     bool alike = planes.size() == 3;
     for (const ComponentOut& plane : planes)
         alike = alike && plane.width == planes[0].width && plane.height == planes[0].height;
-    if (!alike || transform > 3 || (precision != 8 && precision != 16)) {
+    if (!alike || transform > most_hp_transform || (precision != 8 && precision != 16)) {
         fail(
             ErrorCode::unsupported, no_offset,
             "an HP colour transform (APP8 \"mrfx\") number %u of %zu components of %u bits: 1 to 3 are known, of three "

@@ -37,6 +37,8 @@ class Mapping {
     bool is_used_ = false;
 };
 
+inline constexpr unsigned most_hp_transform = 3;
+
 // Whether an APP8 segment names a transform ("mrfx") other than none.
 bool is_hp_transform(const jpeg::Segment& segment);
 

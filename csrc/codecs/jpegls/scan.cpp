@@ -108,7 +108,23 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
         ++progress.rows;
     }
     if (end < std::min(scan_.mcu_rows, first + scan_.rows_per_interval)) return;
-    progress.has_excess_data |= place.position + 8 <= data.bits;
+    check_rest(interval, place, data.bits, progress);
+}
+
+// Behind the last sample stand less than eight bits of padding. A byte of zeros more makes data even, in the images of
+// DICOM's working group 4, too.
+void IntervalDecoder::check_rest(const Interval& interval, const GolombPlace& place, std::size_t bits,
+                                 IntervalProgress& progress) const {
+    const std::size_t bytes = (bits - place.position) / 8;
+    const std::size_t rest = bits - bytes * 8;
+    unsigned set = bytes == 0 ? 0U : bytes_[rest / 8] & 0xFFU >> rest % 8;
+    for (std::size_t at = rest / 8 + 1; at < (bits + 7) / 8; ++at) set |= bytes_[at];
+    if (bytes != 0 && set != 0) {
+        const Bytes data = frame_.subspan(interval.begin, interval.end - interval.begin);
+        fail(ErrorCode::malformed, interval.begin + stuffed_bit_position(data, rest),
+             "the scan goes on after its last row: it is damaged, or it had more rows");
+    }
+    progress.has_excess_data |= bytes > 1;
 }
 
 void IntervalDecoder::fail_in(const Interval& interval, std::size_t bit, bool ends, std::uint32_t row) const {

@@ -48,7 +48,7 @@ struct Scan {
 // How far an interval came.
 struct IntervalProgress {
     std::uint32_t rows = 0;        // complete rows of MCUs
-    bool has_excess_data = false;  // it goes on for a byte or more after its last sample
+    bool has_excess_data = false;  // several bytes of zeros follow its last sample
 };
 
 // Decodes intervals of a scan, one after another. One for each thread.
@@ -63,6 +63,8 @@ class IntervalDecoder {
 
   private:
     void decode_row(GolombPlace& place, std::uint32_t row, RowSink& sink, unsigned& damage);
+    void check_rest(const Interval& interval, const GolombPlace& place, std::size_t bits,
+                    IntervalProgress& progress) const;
     [[noreturn]] void fail_in(const Interval& interval, std::size_t bit, bool ends, std::uint32_t row) const;
 
     const Scan& scan_;
