@@ -21,6 +21,7 @@ from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused
 from dcmturbo.frames.region import RegionLike, check_reduce, reduced_size, window_of
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.notes import warn_of_notes
+from dcmturbo.steps import Apply, decode_and_apply
 
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
 
@@ -40,6 +41,8 @@ def decode(
     status: np.ndarray | None = None,
     region: RegionLike = None,
     reduce: int = 0,
+    apply: Apply | None = None,
+    dtype: Any = None,
 ) -> np.ndarray:
     """Decode the frames of a DICOM object into one array.
 
@@ -76,6 +79,14 @@ def decode(
     reduce : int
         Number of the highest resolution levels to leave out: JPEG 2000 and HTJ2K only, for others it is a
         `DecodeError`. Each frame then has ceil(rows / 2**reduce) rows and ceil(columns / 2**reduce) columns.
+    apply : {"rescale", "window", "normalise"} or callable, optional
+        Work on each frame right after it is decoded, on the same worker: the Modality LUT or rescale (PS3.3, C.11.1);
+        that and the first VOI window or VOI LUT, with results from 0 (black) to 1 (white), where MONOCHROME1 is
+        inverted; the mean of each frame made 0 and its standard deviation 1. Or a function of a decoded frame and of
+        the array for its result, such as one that Numba compiles with ``nogil=True``. It cannot be combined with
+        `region` and `reduce`.
+    dtype : dtype-like, optional
+        With `apply`, the type of the result: float32 by default. Named steps need float32 or float64.
 
     Returns
     -------
@@ -120,9 +131,25 @@ def decode(
     >>> small = dt.decode("mammo.dcm", reduce=3)                        # doctest: +SKIP
     """
     check_unused_bits(unused_bits)
+    _check_apply(apply, dtype, region, reduce)
     opened = open_source(source)
     try:
-        return FrameSet(opened, raw=raw, unused_bits=unused_bits).read(
+        frame_set = FrameSet(opened, raw=raw, unused_bits=unused_bits)
+        if apply is not None:
+            numbers, has_axis = frame_set.select(frames, salvage=check_on_error(on_error))
+            return decode_and_apply(
+                [frame_set],
+                [(0, int(number)) for number in numbers],
+                has_axis=has_axis,
+                apply=apply,
+                dtype=dtype,
+                out=out,
+                threads=threads,
+                on_error=on_error,
+                fill_value=fill_value,
+                status=status,
+            )
+        return frame_set.read(
             frames,
             out=out,
             threads=threads,
@@ -136,6 +163,14 @@ def decode(
         opened.close()
 
 
+def _check_apply(apply: Apply | None, dtype: Any, region: RegionLike, reduce: int) -> None:
+    if apply is None:
+        if dtype is not None:
+            raise TypeError("dtype needs apply: without it, the dtype is that of the decoded frames")
+    elif region is not None or reduce:
+        raise TypeError("apply cannot be combined with region or reduce")
+
+
 def decode_series(
     paths: Iterable[Any],
     *,
@@ -146,6 +181,8 @@ def decode_series(
     status: np.ndarray | None = None,
     region: RegionLike = None,
     reduce: int = 0,
+    apply: Apply | None = None,
+    dtype: Any = None,
 ) -> np.ndarray:
     """Decode a series of objects into one array, in parallel over all frames of all objects.
 
@@ -153,7 +190,7 @@ def decode_series(
     ----------
     paths : iterable of paths, or of anything that `decode` takes
         The objects, in the order of the result; they are not sorted.
-    out, threads, raw, on_error, status, region, reduce
+    out, threads, raw, on_error, status, region, reduce, apply, dtype
         As in `decode`. `status` has one element for each frame of the result.
 
     Returns
@@ -178,6 +215,7 @@ def decode_series(
         raise ValueError("the list of sources is empty")
     salvage = check_on_error(on_error)
     reduce = check_reduce(reduce)
+    _check_apply(apply, dtype, region, reduce)
     with ExitStack() as stack:
         series = _open_series(sources, raw, stack)
         counts = [len(one) for one in series]
@@ -185,6 +223,19 @@ def decode_series(
             with _in(source):
                 one.check_span(range(count), salvage=salvage)
             one.warn_of_excess()
+        if apply is not None:
+            return decode_and_apply(
+                series,
+                [(which, number) for which, count in enumerate(counts) for number in range(count)],
+                has_axis=True,
+                apply=apply,
+                dtype=dtype,
+                out=out,
+                threads=threads,
+                on_error=on_error,
+                fill_value=0,
+                status=status,
+            )
         set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         form = series[0].format_at(reduce)

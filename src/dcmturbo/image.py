@@ -19,6 +19,7 @@ from dcmturbo.frames.region import RegionLike
 from dcmturbo.frames.status import OnError
 from dcmturbo.pictures.notebook import html_of, show
 from dcmturbo.pictures.rendering import Renderer
+from dcmturbo.steps import Apply, Step
 
 __all__ = ["Image", "open"]
 
@@ -177,7 +178,9 @@ class Image:
             reduce=reduce,
         )
 
-    def frames(self, prefetch: int = 4, *, threads: int | None = None) -> Iterator[np.ndarray]:
+    def frames(
+        self, prefetch: int = 4, *, threads: int | None = None, apply: Apply | None = None, dtype: Any = None
+    ) -> Iterator[np.ndarray]:
         """Iterate over all frames, decoding up to `prefetch` of them in advance.
 
         Parameters
@@ -187,6 +190,8 @@ class Image:
             for.
         threads : int, optional
             Number of workers; by default as `dcmturbo.config` says.
+        apply, dtype
+            As in `dcmturbo.decode`: work on each frame right after it is decoded.
 
         Yields
         ------
@@ -201,22 +206,33 @@ class Image:
         ahead = operator.index(prefetch)
         if ahead < 0:
             raise ValueError(f"prefetch is {ahead}; expected at least 0")
-        return self._iterate(ahead, resolve_threads(threads))
+        if apply is None and dtype is not None:
+            raise TypeError("dtype needs apply: without it, the dtype is that of the decoded frames")
+        step = None if apply is None else Step(self.frame_set, apply, dtype)
+        return self._iterate(ahead, resolve_threads(threads), step)
 
-    def _iterate(self, ahead: int, workers: int) -> Iterator[np.ndarray]:
+    def _read_one(self, number: int, step: Step | None, threads: int) -> np.ndarray:
+        frame = self.read(number, threads=threads)
+        if step is None:
+            return frame
+        result = np.empty(frame.shape, step.dtype)
+        step(frame, result, number)
+        return result
+
+    def _iterate(self, ahead: int, workers: int, step: Step | None) -> Iterator[np.ndarray]:
         count = len(self)
         if ahead == 0:
             for i in range(count):
-                yield self.read(i, threads=workers)
+                yield self._read_one(i, step, workers)
             return
         # It has its own threads: waiting for the consumer must not occupy the decoding pools.
         with ThreadPoolExecutor(min(workers, ahead), thread_name_prefix="dcmturbo-prefetch") as pool:
-            pending = [pool.submit(self.read, i, threads=1) for i in range(min(ahead, count))]
+            pending = [pool.submit(self._read_one, i, step, 1) for i in range(min(ahead, count))]
             try:
                 for i in range(count):
                     frame = pending.pop(0).result()
                     if i + ahead < count:
-                        pending.append(pool.submit(self.read, i + ahead, threads=1))
+                        pending.append(pool.submit(self._read_one, i + ahead, step, 1))
                     yield frame
             finally:
                 for future in pending:

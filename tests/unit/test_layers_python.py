@@ -24,10 +24,11 @@ ALLOWED = {
     "dataset": {"_core", "configuration", "errors", "formats", "notes", "system"},
     "frames": {"_core", "configuration", "dataset", "errors", "formats", "notes", "system"},
     "pictures": {"dataset", "errors", "frames"},
-    "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures"},
+    "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures", "steps"},
     "slides": {"configuration", "dataset", "errors", "frames", "image"},
+    "steps": {"configuration", "frames", "pictures"},
     "nogil": {"_core", "errors", "formats", "frames"},
-    "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes"},
+    "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes", "steps"},
     "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),

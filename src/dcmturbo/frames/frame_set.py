@@ -181,7 +181,7 @@ class FrameSet:
             rows, columns = (form.rows, form.columns) if window is None else window[2:]
             form = form.with_size(rows, columns)
             frame_shape = (rows, columns, *frame_shape[2:])
-        selected, has_axis = self._select(frames, salvage=salvage)
+        selected, has_axis = self.select(frames, salvage=salvage)
         count = len(selected)
         shape = (count, *frame_shape)
         check_status(status, count)
@@ -264,7 +264,7 @@ class FrameSet:
             raise IndexError(f"there is no frame {position}: the object has {count} frames")
         return position + count if position < 0 else position
 
-    def _select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
+    def select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:
         """Return the frames' positions, and whether the result has a frame axis."""
         if frames is None or isinstance(frames, slice):
             found, promised = self.found, self.promised

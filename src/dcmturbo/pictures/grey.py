@@ -12,7 +12,7 @@ from dcmturbo.pictures.header import Header, items_of, number_of, numbers_of, te
 from dcmturbo.pictures.lookup_tables import LookupTable
 from dcmturbo.pictures.windows import Choice, Range, Window
 
-__all__ = ["Grey", "extremes"]
+__all__ = ["Grey", "Modality", "extremes"]
 
 # From so many pixels on, a table of all values costs less than computing each pixel.
 _TABLE_PIXELS = 1 << 14
@@ -23,14 +23,15 @@ _INTENSITY_CLASSES = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.1
 
 
 @dataclass(frozen=True)
-class _Modality:
-    """The modality transform of a frame."""
+class Modality:
+    """The modality transform of a frame (PS3.3, C.11.1)."""
 
     slope: float = 1.0
     intercept: float = 0.0
     table: LookupTable | None = None
 
     def apply(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the modality, as float64."""
         if self.table is not None:
             return self.table.look_up(values)
         return values.astype(np.float64) * self.slope + self.intercept
@@ -54,37 +55,40 @@ class Grey:
     ----------
     limits : (float, float) or None
         The extreme values of all frames that are shown together, without padding; None if each frame stands for itself.
+    inverted : bool
+        Whether low values are white.
     note : str
         What the last call did, for people.
     """
 
     def __init__(self, header: Header, bits_stored: int, dtype: np.dtype[Any], choice: Choice) -> None:
         self._header, self._bits, self._dtype, self._choice = header, bits_stored, dtype, choice
-        self._inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
+        self.inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
         self._tables: dict[Any, np.ndarray] = {}
         self.limits: tuple[float, float] | None = None
         self.note = ""
 
     # ---- what the object says ---------------------------------------------------------------------
 
-    def _modality(self, frame: int) -> _Modality:
+    def modality(self, frame: int) -> Modality:
+        """Return the modality transform of a frame."""
         signed = self._dtype.kind == "i"
         header = self._header
         is_intensity = header.text("SOPClassUID") in _INTENSITY_CLASSES and header.text(
             "PixelIntensityRelationship"
         ) in ("LOG", "DISP")
         if is_intensity:
-            return _Modality()
+            return Modality()
         for place in header.groups("PixelValueTransformationSequence", frame):
             for item in items_of(place, "ModalityLUTSequence")[:1]:
                 table = LookupTable.read(item, signed_input=signed)
                 if table is not None:
-                    return _Modality(table=table)
+                    return Modality(table=table)
             slope, intercept = number_of(place, "RescaleSlope"), number_of(place, "RescaleIntercept")
             if slope is not None or intercept is not None:
                 # A slope of 0 would make every pixel the same, so it counts as absent.
-                return _Modality(slope or 1.0, intercept or 0.0)
-        return _Modality()
+                return Modality(slope or 1.0, intercept or 0.0)
+        return Modality()
 
     def _windows(self, frame: int) -> list[Window]:
         for place in self._header.groups("FrameVOILUTSequence", frame):
@@ -106,7 +110,7 @@ class Grey:
                 return tables
         return []
 
-    def _full_range(self, modality: _Modality) -> Range:
+    def _full_range(self, modality: Modality) -> Range:
         """Return the range of the bits that are stored, after the modality transform."""
         if modality.table is not None:
             return Range(0, modality.table.top)
@@ -119,7 +123,7 @@ class Grey:
 
     # ---- the transform ----------------------------------------------------------------------------
 
-    def _voi(self, frame: int, modality: _Modality) -> tuple[Window | Range | LookupTable | None, str]:
+    def voi(self, frame: int, modality: Modality) -> tuple[Window | Range | LookupTable | None, str]:
         """Return what the choice and the object say is black and white, and its description; None: the extremes."""
         choice = self._choice
         if choice.kind == "window":
@@ -147,7 +151,7 @@ class Grey:
         """Whether the extreme values decide what is black and white."""
         if self._choice.kind == "range":
             return self._choice.limits is None
-        return self._voi(0, self._modality(0))[0] is None
+        return self.voi(0, self.modality(0))[0] is None
 
     def extend(self, values: np.ndarray) -> None:
         """Take stored values into `limits`."""
@@ -157,7 +161,7 @@ class Grey:
     def _extremes(self, values: np.ndarray) -> tuple[float, float]:
         return extremes(values, None if self._choice.kind == "range" else self._padding())
 
-    def _range_of(self, low: float, high: float, modality: _Modality) -> Range:
+    def _range_of(self, low: float, high: float, modality: Modality) -> Range:
         """Return the range of stored values after the modality transform."""
         ends = np.array([low, high])
         if modality.table is not None:
@@ -165,13 +169,13 @@ class Grey:
         ends = modality.apply(ends)
         return Range(float(ends.min()), float(ends.max()))
 
-    def _stage(self, frame: int, values: np.ndarray) -> tuple[_Modality, Window | Range | LookupTable, str]:
+    def stages(self, frame: int, values: np.ndarray) -> tuple[Modality, Window | Range | LookupTable, str]:
         """Return the modality transform and the VOI transform of a frame, and their description."""
         if self._choice.kind == "range":
             limits = self._choice.limits or Range(*(self.limits or self._extremes(values)))
-            return _Modality(), limits, f"values from {limits.low:g} to {limits.high:g}"
-        modality = self._modality(frame)
-        voi, note = self._voi(frame, modality)
+            return Modality(), limits, f"values from {limits.low:g} to {limits.high:g}"
+        modality = self.modality(frame)
+        voi, note = self.voi(frame, modality)
         if voi is not None:
             return modality, voi, note
         limits = self._range_of(*(self.limits or self._extremes(values)), modality)
@@ -198,8 +202,8 @@ class Grey:
         frame : int
             Its number in the object.
         """
-        modality, voi, note = self._stage(frame, values)
-        self.note = note + (", inverted" if self._inverted else "")
+        modality, voi, note = self.stages(frame, values)
+        self.note = note + (", inverted" if self.inverted else "")
         if self._dtype.kind not in "iu" or self._dtype.itemsize > 2:
             return self._levels(values, modality, voi)
         table = self._tables.get((modality, voi))
@@ -213,13 +217,13 @@ class Grey:
         cells = np.ascontiguousarray(values).view(f"u{self._dtype.itemsize}")
         return np.asarray(np.take(table, cells))
 
-    def _levels(self, values: np.ndarray, modality: _Modality, voi: Window | Range | LookupTable) -> np.ndarray:
+    def _levels(self, values: np.ndarray, modality: Modality, voi: Window | Range | LookupTable) -> np.ndarray:
         if values.size > 1 << 20:  # not all of a large image as float64 at once
             flat = values.reshape(-1)
             parts = [self._levels(flat[k : k + (1 << 20)], modality, voi) for k in range(0, flat.size, 1 << 20)]
             return np.concatenate(parts).reshape(values.shape)
         levels = np.rint(np.nan_to_num(voi.levels(modality.apply(values)), nan=0.0) * 255.0).astype(np.uint8)
-        return np.asarray(255 - levels if self._inverted else levels)
+        return np.asarray(255 - levels if self.inverted else levels)
 
 
 def extremes(values: np.ndarray, padding: tuple[float, float] | None = None) -> tuple[float, float]:

@@ -1,0 +1,165 @@
+"""`apply=`: work on frames by the workers that have decoded them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydicom
+import pytest
+from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, TRUNCATED
+
+import dcmturbo as dt
+
+MR = DATA / "MR_small.dcm"
+
+
+def window(values: np.ndarray, center: float, width: float) -> np.ndarray:
+    return np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    """Compressed slices, each with its own slope and window."""
+    place = tmp_path_factory.mktemp("series")
+    paths = []
+    for k in range(6):
+        ds = pydicom.dcmread(CT)
+        ds.RescaleSlope, ds.RescaleIntercept = 1 + k / 4, -1000 + k
+        ds.WindowCenter, ds.WindowWidth = 40 + k, 400
+        paths.append(place / f"{k}.dcm")
+        dt.transcode(ds, paths[-1], "JPEGLSLossless")
+    return paths
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [None, np.float64])
+def test_a_series_is_rescaled_and_windowed(series, threads, dtype):
+    stored = dt.decode_series(series).astype(float)
+    slopes = np.array([1 + k / 4 for k in range(6)])[:, None, None]
+    values = stored * slopes + np.arange(-1000, -994)[:, None, None]
+    found = dt.decode_series(series, apply="rescale", dtype=dtype, threads=threads)
+    assert found.dtype == (dtype or np.float32)
+    np.testing.assert_allclose(found, values, atol=1e-3 if dtype is None else 1e-9)
+    levels = np.stack([window(one, 40 + k, 400) for k, one in enumerate(values)])
+    found = dt.decode_series(series, apply="window", dtype=dtype, threads=threads)
+    np.testing.assert_allclose(found, levels, atol=1e-5 if dtype is None else 1e-9)
+    assert (found.min(), found.max()) == (0, 1)
+
+
+def test_frames_are_normalised():
+    for source in (DOSE, MULTI):
+        frames = dt.decode(source).astype(float)
+        axes = tuple(range(1, frames.ndim))
+        mean, deviation = frames.mean(axis=axes, keepdims=True), frames.std(axis=axes, keepdims=True)
+        expected = (frames - mean) / np.where(deviation > 0, deviation, np.inf)
+        np.testing.assert_allclose(dt.decode(source, apply="normalise"), expected, atol=2e-3)
+    flat = pydicom.dcmread(CT)
+    flat.PixelData = b"\x07\0" * (128 * 128)
+    np.testing.assert_array_equal(dt.decode(flat, apply="normalise"), 0)
+
+
+def test_levels_are_those_of_pictures():
+    """For windows, tables, extremes and inversion."""
+    table = pydicom.dcmread(MR)
+    del table.WindowCenter, table.WindowWidth
+    item = pydicom.Dataset()
+    item.LUTDescriptor, item.LUTData = [256, 100, 8], np.arange(256)[::-1].tolist()
+    table.VOILUTSequence = [item]
+    exact, curve, step = (pydicom.dcmread(MR) for _ in range(3))
+    exact.VOILUTFunction, curve.VOILUTFunction, step.WindowWidth = "LINEAR_EXACT", "SIGMOID", 1
+    for source in (MR, CT, INVERTED, table, exact, curve, step):
+        levels = dt.decode(source, apply="window", dtype=np.float64)
+        np.testing.assert_allclose(levels * 255, dt.render(source, aspect=False), atol=0.51)
+
+
+def test_frames_are_selected(series):
+    whole = dt.decode(DOSE, apply="rescale")
+    assert whole.shape == dt.decode(DOSE).shape
+    np.testing.assert_array_equal(dt.decode(DOSE, 3, apply="rescale"), whole[3])
+    np.testing.assert_array_equal(dt.decode(DOSE, [5, 3, 3, -1], apply="rescale"), whole[[5, 3, 3, 14]])
+    np.testing.assert_array_equal(dt.decode(DOSE, slice(2, 4), apply="rescale"), whole[2:4])
+    assert dt.decode(series[0], apply="rescale").shape == (128, 128)
+    assert dt.decode(DOSE, [], apply="rescale").shape == (0, 10, 10)
+
+
+def test_images_iterate_with_a_step():
+    expected = dt.decode(DOSE, apply="normalise")
+    with dt.open(DOSE) as image:
+        for prefetch in (0, 4):
+            np.testing.assert_array_equal(list(image.frames(prefetch, apply="normalise")), expected)
+        with pytest.raises(TypeError, match="dtype needs apply"):
+            image.frames(dtype=np.float32)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_functions_are_called_with_each_frame(threads):
+    def halve(frame, out):
+        assert frame.shape == out.shape == (10, 10)
+        np.right_shift(frame, 1, out=out)
+
+    found = dt.decode(DOSE, apply=halve, dtype=np.uint32, threads=threads)
+    np.testing.assert_array_equal(found, dt.decode(DOSE) >> 1)
+
+
+def test_functions_of_numba():
+    numba = pytest.importorskip("numba")
+
+    @numba.njit(nogil=True)
+    def square(frame, out):
+        for row in range(frame.shape[0]):
+            for column in range(frame.shape[1]):
+                out[row, column] = np.float64(frame[row, column]) ** 2
+
+    np.testing.assert_array_equal(dt.decode(CT, apply=square, dtype=np.float64), dt.decode(CT).astype(float) ** 2)
+
+
+def test_out_and_status(series):
+    out, status = np.zeros((6, 2, 128, 128), np.float32)[:, 1], np.full(6, 9, np.uint8)
+    assert dt.decode_series(series, apply="window", out=out, status=status) is out
+    np.testing.assert_array_equal(out, dt.decode_series(series, apply="window"))
+    assert not status.any()
+    with pytest.raises(ValueError, match="dtype"):
+        dt.decode_series(series, apply="window", out=out.astype(np.float64))
+    status = np.zeros(1, np.uint8)
+    with pytest.warns(dt.DecodeWarning):
+        part = dt.decode(TRUNCATED, apply="rescale", on_error="salvage", fill_value=5, status=status)
+    assert status[0] == dt.FrameStatus.PARTIAL
+    assert part[-1, -1] == 5
+
+
+@pytest.mark.filterwarnings("ignore::dcmturbo.DecodeWarning")
+def test_errors_are_those_of_decoding():
+    with pytest.raises(dt.DecodeError) as found:
+        dt.decode(TRUNCATED, apply="rescale")
+    with pytest.raises(dt.DecodeError) as expected:
+        dt.decode(TRUNCATED)
+    assert str(found.value) == str(expected.value)
+
+    def fails(frame, out):
+        raise ZeroDivisionError("of the function")
+
+    with pytest.raises(ZeroDivisionError, match="of the function"):
+        dt.decode(DOSE, apply=fails)
+    with pytest.raises(IndexError):
+        dt.decode(DOSE, 99, apply="rescale")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"apply": "scale"}, ValueError, "apply is 'scale'"),
+        ({"apply": "rescale", "dtype": np.int16}, ValueError, "float32 or float64"),
+        ({"dtype": np.float32}, TypeError, "dtype needs apply"),
+        ({"apply": "window", "region": (0, 0, 4, 4)}, TypeError, "region"),
+        ({"apply": "window", "reduce": 1}, TypeError, "reduce"),
+    ],
+)
+def test_arguments_that_make_no_sense(options, kind, words):
+    with pytest.raises(kind, match=words):
+        dt.decode(CT, **options)
+    with pytest.raises(kind, match=words):
+        dt.decode_series([CT], **options)
+
+
+def test_colours_are_no_grey_levels():
+    with pytest.raises(ValueError, match="3 samples"):
+        dt.decode(MULTI, apply="window")
