@@ -17,7 +17,7 @@ from .targets import Target
 
 GENERATOR = "dcmturbo scripts/wheels"
 # Text, types and tables; what setuptools would take too (package-data of pyproject.toml).
-PACKAGED = {".py", ".pyi", ".typed", ".json"}
+PACKAGED = {".py", ".pyi", ".pxd", ".typed", ".json"}
 
 
 def metadata(work: Path) -> dict[str, bytes]:

@@ -1,0 +1,148 @@
+"""The scripts that build wheels and releases."""
+
+import importlib.machinery
+import importlib.util
+import re
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import dcmturbo
+from dcmturbo import _core
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
+
+pytestmark = pytest.mark.skipif(not SCRIPTS.is_dir(), reason="the scripts are not here")
+
+
+@pytest.fixture(scope="module")
+def release():
+    loader = importlib.machinery.SourceFileLoader("release", str(SCRIPTS / "release"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("release", loader))
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    loader.exec_module(module)
+    sys.dont_write_bytecode = before
+    return module
+
+
+@pytest.fixture(scope="module")
+def build():
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        from wheel_build import archive, checking, compiling, targets
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    return {"archive": archive, "checking": checking, "compiling": compiling, "targets": targets}
+
+
+CHANGELOG = """# Changelog
+
+## [Unreleased]
+
+### Added
+
+- Something.
+
+## [0.1.0] - 2026-01-01
+
+- First.
+"""
+
+
+def test_a_release_dates_what_was_unreleased(release):
+    text = release.released(CHANGELOG, "0.2.0", "2026-02-03")
+    assert "## [Unreleased]\n\n## [0.2.0] - 2026-02-03\n\n### Added\n\n- Something.\n\n## [0.1.0]" in text
+    assert release.section_of(text, "0.2.0") == "### Added\n\n- Something."
+    assert release.section_of(text, "0.1.0") == "- First."
+    with pytest.raises(SystemExit, match="says nothing"):
+        release.released(text, "0.3.0", "2026-02-04")
+    with pytest.raises(SystemExit, match="no section"):
+        release.section_of(text, "9.9.9")
+
+
+def test_every_place_of_the_version_has_it(release):
+    for name, pattern in release.VERSIONS.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert re.search(pattern, text)[1] == dcmturbo.__version__, name
+        assert re.search(pattern, release.with_version(text, pattern, "7.8.9rc1"))[1] == "7.8.9rc1"
+
+
+def test_a_release_is_refused_where_files_do_not_agree(release, tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "DIST", tmp_path)
+    with pytest.raises(SystemExit, match="empty"):
+        release.check()
+    wheel = tmp_path / "dcmturbo-0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("dcmturbo-0.dist-info/METADATA", f"Name: dcmturbo\nVersion: {dcmturbo.__version__}\n")
+    release.write_sums()
+    monkeypatch.setattr(release, "run", lambda *_, **__: "")
+    release.check()
+    monkeypatch.setattr(release, "run", lambda *_, **__: "v9.9.9")
+    with pytest.raises(SystemExit, match=r"v9\.9\.9"):
+        release.check()
+    monkeypatch.setattr(release, "run", lambda *_, **__: "")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("more", "")
+    with pytest.raises(SystemExit, match="is not the file"):
+        release.check()
+    wheel.unlink()
+    (tmp_path / "other.tar.gz").write_bytes(b"")
+    with pytest.raises(SystemExit, match="is not the file"):
+        release.check()
+
+
+def test_the_version_of_a_source_distribution_is_read(release, tmp_path):
+    (tmp_path / "PKG-INFO").write_text("Name: dcmturbo\nVersion: 1.2.3\n")
+    path = tmp_path / "dcmturbo-1.2.3.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path / "PKG-INFO", "dcmturbo-1.2.3/PKG-INFO")
+    assert release.metadata_version(path) == "1.2.3"
+
+
+def test_wheels_have_the_names_that_installers_and_importers_look_for(build):
+    targets = build["targets"].TARGETS
+    assert targets["windows-x86_64"].module_name("3.13t") == "_core.cp313t-win_amd64.pyd"
+    assert targets["windows-x86_64"].wheel_tag("3.13t") == "cp313-cp313t-win_amd64"
+    assert targets["manylinux-aarch64"].module_name("3.11") == "_core.cpython-311-aarch64-linux-gnu.so"
+    assert targets["macos-arm64"].wheel_tag("3.14") == "cp314-cp314-macosx_11_0_arm64"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
+def test_what_a_module_needs_is_read_from_it(build):
+    needed = build["checking"].needed_of(Path(_core.__file__).read_bytes())
+    assert "libc.so.6" in needed
+    assert all(re.fullmatch(r"[\w+-]+\.so\.\d+", name) for name in needed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of a module of this system")
+def test_two_wheels_of_the_same_content_are_the_same_bytes(build, tmp_path):
+    target = build["targets"].TARGETS["manylinux-x86_64"]
+    tools = tmp_path / "tools" / "lib" / "python3.13" / "site-packages"
+    for name in ("libcxx", "libcxxabi", "libunwind"):
+        (tools / "ziglang" / "lib" / name).mkdir(parents=True)
+        (tools / "ziglang" / "lib" / name / "LICENSE.TXT").write_text("a licence")
+    (tools / "ziglang" / "LICENSE").write_text("a licence")
+    (tools / "ziglang-0.17.1.dist-info").mkdir()
+    (tools / "pybind11-3.1.0.dist-info" / "licenses").mkdir(parents=True)
+    (tools / "pybind11-3.1.0.dist-info" / "licenses" / "LICENSE").write_text("a licence")
+    module = tmp_path / target.module_name("3.13")
+    module.write_bytes(Path(_core.__file__).read_bytes())
+    info = {"METADATA": b"Metadata-Version: 2.4\nName: dcmturbo\nVersion: 0.1.0\n", "entry_points.txt": b""}
+    made = [
+        build["archive"].write_wheel(tmp_path / name, target, "3.13", module, info, tmp_path / "tools", 1764400000)
+        for name in ("a", "b")
+    ]
+    assert made[0].read_bytes() == made[1].read_bytes()
+    with zipfile.ZipFile(made[0]) as archive:
+        names = archive.namelist()
+        record = archive.read("dcmturbo-0.1.0.dist-info/RECORD").decode()
+    assert sorted(line.split(",")[0] for line in record.splitlines()) == sorted(names)
+    assert {"dcmturbo/py.typed", "dcmturbo/cli/demo.json", "dcmturbo-0.1.0.dist-info/sboms/dcmturbo.cdx.json"} <= set(
+        names
+    )
+    assert not [name for name in names if "__pycache__" in name]
+    assert build["checking"].target_of(made[0]) is target
