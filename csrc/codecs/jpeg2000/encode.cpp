@@ -269,40 +269,56 @@ class FrameEncoder {
         if (to.empty()) fail_ratio(attempt.size());
     }
 
-    // Half of the step at which all passes take the target. `correction`: of what the model says of sizes.
+    // The step at which all passes take somewhat more than the target. `correction`: of what the model says of sizes.
     static double wanted_step(const SizeModel& model, std::uint64_t target, double correction) {
-        return 0.5 * model.step_for_bytes(1.02 * static_cast<double>(target) / correction);
+        return model.step_for_bytes(1.06 * static_cast<double>(target) / correction);
+    }
+
+    // By how much a model errs at a step: some of the blocks are coded with it, and described to a model of their own.
+    double sample(double step) {
+        std::size_t blocks = 0;
+        for (const std::unique_ptr<TileEncoder>& tile : tiles_) blocks += tile->blocks().size();
+        const std::size_t every = std::clamp<std::size_t>(blocks / 12, 1, 12);
+        set_image_step(step);
+        SizeModel model;
+        std::uint64_t bytes = 0;
+        for (const std::unique_ptr<TileEncoder>& tile : tiles_) tile->sample_blocks({}, every, model, bytes);
+        model.finish();
+        return static_cast<double>(bytes) / std::max(model.bytes(step), 1.0);
     }
 
     // Codes once, somewhat finer than is needed, and cuts.
     void truncate(const SizeModel& model, std::vector<std::uint8_t>& to) {
         const std::uint64_t target = settings_.ratio > 0 ? target_bytes() : ~std::uint64_t{0};
-        int corrections = 0;
-        double step = settings_.ratio > 0  ? wanted_step(model, target, 1)
-                      : settings_.psnr > 0 ? 0.5 * model.step_for_distortion(target_error())
-                                           : 0;
         const double finest = std::ldexp(1.0, -4);
+        const bool fits_step = settings_.ratio > 0 && !settings_.reversible;
+        double step = settings_.psnr > 0 ? 0.5 * model.step_for_distortion(target_error()) : 0;
         const Arena::Mark mark = context_.arena.mark();
-        for (;;) {
+        if (settings_.ratio > 0) step = std::max(wanted_step(model, target, 1), finest);
+        if (fits_step && step > finest) {
+            step = wanted_step(model, target, sample(step));
+            context_.arena.rewind(mark);
+        }
+        for (int corrections = 0;; ++corrections) {
             step = std::max(step, finest);
             context_.arena.rewind(mark);
             Truncation truncation;
             if (!settings_.reversible) set_image_step(settings_.step > 0 ? settings_.step : step);
-            code({.needs_truncation = true, .finest = settings_.reversible && step > finest ? 0.7 * step : 0});
+            code({.needs_truncation = true, .finest = settings_.reversible && step > finest ? 0.35 * step : 0});
             for (const std::unique_ptr<TileEncoder>& tile : tiles_) {
                 for (CodedBlock& block : tile->blocks()) {
                     if (!block.passes.empty()) truncation.add(block, tile->weight_of(block));
                 }
             }
             truncation.sort();
-            if (settings_.ratio > 0 && !settings_.reversible && step > finest && corrections++ < 2) {
-                // Cutting costs least where it takes whole bit-planes off all blocks: where the size of twice the step
-                // is the one that is asked for. The model is corrected by what it said of this step.
-                const double correction = static_cast<double>(truncation.all_bytes()) / model.bytes(step);
+            if (fits_step && step > finest && corrections < 3) {
+                // Little should be cut: passes that are cut off have been coded for nothing, and a finer step costs
+                // more than they bring.
+                const double correction =
+                    static_cast<double>(truncation.all_bytes()) / std::max(model.bytes(step), 1.0);
                 const double better = wanted_step(model, target, correction);
-                const bool is_close = better > 0.87 * step && better < 1.15 * step;
-                if (!is_close || truncation.all_bytes() < target) {
-                    step = is_close ? 0.6 * step : better;
+                if (truncation.all_bytes() < target || better > 1.2 * step) {
+                    step = better;
                     continue;
                 }
             }

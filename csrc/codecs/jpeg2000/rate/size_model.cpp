@@ -19,7 +19,7 @@ template <typename Estimate>
 double solve(Estimate&& too_small) {
     double low = -30;
     double high = 30;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 24; ++i) {
         const double middle = (low + high) / 2;
         (too_small(std::exp2(middle)) ? low : high) = middle;
     }

@@ -262,10 +262,12 @@ const float* TileEncoder::row_of(const CodedBlock& block, std::uint32_t y, float
     }
 }
 
-void TileEncoder::describe(SizeModel& model) const {
+// Blocks are counted from the last one, as they are coded.
+void TileEncoder::describe_every(std::size_t every, SizeModel& model) const {
     const Band* band = nullptr;
     std::array<float, 1024> scratch;
-    for (const CodedBlock& block : blocks_) {
+    for (std::size_t i = 0; i < blocks_.size(); i += every) {
+        const CodedBlock& block = blocks_[blocks_.size() - 1 - i];
         if (block.band != band) model.begin_band();
         band = block.band;
         // Every fourth row tells enough of a large sub-band.
@@ -399,6 +401,17 @@ void TileEncoder::code_blocks(const BlockPolicy& policy) {
         arenas_[i].set_cap(context_.limits.max_scratch);
         Blocks(*this, policy, i, runs, arenas_[i]).encode();
     });
+}
+
+void TileEncoder::sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes) {
+    describe_every(step, model);
+    const Arena::Mark mark = context_.arena.mark();
+    Blocks(*this, policy, 0, step, context_.arena).encode();
+    for (std::size_t i = 0; i < blocks_.size(); i += step) {
+        const std::span<const CodedPass> passes = blocks_[blocks_.size() - 1 - i].passes;
+        if (!passes.empty()) bytes += passes.back().end;
+    }
+    context_.arena.rewind(mark);
 }
 
 void TileEncoder::write_packets(std::vector<std::uint8_t>& to, std::vector<std::uint32_t>& lengths) {

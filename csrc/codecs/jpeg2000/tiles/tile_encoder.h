@@ -36,11 +36,14 @@ class TileEncoder {
     };
     void code_blocks(const BlockPolicy& policy);
 
+    // Codes every `step`-th block only, to find out how large it becomes: adds its bytes, and tells a model about it.
+    void sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes);
+
     // Takes over quantisation steps that the plan has changed.
     void requantise();
 
     // Tells a model how large the coefficients are.
-    void describe(SizeModel& model) const;
+    void describe(SizeModel& model) const { describe_every(1, model); }
 
     // The squared error that quantisation makes, as it counts in the image. 0 for a reversible transform.
     [[nodiscard]] double quantisation_error() const;
@@ -54,6 +57,7 @@ class TileEncoder {
     [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
 
   private:
+    void describe_every(std::size_t step, SizeModel& model) const;
     [[nodiscard]] double gain_of(const CodedBlock& block) const;
     const float* row_of(const CodedBlock& block, std::uint32_t y, float* scratch) const;
     void allocate_bands();
