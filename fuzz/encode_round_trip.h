@@ -111,6 +111,9 @@ inline Request make_request(Numbers& input, const Encoder& encoder) {
     a.rows = input.byte() % 8 == 0 ? 1 + input.below(300) : 1 + input.byte() % 80;
     a.columns = input.byte() % 8 == 0 ? 1 + input.below(300) : 1 + input.byte() % 140;
     a.samples_per_pixel = input.byte() % 4 == 0 ? 3 : 1;
+    // More than these are not decoded.
+    if (std::uint64_t{a.rows} * a.columns * a.samples_per_pixel > most_samples)
+        a.rows = static_cast<std::uint32_t>(most_samples / a.columns / a.samples_per_pixel);
     a.bits_stored = static_cast<std::uint16_t>(1 + input.byte() % encoder.most_bits);
     a.bits_allocated = a.bits_stored > 16 ? 32 : a.bits_stored > 8 ? 16 : 8;
     a.pixel_representation = input.byte() & 1;
