@@ -18,11 +18,11 @@ Work = Callable[[], Any]
 CONTROL_FLOOR = 1.85
 
 
-def seconds(work: Work) -> float:
+def seconds(work: Work, clock: Callable[[], float] = time.perf_counter) -> float:
     """Return how long one call takes."""
-    begin = time.perf_counter()
+    begin = clock()
     work()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def control() -> float:
@@ -48,8 +48,11 @@ def interleaved(
     two_threads: bool = False,
     most_rounds: int | None = None,
     control_floor: float = CONTROL_FLOOR,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Time every work once a round, in turn, in another order each round.
+
+    `time.thread_time` as the clock leaves out what other processes do meanwhile: for works of the calling thread alone.
 
     With `two_threads`, a round counts only if the control scaled by `control_floor` before and after it; up to
     `most_rounds` are tried.
@@ -69,7 +72,7 @@ def interleaved(
         order = _turns(list(works), last, random)
         last = order[-1]
         before = control() if two_threads else 0.0
-        one = {name: seconds(works[name]) for name in order}
+        one = {name: seconds(works[name], clock) for name in order}
         after = control() if two_threads else 0.0
         if two_threads and min(before, after) < control_floor:
             dropped += 1
