@@ -16,6 +16,7 @@ import numpy as np
 import pydicom
 from data import attributes, multi_frame, wg04
 from measure import interleaved, median, scaling_over_control, with_again
+from pydicom.encaps import encapsulate
 
 import dcmturbo as dt
 
@@ -276,7 +277,8 @@ def many_frames(rounds: int, control: float) -> list[Row]:
     image = next(one for one in images() if one.name == "CT1")
     with tempfile.TemporaryDirectory() as folder:
         ds = pydicom.dcmread(next(path for path in wg04("RLE") if path.name == "CT1_RLE"))
-        ds.compress("1.2.840.10008.1.2.4.201", encoding_plugin="dcmturbo", generate_instance_uid=False)
+        ds.PixelData = encapsulate([image.openjph(reversible=True)])
+        ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"
         single = Path(folder) / "single"
         ds.save_as(single)
         path = multi_frame(single, 64, Path(folder) / "frames")
