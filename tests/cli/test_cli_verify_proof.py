@@ -41,8 +41,8 @@ def test_a_store_that_nothing_opens_is_wrong_usage(call, tmp_path, swap):
     places = [tmp_path, "foo://x"] if swap else ["foo://x", tmp_path]
     code, out, err = call("verify", *places)
     assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    assert "foo" in err
+    assert err.count("error:") == 1
+    assert "foo" in err.splitlines()[-1]
 
 
 def test_why_a_store_refuses_is_told(call, call_json, tmp_path):
