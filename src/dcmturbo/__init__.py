@@ -11,6 +11,7 @@ import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.configuration import config
+from dcmturbo.dataset.frame_offsets import FrameOffsets
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import (
@@ -39,6 +40,7 @@ __all__ = [
     "DecodeWarning",
     "EncodeError",
     "Error",
+    "FrameOffsets",
     "FrameStatus",
     "Image",
     "LimitExceeded",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.frame_offsets import FrameOffsets, offsets_of, use_offsets
 from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import open_source, reopen
 from dcmturbo.errors import Error
@@ -26,7 +28,13 @@ __all__ = ["Image", "open"]
 _PREVIEW = 320  # rows and columns of the picture that notebooks show
 
 
-def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct") -> Image:
+def open(
+    source: Any,
+    *,
+    raw: bool = False,
+    unused_bits: UnusedBits = "correct",
+    index: FrameOffsets | str | os.PathLike[str] | None = None,
+) -> Image:
     """Open a DICOM object of any size: read its headers and find its frames (PS3.5, A.4; PS3.3, C.7.6.3.1.8).
 
     Parameters
@@ -37,6 +45,9 @@ def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct")
         As in `dcmturbo.decode`.
     unused_bits : {"correct", "keep"}
         As in `dcmturbo.decode`.
+    index : FrameOffsets or path, optional
+        What `Image.index` returned for this object, or the file that it was saved to. Frames are then found without
+        searching, and each offset is checked against an item.
 
     Returns
     -------
@@ -64,7 +75,10 @@ def open(source: Any, *, raw: bool = False, unused_bits: UnusedBits = "correct")
     check_unused_bits(unused_bits)
     opened = open_source(source)
     try:
-        return Image(opened, raw=raw, unused_bits=unused_bits)
+        kept = FrameOffsets.load(index) if isinstance(index, (str, os.PathLike)) else index
+        if kept is not None:
+            use_offsets(opened, kept)
+        return Image(opened, raw=raw, unused_bits=unused_bits, kept=kept)
     except BaseException:
         opened.close()
         raise
@@ -76,7 +90,8 @@ class Image:
     Frames are independent: you can read any of them first, from any thread, and reading one never reads the others.
     """
 
-    def __init__(self, opened: OpenedSource, *, raw: bool, unused_bits: str) -> None:
+    def __init__(self, opened: OpenedSource, *, raw: bool, unused_bits: str, kept: FrameOffsets | None = None) -> None:
+        self._kept = kept
         self._open: FrameSet | None = FrameSet(opened, raw=raw, unused_bits=unused_bits)
         self._frame_shape, self._dtype = self._open.frame_shape, self._open.dtype
 
@@ -333,6 +348,18 @@ class Image:
         """
         return _core.probe(self.encoded_frame(frame))
 
+    def index(self) -> FrameOffsets:
+        """Return where all frames lie, to save beside the object: see `open`.
+
+        Raises
+        ------
+        ValueError
+            If the frames are not encapsulated, or have several fragments.
+        DecodeError
+            If frames are missing.
+        """
+        return self._kept or offsets_of(self.frame_set.opened, len(self))
+
     # ---- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -360,14 +387,18 @@ class Image:
             )
         if isinstance(origin.source, memoryview):
             origin = Origin(bytes(origin.source), origin.identity)
-        return _reopen, (origin, frames.raw, frames.keep_unused_bits, frozenset(frames.warned))
+        return _reopen, (origin, frames.raw, frames.keep_unused_bits, frozenset(frames.warned), self._kept)
 
 
-def _reopen(origin: Origin, raw: bool, keep_unused_bits: bool, warned: frozenset[str]) -> Image:
+def _reopen(
+    origin: Origin, raw: bool, keep_unused_bits: bool, warned: frozenset[str], kept: FrameOffsets | None = None
+) -> Image:
     opened = reopen(origin)
     all_warnings, opened.warnings = opened.warnings, [text for text in opened.warnings if text not in warned]
     try:
-        image = Image(opened, raw=raw, unused_bits="keep" if keep_unused_bits else "correct")
+        if kept is not None:
+            use_offsets(opened, kept)
+        image = Image(opened, raw=raw, unused_bits="keep" if keep_unused_bits else "correct", kept=kept)
     except BaseException:
         opened.close()
         raise

@@ -44,7 +44,7 @@ ALLOWED = {
     },
     # The top: what users import, and what uses it: the command line and benchmarks.
     "dcmturbo": {
-        *("_program", "archives", "configuration", "decoding", "encoding", "errors", "frames", "image"),
+        *("_program", "archives", "configuration", "dataset", "decoding", "encoding", "errors", "frames", "image"),
         *("integrations", "pictures", "slides", "transcoding", "version"),
     },
     "__main__": {"cli"},

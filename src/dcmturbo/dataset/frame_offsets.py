@@ -1,0 +1,122 @@
+"""Where the frames of an object lie, kept beside it: so that they need not be searched again."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcmturbo import _core
+from dcmturbo.dataset.opened import OpenedSource
+from dcmturbo.errors import DecodeError
+
+__all__ = ["FrameOffsets", "offsets_of", "use_offsets"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FrameOffsets:
+    """The places of the frames of one object. `Image.index` makes it, and `dcmturbo.open` takes it.
+
+    Attributes
+    ----------
+    offsets : numpy.ndarray of uint64
+        Of the item of each frame, counted from the item of the first (as in the Extended Offset Table, PS3.3,
+        C.7.6.3.1.8).
+    lengths : numpy.ndarray of uint64
+        Bytes of each frame.
+    source_bytes, pixel_data : int
+        Bytes of the object, and where its pixel data begin: what the offsets belong to.
+    """
+
+    offsets: np.ndarray
+    lengths: np.ndarray
+    source_bytes: int
+    pixel_data: int
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a file that `load` reads (numpy's .npz, whatever the suffix)."""
+        with open(path, "wb") as file:
+            np.savez_compressed(
+                file,
+                version=np.uint64(_VERSION),
+                offsets=self.offsets,
+                lengths=self.lengths,
+                source_bytes=np.uint64(self.source_bytes),
+                pixel_data=np.uint64(self.pixel_data),
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FrameOffsets:
+        """Read a file that `save` has written.
+
+        Raises
+        ------
+        ValueError
+            If it is another file.
+        OSError
+            If it cannot be read.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+                version = int(found["version"])
+                offsets, lengths = found["offsets"], found["lengths"]
+                numbers = int(found["source_bytes"]), int(found["pixel_data"])
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames") from error
+        is_right = offsets.dtype == lengths.dtype == np.uint64 and offsets.ndim == 1 and offsets.shape == lengths.shape
+        if version != _VERSION or not is_right:
+            raise ValueError(f"{os.fspath(path)} has saved offsets of frames in a form that this version does not know")
+        return cls(offsets, lengths, *numbers)
+
+
+def offsets_of(opened: OpenedSource, count: int) -> FrameOffsets:
+    """Find all frames of an object.
+
+    Raises
+    ------
+    ValueError
+        If its pixel data are not encapsulated, so that nothing has to be searched, or if frames have several fragments.
+    """
+    if not opened.encapsulated:
+        raise ValueError("only encapsulated pixel data have an index: frames of uncompressed data are all of one size")
+    places = np.empty((count, 2), np.uint64)
+    for frame in range(count):
+        ranges = opened.index.ranges(frame)
+        if len(ranges) != 1:
+            raise ValueError(f"frame {frame} has {len(ranges)} fragments: an offset can be kept for frames of one only")
+        places[frame] = ranges[0]
+    offsets = places[:, 0] - places[:1, 0]
+    return FrameOffsets(offsets, places[:, 1].copy(), opened.source.size, opened.pixel_data_offset)
+
+
+def use_offsets(opened: OpenedSource, kept: FrameOffsets) -> None:
+    """Let an object find its frames by offsets that were kept. Each is checked against an item when it is used.
+
+    Raises
+    ------
+    DecodeError
+        If they are not of this object.
+    """
+    element = None if opened.dataset is None else opened.dataset.pixel_data
+    fits = kept.source_bytes == opened.source.size and kept.pixel_data == opened.pixel_data_offset
+    if element is None or not opened.encapsulated or not fits or len(kept) != (opened.promised_frames or len(kept)):
+        raise DecodeError("the saved offsets of frames are not of this object: make them again", code="mismatch")
+    index = _core.Index(
+        opened.source,
+        True,
+        opened.pixel_data_offset,
+        element["length"],
+        bool(element["undefined_length"]),
+        len(kept),
+        extended_bytes=(kept.offsets.tobytes(), kept.lengths.tobytes()),
+    )
+    if index.table != "extended":
+        raise DecodeError("the saved offsets of frames are not of this object: make them again", code="mismatch")
+    opened.index = index
