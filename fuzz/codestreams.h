@@ -16,7 +16,7 @@ constexpr std::uint64_t most_samples = 1 << 17;
 using Stream = std::vector<std::uint8_t>;
 
 inline Result decode_one(const char* syntax, const Stream& stream, const dcmturbo_attributes& attributes, bool salvage,
-                         std::uint32_t threads, std::uint32_t reduce = 0) {
+                         std::uint32_t threads, std::uint32_t reduce = 0, const dcmturbo_region& region = {}) {
     Result result;
     dcmturbo_error error{};
     error.size = sizeof error;
@@ -27,16 +27,48 @@ inline Result decode_one(const char* syntax, const Stream& stream, const dcmturb
     request.raw = as_stored & 1;
     request.keep_unused_bits = as_stored >> 1 & 1;
     request.reduce = static_cast<std::uint8_t>(reduce);
+    request.region = region;
     result.code = dcmturbo_frame_format(syntax, &attributes, nullptr, &request, &format, &error);
     if (result.code != DCMTURBO_OK) return result;
     const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
-    result.pixels.assign(pixel * format.rows * format.columns, 0xA5);
-    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * format.columns),
+    const std::size_t rows = region.height == 0 ? format.rows : region.height;
+    const std::size_t columns = region.height == 0 ? format.columns : region.width;
+    result.pixels.assign(pixel * rows * columns, 0xA5);
+    const dcmturbo_image image{result.pixels.data(), static_cast<ptrdiff_t>(pixel * columns),
                                static_cast<ptrdiff_t>(pixel), attributes.bits_allocated / 8};
     const dcmturbo_bytes bytes{stream.data(), stream.size()};
     result.code = dcmturbo_decode_frame(syntax, &bytes, 1, &attributes, &format, &request, &image, threads,
                                         salvage ? 1 : 0, 7, &result.status, &error);
     return result;
+}
+
+// A region of an image, by what the stream is like.
+inline dcmturbo_region some_region(const Stream& stream, std::uint32_t rows, std::uint32_t columns) {
+    std::uint32_t sum = 0;
+    for (const std::uint8_t byte : stream) sum = sum * 31 + byte;
+    dcmturbo_region region{};
+    region.top = sum % rows;
+    region.left = sum / 7 % columns;
+    region.height = 1 + sum / 49 % (rows - region.top);
+    region.width = 1 + sum / 343 % (columns - region.left);
+    return region;
+}
+
+// Decodes a region; where the whole image is right, it has the same pixels.
+inline void decode_region(const char* syntax, const Stream& stream, const dcmturbo_attributes& attributes,
+                          const Result& whole, bool salvage, std::uint32_t reduce) {
+    const auto reduced = [&](std::uint32_t size) { return (size + (1U << reduce) - 1) >> reduce; };
+    const std::uint32_t columns = reduced(attributes.columns);
+    const dcmturbo_region region = some_region(stream, reduced(attributes.rows), columns);
+    const Result part = decode_one(syntax, stream, attributes, salvage, 1 + region.top % 2, reduce, region);
+    if (whole.code != DCMTURBO_OK || whole.status != DCMTURBO_FRAME_OK) return;
+    require(part.code == DCMTURBO_OK && part.status == DCMTURBO_FRAME_OK, "a region of what is right is right");
+    const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;
+    for (std::size_t row = 0; row < region.height; ++row) {
+        const auto* from = whole.pixels.data() + ((region.top + row) * columns + region.left) * pixel;
+        const auto* found = part.pixels.data() + row * region.width * pixel;
+        require(std::equal(found, found + region.width * pixel, from), "a region has the pixels of the whole");
+    }
 }
 
 // Decodes the image and its components every way, as its own header describes it. Returns the pixels, if it is right.
@@ -84,6 +116,8 @@ inline std::vector<std::uint8_t> decode_every_way(const char* syntax, const Stre
         const Result smaller = decode_one(syntax, stream, attributes, salvage, 1, 1);
         const Result again = decode_one(syntax, stream, attributes, salvage, 2, 1);
         require(smaller.code == again.code && smaller.pixels == again.pixels, "a team reduces alike");
+        decode_region(syntax, stream, attributes, first, salvage, 0);
+        decode_region(syntax, stream, attributes, smaller, salvage, 1);
     }
     static constexpr std::size_t cells[] = {1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
     for (const std::uint8_t reduce : {0, 1}) {
