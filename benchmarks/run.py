@@ -21,6 +21,7 @@ import decoding
 import htj2k
 import imagecodecs
 import jpeg2000
+import jpeg2000_encode
 import jpeg_lossless
 import jpegls
 import pydicom
@@ -70,6 +71,10 @@ BENCHMARKS = (
     Benchmark("jpeg2000-decode", jpeg2000.decode),
     Benchmark("jpeg2000-large-frame", jpeg2000.large_frame, controlled=True),
     Benchmark("jpeg2000-reduce", jpeg2000.reduce),
+    Benchmark("jpeg2000-encode", jpeg2000_encode.lossless),
+    Benchmark("jpeg2000-encode-to-ratio", jpeg2000_encode.to_ratio),
+    Benchmark("jpeg2000-encode-large-frame", jpeg2000_encode.large_frame, controlled=True),
+    Benchmark("jpeg2000-recode", jpeg2000_encode.recode),
     Benchmark("htj2k-decode", htj2k.decode),
     Benchmark("htj2k-decode-lossy", htj2k.decode_lossy),
     Benchmark("htj2k-encode", htj2k.encode),
