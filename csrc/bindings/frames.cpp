@@ -257,7 +257,7 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
 }
 
 // The keywords of _core.decode_frame. A call must give them in this order.
-constexpr std::array<const char*, 15> frame_keywords = {
+constexpr std::array<const char*, 12> frame_keywords = {
     "rows",
     "columns",
     "samples_per_pixel",
@@ -268,11 +268,8 @@ constexpr std::array<const char*, 15> frame_keywords = {
     "photometric_interpretation",
     "raw",
     "keep_unused_bits",
-    "out",
     "threads",
     "salvage",
-    "reduce",
-    "region",
 };
 
 // Whether a call gives these keywords. Names in Python code are interned, so comparing pointers is enough.
@@ -289,12 +286,14 @@ bool has_frame_keywords(PyObject* names) {
     return true;
 }
 
-// _core.decode_frame(transfer_syntax, data, *, rows, ...). Returns the array. If the frame was salvaged or has notes,
-// it returns (array, status, None or (code, offset, message), notes).
+// _core.decode_frame(transfer_syntax, data, out, reduce, region, *, rows, ...). Returns the array. If the frame was
+// salvaged or has notes, it returns (array, status, None or (code, offset, message, whole), notes).
 // It uses Python's own calling convention, because pybind11's takes as long as decoding a frame of 64 x 64 pixels.
+// The positional arguments and twice the keywords must not exceed 30: above that, CPython builds a dict for the call.
 PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
-    if (count != 2 || !has_frame_keywords(names)) {
-        PyErr_SetString(PyExc_TypeError, "decode_frame needs transfer_syntax and data, then its keywords in order");
+    if (count != 5 || !has_frame_keywords(names)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "decode_frame needs transfer_syntax, data, out, reduce and region, then its keywords in order");
         return nullptr;
     }
     bool bad = false;
@@ -315,28 +314,28 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
     };
     try {
         const char* transfer_syntax = PyUnicode_AsUTF8(arguments[0]);
-        const char* photometric = PyUnicode_AsUTF8(arguments[9]);
+        const char* photometric = PyUnicode_AsUTF8(arguments[12]);
         if (transfer_syntax == nullptr || photometric == nullptr) return nullptr;
         dcmturbo_attributes attributes{};
         attributes.size = sizeof attributes;
-        attributes.rows = static_cast<std::uint32_t>(number(2, 0xffffffff, "rows"));
-        attributes.columns = static_cast<std::uint32_t>(number(3, 0xffffffff, "columns"));
-        attributes.samples_per_pixel = static_cast<std::uint16_t>(number(4, 0xffff, "samples_per_pixel"));
-        attributes.bits_allocated = static_cast<std::uint16_t>(number(5, 0xffff, "bits_allocated"));
-        attributes.bits_stored = static_cast<std::uint16_t>(number(6, 0xffff, "bits_stored"));
-        attributes.pixel_representation = static_cast<std::uint8_t>(number(7, 1, "pixel_representation"));
-        attributes.planar_configuration = static_cast<std::uint8_t>(number(8, 1, "planar_configuration"));
+        attributes.rows = static_cast<std::uint32_t>(number(5, 0xffffffff, "rows"));
+        attributes.columns = static_cast<std::uint32_t>(number(6, 0xffffffff, "columns"));
+        attributes.samples_per_pixel = static_cast<std::uint16_t>(number(7, 0xffff, "samples_per_pixel"));
+        attributes.bits_allocated = static_cast<std::uint16_t>(number(8, 0xffff, "bits_allocated"));
+        attributes.bits_stored = static_cast<std::uint16_t>(number(9, 0xffff, "bits_stored"));
+        attributes.pixel_representation = static_cast<std::uint8_t>(number(10, 1, "pixel_representation"));
+        attributes.planar_configuration = static_cast<std::uint8_t>(number(11, 1, "planar_configuration"));
         attributes.photometric = dcmturbo_photometric_from_name(photometric);
-        const auto threads = static_cast<std::uint32_t>(number(13, 1024, "threads"));
-        const auto reduce = static_cast<std::uint32_t>(number(15, 32, "reduce"));
+        const auto threads = static_cast<std::uint32_t>(number(15, 1024, "threads"));
+        const auto reduce = static_cast<std::uint32_t>(number(3, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
         dcmturbo_request request = new_request();
-        request.raw = PyObject_IsTrue(arguments[10]) == 1 ? 1 : 0;
-        request.keep_unused_bits = PyObject_IsTrue(arguments[11]) == 1 ? 1 : 0;
+        request.raw = PyObject_IsTrue(arguments[13]) == 1 ? 1 : 0;
+        request.keep_unused_bits = PyObject_IsTrue(arguments[14]) == 1 ? 1 : 0;
         request.reduce = static_cast<std::uint8_t>(reduce);
-        request.region = region_from(arguments[16]);
-        return decode_frame(transfer_syntax, arguments[1], attributes, request, arguments[12], threads,
-                            PyObject_IsTrue(arguments[14]) == 1)
+        request.region = region_from(arguments[4]);
+        return decode_frame(transfer_syntax, arguments[1], attributes, request, arguments[2], threads,
+                            PyObject_IsTrue(arguments[16]) == 1)
             .release()
             .ptr();
     } catch (py::error_already_set& error) {

@@ -299,6 +299,9 @@ def decode_frames(
 def decode_frame(
     transfer_syntax: str,
     data: Any,
+    out: Array | None,
+    reduce: int,
+    region: tuple[int, int, int, int] | None,
     /,
     *,
     rows: int,
@@ -311,11 +314,8 @@ def decode_frame(
     photometric_interpretation: str,
     raw: bool,
     keep_unused_bits: bool,
-    out: Array | None,
     threads: int,
     salvage: bool,
-    reduce: int,
-    region: tuple[int, int, int, int] | None,
 ) -> Any: ...
 def component(
     header: Header, index: int, reduce: int, region: tuple[int, int, int, int] | None

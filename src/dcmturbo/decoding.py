@@ -387,11 +387,14 @@ planar_configuration
             return out
         samples = (samples_per_pixel,) if samples_per_pixel > 1 else ()
         return np.empty((*window[2:], *samples), sample_dtype(bits_allocated, pixel_representation))
-    # The core takes these by name, in this order. An object that describes a small frame would cost as much time as
+    # The core takes the names in this order. An object that describes a small frame would cost as much time as
     # decoding it.
     result: Any = _core.decode_frame(
         syntax.uid,
         data,
+        out,
+        reduce,
+        window,
         rows=rows,
         columns=columns,
         samples_per_pixel=samples_per_pixel,
@@ -402,11 +405,8 @@ planar_configuration
         photometric_interpretation=photometric_interpretation,
         raw=raw,
         keep_unused_bits=check_unused_bits(unused_bits),
-        out=out,
         threads=threads if threads == 1 else resolve_threads(threads),
         salvage=check_on_error(on_error),
-        reduce=reduce,
-        region=window,
     )
     if type(result) is tuple:
         array, frame_status, failure, notes = result

@@ -384,6 +384,9 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
     found: Any = _core.decode_frame(
         syntax.uid,
         src,
+        out,
+        0,
+        None,
         rows=given["rows"],
         columns=given["columns"],
         samples_per_pixel=given["samples_per_pixel"],
@@ -394,11 +397,8 @@ def _decode_coded(src: Any, syntax: TransferSyntax, description: Description) ->
         photometric_interpretation=given["photometric_interpretation"],
         raw=True,
         keep_unused_bits=True,
-        out=out,
         threads=1,
         salvage=False,
-        reduce=0,
-        region=None,
     )
     if isinstance(found, tuple):
         notes += [note for note in found[3] if note not in notes and (inside is None or note != "format_differs")]
