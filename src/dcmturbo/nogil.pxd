@@ -12,6 +12,9 @@ ctypedef struct dcmturbo_error:
     uint64_t offset
     int64_t frame
     char[480] message
+    uint8_t states_whole
+    uint16_t whole_resolutions
+    uint16_t whole_layers
 
 ctypedef struct dcmturbo_bytes:
     const uint8_t* data

@@ -40,8 +40,8 @@ _ROWS, _COLUMNS, _SAMPLES, _ITEM_SIZE, _WORDS = 17, 18, 19, 20, 21
 
 # What a call needs, as an array of 64-bit words: dcmturbo_bytes, dcmturbo_image, dcmturbo_format, status, written,
 # dcmturbo_error.
-_BYTES, _IMAGE, _OWN_FORMAT, _STATUS, _WRITTEN, _ERROR, _CALL_WORDS = 0, 2, 6, 9, 10, 11, 74
-_ERROR_BYTES = 504
+_BYTES, _IMAGE, _OWN_FORMAT, _STATUS, _WRITTEN, _ERROR, _CALL_WORDS = 0, 2, 6, 9, 10, 11, 75
+_ERROR_BYTES = 512
 _ARGUMENT = 9  # csrc/base/error.h, ErrorCode: what an array that does not fit gets
 
 # csrc/base/error.h, ErrorCode.
@@ -97,6 +97,9 @@ class _Error(ctypes.Structure):
         ("offset", ctypes.c_uint64),
         ("frame", ctypes.c_int64),
         ("message", ctypes.c_char * 480),
+        ("states_whole", ctypes.c_uint8),
+        ("whole_resolutions", ctypes.c_uint16),
+        ("whole_layers", ctypes.c_uint16),
     )
 
 

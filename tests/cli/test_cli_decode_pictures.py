@@ -166,7 +166,7 @@ def test_what_is_not_one_series_is_not_one_array(call, tmp_path):
 
 def test_a_series_with_a_damaged_file_is_not_written(call, tmp_path):
     folder = series(tmp_path / "in")
-    (folder / "IM3").write_bytes((folder / "IM1").read_bytes()[:900])
+    (folder / "IM3").write_bytes((folder / "IM1").read_bytes()[:-1000])
     code, _, err = call("decode", folder, "-o", tmp_path / "x.npy")
     assert code == 1
     assert "nothing was written" in err
