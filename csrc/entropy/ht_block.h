@@ -105,9 +105,7 @@ inline std::size_t ht_sample_size(const HtBlock& block) {
 }
 
 // Whether one loop can decode both: their samples take the same memory.
-inline bool are_ht_alike(const HtBlock& a, const HtBlock& b) {
-    return ht_sample_size(a) == ht_sample_size(b);
-}
+inline bool are_ht_alike(const HtBlock& a, const HtBlock& b) { return ht_sample_size(a) == ht_sample_size(b); }
 
 // Whether MEL and VLC have read more than the bytes that they share: they meet in one byte at most.
 bool is_ht_overread(const HtScratch& scratch, std::size_t vlc_read, std::size_t magsgn_read);

@@ -48,7 +48,7 @@ struct DecodePolicy {
     bool salvage = false;
     double fill_value = 0;
     Recoding* recoding = nullptr;  // of a single frame
-    bool is_prefix = false;  // frames were cut on purpose: Options
+    bool is_prefix = false;        // frames were cut on purpose: Options
 };
 
 // Decodes all jobs and returns the failures in the order of the jobs. Without salvage, only the first failure is

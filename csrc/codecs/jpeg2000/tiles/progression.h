@@ -40,7 +40,8 @@ class PacketSequence {
         return true;
     }
 
-    // A packet that has not come, of those that are needed without `reduce` resolution levels: null when none is missing.
+    // A packet that has not come, of those that are needed without `reduce` resolution levels: null when none is
+    // missing.
     [[nodiscard]] const Place* first_missing(unsigned reduce) const;
 
   private:
