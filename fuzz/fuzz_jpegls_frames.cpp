@@ -1,10 +1,10 @@
 // JPEG-LS: images that are encoded with any options, decoded again, and decoded once more with some bytes changed.
 // Every instruction set must write the same bytes; every one, with one thread and two, must read the same samples.
 #include <cstdlib>
-#include <random>
 #include <span>
 
 #include "codestreams.h"
+#include "numbers.h"
 
 namespace {
 
@@ -12,24 +12,6 @@ using namespace dcmturbo;
 using namespace dcmturbo::fuzz;
 
 constexpr const char* syntax = "1.2.840.10008.1.2.4.81";
-
-// Numbers out of the input, then out of what its last byte makes.
-class Numbers {
-  public:
-    Numbers(const std::uint8_t* data, std::size_t size)
-        : data_(data), size_(size), noise_(size != 0 ? data[size - 1] + 1u : 1) {}
-    unsigned byte() { return at_ < size_ ? data_[at_++] : static_cast<unsigned>(noise_()) >> 8 & 0xff; }
-    unsigned below(unsigned limit) {
-        const unsigned high = byte();
-        return (high << 8 | byte()) % limit;
-    }
-
-  private:
-    const std::uint8_t* data_;
-    std::size_t size_;
-    std::size_t at_ = 0;
-    std::minstd_rand noise_;
-};
 
 struct Image {
     dcmturbo_attributes attributes{};
