@@ -144,6 +144,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.def("memory_limit", dcmturbo_memory_limit);
     m.def("parallel_for", parallel_for);
     dcmturbo_set_interrupt(ask_for_signals);
+    m.attr("_end") = InterpreterEnd::watch();
     m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);
     bind_formats(m);
     bind_images(m);

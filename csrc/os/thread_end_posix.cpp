@@ -10,16 +10,21 @@
 
 namespace dcmturbo::os {
 
+void wait_for_ever() {
+    for (;;) pause();
+}
+
 namespace {
 
-void wait_for_ever(void*) {
-    for (;;) pause();
+void end(void* ended) {
+    (*static_cast<void (**)()>(ended))();
+    wait_for_ever();
 }
 
 }  // namespace
 
-void hold_thread_that_ends(void (*function)(void* context), void* context) {
-    pthread_cleanup_push(wait_for_ever, nullptr);
+void hold_thread_that_ends(void (*function)(void* context), void* context, void (*ended)()) {
+    pthread_cleanup_push(end, static_cast<void*>(&ended));
     function(context);
     pthread_cleanup_pop(0);
 }

@@ -1,5 +1,6 @@
-"""Subinterpreters, and a Python without a GIL."""
+"""Subinterpreters, a Python without a GIL, and the end of an interpreter."""
 
+import ctypes
 import subprocess
 import sys
 import sysconfig
@@ -44,3 +45,29 @@ def test_the_core_does_not_bring_the_gil_back():
         assert not sys._is_gil_enabled()
         """
     )
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "on_exit"), reason="this C library has no on_exit"
+)
+def test_a_daemon_thread_that_finishes_after_the_interpreter_does_not_end_the_process():
+    """The interpreter is gone, but the process still waits one second when the frame is encoded."""
+    program = """
+        import ctypes, sys, threading, time
+        import numpy as np
+        import dcmturbo as dt
+
+        libc = ctypes.CDLL(None)
+        libc.on_exit(libc.sleep, None)  # calls sleep with the exit code
+        frame = np.random.default_rng(5).integers(0, 65536, (2048, 2048), np.uint16)
+
+        def encode():
+            while True:
+                dt.encode_frame(frame, "JPEG2000Lossless")
+
+        threading.Thread(target=encode, daemon=True).start()
+        time.sleep(0.1)
+        sys.exit(1)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "")
