@@ -101,8 +101,11 @@ def test_part_of_an_archive_and_several(deep, tmp_path):
     assert set(tree(deep / "both")) == {"s/1.dcm", "s/t/2.dcm", "p/4.dcm"}
 
 
-def test_no_key_is_passed_over(deep):
+def test_no_key_is_passed_over(deep, monkeypatch):
     """A key with an empty part, one that is the folder of others, folder markers with and without content."""
+    open_object = lambda system, path, mode="rb", **_: io.BytesIO(system.store[path].getvalue())  # noqa: E731
+    # An object store opens a key below another one; this file system in memory refuses to.
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "_open", open_object)
     memory(
         {
             "/bucket/p/a": b"an object",
@@ -118,6 +121,8 @@ def test_no_key_is_passed_over(deep):
     told = {failure.path.removeprefix("memory://bucket/p/") for failure in result.failures}
     assert told - {"a", "a/b.txt"} == {"c//d.txt", "/e.txt", "strange/"}
     assert len(told & {"a", "a/b.txt"}) == 1  # one name, for a file and for a folder
+    of_folder = [failure.error for failure in result.failures if failure.path.endswith("/p/a")]
+    assert all(error.endswith("exists and was not replaced, because it is a folder") for error in of_folder)
     assert tree(deep) in ({"a": b"an object", "good.txt": b"in"}, {"a/b.txt": b"below it", "good.txt": b"in"})
     one = dt.transcode_archive("memory://bucket/p/a", deep / "one", TARGET, manifest=False)
     assert one.counts["copied"] == 1
@@ -149,3 +154,12 @@ def test_a_file_set_that_refers_to_files_outside(deep, tmp_path, name):
     assert [file.relative for file in found] == ["DICOMDIR"]
     assert [kind for kind, _, _ in told] == ["failed"]
     (discs / "DICOMDIR").unlink()
+
+
+def test_what_a_source_raises_is_not_reported_of_its_destination(deep):
+    """The file system in memory opens no key below another one, and raises FileExistsError."""
+    memory({"/bucket/p/a": b"an object", "/bucket/p/a/b.txt": b"below it"})
+    result = dt.transcode_archive("memory://bucket/p/a/b.txt", deep, TARGET, manifest=False)
+    (failure,) = result.failures
+    assert "destination" not in failure.error
+    assert failure.type == "FileExistsError"

@@ -32,10 +32,8 @@ class DestinationExistsError(FileExistsError):
     """
 
     def __init__(self, destination: str, why: str = NOT_LISTED) -> None:
-        super().__init__(
-            f"its destination {destination} exists and was not replaced, because {why}; overwrite=True "
-            "(--overwrite) replaces it"
-        )
+        advice = "; overwrite=True (--overwrite) replaces it" if why == NOT_LISTED else ""
+        super().__init__(f"its destination {destination} exists and was not replaced, because {why}{advice}")
         self.destination, self.why = destination, why
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -117,32 +118,40 @@ def _beside(task: Task, settings: Settings, threads: int) -> Outcome:
     before = None if is_url(task.source) else os.stat(task.source)
     if not is_url(task.destination):
         make_folder(os.path.dirname(task.destination), None if before is None else os.path.dirname(task.source))
-    try:
-        with Place(task.source, task.destination, token=settings.token, replace=replaces) as place:
-            if replaces and identity_of(task.destination) != standing:
-                # Another worker was faster, with a name that the file system treats as the same; or another program
-                # wrote it.
-                refuse_other_spelling(settings.root, task.destination)
-                raise DestinationExistsError(task.destination)
-            outcome = _written(task, place, settings, threads)
-            if outcome.status in ("failed", "left_out"):
-                return outcome
-            if outcome.status == "copied" and before is not None and _changed(task.source, before):
-                raise OSError(errno.EBUSY, "another program changed the file while it was copied", task.source)
-            if settings.only_estimates:
-                return outcome
+    with _telling_what_is_taken(task):
+        place = Place(task.source, task.destination, token=settings.token, replace=replaces)
+    with place:
+        if replaces and identity_of(task.destination) != standing:
+            # Another worker was faster, with a name that the file system treats as the same; or another program wrote
+            # it.
+            refuse_other_spelling(settings.root, task.destination)
+            raise DestinationExistsError(task.destination)
+        outcome = _written(task, place, settings, threads)
+        if outcome.status in ("failed", "left_out"):
+            return outcome
+        if outcome.status == "copied" and before is not None and _changed(task.source, before):
+            raise OSError(errno.EBUSY, "another program changed the file while it was copied", task.source)
+        if settings.only_estimates:
+            return outcome
+        with _telling_what_is_taken(task):
             place.commit(fsync=settings.fsync)
-    except (DestinationExistsError, NameTakenError):
-        raise
-    except FileExistsError as error:
-        if error.filename is not None and os.fsdecode(error.filename) == task.source:
-            raise
-        raise DestinationExistsError(task.destination) from None
     # After closing it, because some file systems set its times only then.
     output = identity_of(task.destination)
     if output is not None and not output.startswith(f"{outcome.bytes_after}:"):
         output = None  # somebody has created it already
     return outcome._replace(output=output, original=None if before is None else identity_of_status(before))
+
+
+@contextlib.contextmanager
+def _telling_what_is_taken(task: Task) -> Iterator[None]:
+    try:
+        yield
+    except NameTakenError:
+        raise
+    except FileExistsError:
+        if not is_url(task.destination) and os.path.isdir(task.destination):
+            raise DestinationExistsError(task.destination, "it is a folder") from None
+        raise DestinationExistsError(task.destination) from None
 
 
 def _may_replace(task: Task, settings: Settings, standing: str | None) -> bool | None:
