@@ -105,6 +105,7 @@ def test_a_run_in_another_pid_namespace_keeps_its_files(archive):
         assert os.path.exists(name)
         assert records(target)
         writer.kill()
+        writer.stdout.read()  # until the child has ended too
     assert dt.transcode_archive(source, target, TARGET).counts["skipped"] == 8
     assert not os.path.exists(name)
     assert not records(target)
