@@ -87,6 +87,7 @@ void store_samples(const SampleRow& row, std::byte* to, std::size_t cell, const 
             store_integers(integers, to, cell, row.count, range, kernels);
             break;
         }
+        case SampleType::f64: store_any(static_cast<const double*>(row.from), to, cell, row.count, range); break;
         default: store_any(static_cast<const std::int64_t*>(row.from), to, cell, row.count, range); break;
     }
 }

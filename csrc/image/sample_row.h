@@ -32,7 +32,10 @@ struct SampleRow {
         : type(SampleType::i32), from(samples), count(size), range(to) {}
     SampleRow(const std::int64_t* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::i64), from(samples), count(size), range(to) {}
-    // Samples are rounded to the nearest integer, ties to even. NaN becomes range.low. Storing overwrites the samples.
+    // Real samples are rounded to the nearest integer, ties to even. NaN becomes range.low. Storing floats overwrites
+    // them.
+    SampleRow(const double* samples, std::uint32_t size, const SampleRange& to)
+        : type(SampleType::f64), from(samples), count(size), range(to) {}
     SampleRow(float* samples, std::uint32_t size, const SampleRange& to)
         : type(SampleType::f32), from(samples), spare(samples), count(size), range(to) {}
 

@@ -60,10 +60,12 @@ def check(image: Image, *, by_openjpeg: bool = True) -> bytes:
         assert plane.dtype == dtype_of(component_)
         low = -(1 << component_.precision - 1) if component_.is_signed else 0
         clamped = np.clip(exact, low, low + (1 << component_.precision) - 1)
-        if component_.precision <= 16:
-            assert np.abs(plane - clamped).max(initial=0) <= 0.53
+        # Floats to 16 bits, then double precision.
+        limit = 0.53 if component_.precision <= 16 else 0.5001
+        assert np.abs(plane - clamped).max(initial=0) <= limit
     widest = max(c.precision for c in image.components)
-    if by_openjpeg and openjpeg.AVAILABLE and widest <= 26:  # it has 31 bit-planes at most
+    # It has 31 bit-planes at most, and computes 9/7 in single precision: it is off by 3 in 18 bits, by 200 in 24.
+    if by_openjpeg and openjpeg.AVAILABLE and widest <= (26 if is_exact else 16):
         # OpenJPEG 2.5.0 is off by up to 1.5 in 16 bits of 9/7, where the core is off by 0.53.
         assert difference(openjpeg.decode(data), expected) <= (0 if is_exact else 1 if widest < 15 else 2)
     return data

@@ -252,15 +252,15 @@ class FrameDecoder {
             ignores_transform_ = true;
             return false;
         }
-        bool is_wide = false;
+        const TileComponent* widest = &tile.components[0];
         for (std::size_t i = 0; i < 3; ++i) {
             const TileComponent& component = tile.components[i];
             if (component.parameters->coding.reversible != tile.components[0].parameters->coding.reversible)
                 fail(ErrorCode::malformed, no_offset,
                      "the codestream has a component transform, but its components have different wavelets");
-            is_wide = is_wide || component.arithmetic == Arithmetic::wide;
+            if (is_wide(component.arithmetic)) widest = &component;
         }
-        for (std::size_t i = 0; is_wide && i < 3; ++i) tile.components[i].arithmetic = Arithmetic::wide;
+        for (std::size_t i = 0; i < 3; ++i) tile.components[i].arithmetic = widest->arithmetic;
         return true;
     }
 

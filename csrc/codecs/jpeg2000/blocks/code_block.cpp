@@ -18,9 +18,11 @@ void unshift_and_store(const CodeBlock& block, const std::int64_t* coefficients,
             std::uint64_t magnitude = static_cast<std::uint64_t>(value < 0 ? -value : value);
             // H.1: what reaches above the background, by its shift, belongs to the region.
             if (shift != 0 && (magnitude >> 1 >> shift) != 0) magnitude >>= shift;
-            if (output.arithmetic == Arithmetic::real) {
-                const double real = static_cast<double>(magnitude) * 0.5 * static_cast<double>(output.step);
-                reinterpret_cast<float*>(to)[x] = static_cast<float>(value < 0 ? -real : real);
+            if (output.arithmetic == Arithmetic::real || output.arithmetic == Arithmetic::wide_real) {
+                const double size = static_cast<double>(magnitude) * 0.5 * static_cast<double>(output.step);
+                const double real = value < 0 ? -size : size;
+                if (output.arithmetic == Arithmetic::wide_real) reinterpret_cast<double*>(to)[x] = real;
+                else reinterpret_cast<float*>(to)[x] = static_cast<float>(real);
             } else {
                 const auto whole = static_cast<std::int64_t>(magnitude >> 1);
                 const std::int64_t result = value < 0 ? -whole : whole;
@@ -37,7 +39,7 @@ bool is_high_throughput(const CodeBlock& block) { return block.coder != BlockCod
 // Whether coefficients go through 64 bits.
 bool is_wide(const CodeBlock& block, const BlockOutput& output) {
     const unsigned planes = is_high_throughput(block) ? block.band_planes : block.bit_planes;
-    return output.arithmetic == Arithmetic::wide || output.roi_shift != 0 || planes > max_narrow_bit_planes;
+    return is_wide(output.arithmetic) || output.roi_shift != 0 || planes > max_narrow_bit_planes;
 }
 
 HtTarget ht_target(const BlockOutput& output) {

@@ -57,10 +57,14 @@ struct BlockOutcome {
     bool is_damaged = false;
 };
 
-// How the coefficients, and afterwards the samples, of a tile-component are held: in 32 bits, in 64, or as floats.
-enum class Arithmetic : std::uint8_t { integer, wide, real };
+// How the coefficients, and afterwards the samples, of a tile-component are held: as integers in 32 bits or in 64, in
+// single precision or in double.
+enum class Arithmetic : std::uint8_t { integer, wide, real, wide_real };
 
-constexpr std::size_t element_size(Arithmetic arithmetic) { return arithmetic == Arithmetic::wide ? 8 : 4; }
+constexpr bool is_wide(Arithmetic arithmetic) {
+    return arithmetic == Arithmetic::wide || arithmetic == Arithmetic::wide_real;
+}
+constexpr std::size_t element_size(Arithmetic arithmetic) { return is_wide(arithmetic) ? 8 : 4; }
 
 // Where the coefficients of a block go, and in what form.
 struct BlockOutput {

@@ -9,6 +9,9 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
+// Samples of more bits are computed in double precision. Up to here, floats add an error below 0.1.
+constexpr unsigned max_real_precision = 16;
+
 std::uint32_t ceil_shift(std::uint32_t value, unsigned shift) {
     return static_cast<std::uint32_t>((std::uint64_t{value} + (std::uint64_t{1} << shift) - 1) >> shift);
 }
@@ -141,9 +144,9 @@ void build_tile(Tile& tile, std::span<const ComponentSize> components, Arena& ar
         }
         // Low-pass filtering widens by at most a bit or two what 5/3 and RCT add.
         const bool is_wide = of.precision > 25 || most_planes - component.parameters->roi_shift > max_narrow_bit_planes;
-        component.arithmetic = !component.parameters->coding.reversible ? Arithmetic::real
-                               : is_wide                                ? Arithmetic::wide
-                                                                        : Arithmetic::integer;
+        if (component.parameters->coding.reversible)
+            component.arithmetic = is_wide ? Arithmetic::wide : Arithmetic::integer;
+        else component.arithmetic = of.precision > max_real_precision ? Arithmetic::wide_real : Arithmetic::real;
     }
 }
 

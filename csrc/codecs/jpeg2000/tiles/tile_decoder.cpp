@@ -395,6 +395,7 @@ void TileDecoder::synthesise_lower() {
             case Arithmetic::integer: synthesise_lower_of<std::int32_t>(i); break;
             case Arithmetic::wide: synthesise_lower_of<std::int64_t>(i); break;
             case Arithmetic::real: synthesise_lower_of<float>(i); break;
+            case Arithmetic::wide_real: synthesise_lower_of<double>(i); break;
         }
     }
 }
@@ -414,6 +415,7 @@ std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component) {
     switch (components_[component].arithmetic) {
         case Arithmetic::integer: return rows_of<std::int32_t>(component);
         case Arithmetic::wide: return rows_of<std::int64_t>(component);
+        case Arithmetic::wide_real: return rows_of<double>(component);
         default: return rows_of<float>(component);
     }
 }

@@ -47,8 +47,11 @@ TileEncoder::TileEncoder(const CodestreamPlan& plan, std::size_t index, Context&
     // The transform asks for the same arithmetic of all.
     bool is_wide = false;
     for (const TileComponent& component : tile_.components) is_wide |= component.arithmetic == Arithmetic::wide;
-    for (TileComponent& component : tile_.components)
+    for (TileComponent& component : tile_.components) {
         if (is_wide && component.arithmetic == Arithmetic::integer) component.arithmetic = Arithmetic::wide;
+        // Quantisation hides what floats lose.
+        if (component.arithmetic == Arithmetic::wide_real) component.arithmetic = Arithmetic::real;
+    }
     allocate_precincts(tile_, context.arena);
     list_blocks();
 }
@@ -104,7 +107,7 @@ void TileEncoder::analyse(const PixelReader& rows) {
     switch (tile_.components[0].arithmetic) {
         case Arithmetic::integer: return analyse_as<std::int32_t>(rows);
         case Arithmetic::wide: return analyse_as<std::int64_t>(rows);
-        case Arithmetic::real: return analyse_as<float>(rows);
+        default: return analyse_as<float>(rows);
     }
 }
 

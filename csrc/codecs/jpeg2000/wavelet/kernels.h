@@ -17,6 +17,8 @@ struct WaveletKernels {
                                     std::int64_t* scratch, std::size_t count, bool odd);
     void (*synthesise_row_9_7)(const float* low, const float* high, float* to, float* scratch, std::size_t count,
                                bool odd, float low_scale, float high_scale);
+    void (*synthesise_row_9_7_wide)(const double* low, const double* high, double* to, double* scratch,
+                                    std::size_t count, bool odd, double low_scale, double high_scale);
 
     // The vertical steps, on a row between two others.
     void (*lift_low_5_3)(std::int32_t* row, const std::int32_t* above, const std::int32_t* below, std::size_t count);
@@ -26,6 +28,7 @@ struct WaveletKernels {
     void (*lift_high_5_3_wide)(std::int64_t* row, const std::int64_t* above, const std::int64_t* below,
                                std::size_t count);
     void (*lift_9_7)(float* row, const float* above, const float* below, std::size_t count, float factor);
+    void (*lift_9_7_wide)(double* row, const double* above, const double* below, std::size_t count, double factor);
 
     // Coefficients with one fractional bit, to integers or, in the same memory, to floats times `scale`.
     void (*halve_coefficients)(std::int32_t* row, std::size_t count);

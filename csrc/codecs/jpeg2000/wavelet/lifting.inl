@@ -29,8 +29,9 @@ static inline __attribute__((always_inline)) void lift_high(T* __restrict row, c
         row[i] = static_cast<T>(static_cast<U>(row[i]) + static_cast<U>(wavelet_sum<T, U>(a[i], b[i], 0) >> 1));
 }
 
-static inline __attribute__((always_inline)) void lift_real(float* __restrict row, const float* a, const float* b,
-                                                            std::size_t count, float factor) {
+template <typename T>
+static inline __attribute__((always_inline)) void lift_real(T* __restrict row, const T* a, const T* b,
+                                                            std::size_t count, T factor) {
     for (std::size_t i = 0; i < count; ++i) row[i] += factor * (a[i] + b[i]);
 }
 
@@ -99,6 +100,9 @@ static void lift_high_5_3_wide(std::int64_t* row, const std::int64_t* above, con
 static void lift_9_7(float* row, const float* above, const float* below, std::size_t count, float factor) {
     lift_real(row, above, below, count, factor);
 }
+static void lift_9_7_wide(double* row, const double* above, const double* below, std::size_t count, double factor) {
+    lift_real(row, above, below, count, factor);
+}
 
 // A row that begins with a high-pass sample. `low_scale` and `high_scale` are K and 1/K (F.3.8.2), times what the
 // column asks of this row.
@@ -119,4 +123,32 @@ static inline __attribute__((always_inline)) void synthesise_odd_row_9_7(const f
     extend(l, lows);
     lift_real(h, l - 1, l, highs, -wavelet_alpha);
     interleave<float>(h, l, to, count);
+}
+
+// In double precision, for samples that floats cannot hold exactly.
+static void synthesise_row_9_7_wide(const double* low, const double* high, double* to, double* scratch,
+                                    std::size_t count, bool odd, double low_scale, double high_scale) {
+    if (count == 1) {
+        to[0] = odd ? high[0] * high_scale : low[0] * low_scale;
+        return;
+    }
+    const std::size_t highs = (count + odd) / 2;
+    const std::size_t lows = count - highs;
+    double* __restrict const l = scratch + 16;
+    double* __restrict const h = l + wavelet_scratch(count);
+    for (std::size_t i = 0; i < lows; ++i) l[i] = low[i] * low_scale;
+    for (std::size_t i = 0; i < highs; ++i) h[i] = high[i] * high_scale;
+    const auto lift_lows = [=](double factor) {
+        extend(h, highs);
+        lift_real(l, odd ? h : h - 1, odd ? h + 1 : h, lows, factor);
+    };
+    const auto lift_highs = [=](double factor) {
+        extend(l, lows);
+        lift_real(h, odd ? l - 1 : l, odd ? l : l + 1, highs, factor);
+    };
+    lift_lows(-wide_delta);
+    lift_highs(-wide_gamma);
+    lift_lows(-wide_beta);
+    lift_highs(-wide_alpha);
+    interleave<double>(odd ? h : l, odd ? l : h, to, count);
 }

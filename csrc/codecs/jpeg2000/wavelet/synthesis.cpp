@@ -43,12 +43,18 @@ void Synthesis<T>::take_in(std::uint64_t y) {
     const T* high = (is_high ? hh_ : hl_).row(index, gathered_[1]);
     T* to = row(y);
     const bool is_alone = area_.height() == 1;
-    if constexpr (std::is_same_v<T, float>) {
-        const float vertical = is_alone ? (is_high ? 0.5F : 1.0F) : is_high ? 1 / wavelet_k : wavelet_k;
+    if constexpr (std::is_floating_point_v<T>) {
+        constexpr T k = static_cast<T>(wide_k);
+        constexpr T half = static_cast<T>(0.5);
+        const T vertical = is_alone ? (is_high ? half : 1) : is_high ? 1 / k : k;
         // F.3.6: a signal of one sample is not scaled, but halved where it is high-pass.
-        const float low_scale = width_ == 1 ? vertical : wavelet_k * vertical;
-        const float high_scale = width_ == 1 ? 0.5F * vertical : vertical / wavelet_k;
-        kernels_.synthesise_row_9_7(low, high, to, scratch_, width_, odd_column, low_scale, high_scale);
+        const T low_scale = width_ == 1 ? vertical : k * vertical;
+        const T high_scale = width_ == 1 ? half * vertical : vertical / k;
+        const auto synthesise = [this] {
+            if constexpr (sizeof(T) == 4) return kernels_.synthesise_row_9_7;
+            else return kernels_.synthesise_row_9_7_wide;
+        }();
+        synthesise(low, high, to, scratch_, width_, odd_column, low_scale, high_scale);
     } else {
         if constexpr (sizeof(T) == 4) kernels_.synthesise_row_5_3(low, high, to, scratch_, width_, odd_column);
         else kernels_.synthesise_row_5_3_wide(low, high, to, scratch_, width_, odd_column);
@@ -67,9 +73,11 @@ void Synthesis<T>::lift(unsigned step, std::uint64_t y) {
     // Whole vectors are fastest.
     const std::size_t count = (std::size_t{width_} + 15) & ~std::size_t{15};
     static_assert(row_margin >= 15);
-    if constexpr (std::is_same_v<T, float>) {
-        constexpr float factors[4] = {-wavelet_delta, -wavelet_gamma, -wavelet_beta, -wavelet_alpha};
-        kernels_.lift_9_7(to, above, below, count, factors[step - 1]);
+    if constexpr (std::is_floating_point_v<T>) {
+        constexpr T factors[4] = {static_cast<T>(-wide_delta), static_cast<T>(-wide_gamma), static_cast<T>(-wide_beta),
+                                  static_cast<T>(-wide_alpha)};
+        if constexpr (sizeof(T) == 4) kernels_.lift_9_7(to, above, below, count, factors[step - 1]);
+        else kernels_.lift_9_7_wide(to, above, below, count, factors[step - 1]);
     } else if constexpr (sizeof(T) == 4) {
         (step == 1 ? kernels_.lift_low_5_3 : kernels_.lift_high_5_3)(to, above, below, count);
     } else {
@@ -99,5 +107,6 @@ T* Synthesis<T>::next() {
 template class Synthesis<std::int32_t>;
 template class Synthesis<std::int64_t>;
 template class Synthesis<float>;
+template class Synthesis<double>;
 
 }  // namespace dcmturbo::jpeg2000

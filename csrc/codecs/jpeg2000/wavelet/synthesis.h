@@ -11,7 +11,7 @@
 namespace dcmturbo::jpeg2000 {
 
 // Gives the rows of a resolution out of the one below and its three sub-bands. T: std::int32_t and std::int64_t for
-// 5/3, float for 9/7.
+// 5/3, float and double for 9/7.
 //
 // Rows come in from the top, each restored horizontally; behind them, each lifting step follows one row later than
 // the step before. A few rows are under way at a time, so all of it stays in the first-level cache. To begin in
