@@ -41,11 +41,20 @@ def s3_server() -> Iterator[None]:
                 assert server.poll() is None
                 time.sleep(0.05)
         os.environ.update(names)
+        _forget_file_systems()
         yield
     finally:
+        _forget_file_systems()
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
         server.kill()
         server.wait()
+
+
+def _forget_file_systems() -> None:
+    """fsspec keeps its instances, and each keeps the address of the server that ran when it was made."""
+    import fsspec
+
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
