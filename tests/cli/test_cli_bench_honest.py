@@ -140,6 +140,63 @@ def test_there_is_no_headline_while_an_engine_crashes(call_json, call, monkeypat
     assert "times as fast" in headline(found)
 
 
+def test_an_engine_that_fails_while_it_is_timed_is_disqualified_and_the_file_kept(call_json, monkeypatch):
+    body = "os._exit(9) if self.name == 'pydicom' and 'into' not in request else None"
+    _engine_that(monkeypatch, body)
+    code, found = call_json("bench", CT, "--rounds", "2", "--no-cold", "--threads", "1")
+    assert code == 0
+    (file,) = found["files"]
+    assert "pydicom" not in file["decoders"]
+    assert "it decoded the file once and failed later" in file["failing"]["pydicom"]
+    assert "exit code 9" in file["failing"]["pydicom"]
+    assert all("pydicom" not in group for group in file["agreement"])
+    assert {decoder["rounds"] for decoder in file["decoders"].values()} == {2}
+    assert [one["engine"] for one in found["unexplained"]] == ["pydicom"]
+    assert headline(found).startswith("no overall figure")
+
+
+def test_dcmturbo_that_fails_while_it_is_timed_fails_the_file(call, monkeypatch):
+    _engine_that(monkeypatch, "os._exit(9) if self.name == 'dcmturbo' and 'into' not in request else None")
+    code, _, err = call("bench", CT, "--rounds", "1", "--no-cold", "--threads", "1")
+    assert code == 1
+    assert "exit code 9" in err
+
+
+# ---- what engines print -----------------------------------------------------------------------------
+
+
+def test_what_an_engine_prints_is_kept_and_shown(call, call_json, monkeypatch, tmp_path):
+    _engine_that(monkeypatch, "self.name == 'pydicom' and os.write(2, b'a <loud>\\nlibrary ')")
+    _, found = call_json("bench", CT, J2K, "--rounds", "1", "--no-cold", "--threads", "1")
+    (printed,) = [one for one in found["printed"] if one["engine"] == "pydicom"]
+    assert printed == {
+        "engine": "pydicom",
+        "words": "a <loud> library",
+        "paths": [str(CT)],
+    }  # pydicom alone reads no J2K
+    assert all(file["printed"].get("dcmturbo") is None for file in found["files"])
+    assert "a &lt;loud&gt; library" in page(found)
+    _, out, _ = call("bench", CT, "--rounds", "1", "--no-cold", "--threads", "1")
+    assert 'printed by pydicom: "a <loud> library": ' in out.replace("\n", " ")
+
+
+def test_what_an_engine_prints_before_it_raises_is_kept(monkeypatch):
+    _engine_that(monkeypatch, "os.write(2, b'why'); raise ValueError('no')")
+    with Workers() as workers:
+        with pytest.raises(EngineError, match="no"):
+            workers.decode("pydicom", ["pydicom"], str(CT), 30.0)
+        assert workers.printed == "why"
+
+
+def test_few_of_many_texts_are_shown(call, call_json, monkeypatch, tmp_path):
+    _engine_that(monkeypatch, "self.name == 'pydicom' and os.write(2, request['path'][-5:].encode())")
+    for k in range(5):
+        (tmp_path / f"{k}.dcm").write_bytes(CT.read_bytes())
+    _, out, _ = call("bench", tmp_path, "--rounds", "1", "--no-cold", "--threads", "1")
+    assert out.count("printed by pydicom") == 4
+    assert "printed by pydicom: 2 more texts (--json has them all)" in out
+
+
 # ---- what only looks different ----------------------------------------------------------------------
 
 

@@ -109,6 +109,7 @@ class Measured:
     differing: dict[str, str] = field(default_factory=dict)  # engines with other pixels
     failing: dict[str, str] = field(default_factory=dict)  # engines that raised
     unexplained: dict[str, str] = field(default_factory=dict)  # engines among these that crashed or could not be asked
+    printed: dict[str, str] = field(default_factory=dict)  # by engine: the end of what it printed
     absent: dict[str, str] = field(default_factory=dict)  # engines that were not tried
     groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels; dcmturbo's group is the first
     cold_reason: str = ""  # why the file was not measured cold
@@ -153,6 +154,16 @@ class Measured:
         whys = [f"{name}: {why}" for name, why in {**reasons, **self.failing}.items()]
         return "; ".join(whys) or "no other engine is installed"
 
+    def disqualify(self, engine: str, why: str) -> None:
+        """Forget an engine that failed after it had decoded the file, and all times that were taken beside it."""
+        for label in [label for label, timing in self.timings.items() if timing.engine == engine]:
+            del self.timings[label]
+        for timing in self.timings.values():
+            timing.warm.clear()
+            timing.cold.clear()
+        self.groups = [[name for name in group if name != engine] for group in self.groups]
+        self.failing[engine] = self.unexplained[engine] = why
+
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
         ours = self.seconds[OURS]
@@ -170,6 +181,7 @@ class Measured:
             "differing": self.differing,
             "failing": self.failing,
             "unexplained": self.unexplained,
+            "printed": self.printed,
             "not_tried": self.absent,
             "agreement": self.groups,
             "dcmturbo_alone_against": self.alone,
@@ -271,7 +283,11 @@ def _compare_all(
             if ours and array.nbytes > _MOST_BYTES:
                 taken, difference = workers.time(task.engine, task.modules, subject.path, 1, patience), ""
             else:
-                theirs, taken = workers.decode(task.engine, task.modules, subject.path, patience)
+                try:
+                    theirs, taken = workers.decode(task.engine, task.modules, subject.path, patience)
+                finally:
+                    if workers.printed:
+                        measured.printed[task.engine] = workers.printed
                 difference = answers.difference(task, theirs)
         except EngineError as error:
             if ours:
@@ -335,6 +351,15 @@ def drop_from_cache(path: str) -> str:
     return "the system keeps the file in its cache" if kept else ""
 
 
+class _LaterError(Exception):
+    """An engine failed with a file that it had decoded before."""
+
+    def __init__(self, engine: str, why: str) -> None:
+        super().__init__(why)
+        self.engine = engine
+        self.why = f"it decoded the file once and failed later: {why}"
+
+
 @dataclass
 class _Work:
     """An engine in its process, with a number of threads."""
@@ -345,7 +370,22 @@ class _Work:
     workers: Workers
 
     def seconds(self) -> float:
-        """Return the seconds of one decode."""
+        """Return the seconds of one decode.
+
+        Raises
+        ------
+        _LaterError
+            If another engine than dcmturbo fails, though it has decoded the file before.
+        """
+        timing = self.timing
+        if timing.engine != OURS:
+            try:
+                return self._seconds()
+            except EngineError as error:
+                raise _LaterError(timing.engine, str(error)) from None
+        return self._seconds()
+
+    def _seconds(self) -> float:
         timing = self.timing
         return self.workers.time(timing.engine, self.modules, self.path, timing.threads, _MOST_PATIENCE)
 
@@ -429,7 +469,7 @@ def measure(
     Raises
     ------
     EngineError
-        If an engine fails that has decoded the file before.
+        If dcmturbo fails.
     """
     subject = measured.subject
     tasks, measured.absent = tasks_of(subject)
@@ -443,9 +483,16 @@ def measure(
             timing = Timing(task.engine, count)
             timing = measured.timings.setdefault(timing.label, timing)
             works.append(_Work(timing, task.modules, subject.path, workers))
-    measured.rounds = _time_warm(works, rounds, seconds)
-    if cold:
-        _time_cold(measured, works, seconds, clock)
+    while True:
+        try:
+            measured.rounds = _time_warm(works, rounds, seconds)
+            if cold:
+                _time_cold(measured, works, seconds, clock)
+            return
+        except _LaterError as error:
+            # The others are timed again without it. There will be no headline, because this engine has no figure.
+            works = [work for work in works if work.timing.engine != error.engine]
+            measured.disqualify(error.engine, error.why)
 
 
 # ---- scaling -----------------------------------------------------------------------------------------

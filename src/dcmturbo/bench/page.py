@@ -143,6 +143,20 @@ def _engines(document: dict[str, Any]) -> str:
     ) + _table(["engine", "version", ">import ms", ">files timed"], rows)
 
 
+def _files(count: int) -> str:
+    return f"{count} DICOM file{'' if count == 1 else 's'}"
+
+
+def _printed(document: dict[str, Any]) -> str:
+    if not document["printed"]:
+        return "<p>Nothing.</p>"
+    rows: list[list[str] | str] = []
+    for found in document["printed"]:
+        rows.append([f"<strong>{_text(found['engine'])}</strong>", str(len(found["paths"])), _text(found["paths"][0])])
+        rows.append(f"<code>{_text(found['words'])}</code>")
+    return _table(["engine", ">files", "first file"], rows)
+
+
 def page(document: dict[str, Any]) -> str:
     """Return the page of a record, as ``dcmturbo bench --json`` prints it."""
     where, method = document["machine"], document["method"]
@@ -166,12 +180,13 @@ def page(document: dict[str, Any]) -> str:
 {STYLE}{_STYLE}</style>
 </head>
 <body>
-<h1>Decoding {len(document["files"])} DICOM files</h1>
+<h1>Decoding {_files(len(document["files"]))}</h1>
 <p class="lead">{_text(headline(document))}.</p>
 <h2>Speed by transfer syntax and engine</h2>
 <p class="faint">Million samples per second, path to array, warm. Longer bars are faster. "Time 2 x" means that the
-engine takes twice as long as dcmturbo (geometric mean of the files that it decoded). If an engine decoded only some of
-the files, its bar is about those; compare the times instead. Engines with other pixels are not ranked.</p>
+engine takes twice as long as dcmturbo (geometric mean of the files). All bars of a transfer syntax are about the same
+files. An engine that decoded too few of them has no bar and is named below. Engines with other pixels are not
+ranked.</p>
 <div class="syntaxes">
 {charts}
 </div>
@@ -183,6 +198,8 @@ the files, its bar is about those; compare the times instead. Engines with other
 {_temperatures(document)}
 <h2>Engines</h2>
 {_engines(document)}
+<h2>What engines printed</h2>
+{_printed(document)}
 <h2>How it was measured</h2>
 <ul>
 {"".join(f"<li>{_text(fact)}</li>" for fact in facts)}

@@ -11,9 +11,20 @@ from dcmturbo.bench.engines import ENGINES, OURS
 from dcmturbo.bench.measurement import Measured
 from dcmturbo.wording import significant
 
-__all__ = ["FORM", "NEVER_MEASURED", "Group", "disagreements", "engines", "groups", "reasons", "summary", "unexplained"]
+__all__ = [
+    "FORM",
+    "NEVER_MEASURED",
+    "Group",
+    "disagreements",
+    "engines",
+    "groups",
+    "printed",
+    "reasons",
+    "summary",
+    "unexplained",
+]
 
-FORM = 3  # of the document
+FORM = 4  # of the document
 
 # Things that no option of the command measures.
 NEVER_MEASURED = (
@@ -121,6 +132,15 @@ def unexplained(files: list[Measured]) -> list[dict[str, Any]]:
         for name, why in file.unexplained.items():
             found.setdefault((name, why), []).append(file.subject.path)
     return [{"engine": name, "why": why, "paths": paths} for (name, why), paths in found.items()]
+
+
+def printed(files: list[Measured]) -> list[dict[str, Any]]:
+    """Return what engines printed, with the files about which they printed it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        for name, words in file.printed.items():
+            found.setdefault((name, words), []).append(file.subject.path)
+    return [{"engine": name, "words": words, "paths": paths} for (name, words), paths in found.items()]
 
 
 def disagreements(files: list[Measured]) -> list[dict[str, Any]]:

@@ -100,12 +100,15 @@ class _Worker:
             raise (AdapterError if answer.get("ours") else EngineError)(answer["error"])
         return answer
 
-    def _last_words(self) -> str:
-        """Return what the engine has printed last."""
+    def last_output(self) -> str:
+        """Return the end of what the engine has printed about the last file."""
         size = self.words.seek(0, os.SEEK_END)
         self.words.seek(max(0, size - 4 * _LAST_WORDS))
-        said = " ".join(self.words.read().decode("utf-8", "replace").replace("\0", " ").split())
-        return f'; its last output: "{said[-_LAST_WORDS:]}"' if said else ""
+        return " ".join(self.words.read().decode("utf-8", "replace").replace("\0", " ").split())[-_LAST_WORDS:]
+
+    def _last_words(self) -> str:
+        printed = self.last_output()
+        return f'; its last output: "{printed}"' if printed else ""
 
     def _answer(self, seconds: float, when: str) -> dict[str, Any]:
         """Return an answer; raise EngineCrashError if the process ends first or takes too long."""
@@ -136,8 +139,14 @@ class Workers:
 
     def __init__(self) -> None:
         self._workers: dict[str, _Worker] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="dcmturbo-bench-")
+        # A signal that ends the command would leave the folder, if it came before there is an object that removes it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="dcmturbo-bench-")
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.import_seconds: dict[str, float] = {}
+        self.printed = ""  # the end of what an engine printed during the last `decode`
 
     def __enter__(self) -> Workers:
         return self
@@ -178,7 +187,12 @@ class Workers:
             If it raises an exception, crashes, or takes longer than `seconds`.
         """
         place = Path(self._folder.name) / "array.npy"
-        answer = self._ask(engine, modules, {"path": path, "threads": 1, "into": str(place)}, seconds)
+        self.printed = ""
+        try:
+            answer = self._ask(engine, modules, {"path": path, "threads": 1, "into": str(place)}, seconds)
+        finally:
+            if engine in self._workers:  # a process that has ended put its output into its error
+                self.printed = self._workers[engine].last_output()
         array = np.load(place)
         place.unlink()
         return array, float(answer["seconds"])

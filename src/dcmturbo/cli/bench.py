@@ -47,9 +47,9 @@ are timed in turn, for several rounds. The table shows the medians.
          the caches of disks, of the host of a virtual machine and of file servers cannot be emptied
   first  the engine's first decode of the file, without the import of its packages (only in --json, --csv and --html)
 
-Each engine has its own process, because some crash on damaged files. Nothing is imported from the current folder. If an
-engine crashes or returns an array that cannot be compared, its last output is shown. In that case there is no ratio for
-all files together, because it would flatter dcmturbo. All figures of a transfer syntax are about the same files.
+Each engine has its own process, because some crash on damaged files. Nothing is imported from the current folder. What
+an engine prints is shown. If an engine crashes or returns an array that cannot be compared, there is no ratio for all
+files together, because it would flatter dcmturbo. All figures of a transfer syntax are about the same files.
 
 Files of folders are sampled, evenly by transfer syntax, until the time is over (--seconds). A few rounds only show
 large differences: on a shared machine, a function compared with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of
@@ -350,6 +350,7 @@ def _document(
         "engines": record.engines(files),
         "disagreements": record.disagreements(files),
         "unexplained": record.unexplained(files),
+        "printed": record.printed(files),
         "scaling": curves,
         "method": {
             "what": "path to array: colour is converted to RGB, and every memory page of the result is read",

@@ -10,6 +10,7 @@ from dcmturbo.wording import short
 
 __all__ = ["MOST_FILES", "show"]
 
+_MOST_PRINTED = 3  # texts of an engine that are shown
 MOST_FILES = 12  # rows of the table; if there are more files, it is by transfer syntax
 
 Row = tuple[str, ...]
@@ -138,6 +139,21 @@ def _show_engines(document: dict[str, Any], output: Output) -> None:
             paths = _paths(document, engine["name"], why)
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             output.say(f"not ranked: {engine['name']}: {why}: {paths[0]}{more}")
+    _show_printed(document, output)
+
+
+def _show_printed(document: dict[str, Any], output: Output) -> None:
+    """Show what engines printed: at most a few of the texts of each engine."""
+    shown: dict[str, int] = {}
+    for found in document["printed"]:
+        name, paths = found["engine"], found["paths"]
+        shown[name] = shown.get(name, 0) + 1
+        if shown[name] <= _MOST_PRINTED:
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            output.say(f'printed by {name}: "{found["words"]}": {paths[0]}{more}')
+    for name, count in shown.items():
+        if count > _MOST_PRINTED:
+            output.say(f"printed by {name}: {count - _MOST_PRINTED} more texts (--json has them all)")
 
 
 def _paths(document: dict[str, Any], engine: str, why: str) -> list[str]:
