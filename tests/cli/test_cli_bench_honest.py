@@ -258,3 +258,14 @@ def test_engines_without_a_file_in_common_are_left_out_one_by_one():
 
 def test_the_subject_knows_how_many_bits_are_stored():
     assert engines.subject_of(str(DATA / "MR_small.dcm")).bits_stored == 0
+
+
+def test_an_engine_that_applies_palettes_is_explained():
+    subject = dataclasses.replace(subject_of(str(DATA / "MR_small.dcm")), photometric="PALETTE COLOR")
+    ours = np.zeros(subject.shape, np.uint16)
+    colours = np.zeros((*subject.shape, 3), np.uint8)
+    for theirs in (colours, colours[None]):
+        assert difference_of(subject, ours, Task("x", lambda threads: None), theirs).startswith("it converts indices")
+    assert difference_of(subject, ours, Task("x", lambda threads: None), colours[:-1]).startswith("shape ")
+    grey = dataclasses.replace(subject, photometric="MONOCHROME2")
+    assert difference_of(grey, ours, Task("x", lambda threads: None), colours).startswith("shape ")

@@ -137,7 +137,7 @@ class Witness:
             before = str(error)
         if not isinstance(before, str) and _is_same(before[1], theirs):
             return Testimony(self.engine, AGREED, f"it reads both files alike, but not as dcmturbo does: {difference}")
-        if difference != OTHER_WORK:
+        if difference not in OTHER_WORK:
             return Testimony(self.engine, DIFFERED, difference)
         if _reads_stored(first, subject, theirs):
             return Testimony(

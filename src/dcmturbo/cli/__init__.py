@@ -17,7 +17,7 @@ from dcmturbo.cli import bench, completion, decode, demo, encode, info, slide, t
 from dcmturbo.cli.arguments import HelpFormatter, Parser
 from dcmturbo.cli.running import leave_pipe, run_command
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 _DESCRIPTION = "Inspect, decode, encode, transcode and verify the pixel data of DICOM files."
 _EPILOG = """\
@@ -36,7 +36,8 @@ exit codes: 0 all is well, 1 a file failed or differs, 2 wrong usage
 """
 
 
-def _parser() -> Parser:
+def build_parser() -> Parser:
+    """Return the parser of all commands."""
     parser = Parser(prog="dcmturbo", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter)
     parser.add_argument("-V", "--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -72,7 +73,7 @@ def _is_number(text: str) -> bool:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if argv[:1] == ["help"]:  # dcmturbo help decode
         argv = [*argv[1:2], "--help"]
-    parser = _parser()
+    parser = build_parser()
     arguments, behind = parser.parse_known_args(argv)
     # Paths may be before and after an option, but argparse only collects those before it.
     paths: list[str] | None = getattr(arguments, getattr(arguments, "rest", ""), None)
