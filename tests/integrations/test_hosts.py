@@ -1,22 +1,33 @@
-"""The examples of docs/hosts.md run against the real packages."""
+"""The examples of the pages about other packages run against the real packages."""
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import io
+import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from helpers.command_line import CT
+from helpers.slides import instance, tissue
+from PIL import Image
+from pydicom.data import get_testdata_file
 
 import dcmturbo as dt
 
-PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
+PAGES = [Path(__file__).parents[2] / "docs" / f"{name}.md" for name in ("hosts", "deep-learning", "viewers")]
 SLICES = 6
 
 # By heading: the packages that it needs, and a check of what the example has made.
@@ -42,6 +53,34 @@ CHECKS = {
         "assert sorted(np.unique(made)) == sorted(np.unique(expected)); assert made.shape == expected.T.shape",
     ),
     "Pillow": (["PIL"], "assert np.array_equal(np.asarray(Image.open('slice.png')), np.asarray(picture))"),
+    "PyTorch": (
+        ["torch"],
+        "import torch; "
+        "assert all(torch.equal(torch.cat(batches[name]), torch.from_numpy(expected).float()) "
+        "for name in ('fork', 'spawn', 'forkserver')); "
+        "assert all(torch.equal(torch.cat(batches[f'pydicom, {name}']), torch.from_numpy(given)) "
+        "for name in ('fork', 'spawn', 'forkserver'))",
+    ),
+    "MONAI": (
+        ["monai", "torch"],
+        "scaled = np.clip((expected + 1000) / 2000, 0, 1); "
+        "assert all(np.allclose(image[0], plane.T, atol=1e-6) for image, plane in zip(images, scaled, strict=True))",
+    ),
+    "TorchIO": (
+        ["torchio", "torch"],
+        "assert np.array_equal(volume[0], np.clip(expected, -1000, 1000).T); "
+        "assert np.array_equal(torch.cat(batches)[:, 0, :, :, 0], expected.transpose(0, 2, 1))",
+    ),
+    "napari": (
+        ["napari"],
+        "assert np.array_equal(layer.data, expected); assert tuple(layer.scale) == (2.5, 0.75, 0.5); "
+        "assert layer.extent.world[1].tolist() == [12.5, 29.25, 15.5]",
+    ),
+    "wsidicom": (
+        ["wsidicom"],
+        "assert (size.height, size.width) == slide.levels[0].shape[:2]; "
+        "assert np.array_equal(np.asarray(theirs.convert('RGB')), patch)",
+    ),
     "concurrent.futures and multiprocessing": ([], "assert means == [float(one.mean()) for one in given]"),
 }
 PREPARE = """
@@ -54,11 +93,12 @@ given = np.stack([dcmturbo.decode(path) for path in sorted(pathlib.Path('series'
 
 
 def examples() -> dict[str, str]:
-    parts = re.split(r"^## (.*)$", PAGE.read_text(encoding="utf-8"), flags=re.M)
-    return {
-        name: "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
-        for name, text in zip(parts[1::2], parts[2::2], strict=True)
-    }
+    found = {}
+    for page in PAGES:
+        parts = re.split(r"^## (.*)$", page.read_text(encoding="utf-8"), flags=re.M)
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            found[name] = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +120,24 @@ def folder(tmp_path_factory):
         ds.PixelData = plane.tobytes()
         dt.transcode(ds, place / f"series/slice-{k}.dcm", "JPEGLSLossless")
     np.save(place / "expected.npy", volume)
+    (place / "slide").mkdir()
+    slide = instance(tissue(128, 192), (32, 32), "JPEG2000Lossless")
+    ds = pydicom.dcmread(io.BytesIO(slide))
+    ds.FrameOfReferenceUID, ds.ContainerIdentifier, ds.Modality = pydicom.uid.generate_uid(), "1", "SM"
+    ds.ImagedVolumeWidth, ds.ImagedVolumeHeight, ds.ImagedVolumeDepth = 0.096, 0.064, 0.001
+    ds.FocusMethod, ds.ExtendedDepthOfField, ds.SpecimenLabelInImage = "AUTO", "NO", "NO"
+    ds.LossyImageCompression, ds.BurnedInAnnotation = "00", "NO"
+    ds.save_as(place / "slide/level.dcm", enforce_file_format=True)
     return place
 
 
-@pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here")
+@pytest.mark.skipif(not PAGES[0].is_file(), reason="the documentation is not here")
 def test_every_example_is_run():
-    assert set(examples()) == set(CHECKS)
+    assert set(examples()) == {*CHECKS, "Jupyter", "Orthanc"}
     assert all(examples().values())
 
 
-@pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here")
+@pytest.mark.skipif(not PAGES[0].is_file(), reason="the documentation is not here")
 @pytest.mark.parametrize("host", CHECKS)
 def test_the_example_of(host, folder):
     packages, check = CHECKS[host]
@@ -100,7 +148,10 @@ def test_the_example_of(host, folder):
     guard = "\nif __name__ == '__main__':\n"
     program = f"{code}{guard}" + "".join(f"    {line}\n" for line in [*PREPARE.split("\n"), *check.split("; ")])
     (folder / "example.py").write_text(program)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "QT_QPA_PLATFORM": "offscreen",
+    }
     done = subprocess.run(
         [sys.executable, "example.py"],
         cwd=folder,
@@ -111,3 +162,87 @@ def test_the_example_of(host, folder):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not PAGES[0].is_file(), reason="the documentation is not here")
+def test_the_example_in_a_notebook(folder):
+    for name in ("nbclient", "ipykernel", "nbformat"):
+        pytest.importorskip(name)
+    import nbformat
+    from nbclient import NotebookClient
+
+    cell = nbformat.v4.new_code_cell(examples()["Jupyter"])
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    shown, result = cell.outputs
+    assert shown["output_type"] == "display_data"
+    picture = Image.open(io.BytesIO(base64.b64decode(shown["data"]["image/png"])))
+    assert np.array_equal(np.asarray(picture), dt.render(folder / "series/slice-3.dcm", window=(40, 400)))
+    assert result["output_type"] == "execute_result"
+    assert "JPEGLSLossless" in result["data"]["text/html"]
+    assert "data:image/png;base64," in result["data"]["text/html"]
+
+
+# ---- Orthanc ----------------------------------------------------------------------------------------
+
+_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
+
+
+@pytest.fixture
+def orthanc_with_our_script(folder, tmp_path):
+    """An Orthanc with the script of the page; yields its address."""
+    server = shutil.which("Orthanc")
+    if server is None or not _PLUGIN.exists():
+        pytest.skip("Orthanc and its Python plugin are not installed (apt-get install orthanc orthanc-python)")
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("Debian's plugin is for Python 3.11")
+    paths = [path for path in sys.path if path]
+    script = tmp_path / "render.py"
+    script.write_text(f"import sys\nsys.path[:0] = {paths!r}\n{examples()['Orthanc']}")
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    settings = {
+        "StorageDirectory": str(tmp_path / "storage"), "IndexDirectory": str(tmp_path / "index"),
+        "HttpPort": ports[0], "DicomPort": ports[1], "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
+        "Plugins": [str(_PLUGIN)], "PythonScript": str(script),
+    }  # fmt: skip
+    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
+    log = tmp_path / "log"
+    with open(log, "wb") as file:
+        process = subprocess.Popen([server, str(tmp_path / "orthanc.json")], stdout=file, stderr=file)
+    try:
+        root = f"http://127.0.0.1:{ports[0]}"
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{root}/system", timeout=5).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, log.read_text(errors="replace")
+                time.sleep(0.1)
+        yield root
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(not PAGES[0].is_file(), reason="the documentation is not here")
+def test_the_script_in_orthanc(orthanc_with_our_script, folder, tmp_path):
+    root = orthanc_with_our_script
+
+    def store(path):
+        request = urllib.request.Request(f"{root}/instances", data=Path(path).read_bytes(), method="POST")
+        return json.loads(urllib.request.urlopen(request, timeout=60).read())["ID"]
+
+    dt.transcode(folder / "series/slice-2.dcm", tmp_path / "htj2k.dcm", "HTJ2KLossless")  # Orthanc does not decode it
+    answer = urllib.request.urlopen(f"{root}/instances/{store(tmp_path / 'htj2k.dcm')}/render.png", timeout=60)
+    assert answer.headers["Content-Type"] == "image/png"
+    picture = np.asarray(Image.open(io.BytesIO(answer.read())))
+    assert np.array_equal(picture, dt.render(folder / "series/slice-2.dcm", size=512))
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{root}/instances/{store(get_testdata_file('rtplan.dcm'))}/render.png", timeout=60)
+    assert caught.value.code == 415

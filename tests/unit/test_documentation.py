@@ -11,7 +11,8 @@ import pytest
 import dcmturbo as dt
 
 REPOSITORY = Path(__file__).parents[2]
-PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+GENERATED = REPOSITORY / "docs" / "reference" / "commands.md"  # by docs/conf.py
 
 
 def test_the_table_of_transfer_syntaxes_is_current():
@@ -22,19 +23,42 @@ def test_the_tables_of_options_are_current():
     subprocess.run([sys.executable, "scripts/render_options.py", "--check"], cwd=REPOSITORY, check=True)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#][^)]*)\)", text):
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
+        if page.parent / path == GENERATED:
+            continue
         assert (page.parent / path).exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", (page.parent / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
             assert anchor in {
                 re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
             }
+
+
+def test_every_page_is_in_the_contents_of_the_site():
+    text = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = [line for part in re.findall(r"^```{toctree}\n(.*?)^```", text, re.M | re.S) for line in part.splitlines()]
+    names = [line for line in listed if line and not line.startswith(":")]
+    pages = {page.relative_to(REPOSITORY / "docs").with_suffix("").as_posix() for page in PAGES if "docs" in page.parts}
+    assert len(names) == len(set(names))
+    assert set(names) == (pages | {"reference/commands"}) - {"index"}
+
+
+def test_the_reference_has_every_public_name():
+    text = (REPOSITORY / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.M)
+    assert sorted(found) == sorted(set(dt.__all__) - {"__version__"})
+    for name in found:
+        (kind,) = re.findall(rf"^\.\. auto(\w+):: {name}$", text, re.M)
+        value = getattr(dt, name)
+        is_class = isinstance(value, type)
+        expected = ("exception" if issubclass(value, BaseException) else "class") if is_class else "function"
+        assert kind == ("data" if name == "config" else expected), name
 
 
 def test_the_readme_has_its_two_commands():
@@ -93,3 +117,14 @@ def test_the_version_is_the_packages():
 @pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_examples_run(example, tmp_path):
     subprocess.run([sys.executable, str(example)], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+
+
+def test_the_examples_of_the_readme_run(tmp_path):
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
+    told = re.findall(r"^print\(.*\)  # (.*)$", code, re.M)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines() == told
+    assert len(told) == 2

@@ -1,0 +1,81 @@
+"""The tutorials run from their first line to their last: their Python, and their commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "docs" / "tutorials"
+PAGES = sorted(FOLDER.glob("*.md"))
+NEEDS = {"train": ["torch"]}
+# What a page promises, by its name: an expression that is true in its folder at its end.
+PROMISES = {
+    "first-steps": "Path('ct.png').stat().st_size > 0 and Path('small.dcm').stat().st_size < 33_000",
+    "train": "len(list(Path('series').iterdir())) == 24",
+    "archive": "'smaller/2024/rtplan.dcm' in map(str, Path('smaller').rglob('*.dcm')) "
+    "and all(Path(name).stat().st_size > 0 for name in ('proof.html', 'proof.csv', 'report.html'))",
+    "compare": "'<svg' in Path('bench.html').read_text()",
+}
+
+pytestmark = pytest.mark.skipif(not PAGES, reason="the documentation is not here")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return the kind and the text of each block of code."""
+    return re.findall(r"^```(python|console)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_every_tutorial_has_its_promise():
+    assert {page.stem for page in PAGES} == set(PROMISES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_tutorial(page, tmp_path, monkeypatch):
+    missing = [name for name in NEEDS.get(page.stem, []) if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    session: list[str] = []  # the blocks that a reader types into one Python
+
+    def finish() -> None:
+        if session:
+            code = "\n".join(session)
+            expected = re.findall(r"^(print\(.*\))  # (\S.*)$", code, re.M)
+            printed = run([sys.executable, "-c", code], tmp_path).splitlines()
+            told = [text for _, text in expected if not text.startswith("the ")]
+            assert [text for text in told if text not in printed] == []
+            session.clear()
+
+    for kind, text in blocks(page):
+        name = re.match(r"# (\w+\.py)\n", text)
+        if kind == "console":
+            finish()
+            for line in text.splitlines():
+                assert line.startswith("$ dcmturbo ")
+                command = line.removeprefix("$ dcmturbo ")
+                run(["bash", "-c", f"{sys.executable} -m dcmturbo {command}"], tmp_path)
+        elif name:
+            finish()
+            (tmp_path / name[1]).write_text(text)
+            if "__main__" in text:
+                first, last = run([sys.executable, name[1]], tmp_path).split("->")
+                assert float(last) < float(first)
+        else:
+            session.append(text)
+    finish()
+    monkeypatch.chdir(tmp_path)
+    assert eval(PROMISES[page.stem], {"Path": Path})
