@@ -1,4 +1,4 @@
-"""Tables and plots of README.md and docs/ from the records: no figure is typed by hand.
+"""Tables and plots of docs/ from the records: no figure is typed by hand.
 
     python benchmarks/report.py            writes what stands between the markers, and docs/speed.svg
     python benchmarks/report.py --check    says whether that is what the records give (exit code 1 if not)
@@ -78,7 +78,7 @@ def source(record: dict[str, Any], *rows: str) -> str:
 
 
 def headline_table(record: dict[str, Any]) -> str:
-    """Return README's table."""
+    """Return the table of the whole in short."""
     lines = ["| | against the fastest of | times as fast | lowest | images |", "|---|---|---|---|---|"]
     lines += [
         f"| {name} | {peers} | {_number(mean)} | {_number(lowest)} | {count} |"
@@ -286,8 +286,8 @@ def plot(record: dict[str, Any]) -> str:
 
 # By page, what stands between <!-- NAME --> and <!-- /NAME -->.
 PAGES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
-    "README.md": {"headline": headline_table},
     "docs/performance.md": {
+        "headline": headline_table,
         "figures": figures_table,
         "codestream-decode": engine_table("codestream-decode"),
         "codestream-encode": engine_table("codestream-encode"),

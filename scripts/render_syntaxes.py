@@ -1,4 +1,4 @@
-"""Renders the table of transfer syntaxes in README.md from the core's own table.
+"""Renders the table of transfer syntaxes in docs/reference/formats.md from the core's own table.
 
 ``python scripts/render_syntaxes.py`` rewrites it; with ``--check`` it fails if it is not current.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from dcmturbo.encoding import can_encode
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "formats.md"
 PREFIX = "1.2.840.10008.1.2"
 
 
@@ -36,19 +36,19 @@ def _encoder(syntax: TransferSyntax) -> str:
 
 
 def main() -> int:
-    """Rewrite or check the README."""
+    """Rewrite or check the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if the table is not current")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8")
     after = re.sub(
         r"(<!-- syntaxes -->\n).*?(\n<!-- /syntaxes -->)", lambda m: m[1] + table() + m[2], before, flags=re.DOTALL
     )
     if check:
         if before != after:
-            print("README.md: the table of transfer syntaxes is not current: python scripts/render_syntaxes.py")
+            print("docs/reference/formats.md: the table is not current: python scripts/render_syntaxes.py")
         return int(before != after)
-    README.write_text(after, encoding="utf-8")
+    PAGE.write_text(after, encoding="utf-8")
     return 0
 
 
