@@ -68,11 +68,12 @@ CHECKS = {
     ),
     "TorchIO": (
         ["torchio", "torch"],
-        "assert np.array_equal(volume[0], np.clip(expected, -1000, 1000).T); "
+        "assert np.array_equal(clamped[0], np.clip(expected, -1000, 1000).T); "
         "assert np.array_equal(torch.cat(batches)[:, 0, :, :, 0], expected.transpose(0, 2, 1))",
     ),
     "napari": (
         ["napari"],
+        "from napari.components import ViewerModel; viewer = ViewerModel(); viewer.add_layer(layer); "
         "assert np.array_equal(layer.data, expected); assert tuple(layer.scale) == (2.5, 0.75, 0.5); "
         "assert layer.extent.world[1].tolist() == [12.5, 29.25, 15.5]",
     ),
@@ -165,9 +166,10 @@ def test_the_example_of(host, folder):
 
 
 @pytest.mark.skipif(not PAGES[0].is_file(), reason="the documentation is not here")
-def test_the_example_in_a_notebook(folder):
+def test_the_example_in_a_notebook(folder, monkeypatch):
     for name in ("nbclient", "ipykernel", "nbformat"):
         pytest.importorskip(name)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
     import nbformat
     from nbclient import NotebookClient
 
@@ -180,7 +182,7 @@ def test_the_example_in_a_notebook(folder):
     picture = Image.open(io.BytesIO(base64.b64decode(shown["data"]["image/png"])))
     assert np.array_equal(np.asarray(picture), dt.render(folder / "series/slice-3.dcm", window=(40, 400)))
     assert result["output_type"] == "execute_result"
-    assert "JPEGLSLossless" in result["data"]["text/html"]
+    assert "JPEG-LS Lossless" in result["data"]["text/html"]
     assert "data:image/png;base64," in result["data"]["text/html"]
 
 
