@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -38,9 +39,12 @@ namespace dcmturbo::abi {
 inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offset, std::int64_t frame,
                        const char* message, const Whole& whole = {}) {
     if (error == nullptr) return;
-    error->states_whole = whole.is_known ? 1 : 0;
-    error->whole_resolutions = whole.resolutions;
-    error->whole_layers = whole.layers;
+    // A caller that was compiled with the first version of the ABI has no room for these.
+    if (error->size >= offsetof(dcmturbo_error, whole_layers) + sizeof error->whole_layers) {
+        error->states_whole = whole.is_known ? 1 : 0;
+        error->whole_resolutions = whole.resolutions;
+        error->whole_layers = whole.layers;
+    }
     error->code = static_cast<std::int32_t>(code);
     error->offset = offset;
     error->frame = frame;

@@ -320,17 +320,19 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
     });
     if (code != DCMTURBO_OK) return code;
     for (const FrameFailure& failure : failures) {
-        dcmturbo_error reported{};
-        abi::fill_error(&reported, failure.code, failure.offset, static_cast<int64_t>(failure.job),
-                        failure.message.c_str(), failure.whole);
+        const auto fill = [&failure](dcmturbo_error* to) {
+            abi::fill_error(to, failure.code, failure.offset, static_cast<int64_t>(failure.job),
+                            failure.message.c_str(), failure.whole);
+        };
         if (salvage == 0) {
-            if (error != nullptr) {
-                reported.size = error->size;
-                *error = reported;
-            }
-            return reported.code;
+            fill(error);
+            return static_cast<int32_t>(failure.code);
         }
-        if (report != nullptr) report(report_context, failure.job, static_cast<uint8_t>(failure.status), &reported);
+        if (report == nullptr) continue;
+        dcmturbo_error reported{};
+        reported.size = sizeof reported;
+        fill(&reported);
+        report(report_context, failure.job, static_cast<uint8_t>(failure.status), &reported);
     }
     return DCMTURBO_OK;
 }

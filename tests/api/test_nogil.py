@@ -63,6 +63,21 @@ def test_sizes_are_those_of_the_core():
     assert (form.rows, form.columns, form.samples_per_pixel, form.notes) == (64, 48, 1, 0)
 
 
+@pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
+def test_an_error_struct_of_the_first_version_is_not_written_beyond_its_end(monkeypatch):
+    monkeypatch.setitem(nogil._POSITIONS, "set_settings", table_of_functions().index("set_settings"))
+    set_settings = nogil._function("set_settings", ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+    settings = (ctypes.c_uint8 * 64)(*[0xFF] * 64)  # of an instruction set that does not exist
+    ctypes.c_uint32.from_buffer(settings).value = 64
+    first = nogil._Error.states_whole.offset
+    memory = (ctypes.c_uint8 * 1024)(*[0xAA] * 1024)
+    error = nogil._Error.from_buffer(memory)
+    error.size = first
+    assert set_settings(ctypes.byref(settings), ctypes.byref(error)) != 0
+    assert error.message
+    assert bytes(memory[first:]) == b"\xaa" * (1024 - first)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
