@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 
 import numpy as np
 import pydicom
@@ -81,6 +82,48 @@ def test_pages(call, tmp_path, suffix):
             assert error.max() == 0 if suffix == "tiff" else error.mean() < 4  # a GIF has 256 colours
         if suffix == "gif":
             assert opened.info["duration"] == round(float(pydicom.dcmread(MULTI).FrameTime) / 10) * 10
+
+
+def frames_of_video(place):
+    av = pytest.importorskip("av")
+    with av.open(str(place)) as opened:
+        stream = opened.streams.video[0]
+        return [frame.to_ndarray(format="rgb24") for frame in opened.decode(stream)], float(stream.average_rate)
+
+
+def test_a_video_of_a_cine(call, tmp_path):
+    pytest.importorskip("av")
+    assert call("decode", MULTI, "-o", tmp_path / "x.mp4")[0] == 0
+    frames, rate = frames_of_video(tmp_path / "x.mp4")
+    expected = dt.decode(MULTI)
+    assert len(frames) == len(expected) == 30
+    assert rate == pytest.approx(1000 / float(pydicom.dcmread(MULTI).FrameTime), rel=0.01)
+    for frame, picture in zip(frames, expected, strict=True):
+        assert np.abs(frame.astype(int) - picture).mean() < 4
+
+
+def test_a_video_of_a_series_with_odd_sides(call, tmp_path):
+    pytest.importorskip("av")
+    from dcmturbo.pictures.files import encode_picture
+
+    y, x = np.mgrid[:33, :47]
+    pages = [(60 + 2 * x + y + 20 * k).clip(0, 255).astype(np.uint8) for k in range(4)]
+    (tmp_path / "x.mp4").write_bytes(encode_picture(pages, "mp4", milliseconds=40))
+    frames, rate = frames_of_video(tmp_path / "x.mp4")
+    assert rate == 25
+    assert [frame.shape for frame in frames] == [(34, 48, 3)] * 4
+    for frame, page in zip(frames, pages, strict=True):
+        assert np.abs(frame[:33, :47].mean(axis=2) - page).mean() < 3
+    with pytest.raises(dt.EncodeError, match="same shape"):
+        encode_picture([pages[0], pages[0][:-2]], "mp4")
+
+
+def test_a_video_without_pyav_says_what_to_install(call, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, _, err = call("decode", MULTI, "-o", tmp_path / "x.mp4")
+    assert code == 1
+    assert "pip install 'dcmturbo[video]'" in " ".join(err.split())
+    assert not (tmp_path / "x.mp4").exists()
 
 
 def test_jpeg(call, tmp_path):

@@ -72,6 +72,33 @@ def test_demo_encodes_all_that_is_encoded(quick_demo):
     assert "JPEGXLJPEGRecompression" in shown
 
 
+def test_demo_shows_compressed_transfer_syntaxes_first(quick_demo, capsys):
+    decoded = [
+        demo.Decoded(
+            one["file"], one["transfer_syntax"], np.zeros(one["shape"], one["dtype"]), "", one["digest"], 1, 1.0
+        )
+        for one in quick_demo[1]["files"]
+    ]
+    rows = demo._short_rows(decoded)
+    keywords = [row[0] for row in rows]
+    assert len(keywords) == len(set(keywords)) < 25
+    assert sum(int(row[1]) for row in rows) == len(decoded)
+    compressed = [dt.formats.syntaxes.find_transfer_syntax(keyword).encapsulated for keyword in keywords]
+    assert compressed == sorted(compressed, reverse=True)
+    assert {True, False} == set(compressed)
+    files = [row[1].split(", ")[0] for row in demo._rows(decoded)]
+    compressed = [dt.formats.syntaxes.find_transfer_syntax(keyword).encapsulated for keyword in files]
+    assert compressed == sorted(compressed, reverse=True)
+
+
+def test_a_mismatch_shows_in_the_short_table(quick_demo):
+    one = quick_demo[1]["files"][0]
+    array = np.zeros(one["shape"], one["dtype"])
+    decoded = [demo.Decoded(f"{k}", one["transfer_syntax"], array, "", "match", 1, 1.0) for k in range(3)]
+    decoded[1].digest = "mismatch"
+    assert demo._short_rows(decoded)[0][2] == "mismatch"
+
+
 def test_demo_contact_sheet(quick_demo):
     picture = read_png(quick_demo[2] / "contact-sheet.png")
     assert picture.dtype == np.uint8

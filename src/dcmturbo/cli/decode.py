@@ -39,13 +39,14 @@ is a folder and the format is npy. Folders are created. Files of an input folder
   jpeg   the same, with loss
   tiff   pictures, one page per frame
   gif    pictures, as an animation
+  mp4    the same as a video, with loss (pip install 'dcmturbo[video]')
 
 Pictures have 8 bits. Grey levels go through the Modality LUT and the file's first VOI window or, if it has none, its
 first VOI LUT. If it has neither, the full range of up to 8 stored bits is shown, and the smallest to the largest value
 of more bits. MONOCHROME1 is inverted, palettes become colours, and pixels become square. --raw writes the stored values
 instead: PNG with 8 or 16 bits (128 or 32768 is added to signed values), TIFF with any dtype.
 
-One file from several inputs, or from a folder: png and jpeg become a contact sheet. npy, raw, tiff and gif get all
+One file from several inputs, or from a folder: png and jpeg become a contact sheet. npy, raw, tiff, gif and mp4 get all
 frames one after the other; these must be of one series, and are sorted by position along the slice normal, or else by
 InstanceNumber, or else by name.
 
@@ -215,12 +216,12 @@ def _contradiction(arguments: argparse.Namespace, form: str) -> str:
         return f"--palette cannot be combined with {flag}, because it makes colours"
     if arguments.raw and chosen:
         return f"--raw writes stored values, so it cannot be combined with {flag}"
-    if arguments.raw and form in ("jpeg", "gif"):
+    if arguments.raw and form in ("jpeg", "gif", "mp4"):
         return f"--raw needs npy, raw, tiff or png: {form} cannot store all values"
     is_picture = form in PICTURES and not arguments.raw
     for name in ("size", "overlays", "no_aspect", "sheet", "quality"):
         if getattr(arguments, name) and not is_picture:
-            return f"--{name.replace('_', '-')} is for pictures: use png, jpeg, tiff or gif, without --raw"
+            return f"--{name.replace('_', '-')} is for pictures: use png, jpeg, tiff, gif or mp4, without --raw"
     if arguments.quality and form != "jpeg":
         return "--quality is for jpeg"
     if arguments.sheet and form not in ("png", "jpeg"):
@@ -319,7 +320,7 @@ def _decode(
             if options.frames is not None:
                 raise ValueError(
                     f"{len(decoded.numbers)} frames do not fit into one {options.form} file: end OUT with / for a file "
-                    "for each, or use --sheet for a contact sheet, or write a tiff or gif file"
+                    "for each, or use --sheet for a contact sheet, or write a tiff, gif or mp4 file"
                 )
             hint = f"; the first of {len(decoded.numbers)} frames (OUT/ or --sheet for all)"
             decoded.keep_first()

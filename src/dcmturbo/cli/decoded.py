@@ -21,7 +21,7 @@ __all__ = ["PICTURES", "Decoded", "Options", "Selection", "resolve"]
 
 Selection = int | list[int | slice] | None
 
-PICTURES = ("png", "jpeg", "tiff", "gif")
+PICTURES = ("png", "jpeg", "tiff", "gif", "mp4")
 _BATCH_BYTES = 64 << 20  # of decoded frames that are in memory at a time, for pictures
 
 

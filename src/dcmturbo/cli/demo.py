@@ -39,6 +39,7 @@ decoders made (pydicom's plugins and GDCM; see scripts/make_demo_digests.py). If
 the pixels are also compared with its result, and the speed of both is measured: path to array, median of a few rounds.
 To measure your own files, use dcmturbo bench.
 
+The first table has a row for each transfer syntax, the compressed ones first. With --all, it has a row for each file.
 The second table shows an image that was encoded in every transfer syntax that dcmturbo can encode, and decoded again.
 
 All pictures are written to DIR/contact-sheet.png. The exit code is 1 if any pixel is wrong.
@@ -59,6 +60,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--output", default="dcmturbo-demo", metavar="DIR", help="folder for the contact sheet (default: dcmturbo-demo)"
     )
+    parser.add_argument("--all", action="store_true", help="show a row for each file, not for each transfer syntax")
     add_common(parser, run, paths=False)
 
 
@@ -151,7 +153,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     except OSError as error:
         output.fail(str(sheet), error)
     seconds = time.perf_counter() - begin
-    _show(output, decoded, encodings, refused, without, summary, sheet, seconds)
+    _show(output, decoded, encodings, refused, without, summary, sheet, seconds, every_file=arguments.all)
     output.result(
         {
             "command": "demo",
@@ -249,12 +251,25 @@ def _summary(
 
 
 def _rows(decoded: list[Decoded]) -> list[tuple[Any, ...]]:
-    """Return a row per file; the many small ones of a DICOMDIR share a row."""
+    """Return a row per file, compressed ones first; the many small ones of a DICOMDIR share a row."""
     groups: dict[str, list[Decoded]] = {}
-    for file in decoded:
+    for file in sorted(decoded, key=lambda file: not find_transfer_syntax(file.keyword).encapsulated):
         name, slash, _ = file.name.partition("/")
         groups.setdefault(name + slash, []).append(file)
     return [_row(name, files) for name, files in groups.items()]
+
+
+def _short_rows(decoded: list[Decoded]) -> list[tuple[Any, ...]]:
+    """Return a row per transfer syntax, compressed ones first; without the shapes and types of files."""
+    groups: dict[str, list[Decoded]] = {}
+    for file in decoded:
+        groups.setdefault(file.keyword, []).append(file)
+    order = sorted(groups, key=lambda keyword: (not find_transfer_syntax(keyword).encapsulated, keyword))
+    rows = []
+    for keyword in order:
+        _, _, _, _, result, *speeds = _row(keyword, groups[keyword])
+        rows.append((keyword, str(len(groups[keyword])), result, *speeds))
+    return rows
 
 
 def _row(name: str, files: list[Decoded]) -> tuple[Any, ...]:
@@ -287,11 +302,18 @@ def _show(
     summary: dict[str, Any],
     sheet: Path,
     seconds: float,
+    *,
+    every_file: bool,
 ) -> None:
     styles = {"match": "green", "equal": "green", "mismatch": "bold red", "not checked": "yellow"}
-    columns = ("file", "transfer syntax", ">shape", "dtype", "pixels", ">ms", ">Msamples/s", ">speed", "against")
-    drop = ("dtype", "against", ">Msamples/s", ">shape")
-    output.table("Decoded", columns, _rows(decoded), drop=drop, styles=styles.get)
+    speeds = (">ms", ">Msamples/s", ">speed", "against")
+    if every_file:
+        columns: tuple[str, ...] = ("file", "transfer syntax", ">shape", "dtype", "pixels", *speeds)
+        drop: tuple[str, ...] = ("dtype", "against", ">Msamples/s", ">shape")
+        output.table("Decoded", columns, _rows(decoded), drop=drop, styles=styles.get)
+    else:
+        columns, drop = ("transfer syntax", ">files", "pixels", *speeds), ("against", ">Msamples/s")
+        output.table("Decoded", columns, _short_rows(decoded), drop=drop, styles=styles.get)
     output.say()
     headings = ("image", "transfer syntax", ">bytes", ">ratio", "decoded again", ">encode ms", ">decode ms")
     output.table(

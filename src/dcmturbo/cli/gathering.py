@@ -129,7 +129,7 @@ def _write_series(
     if output.failures:
         output.fail(str(target), "nothing was written, because not all files can be read: leave those files out")
         return None, skipped
-    problem = _problem(pieces, same_shape=not options.is_picture or options.form == "gif")
+    problem = _problem(pieces, same_shape=not options.is_picture or options.form in ("gif", "mp4"))
     if problem:
         output.fail(str(target), problem)
         return None, skipped

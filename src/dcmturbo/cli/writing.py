@@ -22,6 +22,7 @@ SUFFIXES = {
     "jpeg": (".jpg", ".jpeg"),
     "tiff": (".tiff", ".tif"),
     "gif": (".gif",),
+    "mp4": (".mp4",),
     "raw": (".raw", ".bin"),
 }
 

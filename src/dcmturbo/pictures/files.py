@@ -1,4 +1,4 @@
-"""Pictures as PNG, JPEG, TIFF and GIF files; Pillow writes them."""
+"""Pictures as PNG, JPEG, TIFF and GIF files, which Pillow writes, and as MP4 files, which PyAV writes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import numpy as np
 
 from dcmturbo.errors import EncodeError
 from dcmturbo.pictures.header import Header, number_of
+from dcmturbo.pictures.video import encode_video
 
 __all__ = ["FORMATS", "encode_picture", "milliseconds_of"]
 
 # By format: Pillow's name, and whether a file can have several pages.
-FORMATS = {"png": ("PNG", False), "jpeg": ("JPEG", False), "tiff": ("TIFF", True), "gif": ("GIF", True)}
+FORMATS = {
+    "png": ("PNG", False),
+    "jpeg": ("JPEG", False),
+    "tiff": ("TIFF", True),
+    "gif": ("GIF", True),
+    "mp4": ("MP4", True),
+}
 
 _JPEG_QUALITY = 92
 _JPEG_SIDE = 65535  # ITU-T T.81, B.2.2: 16 bits for rows and columns
@@ -34,7 +41,7 @@ def encode_picture(
     Parameters
     ----------
     pages : iterable of numpy.ndarray of uint8
-        The pictures: one, or several for TIFF and GIF; shape (rows, columns) or (rows, columns, 3).
+        The pictures: one, or several for TIFF, GIF and MP4; shape (rows, columns) or (rows, columns, 3).
     form : str
         A key of `FORMATS`.
     quality : int, optional
@@ -42,8 +49,17 @@ def encode_picture(
     icc : bytes, optional
         The ICC profile of the colours.
     milliseconds : float
-        How long a GIF shows each page.
+        How long a GIF or MP4 shows each page.
+
+    Raises
+    ------
+    EncodeError
+        If the format cannot hold the pictures.
+    ImportError
+        If the package that writes the format is not installed.
     """
+    if form == "mp4":
+        return encode_video(pages, milliseconds)
     from PIL import Image
 
     images = (Image.fromarray(np.ascontiguousarray(page)) for page in pages)
