@@ -1,4 +1,5 @@
 // dcmturbo._core: thin classes over the C ABI. Shapes and defaults are decided in Python, in src/dcmturbo.
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,12 +16,26 @@ namespace {
 // The exception of a signal handler that ran while the core worked for this thread.
 thread_local py::error_already_set* raised_by_signal = nullptr;
 
+// Only the main thread of Python handles signals. Another one would wait for the GIL in vain, up to the switch interval
+// of Python each time.
+std::atomic<unsigned long> main_thread{0};
+
 std::int32_t ask_for_signals() {
+    if (PyThread_get_thread_ident() != main_thread.load(std::memory_order_relaxed)) return 0;
     const GilAcquire acquire;
     if (PyErr_CheckSignals() == 0) return 0;
     delete raised_by_signal;
     raised_by_signal = new py::error_already_set();
     return 1;
+}
+
+// In a child of fork(), the main thread is the one that forked.
+void know_main_thread() {
+    main_thread.store(py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>());
+    const py::module_ os = py::module_::import("os");
+    if (!py::hasattr(os, "register_at_fork")) return;
+    const auto become_main = [] { main_thread.store(PyThread_get_thread_ident()); };
+    os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function(become_main));
 }
 
 [[noreturn]] void raise_interruption() {
@@ -143,6 +158,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
     m.def("parallel_for", parallel_for);
+    know_main_thread();
     dcmturbo_set_interrupt(ask_for_signals);
     m.attr("_end") = InterpreterEnd::watch();
     m.attr("_C_API") = py::capsule(dcmturbo_get_api(), DCMTURBO_CAPSULE);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -167,3 +168,33 @@ def test_transcoding(interrupted, tmp_path, threads):
     interrupted(lambda: dt.transcode(source, tmp_path / "a.dcm", "JPEGLosslessSV1", threads=threads))
     assert not list(tmp_path.iterdir())
     works_still()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_that_another_thread_forked():
+    """In it, that thread is the main one, which handles signals."""
+    image = noise((2048, 2048), np.uint8)
+    data = dt.encode_frame(image, "JPEG2000Lossless")
+    statuses = []
+
+    def handler(number: int, frame: object) -> None:
+        raise Interrupted
+
+    def fork() -> None:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            out = np.zeros((2048, 2048), np.uint8)
+            try:
+                dt.decode_frame(data, "JPEG2000Lossless", rows=2048, columns=2048, bits_allocated=8, threads=1, out=out)
+                os._exit(1)
+            except Interrupted:
+                os._exit(2 if out[-1].any() else 0)  # 2: the signal was handled after the call
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+    assert statuses == [0]
