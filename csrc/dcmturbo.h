@@ -94,8 +94,8 @@ typedef struct dcmturbo_format_row {
     uint8_t of_rgb, of_rgb_with_loss; /* image/pixel_attributes.h, Photometric */
     uint32_t colours;                 /* bit n is set for value n of Photometric */
     uint8_t least_precision, most_precision, most_samples;
-    uint8_t has_header, is_recognised, container_allowed, keeps_all_bits, stored_in_planes, has_grid,
-        has_resolution_levels;
+    uint8_t has_header, is_recognised, container_allowed, keeps_all_bits, stored_in_planes, has_grid;
+    uint8_t most_reduce; /* of dcmturbo_request; 0: no smaller image can be decoded */
     uint8_t has_components, exact, holds_native_frames, is_deflated, holds_float;
     uint8_t own;             /* the core decodes it */
     uint8_t library;         /* a library decodes it */
@@ -200,6 +200,7 @@ typedef struct dcmturbo_format {
     uint32_t rows, columns;
     uint16_t samples_per_pixel;
     uint8_t type, significant_bits, sign_extend, colour, photometric;
+    uint8_t reduce; /* rows and columns are halved so often: a library codec has to scale the frame */
     uint32_t notes; /* codecs/frame_format.h, FormatNote; codecs/codec.h, DecodeNote */
 } dcmturbo_format;
 
@@ -233,7 +234,7 @@ typedef struct dcmturbo_request {
     uint32_t size;
     uint8_t raw;              /* do not convert colours */
     uint8_t keep_unused_bits; /* return cells as they are stored */
-    uint8_t reduce;           /* number of resolution levels to discard (JPEG 2000 only) */
+    uint8_t reduce;           /* how often to halve the size (JPEG, JPEG 2000, HTJ2K) */
     dcmturbo_region region;   /* pixels of the frame after reduce; the image receives only these */
 } dcmturbo_request;
 

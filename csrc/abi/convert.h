@@ -117,6 +117,7 @@ inline FrameFormat format_from(const dcmturbo_format& from) {
     to.sign_extend = from.sign_extend != 0;
     to.colour = static_cast<ColourConversion>(from.colour);
     to.photometric = static_cast<Photometric>(from.photometric);
+    to.reduce = from.reduce;
     return to;
 }
 
@@ -129,6 +130,7 @@ inline void format_to(const SettledFormat& from, dcmturbo_format& to) {
     to.sign_extend = from.format.sign_extend ? 1 : 0;
     to.colour = static_cast<std::uint8_t>(from.format.colour);
     to.photometric = static_cast<std::uint8_t>(from.format.photometric);
+    to.reduce = from.format.reduce;
     to.notes = from.notes;
 }
 

@@ -66,7 +66,7 @@ int32_t dcmturbo_format_at(size_t i, dcmturbo_format_row* to) {
     to->keeps_all_bits = flag(from.keeps_all_bits);
     to->stored_in_planes = flag(from.stored_in_planes);
     to->has_grid = flag(from.has_grid);
-    to->has_resolution_levels = flag(from.has_resolution_levels);
+    to->most_reduce = from.most_reduce;
     to->has_components = flag(from.has_components);
     to->exact = flag(from.exact);
     to->is_deflated = flag(from.is_deflated);

@@ -53,9 +53,7 @@ Region component_region(const Header& header, size_t i, const dcmturbo_request& 
 ComponentOut wanted_component(const Header& header, size_t i, const dcmturbo_request& request) {
     const FormatRow& row = row_of(header.format);
     const uint32_t reduce = request.reduce;
-    if (reduce > 32 || (reduce > 0 && !(row.has_resolution_levels && row.own != nullptr)))
-        fail(ErrorCode::unsupported, no_offset,
-             "reduce discards resolution levels of JPEG 2000 Part 1, by the core: the codestream is of another format");
+    check_reduce(row, reduce);
     const ComponentHeader& component = header.components[i];
     ComponentOut out;
     out.width = reduced_extent(component.x, component.width, reduce);

@@ -31,9 +31,8 @@ py::list formats() {
             py::arg("container_allowed") = row.container_allowed != 0,
             py::arg("keeps_all_bits") = row.keeps_all_bits != 0,
             py::arg("stored_in_planes") = row.stored_in_planes != 0, py::arg("has_grid") = row.has_grid != 0,
-            py::arg("has_resolution_levels") = row.has_resolution_levels != 0,
-            py::arg("has_components") = row.has_components != 0, py::arg("exact") = row.exact != 0,
-            py::arg("holds_native_frames") = row.holds_native_frames != 0,
+            py::arg("most_reduce") = row.most_reduce, py::arg("has_components") = row.has_components != 0,
+            py::arg("exact") = row.exact != 0, py::arg("holds_native_frames") = row.holds_native_frames != 0,
             py::arg("is_deflated") = row.is_deflated != 0, py::arg("holds_float") = row.holds_float != 0,
             py::arg("own") = row.own != 0, py::arg("library") = row.library != 0,
             py::arg("own_encodes") = row.own_encodes != 0, py::arg("library_encodes") = row.library_encodes != 0));

@@ -52,7 +52,9 @@ std::int32_t decode_with_library(dcmturbo_bytes data, const dcmturbo_header* hea
             array_of(*image, Format{*format}.dtype(), format->rows, format->columns, format->samples_per_pixel);
         const py::memoryview view =
             py::memoryview::from_memory(static_cast<const void*>(data.data), static_cast<py::ssize_t>(data.size));
-        call_python(*decode_into, py::make_tuple(view, std::move(handle), out));
+        // Functions that know no `reduce` stay usable for frames of full size.
+        if (format->reduce == 0) call_python(*decode_into, py::make_tuple(view, std::move(handle), out));
+        else call_python(*decode_into, py::make_tuple(view, std::move(handle), out, format->reduce));
         return DCMTURBO_OK;
     } catch (py::error_already_set& raised) {
         fill_from(raised, error);

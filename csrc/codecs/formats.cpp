@@ -1,6 +1,10 @@
 // Collects the signatures of all formats for base/signature.h.
 #include "codecs/formats.h"
 
+#include <string>
+
+#include "base/error.h"
+
 namespace dcmturbo {
 
 namespace {
@@ -27,5 +31,17 @@ constexpr auto all_signatures = [] {
 }  // namespace
 
 std::span<const Signature> signatures() { return all_signatures; }
+
+void check_reduce(const FormatRow& row, unsigned reduce) {
+    if (reduce <= row.most_reduce) return;
+    std::string others;
+    for (const FormatRow& other : formats) {
+        if (other.most_reduce == 0) continue;
+        others += others.empty() ? "" : ", ";
+        others += other.title + std::string(" (at most ") + std::to_string(other.most_reduce) + ")";
+    }
+    fail(ErrorCode::unsupported, no_offset, "reduce is %u, but the frame is %s. These formats have reduce: %s", reduce,
+         row.title, others.c_str());
+}
 
 }  // namespace dcmturbo

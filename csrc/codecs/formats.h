@@ -12,6 +12,7 @@
 #include "base/signature.h"
 #include "codecs/jpeg/syntax.h"
 #include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/codestream/parameters.h"
 #include "codecs/jpeg2000/codestream/syntax.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/jpegls/codec.h"
@@ -113,9 +114,9 @@ struct FormatRow {
     // If the second and third component have fewer samples, they are chroma. Lossless formats store any data, so for
     // them the dataset decides.
     bool subsampling_is_chroma = false;
-    bool has_grid = false;               // components may have only every other point of a reference grid
-    bool has_resolution_levels = false;  // a smaller image can be decoded (`reduce`)
-    bool has_components = false;         // dcmturbo_decode_components can return its components
+    bool has_grid = false;         // components may have only every other point of a reference grid
+    std::uint8_t most_reduce = 0;  // largest `reduce` that a frame may have; 0: no smaller image can be decoded
+    bool has_components = false;   // dcmturbo_decode_components can return its components
 
     // ---- loss and colour ----
     Loss loss = Loss::never;
@@ -191,6 +192,7 @@ inline constexpr FormatRow formats[] = {
         .most_precision = 12,
         .sign = Sign::unsigned_only,
         .subsampling_is_chroma = true,
+        .most_reduce = 3,  // the library scales blocks of 8 x 8 samples to 4 x 4, 2 x 2 or 1 x 1
         .has_components = true,
         .loss = Loss::always,
         .exact = false,
@@ -256,7 +258,7 @@ inline constexpr FormatRow formats[] = {
         .keeps_all_bits = true,
         .subsampling_is_chroma = true,
         .has_grid = true,
-        .has_resolution_levels = true,
+        .most_reduce = jpeg2000::max_levels,
         .has_components = true,
         .loss = Loss::possible,
         .exact = false,
@@ -283,7 +285,7 @@ inline constexpr FormatRow formats[] = {
         .keeps_all_bits = true,
         .subsampling_is_chroma = true,
         .has_grid = true,
-        .has_resolution_levels = true,
+        .most_reduce = jpeg2000::max_levels,
         .has_components = true,
         .loss = Loss::possible,
         .exact = false,
@@ -354,5 +356,9 @@ static_assert(is_in_order(), "the rows stand in the order of the enumeration, on
 }  // namespace format_details
 
 constexpr const FormatRow& row_of(Format format) { return formats[static_cast<std::size_t>(format)]; }
+
+// Throws DecodeError(unsupported), which names the formats that have `reduce`, if frames of a format cannot be reduced
+// so much.
+void check_reduce(const FormatRow& row, unsigned reduce);
 
 }  // namespace dcmturbo

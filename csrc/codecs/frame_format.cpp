@@ -245,10 +245,8 @@ SettledFormat frame_format(const PixelAttributes& attributes, const Header* head
     SettledFormat result;
     FrameFormat& format = result.format;
     const FormatRow& label = row_of(syntax.format);
-    if (request.reduce > 0 && !label.has_resolution_levels) {
-        fail(ErrorCode::unsupported, no_offset, "reduce is %u, but only JPEG 2000 has resolution levels",
-             unsigned{request.reduce});
-    }
+    if (request.reduce > 0) check_reduce(label, request.reduce);
+    format.reduce = request.reduce;
     format.rows = reduced_size(attributes.rows, request.reduce);
     format.columns = reduced_size(attributes.columns, request.reduce);
     format.samples_per_pixel = attributes.samples_per_pixel;

@@ -13,7 +13,7 @@ namespace dcmturbo {
 struct FormatRequest {
     bool raw = false;               // do not convert colours
     bool keep_unused_bits = false;  // return cells as they are stored
-    std::uint8_t reduce = 0;        // resolution levels to discard; only JPEG 2000 has them
+    std::uint8_t reduce = 0;        // halvings of the size; the table of formats says which have them
     Region region{};                // the part of the frame to decode; the computed format is that of the whole frame
 };
 

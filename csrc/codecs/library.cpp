@@ -35,8 +35,10 @@ Bytes with_end_of_image(Bytes data, Arena& arena) {
 Outcome decode_samples(const Fragments& frame, const Header& header, const FrameOut& out, const Options& options,
                        Context& context) {
     if (options.reduce > 0) {
-        fail(ErrorCode::unsupported, no_offset,
-             "reduce works with JPEG 2000 Part 1 only; a library decodes this frame");
+        check_reduce(row_of(header.format), options.reduce);
+        if (header.format != Format::jpeg)
+            fail(ErrorCode::unsupported, no_offset,
+                 "%s has reduce only with the core's codec: set dt.config.prefer = 'own'", row_of(header.format).title);
     }
     Outcome outcome;
     outcome.valid_pixels = out.format.pixels();
@@ -96,16 +98,17 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
              "so dcmturbo cannot return them as they are coded");
     }
     FrameOut pixels;
-    pixels.format.rows = header.height;
-    pixels.format.columns = header.width;
+    pixels.format.rows = out.front().height;
+    pixels.format.columns = out.front().width;
+    pixels.format.reduce = options.reduce;
     pixels.format.samples_per_pixel = static_cast<std::uint16_t>(out.size());
     pixels.format.type = out.front().type;
     const std::size_t cell = sample_size(pixels.format.type);
     pixels.sample_stride = static_cast<std::ptrdiff_t>(cell);
     pixels.pixel_stride = static_cast<std::ptrdiff_t>(cell * out.size());
-    pixels.row_stride = pixels.pixel_stride * static_cast<std::ptrdiff_t>(header.width);
+    pixels.row_stride = pixels.pixel_stride * static_cast<std::ptrdiff_t>(pixels.format.columns);
     pixels.base = context.arena.allocate_array<std::byte>(static_cast<std::size_t>(pixels.row_stride) *
-                                                          std::size_t{header.height});
+                                                          std::size_t{pixels.format.rows});
     Outcome outcome = decode_samples(frame, header, pixels, options, context);
     for (std::size_t i = 0; i < out.size(); ++i) {
         const ComponentOut part = out[i].part();

@@ -24,6 +24,7 @@ struct FrameFormat {
     bool sign_extend = false;
     ColourConversion colour = ColourConversion::none;
     Photometric photometric = Photometric::unknown;  // of the decoded frame
+    std::uint8_t reduce = 0;                         // how often rows and columns were halved
 
     [[nodiscard]] std::uint64_t pixels() const { return std::uint64_t{rows} * columns; }
     [[nodiscard]] std::uint64_t frame_bytes() const { return pixels() * samples_per_pixel * sample_size(type); }

@@ -110,6 +110,7 @@ FrameFailure decode_one(const Fragments& fragments, const FrameStream& stream, s
     }
     if (settled_format != nullptr) *settled_format = out.format;
     const Codec& codec = decoder_of(actual, settings.prefer_library);
+    if (stream.request.reduce > 0) check_reduce(row_of(actual), stream.request.reduce);
     Options options;
     options.reduce = stream.request.reduce;
     options.first_bit = first_bit;

@@ -77,8 +77,9 @@ def decode(
         `ValueError`; ``dt.Region(..., clip=True)`` and slices are cut off at the frame. Work is skipped where the
         format allows it, so damage outside of the region may not be noticed.
     reduce : int
-        Number of the highest resolution levels to leave out: JPEG 2000 and HTJ2K only, for others it is a
-        `DecodeError`. Each frame then has ceil(rows / 2**reduce) rows and ceil(columns / 2**reduce) columns.
+        How often to halve the size: each frame then has ceil(rows / 2**reduce) rows and ceil(columns / 2**reduce)
+        columns. JPEG 2000 and HTJ2K leave out their highest resolution levels, JPEG of 8 bits scales its blocks (1 to
+        3). For other formats, it is a `DecodeError`.
     apply : {"rescale", "window", "normalise"} or callable, optional
         Work on each frame right after it is decoded, on the same worker: the Modality LUT or rescale (PS3.3, C.11.1);
         that and the first VOI window or VOI LUT, with results from 0 (black) to 1 (white), where MONOCHROME1 is
@@ -342,9 +343,7 @@ planar_configuration
     raw, unused_bits, out, on_error, status
         As in `decode`, for this frame; `status` has one element.
     reduce : int
-        Number of the highest resolution levels to leave out (JPEG 2000). The result has ceil(rows / 2**reduce) rows and
-        ceil(columns / 2**reduce) columns, and takes less time. For other formats, and for codestreams with fewer
-        levels, it is a `DecodeError`.
+        As in `decode`. For formats that do not have it, and for codestreams with fewer levels, it is a `DecodeError`.
     region
         As in `decode`.
     threads : int, optional
@@ -463,8 +462,8 @@ def decode_components(
     data : bytes-like, or sequence of bytes-like
         JPEG 2000 or HTJ2K (bare, or in a JP2 or JPH file), JPEG-LS, JPEG Lossless or JPEG.
     reduce : int
-        Number of the highest resolution levels to leave out (JPEG 2000). A component that begins at the origin then has
-        ceil(height / 2**reduce) rows (ISO/IEC 15444-1, B-15).
+        As in `decode`. A component that begins at the origin then has ceil(height / 2**reduce) rows (ISO/IEC 15444-1,
+        B-15).
     threads : int, optional
         Number of workers. With 1 (the default), no thread is created.
     on_error : {"raise", "salvage"}

@@ -69,7 +69,7 @@ def test_series():
     assert dt.decode_series(data, region=(50, 40, 10, 7), out=out) is out
     np.testing.assert_array_equal(out, expected[:, 50:, 40:])
     assert dt.decode_series(data[:1] * 2, reduce=1).shape == (6, 30, 24)
-    with pytest.raises(dt.DecodeError, match="only JPEG 2000"):
+    with pytest.raises(dt.DecodeError, match=r"RLE\. These formats have reduce: JPEG \(at most 3\), JPEG 2000"):
         dt.decode_series(data, reduce=1)
     assert dt.decode_series(data, region=(0, 0, 0, 5)).shape == (9, 0, 5)
 

@@ -43,7 +43,7 @@ def test_a_row_does_not_contradict_itself(form):
     assert 1 <= form.least_precision <= form.most_precision <= 64
     assert (form.single_bits == "none") >= (form.least_precision > 1)
     assert form.has_components <= form.has_header
-    assert form.has_resolution_levels <= form.has_header
+    assert (form.most_reduce > 0) <= form.has_header
     assert (form.sign == "in_cells") == (not form.has_header)
 
 

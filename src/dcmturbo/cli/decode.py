@@ -138,7 +138,7 @@ def add_parser(commands: Any) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="leave out the N highest resolution levels (JPEG 2000 and HTJ2K); each halves rows and columns",
+        help="halve rows and columns N times: JPEG 2000, HTJ2K, and JPEG up to 3",
     )
     pictures = parser.add_argument_group("pictures")
     grey = pictures.add_mutually_exclusive_group()

@@ -52,8 +52,8 @@ class Format(NamedTuple):
         True if all samples of the first component come before those of the next.
     has_grid : bool
         True if components may take every other point of a reference grid.
-    has_resolution_levels : bool
-        True if a smaller image can be decoded.
+    most_reduce : int
+        Largest `reduce`; 0 if no smaller image can be decoded.
     has_components : bool
         True if `decode_components` returns its components.
     exact : bool
@@ -90,7 +90,7 @@ class Format(NamedTuple):
     keeps_all_bits: bool
     stored_in_planes: bool
     has_grid: bool
-    has_resolution_levels: bool
+    most_reduce: int
     has_components: bool
     exact: bool
     holds_native_frames: bool

@@ -156,7 +156,7 @@ class Renderer:
             return 0
         rows, columns = self._picture_size(number)
         most = min(frames.frame_shape[0] // rows, frames.frame_shape[1] // columns).bit_length() - 1
-        if most < 1 or not frames.opened.syntax.format.has_resolution_levels:
+        if most < 1 or not frames.opened.syntax.format.most_reduce:
             return 0
         parameters = frames.probe(number).parameters
         if parameters.get("image_offset_x", 0) or parameters.get("image_offset_y", 0):

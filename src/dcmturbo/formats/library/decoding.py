@@ -13,6 +13,7 @@ from dcmturbo.errors import DecodeError
 from dcmturbo.formats.library.common import Array, Buffer, Header, integer_type, load_imagecodecs, translated
 from dcmturbo.formats.library.forgotten_errors import FORGOTTEN_ERRORS
 from dcmturbo.formats.library.openjph import load_openjph
+from dcmturbo.formats.library.scaling import decode_scaled
 
 __all__ = ["decode", "decode_into", "decode_rle", "header_of_colours", "inflate", "jpeg_inside", "reconstruct_jpeg"]
 
@@ -63,7 +64,7 @@ def decode(data: Buffer, header: Header, *, out: Array | None = None) -> Array:
     return out
 
 
-def decode_into(data: Buffer, header: Header, out: Array) -> None:
+def decode_into(data: Buffer, header: Header, out: Array, reduce: int = 0) -> None:
     """Decode one frame into `out`, for the core (csrc/codecs/library.h).
 
     Parameters
@@ -76,6 +77,8 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
         Shape (rows, columns[, samples]), any strides, native byte order; cells at least as large as the samples. For a
         deflated frame, one row of bytes. Receives the samples as they are coded, extended by the codestream's sign if
         the cells are larger.
+    reduce : int
+        How often rows and columns are halved; JPEG only.
 
     Raises
     ------
@@ -87,6 +90,9 @@ def decode_into(data: Buffer, header: Header, out: Array) -> None:
         return
     if header.format == "rle":
         out[...] = decode_rle(data, out.shape, out.dtype)
+        return
+    if reduce:
+        decode_scaled(data, header, out, reduce)
         return
     samples = decode(data, header, out=out)
     if samples is out:
