@@ -19,10 +19,10 @@ namespace dcmturbo {
 struct Recoding;
 
 struct Options {
-    std::uint8_t reduce = 0;                         // resolution levels to discard
+    std::uint8_t reduce = 0;                         // halvings of the size: resolution levels to discard
     std::uint32_t first_bit = 0;                     // position of a native frame's first bit in the first byte
     bool salvage = false;                            // decode as much as possible instead of throwing
-    bool is_prefix = false;                          // the frame was cut on purpose: only what is needed was read
+    bool is_prefix = false;                          // the frame lacks on purpose what is not needed
     const OptionValues* values = &no_option_values;  // values of the options in the codecs' tables
     Recoding* recoding = nullptr;                    // see there
 };
@@ -69,6 +69,26 @@ struct Recoding {
     bool is_done = false;
 };
 
+// The bytes of a frame that is far away.
+class FrameReader {
+  public:
+    struct Piece {
+        std::uint64_t offset;  // in the frame
+        std::byte* to;
+        std::size_t size;
+    };
+
+    FrameReader() = default;
+    FrameReader(const FrameReader&) = delete;
+    FrameReader& operator=(const FrameReader&) = delete;
+    virtual ~FrameReader() = default;
+
+    // At least as many of the first bytes, or all.
+    virtual Bytes first(std::size_t size) = 0;
+    // Reads pieces of the frame, at the same time if that is possible. Returns false if the frame ends before.
+    virtual bool read(std::span<const Piece> pieces) = 0;
+};
+
 struct Codec {
     const char* name;
 
@@ -88,6 +108,12 @@ struct Codec {
     // its first bytes show: more than `prefix` has if they do not show it yet, 0 if they never will. Null for
     // formats without levels.
     std::uint64_t (*prefix_size)(Bytes prefix, std::uint64_t size, unsigned reduce) = nullptr;
+
+    // Reads what a region, and a resolution, need of a frame of `size` bytes that is far away. Returns a codestream in
+    // the arena, which decodes to the same pixels of this region with is_prefix. Empty if that needs nearly all of the
+    // frame, or if its headers do not say where the parts are. Null for formats without such headers.
+    Bytes (*excerpt)(FrameReader& reader, std::uint64_t size, unsigned reduce, const Region& region,
+                     Arena& arena) = nullptr;
 
     // The largest number of bytes that encode() can write.
     std::uint64_t (*encode_bound)(const FrameIn& frame);

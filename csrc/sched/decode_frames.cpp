@@ -7,55 +7,12 @@
 #include "base/checked.h"
 #include "image/pixel_writer.h"
 #include "sched/decode_one.h"
+#include "sched/far_frame.h"
 #include "sched/scratch.h"
 
 namespace dcmturbo {
 
 namespace {
-
-// Of a far source, what is read first of a frame, and how much more each time that it turns out not to be enough.
-constexpr std::size_t first_prefix = std::size_t{48} << 10;
-
-// How much to read where nothing states it: the share that a lower resolution has of the samples, and some more.
-std::uint64_t likely_prefix(std::uint64_t held, std::uint64_t size, unsigned reduce) {
-    const std::uint64_t share = reduce < 16 ? size >> (2 * reduce) : 0;
-    return std::max(held + held / 2, share + share / 4);
-}
-
-// Decodes a lower resolution of a frame from as many of its bytes, from the first, as that needs. Nothing if the whole
-// frame has to be read.
-std::optional<FrameFailure> decode_prefix(const FrameJob& job, const FrameStream& stream, const DecodePolicy& policy,
-                                          const Settings& settings, Scratch& scratch, Context& context) {
-    const Codec* const codec = row_of(stream.syntax->format).own;
-    if (codec == nullptr || codec->prefix_size == nullptr) return std::nullopt;
-    job.index->frame(job.frame, scratch.ranges);
-    if (scratch.ranges.size() != 1) return std::nullopt;
-    const FragmentRange range = scratch.ranges[0];
-    const Arena::Mark mark = scratch.arena.mark();
-    std::byte* const buffer = scratch.arena.allocate(static_cast<std::size_t>(range.size));
-    DecodePolicy cut = policy;
-    cut.salvage = false;
-    cut.is_prefix = true;
-    std::uint64_t wanted = first_prefix;
-    for (std::uint64_t held = 0; wanted < range.size;) {
-        const auto more = static_cast<std::size_t>(wanted - held);
-        if (job.source->read_at(range.offset + held, buffer + held, more) < more) break;
-        held = wanted;
-        const Bytes prefix{buffer, static_cast<std::size_t>(held)};
-        const std::uint64_t stated = codec->prefix_size(prefix, range.size, stream.request.reduce);
-        wanted = stated > held ? stated : likely_prefix(held, range.size, stream.request.reduce);
-        if (stated > held) continue;
-        const Arena::Mark before = scratch.arena.mark();
-        try {
-            return decode_one(Fragments(prefix), stream, job.base, 0, false, cut, settings, scratch, context);
-        } catch (const DecodeError& error) {
-            if (error.code != ErrorCode::truncated) break;  // if it is damaged, all of it shows how
-        }
-        scratch.arena.rewind(before);
-    }
-    scratch.arena.rewind(mark);
-    return std::nullopt;
-}
 
 class DecodeBatch final : public Batch {
   public:
@@ -73,10 +30,9 @@ class DecodeBatch final : public Batch {
         const FrameJob& job = jobs_[i];
         const FrameStream& stream = streams_[job.stream];
         check_limits(stream.format, 1, settings_.limits, stream.request.region);
-        if (stream.request.reduce > 0 && job.source->is_far()) {
-            if (std::optional<FrameFailure> done = decode_prefix(job, stream, policy_, settings_, scratch, context)) {
+        if (job.source->is_far()) {
+            if (std::optional<FrameFailure> done = decode_far_frame(job, stream, policy_, settings_, scratch, context))
                 return *done;
-            }
         }
         const Fragments fragments = load_frame(*job.source, *job.index, job.frame, scratch);
         return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,

@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "codecs/jpeg2000/encode.h"
+#include "codecs/jpeg2000/excerpt.h"
 #include "codecs/jpeg2000/options.h"
 #include "codecs/jpeg2000/prefix.h"
 
@@ -63,6 +64,7 @@ const Codec jpeg2000_codec = {
     .decode = jpeg2000::decode,
     .decode_components = jpeg2000::decode_components,
     .prefix_size = jpeg2000::prefix_size,
+    .excerpt = jpeg2000::excerpt,
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode>,
     .encode_unbounded = jpeg2000::encode,
@@ -74,6 +76,7 @@ const Codec htj2k_codec = {
     .decode = jpeg2000::decode,
     .decode_components = jpeg2000::decode_components,
     .prefix_size = jpeg2000::prefix_size,
+    .excerpt = jpeg2000::excerpt,
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode_high_throughput>,
     .encode_unbounded = jpeg2000::encode_high_throughput,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "codecs/formats.h"
 #include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/codestream/packet_lengths.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/recode.h"
 #include "codecs/jpeg2000/sample_rows.h"
@@ -325,9 +326,13 @@ class FrameDecoder {
         PacketReader reader(tile, codestream_, bodies, headers, has_packed_headers, options_.reduce, context_.arena);
         try {
             const unsigned last = options_.is_prefix ? last_needed(tile) : max_levels;
+            const std::vector<std::uint64_t> lengths = stated_lengths(parts);
+            std::size_t next = 0;
             sequence.run([&](const PacketSequence::Place& place) {
-                if (place.resolution > last) return false;
-                return reader.read(place);
+                if (place.resolution > last || !reader.read(place)) return false;
+                if (next < lengths.size() && lengths[next++] != reader.packet_size())
+                    fail(ErrorCode::malformed, reader.offset(), "a packet has another length than PLT states");
+                return true;
             });
         } catch (const DecodeError&) {
             packets_ += reader.packets();
@@ -340,6 +345,19 @@ class FrameDecoder {
                  "the data of tile %zu end before its packets (component %u, resolution %u)", index,
                  unsigned{missing->component}, unsigned{missing->resolution});
         }
+    }
+
+    // Where PLT decided which bytes were read, what it states of the packets of a tile. It has to be right then.
+    [[nodiscard]] std::vector<std::uint64_t> stated_lengths(std::span<const TilePartData> parts) const {
+        std::vector<std::uint64_t> all;
+        if (!options_.is_prefix) return all;
+        for (const TilePartData& part : parts) {
+            if (part.body.data() == nullptr) continue;
+            const std::vector<std::uint64_t> lengths = packet_lengths(codestream_.bytes, part);
+            if (lengths.empty()) break;  // those of later parts are of later packets
+            all.insert(all.end(), lengths.begin(), lengths.end());
+        }
+        return all;
     }
 
     // The highest resolution that is needed of any component, where no packet of a lower one follows it.

@@ -1,9 +1,11 @@
 #include "codecs/jpeg2000/prefix.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <vector>
 
+#include "codecs/jpeg2000/codestream/packet_lengths.h"
 #include "codecs/jpeg2000/codestream/syntax.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/tiles/tile.h"
@@ -14,42 +16,6 @@ namespace {
 
 // Bytes that show the header of the next tile-part, with the lengths of a few hundred packets.
 constexpr std::uint64_t part_header = 4096;
-
-// A.7.3: the lengths of the packets of a tile-part, seven bits a byte, in segments that are in the order of Zplt.
-class PacketLengths {
-  public:
-    PacketLengths(const Codestream& codestream, const TilePartData& part) {
-        std::vector<std::pair<unsigned, Bytes>> segments;
-        for (std::size_t at = part.header;;) {
-            const jpeg::Segment segment = next_segment(codestream.bytes, at);
-            if (segment.code == SOD) break;
-            if (segment.code == PLT && !segment.parameters.empty())
-                segments.emplace_back(segment.u8(0), segment.parameters.subspan(1));
-        }
-        std::stable_sort(segments.begin(), segments.end(),
-                         [](const auto& a, const auto& b) { return a.first < b.first; });
-        std::uint64_t length = 0;
-        for (const auto& [index, bytes] : segments) {
-            for (const std::byte byte : bytes) {
-                length = (length & 0xFFFFFFFF) << 7 | std::to_integer<unsigned>(byte & std::byte{0x7F});
-                if ((byte & std::byte{0x80}) != std::byte{}) continue;
-                lengths_.push_back(length);
-                length = 0;
-            }
-        }
-    }
-
-    [[nodiscard]] std::size_t count() const { return lengths_.size(); }
-    // Of the first `packets`.
-    [[nodiscard]] std::uint64_t sum(std::uint64_t packets) const {
-        std::uint64_t total = 0;
-        for (std::size_t i = 0; i < std::min<std::uint64_t>(packets, lengths_.size()); ++i) total += lengths_[i];
-        return total;
-    }
-
-  private:
-    std::vector<std::uint64_t> lengths_;
-};
 
 // How many packets the resolutions without `reduce` levels have; none if they do not come first.
 std::optional<std::uint64_t> first_packets(const Codestream& codestream, const Parameters& parameters,
@@ -82,20 +48,24 @@ std::uint64_t needed_size(Bytes prefix, const Header& header, std::uint64_t size
     const auto begin = static_cast<std::uint64_t>(held.data() - prefix.data());
     Codestream codestream;
     codestream.read(held);
-    if (codestream.size.tiles() != 1) return 0;
+    if (codestream.size.tiles() != 1) return size;
     if (codestream.parts.empty()) return prefix.size() + part_header;
     Parameters own;
     const Parameters& parameters = read_tile_headers(codestream, codestream.parts, own);
     std::optional<std::uint64_t> packets = first_packets(codestream, parameters, reduce);
-    if (!packets) return 0;
+    if (!packets) return size;  // they do not come first
     for (const TilePartData& part : codestream.parts) {
         if (part.body.data() == nullptr) continue;
-        const PacketLengths lengths(codestream, part);
-        if (lengths.count() == 0) return 0;
+        const std::vector<std::uint64_t> lengths = packet_lengths(codestream.bytes, part);
+        if (lengths.empty()) return 0;
+        const auto sum = [&](std::size_t count) {
+            return std::accumulate(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(count),
+                                   std::uint64_t{0});
+        };
         const std::uint64_t body = begin + static_cast<std::uint64_t>(part.body.data() - held.data());
-        if (lengths.count() >= *packets) return std::min(size, body + lengths.sum(*packets));
-        *packets -= lengths.count();
-        if (&part == &codestream.parts.back()) return std::min(size, body + lengths.sum(lengths.count()) + part_header);
+        if (lengths.size() >= *packets) return std::min(size, body + sum(static_cast<std::size_t>(*packets)));
+        *packets -= lengths.size();
+        if (&part == &codestream.parts.back()) return std::min(size, body + sum(lengths.size()) + part_header);
     }
     return 0;
 }

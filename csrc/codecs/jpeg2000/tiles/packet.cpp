@@ -79,6 +79,7 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     while (parts_.size() > 1 && parts_.front().empty()) parts_ = parts_.subspan(1);
     if (parts_.empty() || (has_packed_headers_ ? headers_.empty() : parts_.front().empty())) return false;
     Bytes& body = parts_.front();
+    const std::byte* const begin = body.data();
     // A.8.1. No packet begins like SOP, so it is known without Scod.
     if (starts_with(body, SOP)) body = body.subspan(std::min<std::size_t>(6, body.size()));
     Bytes& header = has_packed_headers_ ? headers_ : body;
@@ -101,6 +102,7 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     // A.8.2
     if (tile_.parameters->end_of_header_markers && starts_with(header, EPH)) header = header.subspan(2);
     take_body();
+    packet_size_ = static_cast<std::uint64_t>(parts_.front().data() - begin);
     ++precinct.layers;
     if (parts_.front().data() <= zeroes_) ++precinct.whole_layers;
     ++packets_;

@@ -32,6 +32,8 @@ class PacketReader {
 
     [[nodiscard]] std::uint64_t offset() const;
     [[nodiscard]] std::uint64_t packets() const { return packets_; }
+    // Bytes of the last packet, with its header.
+    [[nodiscard]] std::uint64_t packet_size() const { return packet_size_; }
 
   private:
     struct Share {
@@ -74,6 +76,7 @@ class PacketReader {
     std::vector<Share> shares_;
     std::uint8_t style_ = 0;
     std::uint64_t packets_ = 0;
+    std::uint64_t packet_size_ = 0;
     std::uint64_t bytes_ = 0;   // of the tile
     std::uint64_t blocks_ = 0;  // that have been made
     std::uint64_t visits_ = 0;  // of blocks by packets

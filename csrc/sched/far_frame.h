@@ -1,0 +1,15 @@
+// Frames of sources that are far away, decoded from as few of their bytes as a region or a lower resolution needs.
+#pragma once
+
+#include <optional>
+
+#include "sched/decode_frames.h"
+
+namespace dcmturbo {
+
+// Returns nothing if the frame is small, has several fragments or cannot be read in parts. If what is needed of it
+// shows damage, it is decoded from all of its bytes.
+std::optional<FrameFailure> decode_far_frame(const FrameJob& job, const FrameStream& stream, const DecodePolicy& policy,
+                                             const Settings& settings, Scratch& scratch, Context& context);
+
+}  // namespace dcmturbo
