@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .targets import TARGETS, Target
@@ -28,14 +29,22 @@ ALLOWED = {
 }
 
 
-def check(wheel: Path) -> str:
-    """Return how a wheel was checked; end the program if it needs what its tag does not promise."""
+def check(wheel: Path, private: Iterable[Path] = ()) -> str:
+    """Return how a wheel was checked. End the program if it needs what its tag does not promise.
+
+    `private` are folders of this machine. Their names must not be in the module: the bytes of a wheel depend on its
+    commit alone.
+    """
     target = target_of(wheel)
     if wheel.stat().st_size > LARGEST:
         raise SystemExit(f"{wheel.name}: {wheel.stat().st_size} bytes; at most {LARGEST} are allowed")
     with zipfile.ZipFile(wheel) as archive:
         module = next(name for name in archive.namelist() if name.endswith((".so", ".pyd")))
-        needed = needed_of(archive.read(module))
+        data = archive.read(module)
+    needed = needed_of(data)
+    for path in private:
+        if str(path).encode() in data:
+            raise SystemExit(f"{wheel.name}: {module} contains the path {path} of this machine")
     kind = target.name.split("-")[0]
     python = re.search(r"-cp\d+-cp(\d+t?)-", wheel.name)
     allowed = ALLOWED[kind] | ({f"python{python[1]}.dll"} if python and target.is_windows else set())
@@ -45,7 +54,9 @@ def check(wheel: Path) -> str:
     if strange:
         raise SystemExit(f"{wheel.name} needs {', '.join(sorted(strange))}")
     how = f"needs {', '.join(sorted(needed, key=str.lower)) or 'nothing'}"
-    if kind == "manylinux":
+    if kind == "macos":
+        _check_macos_version(wheel, target, data)
+    if kind.endswith("linux"):
         how = f"{_auditwheel(wheel)}; {how}"
     return how
 
@@ -60,7 +71,7 @@ def _auditwheel(wheel: Path) -> str:
     found = re.search(r'consistent with the following platform tag: "([^"]+)"', text)
     if done.returncode != 0 or found is None:
         raise SystemExit(f"auditwheel show {wheel.name}:\n{done.stdout}{done.stderr}")
-    if not re.fullmatch(r"manylinux_2_(\d|1[0-7])_\w+", found[1]):
+    if not re.fullmatch(r"manylinux_2_(\d|1[0-7])_\w+|musllinux_1_[0-2]_\w+", found[1]):
         raise SystemExit(f"{wheel.name}: auditwheel says {found[1]}")
     return f"auditwheel: {found[1]}"
 
@@ -105,6 +116,19 @@ def _needed_macho(data: bytes) -> set[str]:
             needed.add(_text(data, at + _number(data, at + 8, 4)))
         at += size
     return needed
+
+
+def _check_macos_version(wheel: Path, target: Target, data: bytes) -> None:
+    """End the program unless the module loads on the macOS that the tag names."""
+    expected = tuple(int(number) for number in re.findall(r"macosx_(\d+)_(\d+)_", target.tag)[0])
+    found, at = None, 32
+    for _ in range(_number(data, 16, 4)):
+        if _number(data, at, 4) == 0x32:  # LC_BUILD_VERSION: platform, then the oldest version as xxxx.yy.zz
+            version = _number(data, at + 12, 4)
+            found = (version >> 16, version >> 8 & 0xFF)
+        at += _number(data, at + 4, 4)
+    if found is None or found > expected:
+        raise SystemExit(f"{wheel.name}: the module says macOS {found}, its tag {expected}")
 
 
 def _needed_pe(data: bytes) -> set[str]:

@@ -13,7 +13,8 @@ from .targets import Target
 ROOT = Path(__file__).parents[2]
 FLAGS = ["-std=c++20", "-O3", "-DNDEBUG", "-ffp-contract=off", "-fvisibility=hidden", "-Icsrc"]
 # No path of this machine gets into the result.
-FLAGS += ["-Wall", "-Wextra", "-Wno-missing-field-initializers", f"-ffile-prefix-map={ROOT}=."]
+FLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", f"-ffile-prefix-map={ROOT}=."]
+PRECOMPILED = Path(__file__).with_name("precompiled.h")
 
 
 class Compiler:
@@ -37,20 +38,30 @@ class Compiler:
     def core(self, target: Target) -> list[Path]:
         """Compile everything but the bindings. Objects of the same sources and flags are used again."""
         sources = sorted(p for p in (ROOT / "csrc").rglob("*.cpp") if p.parent.name != "bindings")
-        folder = self.work / "objects" / f"{target.name}-{self._digest(target)}"
-        folder.mkdir(parents=True, exist_ok=True)
+        # Of its own folder, so that zig finds what it compiled before when some of the sources have changed.
+        precompiled = self.work / "precompiled" / f"{target.name}-{self._digest(target, [PRECOMPILED])}.pch"
+        header = PRECOMPILED.relative_to(ROOT).as_posix()
+        self._compile(target, precompiled, "-x", "c++-header", header)
+        read = sorted(p for p in (ROOT / "csrc").rglob("*") if p.is_file() and p.parent.name != "bindings")
+        folder = self.work / "objects" / f"{target.name}-{self._digest(target, [PRECOMPILED, *read])}"
 
         def compile_one(source: Path) -> Path:
             name = source.relative_to(ROOT).as_posix()
             out = folder / (name.replace("/", "_") + ".o")
-            if not out.is_file():
-                new = out.with_suffix(".new")
-                self._run("c++", "-target", target.zig, *FLAGS, "-c", name, "-o", str(new))
-                new.rename(out)
+            self._compile(target, out, "-include-pch", str(precompiled), "-c", name)
             return out
 
         with ThreadPoolExecutor(self.jobs) as pool:
             return list(pool.map(compile_one, sources))
+
+    def _compile(self, target: Target, out: Path, *arguments: str) -> None:
+        """Compile unless there is `out`."""
+        if out.is_file():
+            return
+        out.parent.mkdir(parents=True, exist_ok=True)
+        new = out.with_suffix(".new")
+        self._run("c++", "-target", target.zig, *FLAGS, *arguments, "-o", str(new))
+        new.rename(out)
 
     def module(self, target: Target, python: str, headers: Path, core: list[Path]) -> Path:
         """Compile the bindings for one Python, and link the extension module."""
@@ -94,11 +105,10 @@ class Compiler:
         self._run("dlltool", "-m", "i386:x86-64", "-d", str(definition), "-l", str(out))
         return out
 
-    def _digest(self, target: Target) -> str:
+    def _digest(self, target: Target, read: list[Path]) -> str:
         digest = hashlib.sha256(repr((target.zig, FLAGS, str(self.zig.stat().st_size))).encode())
-        for path in sorted((ROOT / "csrc").rglob("*")):
-            if path.is_file() and path.parent.name != "bindings":
-                digest.update(path.name.encode() + path.read_bytes())
+        for path in read:
+            digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:16]
 
 

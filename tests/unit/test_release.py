@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import re
+import struct
 import sys
 import tarfile
 import zipfile
@@ -116,6 +117,65 @@ def test_what_a_module_needs_is_read_from_it(build):
     needed = build["checking"].needed_of(Path(_core.__file__).read_bytes())
     assert "libc.so.6" in needed
     assert all(re.fullmatch(r"[\w+-]+\.so\.\d+", name) for name in needed)
+
+
+def wheel_of(folder, target, module):
+    path = folder / f"dcmturbo-0.1.0-{target.wheel_tag('3.13')}.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"dcmturbo/{target.module_name('3.13')}", module)
+    return path
+
+
+def mach_o(version, libraries):
+    """Make the head of a Mach-O file (loader.h): its oldest macOS, and the libraries that it loads."""
+    commands = [(0x32, struct.pack("<4I", 1, version[0] << 16 | version[1] << 8, 0, 0))]
+    for name in libraries:
+        text = name.encode() + b"\0" * (8 - len(name) % 8)
+        commands.append((0x0C, struct.pack("<4I", 24, 0, 0, 0) + text))
+    body = b"".join(struct.pack("<2I", kind, 8 + len(content)) + content for kind, content in commands)
+    return struct.pack("<8I", 0xFEEDFACF, 0x0100000C, 0, 6, len(commands), len(body), 0, 0) + body
+
+
+def pe(libraries):
+    """Make the head of a PE file for x86-64 with an import table (Microsoft PE and COFF specification, 3 and 6.4)."""
+    first, size = 0x200, 0x1000
+    table, names = b"", b""
+    for name in libraries:
+        table += struct.pack("<5I", 0, 0, 0, size + 20 * (len(libraries) + 1) + len(names), 0)
+        names += name.encode() + b"\0"
+    content = table + bytes(20) + names
+    optional = bytes(120) + struct.pack("<2I", size, len(table)) + bytes(112)
+    section = b".idata\0\0" + struct.pack("<4I", len(content), size, len(content), first) + bytes(16)
+    head = b"MZ" + bytes(0x3A) + struct.pack("<I", 0x40)
+    head += b"PE\0\0" + struct.pack("<2H12xH", 0x8664, 1, len(optional)) + bytes(2) + optional + section
+    return head.ljust(first, b"\0") + content
+
+
+def test_a_wheel_for_macos_needs_its_system_alone_and_no_newer_one(build, tmp_path):
+    target, check = build["targets"].TARGETS["macos-arm64"], build["checking"].check
+    system = "/usr/lib/libSystem.B.dylib"
+    assert check(wheel_of(tmp_path, target, mach_o((11, 0), [system]))) == f"needs {system}"
+    with pytest.raises(SystemExit, match=r"needs /opt/lib/libc\+\+.dylib"):
+        check(wheel_of(tmp_path, target, mach_o((11, 0), [system, "/opt/lib/libc++.dylib"])))
+    with pytest.raises(SystemExit, match=r"macOS \(12, 3\), its tag \(11, 0\)"):
+        check(wheel_of(tmp_path, target, mach_o((12, 3), [system])))
+
+
+def test_a_wheel_for_windows_needs_its_python_and_its_system_alone(build, tmp_path):
+    target, check = build["targets"].TARGETS["windows-x86_64"], build["checking"].check
+    allowed = ["python313.dll", "KERNEL32.dll", "api-ms-win-crt-heap-l1-1-0.dll"]
+    assert "python313.dll" in check(wheel_of(tmp_path, target, pe(allowed)))
+    for strange in ("python312.dll", "libstdc++-6.dll"):
+        with pytest.raises(SystemExit, match=re.escape(f"needs {strange}")):
+            check(wheel_of(tmp_path, target, pe([*allowed, strange])))
+
+
+def test_a_wheel_has_no_path_of_the_machine_that_built_it(build, tmp_path):
+    target, check = build["targets"].TARGETS["macos-x86_64"], build["checking"].check
+    wheel = wheel_of(tmp_path, target, mach_o((11, 0), []) + b"\0/home/somebody/dcmturbo/csrc/os/file.h\0")
+    assert check(wheel, [Path("/home/another")]) == "needs nothing"
+    with pytest.raises(SystemExit, match="the path /home/somebody of this machine"):
+        check(wheel, [Path("/home/somebody")])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of a module of this system")
