@@ -1,8 +1,10 @@
 #include "sched/thread_pool.h"
 
 #include <doctest/doctest.h>
+#if !defined(_WIN32)
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <numeric>
@@ -62,7 +64,8 @@ TEST_CASE("thread pool: several callers at once, each gets all of its own") {
     for (std::size_t c = 0; c < sums.size(); ++c) CHECK(sums[c] == (c + 1) * 500 * 499 / 2);
 }
 
-#if !defined(__SANITIZE_THREAD__)  // which does not live with threads in a forked child
+// Windows has no fork. ThreadSanitizer does not support threads in a forked child.
+#if !defined(_WIN32) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("thread pool: a forked child has one of its own") {
     run(4, 2, [](std::size_t) {});  // the parent's threads are there
     const pid_t child = fork();
