@@ -514,6 +514,76 @@ DCMTURBO_API void dcmturbo_transcode_notes(const dcmturbo_transcoding* transcodi
 DCMTURBO_API void dcmturbo_transcode_free(dcmturbo_transcoding* transcoding);
 DCMTURBO_API void dcmturbo_transcoded_free(void* block, size_t size);
 
+/* ---- attributes, and the raster of masks ------------------------------------------------------ */
+
+/* A value that dcmturbo_find_attributes has found. `value` is valid during the call of `report`. */
+typedef struct dcmturbo_found {
+    uint32_t size;
+    uint32_t path;  /* number of the path that led to it */
+    uint32_t outer; /* item of the outermost sequence of the path */
+    uint32_t inner; /* item of the innermost sequence of the path */
+    uint64_t offset;
+    dcmturbo_bytes value;
+} dcmturbo_found;
+
+/* Reports the values of chosen attributes from `offset` on, up to `stop_tag` at the top level. `tags` has all paths,
+ * one after the other, and `ends` the end of each of them: tags of nested sequences, then the tag of the attribute.
+ * `flags` are those of dcmturbo_scan. */
+DCMTURBO_API int32_t dcmturbo_find_attributes(const dcmturbo_source* source, uint64_t offset, uint32_t flags,
+                                              uint32_t stop_tag, const uint32_t* tags, const uint32_t* ends,
+                                              size_t count, void (*report)(void* context, const dcmturbo_found* found),
+                                              void* context, dcmturbo_error* error);
+
+/* Parses decimal numbers that backslashes separate (VR DS and IS). *count is the number of numbers; the first
+ * `capacity` of them are written. Sets *is_plain to 0, and *count to 0, if a value is empty or no number, or has too
+ * many digits for this function. */
+DCMTURBO_API int32_t dcmturbo_parse_decimals(dcmturbo_bytes text, double* numbers, size_t capacity, size_t* count,
+                                             int32_t* is_plain, dcmturbo_error* error);
+
+/* Polygons in the images of a stack. `points` are pairs of x (along a row) and y, in pixels; the centre of the first
+ * pixel is 0, 0. `ends` has the end of each polygon in `points`, `image_ends` the end of each group of polygons in
+ * `ends`, and `images` the image that each group is in. Each image may have one group only. */
+typedef struct dcmturbo_polygons {
+    uint32_t size;
+    uint8_t rule;         /* 0: even-odd, 1: non-zero (raster/polygon_fill.h) */
+    uint8_t subdivisions; /* of a pixel along each side, for coverage: 1, 2, 4, 8 or 16 */
+    uint8_t value;        /* what a mask has inside */
+    uint8_t is_coverage;  /* 1: the cells are float, and get the share that is inside; they must be 0 before */
+    const double* points;
+    uint64_t point_count;
+    const uint64_t* ends;
+    uint64_t polygon_count;
+    const uint64_t* image_ends;
+    const uint64_t* images;
+    uint64_t group_count;
+} dcmturbo_polygons;
+
+typedef struct dcmturbo_raster {
+    uint32_t size;
+    void* cells; /* images x rows x columns cells, without gaps */
+    uint64_t images;
+    uint64_t rows;
+    uint64_t columns;
+    uint8_t cell_bytes;
+} dcmturbo_raster;
+
+DCMTURBO_API int32_t dcmturbo_fill_polygons(const dcmturbo_polygons* polygons, const dcmturbo_raster* raster,
+                                            uint32_t threads, dcmturbo_error* error);
+
+/* Reports the outlines of the areas in each image of a stack of masks of bytes (raster/outlines.h), in the order of the
+ * images. `points` are pairs of x and y. */
+DCMTURBO_API int32_t dcmturbo_trace_outlines(const dcmturbo_raster* raster, int32_t diagonal, uint32_t threads,
+                                             void (*report)(void* context, uint64_t image, int32_t is_hole,
+                                                            const double* points, uint64_t count),
+                                             void* context, dcmturbo_error* error);
+
+/* Paints `count` frames of bytes into images of labels (raster/label_painting.h). Adds to *overlaps the number of cells
+ * that had another label. */
+DCMTURBO_API int32_t dcmturbo_paint_labels(const uint8_t* frames, uint64_t count, const uint64_t* image_of,
+                                           const uint32_t* label_of, uint8_t threshold, uint8_t overlap,
+                                           const dcmturbo_raster* raster, uint32_t threads, uint64_t* overlaps,
+                                           dcmturbo_error* error);
+
 /* Runs body(context, i) for every i below count on up to `threads` workers. */
 DCMTURBO_API void dcmturbo_parallel_for(size_t count, uint32_t threads, void (*body)(void* context, size_t i),
                                         void* context);

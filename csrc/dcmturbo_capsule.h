@@ -107,6 +107,21 @@ typedef struct dcmturbo_api {
     void (*transcode_notes)(const dcmturbo_transcoding* transcoding, uint32_t* source, uint32_t* result);
     void (*transcode_free)(dcmturbo_transcoding* transcoding);
     void (*transcoded_free)(void* block, size_t size);
+    int32_t (*find_attributes)(const dcmturbo_source* source, uint64_t offset, uint32_t flags, uint32_t stop_tag,
+                               const uint32_t* tags, const uint32_t* ends, size_t count,
+                               void (*report)(void* context, const dcmturbo_found* found), void* context,
+                               dcmturbo_error* error);
+    int32_t (*parse_decimals)(dcmturbo_bytes text, double* numbers, size_t capacity, size_t* count, int32_t* is_plain,
+                              dcmturbo_error* error);
+    int32_t (*fill_polygons)(const dcmturbo_polygons* polygons, const dcmturbo_raster* raster, uint32_t threads,
+                             dcmturbo_error* error);
+    int32_t (*trace_outlines)(const dcmturbo_raster* raster, int32_t diagonal, uint32_t threads,
+                              void (*report)(void* context, uint64_t image, int32_t is_hole, const double* points,
+                                             uint64_t count),
+                              void* context, dcmturbo_error* error);
+    int32_t (*paint_labels)(const uint8_t* frames, uint64_t count, const uint64_t* image_of, const uint32_t* label_of,
+                            uint8_t threshold, uint8_t overlap, const dcmturbo_raster* raster, uint32_t threads,
+                            uint64_t* overlaps, dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -67,6 +67,11 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .transcode_notes = dcmturbo_transcode_notes,
         .transcode_free = dcmturbo_transcode_free,
         .transcoded_free = dcmturbo_transcoded_free,
+        .find_attributes = dcmturbo_find_attributes,
+        .parse_decimals = dcmturbo_parse_decimals,
+        .fill_polygons = dcmturbo_fill_polygons,
+        .trace_outlines = dcmturbo_trace_outlines,
+        .paint_labels = dcmturbo_paint_labels,
     };
     return &api;
 }

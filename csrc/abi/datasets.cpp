@@ -1,7 +1,10 @@
 // The C ABI of sources, datasets and frame indexes.
 #include <span>
+#include <vector>
 
 #include "abi/convert.h"
+#include "dicom/attribute_scan.h"
+#include "dicom/decimals.h"
 #include "dicom/element_list.h"
 #include "dicom/element_scan.h"
 #include "dicom/file_source.h"
@@ -73,6 +76,37 @@ int32_t dcmturbo_list_elements(const dcmturbo_source* source, uint64_t offset, u
             report(context, &element);
         }
         *end = list.end;
+    });
+}
+
+int32_t dcmturbo_find_attributes(const dcmturbo_source* source, uint64_t offset, uint32_t flags, uint32_t stop_tag,
+                                 const uint32_t* tags, const uint32_t* ends, size_t count,
+                                 void (*report)(void* context, const dcmturbo_found* found), void* context,
+                                 dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        std::vector<std::span<const uint32_t>> paths;
+        for (size_t i = 0, begin = 0; i < count; begin = ends[i++]) paths.emplace_back(tags + begin, ends[i] - begin);
+        find_attributes(*source->source, offset, {(flags & 2) == 0, (flags & 4) != 0}, stop_tag, paths,
+                        [&](const FoundValue& value) {
+                            dcmturbo_found found{};
+                            found.size = sizeof found;
+                            found.path = value.path;
+                            found.outer = value.outer;
+                            found.inner = value.inner;
+                            found.offset = value.offset;
+                            found.value = {reinterpret_cast<const uint8_t*>(value.value.data()), value.value.size()};
+                            report(context, &found);
+                        });
+    });
+}
+
+int32_t dcmturbo_parse_decimals(dcmturbo_bytes text, double* numbers, size_t capacity, size_t* count, int32_t* is_plain,
+                                dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        std::vector<double> parsed;
+        *is_plain = parse_decimals({reinterpret_cast<const std::byte*>(text.data), text.size}, parsed) ? 1 : 0;
+        *count = *is_plain != 0 ? parsed.size() : 0;
+        std::copy_n(parsed.begin(), std::min(*count, capacity), numbers);
     });
 }
 

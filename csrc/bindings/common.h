@@ -127,5 +127,6 @@ void bind_encoding(py::module_& m);
 void bind_transcoding(py::module_& m);
 void bind_library(py::module_& m);
 void bind_options(py::module_& m);
+void bind_raster(py::module_& m);
 
 }  // namespace dcmturbo::bindings

@@ -170,4 +170,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind_transcoding(m);
     bind_library(m);
     bind_options(m);
+    bind_raster(m);
 }

@@ -403,3 +403,39 @@ class Transcoding:
 
 def aligned_empty(dtype: Any, shape: Iterable[int]) -> Array: ...
 def set_library(decode_into: Callable[..., None], reconstruct_jpeg: Callable[[memoryview], bytes]) -> None: ...
+def set_library(
+    decode_into: Callable[[memoryview, Header, Array], None], reconstruct_jpeg: Callable[[memoryview], bytes]
+) -> None: ...
+def find_attributes(
+    source: Source,
+    offset: int,
+    *,
+    explicit_vr: bool,
+    big_endian: bool,
+    stop_tag: int,
+    paths: Sequence[Sequence[int]],
+) -> tuple[Array, bytes]: ...
+def parse_decimals(text: Any) -> Array | None: ...
+def fill_polygons(
+    points: Array,
+    ends: Array,
+    image_ends: Array,
+    images: Array,
+    out: Array,
+    *,
+    rule: int,
+    subdivisions: int,
+    value: int,
+    threads: int,
+) -> None: ...
+def trace_outlines(masks: Array, *, diagonal: bool, threads: int) -> list[tuple[int, bool, Array]]: ...
+def paint_labels(
+    frames: Array,
+    image_of: Array,
+    label_of: Array,
+    out: Array,
+    *,
+    threshold: int,
+    last_wins: bool,
+    threads: int,
+) -> int: ...
