@@ -11,6 +11,15 @@ import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.configuration import config
+from dcmturbo.contours import (
+    Contour,
+    ContourSet,
+    Structure,
+    contours_of_mask,
+    fill_polygons,
+    read_contours,
+    read_overlays,
+)
 from dcmturbo.dataset.frame_offsets import FrameOffsets
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
 from dcmturbo.encoding import encode_frame
@@ -29,13 +38,17 @@ from dcmturbo.frames.status import FrameStatus
 from dcmturbo.image import Image, open
 from dcmturbo.integrations import prefill, register, to_dask, unregister, zarr_store
 from dcmturbo.pictures.rendering import render
+from dcmturbo.segmentation import Segment, Segmentation, read_segmentation, write_segmentation
 from dcmturbo.slides import Slide, slide
 from dcmturbo.transcoding import TranscodeResult, transcode
 from dcmturbo.version import __version__
+from dcmturbo.volumes import Volume, read_volume, read_volumes
 
 __all__ = [
     "__version__",
     "ArchiveResult",
+    "Contour",
+    "ContourSet",
     "DecodeError",
     "DecodeWarning",
     "EncodeError",
@@ -48,17 +61,28 @@ __all__ = [
     "NotDicom",
     "Region",
     "Slide",
+    "Segment",
+    "Segmentation",
+    "Structure",
     "TranscodeResult",
     "UnsupportedTransferSyntax",
+    "Volume",
     "config",
+    "contours_of_mask",
     "decode",
     "decode_components",
     "decode_frame",
     "decode_series",
     "encode_frame",
+    "fill_polygons",
     "open",
     "prefill",
     "probe",
+    "read_contours",
+    "read_overlays",
+    "read_segmentation",
+    "read_volume",
+    "read_volumes",
     "register",
     "slide",
     "render",
@@ -66,5 +90,6 @@ __all__ = [
     "transcode",
     "transcode_archive",
     "unregister",
+    "write_segmentation",
     "zarr_store",
 ]

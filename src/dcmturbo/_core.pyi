@@ -403,9 +403,6 @@ class Transcoding:
 
 def aligned_empty(dtype: Any, shape: Iterable[int]) -> Array: ...
 def set_library(decode_into: Callable[..., None], reconstruct_jpeg: Callable[[memoryview], bytes]) -> None: ...
-def set_library(
-    decode_into: Callable[[memoryview, Header, Array], None], reconstruct_jpeg: Callable[[memoryview], bytes]
-) -> None: ...
 def find_attributes(
     source: Source,
     offset: int,

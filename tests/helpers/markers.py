@@ -16,6 +16,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "cli": (),
     "codecs": ("core",),
     "conformance": (),
+    "contours": ("core",),
     "contract": ("core",),
     "dataset": ("core",),
     "differential": (),
@@ -24,9 +25,11 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "pictures": (),
     "regress": ("core",),
     "sched": ("core", "threads"),
+    "segmentation": ("core",),
     "slides": ("core",),
     "transcoding": (),
     "unit": ("core",),
+    "volumes": ("core",),
 }
 
 # Of tests/unit, what reads sources and documents instead: a new file there runs the core, unless it is added here.

@@ -38,6 +38,11 @@ ALLOWED = {
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames"),
         *("redaction", "system", "transcoding", "version", "wording"),
     },
+    "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps"},
+    "segmentation": {
+        *("_core", "configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "volumes"),
+    },
+    "contours": {"_core", "configuration", "dataset", "errors", "frames", "notes", "pictures"},
     "integrations": {
         *("image", "slides"),
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),
@@ -45,7 +50,7 @@ ALLOWED = {
     # The top: what users import, and what uses it: the command line and benchmarks.
     "dcmturbo": {
         *("_program", "archives", "configuration", "dataset", "decoding", "encoding", "errors", "frames", "image"),
-        *("integrations", "pictures", "slides", "transcoding", "version"),
+        *("contours", "integrations", "pictures", "segmentation", "slides", "transcoding", "version", "volumes"),
     },
     "__main__": {"cli"},
     "bench": {"archives", "dcmturbo", "errors", "formats", "wording"},

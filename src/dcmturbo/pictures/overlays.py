@@ -10,10 +10,12 @@ import numpy as np
 
 from dcmturbo.pictures.header import Header, number_of, numbers_of
 
-__all__ = ["draw_overlays"]
+__all__ = ["draw_overlays", "overlay_planes"]
 
 
-def _planes(header: Header, frame: int, cells: Callable[[], np.ndarray]) -> Iterator[tuple[int, int, np.ndarray]]:
+def overlay_planes(
+    header: Header, frame: int, cells: Callable[[], np.ndarray]
+) -> Iterator[tuple[int, int, np.ndarray]]:
     """Iterate over top row, left column and bits of the planes of a frame."""
     dataset: Any = header.whole()
     for group in range(0x6000, 0x6020, 2):
@@ -75,7 +77,7 @@ def draw_overlays(picture: np.ndarray, header: Header, frame: int, cells: Callab
     """
     drawn = picture
     rows, columns = picture.shape[:2]
-    for top, left, plane in _planes(header, frame, cells):
+    for top, left, plane in overlay_planes(header, frame, cells):
         row, column = max(top, 0), max(left, 0)
         end_row, end_column = min(top + plane.shape[0], rows), min(left + plane.shape[1], columns)
         if row >= end_row or column >= end_column:

@@ -1,0 +1,385 @@
+"""`read_segmentation`: an object's segments as label images, masks, fractions or runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from dcmturbo import _core
+from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.attributes import elements_of_opened
+from dcmturbo.dataset.sources import open_source
+from dcmturbo.errors import DecodeError, DecodeWarning
+from dcmturbo.frames.arguments import check_out, new_array
+from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.notes import stack_level
+from dcmturbo.segmentation.frames import FrameTable, Segment, read_frame_table
+from dcmturbo.segmentation.placing import place
+
+__all__ = ["Runs", "Segment", "Segmentation", "read_segmentation"]
+
+Overlap = Literal["raise", "first", "last"]
+_CHUNK_BYTES = 4 << 20  # decoded frames that wait to be painted, which stay in the cache
+
+
+class Runs(NamedTuple):
+    """Pixels of a segment as runs along the rows: the sparse form.
+
+    Attributes
+    ----------
+    planes, rows, starts, lengths : numpy.ndarray of int
+        One value for each run.
+    """
+
+    planes: np.ndarray
+    rows: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+def read_segmentation(source: Any) -> Segmentation:
+    """Open a segmentation object, and read what its frames are. Pixels are decoded when they are asked for.
+
+    Parameters
+    ----------
+    source : path, bytes-like, binary file object, fsspec URL, or pydicom Dataset
+        An object whose SegmentationType is BINARY, FRACTIONAL or LABELMAP (PS3.3, C.8.20.2), in any transfer syntax.
+
+    Returns
+    -------
+    Segmentation
+        It keeps the source open: use it in a ``with`` statement, or call ``close()``.
+
+    Raises
+    ------
+    DecodeError
+        If the object is no segmentation, or does not say which segment a frame is of.
+    NotDicom, NoPixelData, UnsupportedTransferSyntax, OSError
+        As `dcmturbo.decode`.
+
+    Examples
+    --------
+    >>> with dt.read_segmentation("seg.dcm") as segmentation:            # doctest: +SKIP
+    ...     labels = segmentation.labels()
+    ...     liver = segmentation.mask(3)
+    """
+    opened = open_source(source)
+    try:
+        frames = FrameSet(opened)
+        if len(frames.frame_shape) != 2:
+            raise DecodeError(f"a segmentation has one sample for each pixel, not {frames.frame_shape[2]}")
+        frames.check_span(range(frames.promised), salvage=False)
+        table = read_frame_table(elements_of_opened(opened), frames.promised)
+    except BaseException:
+        opened.close()
+        raise
+    return Segmentation(frames, table)
+
+
+class Segmentation:
+    """The segments of an object.
+
+    Attributes
+    ----------
+    segments : list of Segment
+        In the order of the object.
+    kind : str
+        BINARY, FRACTIONAL or LABELMAP.
+    shape : tuple of int
+        (planes, rows, columns) of the label image and the masks. Planes are sorted along their normal; those without
+        frames are empty.
+    affine_lps : numpy.ndarray or None
+        The 4 x 4 matrix from (column, row, plane) to mm (LPS); None if the object does not say it, or the distances
+        differ.
+    positions : numpy.ndarray or None
+        ImagePositionPatient of each plane.
+    segment_of, plane_of : numpy.ndarray of int
+        Number of the segment, and plane, of each frame.
+    dimension_index : numpy.ndarray or None
+        DimensionIndexValues of each frame.
+    references : list of (int, str, int)
+        Frame, SOPInstanceUID of an image from which it was derived, and the frame in it, counted from 1.
+    tiles : numpy.ndarray or None
+        Of a slide: row and column of each frame in the total pixel matrix, counted from 0.
+    attributes : dict of str
+        SOPInstanceUID, SeriesInstanceUID, FrameOfReferenceUID.
+    """
+
+    def __init__(self, frames: FrameSet, table: FrameTable) -> None:
+        self._frames = frames
+        self._maximum = table.maximum
+        self.segments = table.segments
+        self.kind = table.kind
+        self.shape = (table.planes, *frames.frame_shape)
+        self.affine_lps = table.affine_lps
+        self.positions = table.positions
+        self.segment_of, self.plane_of = table.segment_of, table.plane_of
+        self.dimension_index = table.dimension_index
+        self.references = table.references
+        self.tiles = table.tiles
+        self.attributes = table.about
+
+    def __enter__(self) -> Segmentation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the source."""
+        self._frames.opened.close()
+
+    def numbers(self, segments: Any = None) -> list[int]:
+        """Return the numbers of segments that are given by number or label; all of them by default."""
+        if segments is None:
+            return [segment.number for segment in self.segments]
+        one = isinstance(segments, (int, np.integer, str))
+        return [self._number(name) for name in ([segments] if one else segments)]
+
+    def _number(self, name: Any) -> int:
+        found = [segment.number for segment in self.segments if name in (segment.number, segment.label)]
+        if len(found) != 1:
+            known = ", ".join(f"{segment.number} ({segment.label})" for segment in self.segments[:20])
+            raise KeyError(f"there {'is no segment' if not found else 'are several segments'} {name!r}: {known}")
+        return found[0]
+
+    # ---- label images -----------------------------------------------------------------------------
+
+    def labels(
+        self,
+        segments: Any = None,
+        *,
+        overlap: Overlap = "raise",
+        threshold: float = 0.5,
+        dtype: Any = None,
+        out: np.ndarray | None = None,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """Return the label image: the number of the segment of each pixel, 0 where there is none.
+
+        Parameters
+        ----------
+        segments : int, str, or sequence of these, optional
+            Numbers or labels of the segments; all by default.
+        overlap : {"raise", "first", "last"}
+            What to do where segments overlap: raise an error, or let the first or last in the order of frames win.
+        threshold : float
+            For fractions: the smallest one that counts as inside.
+        dtype : dtype-like, optional
+            Of the result: by default the smallest of uint8 and uint16 that holds the numbers.
+        out : numpy.ndarray, optional
+            Write into this array.
+        threads : int, optional
+            As in `dcmturbo.decode`.
+
+        Raises
+        ------
+        DecodeError
+            If segments overlap, if the label of a label map has no segment, or a frame cannot be decoded.
+        KeyError
+            If there is no such segment.
+        """
+        if overlap not in ("raise", "first", "last"):
+            raise ValueError(f"overlap is {overlap!r}; expected 'raise', 'first' or 'last'")
+        numbers = self.numbers(segments)
+        if self.kind == "LABELMAP":
+            return self._label_map(numbers if segments is not None else None, dtype, out, threads)
+        wanted = np.dtype(dtype or (np.uint8 if max(numbers, default=0) < 256 else np.uint16))
+        if wanted.kind != "u" or wanted.itemsize > 4 or max(numbers, default=0) > np.iinfo(wanted).max:
+            raise ValueError(f"dtype is {wanted}, which cannot hold the numbers of segments up to {max(numbers)}")
+        result = self._zeros(wanted, out)
+        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
+        overlaps = 0
+        chosen = np.flatnonzero(np.isin(self.segment_of, numbers)).astype(np.uint64)
+        for part, pixels in self._chunks(chosen, threads):
+            overlaps += _core.paint_labels(
+                pixels,
+                self.plane_of[part],
+                self.segment_of[part],
+                result,
+                threshold=min(limit, 255),
+                last_wins=overlap == "last",
+                threads=resolve_threads(threads),
+            )
+            if overlaps and overlap == "raise":
+                raise DecodeError(
+                    f"segments overlap in {overlaps} or more pixels, so that one label image cannot hold them: use "
+                    "mask() for single segments, or overlap='first' or 'last'",
+                    code="mismatch",
+                )
+        return result
+
+    def _zeros(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
+        if out is None:
+            result = new_array(self.shape, dtype)
+        else:
+            check_out(out, self.shape, dtype)
+            if not out.flags.c_contiguous:
+                raise ValueError("out must be C-contiguous")
+            result = out
+        result[...] = 0
+        return result
+
+    def _chunks(self, frames: np.ndarray, threads: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Decode frames, a few at a time, into the same memory."""
+        rows, columns = self._frames.frame_shape
+        if self._frames.dtype != np.uint8:
+            raise DecodeError(f"the frames have cells of {self._frames.dtype}, expected 1 or 8 bits", code="mismatch")
+        self._frames.check_room(len(frames))
+        size = max(resolve_threads(threads), min(len(frames), _CHUNK_BYTES // max(1, rows * columns)))
+        scratch = np.empty((max(1, size), rows, columns), np.uint8)
+        for begin in range(0, len(frames), size):
+            part = frames[begin : begin + size]
+            pixels = scratch[: len(part)]
+            self._frames.read(part, out=pixels, threads=threads)
+            yield part, pixels
+
+    def _label_map(
+        self, numbers: list[int] | None, dtype: Any, out: np.ndarray | None, threads: int | None
+    ) -> np.ndarray:
+        frames = self._frames
+        wanted = np.dtype(frames.dtype if dtype is None else dtype)
+        planes, count = self.plane_of, self.shape[0]
+        if len(np.unique(planes)) != len(planes):
+            raise DecodeError("several frames of the label map have one plane", code="mismatch")
+        if len(planes) == count and wanted == frames.dtype:
+            order = np.empty(count, np.int64)
+            order[planes] = np.arange(count)
+            result = frames.read(order.tolist(), out=out, threads=threads)
+            if numbers is not None and not result.flags.owndata:
+                result = np.array(result)
+        else:
+            result = self._zeros(wanted, out)
+            for frame, plane in enumerate(planes.tolist()):
+                result[plane] = frames.read(frame, threads=threads)
+        if numbers is not None:
+            known = np.zeros(int(np.iinfo(frames.dtype).max) + 1, bool)
+            known[[number for number in numbers if number < len(known)]] = True
+            for plane in result:
+                plane[~known[plane]] = 0
+        return result
+
+    # ---- masks ------------------------------------------------------------------------------------
+
+    def mask(
+        self, segment: int | str, *, threshold: float = 0.5, out: np.ndarray | None = None, threads: int | None = None
+    ) -> np.ndarray:
+        """Return the mask of one segment: uint8, 1 inside, (planes, rows, columns)."""
+        number = self._number(segment)
+        if self.kind == "LABELMAP":
+            labels = self._label_map(None, None, None, threads)
+            result = self._zeros(np.dtype(np.uint8), out)
+            np.equal(labels, number, out=result, casting="unsafe")
+            return result
+        result = self._zeros(np.dtype(np.uint8), out)
+        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
+        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
+        for part, pixels in self._chunks(frames, threads):
+            _core.paint_labels(
+                pixels,
+                self.plane_of[part],
+                np.ones(len(part), np.uint32),
+                result,
+                threshold=min(limit, 255),
+                last_wins=True,
+                threads=resolve_threads(threads),
+            )
+        return result
+
+    def masks(self, segments: Any = None, *, threshold: float = 0.5, threads: int | None = None) -> np.ndarray:
+        """Return the masks of several segments: uint8, (segments, planes, rows, columns)."""
+        numbers = self.numbers(segments)
+        result = new_array((len(numbers), *self.shape), np.dtype(np.uint8))
+        for i, number in enumerate(numbers):
+            self.mask(number, threshold=threshold, out=result[i], threads=threads)
+        return result
+
+    def fractions(self, segment: int | str, *, dtype: Any = np.float32, threads: int | None = None) -> np.ndarray:
+        """Return the fraction or probability of a segment in each pixel, from 0 to 1; of other kinds, 0 or 1."""
+        if self.kind != "FRACTIONAL":
+            return self.mask(segment, threads=threads).astype(dtype)
+        number = self._number(segment)
+        result = self._zeros(np.dtype(dtype), None)
+        scale = result.dtype.type(1.0 / self._maximum)
+        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
+        for part, pixels in self._chunks(frames, threads):
+            for plane, frame in zip(self.plane_of[part].tolist(), pixels, strict=True):
+                np.multiply(frame, scale, out=result[plane], casting="unsafe", dtype=result.dtype)
+        return result
+
+    def runs(self, segment: int | str, *, threshold: float = 0.5, threads: int | None = None) -> Runs:
+        """Return a segment as runs along the rows, without making a mask of all planes."""
+        number = self._number(segment)
+        if self.kind == "LABELMAP":
+            mask = self.mask(number, threads=threads)
+            return _join([_runs_of(mask, np.arange(len(mask)))])
+        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
+        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
+        parts = [_runs_of(pixels >= limit, self.plane_of[part]) for part, pixels in self._chunks(frames, threads)]
+        return _join(parts)
+
+    # ---- on another grid --------------------------------------------------------------------------
+
+    def on(
+        self,
+        reference: Any,
+        segments: Any = None,
+        *,
+        overlap: Overlap = "raise",
+        dtype: Any = None,
+        threads: int | None = None,
+        resample: bool = False,
+    ) -> np.ndarray:
+        """Return the label image on the grid of a reference volume.
+
+        Parameters
+        ----------
+        reference : Volume
+            Anything with ``array`` or ``shape``, and ``affine_lps``.
+        segments, overlap, dtype, threads
+            As in `labels`.
+        resample : bool
+            If the grids do not agree: take the nearest voxel instead of raising an error.
+
+        Raises
+        ------
+        DecodeError
+            If the segmentation has no geometry, another frame of reference, or (without `resample`) voxels that do not
+            lie on those of the reference.
+        """
+        if self.affine_lps is None:
+            raise DecodeError("the segmentation does not say where its planes are, or they are uneven", code="argument")
+        mine = self.attributes["FrameOfReferenceUID"]
+        other = getattr(reference, "attributes", {}).get("FrameOfReferenceUID", "")
+        if mine and other and mine != other:
+            raise DecodeError(f"the frames of reference differ: {mine} and {other}", code="mismatch")
+        labels = self.labels(segments, overlap=overlap, dtype=dtype, threads=threads)
+        shape = tuple(reference.shape[:3])
+        result, outside = place(
+            labels, self.affine_lps, shape, np.asarray(reference.affine_lps), resample=resample, threads=threads
+        )
+        if outside:
+            warnings.warn(
+                f"{outside} labelled voxels lie outside of the reference", DecodeWarning, stacklevel=stack_level()
+            )
+        return result
+
+
+def _runs_of(mask: np.ndarray, planes: Sequence[int] | np.ndarray) -> Runs:
+    columns = mask.shape[2]
+    padded = np.zeros((*mask.shape[:2], columns + 2), np.int8)
+    padded[:, :, 1:-1] = mask != 0
+    edges = np.diff(padded, axis=2)
+    frames, rows, starts = np.nonzero(edges == 1)
+    _, _, ends = np.nonzero(edges == -1)
+    return Runs(np.asarray(planes)[frames], rows, starts, ends - starts)
+
+
+def _join(parts: Iterable[Runs]) -> Runs:
+    parts = list(parts) or [Runs(*(np.empty(0, np.int64) for _ in range(4)))]
+    joined = Runs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.lexsort((joined.starts, joined.rows, joined.planes))
+    return Runs(*(column[order] for column in joined))

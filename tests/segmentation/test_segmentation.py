@@ -1,0 +1,282 @@
+"""Segmentations as label images, masks, fractions and runs, against highdicom where it is installed."""
+
+import io
+import types
+import warnings
+
+import numpy as np
+import pydicom
+import pytest
+from helpers.series import slice_dataset, stack_of_slices
+from pydicom.dataset import FileMetaDataset
+
+import dcmturbo as dt
+
+SHAPE = (5, 9, 11)
+POSITIONS = [(-3.0, 4.0, 10 + 2.5 * k) for k in range(SHAPE[0])]
+
+
+def item(**values):
+    ds = pydicom.Dataset()
+    for keyword, value in values.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def segmentation(frames, segment_of, plane_of, kind="BINARY", numbers=(1, 2), bits=None, shared_segment=None):
+    """Return a segmentation; `frames` are arrays of its frames."""
+    ds = pydicom.Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.3"
+    ds.SegmentationType, ds.NumberOfFrames = kind, len(frames)
+    ds.Rows, ds.Columns = frames[0].shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated = ds.BitsStored = bits or (1 if kind == "BINARY" else 8)
+    ds.HighBit = ds.BitsAllocated - 1
+    if kind == "FRACTIONAL":
+        ds.SegmentationFractionalType, ds.MaximumFractionalValue = "PROBABILITY", 200
+    ds.FrameOfReferenceUID = "1.2.826.0.1.3680043.8.498.2"
+    ds.SegmentSequence = [
+        item(SegmentNumber=n, SegmentLabel=f"part {n}", SegmentAlgorithmType="MANUAL") for n in numbers
+    ]
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[0.7, 0.8], SliceThickness=2.5, SpacingBetweenSlices=2.5)],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+    )
+    if shared_segment:
+        shared.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=shared_segment)]
+    ds.SharedFunctionalGroupsSequence = [shared]
+    ds.PerFrameFunctionalGroupsSequence = []
+    for segment, plane in zip(segment_of, plane_of, strict=True):
+        group = item(
+            PlanePositionSequence=[item(ImagePositionPatient=list(POSITIONS[plane]))],
+            FrameContentSequence=[item(DimensionIndexValues=[max(segment, 1), plane + 1])],
+            DerivationImageSequence=[item(SourceImageSequence=[item(ReferencedSOPInstanceUID=f"1.9.{plane}")])],
+        )
+        if kind != "LABELMAP" and not shared_segment:
+            group.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=segment)]
+        ds.PerFrameFunctionalGroupsSequence.append(group)
+    stack = np.stack(frames)
+    if ds.BitsAllocated == 1:
+        data = np.packbits(stack.ravel(), bitorder="little").tobytes()
+    else:
+        data = stack.astype(f"u{ds.BitsAllocated // 8}").tobytes()
+    ds.PixelData = data + b"\0" * (len(data) % 2)
+    return ds
+
+
+def masks(seed=1, overlap=False):
+    """Return the masks of two segments: (2, planes, rows, columns)."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.random((2, *SHAPE)) < 0.3
+    return np.stack([first, second if overlap else second & ~first]).astype(np.uint8)
+
+
+def binary(made, planes=range(SHAPE[0])):
+    """Return a segmentation with the frames of both segments, in mixed order."""
+    which = [(s, k) for k in reversed(planes) for s in (2, 1)]
+    return segmentation([made[s - 1, k] for s, k in which], [s for s, _ in which], [k for _, k in which])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("as_file", [False, True])
+def test_segments_of_bits_across_bytes(tmp_path, threads, as_file):
+    made = masks()
+    source = binary(made)
+    if as_file:
+        source.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+        source = tmp_path / "seg.dcm"
+    with dt.read_segmentation(source) as found:
+        assert found.shape == SHAPE
+        assert found.kind == "BINARY"
+        assert [(one.number, one.label, one.algorithm) for one in found.segments] == [
+            (1, "part 1", "MANUAL"),
+            (2, "part 2", "MANUAL"),
+        ]
+        labels = found.labels(threads=threads)
+        assert labels.dtype == np.uint8
+        assert np.array_equal(labels, made[0] + 2 * made[1])
+        assert np.array_equal(found.mask("part 2", threads=threads), made[1])
+        assert np.array_equal(found.masks(), made)
+        assert np.array_equal(found.labels(2), 2 * made[1])
+        assert np.array_equal(found.fractions(1), made[0].astype(np.float32))
+        runs = found.runs(1)
+        again = np.zeros(SHAPE, np.uint8)
+        for plane, row, start, length in zip(*runs, strict=True):
+            assert not again[plane, row, start : start + length].any()
+            again[plane, row, start : start + length] = 1
+        assert np.array_equal(again, made[0])
+        assert np.allclose(found.affine_lps[:3, 3], POSITIONS[0])
+        assert np.allclose(np.diag(found.affine_lps)[:3], [0.8, 0.7, 2.5])
+        assert np.allclose(found.positions, POSITIONS)
+        assert found.references[0] == (0, "1.9.4", 1)
+        assert found.dimension_index[0].tolist() == [2, 5]
+
+
+def test_planes_without_frames_are_empty():
+    made = masks()
+    made[:, [1, 3]] = 0
+    with dt.read_segmentation(binary(made, [0, 2, 4])) as found:
+        assert found.shape == SHAPE
+        assert np.array_equal(found.labels(), made[0] + 2 * made[1])
+
+
+def test_overlapping_segments_are_an_error_or_an_option():
+    made = masks(overlap=True)
+    with dt.read_segmentation(binary(made)) as found:
+        with pytest.raises(dt.DecodeError, match="segments overlap"):
+            found.labels()
+        # In each plane, the frame of segment 2 is before that of segment 1.
+        assert np.array_equal(found.labels(overlap="last"), np.where(made[0], 1, 2 * made[1]))
+        assert np.array_equal(found.labels(overlap="first"), np.where(made[1], 2, made[0]))
+        assert np.array_equal(found.masks(), made)
+
+
+def test_fractions():
+    values = np.random.default_rng(2).integers(0, 201, (SHAPE[0], *SHAPE[1:]))
+    source = segmentation(list(values), [1] * 5, range(5), "FRACTIONAL", numbers=(1,))
+    with dt.read_segmentation(source) as found:
+        assert np.allclose(found.fractions(1), values / 200)
+        assert np.array_equal(found.mask(1), values >= 100)
+        assert np.array_equal(found.labels(threshold=0.25), values >= 50)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_label_maps(tmp_path, bits):
+    top = 255 if bits == 8 else 1000
+    labels = np.random.default_rng(3).choice([0, 3, top], SHAPE)
+    order = [2, 0, 4, 1, 3]
+    source = segmentation(list(labels[order]), [0] * 5, order, "LABELMAP", numbers=(3, top), bits=bits)
+    source.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    for one in (source, tmp_path / "seg.dcm"):
+        with dt.read_segmentation(one) as found:
+            assert np.array_equal(found.labels(), labels)
+            assert found.labels().dtype == np.dtype(f"u{bits // 8}")
+            assert np.array_equal(found.labels(3), np.where(labels == 3, 3, 0))
+            assert np.array_equal(found.mask(top), labels == top)
+            assert found.runs(top).lengths.sum() == (labels == top).sum()
+    assert np.array_equal(pydicom.dcmread(tmp_path / "seg.dcm").pixel_array, labels[order])
+
+
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEGLSLossless", "JPEG2000Lossless"])
+def test_label_maps_in_other_syntaxes(tmp_path, syntax):
+    labels = np.random.default_rng(3).choice([0, 3, 200], SHAPE)
+    segmentation(list(labels), [0] * 5, range(5), "LABELMAP", numbers=(3, 200)).save_as(
+        tmp_path / "seg.dcm", enforce_file_format=True
+    )
+    dt.transcode(tmp_path / "seg.dcm", tmp_path / "other.dcm", syntax)
+    with dt.read_segmentation(tmp_path / "other.dcm") as found:
+        assert np.array_equal(found.labels(), labels)
+
+
+def test_the_segment_of_all_frames_may_be_shared():
+    made = masks()[0]
+    with dt.read_segmentation(segmentation(list(made), [1] * 5, range(5), shared_segment=2)) as found:
+        assert np.array_equal(found.labels(), 2 * made)
+
+
+def test_labels_on_the_grid_of_a_volume():
+    made = masks()
+    voxels = stack_of_slices(7)
+    volume = dt.read_volume([slice_dataset(a, k + 1, (-3.0, 4.0, 5 + 2.5 * k)) for k, a in enumerate(voxels)])
+    wanted = np.zeros((7, 9, 11), np.uint8)
+    wanted[2:] = made[0] + 2 * made[1]
+    with dt.read_segmentation(binary(made)) as found:
+        assert np.array_equal(found.on(volume), wanted)
+        part = types.SimpleNamespace(shape=(2, 4, 5), affine_lps=volume.affine_lps @ _moved(1, 2, 2))
+        with pytest.warns(dt.DecodeWarning, match="outside"):
+            assert np.array_equal(found.on(part), wanted[2:4, 2:6, 1:6])
+        fine = types.SimpleNamespace(shape=(14, 9, 11), affine_lps=volume.affine_lps @ np.diag([1, 1, 0.5, 1]))
+        with pytest.raises(dt.DecodeError, match="resample=True"):
+            found.on(fine)
+        assert np.array_equal(found.on(fine, resample=True)[::2], wanted)
+        flipped = types.SimpleNamespace(
+            shape=(7, 9, 11), affine_lps=volume.affine_lps @ _moved(0, 0, 6) @ np.diag([1, 1, -1, 1])
+        )
+        assert np.array_equal(found.on(flipped, resample=True), wanted[::-1])
+        volume.attributes["FrameOfReferenceUID"] = "1.9"
+        with pytest.raises(dt.DecodeError, match="frames of reference differ"):
+            found.on(volume)
+
+
+def _moved(column, row, plane):
+    matrix = np.eye(4)
+    matrix[:3, 3] = column, row, plane
+    return matrix
+
+
+def test_what_is_no_segmentation_is_refused():
+    with pytest.raises(dt.DecodeError, match="no segmentation"):
+        dt.read_segmentation(slice_dataset(stack_of_slices()[0], 1, (0, 0, 0)))
+    made = masks()
+    source = binary(made)
+    source.PerFrameFunctionalGroupsSequence[3].SegmentIdentificationSequence[0].ReferencedSegmentNumber = 9
+    with pytest.raises(dt.DecodeError, match="segment 9, which SegmentSequence does not list") as raised:
+        dt.read_segmentation(source)
+    assert raised.value.frame == 3
+    source = binary(made)
+    source.NumberOfFrames = 2**31 - 1
+    with pytest.raises(dt.DecodeError):
+        dt.read_segmentation(source)
+    with dt.read_segmentation(binary(made)) as found, pytest.raises(KeyError, match="no segment 'x'"):
+        found.mask("x")
+
+
+def test_distances_that_a_file_claims_are_limited():
+    made = masks()
+    source = binary(made)
+    source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = 1e-9
+    with dt.read_segmentation(source) as found:
+        assert found.shape == SHAPE
+    source.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient = [-3, 4, 1e12]
+    with dt.read_segmentation(source) as found:
+        assert found.shape[0] == 6
+        assert found.affine_lps is None
+
+
+def test_damage_anywhere_is_an_error_and_no_crash():
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, binary(masks()), enforce_file_format=True)
+    data = file.getvalue()
+    rng = np.random.default_rng(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(300):
+            damaged = bytearray(data[: rng.integers(140, len(data) + 1)])
+            for _ in range(rng.integers(0, 6)):
+                damaged[rng.integers(132, len(damaged))] = rng.integers(256)
+            try:
+                with dt.read_segmentation(bytes(damaged)) as found:
+                    if np.prod(found.shape, dtype=float) < 1e7:
+                        found.labels(overlap="last")
+            except (dt.Error, KeyError, ValueError):
+                pass
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_written_objects_are_read_by_highdicom_and_back(tmp_path, kind):
+    highdicom = pytest.importorskip("highdicom")
+    made = masks()
+    labels = (made[0] + 2 * made[1]).astype(np.uint8)
+    images = [slice_dataset(a, k + 1, POSITIONS[k]) for k, a in enumerate(stack_of_slices(5))]
+    organ = highdicom.sr.CodedConcept("123037004", "SCT", "Anatomical Structure")
+    described = [
+        highdicom.seg.SegmentDescription(n, f"part {n}", organ, organ, highdicom.seg.SegmentAlgorithmTypeValues.MANUAL)
+        for n in (1, 2)
+    ]
+    syntax = "JPEGLSLossless" if kind == "LABELMAP" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dt.write_segmentation(labels, images, described, tmp_path / "s.dcm", kind=kind, transfer_syntax=syntax)
+        theirs = highdicom.seg.segread(tmp_path / "s.dcm")
+        expected = theirs.get_volume(combine_segments=True)
+    with dt.read_segmentation(tmp_path / "s.dcm") as found:
+        ours = found.labels(out=np.empty(SHAPE, np.uint8))
+        assert np.array_equal(ours, labels)
+        same_way = expected.array if expected.affine[2, 0] > 0 else expected.array[::-1]
+        assert np.array_equal(ours, same_way)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(dt.EncodeError, match="single bits"):
+            dt.write_segmentation(labels, images, described, tmp_path / "t.dcm", transfer_syntax="RLELossless")
