@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "bindings/gil.h"
@@ -117,7 +118,7 @@ struct IndexHandle {
 dcmturbo_image image_of(const py::array& frame);
 
 // An empty, C-contiguous array whose data are aligned to 64 bytes.
-py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape);
+py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> shape);
 
 void bind_formats(py::module_& m);
 void bind_images(py::module_& m);

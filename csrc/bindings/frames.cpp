@@ -83,6 +83,12 @@ py::object whole_of(const dcmturbo_error& error) {
     return py::make_tuple(error.whole_resolutions, error.whole_layers);
 }
 
+// Whether a Python object is true. Mostly it is one of the constants.
+bool is_true(PyObject* object) {
+    if (object == Py_True || object == Py_False) return object == Py_True;
+    return PyObject_IsTrue(object) == 1;
+}
+
 dcmturbo_region region_from(py::handle region) {
     if (region.is_none()) return {};
     const auto numbers = region.cast<std::array<std::uint32_t, 4>>();
@@ -217,10 +223,10 @@ class FragmentList {
     std::vector<dcmturbo_bytes> bytes_;
 };
 
-std::vector<py::ssize_t> shape_of(const dcmturbo_format& format) {
-    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(format.rows), static_cast<py::ssize_t>(format.columns)};
-    if (format.samples_per_pixel > 1) shape.push_back(format.samples_per_pixel);
-    return shape;
+py::array new_array(const dcmturbo_format& format, const py::dtype& dtype) {
+    const std::array<py::ssize_t, 3> shape{static_cast<py::ssize_t>(format.rows),
+                                           static_cast<py::ssize_t>(format.columns), format.samples_per_pixel};
+    return aligned_empty(dtype, std::span(shape).first(format.samples_per_pixel > 1 ? 3 : 2));
 }
 
 py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmturbo_attributes& attributes,
@@ -230,15 +236,14 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     format.size = sizeof format;
     check(dcmturbo_frame_format(transfer_syntax, &attributes, nullptr, &request, &format, &error), error);
     const FragmentList fragments(data);
-    py::array array;
-    if (out.is_none()) {
+    // A default py::array would be an empty array of numpy, which takes time to make.
+    py::array array = [&] {
+        if (!out.is_none()) return py::reinterpret_borrow<py::array>(out);
         // This is checked before the array is made, because its size may come from an untrusted file.
         const dcmturbo_format part = format_of_part(format, request.region);
         check(dcmturbo_check_held(transfer_syntax, &part, 1, fragments.total(), &error), error);
-        array = aligned_empty(Format{format}.dtype(), shape_of(part));
-    } else {
-        array = py::reinterpret_borrow<py::array>(out);
-    }
+        return new_array(part, Format{format}.dtype());
+    }();
     if (!out.is_none() && fragments.may_share_memory(array)) throw py::value_error("out shares memory with the source");
     const dcmturbo_image image = image_of(array);
     std::uint8_t status = DCMTURBO_FRAME_OK;
@@ -298,15 +303,20 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
     }
     bool bad = false;
     const auto number = [&](Py_ssize_t i, unsigned long most, const char* name) -> unsigned long {
-        const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(arguments[i]));
-        if (!index) {
-            bad = true;
-            return 0;
+        PyObject* index = arguments[i];
+        py::object converted;
+        if (!PyLong_CheckExact(index)) {
+            converted = py::reinterpret_steal<py::object>(PyNumber_Index(index));
+            index = converted.ptr();
+            if (index == nullptr) {
+                bad = true;
+                return 0;
+            }
         }
         int overflow = 0;
-        const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+        const long long value = PyLong_AsLongLongAndOverflow(index, &overflow);
         if (overflow != 0 || value < 0 || static_cast<unsigned long long>(value) > most) {
-            if (!bad) PyErr_Format(PyExc_ValueError, "%s is %R; expected 0 to %lu", name, index.ptr(), most);
+            if (!bad) PyErr_Format(PyExc_ValueError, "%s is %R; expected 0 to %lu", name, index, most);
             bad = true;
             return 0;
         }
@@ -330,12 +340,12 @@ PyObject* decode_frame_bare(PyObject*, PyObject* const* arguments, Py_ssize_t co
         const auto reduce = static_cast<std::uint32_t>(number(3, 32, "reduce"));
         if (bad || PyErr_Occurred() != nullptr) return nullptr;
         dcmturbo_request request = new_request();
-        request.raw = PyObject_IsTrue(arguments[13]) == 1 ? 1 : 0;
-        request.keep_unused_bits = PyObject_IsTrue(arguments[14]) == 1 ? 1 : 0;
+        request.raw = is_true(arguments[13]) ? 1 : 0;
+        request.keep_unused_bits = is_true(arguments[14]) ? 1 : 0;
         request.reduce = static_cast<std::uint8_t>(reduce);
         request.region = region_from(arguments[4]);
         return decode_frame(transfer_syntax, arguments[1], attributes, request, arguments[2], threads,
-                            PyObject_IsTrue(arguments[16]) == 1)
+                            is_true(arguments[16]))
             .release()
             .ptr();
     } catch (py::error_already_set& error) {
@@ -433,43 +443,6 @@ bool same_bytes(const py::object& a, const py::object& b) {
 }
 
 }  // namespace
-
-dcmturbo_image image_of(const py::array& frame) {
-    dcmturbo_image image{};
-    image.base = const_cast<void*>(frame.data());
-    image.row_stride = frame.strides(0);
-    image.pixel_stride = frame.strides(1);
-    image.sample_stride = frame.ndim() == 3 ? frame.strides(2) : 0;
-    return image;
-}
-
-py::array aligned_empty(const py::dtype& dtype, const std::vector<py::ssize_t>& shape) {
-    constexpr py::ssize_t alignment = 64;
-    py::ssize_t size = dtype.itemsize();
-    for (const py::ssize_t extent : shape) size *= extent;
-    constexpr py::ssize_t smallest_block = py::ssize_t{1} << 20;
-    if (size >= smallest_block) {
-        struct Owned {
-            void* block;
-            std::size_t size;
-        };
-        auto owned = std::make_unique<Owned>(
-            Owned{dcmturbo_output_allocate(static_cast<std::size_t>(size)), static_cast<std::size_t>(size)});
-        if (owned->block == nullptr) throw std::bad_alloc();
-        void* block = owned->block;
-        const py::capsule owner(owned.get(), [](void* pointer) {
-            const std::unique_ptr<Owned> last(static_cast<Owned*>(pointer));
-            dcmturbo_output_free(last->block, last->size);
-        });
-        owned.release();
-        return py::array(dtype, shape, block, owner);
-    }
-    // The allocator of numpy caches small blocks.
-    const py::array_t<std::uint8_t> block(size + alignment);
-    auto* data = const_cast<std::uint8_t*>(block.data());
-    data += (alignment - reinterpret_cast<std::intptr_t>(data) % alignment) % alignment;
-    return py::array(dtype, shape, data, block);
-}
 
 void bind_frames(py::module_& m) {
     py::class_<Stream>(m, "Stream")

@@ -92,7 +92,15 @@ void check_codestream(const py::object& data, const HeaderHandle& header) {
 
 }  // namespace
 
-py::dtype Format::dtype() const { return py::dtype(type_names[plain.type]); }
+// Kept, because numpy reads the name of a dtype anew each time.
+py::dtype Format::dtype() const {
+    static const auto dtypes = [] {
+        std::array<PyObject*, std::size(type_names)> result{};
+        for (std::size_t i = 0; i < result.size(); ++i) result[i] = py::dtype(type_names[i]).release().ptr();
+        return result;
+    }();
+    return py::reinterpret_borrow<py::dtype>(dtypes[plain.type]);
+}
 
 py::list names_of_notes(std::uint32_t notes) {
     py::list names;

@@ -356,8 +356,13 @@ std::span<const TransferSyntax> transfer_syntaxes() { return table; }
 
 const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword) {
     const std::string_view wanted = without_padding(uid_or_keyword);
+    if (wanted.empty()) return nullptr;
+    // Called for each frame. UIDs begin with a digit. Many have the same length and begin alike, so their ends are
+    // compared first.
+    const bool is_uid = wanted.front() <= '9';
     for (const TransferSyntax& syntax : table) {
-        if (wanted == syntax.uid || wanted == syntax.keyword) return &syntax;
+        const std::string_view& name = is_uid ? syntax.uid : syntax.keyword;
+        if (wanted.size() == name.size() && wanted.back() == name.back() && wanted == name) return &syntax;
     }
     return nullptr;
 }

@@ -14,7 +14,7 @@ from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
-from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, find_transfer_syntax
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
@@ -26,6 +26,16 @@ from dcmturbo.steps import Apply, decode_and_apply
 __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "probe"]
 
 Data = Any  # one buffer, or a sequence of fragments
+
+# The UIDs of the transfer syntaxes that can be decoded, by UID and by keyword.
+_DECODED = {name: one.uid for one in TRANSFER_SYNTAXES if one.decodable for name in (one.uid, one.keyword)}
+
+
+def _decoded_uid(transfer_syntax: str) -> str:
+    syntax = find_transfer_syntax(transfer_syntax)
+    if not syntax.decodable:
+        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
+    return syntax.uid
 
 
 def decode(
@@ -364,9 +374,11 @@ planar_configuration
     DecodeWarning
         If the codestream contradicts the arguments, or something was salvaged.
     """
-    syntax = find_transfer_syntax(transfer_syntax)
-    if not syntax.decodable:
-        raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
+    # Python takes a tenth of a microsecond for each call of a function: a large part of the time of a small frame.
+    try:
+        uid = _DECODED[transfer_syntax]
+    except KeyError:
+        uid = _decoded_uid(transfer_syntax)
     if reduce:
         reduce = check_reduce(reduce)
     window = None if region is None else window_of(region, reduced_size(rows, reduce), reduced_size(columns, reduce))
@@ -378,7 +390,8 @@ planar_configuration
         size = (reduced_size(rows, reduce), reduced_size(columns, reduce)) if window is None else window[2:]
         shape = size if samples_per_pixel == 1 else (*size, samples_per_pixel)
         check_out(out, shape, sample_dtype(bits_allocated, pixel_representation))
-    check_status(status, 1)
+    if status is not None:
+        check_status(status, 1)
     if window is not None and not (window[2] and window[3]):
         if status is not None:
             status[0] = FrameStatus.OK
@@ -389,7 +402,7 @@ planar_configuration
     # The core takes the names in this order. An object that describes a small frame would cost as much time as
     # decoding it.
     result: Any = _core.decode_frame(
-        syntax.uid,
+        uid,
         data,
         out,
         reduce,
@@ -403,9 +416,9 @@ planar_configuration
         planar_configuration=planar_configuration,
         photometric_interpretation=photometric_interpretation,
         raw=raw,
-        keep_unused_bits=check_unused_bits(unused_bits),
+        keep_unused_bits=False if unused_bits == "correct" else check_unused_bits(unused_bits),
         threads=threads if threads == 1 else resolve_threads(threads),
-        salvage=check_on_error(on_error),
+        salvage=False if on_error == "raise" else check_on_error(on_error),
     )
     if type(result) is tuple:
         array, frame_status, failure, notes = result

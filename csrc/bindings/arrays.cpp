@@ -1,0 +1,108 @@
+// Makes the arrays that results are decoded into. For a small frame this takes as long as decoding it, so that the
+// small case does without pybind11 and makes one array only.
+#include <array>
+#include <cstdint>
+
+#include "bindings/common.h"
+
+namespace dcmturbo::bindings {
+
+namespace {
+
+constexpr std::size_t alignment = 64;
+
+// The memory of a small array. An array of bytes would do, but numpy takes as long to make a second array as to make
+// the first. Numpy asks the owner of an array for its buffer when WRITEABLE is set again.
+struct Block {
+    PyObject_VAR_HEAD [[nodiscard]] void* data() {
+        const auto begin = reinterpret_cast<std::uintptr_t>(this) + sizeof(Block);
+        return reinterpret_cast<void*>((begin + alignment - 1) / alignment * alignment);
+    }
+};
+
+int block_buffer(PyObject* self, Py_buffer* view, int flags) {
+    auto* const block = reinterpret_cast<Block*>(self);
+    return PyBuffer_FillInfo(view, self, block->data(), Py_SIZE(self), 0, flags);
+}
+
+void free_block(PyObject* self) {
+    PyTypeObject* const type = Py_TYPE(self);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+// Lives as long as the process, as static types do.
+PyTypeObject* block_type() {
+    static PyTypeObject* const type = [] {
+        PyType_Slot slots[] = {
+            {Py_tp_doc, const_cast<char*>("The memory of an array that dcmturbo has made.")},
+            {Py_tp_dealloc, reinterpret_cast<void*>(free_block)},
+            {Py_bf_getbuffer, reinterpret_cast<void*>(block_buffer)},
+            {0, nullptr},
+        };
+        PyType_Spec spec = {
+            .name = "dcmturbo._core.Block",
+            .basicsize = static_cast<int>(sizeof(Block) + alignment - 1),
+            .itemsize = 1,
+            .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+            .slots = slots,
+        };
+        PyObject* const made = PyType_FromSpec(&spec);
+        if (made == nullptr) throw py::error_already_set();
+        return reinterpret_cast<PyTypeObject*>(made);
+    }();
+    return type;
+}
+
+// An array of memory that `owner` keeps.
+py::array array_in(py::handle dtype, std::span<const py::ssize_t> shape, void* data, py::object owner) {
+    const auto& numpy = py::detail::npy_api::get();
+    constexpr int flags = py::detail::npy_api::NPY_ARRAY_WRITEABLE_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_ |
+                          py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_;
+    auto array = py::reinterpret_steal<py::array>(
+        numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, dtype.inc_ref().ptr(), static_cast<int>(shape.size()),
+                                    shape.data(), nullptr, data, flags, nullptr));
+    if (!array || numpy.PyArray_SetBaseObject_(array.ptr(), owner.release().ptr()) < 0) throw py::error_already_set();
+    return array;
+}
+
+}  // namespace
+
+py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> shape) {
+    py::ssize_t size = dtype.itemsize();
+    for (const py::ssize_t extent : shape) size *= extent;
+    if (size < 0) throw std::bad_alloc();
+    constexpr py::ssize_t smallest_block = py::ssize_t{1} << 20;
+    if (size < smallest_block) {
+        auto owner =
+            py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyObject_NewVar(Block, block_type(), size)));
+        if (!owner) throw py::error_already_set();
+        void* const data = reinterpret_cast<Block*>(owner.ptr())->data();
+        return array_in(dtype, shape, data, std::move(owner));
+    }
+    struct Owned {
+        void* block;
+        std::size_t size;
+    };
+    auto owned = std::make_unique<Owned>(
+        Owned{dcmturbo_output_allocate(static_cast<std::size_t>(size)), static_cast<std::size_t>(size)});
+    if (owned->block == nullptr) throw std::bad_alloc();
+    void* const block = owned->block;
+    py::capsule owner(owned.get(), [](void* pointer) {
+        const std::unique_ptr<Owned> last(static_cast<Owned*>(pointer));
+        dcmturbo_output_free(last->block, last->size);
+    });
+    owned.release();
+    return array_in(dtype, shape, block, std::move(owner));
+}
+
+dcmturbo_image image_of(const py::array& frame) {
+    dcmturbo_image image{};
+    image.base = const_cast<void*>(frame.data());
+    image.row_stride = frame.strides(0);
+    image.pixel_stride = frame.strides(1);
+    image.sample_stride = frame.ndim() == 3 ? frame.strides(2) : 0;
+    return image;
+}
+
+}  // namespace dcmturbo::bindings
