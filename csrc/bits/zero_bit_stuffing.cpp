@@ -9,8 +9,12 @@ namespace dcmturbo {
 
 namespace {
 
-// Whether a byte of eight is FF.
-bool has_ff(std::uint64_t bytes) { return ((~bytes - 0x0101010101010101u) & bytes & 0x8080808080808080u) != 0; }
+// The top bit of each byte of eight that is FF.
+std::uint64_t find_ff(std::uint64_t bytes) {
+    return ((bytes & 0x7F7F7F7F7F7F7F7Fu) + 0x0101010101010101u) & bytes & 0x8080808080808080u;
+}
+
+bool has_ff(std::uint64_t bytes) { return find_ff(bytes) != 0; }
 
 void store_be(std::uint8_t* to, std::uint64_t value) {
     if constexpr (std::endian::native == std::endian::little) value = byte_swap(value);
@@ -29,6 +33,17 @@ class BitAppender {
         *to_++ = static_cast<std::uint8_t>(tail_ >> 56);
         tail_ <<= 8;
         used_ -= 8;
+    }
+
+    // The first bits of the value: less than 57.
+    void append(std::uint64_t value, unsigned count) {
+        const std::uint64_t kept = value >> (63 - count) >> 1 << (63 - count) << 1;
+        const std::uint64_t all = tail_ | kept >> used_;
+        const unsigned bytes = (used_ + count) / 8;
+        store_be(to_, all);
+        to_ += bytes;
+        tail_ = all << (bytes * 8);
+        used_ = (used_ + count) % 8;
     }
 
     void append_word(std::uint64_t value) {
@@ -60,7 +75,12 @@ UnstuffedBits unstuff_bits(Bytes data, std::uint8_t* to) {
     for (;;) {
         while (end - from >= 8) {
             const auto bytes = load_be<std::uint64_t>(from);
-            if (has_ff(bytes)) break;
+            if (const std::uint64_t found = find_ff(bytes); found != 0) {
+                const auto before = static_cast<unsigned>(std::countl_zero(found)) / 8;
+                out.append(bytes, 8 * before);
+                from += before;
+                break;
+            }
             out.append_word(bytes);
             from += 8;
         }
@@ -72,8 +92,7 @@ UnstuffedBits unstuff_bits(Bytes data, std::uint8_t* to) {
         // them knows that the data end.
         if (next == end) return {out.finish(), data.size(), 0};
         if (*next > 0x7F) return {out.finish(), static_cast<std::size_t>(next - 1 - begin), *next};
-        out.append_byte(0xFF, 8);
-        out.append_byte(*next, 7);
+        out.append(std::uint64_t{0x7F80u | *next} << 49, 15);
         from = next + 1;
     }
 }

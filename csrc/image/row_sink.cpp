@@ -17,8 +17,9 @@ void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
     const std::uint64_t first = std::uint64_t{y} * out_.format.columns + x;
     std::byte* const direct = writer_.direct(first);
     std::byte* const to = direct != nullptr ? direct : planes_[component];
-    if (writer_.corrects() && row.type == SampleType::u16 && row.up == 0 && cell_ == 2) {
-        writer_.correct(static_cast<const std::byte*>(row.from), to, row.count);
+    if (row.type == SampleType::u16 && row.up == 0 && cell_ == 2) {
+        if (writer_.corrects()) writer_.correct(static_cast<const std::byte*>(row.from), to, row.count);
+        else std::memcpy(to, row.from, std::size_t{row.count} * 2);
     } else {
         store_samples(row, to, cell_, kernels_);
         if (writer_.corrects()) writer_.correct(to, to, row.count);

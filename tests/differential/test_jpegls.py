@@ -170,6 +170,42 @@ def test_the_colour_transforms_of_hewlett_packard(transform, bits):
         np.testing.assert_array_equal(frame, found)
 
 
+def test_a_colour_transform_without_interleaving_is_none():
+    """CharLS states the transform then, but does not make it."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    rng = np.random.default_rng(12)
+    planes = [smooth(rng, 20, 30, 8) for _ in range(3)]
+    data = oracle.encode(planes, 8, interleave=oracle.NONE, before=b"\xff\xe8\x00\x07mrfx\x01")
+    found = np.stack(dt.decode_components(data), -1)
+    np.testing.assert_array_equal(found, imagecodecs.jpegls_decode(data))
+    np.testing.assert_array_equal(found, np.stack(planes, -1))
+
+
+def flat(rng: np.random.Generator, rows: int, columns: int, bits: int) -> np.ndarray:
+    """Flat parts with a few changes: runs, their interruptions, and a few regular samples behind each."""
+    image = np.full((rows, columns), int(rng.integers(0, 1 << bits)))
+    for _ in range(int(rng.integers(0, 9))):
+        top, left = int(rng.integers(0, rows)), int(rng.integers(0, columns))
+        size = int(rng.integers(1, 12))
+        image[top : top + size, left : left + size] = rng.integers(0, 1 << bits)
+    for _ in range(int(rng.integers(0, 9))):
+        image[rng.integers(0, rows), rng.integers(0, columns)] = rng.integers(0, 1 << bits)
+    return image
+
+
+@pytest.mark.parametrize("bits", [2, 8, 12, 16])
+@pytest.mark.parametrize("near", [0, 1])
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 64, 65, 200])
+def test_flat_images(bits, near, width):
+    rng = np.random.default_rng(bits * 1000 + width)
+    for _ in range(6):
+        image = flat(rng, 12, width, bits)
+        check(oracle.encode([image], bits, near=near))
+        check(
+            oracle.encode([image, image[::-1], flat(rng, 12, width, bits)], bits, near=near, interleave=oracle.SAMPLE)
+        )
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_intervals_and_scans_on_a_team(threads):
     rng = np.random.default_rng(11)

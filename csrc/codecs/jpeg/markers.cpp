@@ -137,6 +137,11 @@ ScanEnd MarkerReader::skip_entropy_coded(Stuffing stuffing) {
             continue;
         }
         at = span_begin_ + static_cast<std::size_t>(static_cast<const std::byte*>(found) - here.data()) + 1;
+        // Mostly data follow, in the same fragment.
+        if (at - span_begin_ < here.size() && std::to_integer<unsigned>(here[at - span_begin_]) <= last_data_byte) {
+            ++at;
+            continue;
+        }
         while (at < size_ && byte(at) == 0xFF) ++at;
         if (at >= size_) break;
         const std::uint8_t code = byte(at);

@@ -6,6 +6,21 @@
 
 namespace dcmturbo::jpegls {
 
+namespace {
+
+// Fills an array, in pieces that have the size of vectors.
+template <typename T, std::size_t count>
+void repeat(std::array<T, count>& to, const T& value) {
+    constexpr std::size_t piece = 64 / sizeof(T);
+    std::array<T, piece> values;
+    for (T& each : values) std::memcpy(&each, &value, sizeof value);
+    std::size_t done = 0;
+    for (; done + piece <= count; done += piece) std::memcpy(&to[done], values.data(), sizeof values);
+    std::memcpy(&to[done], values.data(), (count - done) * sizeof(T));
+}
+
+}  // namespace
+
 void Contexts::reset(const Parameters& parameters) {
     maxval = parameters.maxval;
     reset_at = static_cast<std::uint32_t>(parameters.reset);
@@ -23,12 +38,12 @@ void Contexts::reset(const Parameters& parameters) {
     const auto a = static_cast<std::uint32_t>(std::max(2, (range + 32) / 64));
     unsigned k = 0;
     while (1u << k < a) ++k;
-    // Field by field it takes as long as to decode some hundred samples.
+    // Field by field or one by one it takes as long as to decode some hundred samples.
     const ContextView view = {
         .correction = 0, .k = static_cast<std::uint8_t>(k), .shift = static_cast<std::uint8_t>(63 - k)};
-    for (ContextView& each : views) std::memcpy(&each, &view, sizeof view);
+    repeat(views, view);
     const RegularContext context = {.a = a, .b = 0, .n = 1, .flip = 0, .unused = 0, .unused_too = 0};
-    for (RegularContext& each : regular) std::memcpy(&each, &context, sizeof context);
+    repeat(regular, context);
     run.fill({a, 1, 0});
     run_index.fill(0);
 }

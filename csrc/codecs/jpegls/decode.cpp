@@ -2,7 +2,9 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <new>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -34,6 +36,13 @@ struct Group {
     bool has_excess_data = false;
     std::optional<DecodeError> damage;
 };
+
+// An object that is never destroyed.
+template <typename T, typename... Arguments>
+T* make_in(Arena& arena, Arguments&&... arguments) {
+    static_assert(alignof(T) <= Arena::alignment);
+    return new (arena.allocate(sizeof(T))) T(std::forward<Arguments>(arguments)...);
+}
 
 // Walks the markers of one frame, then decodes its scans.
 class FrameDecoder {
@@ -154,6 +163,8 @@ class FrameDecoder {
                      "components of different sizes, interleaved sample by sample");
             }
         }
+        // CharLS states a transform that it was asked for, and makes none unless components take turns.
+        if (scan->interleave == Interleave::none && colour_transform_ <= most_hp_transform) colour_transform_ = 0;
         const std::uint32_t interval = walk_->restart_interval();
         scan->rows_per_interval = interval == 0 ? scan->mcu_rows : std::min(scan->mcu_rows, interval);
         limit_rows(*scan);
@@ -209,17 +220,20 @@ class FrameDecoder {
         }
         const bool on_team = context_.has_team() && bytes >= team_bytes;
         make_groups(on_team, direct);
-        std::vector<std::unique_ptr<IntervalDecoder>> decoders;
-        std::vector<std::unique_ptr<RowSink>> sinks;
+        // In the arena: for a small frame, the allocator takes as long as the decoder. Nothing in them needs to be
+        // destroyed.
+        Arena& arena = context_.arena;
+        auto** const decoders = arena.allocate_array<IntervalDecoder*>(groups_.size());
+        auto** const sinks = arena.allocate_array<RowSink*>(groups_.size());
         const Scan* last = nullptr;
         const std::int8_t* gradients = nullptr;
-        for (const Group& group : groups_) {
-            if (group.scan != last) gradients = make_gradients(group.scan->parameters, context_.arena);
-            last = group.scan;
-            decoders.push_back(
-                std::make_unique<IntervalDecoder>(*group.scan, frame_, gradients, kernels_, context_.arena));
-            if (direct) sinks.push_back(std::make_unique<PixelSink>(*pixels, context_.isa, context_.arena));
-            else sinks.push_back(std::make_unique<PlaneSink>(planes, context_.isa, context_.arena));
+        for (std::size_t i = 0; i < groups_.size(); ++i) {
+            const Scan& scan = *groups_[i].scan;
+            if (&scan != last) gradients = make_gradients(scan.parameters, arena);
+            last = &scan;
+            decoders[i] = make_in<IntervalDecoder>(arena, scan, frame_, gradients, kernels_, arena);
+            if (direct) sinks[i] = make_in<PixelSink>(arena, *pixels, context_.isa, arena);
+            else sinks[i] = make_in<PlaneSink>(arena, planes, context_.isa, arena);
         }
         auto run = [&](std::size_t i) {
             Group& group = groups_[i];

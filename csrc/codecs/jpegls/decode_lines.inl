@@ -129,13 +129,16 @@ static void prepare_samples(const LineCoder& coder, const std::uint16_t* above, 
     to[width] = {0, 0};
 }
 
-[[gnu::always_inline]] inline void fill_run(LineSample* to, std::int32_t value, std::size_t length) {
-    // There is room for the rest of a group in the line or its margin, but there the next samples stand.
-    for (std::size_t i = 0; i < length; ++i) to[i].value = static_cast<std::uint16_t>(value);
+// In pieces, which may reach into the margin of the line or over samples that come later.
+[[gnu::always_inline]] inline void fill_run(std::uint16_t* to, std::ptrdiff_t value, std::size_t length) {
+    constexpr std::size_t piece = 16;
+    static_assert(piece <= line_margin);
+    for (std::size_t i = 0; i < length; i += piece)
+        for (std::size_t k = 0; k < piece; ++k) to[i + k] = static_cast<std::uint16_t>(value);
 }
 
-static void store_line(std::uint16_t* line, const LineSample* samples, std::size_t width) {
-    for (std::size_t x = 0; x < width; ++x) line[x] = samples[x].value;
+[[gnu::always_inline]] inline void store_samples(std::uint16_t* to, const LineSample* from, std::size_t count) {
+    for (std::size_t x = 0; x < count; ++x) to[x] = from[x].value;
 }
 
 // No number is larger than RANGE, but for what the mapping of errors adds.
@@ -179,39 +182,6 @@ template <bool plain>
     return {at, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
 }
 
-// What comes after `length` samples of a run: their values, and the sample that interrupts it.
-template <bool plain>
-[[gnu::always_inline]] inline LinePlace finish_run(Contexts& coding, GolombReader& reader, LongGolomb& how,
-                                                   LinePlace from, std::size_t length, bool interrupted,
-                                                   std::uint32_t& run_index) {
-    LineSample* at = from.at + length;
-    auto a = static_cast<std::int32_t>(from.a);
-    const std::int32_t c = at->value;
-    fill_run(from.at, a, length);
-    if (interrupted) {
-        const std::int32_t difference = a - c;
-        const unsigned ri_type = difference <= coding.near_lossless && difference >= -coding.near_lossless ? 1 : 0;
-        a = decode_interruption<plain>(coding, reader, how, ri_type, run_index, a, c);
-        at->value = static_cast<std::uint16_t>(a);
-        ++at;
-        run_index -= run_index != 0 ? 1 : 0;
-    }
-    return {at, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
-}
-
-template <bool plain>
-[[gnu::noinline]] static LinePlace decode_whole_run(Contexts& coding, GolombPlace& place, LongGolomb& how,
-                                                    LinePlace from, const LineSample* end, std::uint32_t& run_index,
-                                                    unsigned& damage) {
-    GolombReader reader(place);
-    bool interrupted;
-    const auto left = static_cast<std::size_t>(end - from.at);
-    const std::size_t length = decode_run(reader, left, run_index, interrupted, damage);
-    const LinePlace to = finish_run<plain>(coding, reader, how, from, length, interrupted, run_index);
-    reader.leave(place);
-    return to;
-}
-
 // Whether a line begins with a run: Ra is Rb there.
 static bool begins_with_run(const std::uint16_t* above, std::int32_t near_lossless) {
     const std::int32_t left = above[-1] - above[0];
@@ -219,41 +189,91 @@ static bool begins_with_run(const std::uint16_t* above, std::int32_t near_lossle
     return left <= near_lossless && -left <= near_lossless && right <= near_lossless && -right <= near_lossless;
 }
 
+// In flat images, most lines are one run of one bit. Returns false for any other line.
+[[gnu::always_inline]] inline bool decode_flat_line(const LineCoder& coder, GolombPlace& place, const Line& lines,
+                                                    std::size_t width, std::uint32_t& run_index) {
+    const std::size_t run = std::size_t{1} << run_order[run_index];
+    const bool is_run = (place.begin[place.position >> 3] << (place.position & 7) & 0x80) != 0;
+    if (run < width || !is_run || !begins_with_run(lines.above, coder.contexts.near_lossless)) return false;
+    ++place.position;
+    if (run == width) run_index += run_index < 31 ? 1 : 0;
+    fill_run(lines.line, lines.above[0], width);
+    return true;
+}
+
+// Flat images have a few regular samples behind a run. For so many, to prepare the rest of the line takes longer than
+// to find the levels of each.
+constexpr unsigned few_samples = 8;
+
 template <bool plain>
-static unsigned decode_line_of(const LineCoder& coder, GolombPlace& place, const Line& lines, std::size_t width,
-                               std::uint32_t& run_index) {
+[[gnu::noinline]] static unsigned decode_line_of(const LineCoder& coder, GolombPlace& place, const Line& lines,
+                                                 std::size_t width, std::uint32_t& run_index) {
     Contexts& coding = coder.contexts;
+    const std::int8_t* const gradients = coder.gradients;
+    const std::uint16_t* const above = lines.above;
+    std::uint16_t* const line = lines.line;
     LongGolomb how{place.last, coding.qbpp};
     unsigned damage = 0;
-    const LineSample* const end = coder.samples + width;
-    LinePlace line{coder.samples, lines.line[-1], lines.above[-1]};
-    // In flat images most lines are one run, which needs nothing of the line above.
-    if (begins_with_run(lines.above, coding.near_lossless)) {
-        GolombReader reader(place);
-        bool interrupted;
-        const std::size_t length = decode_run(reader, width, run_index, interrupted, damage);
-        if (!interrupted) {
-            for (std::size_t x = 0; x < width; ++x) lines.line[x] = static_cast<std::uint16_t>(line.a);
-            reader.leave(place);
-            return damage;
+    GolombReader reader(place);
+    std::size_t x = 0;
+    std::ptrdiff_t a = line[-1];
+    std::ptrdiff_t c = above[-1];
+    bool is_prepared = false;
+    unsigned left = 0;  // regular samples that may come before the line is prepared
+    for (;;) {
+        while (!is_prepared) {
+            const std::ptrdiff_t b = above[x];
+            const Gradients q{81 * gradients[b - above[x + 1]] + 9 * gradients[c - b], gradients[a - c]};
+            if (q.all() == 0) break;
+            if (left == 0) {
+                prepare_samples(coder, above + x, coder.samples + x, width - x);
+                is_prepared = true;
+                break;
+            }
+            --left;
+            const RegularSample sample = decode_regular<plain>(coding, reader, reader.look(), how, q, a, b, c);
+            a = sample.value;
+            c = b;
+            line[x] = static_cast<std::uint16_t>(a);
+            update<plain>(coding, *sample.context, sample.k, sample.error);
+            if (++x == width) break;
         }
-        prepare_samples(coder, lines.above, coder.samples, width);
-        line = finish_run<plain>(coding, reader, how, line, length, true, run_index);
-        reader.leave(place);
-    } else {
-        prepare_samples(coder, lines.above, coder.samples, width);
+        if (is_prepared) {
+            reader.leave(place);
+            const LinePlace from{coder.samples + x, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
+            const LinePlace to =
+                decode_regular_samples<plain>(coding, gradients, place, how, from, coder.samples + width);
+            const auto count = static_cast<std::size_t>(to.at - from.at);
+            store_samples(line + x, from.at, count);
+            x += count;
+            a = to.a;
+            c = to.c;
+            reader = GolombReader(place);
+        }
+        if (x == width) break;
+        // A.7
+        bool interrupted;
+        const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
+        fill_run(line + x, a, length);
+        x += length;
+        if (!interrupted) break;
+        c = above[x];
+        const std::ptrdiff_t difference = a - c;
+        const unsigned ri_type = difference <= coding.near_lossless && -difference <= coding.near_lossless ? 1 : 0;
+        a = decode_interruption<plain>(coding, reader, how, ri_type, run_index, static_cast<std::int32_t>(a),
+                                       static_cast<std::int32_t>(c));
+        line[x] = static_cast<std::uint16_t>(a);
+        run_index -= run_index != 0 ? 1 : 0;
+        if (++x == width) break;
+        left = few_samples;
     }
-    while (line.at != end) {
-        line = decode_regular_samples<plain>(coding, coder.gradients, place, how, line, end);
-        if (line.at == end) break;
-        line = decode_whole_run<plain>(coding, place, how, line, end, run_index, damage);
-    }
-    store_line(lines.line, coder.samples, width);
+    reader.leave(place);
     return damage | damage_of(coding, how.all);
 }
 
 static unsigned decode_line(const LineCoder& coder, GolombPlace& place, const Line& line, std::size_t width,
                             std::uint32_t& run_index) {
+    if (decode_flat_line(coder, place, line, width, run_index)) return damage_none;
     return coder.parameters.is_plain() ? decode_line_of<true>(coder, place, line, width, run_index)
                                        : decode_line_of<false>(coder, place, line, width, run_index);
 }
@@ -281,8 +301,7 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
         bool interrupted;
         decode_run(reader, width, after, interrupted, damage);
         if (!interrupted) {
-            for (unsigned i = 0; i < components; ++i)
-                for (std::size_t x = 0; x < width; ++x) lines[i].line[x] = static_cast<std::uint16_t>(a[i]);
+            for (unsigned i = 0; i < components; ++i) fill_run(lines[i].line, a[i], width);
             coder.contexts.run_index[0] = after;
             reader.leave(place);
             return damage;
@@ -293,7 +312,7 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
     for (unsigned i = 0; i < components; ++i) prepare_samples(coder, lines[i].above, coder.samples + i * stride, width);
     GolombReader reader(place);
     for (std::size_t x = 0; x < width;) {
-        LineSample* const at = coder.samples + x;
+        const LineSample* const at = coder.samples + x;
         Gradients q[components];
         std::ptrdiff_t any = 0;
         for (unsigned i = 0; i < components; ++i) {
@@ -305,11 +324,10 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
             // Unrolled, the loop lacks registers.
 #pragma GCC unroll 1
             for (unsigned i = 0; i < components; ++i) {
-                LineSample& here = at[i * stride];
-                const std::ptrdiff_t b = here.value;
+                const std::ptrdiff_t b = at[i * stride].value;
                 const RegularSample sample = decode_regular<plain>(coding, reader, ahead, how, q[i], a[i], b, c[i]);
                 a[i] = sample.value;
-                here.value = static_cast<std::uint16_t>(a[i]);
+                lines[i].line[x] = static_cast<std::uint16_t>(a[i]);
                 c[i] = b;
                 ahead = reader.look();
                 update<plain>(coding, *sample.context, sample.k, sample.error);
@@ -321,19 +339,18 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
         const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
         for (unsigned i = 0; i < components; ++i) {
             c[i] = at[i * stride + length].value;
-            fill_run(at + i * stride, static_cast<std::int32_t>(a[i]), length);
+            fill_run(lines[i].line + x, a[i], length);
         }
         x += length;
         if (!interrupted) break;
         for (unsigned i = 0; i < components; ++i) {
             a[i] = decode_interruption<plain>(coding, reader, how, 0, run_index, static_cast<std::int32_t>(a[i]),
                                               static_cast<std::int32_t>(c[i]));
-            at[i * stride + length].value = static_cast<std::uint16_t>(a[i]);
+            lines[i].line[x] = static_cast<std::uint16_t>(a[i]);
         }
         run_index -= run_index != 0 ? 1 : 0;
         ++x;
     }
-    for (unsigned i = 0; i < components; ++i) store_line(lines[i].line, coder.samples + i * stride, width);
     coder.contexts.run_index[0] = run_index;
     reader.leave(place);
     return damage | damage_of(coding, how.all);

@@ -63,6 +63,8 @@ class IntervalDecoder {
 
   private:
     void decode_row(GolombPlace& place, std::uint32_t row, RowSink& sink, unsigned& damage);
+    void decode_rows_alone(const Interval& interval, GolombPlace& place, std::uint32_t first, std::uint32_t end,
+                           RowSink& sink, IntervalProgress& progress);
     void check_rest(const Interval& interval, const GolombPlace& place, std::size_t bits,
                     IntervalProgress& progress) const;
     [[noreturn]] void fail_in(const Interval& interval, std::size_t bit, bool ends, std::uint32_t row) const;
