@@ -41,9 +41,16 @@ void state_size(std::uint32_t& size, std::uint32_t stated, const Segment& segmen
     size = stated;
 }
 
+void require_size(const Segment& segment, std::size_t size) {
+    if (segment.parameters.size() == size) return;
+    fail(ErrorCode::malformed, segment.offset, "LSE of type %u needs %zu bytes of parameters, but its segment has %zu",
+         unsigned{segment.u8(0)}, size, segment.parameters.size());
+}
+
 void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
     switch (segment.u8(0)) {
         case 1:
+            require_size(segment, 11);
             misc.presets = true;
             for (std::size_t i = 0; i < 5; ++i) misc.preset[i] = segment.u16(1 + 2 * i);
             break;
@@ -54,6 +61,7 @@ void read_lse(const Segment& segment, Miscellany& misc, FrameHeader& frame) {
                 fail(ErrorCode::malformed, segment.parameters_offset + 1,
                      "oversize dimensions need 2 to 4 bytes, found %zu", width);
             }
+            require_size(segment, 2 + 2 * width);
             state_size(frame.lines, segment.number(2, width), segment, "height");
             state_size(frame.samples_per_line, segment.number(2 + width, width), segment, "width");
             break;
@@ -71,7 +79,8 @@ void read_miscellaneous(const Segment& segment, Miscellany& misc, FrameHeader& f
         case APP0: misc.jfif = misc.jfif || starts_with(segment, "JFIF\0", 5); break;
         // Hewlett-Packard's colour transforms, which CharLS writes and inverts.
         case APP0 + 8:
-            if (starts_with(segment, "mrfx", 4)) misc.colour_transform_hp = segment.u8(4);
+            if (segment.parameters.size() == 5 && starts_with(segment, "mrfx", 4))
+                misc.colour_transform_hp = segment.u8(4);
             break;
         // Adobe TN 5116: "Adobe", version, two flags of two bytes each, transform.
         case APP14:

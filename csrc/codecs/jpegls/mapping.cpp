@@ -75,7 +75,7 @@ void Mapping::apply(std::size_t component, const ComponentOut& plane, std::uint3
 }
 
 bool is_hp_transform(const jpeg::Segment& segment) {
-    return segment.parameters.size() >= 5 && std::memcmp(segment.parameters.data(), "mrfx", 4) == 0 &&
+    return segment.parameters.size() == 5 && std::memcmp(segment.parameters.data(), "mrfx", 4) == 0 &&
            segment.u8(4) != 0;
 }
 

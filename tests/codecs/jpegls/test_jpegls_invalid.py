@@ -82,6 +82,8 @@ WRONG = {
     "MAXVAL above the precision": (before_frame(GREY, presets(256, 3, 7, 21, 64)), "MAXVAL"),
     "RESET of 2": (before_frame(GREY, presets(255, 3, 7, 21, 2)), "RESET"),
     "a short LSE": (before_frame(GREY, b"\xff\xf8\x00\x04\x01\x00"), "needs"),
+    "a long LSE": (before_frame(GREY, b"\xff\xf8\x00\x0e" + presets(255, 3, 7, 21, 64)[4:] + b"\0"), "needs 11"),
+    "sizes and a byte more": (before_frame(GREY, b"\xff\xf8\x00\x09" + sizes(2, 6, 9)[4:] + b"\0"), "needs 6"),
     "an LSE of 14495-2": (before_frame(GREY, b"\xff\xf8\x00\x05\x0d\x00\x00"), "LSE of type 13"),
     "a mapping table that is not there": (changed(GREY, 0xDA, 6, 9), "mapping table 9"),
     "an unknown colour transform": (before_frame(LINES, b"\xff\xe8\x00\x07mrfx\x04"), "number 4"),
@@ -106,6 +108,9 @@ RIGHT = {
     "the height in DNL": (before_end(NO_LINES, b"\xff\xdc\0\4\0\6"), 1),
     "the height in a DNL of four bytes": (before_end(NO_LINES, b"\xff\xdc\0\6\0\0\0\6"), 1),
     "a colour transform of a grey image": (before_frame(GREY, b"\xff\xe8\x00\x07mrfx\x01"), 1),
+    "a colour transform of scans of one component": (before_frame(SCANS, b"\xff\xe8\x00\x07mrfx\x01"), 3),
+    "APP8 that only begins like a colour transform": (before_frame(LINES, b"\xff\xe8\x00\x06mrfx"), 3),
+    "a longer APP8": (before_frame(LINES, b"\xff\xe8\x00\x08mrfx\x01\x01"), 3),
     "a mapping table that is not used": (
         before_frame(GREY, b"\xff\xf8\x01\x05\x02\x01\x01" + bytes(range(256))),
         1,
