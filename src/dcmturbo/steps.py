@@ -22,7 +22,7 @@ __all__ = ["Apply", "Step", "decode_and_apply"]
 Apply = str | Callable[[np.ndarray, np.ndarray], Any]
 
 _NAMES = ("rescale", "window", "normalise")
-_PIECE = 1 << 15  # samples that are worked on at a time, so that they stay in the cache
+_PIECE = 1 << 18  # samples that are worked on at a time: they stay in the second cache, and numpy is called rarely
 
 
 class Step:
@@ -92,7 +92,8 @@ def _linear(frame: np.ndarray, out: np.ndarray, gain: float, offset: float, *, c
     rows = max(1, _PIECE // max(1, frame[:1].size))
     for first in range(0, len(frame), rows):
         piece = out[first : first + rows]
-        np.multiply(frame[first : first + rows], out.dtype.type(gain), out=piece, casting="unsafe", dtype=out.dtype)
+        piece[...] = frame[first : first + rows]  # quicker than a multiplication that converts
+        piece *= out.dtype.type(gain)
         piece += out.dtype.type(offset)
         if clip:
             np.clip(piece, 0.0, 1.0, out=piece)

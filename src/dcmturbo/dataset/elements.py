@@ -15,6 +15,7 @@ __all__ = [
     "LONG_VRS",
     "PIXEL_DATA_TAGS",
     "SEQUENCE_DELIMITER",
+    "SHORT_VRS",
     "UNDEFINED_LENGTH",
     "Changes",
     "Element",
@@ -38,7 +39,7 @@ PIXEL_DATA_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 # PS3.5, table 7.1-1: VRs with two reserved bytes and a length of 32 bits.
 LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
-_SHORT_VRS = frozenset(
+SHORT_VRS = frozenset(
     [
         "AE",
         "AS",
@@ -63,7 +64,7 @@ _SHORT_VRS = frozenset(
         "US",
     ]
 )
-VRS = LONG_VRS | _SHORT_VRS
+VRS = LONG_VRS | SHORT_VRS
 
 
 class Encoding(NamedTuple):
@@ -191,7 +192,7 @@ def read_header(data: memoryview, position: int, encoding: Encoding) -> tuple[in
         if not encoding.explicit_vr or group == 0xFFFE:
             return tag, "", position + 8, struct.unpack_from(order + "I", data, position + 4)[0]
         vr = bytes(data[position + 4 : position + 6]).decode("latin-1")
-        if vr in _SHORT_VRS:
+        if vr in SHORT_VRS:
             return tag, vr, position + 8, struct.unpack_from(order + "H", data, position + 6)[0]
         if vr in LONG_VRS:
             return tag, vr, position + 12, struct.unpack_from(order + "I", data, position + 8)[0]
