@@ -14,7 +14,19 @@ from dcmturbo.cli.arguments import rewrapped
 from dcmturbo.formats.names import ALIASES, name_transfer_syntax, similar_syntaxes
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
 
-COMMANDS = ("info", "decode", "encode", "slide", "transcode", "verify", "demo", "bench", "completion")
+COMMANDS = (
+    "info",
+    "decode",
+    "encode",
+    "slide",
+    "volume",
+    "masks",
+    "transcode",
+    "verify",
+    "demo",
+    "bench",
+    "completion",
+)
 
 
 # ---- names of transfer syntaxes -----------------------------------------------------------------

@@ -1,26 +1,11 @@
 """Graphics of presentation states, shutters, bulk annotations, regions of reports, and overlays."""
 
 import numpy as np
-import pydicom
 import pytest
+from helpers.items import file_of, item
 from helpers.series import slice_dataset, stack_of_slices
-from pydicom.dataset import FileMetaDataset
 
 import dcmturbo as dt
-
-
-def item(**values):
-    ds = pydicom.Dataset()
-    for keyword, value in values.items():
-        setattr(ds, keyword, value)
-    return ds
-
-
-def file_of(**values):
-    ds = item(SOPInstanceUID="1.2.3", **values)
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    return ds
 
 
 def graphic(kind, data, **values):

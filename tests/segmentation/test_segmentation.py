@@ -7,76 +7,10 @@ import warnings
 import numpy as np
 import pydicom
 import pytest
+from helpers.segmentations import POSITIONS, SHAPE, binary, masks, segmentation
 from helpers.series import slice_dataset, stack_of_slices
-from pydicom.dataset import FileMetaDataset
 
 import dcmturbo as dt
-
-SHAPE = (5, 9, 11)
-POSITIONS = [(-3.0, 4.0, 10 + 2.5 * k) for k in range(SHAPE[0])]
-
-
-def item(**values):
-    ds = pydicom.Dataset()
-    for keyword, value in values.items():
-        setattr(ds, keyword, value)
-    return ds
-
-
-def segmentation(frames, segment_of, plane_of, kind="BINARY", numbers=(1, 2), bits=None, shared_segment=None):
-    """Return a segmentation; `frames` are arrays of its frames."""
-    ds = pydicom.Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.3"
-    ds.SegmentationType, ds.NumberOfFrames = kind, len(frames)
-    ds.Rows, ds.Columns = frames[0].shape
-    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
-    ds.BitsAllocated = ds.BitsStored = bits or (1 if kind == "BINARY" else 8)
-    ds.HighBit = ds.BitsAllocated - 1
-    if kind == "FRACTIONAL":
-        ds.SegmentationFractionalType, ds.MaximumFractionalValue = "PROBABILITY", 200
-    ds.FrameOfReferenceUID = "1.2.826.0.1.3680043.8.498.2"
-    ds.SegmentSequence = [
-        item(SegmentNumber=n, SegmentLabel=f"part {n}", SegmentAlgorithmType="MANUAL") for n in numbers
-    ]
-    shared = item(
-        PixelMeasuresSequence=[item(PixelSpacing=[0.7, 0.8], SliceThickness=2.5, SpacingBetweenSlices=2.5)],
-        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
-    )
-    if shared_segment:
-        shared.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=shared_segment)]
-    ds.SharedFunctionalGroupsSequence = [shared]
-    ds.PerFrameFunctionalGroupsSequence = []
-    for segment, plane in zip(segment_of, plane_of, strict=True):
-        group = item(
-            PlanePositionSequence=[item(ImagePositionPatient=list(POSITIONS[plane]))],
-            FrameContentSequence=[item(DimensionIndexValues=[max(segment, 1), plane + 1])],
-            DerivationImageSequence=[item(SourceImageSequence=[item(ReferencedSOPInstanceUID=f"1.9.{plane}")])],
-        )
-        if kind != "LABELMAP" and not shared_segment:
-            group.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=segment)]
-        ds.PerFrameFunctionalGroupsSequence.append(group)
-    stack = np.stack(frames)
-    if ds.BitsAllocated == 1:
-        data = np.packbits(stack.ravel(), bitorder="little").tobytes()
-    else:
-        data = stack.astype(f"u{ds.BitsAllocated // 8}").tobytes()
-    ds.PixelData = data + b"\0" * (len(data) % 2)
-    return ds
-
-
-def masks(seed=1, overlap=False):
-    """Return the masks of two segments: (2, planes, rows, columns)."""
-    rng = np.random.default_rng(seed)
-    first, second = rng.random((2, *SHAPE)) < 0.3
-    return np.stack([first, second if overlap else second & ~first]).astype(np.uint8)
-
-
-def binary(made, planes=range(SHAPE[0])):
-    """Return a segmentation with the frames of both segments, in mixed order."""
-    which = [(s, k) for k in reversed(planes) for s in (2, 1)]
-    return segmentation([made[s - 1, k] for s, k in which], [s for s, _ in which], [k for _, k in which])
 
 
 @pytest.mark.parametrize("threads", [1, 2])

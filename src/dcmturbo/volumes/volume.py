@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -100,8 +99,11 @@ class Volume:
         """Return a ``monai.data.MetaTensor`` over the same memory: (column, row, slice), matrix `affine_ras`."""
         return hosts.to_monai(self.array, self.affine_ras)
 
-    def write_nrrd(self, path: str | os.PathLike[str]) -> None:
-        """Write a NRRD file (raw, with the space left-posterior-superior). No package is needed."""
-        with open(path, "wb") as file:
-            file.write(hosts.nrrd_header(self.array, self.affine_lps))
-            hosts.write_array(file, self.array)
+    def write_nrrd(self, destination: Any) -> None:
+        """Write a NRRD file (raw, with the space left-posterior-superior) to a path or a binary file object."""
+        if hasattr(destination, "write"):
+            destination.write(hosts.nrrd_header(self.array, self.affine_lps))
+            hosts.write_array(destination, self.array)
+            return
+        with open(destination, "wb") as file:
+            self.write_nrrd(file)

@@ -1,0 +1,143 @@
+"""``dcmturbo masks``: list segments and structures, and write them as label images or masks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.output import Output
+from dcmturbo.cli.writing import write_whole
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG = """\
+Without -o, the segments or structures are listed. The output is a label image, whose values are the numbers of segments
+or structures; with --name, a mask of 0 and 1. Structures (RTSTRUCT) need --reference: the series whose grid they are
+drawn on.
+
+examples:
+  dcmturbo masks seg.dcm
+  dcmturbo masks seg.dcm -o labels.npy
+  dcmturbo masks seg.dcm -o liver.nrrd --name Liver --reference series/
+  dcmturbo masks structures.dcm -o labels.nrrd --reference series/
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``masks`` to the commands."""
+    parser = commands.add_parser(
+        "masks",
+        help="list segments and structures, and write them as label images or masks",
+        description="Read a segmentation (SEG) or a structure set (RTSTRUCT).",
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    add_common(parser, run)
+    parser.add_argument("-o", "--output", metavar="OUT", help="the output file: .npy or .nrrd")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--name", metavar="NAME", help="the number or name of one segment or structure")
+    parser.add_argument("--reference", metavar="PATH", help="the series whose grid is used")
+    parser.add_argument("--resample", action="store_true", help="take the nearest voxel if the grids do not agree")
+    parser.add_argument(
+        "--rule",
+        choices=("even-odd", "non-zero"),
+        default="even-odd",
+        help="how the contours of a slice make an area (default: even-odd, which is XOR)",
+    )
+    parser.add_argument(
+        "--overlap",
+        choices=("raise", "first", "last"),
+        default="raise",
+        help="if segments overlap in a label image (default: raise)",
+    )
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo masks``."""
+    target = Path(arguments.output) if arguments.output else None
+    if target is not None and target.suffix.lower() not in (".npy", ".nrrd"):
+        return output.usage("masks", f"{target} has no suffix of a known format: use .npy or .nrrd")
+    if len(arguments.paths) != 1:
+        return output.usage("masks", "one object at a time")
+    named = arguments.paths[0]
+    document: dict[str, Any] = {"command": "masks", "paths": arguments.paths}
+    try:
+        with output.warnings_of(named) as warnings:
+            if target is not None and not arguments.force and target.exists():
+                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            try:
+                found: dt.Segmentation | dt.ContourSet = dt.read_segmentation(named)
+            except (dt.NoPixelData, dt.DecodeError) as error:
+                if isinstance(error, dt.DecodeError) and "no segmentation" not in str(error):
+                    raise
+                found = dt.read_contours(named)
+            document |= _show(found, named, output, quiet=target is not None)
+            if target is not None:
+                document |= _write(found, target, named, arguments, output)
+        document["warnings"] = warnings
+    except (dt.Error, OSError, ValueError, KeyError) as error:
+        output.fail(named, error)
+    output.result(document)
+    return output.exit_code
+
+
+def _show(found: dt.Segmentation | dt.ContourSet, name: str, output: Output, *, quiet: bool) -> dict[str, Any]:
+    rows: list[tuple[Any, ...]]
+    if isinstance(found, dt.Segmentation):
+        headings = [">number", "label", "category", "type", ">frames"]
+        rows = [
+            (one.number, one.label, one.category, one.kind, int((found.segment_of == one.number).sum()) or None)
+            for one in found.segments
+        ]
+        about: dict[str, Any] = {"kind": found.kind, "shape": list(found.shape)}
+    else:
+        headings = [">number", "label", "category", "type", ">contours"]
+        rows = [(one.number, one.name, "", one.kind, len(one.contours)) for one in found.structures]
+        about = {"kind": "CONTOURS"}
+    if not quiet:
+        output.table(name, headings, rows)
+    names = ("number", "label", "category", "type", "frames" if isinstance(found, dt.Segmentation) else "contours")
+    return {**about, "structures": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def _write(
+    found: dt.Segmentation | dt.ContourSet, target: Path, named: str, arguments: argparse.Namespace, output: Output
+) -> dict[str, Any]:
+    name = int(arguments.name) if arguments.name and arguments.name.isdigit() else arguments.name
+    threads = arguments.threads
+    reference = dt.read_volume(arguments.reference, threads=threads) if arguments.reference else None
+    affine = None if reference is None else reference.affine_lps
+    if isinstance(found, dt.ContourSet):
+        if reference is None:
+            raise ValueError("contours need --reference: the series whose grid they are drawn on")
+        if name is None:
+            array = found.labels(reference, rule=arguments.rule, threads=threads)
+        else:
+            array = found.mask(name, reference, rule=arguments.rule, threads=threads)
+    else:
+        if reference is not None:
+            array = found.on(reference, name, overlap=arguments.overlap, threads=threads, resample=arguments.resample)
+        else:
+            array = found.labels(name, overlap=arguments.overlap, threads=threads)
+            affine = found.affine_lps
+        if name is not None:
+            array = (array != 0).astype(np.uint8)
+    if target.suffix.lower() == ".npy":
+        write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), named)
+    else:
+        if affine is None:
+            raise ValueError("the segmentation does not say where its planes are: write .npy, or give --reference")
+        volume = dt.Volume(array, affine, [])
+        write_whole(target, lambda file: volume.write_nrrd(file), named)
+    size = " x ".join(map(str, array.shape))
+    output.say(f"{named} -> {target}  {size} {array.dtype.name}")
+    return {"output": str(target), "shape": list(array.shape), "dtype": array.dtype.name}

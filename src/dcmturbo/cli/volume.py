@@ -1,0 +1,173 @@
+"""``dcmturbo volume``: list the volumes of series, and write them as NIfTI, NRRD or numpy files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcmturbo as dt
+from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.output import Output
+from dcmturbo.cli.writing import write_whole
+
+__all__ = ["add_parser", "run"]
+
+_FORMS = (".nii.gz", ".nii", ".nrrd", ".npy")
+
+_EPILOG = """\
+Without -o, the volumes are listed. If there are several, --series or --phase chooses one to write. NIfTI files need the
+package nibabel.
+
+examples:
+  dcmturbo volume series/
+  dcmturbo volume series/ -o series.nii.gz --rescale
+  dcmturbo volume study/ -o dwi.nrrd --series 1.2.840.113619.2 --phase 2
+  dcmturbo volume series/ -o series.npy --gaps fill --tilt keep
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``volume`` to the commands."""
+    parser = commands.add_parser(
+        "volume",
+        help="list the volumes of series, and write them as NIfTI, NRRD or numpy files",
+        description="Read the slices of series, or the frames of enhanced objects, as volumes.",
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    add_common(parser, run)
+    parser.add_argument("-o", "--output", metavar="OUT", help=f"the output file: {', '.join(_FORMS)}")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--series", metavar="UID", help="the SeriesInstanceUID of the images to read")
+    parser.add_argument("--phase", type=int, metavar="N", help="the number of the volume, from 0")
+    parser.add_argument("--rescale", action="store_true", help="apply the Modality LUT (float32)")
+    parser.add_argument(
+        "--gaps", choices=("raise", "warn", "fill"), default="raise", help="if slices are missing (default: raise)"
+    )
+    parser.add_argument(
+        "--tilt", choices=("raise", "keep"), default="raise", help="if the gantry is tilted (default: raise)"
+    )
+    parser.add_argument(
+        "--duplicates",
+        choices=("raise", "first", "last"),
+        default="raise",
+        help="if slices have one position (default: raise)",
+    )
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run ``dcmturbo volume``."""
+    target = Path(arguments.output) if arguments.output else None
+    if target is not None and not target.name.lower().endswith(_FORMS):
+        return output.usage("volume", f"{target} has no suffix of a known format: use one of {', '.join(_FORMS)}")
+    named = arguments.paths[0]
+    source = named if len(arguments.paths) == 1 else _files(arguments.paths)
+    options: dict[str, Any] = {
+        "series": arguments.series,
+        "gaps": arguments.gaps,
+        "tilt": arguments.tilt,
+        "duplicates": arguments.duplicates,
+        "threads": arguments.threads,
+        "apply": "rescale" if arguments.rescale else None,
+    }
+    document: dict[str, Any] = {"command": "volume", "paths": arguments.paths}
+    try:
+        with output.warnings_of(named) as warnings:
+            if target is not None and not arguments.force and target.exists():
+                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            if target is None:
+                volumes = dt.read_volumes(source, **options)
+                if arguments.phase is not None:
+                    volumes = volumes[arguments.phase : arguments.phase + 1] if arguments.phase >= 0 else []
+                _show(volumes, named, output)
+                document["volumes"] = [_described(volume) for volume in volumes]
+            else:
+                volume = dt.read_volume(source, phase=arguments.phase, **options)
+                _write(volume, target, named)
+                size = " x ".join(map(str, volume.shape))
+                output.say(f"{named} -> {target}  {size} {volume.array.dtype.name}")
+                document |= {"output": str(target), **_described(volume)}
+        document["warnings"] = warnings
+    except (dt.Error, OSError, ValueError, ImportError) as error:
+        output.fail(named, error)
+    output.result(document)
+    return output.exit_code
+
+
+def _files(paths: list[str]) -> list[str]:
+    """Return the files of several paths."""
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            for folder, folders, names in os.walk(path):
+                folders.sort()
+                found += [os.path.join(folder, name) for name in sorted(names)]
+        else:
+            found.append(path)
+    return found
+
+
+def _described(volume: dt.Volume) -> dict[str, Any]:
+    return {
+        "shape": list(volume.shape),
+        "dtype": volume.array.dtype.name,
+        "spacing": list(volume.spacing),
+        "affine_lps": volume.affine_lps.tolist(),
+        "phase": {name: list(value) if isinstance(value, tuple) else value for name, value in volume.phase.items()},
+        "attributes": volume.attributes,
+        "slices": [
+            {
+                "source": str(one.source) if isinstance(one.source, (str, os.PathLike)) else None,
+                "frame": one.frame,
+                "position": list(one.position),
+            }
+            for one in volume.slices
+        ],
+    }
+
+
+def _show(volumes: list[dt.Volume], name: str, output: Output) -> None:
+    rows = [
+        (
+            number,
+            volume.attributes.get("Modality", ""),
+            " x ".join(map(str, volume.shape)),
+            volume.array.dtype.name,
+            " x ".join(f"{value:.4g}" for value in volume.spacing),
+            ", ".join(f"{key} {value}" for key, value in volume.phase.items()),
+            volume.attributes.get("SeriesDescription", ""),
+            volume.attributes.get("SeriesInstanceUID", ""),
+        )
+        for number, volume in enumerate(volumes)
+    ]
+    headings = [">phase", "modality", "shape", "dtype", "mm", "what is special", "description", "series"]
+    output.table(name, headings, rows, drop=("series", "description"))
+
+
+def _write(volume: dt.Volume, target: Path, source: str) -> None:
+    name = target.name.lower()
+    if name.endswith(".npy"):
+        write_whole(target, lambda file: np.lib.format.write_array(file, volume.array, allow_pickle=False), source)
+    elif name.endswith(".nrrd"):
+        write_whole(target, lambda file: volume.write_nrrd(file), source)
+    else:
+        image = volume.to_nifti()
+
+        def write(file: Any) -> None:
+            if name.endswith(".gz"):
+                import gzip
+
+                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=1, mtime=0) as packed:
+                    image.to_stream(packed)
+            else:
+                image.to_stream(file)
+
+        write_whole(target, write, source)

@@ -1,0 +1,94 @@
+"""``dcmturbo volume`` and ``dcmturbo masks``."""
+
+import numpy as np
+import pytest
+from helpers.segmentations import binary, masks
+from helpers.series import stack_of_slices, write_series
+from helpers.structure_sets import SQUARE, in_patient, structure_set
+
+import dcmturbo as dt
+
+VOXELS = stack_of_slices(5)
+
+
+@pytest.fixture
+def series(tmp_path):
+    write_series(tmp_path / "series", VOXELS, SeriesDescription="Abdomen")
+    return tmp_path / "series"
+
+
+def test_volumes_are_listed(call, call_json, series):
+    code, out, err = call("volume", series)
+    assert (code, err) == (0, "")
+    assert "5 x 9 x 11" in out
+    assert "Abdomen" in out
+    code, document = call_json("volume", series)
+    assert code == 0
+    (volume,) = document["volumes"]
+    assert volume["shape"] == [5, 9, 11]
+    assert volume["spacing"] == pytest.approx([2.5, 0.7, 0.8])
+    assert [one["position"][2] for one in volume["slices"]] == [-30 + 2.5 * k for k in range(5)]
+
+
+def test_volumes_are_written(call, call_json, series, tmp_path):
+    code, document = call_json("volume", series, "-o", tmp_path / "v.npy")
+    assert code == 0
+    assert document["shape"] == [5, 9, 11]
+    assert np.array_equal(np.load(tmp_path / "v.npy"), VOXELS)
+    assert call("volume", series, "-o", tmp_path / "v.nrrd", "--rescale")[0] == 0
+    data = (tmp_path / "v.nrrd").read_bytes().partition(b"\n\n")[2]
+    assert np.array_equal(np.frombuffer(data, "<f4").reshape(VOXELS.shape), VOXELS * 2.0 - 1024)
+    code, _, err = call("volume", series, "-o", tmp_path / "v.npy")
+    assert code == 1
+    assert "--force" in err
+    assert call("volume", series, "-o", tmp_path / "v.npy", "--force")[0] == 0
+
+
+def test_what_is_no_volume_is_an_error(call, call_json, series, tmp_path):
+    assert call("volume", series, "-o", tmp_path / "v.xyz")[0] == 2
+    sorted(series.iterdir())[2].unlink()
+    code, _, err = call("volume", series)
+    assert code == 1
+    assert "apart" in err
+    code, document = call_json("volume", series, "--gaps", "fill")
+    assert code == 0
+    assert document["warnings"]
+    (tmp_path / "empty").mkdir()
+    assert call("volume", tmp_path / "empty")[0] == 1
+
+
+def test_segments_are_listed_and_written(call, call_json, tmp_path):
+    made = masks()
+    binary(made).save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    code, out, err = call("masks", tmp_path / "seg.dcm")
+    assert (code, err) == (0, "")
+    assert "part 2" in out
+    code, document = call_json("masks", tmp_path / "seg.dcm", "-o", tmp_path / "labels.npy")
+    assert code == 0
+    assert [one["frames"] for one in document["structures"]] == [5, 5]
+    assert np.array_equal(np.load(tmp_path / "labels.npy"), made[0] + 2 * made[1])
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "m.npy", "--name", "part 2")[0] == 0
+    assert np.array_equal(np.load(tmp_path / "m.npy"), made[1])
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "m.nrrd")[0] == 0
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "x.npy", "--name", "other")[0] == 1
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "x.png")[0] == 2
+
+
+def test_structures_are_drawn_on_the_grid_of_a_series(call, call_json, series, tmp_path):
+    volume = dt.read_volume(series)
+    contours = [(1, "CLOSED_PLANAR", in_patient(SQUARE, k, volume)) for k in (1, 3)]
+    structure_set(contours).save_as(tmp_path / "rt.dcm", enforce_file_format=True)
+    code, document = call_json("masks", tmp_path / "rt.dcm")
+    assert code == 0
+    assert document["structures"] == [{"number": 1, "label": "Liver", "category": "", "type": "ORGAN", "contours": 2}]
+    code, _, err = call("masks", tmp_path / "rt.dcm", "-o", tmp_path / "m.npy")
+    assert code == 1
+    assert "--reference" in err
+    assert call("masks", tmp_path / "rt.dcm", "-o", tmp_path / "m.npy", "--reference", series)[0] == 0
+    assert np.load(tmp_path / "m.npy").sum((1, 2)).tolist() == [0, 16, 0, 16, 0]
+
+
+def test_other_objects_are_no_masks(call, series):
+    code, _, err = call("masks", next(series.iterdir()))
+    assert code == 1
+    assert "no contours" in err
