@@ -1,5 +1,7 @@
 """Volumes against the readers of other packages, if these are installed."""
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from helpers.series import stack_of_slices, write_series
@@ -40,3 +42,15 @@ def test_nifti_is_a_view_with_the_matrix_of_dicom2nifti(tmp_path):
     ours = nibabel.as_closest_canonical(rescaled)
     assert np.allclose(ours.affine, expected.affine)
     assert np.array_equal(ours.get_fdata(), expected.get_fdata())
+
+
+def test_a_public_series_is_that_of_simpleitk():
+    sitk = pytest.importorskip("SimpleITK")
+    folder = str(files("pydicom") / "data" / "test_files" / "dicomdirtests" / "98892001" / "CT5N")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
+    expected = reader.Execute()
+    volume = dt.read_volume(folder, apply="rescale")
+    assert np.array_equal(volume.array, sitk.GetArrayFromImage(expected))
+    assert np.allclose(volume.spacing[::-1], expected.GetSpacing())
+    assert np.allclose(volume.affine_lps[:3, 3], expected.GetOrigin())

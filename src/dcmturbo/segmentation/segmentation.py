@@ -22,6 +22,8 @@ from dcmturbo.segmentation.placing import place
 __all__ = ["Runs", "Segment", "Segmentation", "read_segmentation"]
 
 Overlap = Literal["raise", "first", "last"]
+# Planes in more parts than this are painted frame by frame.
+_MOST_RUNS = 16
 _CHUNK_BYTES = 4 << 20  # decoded frames that wait to be painted, which stay in the cache
 
 
@@ -190,38 +192,103 @@ class Segmentation:
         wanted = np.dtype(dtype or (np.uint8 if max(numbers, default=0) < 256 else np.uint16))
         if wanted.kind != "u" or wanted.itemsize > 4 or max(numbers, default=0) > np.iinfo(wanted).max:
             raise ValueError(f"dtype is {wanted}, which cannot hold the numbers of segments up to {max(numbers)}")
-        result = self._zeros(wanted, out)
-        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
+        result = self._empty(wanted, out)
+        chosen = np.flatnonzero(np.isin(self.segment_of, numbers))
+        overlaps = self._draw(
+            chosen,
+            self.segment_of[chosen],
+            result,
+            threshold,
+            threads,
+            last_wins=overlap == "last",
+            may_overlap=overlap != "raise",
+        )
+        if overlaps and overlap == "raise":
+            raise DecodeError(
+                f"segments overlap in {overlaps} or more pixels, so that one label image cannot hold them: use "
+                "mask() for single segments, or overlap='first' or 'last'",
+                code="mismatch",
+            )
+        return result
+
+    def _empty(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
+        if out is None:
+            return new_array(self.shape, dtype)
+        check_out(out, self.shape, dtype)
+        if not out.flags.c_contiguous:
+            raise ValueError("out must be C-contiguous")
+        return out
+
+    def _zeros(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
+        result = self._empty(dtype, out)
+        result[...] = 0
+        return result
+
+    def _draw(
+        self,
+        chosen: np.ndarray,
+        labels: np.ndarray,
+        result: np.ndarray,
+        threshold: float,
+        threads: int | None,
+        *,
+        last_wins: bool,
+        may_overlap: bool,
+    ) -> int:
+        """Draw frames into a label image whose cells may hold anything; return in how many pixels they overlap."""
+        left, limit = np.ones(len(chosen), bool), 1
+        if self.kind == "BINARY":
+            left = self._draw_first(chosen, labels, result, threads)
+        else:
+            limit = min(255, max(1, int(np.ceil(threshold * self._maximum))))
+            result[...] = 0
         overlaps = 0
-        chosen = np.flatnonzero(np.isin(self.segment_of, numbers)).astype(np.uint64)
-        for part, pixels in self._chunks(chosen, threads):
+        of_frame = dict(zip(chosen.tolist(), labels.tolist(), strict=True))
+        for part, pixels in self._chunks(chosen[left].astype(np.uint64), threads):
             overlaps += _core.paint_labels(
                 pixels,
                 self.plane_of[part],
-                self.segment_of[part],
+                np.array([of_frame[frame] for frame in part.tolist()], np.uint32),
                 result,
-                threshold=min(limit, 255),
-                last_wins=overlap == "last",
+                threshold=limit,
+                last_wins=last_wins,
                 threads=resolve_threads(threads),
             )
-            if overlaps and overlap == "raise":
-                raise DecodeError(
-                    f"segments overlap in {overlaps} or more pixels, so that one label image cannot hold them: use "
-                    "mask() for single segments, or overlap='first' or 'last'",
-                    code="mismatch",
-                )
-        return result
+            if overlaps and not may_overlap:
+                break
+        return overlaps
 
-    def _zeros(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
-        if out is None:
-            result = new_array(self.shape, dtype)
-        else:
-            check_out(out, self.shape, dtype)
-            if not out.flags.c_contiguous:
-                raise ValueError("out must be C-contiguous")
-            result = out
-        result[...] = 0
-        return result
+    def _draw_first(
+        self, chosen: np.ndarray, labels: np.ndarray, result: np.ndarray, threads: int | None
+    ) -> np.ndarray:
+        """Decode the first frame of each plane into the result itself; return which of the frames are left."""
+        left = np.ones(len(chosen), bool)
+        planes, first = np.unique(self.plane_of[chosen], return_index=True)
+        ends = np.flatnonzero(np.diff(planes) > 1) + 1
+        if result.dtype != np.uint8 or not len(planes) or len(ends) > _MOST_RUNS:
+            result[...] = 0
+            return left
+        empty = np.ones(len(result), bool)
+        empty[planes] = False
+        result[empty] = 0
+        for members in np.split(np.arange(len(planes)), ends):
+            begin, end = int(planes[members[0]]), int(planes[members[-1]]) + 1
+            self._frames.read(chosen[first[members]], out=result[begin:end], threads=threads)
+        left[first] = False
+        others = first[labels[first] != 1]
+        if len(others):  # what is 1 so far becomes the label
+            image_of = self.plane_of[chosen[others]]
+            for k, label in zip(image_of.tolist(), labels[others].tolist(), strict=True):
+                _core.paint_labels(
+                    result[k : k + 1],
+                    np.zeros(1, np.uint64),
+                    np.array([label], np.uint32),
+                    result[k : k + 1],
+                    threshold=1,
+                    last_wins=True,
+                    threads=resolve_threads(threads),
+                )
+        return left
 
     def _chunks(self, frames: np.ndarray, threads: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Decode frames, a few at a time, into the same memory."""
@@ -274,19 +341,9 @@ class Segmentation:
             result = self._zeros(np.dtype(np.uint8), out)
             np.equal(labels, number, out=result, casting="unsafe")
             return result
-        result = self._zeros(np.dtype(np.uint8), out)
-        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
-        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
-        for part, pixels in self._chunks(frames, threads):
-            _core.paint_labels(
-                pixels,
-                self.plane_of[part],
-                np.ones(len(part), np.uint32),
-                result,
-                threshold=min(limit, 255),
-                last_wins=True,
-                threads=resolve_threads(threads),
-            )
+        result = self._empty(np.dtype(np.uint8), out)
+        chosen = np.flatnonzero(self.segment_of == number)
+        self._draw(chosen, np.ones(len(chosen), np.int64), result, threshold, threads, last_wins=True, may_overlap=True)
         return result
 
     def masks(self, segments: Any = None, *, threshold: float = 0.5, threads: int | None = None) -> np.ndarray:
