@@ -16,6 +16,7 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.archives import TARGET_UID, image, make_archive, same_pixels, tree
+from helpers.command_line import DATA
 from helpers.dicom_writer import EXPLICIT, native_file
 
 import dcmturbo as dt
@@ -591,3 +592,16 @@ def test_verify_of_lossy_files_gives_the_error(archive, capsys):
     assert code == 1
     assert 0 < max(entry["maximum_error"] for entry in document["different"]) <= 2
     assert not any(entry["elements"] for entry in document["different"])
+
+
+def test_a_failure_says_what_can_become_of_the_file(call, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "cut.dcm").write_bytes((DATA / "MR_truncated.dcm").read_bytes())
+    command = ("transcode", source, tmp_path / "out", "--to", "RLELossless")
+    code, out, _ = call(*command)
+    assert code == 1
+    assert "--on-failure copy" in out
+    code, out, _ = call(*command, "--on-failure", "copy")
+    assert code == 0
+    assert "--on-failure" not in out

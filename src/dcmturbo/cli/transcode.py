@@ -469,7 +469,13 @@ def _archive(
         on = "; to continue, run the same command" if result.manifest else ""
         output.fail("", f"stopped: {result.stopped}{_not_done(result)}{on}", "Stopped")
     if not arguments.quiet:
-        _say(result, syntax, output, overwrite=arguments.overwrite)
+        _say(
+            result,
+            syntax,
+            output,
+            overwrite=arguments.overwrite,
+            may_copy=arguments.on_failure == "fail" and not arguments.in_place,
+        )
     if interrupted:
         sys.stderr.write(
             f"dcmturbo: interrupted{_not_done(result)}; the manifest lists the finished files; to "
@@ -499,7 +505,7 @@ def _files(reason: Reason) -> str:
     return f"{reason.files} files ({names_of(reason)})"
 
 
-def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overwrite: bool) -> None:
+def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overwrite: bool, may_copy: bool) -> None:
     if result.estimate is not None:
         estimate = result.estimate
         output.say(
@@ -524,6 +530,8 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
             f"{short(result.bytes_before / result.bytes_after)}), {plural(result.frames, 'frame')} in "
             f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels per second"
         )
+    if counts["failed"] and may_copy:
+        output.say("files that failed have no output: --on-failure copy copies them unchanged, skip leaves them out")
     if result.manifest:
         output.say(f"manifest: {result.manifest}")
 
