@@ -3,7 +3,9 @@
 #pragma once
 
 #define WIN32_LEAN_AND_MEAN
+#if !defined(NOMINMAX)  // libstdc++ defines it
 #define NOMINMAX
+#endif
 #include <windows.h>
 
 #include <string>
