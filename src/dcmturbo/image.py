@@ -348,6 +348,25 @@ class Image:
         """
         return _core.probe(self.encoded_frame(frame))
 
+    def byte_range(self, frame: int) -> tuple[int, int]:
+        """Return where the bytes of an encoded frame lie: their offset in the object, and how many they are.
+
+        Arrays of zarr can refer to them: see `dcmturbo.zarr_store`.
+
+        Raises
+        ------
+        ValueError
+            If the frame has several fragments, or single bits that do not begin with a byte.
+        IndexError, DecodeError
+            If there is no such frame.
+        """
+        number = self.frame_set.position(frame)
+        index = self.frame_set.opened.index
+        ranges = index.ranges(number)
+        if len(ranges) != 1 or index.first_bit(number):
+            raise ValueError(f"frame {number} has {len(ranges)} fragments, or begins within a byte")
+        return ranges[0]
+
     def index(self) -> FrameOffsets:
         """Return where all frames lie, to save beside the object: see `open`.
 

@@ -108,6 +108,7 @@ def test_spawned_workers(patches):
                 np.testing.assert_array_equal(found, right)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # more workers than CPUs
 def test_data_loader(patches):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     dataset, expected = patches

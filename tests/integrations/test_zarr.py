@@ -1,5 +1,6 @@
 """Images and slides as zarr stores."""
 
+import json
 import pickle
 
 import numpy as np
@@ -73,3 +74,78 @@ def test_damage_is_an_error():
     _, data = file_of((64, 64), frames=2)
     with dt.open(data[:-900]) as image, pytest.raises(dt.DecodeError):
         zarr.open_array(dt.zarr_store(image), mode="r")[1]
+
+
+def references_of(image, array, url):
+    """An array of zarr v3 whose chunks are the frames in a file, as kerchunk describes it."""
+    configuration = {
+        "transfer_syntax": image.transfer_syntax,
+        "rows": array.shape[1],
+        "columns": array.shape[2],
+        "bits_allocated": 8 * array.itemsize,
+        "bits_stored": 12,
+    }
+    metadata = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(array.shape),
+        "data_type": array.dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, *array.shape[1:]]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0,
+        "codecs": [{"name": "dcmturbo.frame", "configuration": configuration}],
+        "attributes": {},
+    }
+    chunks = {f"c/{k}/0/0": [url, *image.byte_range(k)] for k in range(len(image))}
+    return {"zarr.json": json.dumps(metadata), **chunks}, configuration
+
+
+@pytest.fixture
+def codec():
+    """The codec, where the package is not installed with its entry points."""
+    from zarr.registry import register_codec
+
+    from dcmturbo.integrations import frame_codecs
+
+    register_codec(frame_codecs.CODEC_NAME, frame_codecs.FrameCodec)
+    return frame_codecs
+
+
+def test_references_to_frames_of_a_file(tmp_path, codec):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
+    array, data = file_of((30, 41), "u2", 12, 5)
+    path = tmp_path / "frames.dcm"
+    path.write_bytes(data)
+    with dt.open(path) as image:
+        references, configuration = references_of(image, array, str(path))
+    system = fsspec.filesystem("reference", fo=references, remote_protocol="file", asynchronous=True)
+    found = zarr.open_array(zarr.storage.FsspecStore(system, read_only=True, path=""), mode="r")
+    np.testing.assert_array_equal(found[:], array)
+    np.testing.assert_array_equal(found[3, 5:9], array[3, 5:9])
+    with pytest.raises(NotImplementedError):
+        codec.NumcodecsFrame(**configuration).encode(array[0])
+
+
+def test_the_codec_of_numcodecs(codec):
+    array, data = file_of((30, 41), "u2", 12, 2)
+    with dt.open(data) as image:
+        _, configuration = references_of(image, array, "")
+        begin, size = image.byte_range(1)
+    one = codec.NumcodecsFrame(**configuration)
+    np.testing.assert_array_equal(one.decode(data[begin : begin + size]), array[1])
+    out = np.empty((30, 41), "u2")
+    assert one.decode(data[begin : begin + size], out=out) is out
+    np.testing.assert_array_equal(out, array[1])
+    assert one.get_config() == {"id": "dcmturbo.frame"} | configuration
+    with pytest.raises(dt.DecodeError):
+        one.decode(data[begin : begin + size - 30])
+
+
+def test_the_entry_points_are_there():
+    from importlib.metadata import entry_points
+
+    found = {point.group: point.value for point in entry_points(name="dcmturbo.frame")}
+    if not found:
+        pytest.skip("the package was installed before it had these entry points")
+    assert found["zarr.codecs"].endswith("frame_codecs:FrameCodec")
+    assert found["numcodecs.codecs"].endswith("frame_codecs:NumcodecsFrame")

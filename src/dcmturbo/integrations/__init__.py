@@ -113,6 +113,11 @@ def zarr_store(source: Image | Slide | Level) -> Any:
     Examples
     --------
     >>> array = zarr.open_array(dt.zarr_store(image), mode="r")         # doctest: +SKIP
+
+    Notes
+    -----
+    Arrays can also refer to encoded frames in files, as kerchunk's do. The codec of their chunks is "dcmturbo.frame"
+    (zarr v3 and numcodecs), with the arguments of `decode_frame`; `Image.byte_range` says where a frame is.
     """
     from dcmturbo.integrations import zarr as host
 
