@@ -135,6 +135,16 @@ BackwardBytes stuff_backward(const std::uint8_t* bits, std::size_t count, unsign
     bool after_large = true;
     for (;;) {
         const std::size_t left = count - at;
+        if (held == 0 && left >= 56) {
+            const std::uint64_t bytes = bits_at(bits, at) & 0xffffffffffffffu;
+            if (!has_zero_byte(~bytes & ~high_bits)) {  // none takes 7 bits
+                store_le<std::uint64_t>(to, bytes);
+                to += 7;
+                at += 56;
+                after_large = bytes >> 48 > 0x8F;
+                continue;
+            }
+        }
         unsigned width = 8;
         const auto fresh = static_cast<unsigned>(left == 0 ? 0 : bits_at(bits, at) & 0xFF);
         unsigned byte = (current | fresh << held) & 0xFF;

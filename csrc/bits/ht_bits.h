@@ -34,6 +34,7 @@ struct BackwardBytes {
 };
 
 // Begins with `first_count` bits `first`, and as after a byte above 8F. Zeros follow the `count` bits, for 16 bytes.
+// `to` takes as many bytes as there are and 8 more.
 BackwardBytes stuff_backward(const std::uint8_t* bits, std::size_t count, unsigned first, unsigned first_count,
                              std::uint8_t* to);
 

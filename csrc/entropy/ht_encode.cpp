@@ -100,6 +100,13 @@ void start_ht_encode(std::size_t width, std::size_t height, void* memory, HtEnco
     scratch.mel.bits = ZeroBitWriter(ByteOutput{scratch.mel.begin});
 }
 
+std::size_t ht_encoded_bits(const HtEncodeScratch& scratch) {
+    const auto& mel = scratch.mel.bits;
+    return scratch.magsgn.total() + scratch.vlc.total() +
+           8 * static_cast<std::size_t>(mel.output().end - scratch.mel.begin) +
+           static_cast<std::size_t>(std::popcount(mel.held_mask()));
+}
+
 std::size_t finish_ht_encode(HtEncodeScratch& scratch, std::uint8_t* to) {
     std::size_t size = stuff_forward(plain_bits(scratch.magsgn, true), scratch.magsgn.total(), to);
     MelEncoder& mel = scratch.mel;

@@ -60,6 +60,9 @@ std::size_t ht_encode_bound(std::size_t width, std::size_t height);
 
 void start_ht_encode(std::size_t width, std::size_t height, void* memory, HtEncodeScratch& scratch);
 
+// Of the three streams so far, before stuffing.
+std::size_t ht_encoded_bits(const HtEncodeScratch& scratch);
+
 // Stuffs the three streams and puts them together. Returns the segment's size, Lcup.
 std::size_t finish_ht_encode(HtEncodeScratch& scratch, std::uint8_t* to);
 
@@ -76,6 +79,10 @@ struct HtEncodeKernels {
     // The same of magnitudes of up to most_ht_bits.
     void (*encode_wide)(const std::int64_t* from, std::size_t stride, std::size_t width, std::size_t height,
                         HtEncodeScratch& scratch);
+    // Codes one row of quads of a block, so that the size of a block can be estimated from some of them. `above` is the
+    // row of samples above it, null for the first. The streams of `scratch` go on, and so does the state of MEL.
+    void (*encode_quad_row)(const std::int32_t* above, const std::int32_t* from, std::size_t stride, std::size_t width,
+                            bool has_lower, HtEncodeScratch& scratch);
 };
 
 const HtEncodeKernels& ht_encode_kernels(Isa isa);

@@ -231,6 +231,20 @@ static inline __attribute__((always_inline)) void code_row(HtEncodeScratch& scra
     }
 }
 
+// Takes apart the two rows of samples of a row of quads; `lower` is null where there is none.
+template <typename Value, typename Coefficient>
+static inline __attribute__((always_inline)) void measure_quads(const Coefficient* upper, const Coefficient* lower,
+                                                                std::size_t width, HtEncodeScratch& scratch) {
+    const std::size_t quads = (width + 1) / 2;
+    std::uint8_t* const exponents = scratch.exponents + scratch.pitch;
+    auto* const values = static_cast<Value*>(scratch.values);
+    measure_samples(upper, width, values, scratch.exponents);
+    if (lower != nullptr) measure_samples(lower, width, values + scratch.pitch, exponents);
+    else __builtin_memset(exponents, 0, 2 * quads);
+    if (width % 2 != 0) scratch.exponents[width] = exponents[width] = 0;
+    collect_quads(scratch.exponents, exponents, quads, scratch.quads, scratch.significant, scratch.greatest);
+}
+
 template <typename Value, typename Coefficient>
 static inline __attribute__((always_inline)) void encode_ht_quads_of(const Coefficient* from, std::size_t stride,
                                                                      std::size_t width, std::size_t height,
@@ -241,18 +255,30 @@ static inline __attribute__((always_inline)) void encode_ht_quads_of(const Coeff
     const std::size_t quads = (width + 1) / 2;
     std::uint8_t* const lower = scratch.exponents + scratch.pitch;
     std::uint8_t* const above = scratch.above + 16;
-    auto* const values = static_cast<Value*>(scratch.values);
     __builtin_memset(scratch.above, 0, scratch.pitch);
     for (std::size_t y = 0; y < height; y += 2) {
-        measure_samples(from + y * stride, width, values, scratch.exponents);
-        if (y + 1 < height) measure_samples(from + (y + 1) * stride, width, values + scratch.pitch, lower);
-        else __builtin_memset(lower, 0, 2 * quads);
-        if (width % 2 != 0) scratch.exponents[width] = lower[width] = 0;
-        collect_quads(scratch.exponents, lower, quads, scratch.quads, scratch.significant, scratch.greatest);
+        measure_quads<Value>(from + y * stride, y + 1 < height ? from + (y + 1) * stride : nullptr, width, scratch);
         if (y == 0) code_first_row<Value>(scratch, vlc, magsgn, mel, quads);
         else code_row<Value>(scratch, vlc, magsgn, mel, above, quads);
         __builtin_memcpy(above, lower, 2 * quads);
     }
+    scratch.vlc = vlc;
+    scratch.magsgn = magsgn;
+}
+
+static void encode_ht_quad_row(const std::int32_t* from_above, const std::int32_t* from, std::size_t stride,
+                               std::size_t width, bool has_lower, HtEncodeScratch& scratch) {
+    HtBits vlc = scratch.vlc;
+    HtBits magsgn = scratch.magsgn;
+    const std::size_t quads = (width + 1) / 2;
+    __builtin_memset(scratch.above, 0, scratch.pitch);
+    if (from_above != nullptr) {
+        measure_samples(from_above, width, static_cast<std::uint32_t*>(scratch.values), scratch.above + 16);
+        __builtin_memset(scratch.above + 16 + width, 0, 8);
+    }
+    measure_quads<std::uint32_t>(from, has_lower ? from + stride : nullptr, width, scratch);
+    if (from_above == nullptr) code_first_row<std::uint32_t>(scratch, vlc, magsgn, scratch.mel, quads);
+    else code_row<std::uint32_t>(scratch, vlc, magsgn, scratch.mel, scratch.above + 16, quads);
     scratch.vlc = vlc;
     scratch.magsgn = magsgn;
 }
@@ -267,4 +293,5 @@ static void encode_ht_quads_wide(const std::int64_t* from, std::size_t stride, s
     encode_ht_quads_of<std::uint64_t>(from, stride, width, height, scratch);
 }
 
-constexpr HtEncodeKernels table = {.encode = encode_ht_quads, .encode_wide = encode_ht_quads_wide};
+constexpr HtEncodeKernels table = {
+    .encode = encode_ht_quads, .encode_wide = encode_ht_quads_wide, .encode_quad_row = encode_ht_quad_row};

@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "codecs/jpeg2000/blocks/code_block.h"
 #include "codecs/jpeg2000/rate/band_gains.h"
+#include "codecs/jpeg2000/rate/ht_size.h"
 #include "codecs/jpeg2000/rate/size_model.h"
+#include "codecs/jpeg2000/rate/step_search.h"
 #include "codecs/jpeg2000/rate/truncation.h"
 #include "codecs/jpeg2000/tiles/tile_encoder.h"
 #include "image/pixel_reader.h"
@@ -139,7 +141,7 @@ class FrameEncoder {
         for (std::uint64_t i = 0; i < plan_.size.tiles(); ++i) {
             tiles_.push_back(std::make_unique<TileEncoder>(plan_, static_cast<std::size_t>(i), context_));
             tiles_.back()->analyse(rows);
-            tiles_.back()->describe(model);
+            tiles_.back()->describe(model, settings_.ratio > 0 && settings_.is_high_throughput ? 32 : 4);
         }
         model.finish();
         if (settings_.psnr > 0 && !settings_.reversible) {
@@ -154,6 +156,8 @@ class FrameEncoder {
     }
 
   private:
+    static constexpr double finest_step = 1.0 / 64;  // of HTJ2K, in the image's own units
+
     // Errors of the image that rounding to integers makes anyhow.
     static constexpr double rounding = 1.0 / 12;
 
@@ -237,34 +241,50 @@ class FrameEncoder {
         set_image_step(step);
     }
 
-    // HT blocks cannot be cut, so their size follows the step alone. The model is corrected by each size that it led
-    // to.
+    // The step at which a sample of the rows takes as much as is wanted.
+    double sampled_step(double step, double wanted, StepSearch& search) {
+        // A few rows tell roughly, and so many that they are enough for a size within a hundredth tell the rest.
+        const unsigned fine = samples_ < 5e5 ? 3 : samples_ < 2e6 ? 5 : 7;
+        unsigned every = 4 * fine + 3;
+        for (int i = 0; i < 8; ++i) {
+            set_image_step(step);
+            double bytes = 0;
+            for (const std::unique_ptr<TileEncoder>& tile : tiles_)
+                bytes += estimate_ht_bytes(tile->blocks(), every, context_.isa, context_.arena);
+            const double share = bytes / wanted;
+            search.add(step, share);
+            step = std::max(search.next(), finest_step);
+            const double error = std::fabs(share - 1);
+            if (every == fine && error < 0.03) break;
+            if (every != fine && error < 0.15) {
+                every = fine;
+                search.restart();
+            }
+        }
+        search.restart();
+        return step;
+    }
+
+    // HT blocks cannot be cut, so their size follows the step alone.
     void quantise_to_size(const SizeModel& model, std::vector<std::uint8_t>& to) {
         const std::uint64_t target = target_bytes();
-        const double finest = std::ldexp(1.0, -6);
-        double correction = 1;
-        double low = 0, high = 0;  // steps that gave too much, and not too much
+        const double wanted = 0.992 * static_cast<double>(target);
+        StepSearch search;
+        double step = sampled_step(std::max(model.step_for_bytes(wanted), finest_step), wanted, search);
         std::vector<std::uint8_t> attempt;
         const Arena::Mark mark = context_.arena.mark();
         for (int i = 0; i < 12; ++i) {
-            double step = model.step_for_bytes(0.994 * static_cast<double>(target) / correction);
-            if ((low > 0 && step <= low) || (high > 0 && step >= high)) {
-                step = low > 0 && high > 0 ? std::sqrt(low * high) : low > 0 ? low * 1.1 : high / 1.1;
-            }
-            step = std::max(step, finest);
             set_image_step(step);
             context_.arena.rewind(mark);
             code({});
             write(attempt);
             const std::size_t size = attempt.size();
-            correction = static_cast<double>(size) / std::max(model.bytes(step), 1.0);
-            if (size > target) {
-                low = step;
-                continue;
-            }
-            high = step;
-            if (size > to.size()) to.swap(attempt);
-            if (static_cast<double>(size) >= 0.985 * static_cast<double>(target) || step == finest) return;
+            if (size <= target && size > to.size()) to.swap(attempt);
+            if (size <= target &&
+                (static_cast<double>(size) >= 0.982 * static_cast<double>(target) || step == finest_step))
+                return;
+            search.add(step, static_cast<double>(size) / wanted);
+            step = std::max(search.next(), finest_step);
         }
         if (to.empty()) fail_ratio(attempt.size());
     }

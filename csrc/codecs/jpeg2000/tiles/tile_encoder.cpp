@@ -266,15 +266,15 @@ const float* TileEncoder::row_of(const CodedBlock& block, std::uint32_t y, float
 }
 
 // Blocks are counted from the last one, as they are coded.
-void TileEncoder::describe_every(std::size_t every, SizeModel& model) const {
+void TileEncoder::describe_every(std::size_t every, unsigned row_step, SizeModel& model) const {
     const Band* band = nullptr;
     std::array<float, 1024> scratch;
     for (std::size_t i = 0; i < blocks_.size(); i += every) {
         const CodedBlock& block = blocks_[blocks_.size() - 1 - i];
         if (block.band != band) model.begin_band();
         band = block.band;
-        // Every fourth row tells enough of a large sub-band.
-        const unsigned step = std::uint64_t{band->area.width()} * band->area.height() > 16384 ? 4 : 1;
+        const unsigned step =
+            std::uint64_t{band->area.width()} * band->area.height() > 16384 ? row_step : (row_step + 7) / 8;
         const double gain = gain_of(block);
         for (std::uint32_t y = 0; y < block.area.height(); y += step)
             model.add(row_of(block, y, scratch.data()), block.area.width(), gain, step);
@@ -334,6 +334,8 @@ class TileEncoder::Blocks final : public BlockSource {
             case Arithmetic::real: {
                 const auto* from = reinterpret_cast<const float*>(band.coefficients) + offset;
                 for (std::uint32_t y = 0; y < input.height; ++y, from += band.stride) {
+                    // Rows of a block lie too far apart for the processor to guess which one is next.
+                    if (y + rows_ahead < input.height) prefetch(from + rows_ahead * band.stride, input.width);
                     wavelet_kernels(tile_.context_.isa)
                         .quantise_row(from, quantised_ + std::size_t{y} * input.width, input.width, 1 / band.step);
                 }
@@ -385,6 +387,11 @@ class TileEncoder::Blocks final : public BlockSource {
     }
 
   private:
+    static constexpr std::uint32_t rows_ahead = 8;
+    static void prefetch(const float* row, std::uint32_t width) {
+        for (std::uint32_t x = 0; x < width; x += 16) __builtin_prefetch(row + x);
+    }
+
     // The largest blocks are those of the highest resolution, which stand last: they come first, so that a team ends
     // evenly.
     CodedBlock& at(std::size_t number) { return tile_.blocks_[tile_.blocks_.size() - 1 - (first_ + number * step_)]; }
@@ -407,7 +414,7 @@ void TileEncoder::code_blocks(const BlockPolicy& policy) {
 }
 
 void TileEncoder::sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes) {
-    describe_every(step, model);
+    describe_every(step, 4, model);
     const Arena::Mark mark = context_.arena.mark();
     Blocks(*this, policy, 0, step, context_.arena).encode();
     for (std::size_t i = 0; i < blocks_.size(); i += step) {

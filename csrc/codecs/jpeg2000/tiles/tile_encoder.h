@@ -42,8 +42,8 @@ class TileEncoder {
     // Takes over quantisation steps that the plan has changed.
     void requantise();
 
-    // Tells a model how large the coefficients are.
-    void describe(SizeModel& model) const { describe_every(1, model); }
+    // Tells a model how large the coefficients are. Of a large sub-band it sees every `row_step`-th row of a block.
+    void describe(SizeModel& model, unsigned row_step) const { describe_every(1, row_step, model); }
 
     // The squared error that quantisation makes, as it counts in the image. 0 for a reversible transform.
     [[nodiscard]] double quantisation_error() const;
@@ -57,7 +57,7 @@ class TileEncoder {
     [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
 
   private:
-    void describe_every(std::size_t step, SizeModel& model) const;
+    void describe_every(std::size_t step, unsigned row_step, SizeModel& model) const;
     [[nodiscard]] double gain_of(const CodedBlock& block) const;
     const float* row_of(const CodedBlock& block, std::uint32_t y, float* scratch) const;
     void allocate_bands();
