@@ -206,6 +206,28 @@ def test_flat_images(bits, near, width):
         )
 
 
+@pytest.mark.parametrize("width", [1, 2, 16, 33, 64, 100, 300])
+@pytest.mark.parametrize("restart", [0, 7])
+def test_many_lines_of_one_value(width, restart):
+    rng = np.random.default_rng(width)
+    for rows in (1, 2, 9, 60, 150):
+        image = np.full((rows, width), 7)
+        check(oracle.encode([image], 8, restart=restart))
+        image[rows // 2] = 9
+        image[rng.integers(0, rows), rng.integers(0, width)] = 200
+        data = oracle.encode([image], 8, restart=restart)
+        check(data)
+        part = dt.decode_frame(
+            data,
+            "JPEGLSLossless",
+            rows=rows,
+            columns=width,
+            bits_allocated=8,
+            region=(rows // 3, 0, rows // 2 + 1, width),
+        )
+        np.testing.assert_array_equal(part, image[rows // 3 : rows // 3 + rows // 2 + 1])
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_intervals_and_scans_on_a_team(threads):
     rng = np.random.default_rng(11)

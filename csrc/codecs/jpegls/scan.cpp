@@ -1,8 +1,10 @@
 #include "codecs/jpegls/scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <new>
 
+#include "base/endian.h"
 #include "base/error.h"
 #include "bits/zero_bit_stuffing.h"
 
@@ -90,6 +92,19 @@ void IntervalDecoder::decode_row(GolombPlace& place, std::uint32_t row, RowSink&
     }
 }
 
+namespace {
+
+// How many lines, of at most `most`, come next that are a run of one bit each and do not change the run index. The bits
+// past the end of the data are zero.
+std::uint32_t count_runs_of_one_bit(const GolombPlace& place, std::uint32_t width, std::uint32_t run_index,
+                                    std::uint32_t most) {
+    if (std::uint32_t{1} << run_order[run_index] <= width) return 0;
+    const auto bits = load_be<std::uint64_t>(place.begin + place.position / 8) << place.position % 8;
+    return std::min(most, static_cast<std::uint32_t>(std::countl_one(bits)));
+}
+
+}  // namespace
+
 // The same for the lines of one component: those of flat images take less time than what decode_row() does beside them.
 void IntervalDecoder::decode_rows_alone(const Interval& interval, GolombPlace& place, std::uint32_t first,
                                         std::uint32_t end, RowSink& sink, IntervalProgress& progress) {
@@ -104,8 +119,15 @@ void IntervalDecoder::decode_rows_alone(const Interval& interval, GolombPlace& p
         if (place.is_past_end()) fail_in(interval, interval.end, true, row);
         if (damage != 0) fail_in(interval, before, false, row);
         sink.put(index, 0, row, {line, width, 0});
-        std::swap(above, line);
         ++progress.rows;
+        // One bit for two samples or more is one run: the line has one value.
+        if (place.position == before + 1 && width > 1) {
+            const std::uint32_t same = count_runs_of_one_bit(place, width, run_index, end - row - 1);
+            for (std::uint32_t i = 0; i < same; ++i) sink.put(index, 0, ++row, {line, width, 0});
+            place.position += same;
+            progress.rows += same;
+        }
+        std::swap(above, line);
     }
 }
 
