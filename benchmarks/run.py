@@ -26,6 +26,7 @@ import jpeg_lossless
 import jpegls
 import pydicom
 import record as records
+import regions
 import transcoding
 import workloads
 from measure import CONTROL_FLOOR, geometric_mean
@@ -88,6 +89,9 @@ BENCHMARKS = (
     Benchmark("jpegls-encode-near-lossless", jpegls.encode_near_lossless),
     Benchmark("jpegls-small-frame", jpegls.small_frame),
     Benchmark("jpegls-large-frame", jpegls.large_frame, controlled=True),
+    Benchmark("window", regions.window),
+    Benchmark("jpeg-reduce", regions.jpeg_reduce),
+    Benchmark("slide-window", regions.slide_window),
     Benchmark("small-frame", decoding.small_frame),
     Benchmark("multi-frame", decoding.multi_frame_files, controlled=True),
     Benchmark("scaling", decoding.scaling, controlled=True),
