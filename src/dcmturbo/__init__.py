@@ -9,6 +9,7 @@ A compiled core finds, decodes and encodes the frames of DICOM objects on many t
 
 import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
+from dcmturbo.archives.deidentification import deidentify_archive
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.configuration import config
 from dcmturbo.contours import (
@@ -22,10 +23,12 @@ from dcmturbo.contours import (
 )
 from dcmturbo.dataset.frame_offsets import FrameOffsets
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
+from dcmturbo.deidentification.api import DeidentifyResult, check_audit, deidentify
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import (
     DecodeError,
     DecodeWarning,
+    DeidentificationError,
     EncodeError,
     Error,
     LimitExceeded,
@@ -51,6 +54,8 @@ __all__ = [
     "ContourSet",
     "DecodeError",
     "DecodeWarning",
+    "DeidentificationError",
+    "DeidentifyResult",
     "EncodeError",
     "Error",
     "FrameOffsets",
@@ -67,12 +72,15 @@ __all__ = [
     "TranscodeResult",
     "UnsupportedTransferSyntax",
     "Volume",
+    "check_audit",
     "config",
     "contours_of_mask",
     "decode",
     "decode_components",
     "decode_frame",
     "decode_series",
+    "deidentify",
+    "deidentify_archive",
     "encode_frame",
     "fill_polygons",
     "open",

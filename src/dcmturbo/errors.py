@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 __all__ = [
     "DecodeError",
     "DecodeWarning",
+    "DeidentificationError",
     "EncodeError",
     "Error",
     "LimitExceeded",
@@ -111,6 +112,12 @@ class EncodeError(Error, ValueError):
     """The format, or the library behind it, cannot encode the array as requested."""
 
     default_code = "argument"
+
+
+class DeidentificationError(Error, ValueError):
+    """An object cannot be de-identified for certain, so it is not written; the message says why."""
+
+    default_code = "unsupported"
 
 
 class UnsupportedTransferSyntax(Error, NotImplementedError):  # noqa: N818

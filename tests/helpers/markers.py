@@ -25,6 +25,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "pictures": (),
     "regress": ("core",),
     "sched": ("core", "threads"),
+    "deidentification": ("core",),
     "segmentation": ("core",),
     "slides": ("core",),
     "transcoding": (),

@@ -99,6 +99,9 @@ def test_every_public_name_is_documented():
         "open",
         "transcode",
         "transcode_archive",
+        "deidentify",
+        "deidentify_archive",
+        "check_audit",
     ],
 )
 def test_public_functions_document_results_and_errors(name):

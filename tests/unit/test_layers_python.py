@@ -34,8 +34,13 @@ ALLOWED = {
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),
         *("redaction", "system"),
     },
+    "deidentification": {
+        *("configuration", "dataset", "decoding", "encoding", "errors", "formats", "pictures", "system"),
+        *("transcoding", "version"),
+    },
     "archives": {
-        *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames"),
+        *("_core", "configuration", "dataset", "decoding", "deidentification", "encoding", "errors", "formats"),
+        "frames",
         *("redaction", "system", "transcoding", "version", "wording"),
     },
     "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps"},
@@ -50,12 +55,14 @@ ALLOWED = {
     # The top: what users import, and what uses it: the command line and benchmarks.
     "dcmturbo": {
         *("_program", "archives", "configuration", "dataset", "decoding", "encoding", "errors", "frames", "image"),
+        "deidentification",
         *("contours", "integrations", "pictures", "segmentation", "slides", "transcoding", "version", "volumes"),
     },
     "__main__": {"cli"},
     "bench": {"archives", "dcmturbo", "errors", "formats", "wording"},
     "cli": {
-        *("_core", "archives", "bench", "configuration", "dataset", "dcmturbo", "errors", "formats", "image"),
+        *("_core", "archives", "bench", "configuration", "dataset", "dcmturbo", "deidentification", "errors"),
+        *("formats", "image"),
         *("pictures", "redaction", "slides", "transcoding", "wording"),
     },
 }

@@ -33,7 +33,7 @@ from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 
-__all__ = ["make_settings", "transcode_archive"]
+__all__ = ["check_places", "make_settings", "nothing_done", "patterns", "transcode_archive"]
 
 _OF_EACH_FRAME = {"ratio", "photometric_interpretation", "from_rgb"}
 
@@ -167,10 +167,10 @@ def transcode_archive(
         # An empty name would mean the current folder, as in `rm -r "$unset"/`.
         raise ValueError("a source or destination is an empty string; to name the current folder, use '.'")
     paths = [absolute(one) for one in sources]
-    target = _check_places(paths, destination, in_place=in_place, verify=verify)
+    target = check_places(paths, destination, in_place=in_place, verify=verify)
     for one in (*paths, target):
         check_protocols(one)
-    filters = Filters(_patterns(include), _patterns(exclude))
+    filters = Filters(patterns(include), patterns(exclude))
     if jobs == "auto":
         jobs = None
     place: str | None = None
@@ -182,7 +182,7 @@ def transcode_archive(
         return _dry_run(paths, target, settings, filters, jobs, threads, place)
     missing = find_missing(paths)
     if missing and (in_place or len(missing) == len(paths)):
-        return _nothing_done(missing, stopped=len(missing) < len(paths))
+        return nothing_done(missing, stopped=len(missing) < len(paths))
     if not in_place and not is_url(target):
         make_root(target, paths)
     # Start the workers first: a forked process must not have the manifest open.
@@ -226,7 +226,7 @@ def make_settings(
         offset_table=offset_table,
         new_uid=bool(new_uid),
         mask_unused_bits=bool(mask_unused_bits),
-        from_syntaxes=find_syntaxes(_patterns(from_syntaxes)),
+        from_syntaxes=find_syntaxes(patterns(from_syntaxes)),
         skip_lossy=is_lossless_target(syntax, options) if include_lossy is None else not include_lossy,
         include_lossy=include_lossy,
         keep_if_larger=bool(keep_if_larger),
@@ -259,11 +259,12 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     return lossy
 
 
-def _patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
+def patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one pattern, or several, or none, as a tuple."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _check_places(
+def check_places(
     sources: Sequence[str], destination: str | os.PathLike[str] | None, *, in_place: bool, verify: bool
 ) -> str:
     """Return the destination as an absolute path or URL; raise an error if it would write into a source."""
@@ -313,7 +314,7 @@ def _check_places(
     return target
 
 
-def _nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveResult:
+def nothing_done(missing: list[tuple[str, str]], *, stopped: bool) -> ArchiveResult:
     """Return the result of a run that changed nothing, because sources do not exist."""
     counts = {**dict.fromkeys((*COUNTED, "skipped"), 0), "failed": len(missing)}
     failures = tuple(Failure(path, "", why, "OSError") for path, why in missing)

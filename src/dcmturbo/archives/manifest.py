@@ -45,7 +45,7 @@ _FIRST_VERSION = 1  # version without the columns of `_ADDED`; a run that writes
 _SECONDS_BUSY = 10.0
 
 # The statuses of files that need no more work. The others are "failed" and "left_out" (failed, with on_failure="skip").
-DONE = ("transcoded", "copied", "unchanged", "verified")
+DONE = ("transcoded", "copied", "unchanged", "verified", "deidentified")
 COUNTED = DONE[:3]  # in each result, even if there are none
 
 _SCHEMA = """

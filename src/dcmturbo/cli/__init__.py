@@ -13,13 +13,26 @@ from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
-from dcmturbo.cli import bench, completion, decode, demo, encode, info, masks, slide, transcode, verify, volume
+from dcmturbo.cli import (
+    bench,
+    completion,
+    decode,
+    deidentify,
+    demo,
+    encode,
+    info,
+    masks,
+    slide,
+    transcode,
+    verify,
+    volume,
+)
 from dcmturbo.cli.arguments import HelpFormatter, Parser
 from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["build_parser", "main"]
 
-_DESCRIPTION = "Inspect, decode, encode, transcode and verify the pixel data of DICOM files."
+_DESCRIPTION = "Inspect, decode, encode, transcode, de-identify and verify the pixel data of DICOM files."
 _EPILOG = """\
 examples:
   dcmturbo demo                             decode and check the files that pydicom ships
@@ -31,6 +44,7 @@ examples:
   dcmturbo volume series/ -o series.nii.gz  write the slices of a series as one volume
   dcmturbo masks seg.dcm -o labels.npy      write segments as a label image
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
+  dcmturbo deidentify study/ shared/ --key secret.key --new-key
   dcmturbo verify archive/ smaller/         compare the pixels and metadata of both
   dcmturbo bench study/                     compare the speed of dcmturbo and other decoders
 
@@ -43,7 +57,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="dcmturbo", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter)
     parser.add_argument("-V", "--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (info, decode, encode, slide, volume, masks, transcode, verify, demo, bench, completion):
+    for module in (info, decode, encode, slide, volume, masks, transcode, deidentify, verify, demo, bench, completion):
         module.add_parser(commands)
     for name, command in commands.choices.items():
         command.set_defaults(parser=command, command=name)

@@ -1,0 +1,166 @@
+"""Blank boxes in every frame of an object, which keeps its transfer syntax; nothing else changes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pydicom
+
+from dcmturbo.dataset.sources import open_source
+from dcmturbo.decoding import decode
+from dcmturbo.deidentification.boxes import Box
+from dcmturbo.errors import DeidentificationError, EncodeError
+from dcmturbo.transcoding.object import transcode_object
+
+__all__ = ["Blanked", "blank_boxes"]
+
+_EXPLICIT = "1.2.840.10008.1.2.1"
+_SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+
+
+class Blanked(NamedTuple):
+    """An object with blank boxes.
+
+    Attributes
+    ----------
+    data : bytes
+        The whole object.
+    boxes : tuple of Box
+        What is blank: the wanted boxes within the image, for JPEG enlarged to whole blocks.
+    """
+
+    data: bytes
+    boxes: tuple[Box, ...]
+
+
+def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -> Blanked:
+    """Blank boxes in all frames, and verify that all other samples stay as they are.
+
+    Parameters
+    ----------
+    data : bytes
+        A DICOM object.
+    boxes : sequence of Box
+        What to blank.
+    threads : int, optional
+        Workers.
+
+    Raises
+    ------
+    DeidentificationError
+        If the format does not allow it without a change elsewhere, or the verification failed.
+    DecodeError
+        If the object cannot be decoded.
+    """
+    header = _header(data)
+    clipped = tuple(found for box in boxes if (found := box.within(header.Rows, header.Columns)) is not None)
+    if not clipped:
+        return Blanked(data, ())
+    result = _through_native(data, clipped, threads)
+    _verify(data, result, clipped, threads)
+    return Blanked(result, clipped)
+
+
+def _header(data: Any) -> Any:
+    """Return the dataset without its pixels."""
+    return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+
+
+def _transcoded(data: bytes, syntax: str, threads: int | None) -> bytes:
+    output = io.BytesIO()
+    transcode_object(
+        data, output, syntax, verify=True, threads=threads, offset_table="auto", new_uid=False,
+        mask_unused_bits=False, fsync=False, overwrite=True,
+    )  # fmt: skip
+    return output.getvalue()
+
+
+def _through_native(data: bytes, boxes: Sequence[Box], threads: int | None) -> bytes:
+    """Decode all frames, blank them, and encode them again without loss."""
+    opened = open_source(data)
+    try:
+        syntax = opened.syntax
+        is_plain = syntax.is_native and not syntax.deflated and not opened.encapsulated and not opened.big_endian
+    finally:
+        opened.close()
+    native = data if is_plain else _transcoded(data, _EXPLICIT, threads)
+    blank = bytearray(native)
+    _blank_native(blank, boxes)
+    if native is data:
+        return bytes(blank)
+    try:
+        return _transcoded(bytes(blank), syntax.uid, threads)
+    except (EncodeError, NotImplementedError, ValueError, TypeError) as error:
+        raise DeidentificationError(
+            f"boxes cannot be blanked in {syntax.name} without changing other samples: {error}. Name a lossless "
+            "transfer syntax for the output, such as HTJ2KLossless"
+        ) from error
+
+
+def _blank_native(data: bytearray, boxes: Sequence[Box]) -> None:
+    """Blank boxes in the pixels of an uncompressed object, in place."""
+    header = _header(data)
+    bits, samples = int(header.BitsAllocated), int(header.get("SamplesPerPixel", 1))
+    photometric = str(header.get("PhotometricInterpretation", "")).strip()
+    if bits not in (8, 16, 32) or photometric in _SUBSAMPLED:
+        raise DeidentificationError(
+            f"boxes cannot be blanked in native pixels with {bits} bits allocated and the photometric "
+            f"interpretation {photometric}"
+        )
+    planar = samples > 1 and header.get("PlanarConfiguration", 0) == 1
+    shape = (samples, header.Rows, header.Columns) if planar else (header.Rows, header.Columns, samples)
+    dtype, count = np.dtype(f"<u{bits // 8}"), int(np.prod(shape))
+    values = _blank_values(header, photometric, samples)
+    opened = open_source(bytes(data))
+    try:
+        places = [opened.index.ranges(number) for number in range(opened.index.frame_count)]
+    finally:
+        opened.close()
+    for number, parts in enumerate(places):
+        if len(parts) != 1 or parts[0][1] < dtype.itemsize * count:
+            raise DeidentificationError(f"frame {number} is incomplete")
+        cells = np.frombuffer(data, dtype, count, parts[0][0]).reshape(shape)
+        cells = np.moveaxis(cells, 0, 2) if planar else cells
+        for box in boxes:
+            cells[box.top : box.top + box.height, box.left : box.left + box.width] = values
+
+
+def _blank_values(header: Any, photometric: str, samples: int) -> list[int]:
+    """Return the samples of a blank pixel: black, or the first colour of a palette."""
+    allocated, stored = int(header.BitsAllocated), int(header.get("BitsStored") or header.BitsAllocated)
+    signed = header.get("PixelRepresentation", 0) == 1
+    if photometric == "MONOCHROME1":
+        return [(1 << (stored - 1)) - 1 if signed else (1 << stored) - 1]
+    if photometric.startswith("YBR") and samples == 3 and photometric not in ("YBR_ICT", "YBR_RCT"):
+        return [0, 1 << (stored - 1), 1 << (stored - 1)]
+    if photometric == "MONOCHROME2" and signed:
+        return [(1 << allocated) - (1 << (stored - 1))]  # two's complement of the least value
+    return [0] * samples
+
+
+def _verify(before: bytes, after: bytes, boxes: Sequence[Box], threads: int | None) -> None:
+    """Decode both objects and compare: blank inside of the boxes, equal elsewhere."""
+    first, second = (
+        _with_frames(decode(data, raw=True, unused_bits="keep", threads=threads), data) for data in (before, after)
+    )
+    if first.shape != second.shape:
+        raise DeidentificationError(
+            f"the blanked image has the shape {second.shape} instead of {first.shape}", code="internal"
+        )
+    inside = np.zeros(first.shape[1:3], bool)
+    for box in boxes:
+        inside[box.top : box.top + box.height, box.left : box.left + box.width] = True
+    for old, new in zip(first, second, strict=True):
+        if not np.array_equal(old[~inside], new[~inside]):
+            raise DeidentificationError("samples outside of the boxes have changed", code="internal")
+        if not (new[inside] == new[inside][0]).all():
+            raise DeidentificationError("a box is not blank", code="internal")
+
+
+def _with_frames(array: np.ndarray, data: bytes) -> np.ndarray:
+    """Return decoded pixels with a frame axis."""
+    several = array.ndim == 3 + (int(_header(data).get("SamplesPerPixel", 1)) > 1)
+    return array if several else array[np.newaxis]
