@@ -56,11 +56,11 @@ class _Pattern:
 class Identities:
     """The identifying strings of an object, each with the attribute that it is from."""
 
-    def __init__(self) -> None:
+    def __init__(self, patterns: list[_Pattern] | None = None) -> None:
         self._strings: dict[str, str] = {}
         self._raw: dict[bytes, str] = {}
         self._allowed: set[str] = set()
-        self._patterns: list[_Pattern] | None = None
+        self._patterns = patterns
         self.too_short = 0  # strings that cannot be looked for, because they would be found by chance
 
     # ---- what to look for -----------------------------------------------------------------------
@@ -143,9 +143,7 @@ class Identities:
     def present_in(self, values: Iterable[bytes]) -> Identities:
         """Return the identities that are in some of the values, so that not all are looked for in each of them."""
         joined = b"\\".join(values).lower()
-        found = Identities()
-        found._patterns = [pattern for pattern in self._all() if pattern.is_in(joined)]
-        return found
+        return Identities([pattern for pattern in self._all() if pattern.is_in(joined)])
 
     def find_in_value(self, data: bytes) -> str | None:
         """Return the attribute whose value is in the bytes of a text, or None."""
