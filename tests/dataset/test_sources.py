@@ -114,3 +114,22 @@ def test_a_data_set_with_an_extended_offset_table_without_a_value():
     ds = pydicom.dcmread(io.BytesIO(FILES["rle"]))
     ds.ExtendedOffsetTable = ds.ExtendedOffsetTableLengths = None
     np.testing.assert_array_equal(dt.decode(ds), ARRAYS)
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda found: found[: len(found) // 2], lambda found: found + b"x", lambda found: b""]
+)
+def test_a_server_that_answers_ranges_wrongly(wrong):
+    from dcmturbo.dataset.remote import RemoteReader
+
+    class Server:
+        def info(self, path):
+            return {"size": 1 << 20}
+
+        def cat_file(self, path, start, end):
+            return wrong(bytes(end - start))
+
+    reader = RemoteReader(Server(), "object")
+    for offset, size in ((0, 100), (100, 300_000), (1_000_000, 40_000)):
+        with pytest.raises(OSError, match="answered a request"):
+            reader(offset, size)

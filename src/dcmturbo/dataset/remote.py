@@ -113,6 +113,11 @@ class RemoteReader:
         data = bytes(self._fs.cat_file(self._path, start=begin, end=end))
         if len(data) == self.size != end - begin:  # a server that does not know ranges sends all of it
             data = data[begin:end]
+        if len(data) != end - begin:
+            raise OSError(
+                f"{self._path}: the server answered a request for the {end - begin} bytes from {begin} on with "
+                f"{len(data)} bytes: the object has changed, or the server does not serve ranges"
+            )
         return data
 
     def _take_over(self) -> None:
