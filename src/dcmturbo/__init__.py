@@ -7,9 +7,11 @@ A compiled core finds, decodes and encodes the frames of DICOM objects on many t
 `register` makes pydicom use it. The names below are the whole public interface.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 import dcmturbo._program  # noqa: F401 (before all others)
 from dcmturbo.archives.archive import transcode_archive
-from dcmturbo.archives.deidentification import deidentify_archive
 from dcmturbo.archives.result import ArchiveResult
 from dcmturbo.configuration import config
 from dcmturbo.contours import (
@@ -23,7 +25,6 @@ from dcmturbo.contours import (
 )
 from dcmturbo.dataset.frame_offsets import FrameOffsets
 from dcmturbo.decoding import decode, decode_components, decode_frame, decode_series, probe
-from dcmturbo.deidentification.api import DeidentifyResult, check_audit, deidentify
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import (
     DecodeError,
@@ -46,6 +47,10 @@ from dcmturbo.slides import Slide, slide
 from dcmturbo.transcoding import TranscodeResult, transcode
 from dcmturbo.version import __version__
 from dcmturbo.volumes import Volume, read_volume, read_volumes
+
+if TYPE_CHECKING:
+    from dcmturbo.archives.deidentification import deidentify_archive
+    from dcmturbo.deidentification.api import DeidentifyResult, check_audit, deidentify
 
 __all__ = [
     "__version__",
@@ -101,3 +106,22 @@ __all__ = [
     "write_segmentation",
     "zarr_store",
 ]
+
+# These need pydicom, which is imported only if somebody uses it.
+_WITH_PYDICOM = {
+    "DeidentifyResult": "dcmturbo.deidentification.api",
+    "check_audit": "dcmturbo.deidentification.api",
+    "deidentify": "dcmturbo.deidentification.api",
+    "deidentify_archive": "dcmturbo.archives.deidentification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_PYDICOM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_WITH_PYDICOM[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -44,6 +44,7 @@ ctypedef struct dcmturbo_format:
     uint8_t sign_extend
     uint8_t colour
     uint8_t photometric
+    uint8_t reduce
     uint32_t notes
 
 ctypedef struct dcmturbo_region:

@@ -78,6 +78,7 @@ class _Format(ctypes.Structure):
         *((name, ctypes.c_uint32) for name in ("size", "rows", "columns")),
         ("samples_per_pixel", ctypes.c_uint16),
         *((name, ctypes.c_uint8) for name in ("type", "significant_bits", "sign_extend", "colour", "photometric")),
+        ("reduce", ctypes.c_uint8),
         ("notes", ctypes.c_uint32),
     )
 

@@ -98,7 +98,8 @@ def examples() -> dict[str, str]:
     for page in PAGES:
         parts = re.split(r"^## (.*)$", page.read_text(encoding="utf-8"), flags=re.M)
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
-            found[name] = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
+            if code := re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S):
+                found[name] = "\n".join(code)
     return found
 
 

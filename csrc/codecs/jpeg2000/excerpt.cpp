@@ -108,7 +108,8 @@ class Excerpt {
                                   tables[segment.u8(0)] = segment.parameters;
                           });
         std::uint64_t offset = main_.size();
-        for (const auto& [index, table] : tables) {
+        for (const auto& numbered : tables) {
+            const Bytes table = numbered.second;
             const auto style = std::to_integer<unsigned>(table[1]);
             const unsigned tile_bytes = style >> 4 & 3;
             const unsigned length_bytes = (style >> 6 & 1) != 0 ? 4 : 2;
