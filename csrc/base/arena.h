@@ -25,6 +25,7 @@ class Arena {
 
     template <typename T>
     T* allocate_array(std::size_t count) {
+        // T may be a pointer. NOLINTNEXTLINE(bugprone-sizeof-expression)
         return reinterpret_cast<T*>(allocate_checked(count, sizeof(T)));
     }
 

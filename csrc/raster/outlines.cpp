@@ -67,8 +67,9 @@ void trace_outlines(const Mask& mask, bool diagonal, Outlines& outlines, std::ve
             unsigned before = 4;  // no direction
             do {
                 if (direction != before) {
-                    outlines.points.push_back({static_cast<double>(corner % corners.width()) - 0.5,
-                                               static_cast<double>(corner / corners.width()) - 0.5});
+                    const std::size_t row = corner / corners.width();
+                    const std::size_t column = corner % corners.width();
+                    outlines.points.push_back({static_cast<double>(column) - 0.5, static_cast<double>(row) - 0.5});
                 }
                 corners.take(corner, direction);
                 corner += static_cast<std::size_t>(step_x[direction] + step_y[direction] * width);
