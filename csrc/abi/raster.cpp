@@ -66,7 +66,7 @@ int32_t dcmturbo_fill_polygons(const dcmturbo_polygons* polygons, const dcmturbo
         const std::span<const Point> points(reinterpret_cast<const Point*>(p.points), p.point_count);
         check_points(points);
         run(p.group_count, threads, [&](std::size_t group) {
-            thread_local std::vector<std::int32_t> scratch;
+            std::vector<std::int32_t> scratch;
             const std::uint64_t begin = group == 0 ? 0 : p.image_ends[group - 1];
             const std::uint64_t first_point = begin == 0 ? 0 : p.ends[begin - 1];
             std::vector<std::uint64_t> ends(p.ends + begin, p.ends + p.image_ends[group]);
@@ -94,7 +94,7 @@ int32_t dcmturbo_trace_outlines(const dcmturbo_raster* raster, int32_t diagonal,
     return abi::guarded(error, [&] {
         std::vector<Outlines> found(raster->images);
         run(raster->images, threads, [&](std::size_t i) {
-            thread_local std::vector<std::uint8_t> scratch;
+            std::vector<std::uint8_t> scratch;
             Mask mask;
             mask.rows = raster->rows;
             mask.columns = mask.row_stride = raster->columns;

@@ -20,7 +20,7 @@ std::uint64_t paint_row(const std::uint8_t* from, std::size_t count, std::uint8_
         for (std::size_t i = 0; i < count; ++i) {
             const bool inside = from[i] >= threshold;
             overlaps += static_cast<std::uint32_t>(inside & (to[i] != 0) & (to[i] != label));
-            to[i] = inside & (to[i] == 0) ? label : to[i];
+            to[i] = (inside & (to[i] == 0)) ? label : to[i];
         }
     }
     return overlaps;
