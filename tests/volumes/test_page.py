@@ -16,6 +16,7 @@ import dcmturbo as dt
 PAGE = Path(__file__).parents[2] / "docs" / "volumes.md"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not here")
 def test_the_code_of_the_page_runs(tmp_path):
     write_series(tmp_path / "series", stack_of_slices(5))
