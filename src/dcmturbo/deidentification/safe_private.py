@@ -17,7 +17,8 @@ class SafeAttribute(NamedTuple):
     element: int
 
 
-# The physics of acquisitions, by creator, as "group:elements". Only values that are numbers are kept of them.
+# The physics of acquisitions, by creator, as "group:elements". Only values that are numbers are kept of them. The list
+# has not yet been compared with the text of E.3.10.
 _KNOWN = {
     "Philips PET Private Group": "7053:00,09",
     "Philips Imaging DD 001": "2001:03,04",
