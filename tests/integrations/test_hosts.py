@@ -200,9 +200,15 @@ def orthanc_with_our_script(folder, tmp_path):
         pytest.skip("Orthanc and its Python plugin are not installed (apt-get install orthanc orthanc-python)")
     if sys.version_info[:2] != (3, 11):
         pytest.skip("Debian's plugin is for Python 3.11")
-    paths = [path for path in sys.path if path]
+    code, _, environment = examples()["Orthanc"].rpartition("import sys\n")
+    placeholder = "/path/to/.venv/lib/python3.11/site-packages"
+    assert placeholder in environment
+    # More than one place if dcmturbo is an editable installation.
+    packages = {str(Path(package.__file__).parents[1]) for package in (dt, np, pydicom)}
     script = tmp_path / "render.py"
-    script.write_text(f"import sys\nsys.path[:0] = {paths!r}\n{examples()['Orthanc']}")
+    script.write_text(
+        "import sys\n" + "".join(environment.replace(placeholder, path) for path in sorted(packages)) + code
+    )
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -230,6 +236,7 @@ def orthanc_with_our_script(folder, tmp_path):
     finally:
         process.terminate()
         process.wait(30)
+        print(log.read_text(errors="replace"))  # pytest shows it of a test that fails
 
 
 @pytest.mark.servers
@@ -248,4 +255,5 @@ def test_the_script_in_orthanc(orthanc_with_our_script, folder, tmp_path):
     assert np.array_equal(picture, dt.render(folder / "series/slice-2.dcm", size=512))
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"{root}/instances/{store(get_testdata_file('rtplan.dcm'))}/render.png", timeout=60)
-    assert caught.value.code == 415
+    with caught.value as answer:
+        assert answer.code == 415
