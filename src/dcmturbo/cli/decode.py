@@ -15,7 +15,7 @@ import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.decoded import PICTURES, Decoded, Options, Selection
 from dcmturbo.cli.gathering import into_one_file
-from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
+from dcmturbo.cli.inputs import Input, add_common, add_output, add_threads, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import SUFFIXES, refuse_existing
 from dcmturbo.pictures.windows import Choice, Range, choose
@@ -108,23 +108,20 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     add_common(parser, run)
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the output file or folder; - is stdout")
+    add_output(parser, "the output file or folder; - is stdout", required=True, several=True)
     parser.add_argument(
         "--format",
         type=str.lower,
         choices=sorted(SUFFIXES),
         help="format of the output (default: as the suffix of OUT says, or else npy)",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument(
         "--frames",
         type=parse_frames,
         metavar="LIST",
         help="the frames to decode, counted from 0, such as 0,3,10-19,-1, or slices as in Python (default: all)",
     )
-    parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
-    )
+    add_threads(parser)
     parser.add_argument(
         "--region",
         nargs=4,

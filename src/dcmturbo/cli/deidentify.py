@@ -14,7 +14,7 @@ from dcmturbo.archives.deidentification import audit_place, deidentify_archive
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import thread_count
+from dcmturbo.cli.inputs import add_common, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.deidentification.api import make_rules
@@ -79,9 +79,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--key", metavar="FILE", help="the file with the secret of the pseudonyms")
     parser.add_argument("--new-key", action="store_true", help="make the file of --key, if it does not exist")
     parser.add_argument("--to", metavar="SYNTAX", help="transfer syntax of the results (default: that of each source)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print errors and warnings only")
-    parser.set_defaults(run=run, rest="paths")
+    add_common(parser, run, paths=False)
+    parser.set_defaults(rest="paths")
     profile = parser.add_argument_group("options of the profile")
     for field in fields(Profile):
         profile.add_argument(f"--{field.name.replace('_', '-')}", action="store_true", help=_MEANINGS[field.name])
@@ -174,7 +173,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _archive(arguments: argparse.Namespace, output: Output) -> int:
     *sources, destination = arguments.paths
-    with follow(quiet=arguments.quiet or arguments.json) as show:
+    with follow(quiet=arguments.silent or arguments.json) as show:
         result = deidentify_archive(
             sources, destination, **_choices(arguments), **_options(arguments), audit=arguments.audit or True,
             keep_names=arguments.keep_names, on_failure=arguments.on_failure, overwrite=arguments.overwrite,
@@ -188,7 +187,7 @@ def _archive(arguments: argparse.Namespace, output: Output) -> int:
         output.fail(failure.path, failure.error, failure.type)
     if result.stopped:
         output.fail(destination, result.stopped)
-    if not arguments.quiet and not arguments.json:
+    if not arguments.silent and not arguments.json:
         counts = {name: number for name, number in result.counts.items() if number}
         output.say(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items()) or "no files")
         output.say(f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)}")
@@ -232,20 +231,18 @@ def _dry_run(arguments: argparse.Namespace, output: Output) -> int:
         except (dt.Error, OSError) as error:
             output.fail(found.path, error)
             continue
-        if not arguments.quiet:
-            _show(documents[-1], output)
+        _show(documents[-1], output)
     total: Counter[str] = Counter()
     for document in documents:
         total.update(document["counts"])
-    if not arguments.quiet:
-        output.say(f"{plural(len(documents), 'file')} would be written; nothing was")
+    output.say(f"{plural(len(documents), 'file')} would be written; nothing was")
     output.result({"command": "deidentify", "dry_run": True, "files": documents, "counts": dict(total)})
     return output.exit_code
 
 
 def _planned(path: str, rules: Rules, preview: Path | None, arguments: argparse.Namespace) -> dict[str, Any]:
     data = read_object(path)
-    done = deidentify_bytes(data, rules, arguments.threads)
+    done = deidentify_bytes(data, rules, arguments.threads).result
     picture = None
     if preview is not None and done.frames:
         preview.mkdir(parents=True, exist_ok=True)
@@ -272,7 +269,6 @@ def _show(document: dict[str, Any], output: Output) -> None:
 def _check_audit(arguments: argparse.Namespace, output: Output) -> int:
     records = dt.check_audit(arguments.check_audit, key=arguments.key)
     objects = sum(record.get("action") == "deidentified" for record in records)
-    if not arguments.quiet:
-        output.say(f"{arguments.check_audit}: whole, {plural(len(records), 'record')} of {plural(objects, 'object')}")
+    output.say(f"{arguments.check_audit}: whole, {plural(len(records), 'record')} of {plural(objects, 'object')}")
     output.result({"command": "deidentify", "audit": arguments.check_audit, "records": len(records), "whole": True})
     return 0

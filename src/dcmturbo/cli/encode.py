@@ -10,6 +10,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.inputs import add_common, add_output
 from dcmturbo.cli.made_dataset import Pixels, make_dataset, read_pixels
 from dcmturbo.cli.output import Output
 from dcmturbo.formats.names import name_transfer_syntax
@@ -56,7 +57,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     parser.add_argument("paths", nargs="+", metavar="IN", help="pictures, or arrays in .npy files")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the DICOM file")
+    add_output(parser, "the DICOM file", required=True)
     parser.add_argument(
         "--to",
         default="ExplicitVRLittleEndian",
@@ -73,10 +74,8 @@ def add_parser(commands: Any) -> None:
         help="an attribute of the new object (repeatable)",
     )
     parser.add_argument("--new-series", action="store_true", help="give the object a new Series Instance UID")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    parser.add_argument("-q", "--quiet", dest="silent", action="store_true", help="print errors and warnings only")
-    parser.set_defaults(run=run, rest="paths")
+    add_common(parser, run, paths=False)
+    parser.set_defaults(rest="paths")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

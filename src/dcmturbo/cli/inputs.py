@@ -11,7 +11,16 @@ from typing import Any, TypeVar
 from dcmturbo.cli.output import Output
 from dcmturbo.errors import NoPixelData, NotDicom
 
-__all__ = ["Input", "Skipped", "add_common", "for_each", "skipped_document", "thread_count"]
+__all__ = [
+    "Input",
+    "Skipped",
+    "add_common",
+    "add_output",
+    "add_threads",
+    "for_each",
+    "skipped_document",
+    "thread_count",
+]
 
 Result = TypeVar("Result")
 
@@ -75,6 +84,20 @@ def add_common(
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     parser.add_argument("-q", "--quiet", dest="silent", action="store_true", help="print errors and warnings only")
     parser.set_defaults(run=run)
+
+
+def add_output(parser: argparse.ArgumentParser, meaning: str, *, required: bool = False, several: bool = False) -> None:
+    """Add ``--output``, which means this, and ``--force``."""
+    parser.add_argument("-o", "--output", required=required, metavar="OUT", help=meaning)
+    overwritten = "existing files" if several else "an existing file"
+    parser.add_argument("--force", action="store_true", help=f"overwrite {overwritten}")
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``, the number of threads of this process."""
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
+    )
 
 
 def _expand(paths: Sequence[str], output: Output) -> list[Input]:

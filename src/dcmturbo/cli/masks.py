@@ -10,9 +10,9 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.inputs import add_common, add_output, add_threads
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.writing import write_whole
+from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
 
 __all__ = ["add_parser", "run"]
 
@@ -39,8 +39,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     add_common(parser, run)
-    parser.add_argument("-o", "--output", metavar="OUT", help="the output file: .npy or .nrrd")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    add_output(parser, "the output file: .npy or .nrrd")
     parser.add_argument("--name", metavar="NAME", help="the number or name of one segment or structure")
     parser.add_argument("--reference", metavar="PATH", help="the series whose grid is used")
     parser.add_argument("--resample", action="store_true", help="take the nearest voxel if the grids do not agree")
@@ -56,9 +55,7 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="if segments overlap in a label image (default: raise)",
     )
-    parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
-    )
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -72,8 +69,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     document: dict[str, Any] = {"command": "masks", "paths": arguments.paths}
     try:
         with output.warnings_of(named) as warnings:
-            if target is not None and not arguments.force and target.exists():
-                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            refuse_existing_target(target, force=arguments.force)
             try:
                 found: dt.Segmentation | dt.ContourSet = dt.read_segmentation(named)
             except (dt.NoPixelData, dt.DecodeError) as error:
@@ -132,7 +128,7 @@ def _write(
         if name is not None:
             array = (array != 0).astype(np.uint8)
     if target.suffix.lower() == ".npy":
-        write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), named)
+        write_npy(target, array, named)
     else:
         if affine is None:
             raise ValueError("the segmentation does not say where its planes are: write .npy, or give --reference")

@@ -11,9 +11,9 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.inputs import add_common, add_output, add_threads, thread_count
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.writing import write_bytes, write_whole
+from dcmturbo.cli.writing import refuse_existing_target, write_bytes, write_npy
 from dcmturbo.pictures.files import encode_picture
 from dcmturbo.slides.deep_zoom import DeepZoom
 
@@ -44,8 +44,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     add_common(parser, run)
-    parser.add_argument("-o", "--output", metavar="OUT", help="the output file")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    add_output(parser, "the output file")
     parser.add_argument("--level", type=int, default=0, metavar="N", help="the level (default: 0, the largest)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -63,9 +62,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--tile-format", choices=("jpeg", "png"), default="jpeg", help="of DeepZoom tiles (default: jpeg)"
     )
-    parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
-    )
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -83,8 +80,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     document: dict[str, Any] = {"command": "slide", "paths": arguments.paths}
     try:
         with output.warnings_of(named) as warnings:
-            if target is not None and not arguments.force and target.exists():
-                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            refuse_existing_target(target, force=arguments.force)
             source = named if len(arguments.paths) == 1 else arguments.paths
             with dt.slide(source) as slide:
                 document |= _described(slide)
@@ -163,7 +159,7 @@ def _write(
             threads=arguments.threads,
         )
     if form == "npy":
-        write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
+        write_npy(target, array, source)
     else:
         write_bytes(target, _picture(array, form), source)
     output.say(f"{source} -> {target}  {' x '.join(map(str, array.shape))} {array.dtype.name}")

@@ -20,7 +20,7 @@ from dcmturbo.bench import witness
 from dcmturbo.bench.witness import Testimony, Witness
 from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import thread_count
+from dcmturbo.cli.inputs import add_threads
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SUFFIXES, suffix_of, write_report
 from dcmturbo.configuration import resolve_threads
@@ -91,9 +91,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE",
         help=f"write a report, in the format of its suffix (repeatable): {', '.join(SUFFIXES)}",
     )
-    parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
-    )
+    add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     parser.add_argument("-q", "--quiet", action="store_true", help="print differences only")
     parser.set_defaults(run=run)

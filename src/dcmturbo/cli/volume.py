@@ -7,13 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.inputs import add_common, add_output, add_threads
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.writing import write_whole
+from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
 
 __all__ = ["add_parser", "run"]
 
@@ -41,8 +39,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     add_common(parser, run)
-    parser.add_argument("-o", "--output", metavar="OUT", help=f"the output file: {', '.join(_FORMS)}")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    add_output(parser, f"the output file: {', '.join(_FORMS)}")
     parser.add_argument("--series", metavar="UID", help="the SeriesInstanceUID of the images to read")
     parser.add_argument("--phase", type=int, metavar="N", help="the number of the volume, from 0")
     parser.add_argument("--rescale", action="store_true", help="apply the Modality LUT (float32)")
@@ -58,9 +55,7 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="if slices have one position (default: raise)",
     )
-    parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
-    )
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -81,8 +76,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     document: dict[str, Any] = {"command": "volume", "paths": arguments.paths}
     try:
         with output.warnings_of(named) as warnings:
-            if target is not None and not arguments.force and target.exists():
-                raise FileExistsError(f"the output {target} exists: --force overwrites it")
+            refuse_existing_target(target, force=arguments.force)
             if target is None:
                 volumes = dt.read_volumes(source, **options)
                 if arguments.phase is not None:
@@ -155,7 +149,7 @@ def _show(volumes: list[dt.Volume], name: str, output: Output) -> None:
 def _write(volume: dt.Volume, target: Path, source: str) -> None:
     name = target.name.lower()
     if name.endswith(".npy"):
-        write_whole(target, lambda file: np.lib.format.write_array(file, volume.array, allow_pickle=False), source)
+        write_npy(target, volume.array, source)
     elif name.endswith(".nrrd"):
         write_whole(target, lambda file: volume.write_nrrd(file), source)
     else:

@@ -13,7 +13,17 @@ import numpy as np
 from dcmturbo.cli.inputs import Input
 from dcmturbo.transcoding.output import Destination
 
-__all__ = ["STDOUT", "SUFFIXES", "encode_png", "refuse_existing", "write", "write_bytes", "write_whole"]
+__all__ = [
+    "STDOUT",
+    "SUFFIXES",
+    "encode_png",
+    "refuse_existing",
+    "refuse_existing_target",
+    "write",
+    "write_bytes",
+    "write_npy",
+    "write_whole",
+]
 
 # By format, the preferred suffix of outputs.
 SUFFIXES = {
@@ -45,6 +55,12 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
             raise FileExistsError(f"the output {place} is the input itself")
         if not force:
             raise FileExistsError(f"the output {place} exists: --force overwrites it")
+
+
+def refuse_existing_target(target: Path | None, *, force: bool) -> None:
+    """Raise FileExistsError if the one output of a command exists; a command that only lists has none."""
+    if target is not None and not force and target.exists():
+        raise FileExistsError(f"the output {target} exists: --force overwrites it")
 
 
 class _Stdout:
@@ -79,6 +95,11 @@ def write_bytes(place: Path, content: bytes | memoryview, source: str | None) ->
     write_whole(place, lambda file: file.write(content), source)
 
 
+def write_npy(place: Path, array: np.ndarray, source: str | None) -> None:
+    """Write an array as a .npy file, as `write_whole` does."""
+    write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
+
+
 def write(
     array: np.ndarray, places: Sequence[Path], form: str, has_axis: bool, document: dict[str, Any], source: str
 ) -> list[Path]:
@@ -102,7 +123,7 @@ def write(
         return list(places)
     place = places[0]
     if form == "npy":
-        write_whole(place, lambda file: np.lib.format.write_array(file, array, allow_pickle=False), source)
+        write_npy(place, array, source)
     elif form == "tiff":
         write_bytes(place, _encode_tiff(array, is_colour=array.ndim - has_axis == 3), source)
     else:
