@@ -50,7 +50,8 @@ from dcmturbo.volumes import Volume, read_volume, read_volumes
 
 if TYPE_CHECKING:
     from dcmturbo.archives.deidentification import deidentify_archive
-    from dcmturbo.deidentification.api import DeidentifyResult, check_audit, deidentify
+    from dcmturbo.deidentification.api import check_audit, deidentify
+    from dcmturbo.deidentification.object import DeidentifyResult
 
 __all__ = [
     "__version__",
@@ -109,7 +110,7 @@ __all__ = [
 
 # These need pydicom, which is imported only if somebody uses it.
 _WITH_PYDICOM = {
-    "DeidentifyResult": "dcmturbo.deidentification.api",
+    "DeidentifyResult": "dcmturbo.deidentification.object",
     "check_audit": "dcmturbo.deidentification.api",
     "deidentify": "dcmturbo.deidentification.api",
     "deidentify_archive": "dcmturbo.archives.deidentification",

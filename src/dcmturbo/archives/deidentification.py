@@ -82,6 +82,7 @@ class Deidentification(Operation):
         try:
             data = read_object(task.source)
             done = deidentify_bytes(data, self.rules, threads)
+            result = done.result
         except (NotDicom, NoPixelData) as error:
             # Such files are copied by other operations.
             raise DeidentificationError(
@@ -89,14 +90,14 @@ class Deidentification(Operation):
             ) from None
         if self.audit is not None:
             # Before the output gets its name, so that no output is without a record.
-            audit_log(self.audit, self.rules).append(**audit_record(data, done, self.rules))
+            audit_log(self.audit, self.rules).append(**audit_record(data, result, self.rules))
         if isinstance(destination, Destination):
             write_output(done.data, destination.descriptor)
         else:
             destination.write(done.data)
         return Outcome(
-            task.number, self.done, 0.0, done.source_syntax, frames=done.frames, bytes_before=len(data),
-            bytes_after=len(done.data), digest=done.digest, verified=True,
+            task.number, self.done, 0.0, result.source_transfer_syntax, frames=result.frames,
+            bytes_before=result.bytes_before, bytes_after=result.bytes_after, digest=result.digest, verified=True,
         )  # fmt: skip
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.deidentification.audit import AuditLog, read_audit
 from dcmturbo.deidentification.boxes import Box, DeviceRule, read_rules
-from dcmturbo.deidentification.object import Deidentified, Rules, deidentify_bytes, read_object
+from dcmturbo.deidentification.object import DeidentifyResult, Rules, deidentify_bytes, read_object
 from dcmturbo.deidentification.profile import EDITION, OPTIONS, Profile
 from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of, read_key
 from dcmturbo.deidentification.safe_private import parse_safe_list
@@ -23,55 +22,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class DeidentifyResult:
-    """What `deidentify` did.
-
-    Attributes
-    ----------
-    patient : str
-        The pseudonym of the patient, which is in PatientID and PatientName.
-    uid : str
-        The SOP Instance UID of the output.
-    source_transfer_syntax, transfer_syntax : str
-        UIDs.
-    frames, bytes_before, bytes_after : int
-        Number of frames, and sizes of the objects.
-    counts : dict of str to int
-        Number of elements by what was done with them.
-    boxes : tuple of Box
-        What is blank in every frame.
-    searched, too_short : int
-        Number of identifying strings that were looked for in the output, and of those that are too short for it.
-    digest : str
-        SHA-256 of the output.
-    """
-
-    patient: str
-    uid: str
-    source_transfer_syntax: str
-    transfer_syntax: str
-    frames: int
-    bytes_before: int
-    bytes_after: int
-    counts: dict[str, int]
-    boxes: tuple[Box, ...]
-    searched: int
-    too_short: int
-    digest: str
-
-
 def make_rules(
     key: Any,
     options: Mapping[str, bool],
     *,
-    boxes: Iterable[Iterable[int]] = (),
-    device_rules: Any = (),
-    outside_regions: bool = False,
-    burned_in: str = "refuse",
-    transfer_syntax: str | None = None,
-    safe_private: Any = (),
-    words: Any = (),
+    boxes: Iterable[Iterable[int]],
+    device_rules: Any,
+    outside_regions: bool,
+    burned_in: str,
+    transfer_syntax: str | None,
+    safe_private: Any,
+    words: Any,
 ) -> Rules:
     """Check the arguments of `deidentify`, and return them as one value."""
     unknown = set(options) - set(OPTIONS)
@@ -187,14 +148,11 @@ def deidentify(
     data = read_object(source)
     done = deidentify_bytes(data, rules, resolve_threads(threads))
     if audit is not None:
-        audit_log(os.fspath(audit), rules).append(**audit_record(data, done, rules))
+        audit_log(os.fspath(audit), rules).append(**audit_record(data, done.result, rules))
     with Destination(destination, overwrite=overwrite, source=source) as place:
         write_output(done.data, place.descriptor)
         place.commit(fsync=fsync)
-    return DeidentifyResult(
-        done.patient, done.uid, done.source_syntax, done.transfer_syntax, done.frames, len(data), len(done.data),
-        done.counts, done.boxes, done.searched, done.too_short, done.digest,
-    )  # fmt: skip
+    return done.result
 
 
 def write_output(data: bytes, descriptor: int) -> None:
@@ -235,7 +193,7 @@ def check_audit(path: str | os.PathLike[str], *, key: bytes | str | os.PathLike[
     return read_audit(path, Pseudonyms(read_key(key)).subkey("audit"))
 
 
-def audit_record(data: bytes, done: Deidentified, rules: Rules) -> dict[str, Any]:
+def audit_record(data: bytes, done: DeidentifyResult, rules: Rules) -> dict[str, Any]:
     """Return what an audit log notes of an object; nothing in it identifies somebody."""
     return {
         "action": "deidentified",

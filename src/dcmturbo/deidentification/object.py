@@ -28,7 +28,7 @@ from dcmturbo.errors import DecodeError, DeidentificationError, Error, NoPixelDa
 from dcmturbo.formats.syntaxes import known_transfer_syntax
 from dcmturbo.transcoding.object import transcode_object
 
-__all__ = ["Deidentified", "Rules", "deidentify_bytes", "planned_boxes", "read_object"]
+__all__ = ["Deidentified", "DeidentifyResult", "Rules", "deidentify_bytes", "planned_boxes", "read_object"]
 
 # Objects whose content nothing here can look into, by the beginnings of their SOP Class UIDs.
 _OPAQUE = {
@@ -83,44 +83,49 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Deidentified:
-    """A de-identified object.
+class DeidentifyResult:
+    """What `deidentify` did.
 
     Attributes
     ----------
-    data : bytes
-        The whole object, with preamble and File Meta Information.
     patient : str
-        The pseudonym of its patient.
+        The pseudonym of the patient, which is in PatientID and PatientName.
     uid : str
-        Its SOP Instance UID.
-    source_syntax, transfer_syntax : str
+        The SOP Instance UID of the output.
+    source_transfer_syntax, transfer_syntax : str
         UIDs.
-    frames : int
-        Number of frames.
-    counts : dict
+    frames, bytes_before, bytes_after : int
+        Number of frames, and sizes of the objects.
+    counts : dict of str to int
         Number of elements by what was done with them.
     boxes : tuple of Box
-        What is blank.
+        What is blank in every frame.
     searched, too_short : int
-        Number of strings that were looked for in the output, and of those that are too short for it.
+        Number of identifying strings that were looked for in the output, and of those that are too short for it.
+    digest : str
+        SHA-256 of the output.
     """
 
-    data: bytes = field(repr=False)
     patient: str
     uid: str
-    source_syntax: str
+    source_transfer_syntax: str
     transfer_syntax: str
     frames: int
+    bytes_before: int
+    bytes_after: int
     counts: dict[str, int]
     boxes: tuple[Box, ...]
     searched: int
     too_short: int
+    digest: str
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of the object."""
-        return digest_of(self.data)
+
+@dataclass(frozen=True)
+class Deidentified:
+    """A de-identified object: all its bytes, with preamble and File Meta Information, and what was done."""
+
+    data: bytes = field(repr=False)
+    result: DeidentifyResult
 
 
 def read_object(source: Any) -> bytes:
@@ -287,18 +292,21 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
     if not blank and rules.transfer_syntax is None and _pixels_of(written) != pixels:
         raise DeidentificationError("the pixel data have changed", code="internal")
     attack(result, written, cleaner.identities)
-    return Deidentified(
-        result,
-        patient,
-        str(written.get("SOPInstanceUID", "")),
-        source_syntax,
-        str(written.file_meta.TransferSyntaxUID),
-        frames,
-        dict(sorted(cleaner.counts.items())),
-        blank,
-        len(cleaner.identities),
-        cleaner.identities.too_short,
+    done = DeidentifyResult(
+        patient=patient,
+        uid=str(written.get("SOPInstanceUID", "")),
+        source_transfer_syntax=source_syntax,
+        transfer_syntax=str(written.file_meta.TransferSyntaxUID),
+        frames=frames,
+        bytes_before=len(data),
+        bytes_after=len(result),
+        counts=dict(sorted(cleaner.counts.items())),
+        boxes=blank,
+        searched=len(cleaner.identities),
+        too_short=cleaner.identities.too_short,
+        digest=digest_of(result),
     )
+    return Deidentified(result, done)
 
 
 def _refuse_opaque(dataset: Dataset) -> None:
