@@ -148,16 +148,17 @@ class ContourSet:
         areas = [contour for contour in structure.contours if contour.is_area and len(contour.points) > 1]
         if not areas:
             _warn(f"the structure {structure.name!r} bounds no area: it has no closed contour")
+        slices: list[int] | None = None
         if not self.in_patient:
             shape = tuple(getattr(reference, "shape", reference))[-2:]
             polygons = [contour.outline() for contour in areas]
-            return fill_polygons(polygons, shape, rule=rule, coverage=coverage, out=out, threads=threads)
-        _check_frame_of_reference(structure, reference)
-        shape = tuple(reference.shape[:3])
-        polygons, slices = _on_grid(structure, areas, reference)
-        outside = sum(not 0 <= k < shape[0] for k in slices)
-        if outside:
-            _warn(f"{outside} of {len(areas)} contours of {structure.name!r} lie outside of the volume")
+        else:
+            _check_frame_of_reference(structure, reference)
+            shape = tuple(reference.shape[:3])
+            polygons, slices = _on_grid(structure, areas, reference)
+            outside = sum(not 0 <= k < shape[0] for k in slices)
+            if outside:
+                _warn(f"{outside} of {len(areas)} contours of {structure.name!r} lie outside of the volume")
         return fill_polygons(polygons, shape, slices=slices, rule=rule, coverage=coverage, out=out, threads=threads)
 
     def labels(self, reference: Any, names: Any = None, *, rule: Rule = "even-odd", threads: int | None = None) -> Any:
