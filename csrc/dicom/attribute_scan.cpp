@@ -5,15 +5,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "dicom/sequence_items.h"
 #include "dicom/sequence_skip.h"
 
 namespace dcmturbo {
 
 namespace {
 
-constexpr std::uint32_t item_tag = 0xFFFEE000;
-constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
-constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 constexpr std::uint32_t no_path = 0xFFFFFFFF;
 // The paths come from our own callers, and are short.
 constexpr std::size_t longest_path = 16;
@@ -98,9 +96,7 @@ class AttributeWalk {
             Level item = sequence;
             item.is_item = true;
             if (!header.is_undefined()) item.end = std::min(header.end(), sequence.end);
-            // Writers put items in implicit or explicit VR into datasets of explicit VR. The first element of the item
-            // decides.
-            if (item.encoding.explicit_vr) item.encoding.explicit_vr = reader_.shows_vr(header.value);
+            item.encoding = encoding_of_content(reader_, header, sequence.encoding, sequence.encoding.explicit_vr);
             levels_.push_back(item);
             return header.value;
         }
@@ -127,11 +123,8 @@ class AttributeWalk {
             if (tree_[found].path != no_path && !header.is_undefined()) take(header, level, tree_[found].path);
             const bool is_sequence = header.vr[0] == 0 || header.has_vr("SQ") || header.has_vr("UN");
             if (!tree_[found].children.empty() && is_sequence) {
-                Encoding inside = level.encoding;
-                // PS3.5 6.2.2, note 2: a value of VR UN is encoded as implicit VR little endian.
-                if (header.has_vr("UN")) inside = {false, false};
                 const std::uint64_t end = header.is_undefined() ? level.end : std::min(header.end(), level.end);
-                levels_.push_back({found, end, 0, false, inside});
+                levels_.push_back({found, end, 0, false, encoding_of_items(header, level.encoding)});
                 return header.value;
             }
         }

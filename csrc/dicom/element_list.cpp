@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "dicom/item_scan.h"
+#include "dicom/sequence_items.h"
 #include "dicom/sequence_skip.h"
 
 namespace dcmturbo {
@@ -12,8 +13,6 @@ namespace dcmturbo {
 namespace {
 
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
-constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
-constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 // More than any real dataset has. A source with nothing but empty elements must not fill the memory.
 constexpr std::size_t most_elements = std::size_t{1} << 22;
 

@@ -12,6 +12,7 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "dicom/element_reader.h"
+#include "dicom/sequence_items.h"
 #include "dicom/sequence_lengths.h"
 #include "dicom/sequence_skip.h"
 
@@ -242,8 +243,8 @@ bool Scanner::read_element(const ElementHeader& header, std::uint64_t& next) {
         case 0x7FE00008: take_pixel_data(header, PixelKeyword::float_pixel_data); return false;
         case 0x7FE00009: take_pixel_data(header, PixelKeyword::double_float_pixel_data); return false;
         case 0x7FE00010: take_pixel_data(header, PixelKeyword::pixel_data); return false;
-        case 0xFFFEE00D:
-        case 0xFFFEE0DD:
+        case item_delimiter_tag:
+        case sequence_delimiter_tag:
             // This delimiter is left from a sequence that ended at the wrong place.
             next = header.value;
             return true;

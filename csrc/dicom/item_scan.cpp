@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/endian.h"
+#include "dicom/sequence_items.h"
 
 namespace dcmturbo {
 
@@ -15,8 +16,6 @@ constexpr std::size_t header_size = 8;
 constexpr std::uint64_t small_item = 4 << 10;
 constexpr std::size_t largest_window = 64 << 10;
 constexpr std::size_t first_far_window = 4 << 10;
-constexpr std::uint32_t item_tag = 0xFFFEE000;
-constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 
 }  // namespace
 

@@ -9,15 +9,13 @@
 #include <utility>
 
 #include "base/endian.h"
+#include "dicom/sequence_items.h"
 #include "dicom/sequence_skip.h"
 
 namespace dcmturbo {
 
 namespace {
 
-constexpr std::uint32_t item_tag = 0xFFFEE000;
-constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
-constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 constexpr std::uint32_t icon_sequence_tag = 0x00880200;
 constexpr std::uint32_t pixel_data_tag = 0x7FE00010;
 constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
@@ -50,11 +48,6 @@ struct Level {
     std::optional<bool> trusted;   // the result of is_trusted
     ItemContent content;
 };
-
-// A value of undefined length and VR UN is encoded as implicit VR little endian: PS3.5 6.2.2, note 2.
-Encoding inside(const ElementHeader& header, Encoding around) {
-    return header.has_vr("UN") ? Encoding{false, false} : around;
-}
 
 // Only a 32-bit length at its usual place can be repaired: PS3.5 tables 7.1-1 and 7.1-3.
 bool has_length_field(const ElementHeader& header, std::uint64_t offset) {
@@ -91,7 +84,6 @@ class Walk {
     std::optional<std::uint64_t> mend(std::vector<Patch>& patches);
 
   private:
-    [[nodiscard]] bool mixed() const { return encoding_.explicit_vr; }
     bool is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t after, ElementHeader& header);
     bool is_whole(const ElementHeader& header) const { return header.is_undefined() || header.end() <= reader_.size(); }
     void push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around);
@@ -131,7 +123,7 @@ bool Walk::is_plausible(std::uint64_t offset, Encoding encoding, std::uint32_t a
 
 void Walk::push_sequence(const ElementHeader& header, std::uint64_t at, Encoding around) {
     Level level;
-    level.encoding = inside(header, around);
+    level.encoding = encoding_of_items(header, around);
     level.sequence_tag = header.tag;
     level.header = at;
     level.value = header.value;
@@ -147,8 +139,8 @@ void Walk::push_item(const ElementHeader& header, std::uint64_t at) {
     level.value = header.value;
     level.end = header.is_undefined() ? no_end : header.end();
     level.limit = std::min(level.end, level.limit);
-    // Writers put items in implicit or explicit VR into datasets of explicit VR. The first element of the item decides.
-    if (mixed() && !level.encoding.big_endian) level.encoding.explicit_vr = reader_.shows_vr(header.value);
+    const bool mixed = encoding_.explicit_vr && !level.encoding.big_endian;
+    level.encoding = encoding_of_content(reader_, header, level.encoding, mixed);
     level.content = {};
     levels_.push_back(level);
 }
@@ -419,7 +411,7 @@ bool holds_items(ElementReader& reader, const ElementHeader& header, Encoding en
     if (header.length < 8) return false;
     const auto at = reader.bytes(header.value, 4);
     if (at.size() < 4) return false;
-    const bool big = inside(header, encoding).big_endian;
+    const bool big = encoding_of_items(header, encoding).big_endian;
     return (big ? load_be<std::uint16_t>(at.data()) : load_le<std::uint16_t>(at.data())) == 0xFFFE &&
            (big ? load_be<std::uint16_t>(at.data() + 2) : load_le<std::uint16_t>(at.data() + 2)) == 0xE000;
 }

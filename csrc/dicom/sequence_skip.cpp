@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "dicom/sequence_items.h"
+
 namespace dcmturbo {
 
 namespace {
-
-constexpr std::uint32_t item_tag = 0xFFFEE000;
-constexpr std::uint32_t item_delimiter_tag = 0xFFFEE00D;
-constexpr std::uint32_t sequence_delimiter_tag = 0xFFFEE0DD;
 
 // A sequence or item whose length is undefined. Those of defined length are skipped whole and have no level.
 struct Level {
@@ -34,18 +32,12 @@ class Levels {
   private:
     std::vector<std::uint8_t> levels_;
 };
-
-// A value of undefined length and VR UN is encoded as implicit VR little endian: PS3.5 6.2.2, note 2.
-Encoding inside(const ElementHeader& header, Encoding around) {
-    return header.has_vr("UN") ? Encoding{false, false} : around;
-}
-
 }  // namespace
 
 Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding encoding) {
     const bool mixed = encoding.explicit_vr;
     Levels levels;
-    levels.push({header.tag == item_tag, inside(header, encoding)});
+    levels.push({header.tag == item_tag, encoding_of_items(header, encoding)});
     std::uint64_t offset = header.value;
     ElementHeader element;
     while (!levels.empty()) {
@@ -63,11 +55,7 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
             if (level.is_item) {  // the item has no delimiter
                 levels.pop();
             } else if (element.is_undefined()) {
-                Encoding content = level.encoding;
-                // Writers put items in implicit or explicit VR into datasets of explicit VR. The first element of the
-                // item decides.
-                if (mixed) content.explicit_vr = reader.shows_vr(element.value);
-                levels.push({true, content});
+                levels.push({true, encoding_of_content(reader, element, level.encoding, mixed)});
                 offset = element.value;
             } else {
                 offset = element.end();
@@ -76,7 +64,7 @@ Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding
             levels.pop();  // the sequence has no delimiter, and this element follows it
             if (levels.empty()) return {SkipEnd::broken, offset};
         } else if (element.is_undefined()) {
-            levels.push({false, inside(element, level.encoding)});
+            levels.push({false, encoding_of_items(element, level.encoding)});
             offset = element.value;
         } else if (element.tag == 0 && element.length == 0) {
             return {SkipEnd::broken, offset};  // zeros, no element
