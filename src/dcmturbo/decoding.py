@@ -18,6 +18,7 @@ from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, find_transfer_syntax
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
+from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import RegionLike, check_reduce, reduced_size, window_of
 from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
 from dcmturbo.notes import warn_of_notes
@@ -143,33 +144,15 @@ def decode(
     """
     check_unused_bits(unused_bits)
     _check_apply(apply, dtype, region, reduce)
+    options = ReadOptions(out, threads, on_error, fill_value, status, region, reduce)
     opened = open_source(source)
     try:
         frame_set = FrameSet(opened, raw=raw, unused_bits=unused_bits)
         if apply is not None:
             numbers, has_axis = frame_set.select(frames, salvage=check_on_error(on_error))
-            return decode_and_apply(
-                [frame_set],
-                [(0, int(number)) for number in numbers],
-                has_axis=has_axis,
-                apply=apply,
-                dtype=dtype,
-                out=out,
-                threads=threads,
-                on_error=on_error,
-                fill_value=fill_value,
-                status=status,
-            )
-        return frame_set.read(
-            frames,
-            out=out,
-            threads=threads,
-            on_error=on_error,
-            fill_value=fill_value,
-            status=status,
-            region=region,
-            reduce=reduce,
-        )
+            jobs = [(0, int(number)) for number in numbers]
+            return decode_and_apply([frame_set], jobs, options, has_axis=has_axis, apply=apply, dtype=dtype)
+        return frame_set.read(frames, options)
     finally:
         opened.close()
 
@@ -235,18 +218,9 @@ def decode_series(
                 one.check_span(range(count), salvage=salvage)
             one.warn_of_excess()
         if apply is not None:
-            return decode_and_apply(
-                series,
-                [(which, number) for which, count in enumerate(counts) for number in range(count)],
-                has_axis=True,
-                apply=apply,
-                dtype=dtype,
-                out=out,
-                threads=threads,
-                on_error=on_error,
-                fill_value=0,
-                status=status,
-            )
+            jobs = [(which, number) for which, count in enumerate(counts) for number in range(count)]
+            options = ReadOptions(out, threads, on_error, status=status)
+            return decode_and_apply(series, jobs, options, has_axis=True, apply=apply, dtype=dtype)
         set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         form = series[0].format_at(reduce)

@@ -17,6 +17,7 @@ from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import open_source, reopen
 from dcmturbo.errors import Error
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
+from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import RegionLike
 from dcmturbo.frames.status import OnError
 from dcmturbo.pictures.notebook import html_of, show
@@ -182,16 +183,7 @@ class Image:
         reduce: int = 0,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
-        return self.frame_set.read(
-            frames,
-            out=out,
-            threads=threads,
-            on_error=on_error,
-            fill_value=fill_value,
-            status=status,
-            region=region,
-            reduce=reduce,
-        )
+        return self.frame_set.read(frames, ReadOptions(out, threads, on_error, fill_value, status, region, reduce))
 
     def frames(
         self, prefetch: int = 4, *, threads: int | None = None, apply: Apply | None = None, dtype: Any = None

@@ -11,7 +11,8 @@ import numpy as np
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.frames.arguments import check_apart, check_out, new_array
 from dcmturbo.frames.frame_set import FrameSet
-from dcmturbo.frames.status import OnError, check_status
+from dcmturbo.frames.read_options import ReadOptions
+from dcmturbo.frames.status import check_status
 from dcmturbo.frames.workers import map_on_workers
 from dcmturbo.pictures.grey import Grey
 from dcmturbo.pictures.header import Header
@@ -108,15 +109,11 @@ def _normalise(frame: np.ndarray, out: np.ndarray) -> None:
 def decode_and_apply(
     series: Sequence[FrameSet],
     jobs: Sequence[tuple[int, int]],
+    options: ReadOptions,
     *,
     has_axis: bool,
     apply: Apply,
     dtype: Any,
-    out: np.ndarray | None,
-    threads: int | None,
-    on_error: OnError,
-    fill_value: float,
-    status: np.ndarray | None,
 ) -> np.ndarray:
     """Decode frames and work on each of them while it is in the cache, on several workers.
 
@@ -126,11 +123,14 @@ def decode_and_apply(
         Objects whose frames have one shape and type.
     jobs : sequence of (int, int)
         Object and frame number of each frame of the result.
+    options : ReadOptions
+        Without a region, and without `reduce`.
     has_axis : bool
         Whether the result has a frame axis.
-    apply, dtype, out, threads, on_error, fill_value, status
+    apply, dtype
         As in `dcmturbo.decode`.
     """
+    out, status = options.out, options.status
     steps = [Step(one, apply, dtype) for one in series]
     shape, frame_type = series[0].frame_shape, series[0].dtype
     whole = (len(jobs), *shape) if has_axis else shape
@@ -151,15 +151,12 @@ def decode_and_apply(
         scratch = getattr(local, "scratch", None)
         if scratch is None:
             scratch = local.scratch = np.empty(shape, frame_type)
+        one = None if status is None else status[position : position + 1]
         series[which].read(
             number,
-            out=scratch,
-            threads=1,
-            on_error=on_error,
-            fill_value=fill_value,
-            status=None if status is None else status[position : position + 1],
+            ReadOptions(scratch, 1, options.on_error, options.fill_value, one),
         )
         steps[which](scratch, results[position], number)
 
-    map_on_workers(work, range(len(jobs)), resolve_threads(threads))
+    map_on_workers(work, range(len(jobs)), resolve_threads(options.threads))
     return target

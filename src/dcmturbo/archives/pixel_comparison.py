@@ -13,6 +13,7 @@ from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import Error, LimitExceeded
 from dcmturbo.formats.table import FORMATS, Format
 from dcmturbo.frames.frame_set import FrameSet, QuietFrameSet
+from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.wording import counted
 
 __all__ = ["PixelComparison", "compare_pixels"]
@@ -141,12 +142,12 @@ class _Pair:
         masked = _Masked(self.opened)
         for begin in range(0, len(one), step):
             frames = slice(begin, min(begin + step, len(one)))
-            ours = one.read(frames, threads=self.threads)
-            found.add(ours, other.read(frames, threads=self.threads), begin)
+            ours = one.read(frames, ReadOptions(threads=self.threads))
+            found.add(ours, other.read(frames, ReadOptions(threads=self.threads)), begin)
             if bits:
                 result.bits = max(result.bits, _bits_of(ours))
             if stored and self._differ():
-                ours, theirs = (image.read(frames, threads=self.threads) for image in self.stored)
+                ours, theirs = (image.read(frames, ReadOptions(threads=self.threads)) for image in self.stored)
                 before = cells.count
                 cells.add(ours, theirs, begin)
                 if cells.count > before:
@@ -218,7 +219,7 @@ class _Masked:
 
     def look(self, ours: np.ndarray, theirs: np.ndarray, frames: slice) -> None:
         if self.holds:
-            first, second = (image.read(frames, threads=1) for image in self._images)
+            first, second = (image.read(frames, ReadOptions(threads=1)) for image in self._images)
             self.holds = np.array_equal(first, second) and np.array_equal(second, theirs)
 
 

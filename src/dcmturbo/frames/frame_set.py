@@ -20,8 +20,9 @@ from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.memory_map import map_frames
-from dcmturbo.frames.region import RegionLike, Window, check_reduce, window_of
-from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
+from dcmturbo.frames.read_options import ReadOptions
+from dcmturbo.frames.region import Window, check_reduce, window_of
+from dcmturbo.frames.status import FrameStatus, check_on_error, check_status, conclude
 from dcmturbo.frames.zero_tail import breaks_off
 from dcmturbo.notes import NOTES, stack_level
 
@@ -33,6 +34,7 @@ UnusedBits = Literal["correct", "keep"]
 # Bytes that are kept per frame while a batch is decoded, and the number of frames from which this is checked.
 _BYTES_A_FRAME = 64
 _FEW_FRAMES = 1 << 20
+_ALL_AS_USUAL = ReadOptions()
 _FEW_PIXELS = 1 << 16  # larger results are checked against the available memory
 
 
@@ -161,21 +163,15 @@ class FrameSet:
     def read(
         self,
         frames: Frames = None,
-        *,
-        out: np.ndarray | None = None,
-        threads: int | None = None,
-        on_error: OnError = "raise",
-        fill_value: float = 0,
-        status: np.ndarray | None = None,
-        region: RegionLike = None,
-        reduce: int = 0,
+        options: ReadOptions = _ALL_AS_USUAL,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
-        salvage = check_on_error(on_error)
-        fill_value = check_fill_value(fill_value)
-        reduce = check_reduce(reduce) if reduce else 0
+        out, status = options.out, options.status
+        salvage = check_on_error(options.on_error)
+        fill_value = check_fill_value(options.fill_value)
+        reduce = check_reduce(options.reduce) if options.reduce else 0
         form = self.format_at(reduce)
-        window = window_of(region, form.rows, form.columns)
+        window = window_of(options.region, form.rows, form.columns)
         frame_shape = self.frame_shape
         if reduce or window is not None:
             rows, columns = (form.rows, form.columns) if window is None else window[2:]
@@ -208,7 +204,7 @@ class FrameSet:
             None,
             selected,
             target,
-            threads=resolve_threads(threads),
+            threads=resolve_threads(options.threads),
             salvage=salvage,
             fill_value=fill_value,
             status=status,

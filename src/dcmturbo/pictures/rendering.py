@@ -10,6 +10,7 @@ import numpy as np
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import DecodeError, Error
 from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.pictures.colour import eight_bits, icc_profile, palette_table, segment_table
 from dcmturbo.pictures.grey import Grey, extremes
 from dcmturbo.pictures.header import Header
@@ -142,11 +143,11 @@ class Renderer:
         skipped = self._levels_to_skip(number)
         if skipped:
             try:
-                return self.picture(self._frames.read(number, threads=threads, reduce=skipped), number)
+                return self.picture(self._frames.read(number, ReadOptions(threads=threads, reduce=skipped)), number)
             except DecodeError as error:
                 if error.code != "unsupported":  # a tile has fewer levels than the header says
                     raise
-        return self.picture(self._frames.read(number, threads=threads), number)
+        return self.picture(self._frames.read(number, ReadOptions(threads=threads)), number)
 
     def _levels_to_skip(self, number: int) -> int:
         """Return how many resolution levels of a JPEG 2000 frame a thumbnail does not need."""

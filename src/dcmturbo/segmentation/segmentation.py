@@ -15,6 +15,7 @@ from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import DecodeError, DecodeWarning
 from dcmturbo.frames.arguments import check_out, new_array
 from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.notes import stack_level
 from dcmturbo.segmentation.frames import FrameTable, Segment, read_frame_table
 from dcmturbo.segmentation.placing import place
@@ -273,7 +274,7 @@ class Segmentation:
         result[empty] = 0
         for members in np.split(np.arange(len(planes)), ends):
             begin, end = int(planes[members[0]]), int(planes[members[-1]]) + 1
-            self._frames.read(chosen[first[members]], out=result[begin:end], threads=threads)
+            self._frames.read(chosen[first[members]], ReadOptions(out=result[begin:end], threads=threads))
         left[first] = False
         others = first[labels[first] != 1]
         if len(others):  # what is 1 so far becomes the label
@@ -301,7 +302,7 @@ class Segmentation:
         for begin in range(0, len(frames), size):
             part = frames[begin : begin + size]
             pixels = scratch[: len(part)]
-            self._frames.read(part, out=pixels, threads=threads)
+            self._frames.read(part, ReadOptions(out=pixels, threads=threads))
             yield part, pixels
 
     def _label_map(
@@ -315,13 +316,13 @@ class Segmentation:
         if len(planes) == count and wanted == frames.dtype:
             order = np.empty(count, np.int64)
             order[planes] = np.arange(count)
-            result = frames.read(order.tolist(), out=out, threads=threads)
+            result = frames.read(order.tolist(), ReadOptions(out=out, threads=threads))
             if numbers is not None and not result.flags.owndata:
                 result = np.array(result)
         else:
             result = self._zeros(wanted, out)
             for frame, plane in enumerate(planes.tolist()):
-                result[plane] = frames.read(frame, threads=threads)
+                result[plane] = frames.read(frame, ReadOptions(threads=threads))
         if numbers is not None:
             known = np.zeros(int(np.iinfo(frames.dtype).max) + 1, bool)
             known[[number for number in numbers if number < len(known)]] = True
