@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from helpers.command_line import run
 from helpers.identified import KEY, as_file, image_with, patient
-from helpers.killing import killed, rounds_of_kills
+from helpers.killing import rounds_of_kills, start_and_kill
 
 import dcmturbo as dt
 from dcmturbo.archives.deidentification import audit_place, manifest_place
@@ -157,7 +157,7 @@ def test_a_killed_run_is_completed_by_the_next(tmp_path, how):
     for _ in range(rounds_of_kills(3)):
         before = len(outputs(target)) if target.exists() else 0
         deadline = draw.uniform(0.8, 3.0)
-        killed(command, deadline, group=True)
+        start_and_kill(command, deadline, group=True)
         for path in outputs(target) if target.exists() else []:
             assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"
         assert (len(outputs(target)) if target.exists() else 0) >= before

@@ -1,14 +1,13 @@
 """kill -9 at a random moment, then the same command again."""
 
 import os
-import random
 import shutil
 import subprocess
 import time
 
 import pytest
 from helpers.archives import image, same_pixels
-from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
+from helpers.killing import Killer, both_ways, rounds_of_kills, transcode_command
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest, ManifestError
@@ -44,13 +43,12 @@ def identities(target):
 def test_a_killed_run_goes_on_where_it_was(source, tmp_path, how):
     target = tmp_path / "out"
     command = [*COMMAND, *how, str(source), str(target)]
-    whole = seconds_of(command)
-    draw = random.Random(len(how[0]))
+    killer = Killer(command, how)
     done_again = []
     unfinished = 0
     for _ in range(ROUNDS):
         shutil.rmtree(target)
-        run = killed(command, draw.uniform(0.2, 1.0) * whole)
+        run = killer.kill(command, 0.2, 1.0)
         deadline = time.monotonic() + 10
         while _processes_of(run.pid) and time.monotonic() < deadline:
             time.sleep(0.02)

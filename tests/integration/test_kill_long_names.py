@@ -1,14 +1,13 @@
 """kill -9 while files are written whose names are as long as names can be, and begin alike: no patient is exchanged."""
 
 import os
-import random
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from helpers.dicom_writer import EXPLICIT, dicom_file, pixel_module
-from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
+from helpers.killing import Killer, both_ways, rounds_of_kills, transcode_command
 from helpers.samples import smooth
 
 import dcmturbo as dt
@@ -69,13 +68,12 @@ def test_long_names_that_begin_alike(originals, tmp_path, in_place, how):
         shutil.copytree(originals, source)
 
     begin_anew()
-    whole = seconds_of(command)
+    killer = Killer(command, (how, in_place))
     check(target, every=True)
-    draw = random.Random(f"{how}{in_place}")
     for _ in range(ROUNDS):
         begin_anew()
         for _ in range(2):  # the second one finds what the first one left
-            killed(command, draw.uniform(0.3, 1.0) * whole, group=True)
+            killer.kill(command, 0.3, 1.0, group=True)
             if target.exists():
                 check(target, every=False)
         subprocess.run(command, check=True)

@@ -1,15 +1,13 @@
 """A destination that holds files of others, of the same names: kill -9 twice, and they are untouched and listed."""
 
 import os
-import random
 import shutil
-import signal
 import subprocess
 import time
 
 import pytest
 from helpers.archives import image, same_pixels
-from helpers.killing import both_ways, killed, rounds_of_kills, seconds_of, transcode_command
+from helpers.killing import Killer, both_ways, rounds_of_kills, transcode_command
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME, Manifest
@@ -42,11 +40,9 @@ def outputs(target):
 
 @both_ways
 def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
-    whole = seconds_of([*COMMAND, *how, str(source), str(tmp_path / "whole")])
-    draw = random.Random(how[0])
+    killer = Killer([*COMMAND, *how, str(source), str(tmp_path / "whole")], how)
     target = tmp_path / "out"
     command = [*COMMAND, *how, str(source), str(target)]
-    interrupted = 0
     for _ in range(ROUNDS):
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
@@ -54,8 +50,7 @@ def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
             path.write_bytes(b"somebody's own " + path.name.encode())
         before = {path: (path.read_bytes(), identity_of(str(path))) for path in taken(target)}
         for _ in range(2):
-            run = killed(command, draw.uniform(0.3, 0.8) * whole, stderr=subprocess.DEVNULL)
-            interrupted += run.returncode == -signal.SIGKILL
+            killer.kill(command, 0.3, 0.8, stderr=subprocess.DEVNULL)
             time.sleep(0.3)  # its workers see that it is gone
             assert {path: (path.read_bytes(), identity_of(str(path))) for path in taken(target)} == before
         last = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
@@ -80,7 +75,7 @@ def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
             else:
                 assert same_pixels(path, original)
         assert outputs(target) == outputs(source)
-    assert interrupted
+    assert killer.killed
 
 
 def test_a_reader_never_finds_half_of_a_file_that_is_replaced(source, tmp_path):
