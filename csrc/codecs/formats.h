@@ -14,6 +14,7 @@
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg2000/codestream/parameters.h"
 #include "codecs/jpeg2000/codestream/syntax.h"
+#include "codecs/jpeg_dct/codec.h"
 #include "codecs/jpeg_lossless/codec.h"
 #include "codecs/jpegls/codec.h"
 #include "codecs/jpegxl/syntax.h"
@@ -199,6 +200,7 @@ inline constexpr FormatRow formats[] = {
         .lossy_method = "ISO_10918_1",
         .of_rgb_with_loss = Photometric::ybr_full_422,
         .colours = photometrics(Photometric::rgb, Photometric::ybr_full, Photometric::ybr_full_422),
+        .own = &jpeg_codec,
         .library = &library_codec,
         .library_encodes = true,
         .library_options = library_options::jpeg,

@@ -35,6 +35,7 @@ FrameHeader read_frame_header(const Segment& segment) {
         component.identifier = segment.u8(at);
         component.horizontal_factor = segment.u8(at + 1) >> 4;
         component.vertical_factor = segment.u8(at + 1) & 15;
+        component.quantisation_table = segment.u8(at + 2);
         const unsigned h = component.horizontal_factor;
         const unsigned v = component.vertical_factor;
         if (h < 1 || h > 4 || v < 1 || v > 4) {

@@ -14,6 +14,7 @@ struct FrameComponent {
     std::uint8_t identifier;
     std::uint8_t horizontal_factor;
     std::uint8_t vertical_factor;
+    std::uint8_t quantisation_table;  // DCT processes
 };
 
 // 10918-1 B.2.2

@@ -1,0 +1,82 @@
+#include "codecs/jpeg_dct/coefficient_table.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace dcmturbo::jpeg_dct {
+
+namespace {
+
+// F.2.2.1: the value of `size` bits.
+constexpr std::int32_t extend(std::uint32_t bits, unsigned size) {
+    const auto value = static_cast<std::int32_t>(bits);
+    return size == 0 || bits >> (size - 1) != 0 ? value : value - (std::int32_t{1} << size) + 1;
+}
+
+struct KeptTable {
+    HuffmanTable source;
+    CoefficientTable table;
+    bool is_there = false;
+    bool is_right = false;
+    std::uint64_t asked = 0;
+};
+
+struct KeptTables {
+    std::array<KeptTable, kept_tables> tables;
+    std::uint64_t asked = 0;
+};
+
+}  // namespace
+
+bool CoefficientTable::build(const HuffmanTable& table, bool dc) {
+    is_dc = dc;
+    symbols = table.symbols;
+    entries.fill(unfinished_coefficient);
+    std::uint32_t code = 0;
+    unsigned k = 0;
+    for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
+        first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
+        for (unsigned i = 0; i < table.counts[length]; ++i, ++code, ++k) {
+            const unsigned symbol = symbols[k];
+            if (dc && symbol > 15) return false;
+            if (length > index_bits) continue;
+            const unsigned size = symbol & 15;
+            unsigned run = symbol >> 4;
+            // F.2.2.2: sixteen zeros, or the end of the block.
+            if (!dc && size == 0 && run != 15) run = end_of_block;
+            CoefficientEntry* const to = entries.data() + (code << (index_bits - length));
+            if (length + size > index_bits) {
+                const CoefficientEntry entry = size << 16 | run << 8 | unfinished_coefficient | length;
+                std::fill_n(to, std::size_t{1} << (index_bits - length), entry);
+                continue;
+            }
+            const std::size_t copies = std::size_t{1} << (index_bits - length - size);
+            for (std::uint32_t bits = 0; bits < 1u << size; ++bits) {
+                const auto value = static_cast<std::uint32_t>(extend(bits, size));
+                std::fill_n(to + bits * copies, copies, value << 16 | run << 8 | (length + size));
+            }
+        }
+        limit[length] = code << (max_code_length - length);
+    }
+    return true;
+}
+
+const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc) {
+    thread_local std::unique_ptr<KeptTables> kept;
+    if (kept == nullptr) kept = std::make_unique<KeptTables>();
+    KeptTable* oldest = kept->tables.data();
+    for (KeptTable& one : kept->tables) {
+        if (one.is_there && one.table.is_dc == is_dc && one.source == table) {
+            one.asked = ++kept->asked;
+            return one.is_right ? &one.table : nullptr;
+        }
+        if (one.asked < oldest->asked) oldest = &one;
+    }
+    oldest->source = table;
+    oldest->is_right = oldest->table.build(table, is_dc);
+    oldest->is_there = true;
+    oldest->asked = ++kept->asked;
+    return oldest->is_right ? &oldest->table : nullptr;
+}
+
+}  // namespace dcmturbo::jpeg_dct

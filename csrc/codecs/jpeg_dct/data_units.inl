@@ -1,0 +1,137 @@
+// Decodes data units (ISO/IEC 10918-1, F.2.2): coefficients out of the entropy-coded data, times their quantisation
+// steps, and through the inverse DCT into the rows of their component.
+
+// Bits from memory; at least 56 are valid then.
+static inline __attribute__((always_inline)) void refill(BitWindow& bits) {
+    std::uint64_t more;
+    std::memcpy(&more, bits.next, sizeof more);
+    if constexpr (std::endian::native == std::endian::little) more = __builtin_bswap64(more);
+    bits.window |= more >> bits.count;
+    bits.next += (63 - bits.count) >> 3;
+    bits.count |= 56;
+}
+
+static inline __attribute__((always_inline)) void consume(BitWindow& bits, unsigned length) {
+    bits.window <<= length;
+    bits.count -= length;
+}
+
+// What the look-up cannot finish. Returns an entry as the look-up has them, whose length is consumed; with
+// unfinished_coefficient where no code is. The window is full afterwards.
+static __attribute__((noinline)) CoefficientEntry decode_long(BitWindow& bits, const CoefficientTable& table,
+                                                              CoefficientEntry entry) {
+    refill(bits);
+    unsigned length = entry & 0x7f;
+    unsigned run = entry >> 8 & 0xff;
+    unsigned size = entry >> 16;
+    if (length == 0) {
+        const auto code = static_cast<std::uint32_t>(bits.window >> (64 - max_code_length));
+        length = CoefficientTable::index_bits + 1;
+        while (length <= max_code_length && code >= table.limit[length]) ++length;
+        if (length > max_code_length) return unfinished_coefficient;
+        const auto index = static_cast<std::int32_t>(code >> (max_code_length - length)) + table.first[length];
+        const unsigned symbol = table.symbols[static_cast<std::uint8_t>(index)];
+        size = symbol & 15;
+        run = symbol >> 4;
+        if (!table.is_dc && size == 0 && run != 15) run = end_of_block;
+    }
+    consume(bits, length);
+    std::int32_t value = 0;
+    if (size != 0) {
+        value = static_cast<std::int32_t>(bits.window >> (64 - size));
+        if (value >> (size - 1) == 0) value -= (1 << size) - 1;
+        consume(bits, size);
+    }
+    refill(bits);
+    return static_cast<std::uint32_t>(value) << 16 | run << 8;
+}
+
+static inline __attribute__((always_inline)) std::int32_t value_of(CoefficientEntry entry) {
+    return static_cast<std::int32_t>(entry) >> 16;
+}
+
+static inline __attribute__((always_inline)) bool is_unfinished(CoefficientEntry entry) {
+    return (entry & unfinished_coefficient) != 0;
+}
+
+// The next entry, consumed. Ten valid bits are enough for it.
+static inline __attribute__((always_inline)) CoefficientEntry next_entry(BitWindow& bits,
+                                                                         const CoefficientTable& table) {
+    CoefficientEntry entry = table.entries[bits.window >> (64 - CoefficientTable::index_bits)];
+    if (__builtin_expect(is_unfinished(entry), 0)) {
+        // A copy, so that the window itself can be in registers.
+        BitWindow copy = bits;
+        entry = decode_long(copy, table, entry);
+        bits.window = copy.window;
+        bits.next = copy.next;
+        bits.count = copy.count;
+    } else {
+        consume(bits, entry & 0x7f);
+    }
+    return entry;
+}
+
+// The coefficients of a block, which is zero but for its last place. Returns the position of the last one, or -1 where
+// the bits are not those of a block.
+static inline __attribute__((always_inline)) int decode_coefficients(BitWindow& bits, const UnitPlan& unit,
+                                                                     std::int16_t* block) {
+    const Steps& steps = *unit.steps;
+    const CoefficientTable& ac = *unit.ac;
+    refill(bits);
+    const CoefficientEntry first = next_entry(bits, *unit.dc);
+    if (__builtin_expect(is_unfinished(first), 0)) return -1;
+    // A sum that leaves 16 bits wraps: no right stream has it.
+    const auto dc = static_cast<std::int16_t>(*unit.prediction + value_of(first));
+    *unit.prediction = dc;
+    block[0] = static_cast<std::int16_t>(dc * steps[0]);
+
+    unsigned k = 1;
+    bool is_wrong = false;
+    // Whether the block goes on behind the next coefficient.
+    const auto step = [&]() __attribute__((always_inline)) {
+        const CoefficientEntry entry = next_entry(bits, ac);
+        k += entry >> 8 & 0xff;
+        block[places[k]] = static_cast<std::int16_t>(value_of(entry) * steps[k]);
+        ++k;
+        if (__builtin_expect(is_unfinished(entry), 0)) {
+            is_wrong = true;
+            return false;
+        }
+        return k < block_samples;
+    };
+    // A full window is enough for five look-ups, and the first coefficient has taken one.
+    while (step() && step() && step() && step()) refill(bits);
+    if (__builtin_expect(is_wrong, 0)) return -1;
+    if (k == block_samples) return block_samples - 1;
+    return static_cast<int>(k) - static_cast<int>(end_of_block) - 2;
+}
+
+template <typename Sample>
+static std::uint32_t decode_mcus(BitWindow& caller, const std::uint8_t* end, const UnitPlan* units,
+                                 std::size_t unit_count, std::uint32_t first, std::uint32_t count) {
+    alignas(32) std::int16_t block[block_samples + 16];
+    BitWindow bits = caller;
+    for (std::uint32_t mcu = 0; mcu < count; ++mcu) {
+        for (std::size_t i = 0; i < unit_count; ++i) {
+            const UnitPlan& unit = units[i];
+            std::memset(block, 0, sizeof(std::int16_t) * block_samples);
+            const int last = decode_coefficients(bits, unit, block);
+            std::byte* const to = unit.to + static_cast<std::ptrdiff_t>(first + mcu) * unit.mcu_step;
+            if (last > 0) {
+                if constexpr (sizeof(Sample) == 1) transform_bytes(block, to, unit.row_stride);
+                else transform_block<Sample>(block, to, unit.row_stride);
+            } else if (last == 0) {
+                fill_block<Sample>(block[0], to, unit.row_stride);
+            } else {
+                caller = bits;
+                return mcu;
+            }
+        }
+        if (__builtin_expect(bits.left(end) < 0, 0)) {
+            caller = bits;
+            return mcu;
+        }
+    }
+    caller = bits;
+    return count;
+}

@@ -1,0 +1,322 @@
+// Walks through one frame, and decodes its scans as they come.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/error.h"
+#include "bits/zero_byte_stuffing.h"
+#include "codecs/jpeg/scan_walk.h"
+#include "codecs/jpeg_dct/codec.h"
+#include "codecs/jpeg_dct/image_rows.h"
+#include "codecs/jpeg_dct/kernels.h"
+#include "codecs/jpeg_dct/scan_data.h"
+#include "codecs/jpeg_dct/tables.h"
+
+namespace dcmturbo::jpeg_dct {
+
+namespace {
+
+using namespace jpeg;
+
+// Leaves the frame to the library's codec.
+[[noreturn]] void leave(const char* why) { fail(ErrorCode::other_codec, no_offset, "%s", why); }
+
+// A scan as this room decodes it: rows of MCUs.
+struct ScanPlan {
+    std::uint32_t mcus_per_row = 0;
+    std::uint32_t mcu_rows = 0;
+    std::uint32_t first_row = 0;  // the rows of MCUs that are needed
+    std::uint32_t end_row = 0;
+    std::uint64_t interval = 0;  // MCUs of a restart interval
+    std::vector<UnitPlan> units;
+    // Of each unit: its component, and its line in a row of MCUs.
+    struct Place {
+        std::size_t component;
+        std::uint32_t line;
+        std::size_t offset;  // bytes from the beginning of that line
+    };
+    std::vector<Place> places;
+    std::array<std::uint32_t, most_components> lines{};  // of a row of MCUs, by component; 0: not in the scan
+};
+
+class FrameDecoder {
+  public:
+    FrameDecoder(const Fragments& frame, const Header& header, const FrameOut& out, const Options& options,
+                 Context& context)
+        : frame_(frame),
+          header_(header),
+          out_(out),
+          options_(options),
+          context_(context),
+          reader_(frame, context.arena),
+          walk_(reader_, header) {}
+
+    // Throws DecodeError; valid_pixels() then returns how many pixels are right.
+    void decode() {
+        while (walk_.next([this](const Segment& segment) { tables_.read(segment); })) {
+            if (walk_.repeats()) leave("a component is in several scans");
+            if (rows_ == nullptr) begin();
+            decode_scan();
+        }
+        rows_->write_until(walk_.frame().lines);
+    }
+
+    // After an error: writes the rows of which all components were decoded.
+    void salvage() {
+        if (rows_ == nullptr) return;
+        std::uint32_t whole = out_.format.rows;
+        const FrameHeader& found = walk_.frame();
+        for (std::size_t i = 0; i < found.count; ++i) {
+            const std::uint64_t step = found.vertical_max / found.components[i].vertical_factor;
+            // The last line of a component that is not complete has no line after it to be upsampled with.
+            std::uint64_t lines = decoded_lines_[i];
+            if (lines < found.height(i) && rows_->needs_neighbours() && lines > 0) --lines;
+            whole = static_cast<std::uint32_t>(std::min<std::uint64_t>(whole, lines * step));
+        }
+        rows_->write_until(whole);
+    }
+
+    [[nodiscard]] std::uint64_t valid_pixels() const {
+        if (rows_ == nullptr || (!out_.region.is_whole() && rows_->written() <= out_.region.top)) return 0;
+        const std::uint32_t rows = rows_->written() >= out_.end_row() ? out_.format.rows : rows_->written();
+        return std::uint64_t{rows} * out_.format.columns;
+    }
+    [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
+
+  private:
+    // Before the first scan.
+    void begin() {
+        const FrameHeader& found = walk_.frame();
+        if (found.code != SOF0 && found.code != SOF1) leave("the process is not sequential");
+        if (!ImageRows::can_upsample(found)) leave("the sampling factors do not divide each other");
+        sample_size_ = found.precision > 8 ? 2 : 1;
+        if (found.precision > 8 && sample_size(out_.format.type) < 2) leave("the cells are smaller than the samples");
+        if (out_.format.samples_per_pixel != found.count || out_.format.rows != found.lines ||
+            out_.format.columns != found.samples_per_line) {
+            leave("the image is not the codestream's");
+        }
+        rows_ = new (context_.arena.allocate(sizeof(ImageRows))) ImageRows(found, out_, context_);
+    }
+
+    // Memory for the samples of the components: if one scan has all of them, that of two rows of MCUs.
+    void allocate_planes(bool is_one_scan, const ScanPlan& plan) {
+        const FrameHeader& found = walk_.frame();
+        const std::uint64_t mcu_columns = ceil_divide(found.samples_per_line, 8 * found.horizontal_max);
+        const std::uint64_t mcu_rows = ceil_divide(found.lines, 8 * found.vertical_max);
+        for (std::size_t i = 0; i < found.count; ++i) {
+            Plane& plane = rows_->planes[i];
+            plane.stride =
+                static_cast<std::size_t>(mcu_columns * 8 * found.components[i].horizontal_factor) * sample_size_;
+            plane.lines = static_cast<std::uint32_t>(mcu_rows * 8 * found.components[i].vertical_factor);
+            if (is_one_scan) plane.lines = std::min(plane.lines, 2 * plan.lines[i]);
+            plane.base = context_.arena.allocate(plane.stride * plane.lines);
+        }
+        has_planes_ = true;
+    }
+
+    ScanPlan plan_scan() {
+        const FrameHeader& found = walk_.frame();
+        const ScanHeader& scan = walk_.scan();
+        const Segment& segment = walk_.scan_segment();
+        const bool is_interleaved = scan.count > 1;
+        ScanPlan plan;
+        const std::size_t only = walk_.covered().index(0);
+        plan.mcus_per_row =
+            static_cast<std::uint32_t>(is_interleaved ? ceil_divide(found.samples_per_line, 8 * found.horizontal_max)
+                                                      : ceil_divide(found.width(only), 8));
+        plan.mcu_rows = static_cast<std::uint32_t>(is_interleaved ? ceil_divide(found.lines, 8 * found.vertical_max)
+                                                                  : ceil_divide(found.height(only), 8));
+        const std::uint64_t mcus = std::uint64_t{plan.mcus_per_row} * plan.mcu_rows;
+        plan.interval = walk_.restart_interval() == 0 ? mcus : walk_.restart_interval();
+        for (std::size_t k = 0; k < scan.count; ++k) {
+            const std::size_t i = walk_.covered().index(k);
+            const FrameComponent& component = found.components[i];
+            const unsigned columns = is_interleaved ? component.horizontal_factor : 1;
+            const unsigned rows = is_interleaved ? component.vertical_factor : 1;
+            UnitPlan unit{};
+            unit.dc = tables_.coefficients(true, scan.tables[k] >> 4, segment);
+            unit.ac = tables_.coefficients(false, scan.tables[k] & 15, segment);
+            unit.steps = tables_.steps(component.quantisation_table);
+            if (unit.dc == nullptr || unit.ac == nullptr || unit.steps == nullptr) leave("a table is not defined");
+            unit.prediction = &predictions_[k];
+            unit.mcu_step = static_cast<std::ptrdiff_t>(8 * columns * sample_size_);
+            plan.lines[i] = 8 * rows;
+            for (unsigned v = 0; v < rows; ++v) {
+                for (unsigned h = 0; h < columns; ++h) {
+                    plan.units.push_back(unit);
+                    plan.places.push_back({i, 8 * v, 8 * h * sample_size_});
+                }
+            }
+        }
+        if (plan.units.size() > most_mcu_units) leave("an MCU has more than ten data units");
+        limit_rows(plan);
+        return plan;
+    }
+
+    // To the rows of MCUs that the region needs, with a row of samples before and after it.
+    void limit_rows(ScanPlan& plan) const {
+        const FrameHeader& found = walk_.frame();
+        plan.first_row = plan.mcu_rows;
+        for (std::size_t i = 0; i < found.count; ++i) {
+            if (plan.lines[i] == 0) continue;
+            const std::uint64_t factor = found.components[i].vertical_factor;
+            const std::uint64_t top = (out_.region.is_whole() ? 0 : out_.region.top) * factor / found.vertical_max;
+            const std::uint64_t end = ceil_divide(out_.end_row() * factor, found.vertical_max) + 1;
+            const std::uint64_t first = (top == 0 ? 0 : top - 1) / plan.lines[i];
+            const std::uint64_t last = std::min<std::uint64_t>(plan.mcu_rows, ceil_divide(end, plan.lines[i]));
+            plan.first_row = std::min(plan.first_row, static_cast<std::uint32_t>(first));
+            plan.end_row = std::max(plan.end_row, static_cast<std::uint32_t>(last));
+        }
+    }
+
+    void decode_scan() {
+        const FrameHeader& found = walk_.frame();
+        ScanPlan plan = plan_scan();
+        const bool is_one_scan = walk_.scan().count == found.count;
+        if (!has_planes_) allocate_planes(is_one_scan, plan);
+        for (std::size_t u = 0; u < plan.units.size(); ++u)
+            plan.units[u].row_stride = static_cast<std::ptrdiff_t>(rows_->planes[plan.places[u].component].stride);
+
+        const std::uint64_t mcus = std::uint64_t{plan.mcus_per_row} * plan.mcu_rows;
+        const ScanData data = read_scan_data(frame_, reader_.position(), walk_.restart_interval(),
+                                             ceil_divide(mcus, plan.interval), context_.arena);
+        if (data.damage && !options_.salvage) throw *data.damage;
+        reader_.seek(data.end);
+        try {
+            decode_rows(plan, data, is_one_scan);
+        } catch (const DecodeError& error) {
+            // The markers are the cause, if they are wrong.
+            if (data.damage && error.code != ErrorCode::interrupted) throw *data.damage;
+            throw;
+        }
+        if (data.damage) throw *data.damage;
+    }
+
+    // Where decoding is in the data of a scan.
+    struct Position {
+        std::size_t interval = 0;  // the next
+        std::uint64_t left = 0;    // MCUs of the current one
+        BitWindow bits{};
+        const std::uint8_t* end = nullptr;
+    };
+
+    void decode_rows(ScanPlan& plan, const ScanData& data, bool writes_rows) {
+        const DctKernels& kernels = dct_kernels(context_.isa);
+        const DctKernels::DecodeMcus decode_mcus = sample_size_ == 1 ? kernels.decode_mcus8 : kernels.decode_mcus12;
+        // Restart intervals before the region are skipped.
+        const std::uint64_t skipped = std::uint64_t{plan.first_row} * plan.mcus_per_row / plan.interval;
+        std::uint64_t first = skipped * plan.interval % plan.mcus_per_row;
+        Position at;
+        at.interval = static_cast<std::size_t>(skipped);
+        const auto begin = static_cast<std::uint32_t>(skipped * plan.interval / plan.mcus_per_row);
+        for (std::uint32_t row = begin; row < plan.end_row; ++row) {
+            context_.check_interruption();
+            place_units(plan, row);
+            for (std::uint64_t mcu = first; mcu < plan.mcus_per_row;) {
+                if (at.left == 0) next_interval(at, plan, data, row);
+                const auto count =
+                    static_cast<std::uint32_t>(std::min<std::uint64_t>(plan.mcus_per_row - mcu, at.left));
+                const std::uint32_t done = decode_mcus(at.bits, at.end, plan.units.data(), plan.units.size(),
+                                                       static_cast<std::uint32_t>(mcu), count);
+                if (done < count) fail_at(at, data, row, plan.mcu_rows);
+                mcu += count;
+                at.left -= count;
+                if (at.left == 0) has_excess_data_ |= at.bits.left(at.end) >= 8;
+            }
+            first = 0;
+            note_lines(plan, row + 1);
+            if (writes_rows) write_rows(row + 1, plan);
+        }
+        if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= 8;
+        // The other rows are not needed.
+        note_lines(plan, plan.mcu_rows);
+    }
+
+    void place_units(ScanPlan& plan, std::uint32_t row) const {
+        for (std::size_t u = 0; u < plan.units.size(); ++u) {
+            const ScanPlan::Place& place = plan.places[u];
+            plan.units[u].to =
+                rows_->planes[place.component].line(row * plan.lines[place.component] + place.line) + place.offset;
+        }
+    }
+
+    void next_interval(Position& at, const ScanPlan& plan, const ScanData& data, std::uint32_t row) {
+        if (at.interval >= data.intervals.size())
+            fail(ErrorCode::truncated, data.end, "the scan ends in row %u of %u", row, plan.mcu_rows);
+        const Interval& interval = data.intervals[at.interval++];
+        at.left = plan.interval;
+        at.bits = BitWindow{0, interval.begin, 0};
+        at.end = interval.end;
+        predictions_.fill(0);
+    }
+
+    void write_rows(std::uint32_t mcu_rows, const ScanPlan& plan) {
+        const FrameHeader& found = walk_.frame();
+        const unsigned height = 8 * (walk_.scan().count > 1 ? found.vertical_max : 1);
+        std::uint64_t end = std::uint64_t{mcu_rows} * height;
+        // The last lines of subsampled components wait for the next.
+        if (mcu_rows < plan.mcu_rows && rows_->needs_neighbours()) end -= found.vertical_max;
+        rows_->write_until(static_cast<std::uint32_t>(std::min<std::uint64_t>(end, found.lines)));
+    }
+
+    void note_lines(const ScanPlan& plan, std::uint32_t mcu_rows) {
+        for (std::size_t i = 0; i < most_components; ++i) {
+            if (plan.lines[i] == 0) continue;
+            decoded_lines_[i] = static_cast<std::uint32_t>(
+                std::min<std::uint64_t>(std::uint64_t{mcu_rows} * plan.lines[i], walk_.frame().height(i)));
+        }
+    }
+
+    [[noreturn]] void fail_at(const Position& at, const ScanData& data, std::uint32_t row,
+                              std::uint32_t mcu_rows) const {
+        // Bits of which some are missing may be no code.
+        const std::ptrdiff_t left = at.bits.left(at.end);
+        const std::ptrdiff_t index = at.end - data.bytes - (left > 0 ? left + 7 : 0) / 8;
+        // Restart markers are not among the bytes of the data.
+        const std::size_t offset = stuffed_position(frame_, data.begin, static_cast<std::size_t>(index));
+        if (left >= static_cast<std::ptrdiff_t>(max_code_length)) {
+            fail(ErrorCode::malformed, offset,
+                 "row %u of %u of the scan has bits that are no code of the Huffman table", row, mcu_rows);
+        }
+        fail(ErrorCode::truncated, std::min(offset, data.end), "the scan ends in row %u of %u", row, mcu_rows);
+    }
+
+    const Fragments& frame_;
+    const Header& header_;
+    const FrameOut& out_;
+    const Options& options_;
+    Context& context_;
+    MarkerReader reader_;
+    ScanWalk walk_;
+    Tables tables_;
+    ImageRows* rows_ = nullptr;  // in the arena
+    std::array<std::int32_t, most_components> predictions_{};
+    std::array<std::uint32_t, most_components> decoded_lines_{};
+    std::size_t sample_size_ = 1;
+    bool has_planes_ = false;
+    bool has_excess_data_ = false;
+};
+
+}  // namespace
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    if (options.reduce > 0) leave("the core does not reduce JPEG");
+    FrameDecoder decoder(frame, header, out, options, context);
+    try {
+        decoder.decode();
+    } catch (const DecodeError& error) {
+        const bool is_damage = error.code != ErrorCode::other_codec && error.code != ErrorCode::unsupported &&
+                               error.code != ErrorCode::interrupted;
+        if (!options.salvage || !is_damage) throw;
+        decoder.salvage();
+        if (decoder.valid_pixels() == 0) throw;
+        return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
+    }
+    return {.valid_pixels = decoder.valid_pixels(),
+            .complete = true,
+            .message = {},
+            .has_excess_data = decoder.has_excess_data()};
+}
+
+}  // namespace dcmturbo::jpeg_dct

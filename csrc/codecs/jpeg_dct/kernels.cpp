@@ -1,0 +1,23 @@
+#include "codecs/jpeg_dct/kernels.h"
+
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "base/endian.h"
+
+namespace dcmturbo::jpeg_dct {
+
+namespace {
+
+constexpr std::array<std::uint8_t, most_positions> places = zigzag_places();
+
+}  // namespace
+
+#define DCMTURBO_KERNELS "codecs/jpeg_dct/kernels.inl"
+#include "cpu/each_isa.h"
+
+const DctKernels& dct_kernels(Isa isa) { return table_of(isa); }
+
+}  // namespace dcmturbo::jpeg_dct
