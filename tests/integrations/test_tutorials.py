@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+from helpers.pages import follow
 from helpers.slides import instance, tissue
 from helpers.stores import s3_server
 
@@ -30,20 +27,6 @@ PROMISES = {
 }
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the documentation is not here")
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Return the kind and the text of each block of code."""
-    return re.findall(r"^```(python|console)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
-
-
-def run(command: list[str], folder: Path) -> str:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @contextmanager
@@ -84,35 +67,3 @@ def test_the_tutorial(page, tmp_path, monkeypatch):
         follow(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     assert eval(PROMISES[page.stem], {"Path": Path})
-
-
-def follow(page: Path, tmp_path: Path) -> None:
-    """Do what a tutorial says, in a folder."""
-    session: list[str] = []  # the blocks that a reader types into one Python
-
-    def finish() -> None:
-        if session:
-            code = "\n".join(session)
-            expected = re.findall(r"^(print\(.*\))  # (\S.*)$", code, re.M)
-            printed = run([sys.executable, "-c", code], tmp_path).splitlines()
-            told = [text for _, text in expected if not text.startswith("the ")]
-            assert [text for text in told if text not in printed] == []
-            session.clear()
-
-    for kind, text in blocks(page):
-        name = re.match(r"# (\w+\.py)\n", text)
-        if kind == "console":
-            finish()
-            for line in text.splitlines():
-                assert line.startswith("$ dcmturbo ")
-                command = line.removeprefix("$ dcmturbo ")
-                run(["bash", "-c", f"{sys.executable} -m dcmturbo {command}"], tmp_path)
-        elif name:
-            finish()
-            (tmp_path / name[1]).write_text(text)
-            if "__main__" in text:
-                first, last = run([sys.executable, name[1]], tmp_path).split("->")
-                assert float(last) < float(first)
-        else:
-            session.append(text)
-    finish()
