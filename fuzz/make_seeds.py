@@ -1,6 +1,7 @@
-"""Writes the seeds of fuzz_ht_block and fuzz_htj2k_encode into tests/regress.
+"""Writes the seeds of fuzz_ht_block, fuzz_htj2k_encode, fuzz_raster and fuzz_attributes into tests/regress.
 
-They are code-blocks of our own encoder, and requests that choose each kind of loss, image and layout.
+They are code-blocks of our own encoder, requests that choose each kind of loss, image and layout, polygons of every
+kind of number, and nested sequences.
 
     python fuzz/make_seeds.py
 """
@@ -8,6 +9,8 @@ They are code-blocks of our own encoder, and requests that choose each kind of l
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +36,83 @@ def block(width: int, height: int, bits: int, seed: int) -> bytes:
     return stream[stream.index(b"\xff\x92") + 2 : -2]
 
 
+def polygons(rule: int, subdivisions: int, size: tuple[int, int], parts: list[tuple[int, str, list[float]]]) -> bytes:
+    """Return an image and polygons, each with the kind of its numbers and their form."""
+    data = bytes([rule + 2 * subdivisions, size[0] - 1, size[1] - 1])
+    for kind, form, values in parts:
+        data += bytes([kind + 4 * (len(values) // 2)]) + struct.pack(f"<{len(values)}{form}", *values)
+    return data
+
+
+def element(tag: int, vr: str, value: bytes, *, undefined: bool = False) -> bytes:
+    """Return an element in explicit VR; without a VR, an item or a delimiter. PS3.5, 7.1."""
+    length = 0xFFFFFFFF if undefined else len(value)
+    head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+    if vr in ("SQ", "UN", "OB"):
+        return head + vr.encode() + struct.pack("<HI", 0, length) + value
+    return head + (vr.encode() + struct.pack("<H", length) if vr else struct.pack("<I", length)) + value
+
+
+def sequence(tag: int, contents: list[bytes], *, undefined: bool, vr: str = "SQ") -> bytes:
+    """Return a sequence of items."""
+    ends = [element(0xFFFEE00D, "", b""), element(0xFFFEE0DD, "", b"")] if undefined else [b"", b""]
+    items = b"".join(element(0xFFFEE000, "", one, undefined=undefined) + ends[0] for one in contents)
+    return element(tag, vr, items, undefined=undefined) + ends[1]
+
+
+def functional_groups(*, undefined: bool, vr: str = "SQ") -> bytes:
+    """Return what a segmentation says of two frames."""
+
+    def group(position: bytes, number: int) -> bytes:
+        place = sequence(0x00209113, [element(0x00200032, "DS", position)], undefined=undefined, vr=vr)
+        which = sequence(0x0062000A, [element(0x0062000B, "US", bytes([number, 0]))], undefined=undefined)
+        return place + which
+
+    segments = [element(0x00620004, "US", bytes([number, 0])) for number in (1, 2)]
+    frames = [group(b"-10.5\\2e1\\+.25 ", 1), group(b"1e-22\\-0\\9007199254740991", 2)]
+    return (
+        element(0x00280008, "IS", b"2 ")
+        + sequence(0x00620002, segments, undefined=undefined)
+        + sequence(0x52009230, frames, undefined=undefined)
+        + element(0x7FE00010, "OB", b"\x01\x02")
+    )
+
+
+def write_polygons() -> None:
+    """Write the seeds of fuzz_raster."""
+    square, star = [1, 1, 30, 1, 30, 30, 1, 30], [10, 0, 16, 20, 0, 8, 20, 8, 4, 20]
+    for subdivisions in range(5):
+        for rule in range(2):
+            crossing = [256 * value + 17 * rule for value in star]
+            halves = [value for x in square for value in (2 * x, rule + subdivisions - 2)]
+            write(
+                "raster",
+                polygons(rule, subdivisions, (24, 33), [(1, "h", crossing), (2, "b", halves)]) + bytes(range(40)),
+            )
+    far = [-(2.0**30), 2.0**30, 2.0**30, 5e-324, 0.1, -0.0, 2.0**30, 2.0**30]
+    for values in (far, [0.0, math.nan, 1.0, 1.0], [math.inf, 0.0, -math.inf, 2.0], [1e308, 0.0, 3.0, 3.0], [5.0, 5.0]):
+        write("raster", polygons(0, 4, (48, 48), [(0, "d", values)]))
+    write("raster", polygons(1, 2, (9, 1), [(3, "i", [-(2**31), 2**31 - 1, 7, 7, 7, 7, 2**31 - 1, -(2**31)])]))
+
+
+def write_attributes() -> None:
+    """Write the seeds of fuzz_attributes."""
+    for undefined in (False, True):
+        data = functional_groups(undefined=undefined)
+        for choice in (0, 4):
+            write("attributes", data + bytes([choice]))
+        write("attributes", data[:-25] + b"\0")
+    write("attributes", functional_groups(undefined=True, vr="UN") + b"\0")
+    deep = b""
+    for _ in range(40):
+        deep = sequence(0x52009230, [deep + element(0x00209113, "SQ", b"")], undefined=True)
+    write("attributes", deep + b"\0")
+
+
 def main() -> None:
     """Write all seeds."""
+    write_polygons()
+    write_attributes()
     refinement = bytes(range(1, 40, 3))
     for number, (width, height, bits) in enumerate([(8, 8, 8), (64, 4, 12), (5, 7, 4), (33, 31, 12), (16, 16, 16)]):
         cleanup = block(width, height, bits, number)
