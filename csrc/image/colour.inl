@@ -1,27 +1,6 @@
 // Three-component loops over 8-bit samples. image/kernels.inl includes this file, which is compiled once per
 // instruction set.
 
-static inline __attribute__((always_inline)) std::uint8_t clamp8(int value) {
-    return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-// The inverse of PS3.3, C.7.6.3.1.2: R = Y + 1.402 Cr', B = Y + 1.772 Cb', and G from Y = 0.299 R + 0.587 G + 0.114 B.
-// Each result is rounded half up and clamped. With 20 fractional bits and these biases all 2^24 triplets are exact
-// (tests/api/test_colour.py checks each). With fewer bits they are not. Floating point, which pydicom uses, is off by
-// one in 42 triplets.
-static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict cb, std::uint8_t* __restrict cr,
-                            std::size_t pixels) {
-    constexpr int half = 1 << 19;
-    for (std::size_t i = 0; i < pixels; ++i) {
-        const int luma = y[i];
-        const int blue = cb[i] - 128;
-        const int red = cr[i] - 128;
-        y[i] = clamp8(luma + ((1470104 * red + half) >> 20));
-        cb[i] = clamp8(luma + ((-360854 * blue - 748827 * red + half + 8) >> 20));
-        cr[i] = clamp8(luma + ((1858077 * blue + half + 96) >> 20));
-    }
-}
-
 // Three planes are interleaved into vectors of `width` bytes. For byte `byte` of output vector `part`, these return the
 // plane that it comes from and its position in that plane.
 constexpr int source_plane(int width, int part, int byte) { return (width * part + byte) % 3; }

@@ -2,6 +2,9 @@
 #include "image/kernels.h"
 
 #include <utility>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace dcmturbo {
 

@@ -1,6 +1,11 @@
 // The kernels of this room and the table of them, compiled once per instruction set.
 #include "image/cells.inl"
 #include "image/colour.inl"
+#if defined(DCMTURBO_TARGET_AVX2) || defined(DCMTURBO_TARGET_AVX512)
+#include "image/colour_avx2.inl"
+#else
+#include "image/colour_scalar.inl"
+#endif
 #include "image/rows.inl"
 
 constexpr PixelKernels table = {

@@ -12,6 +12,8 @@ namespace jpeg_dct {
 
 Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const Header& header, const FrameOut& out,
                const Options& options, Context& context);
+Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                          const Options& options, Context& context);
 
 }  // namespace jpeg_dct
 

@@ -1,6 +1,7 @@
 // Walks through one frame, and decodes its scans as they come.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@
 #include "codecs/jpeg_dct/kernels.h"
 #include "codecs/jpeg_dct/scan_data.h"
 #include "codecs/jpeg_dct/tables.h"
+#include "image/row_sink.h"
 
 namespace dcmturbo::jpeg_dct {
 
@@ -41,30 +43,32 @@ struct ScanPlan {
 
 class FrameDecoder {
   public:
-    FrameDecoder(const Fragments& frame, const Header& header, const FrameOut& out, const Options& options,
-                 Context& context)
-        : frame_(frame),
-          header_(header),
-          out_(out),
-          options_(options),
-          context_(context),
-          reader_(frame, context.arena),
-          walk_(reader_, header) {}
+    FrameDecoder(const Fragments& frame, const Header& header, const Options& options, Context& context)
+        : frame_(frame), options_(options), context_(context), reader_(frame, context.arena), walk_(reader_, header) {}
+
+    // Exactly one of the two.
+    const FrameOut* pixels = nullptr;
+    std::span<const ComponentOut> components{};
 
     // Throws DecodeError; valid_pixels() then returns how many pixels are right.
     void decode() {
         while (walk_.next([this](const Segment& segment) { tables_.read(segment); })) {
             if (walk_.repeats()) leave("a component is in several scans");
-            if (rows_ == nullptr) begin();
+            if (!has_begun_) begin();
             decode_scan();
         }
-        rows_->write_until(walk_.frame().lines);
+        if (rows_) rows_->write_until(walk_.frame().lines);
+        else copy_planes();
     }
 
-    // After an error: writes the rows of which all components were decoded.
+    // After an error: writes the rows of which all components were decoded; components get zeros after them.
     void salvage() {
-        if (rows_ == nullptr) return;
-        std::uint32_t whole = out_.format.rows;
+        if (!has_begun_) return;
+        if (!rows_) {
+            if (has_planes_) copy_planes();
+            return;
+        }
+        std::uint32_t whole = pixels->format.rows;
         const FrameHeader& found = walk_.frame();
         for (std::size_t i = 0; i < found.count; ++i) {
             const std::uint64_t step = found.vertical_max / found.components[i].vertical_factor;
@@ -77,9 +81,15 @@ class FrameDecoder {
     }
 
     [[nodiscard]] std::uint64_t valid_pixels() const {
-        if (rows_ == nullptr || (!out_.region.is_whole() && rows_->written() <= out_.region.top)) return 0;
-        const std::uint32_t rows = rows_->written() >= out_.end_row() ? out_.format.rows : rows_->written();
-        return std::uint64_t{rows} * out_.format.columns;
+        if (!rows_) {
+            std::uint64_t samples = 0;
+            for (std::size_t i = 0; i < components.size(); ++i)
+                samples += std::uint64_t{decoded_lines_[i]} * components[i].width;
+            return samples;
+        }
+        if (!pixels->region.is_whole() && rows_->written() <= pixels->region.top) return 0;
+        const std::uint32_t rows = rows_->written() >= pixels->end_row() ? pixels->format.rows : rows_->written();
+        return std::uint64_t{rows} * pixels->format.columns;
     }
     [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
 
@@ -90,25 +100,44 @@ class FrameDecoder {
         if (found.code != SOF0 && found.code != SOF1) leave("the process is not sequential");
         if (!ImageRows::can_upsample(found)) leave("the sampling factors do not divide each other");
         sample_size_ = found.precision > 8 ? 2 : 1;
-        if (found.precision > 8 && sample_size(out_.format.type) < 2) leave("the cells are smaller than the samples");
-        if (out_.format.samples_per_pixel != found.count || out_.format.rows != found.lines ||
-            out_.format.columns != found.samples_per_line) {
+        has_begun_ = true;
+        if (pixels == nullptr) return;
+        if (found.precision > 8 && sample_size(pixels->format.type) < 2)
+            leave("the cells are smaller than the samples");
+        if (pixels->format.samples_per_pixel != found.count || pixels->format.rows != found.lines ||
+            pixels->format.columns != found.samples_per_line) {
             leave("the image is not the codestream's");
         }
-        rows_ = new (context_.arena.allocate(sizeof(ImageRows))) ImageRows(found, out_, context_);
+        rows_.emplace(found, planes_, *pixels, context_);
+    }
+
+    // The decoded lines of each component, and zeros after them.
+    void copy_planes() const {
+        for (std::size_t i = 0; i < components.size(); ++i) {
+            const ComponentOut part = components[i].part();
+            const std::uint32_t end = components[i].lines_of_part(decoded_lines_[i]);
+            for (std::uint32_t y = 0; y < end; ++y) {
+                const std::byte* from = planes_[i].line(components[i].region.top + y) +
+                                        std::size_t{components[i].region.left} * sample_size_;
+                std::byte* to = part.base + static_cast<std::ptrdiff_t>(y) * part.row_stride;
+                for (std::uint32_t x = 0; x < part.width; ++x, from += sample_size_, to += part.sample_stride)
+                    std::copy_n(from, sample_size_, to);
+            }
+            clear_lines(part, end);
+        }
     }
 
     // Memory for the samples of the components: if one scan has all of them, that of two rows of MCUs.
-    void allocate_planes(bool is_one_scan, const ScanPlan& plan) {
+    void allocate_planes(bool writes_rows, const ScanPlan& plan) {
         const FrameHeader& found = walk_.frame();
         const std::uint64_t mcu_columns = ceil_divide(found.samples_per_line, 8 * found.horizontal_max);
         const std::uint64_t mcu_rows = ceil_divide(found.lines, 8 * found.vertical_max);
         for (std::size_t i = 0; i < found.count; ++i) {
-            Plane& plane = rows_->planes[i];
+            Plane& plane = planes_[i];
             plane.stride =
                 static_cast<std::size_t>(mcu_columns * 8 * found.components[i].horizontal_factor) * sample_size_;
             plane.lines = static_cast<std::uint32_t>(mcu_rows * 8 * found.components[i].vertical_factor);
-            if (is_one_scan) plane.lines = std::min(plane.lines, 2 * plan.lines[i]);
+            if (writes_rows) plane.lines = std::min(plane.lines, 2 * plan.lines[i]);
             plane.base = context_.arena.allocate(plane.stride * plane.lines);
         }
         has_planes_ = true;
@@ -156,12 +185,17 @@ class FrameDecoder {
     // To the rows of MCUs that the region needs, with a row of samples before and after it.
     void limit_rows(ScanPlan& plan) const {
         const FrameHeader& found = walk_.frame();
+        if (pixels == nullptr) {
+            plan.end_row = plan.mcu_rows;
+            return;
+        }
         plan.first_row = plan.mcu_rows;
         for (std::size_t i = 0; i < found.count; ++i) {
             if (plan.lines[i] == 0) continue;
             const std::uint64_t factor = found.components[i].vertical_factor;
-            const std::uint64_t top = (out_.region.is_whole() ? 0 : out_.region.top) * factor / found.vertical_max;
-            const std::uint64_t end = ceil_divide(out_.end_row() * factor, found.vertical_max) + 1;
+            const std::uint64_t top =
+                (pixels->region.is_whole() ? 0 : pixels->region.top) * factor / found.vertical_max;
+            const std::uint64_t end = ceil_divide(pixels->end_row() * factor, found.vertical_max) + 1;
             const std::uint64_t first = (top == 0 ? 0 : top - 1) / plan.lines[i];
             const std::uint64_t last = std::min<std::uint64_t>(plan.mcu_rows, ceil_divide(end, plan.lines[i]));
             plan.first_row = std::min(plan.first_row, static_cast<std::uint32_t>(first));
@@ -172,10 +206,11 @@ class FrameDecoder {
     void decode_scan() {
         const FrameHeader& found = walk_.frame();
         ScanPlan plan = plan_scan();
-        const bool is_one_scan = walk_.scan().count == found.count;
-        if (!has_planes_) allocate_planes(is_one_scan, plan);
+        // As the scan is decoded.
+        const bool writes_rows = rows_ && walk_.scan().count == found.count;
+        if (!has_planes_) allocate_planes(writes_rows, plan);
         for (std::size_t u = 0; u < plan.units.size(); ++u)
-            plan.units[u].row_stride = static_cast<std::ptrdiff_t>(rows_->planes[plan.places[u].component].stride);
+            plan.units[u].row_stride = static_cast<std::ptrdiff_t>(planes_[plan.places[u].component].stride);
 
         const std::uint64_t mcus = std::uint64_t{plan.mcus_per_row} * plan.mcu_rows;
         const ScanData data = read_scan_data(frame_, reader_.position(), walk_.restart_interval(),
@@ -183,7 +218,7 @@ class FrameDecoder {
         if (data.damage && !options_.salvage) throw *data.damage;
         reader_.seek(data.end);
         try {
-            decode_rows(plan, data, is_one_scan);
+            decode_rows(plan, data, writes_rows);
         } catch (const DecodeError& error) {
             // The markers are the cause, if they are wrong.
             if (data.damage && error.code != ErrorCode::interrupted) throw *data.damage;
@@ -236,7 +271,7 @@ class FrameDecoder {
         for (std::size_t u = 0; u < plan.units.size(); ++u) {
             const ScanPlan::Place& place = plan.places[u];
             plan.units[u].to =
-                rows_->planes[place.component].line(row * plan.lines[place.component] + place.line) + place.offset;
+                planes_[place.component].line(row * plan.lines[place.component] + place.line) + place.offset;
         }
     }
 
@@ -282,41 +317,60 @@ class FrameDecoder {
     }
 
     const Fragments& frame_;
-    const Header& header_;
-    const FrameOut& out_;
     const Options& options_;
     Context& context_;
     MarkerReader reader_;
     ScanWalk walk_;
     Tables tables_;
-    ImageRows* rows_ = nullptr;  // in the arena
+    Planes planes_{};
+    std::optional<ImageRows> rows_;
     std::array<std::int32_t, most_components> predictions_{};
     std::array<std::uint32_t, most_components> decoded_lines_{};
     std::size_t sample_size_ = 1;
+    bool has_begun_ = false;
     bool has_planes_ = false;
     bool has_excess_data_ = false;
 };
+
+// Throws again if there is nothing to salvage. Call it in the catch clause.
+Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options& options) {
+    const bool is_damage = error.code != ErrorCode::other_codec && error.code != ErrorCode::unsupported &&
+                           error.code != ErrorCode::interrupted;
+    if (!options.salvage || !is_damage) throw;
+    decoder.salvage();
+    if (decoder.valid_pixels() == 0) throw;
+    return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
+}
 
 }  // namespace
 
 Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
                const Options& options, Context& context) {
     if (options.reduce > 0) leave("the core does not reduce JPEG");
-    FrameDecoder decoder(frame, header, out, options, context);
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.pixels = &out;
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
-        const bool is_damage = error.code != ErrorCode::other_codec && error.code != ErrorCode::unsupported &&
-                               error.code != ErrorCode::interrupted;
-        if (!options.salvage || !is_damage) throw;
-        decoder.salvage();
-        if (decoder.valid_pixels() == 0) throw;
-        return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
+        return salvaged(decoder, error, options);
     }
     return {.valid_pixels = decoder.valid_pixels(),
             .complete = true,
             .message = {},
             .has_excess_data = decoder.has_excess_data()};
+}
+
+Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
+                          const Options& options, Context& context) {
+    if (options.reduce > 0) leave("the core does not reduce JPEG");
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.components = out;
+    try {
+        decoder.decode();
+    } catch (const DecodeError& error) {
+        return salvaged(decoder, error, options);
+    }
+    return {.complete = true, .message = {}};
 }
 
 }  // namespace dcmturbo::jpeg_dct

@@ -37,8 +37,9 @@ bool ImageRows::can_upsample(const jpeg::FrameHeader& frame) {
     return true;
 }
 
-ImageRows::ImageRows(const jpeg::FrameHeader& frame, const FrameOut& out, Context& context)
-    : out_(out),
+ImageRows::ImageRows(const jpeg::FrameHeader& frame, const Planes& planes, const FrameOut& out, Context& context)
+    : planes_(planes),
+      out_(out),
       kernels_(dct_kernels(context.isa)),
       writer_(out, context.isa),
       count_(frame.count),
@@ -72,11 +73,11 @@ template <typename Sample>
 Sample* ImageRows::row_of(std::size_t i, std::uint32_t y) {
     const Component& component = components_[i];
     const std::uint32_t line = y / component.vertical;
-    auto* const near = reinterpret_cast<Sample*>(planes[i].line(line));
+    auto* const near = reinterpret_cast<Sample*>(planes_[i].line(line));
     if (component.filter == Filter::none) return near;
     const bool is_lower = y % 2 != 0;
     const std::uint32_t other = is_lower ? std::min(line + 1, component.height - 1) : line == 0 ? 0 : line - 1;
-    const auto* const far = reinterpret_cast<const Sample*>(planes[i].line(other));
+    const auto* const far = reinterpret_cast<const Sample*>(planes_[i].line(other));
     auto* const to = reinterpret_cast<Sample*>(component.upsampled);
     switch (component.filter) {
         case Filter::columns:

@@ -25,14 +25,14 @@ struct Plane {
     [[nodiscard]] std::byte* line(std::uint32_t y) const { return base + std::size_t{y % lines} * stride; }
 };
 
+using Planes = std::array<Plane, most_components>;
+
 class ImageRows {
   public:
     // Whether the components have sizes from which this class makes an image.
     static bool can_upsample(const jpeg::FrameHeader& frame);
 
-    ImageRows(const jpeg::FrameHeader& frame, const FrameOut& out, Context& context);
-
-    std::array<Plane, most_components> planes{};
+    ImageRows(const jpeg::FrameHeader& frame, const Planes& planes, const FrameOut& out, Context& context);
 
     // Whether a row depends on samples of the rows before and after it.
     [[nodiscard]] bool needs_neighbours() const { return needs_neighbours_; }
@@ -57,6 +57,7 @@ class ImageRows {
     template <typename Sample>
     void write_row(std::uint32_t y);
 
+    const Planes& planes_;
     const FrameOut& out_;
     const DctKernels& kernels_;
     PixelWriter writer_;

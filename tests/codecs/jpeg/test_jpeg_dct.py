@@ -270,3 +270,17 @@ def test_what_the_core_leaves_to_the_library():
     assert decoded(data, reduce=1).shape == (20, 20, 3)
     error = error_of(oracle.encode(oracle.random_stream(40, 40, [(3, 1), (2, 1), (1, 1)], seed=14)), data)
     assert error is not None
+
+
+@pytest.mark.parametrize("factors", FACTORS.values(), ids=FACTORS)
+@pytest.mark.parametrize("scans", [False, True])
+def test_components_have_their_own_size(no_library, factors, scans):
+    stream = oracle.random_stream(29, 37, factors, seed=15, scans=[[i] for i in range(len(factors))] if scans else None)
+    data = oracle.encode(stream)
+    found = dt.decode_components(data)
+    for component, plane in zip(found, oracle.planes(stream), strict=True):
+        assert component.shape == plane.shape
+        assert component.dtype == np.uint8
+        assert np.abs(component - plane).max() <= 1
+    if len(factors) == 1 or len(set(factors)) == 1:
+        np.testing.assert_array_equal(np.stack(found, -1).squeeze(), decoded(data))
