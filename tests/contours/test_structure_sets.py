@@ -104,7 +104,7 @@ def test_damaged_contours_are_named():
     made.ROIContourSequence[0].ContourSequence[0].NumberOfContourPoints = 2
     with pytest.warns(dt.DecodeWarning, match="NumberOfContourPoints is 2"):
         dt.read_contours(made)
-    with pytest.raises(KeyError, match=r"no structure 'Heart': 1 \(Liver\)"):
+    with pytest.raises(KeyError, match=r"no structure 'Heart'; the object has 1 \(Liver\)"):
         dt.read_contours(structure_set([])).structure("Heart")
 
 

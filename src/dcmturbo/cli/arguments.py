@@ -26,6 +26,7 @@ _ELSEWHERE = {
     "--overlays": ("--overlay", "--display-overlay", "+O"),
     "--raw": ("--stored", "--stored-values"),
     "--quiet": ("--silent",),
+    "--html": ("--report",),
     "--json": ("--as-json",),
 }
 

@@ -16,6 +16,7 @@ from dcmturbo.pictures.colour import apply_palette
 from dcmturbo.pictures.files import encode_picture, milliseconds_of
 from dcmturbo.pictures.rendering import Renderer
 from dcmturbo.pictures.windows import Choice
+from dcmturbo.wording import plural
 
 __all__ = ["PICTURES", "Decoded", "Options", "Selection", "resolve"]
 
@@ -70,7 +71,7 @@ def resolve(frames: Selection, count: int) -> tuple[Any, list[int], bool]:
         elif -count <= part < count:
             numbers.append(everything[part])
         else:
-            raise IndexError(f"there is no frame {part}: the object has {count} frames, counted from 0")
+            raise IndexError(f"there is no frame {part}: the object has {plural(count, 'frame')}, counted from 0")
     if not numbers:
         raise IndexError(f"--frames selects none of the {count} frames, which are counted from 0")
     return (numbers[0], numbers, False) if isinstance(frames, int) else (numbers, numbers, True)

@@ -129,6 +129,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return output.usage("deidentify", "--preview is for --dry-run")
         if len(arguments.paths) < (1 if arguments.dry_run else 2):
             return output.usage("deidentify", "SRC and DST are needed")
+        destination = "" if arguments.dry_run else arguments.paths[-1]
+        if destination.lower().endswith(".dcm") and not os.path.isdir(destination):
+            why = f"DST is a folder, but {destination} looks like a file: end it with / if you mean a folder"
+            return output.usage("deidentify", why)
+        if not arguments.new_key and not os.path.lexists(arguments.key):
+            return output.usage("deidentify", f"there is no file {arguments.key}: --new-key makes a key")
         if arguments.new_key and not os.path.lexists(arguments.key):
             _make_key(arguments.key)
         return _dry_run(arguments, output) if arguments.dry_run else _archive(arguments, output)

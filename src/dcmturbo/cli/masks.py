@@ -75,15 +75,34 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             except (dt.NoPixelData, dt.DecodeError) as error:
                 if isinstance(error, dt.DecodeError) and "no segmentation" not in str(error):
                     raise
-                found = dt.read_contours(named)
+                found = _contours_of(named)
             document |= _show(found, named, output, quiet=target is not None)
             if target is not None:
                 document |= _write(found, target, named, arguments, output)
         document["warnings"] = warnings
-    except (dt.Error, OSError, ValueError, KeyError) as error:
-        output.fail(named, error)
+    except KeyError as error:  # of the segment or structure that --name asks for
+        output.fail(named, ValueError(error.args[0]))
+    except (dt.Error, OSError, ValueError) as error:
+        output.fail_in(named, error)
     output.result(document)
     return output.exit_code
+
+
+def _contours_of(name: str) -> dt.ContourSet:
+    try:
+        return dt.read_contours(name)
+    except dt.DecodeError as error:
+        if error.code != "argument":
+            raise
+        raise ValueError("the object is no segmentation, and it has no contours either") from None
+
+
+def _reference_of(path: str, threads: int | None) -> dt.Volume:
+    try:
+        return dt.read_volume(path, threads=threads)
+    except (dt.Error, OSError, ValueError) as error:
+        error.add_note(f"in {path}")
+        raise
 
 
 def _show(found: dt.Segmentation | dt.ContourSet, name: str, output: Output, *, quiet: bool) -> dict[str, Any]:
@@ -110,7 +129,7 @@ def _write(
 ) -> dict[str, Any]:
     name = int(arguments.name) if arguments.name and arguments.name.isdigit() else arguments.name
     threads = arguments.threads
-    reference = dt.read_volume(arguments.reference, threads=threads) if arguments.reference else None
+    reference = _reference_of(arguments.reference, threads) if arguments.reference else None
     affine = None if reference is None else reference.affine_lps
     if isinstance(found, dt.ContourSet):
         if reference is None:

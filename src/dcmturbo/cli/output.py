@@ -158,6 +158,12 @@ class Output:
         self.failures.append({"path": path, "error": message, "type": kind})
         self._complain("error", path, f"{message} ({without_secrets(hint)})" if hint else message)
 
+    def fail_in(self, path: str, error: BaseException) -> None:
+        """Report a failure of a command with several inputs, in the one that the error is about."""
+        notes = [note[3:] for note in getattr(error, "__notes__", ()) if note.startswith("in ")]
+        filename = getattr(error, "filename", None)
+        self.fail(notes[0] if notes else path if filename is None else os.fsdecode(filename), error)
+
     def usage(self, command: str, message: str) -> int:
         """Report wrong usage on stderr; return the exit code of wrong usage."""
         sys.stderr.write(f"{self.usage_text}dcmturbo {command}: error: {printable(message)}\n")

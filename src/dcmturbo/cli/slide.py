@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
                     document |= _write(slide, target, str(form), named, arguments, output)
         document["warnings"] = warnings
     except (dt.Error, OSError, ValueError, IndexError) as error:
-        output.fail(named, error)
+        output.fail_in(named, error)
     output.result(document)
     return output.exit_code
 

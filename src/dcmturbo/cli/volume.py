@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     target = Path(arguments.output) if arguments.output else None
     if target is not None and not target.name.lower().endswith(_FORMS):
         return output.usage("volume", f"{target} has no suffix of a known format: use one of {', '.join(_FORMS)}")
+    if arguments.phase is not None and arguments.phase < 0:
+        return output.usage("volume", "--phase counts from 0")
     named = arguments.paths[0]
     source = named if len(arguments.paths) == 1 else _files(arguments.paths)
     options: dict[str, Any] = {
@@ -80,7 +82,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             if target is None:
                 volumes = dt.read_volumes(source, **options)
                 if arguments.phase is not None:
-                    volumes = volumes[arguments.phase : arguments.phase + 1] if arguments.phase >= 0 else []
+                    volumes = volumes[arguments.phase : arguments.phase + 1]
                 _show(volumes, named, output)
                 document["volumes"] = [_described(volume) for volume in volumes]
             else:
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
                 document |= {"output": str(target), **_described(volume)}
         document["warnings"] = warnings
     except (dt.Error, OSError, ValueError, ImportError) as error:
-        output.fail(named, error)
+        output.fail_in(named, error)
     output.result(document)
     return output.exit_code
 

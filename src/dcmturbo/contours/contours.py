@@ -101,7 +101,8 @@ class ContourSet:
         found = [one for one in self.structures if name in (one.number, one.name)]
         if len(found) != 1:
             known = ", ".join(f"{one.number} ({one.name})" for one in self.structures[:30])
-            raise KeyError(f"there {'is no structure' if not found else 'are several structures'} {name!r}: {known}")
+            what = "is no structure" if not found else "are several structures"
+            raise KeyError(f"there {what} {name!r}; the object has {known}")
         return found[0]
 
     def mask(

@@ -109,9 +109,7 @@ def _open_path(path: str) -> OpenedSource:
         # This raises Python's own exception for a missing file, a folder or a missing permission. Pipes are excluded:
         # opening one waits for a writer.
         if os.path.isdir(path):
-            raise IsADirectoryError(
-                errno.EISDIR, "it is a folder: name a file in it, or give its files to decode_series", path
-            ) from None
+            raise IsADirectoryError(errno.EISDIR, "it is a folder: name a file in it", path) from None
         if os.path.isfile(path) or not os.path.exists(path):
             with open(path, "rb"):
                 pass

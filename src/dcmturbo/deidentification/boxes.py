@@ -95,7 +95,10 @@ def read_rules(rules: Any) -> tuple[DeviceRule, ...]:
     """
     if isinstance(rules, (str, os.PathLike)):
         with open(rules, encoding="utf-8") as file:
-            rules = json.load(file)
+            try:
+                rules = json.load(file)
+            except ValueError as error:
+                raise ValueError(f"{os.fspath(rules)} is no JSON file of device rules: {error}") from None
     if not isinstance(rules, list):
         raise ValueError("a file of device rules holds a list of objects with 'match' and 'boxes'")
     found = []

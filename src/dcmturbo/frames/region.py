@@ -84,7 +84,7 @@ def window_of(region: RegionLike, rows: int, columns: int) -> Window | None:
     elif top < 0 or left < 0 or top + height > rows or left + width > columns:
         raise ValueError(
             f"a region of {height} x {width} pixels at row {top}, column {left} does not lie within a frame of "
-            f"{rows} x {columns}: use dt.Region(..., clip=True) to cut off what is outside"
+            f"{rows} x {columns}: a Region with clip=True, or --clip of dcmturbo decode, cuts off what is outside"
         )
     return top, left, height, width
 

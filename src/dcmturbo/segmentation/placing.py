@@ -50,7 +50,8 @@ def place(
         return _shifted(labels, shape, tuple(int(value) for value in shift[::-1]))
     if not resample:
         raise DecodeError(
-            "the voxels of the segmentation do not lie on those of the reference: resample=True takes the nearest ones",
+            "the voxels of the segmentation do not lie on those of the reference: resample=True, or --resample, takes "
+            "the nearest ones",
             code="mismatch",
         )
     return _nearest(labels, shape, to_labels, threads), 0

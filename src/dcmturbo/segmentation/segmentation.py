@@ -146,7 +146,8 @@ class Segmentation:
         found = [segment.number for segment in self.segments if name in (segment.number, segment.label)]
         if len(found) != 1:
             known = ", ".join(f"{segment.number} ({segment.label})" for segment in self.segments[:20])
-            raise KeyError(f"there {'is no segment' if not found else 'are several segments'} {name!r}: {known}")
+            what = "is no segment" if not found else "are several segments"
+            raise KeyError(f"there {what} {name!r}; the object has {known}")
         return found[0]
 
     # ---- label images -----------------------------------------------------------------------------

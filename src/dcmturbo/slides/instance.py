@@ -93,7 +93,7 @@ def open_instance(source: Any, *, raw: bool = False) -> Instance:
     try:
         ds = _dataset_of(source, image.frame_set.opened)
         if not ds.get("TotalPixelMatrixRows") or not ds.get("TotalPixelMatrixColumns"):
-            raise NotTiledError("the object has no total pixel matrix (TotalPixelMatrixRows and Columns)")
+            raise NotTiledError("the object is not tiled: it has no TotalPixelMatrixRows and TotalPixelMatrixColumns")
         matrix = int(ds.TotalPixelMatrixRows), int(ds.TotalPixelMatrixColumns)
         tile = image.frame_shape[0], image.frame_shape[1]
         kind = [str(value) for value in ds.get("ImageType") or []]

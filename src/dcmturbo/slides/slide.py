@@ -64,7 +64,7 @@ def slide(source: Any, *, raw: bool = False) -> Slide:
                     error.add_note(f"in {one}" if isinstance(one, (str, os.PathLike)) else f"in a {type(one).__name__}")
                     raise
         if not instances:
-            raise ValueError(f"{source} has no tiled images")
+            raise ValueError("there are no tiled images")
         return Slide(instances)
     except BaseException:
         for instance in instances:

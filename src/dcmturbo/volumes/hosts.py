@@ -11,8 +11,10 @@ __all__ = ["nrrd_header", "to_monai", "to_nifti", "to_sitk", "write_array"]
 
 def to_nifti(array: np.ndarray, affine_ras: np.ndarray) -> Any:
     """Return an image of nibabel; the data are a view."""
-    import nibabel
-
+    try:
+        import nibabel
+    except ImportError:
+        raise ImportError("NIfTI images need the package nibabel: pip install nibabel") from None
     if array.ndim == 4:  # colours are one axis less there: a sample of three or four bytes
         if array.dtype != np.uint8 or array.shape[3] not in (3, 4):
             raise ValueError(f"NIfTI has no colours of {array.shape[3]} samples of {array.dtype}")

@@ -187,7 +187,7 @@ def read_volume(
     if len(groups) > 1:
         names = "; ".join(f"{i}: {group.words}" for i, group in enumerate(groups[:8]))
         raise ValueError(
-            f"there are {len(groups)} volumes: choose one with series= or phase=, or use read_volumes ({names}"
+            f"there are {len(groups)} volumes: choose one by series or phase, or read all ({names}"
             f"{'; ...' if len(groups) > 8 else ''})"
         )
     return _read(groups[0], options, out, threads, apply, dtype, on_error)
@@ -204,6 +204,8 @@ def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list
     if series is not None:
         planes = [plane for plane in planes if plane.about["SeriesInstanceUID"] == series]
     if not planes:
+        if not sources:
+            raise ValueError("there are no files")
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         what = "no images" if series is None else f"no images of the series {series}"
         raise ValueError(f"there are {what} among {len(sources)} objects" + (f" ({why})" if why else ""))
