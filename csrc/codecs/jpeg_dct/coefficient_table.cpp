@@ -46,19 +46,38 @@ bool CoefficientTable::build(const HuffmanTable& table, bool dc) {
             if (!dc && size == 0 && run != 15) run = end_of_block;
             CoefficientEntry* const to = entries.data() + (code << (index_bits - length));
             if (length + size > index_bits) {
-                const CoefficientEntry entry = size << 16 | run << 8 | unfinished_coefficient | length;
+                const CoefficientEntry entry = std::uint64_t{size} << 16 | run << 8 | unfinished_coefficient | length;
                 std::fill_n(to, std::size_t{1} << (index_bits - length), entry);
                 continue;
             }
             const std::size_t copies = std::size_t{1} << (index_bits - length - size);
             for (std::uint32_t bits = 0; bits < 1u << size; ++bits) {
-                const auto value = static_cast<std::uint32_t>(extend(bits, size));
-                std::fill_n(to + bits * copies, copies, value << 16 | run << 8 | (length + size));
+                std::fill_n(to + bits * copies, copies, single_entry(extend(bits, size), run, length + size));
             }
         }
         limit[length] = code << (max_code_length - length);
     }
+    if (!dc) pair_entries();
     return true;
+}
+
+void CoefficientTable::pair_entries() {
+    constexpr std::uint32_t mask = (1u << index_bits) - 1;
+    // Pairs are made of entries of one coefficient.
+    const std::array<CoefficientEntry, 1u << index_bits> single = entries;
+    for (std::uint32_t bits = 0; bits <= mask; ++bits) {
+        const CoefficientEntry first = single[bits];
+        const auto length = static_cast<unsigned>(first & 0x7f);
+        const bool is_last = (first >> 8 & 0xff) == end_of_block;
+        if ((first & unfinished_coefficient) != 0 || is_last) continue;
+        const CoefficientEntry second = single[bits << length & mask];
+        const auto both = length + static_cast<unsigned>(second & 0x7f);
+        if ((second & unfinished_coefficient) != 0 || both > index_bits) continue;
+        const std::uint64_t distance = 1 + (second >> 8 & 0xff);
+        const std::uint64_t value = second >> 16 & 0xffff;
+        entries[bits] = value << 48 | std::uint64_t{length} << 41 | std::uint64_t{1} << 40 | distance << 32 |
+                        (first & 0xffffff00U) | both;
+    }
 }
 
 const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc) {

@@ -1,6 +1,6 @@
 // Look-up tables for the coefficients of a data unit (ISO/IEC 10918-1, F.2.2): a Huffman code for the number of zeros
 // before the coefficient and for its size, then as many bits as the size says. One look-up of the next ten bits gives
-// the finished coefficient and the length of the whole where both fit.
+// the finished coefficient and the length of the whole where both fit; and the next one too, if that fits as well.
 #pragma once
 
 #include <array>
@@ -11,18 +11,33 @@
 
 namespace dcmturbo::jpeg_dct {
 
-// Bits 31 to 16: the coefficient. Bits 15 to 8: how many positions come before it. Bits 6 to 0: the length of code and
-// coefficient. Bit 7 is set if the look-up cannot finish it: then bits 6 to 0 are the length of the code alone, and
-// bits 31 to 16 the size. A length of 0 with bit 7: the code is longer than the look-up, or there is none.
-using CoefficientEntry = std::uint32_t;
+// One look-up gives one coefficient or two. Bits from the lowest on:
+//
+//   0 to 6    the length of all
+//   7         set if the look-up cannot finish the first: then the length is that of its code alone, or 0 if the code
+//   is
+//             longer than the look-up, and bits 16 to 31 are its size
+//   8 to 15   how many positions come before the first
+//   16 to 31  the first
+//   32 to 39  how many positions the second is behind the first: at least 1
+//   40        set if there is a second; otherwise it is 0, at a position that is still free
+//   41 to 47  the length of the first
+//   48 to 63  the second
+using CoefficientEntry = std::uint64_t;
 inline constexpr CoefficientEntry unfinished_coefficient = 0x80;
 
 inline constexpr unsigned block_samples = 64;
 // End of block counts as this many positions before a coefficient of 0. It leads past every block, and farther than a
 // damaged stream that has more coefficients than a block.
 inline constexpr unsigned end_of_block = 100;
-// Positions that an index into a block can have: the last one before, end of block, and one more.
-inline constexpr std::size_t most_positions = block_samples + end_of_block + 12;
+// Positions that an index into a block can have: the last one before, end of block, and some more.
+inline constexpr std::size_t most_positions = block_samples + end_of_block + 28;
+
+// An entry of one coefficient.
+constexpr CoefficientEntry single_entry(std::int32_t value, unsigned run, unsigned length) {
+    return std::uint64_t{static_cast<std::uint16_t>(value)} << 16 | std::uint64_t{1} << 32 |
+           std::uint64_t{length} << 41 | run << 8 | length;
+}
 
 struct CoefficientTable {
     static constexpr unsigned index_bits = 10;
@@ -38,6 +53,9 @@ struct CoefficientTable {
     std::array<std::int32_t, max_code_length + 1> first;
     std::array<std::uint8_t, 256> symbols;
     bool is_dc;
+
+  private:
+    void pair_entries();
 };
 
 // The look-up table of a Huffman table. This thread keeps the last eight that were asked for, because most frames

@@ -23,7 +23,7 @@ static __attribute__((noinline)) CoefficientEntry decode_long(BitWindow& bits, c
     refill(bits);
     unsigned length = entry & 0x7f;
     unsigned run = entry >> 8 & 0xff;
-    unsigned size = entry >> 16;
+    unsigned size = entry >> 16 & 0xffff;
     if (length == 0) {
         const auto code = static_cast<std::uint32_t>(bits.window >> (64 - max_code_length));
         length = CoefficientTable::index_bits + 1;
@@ -43,11 +43,11 @@ static __attribute__((noinline)) CoefficientEntry decode_long(BitWindow& bits, c
         consume(bits, size);
     }
     refill(bits);
-    return static_cast<std::uint32_t>(value) << 16 | run << 8;
+    return single_entry(value, run, 0);
 }
 
 static inline __attribute__((always_inline)) std::int32_t value_of(CoefficientEntry entry) {
-    return static_cast<std::int32_t>(entry) >> 16;
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(entry)) >> 16;
 }
 
 static inline __attribute__((always_inline)) bool is_unfinished(CoefficientEntry entry) {
@@ -86,24 +86,39 @@ static inline __attribute__((always_inline)) int decode_coefficients(BitWindow& 
     block[0] = static_cast<std::int16_t>(dc * steps[0]);
 
     unsigned k = 1;
-    bool is_wrong = false;
-    // Whether the block goes on behind the next coefficient.
+    unsigned at = 0;  // the position of the last coefficient, or past the block
+    const auto put = [&](int value) __attribute__((always_inline)) {
+        block[places[at]] = static_cast<std::int16_t>(value * steps[at]);
+    };
+    // Whether the block goes on behind the next entry.
     const auto step = [&]() __attribute__((always_inline)) {
+        const std::uint64_t window = bits.window;
+        const unsigned count = bits.count;
         const CoefficientEntry entry = next_entry(bits, ac);
-        k += entry >> 8 & 0xff;
-        block[places[k]] = static_cast<std::int16_t>(value_of(entry) * steps[k]);
-        ++k;
-        if (__builtin_expect(is_unfinished(entry), 0)) {
-            is_wrong = true;
+        at = k + (entry >> 8 & 0xff);
+        put(value_of(entry));
+        if (__builtin_expect(at >= block_samples - 1, 0)) {
+            // The second belongs to the next block.
+            if ((entry >> 40 & 1) != 0) {
+                const unsigned length = entry >> 41 & 0x7f;
+                bits.window = window << length;
+                bits.count = count - length;
+            }
             return false;
         }
+        if (__builtin_expect(is_unfinished(entry), 0)) {
+            at = block_samples;
+            return false;
+        }
+        at += entry >> 32 & 0xff;
+        put(static_cast<std::int32_t>(static_cast<std::int64_t>(entry) >> 48));
+        k = at + (entry >> 40 & 1);
         return k < block_samples;
     };
     // A full window is enough for five look-ups, and the first coefficient has taken one.
     while (step() && step() && step() && step()) refill(bits);
-    if (__builtin_expect(is_wrong, 0)) return -1;
-    if (k == block_samples) return block_samples - 1;
-    return static_cast<int>(k) - static_cast<int>(end_of_block) - 2;
+    if (at < block_samples) return static_cast<int>(at);
+    return static_cast<int>(at) - static_cast<int>(end_of_block) - 1;
 }
 
 template <typename Sample>
