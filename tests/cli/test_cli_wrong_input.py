@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.command_line import CT, REPORT
 from helpers.segmentations import masks, segmentation
@@ -86,3 +87,11 @@ def test_the_document_names_the_input_that_failed(call, folder):
     code, out, _ = call("volume", "series", "text.txt", "--json")
     assert code == 1
     assert [failure["path"] for failure in json.loads(out)["failed"]] == ["text.txt"]
+
+
+def test_files_of_folders_may_be_no_images(call, folder):
+    (folder / "series/notes.txt").write_text("no DICOM")
+    (folder / "more").mkdir()
+    (folder / "more/notes.txt").write_text("no DICOM")
+    assert call("volume", "series", "more", "-o", "x.npy")[0] == 0
+    assert np.array_equal(np.load("x.npy"), dt.read_volume(["series", "more"]).array)

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.phase is not None and arguments.phase < 0:
         return output.usage("volume", "--phase counts from 0")
     named = arguments.paths[0]
-    source = named if len(arguments.paths) == 1 else _files(arguments.paths)
+    source = named if len(arguments.paths) == 1 else arguments.paths
     options: dict[str, Any] = {
         "series": arguments.series,
         "gaps": arguments.gaps,
@@ -96,19 +96,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         output.fail_in(named, error)
     output.result(document)
     return output.exit_code
-
-
-def _files(paths: list[str]) -> list[str]:
-    """Return the files of several paths."""
-    found: list[str] = []
-    for path in paths:
-        if os.path.isdir(path):
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                found += [os.path.join(folder, name) for name in sorted(names)]
-        else:
-            found.append(path)
-    return found
 
 
 def _described(volume: dt.Volume) -> dict[str, Any]:

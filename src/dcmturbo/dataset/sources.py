@@ -138,16 +138,20 @@ def _open_fsspec(source: Any) -> OpenedSource:
     return opened
 
 
-def _open_remote(source: Any) -> OpenedSource:
-    reader = RemoteReader(source.fs, source.path)
-    read = _core.Source.reader(reader, reader.size)
+def _scan(source: _core.Source) -> OpenedSource:
+    """Open an object that Python reads; if reading failed, that is the error."""
     try:
-        opened = open_scanned(read)
+        return open_scanned(source)
     except Error as error:
-        failure = read.take_failure()
+        failure = source.take_failure()
         if failure is not None:
             raise failure from error
         raise
+
+
+def _open_remote(source: Any) -> OpenedSource:
+    reader = RemoteReader(source.fs, source.path)
+    opened = _scan(_core.Source.reader(reader, reader.size))
     opened.keeps = source
     opened.origin = Origin(source, (reader.size,))
     return opened
@@ -156,14 +160,7 @@ def _open_remote(source: Any) -> OpenedSource:
 def _open_file(file: Any, reopen: Callable[[], Any] | None = None) -> OpenedSource:
     if isinstance(file, io.TextIOBase):
         raise TypeError("the file object must be opened in binary mode")
-    source = file_source(file, reopen)
-    try:
-        opened = open_scanned(source)
-    except Error as error:
-        failure = source.take_failure()
-        if failure is not None:
-            raise failure from error
-        raise
+    opened = _scan(file_source(file, reopen))
     plain = plain_file(file)
     if plain is not None and isinstance(plain.name, (str, bytes)):
         with contextlib.suppress(OSError):

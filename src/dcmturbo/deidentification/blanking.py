@@ -69,7 +69,8 @@ def _header(data: Any) -> Any:
     return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
 
 
-def _transcoded(data: bytes, syntax: str, threads: int | None) -> bytes:
+def transcoded(data: bytes, syntax: str, threads: int | None) -> bytes:
+    """Return an object in another transfer syntax, verified; nothing else changes."""
     output = io.BytesIO()
     transcode_object(
         data, output, syntax, verify=True, threads=threads, offset_table="auto", new_uid=False,
@@ -86,13 +87,13 @@ def _through_native(data: bytes, boxes: Sequence[Box], threads: int | None) -> b
         is_plain = syntax.is_native and not syntax.deflated and not opened.encapsulated and not opened.big_endian
     finally:
         opened.close()
-    native = data if is_plain else _transcoded(data, _EXPLICIT, threads)
+    native = data if is_plain else transcoded(data, _EXPLICIT, threads)
     blank = bytearray(native)
     _blank_native(blank, boxes)
     if native is data:
         return bytes(blank)
     try:
-        return _transcoded(bytes(blank), syntax.uid, threads)
+        return transcoded(bytes(blank), syntax.uid, threads)
     except (EncodeError, NotImplementedError, ValueError, TypeError) as error:
         raise DeidentificationError(
             f"boxes cannot be blanked in {syntax.name} without changing other samples: {error}. Name a lossless "

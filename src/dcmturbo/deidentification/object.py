@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from dcmturbo.dataset.elements import Encoding, read_header, tag_name, walk
 from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dcmturbo.dataset.sources import import_fsspec, open_source
-from dcmturbo.deidentification.blanking import blank_boxes
+from dcmturbo.deidentification.blanking import blank_boxes, transcoded
 from dcmturbo.deidentification.boxes import Box, DeviceRule, rule_boxes, ultrasound_gaps
 from dcmturbo.deidentification.cleaner import BINARY, PIXEL_DATA, Cleaner, raw_bytes, vr_in
 from dcmturbo.deidentification.identities import Identities
@@ -26,7 +26,6 @@ from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of
 from dcmturbo.deidentification.safe_private import SafeAttribute
 from dcmturbo.errors import DecodeError, DeidentificationError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.syntaxes import known_transfer_syntax
-from dcmturbo.transcoding.object import transcode_object
 
 __all__ = ["Deidentified", "DeidentifyResult", "Rules", "deidentify_bytes", "planned_boxes", "read_object"]
 
@@ -284,7 +283,7 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
         raise DeidentificationError(f"the dataset cannot be rewritten: {error}", code="malformed") from error
     # First, because boxes can be blanked in a lossless transfer syntax whatever that of the source is.
     if rules.transfer_syntax is not None and pixels is not None:
-        result = _transcoded(result, rules.transfer_syntax, threads)
+        result = transcoded(result, rules.transfer_syntax, threads)
     blank: tuple[Box, ...] = ()
     if boxes:
         result, blank = blank_boxes(result, boxes, threads)
@@ -375,15 +374,6 @@ def _written(dataset: Any) -> bytes:
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, dataset, enforce_file_format=False, implicit_vr=implicit, little_endian=little)
     return buffer.getvalue()
-
-
-def _transcoded(data: bytes, transfer_syntax: str, threads: int | None) -> bytes:
-    output = io.BytesIO()
-    transcode_object(
-        data, output, transfer_syntax, verify=True, threads=threads, offset_table="auto", new_uid=False,
-        mask_unused_bits=False, fsync=False, overwrite=True,
-    )  # fmt: skip
-    return output.getvalue()
 
 
 # ---- as an attacker would ---------------------------------------------------------------------------

@@ -116,8 +116,8 @@ class Plane:
         return name if self.frames_in_object == 1 else f"frame {self.frame} of {name}"
 
 
-def find_sources(source: Any) -> tuple[list[Any], bool]:
-    """Return the objects that a caller named, and whether they are the files of folders, of which some may not count.
+def find_sources(source: Any) -> list[tuple[Any, bool]]:
+    """Return the objects that a caller named, and whether each is a file of a folder, which may be no image.
 
     Parameters
     ----------
@@ -125,16 +125,20 @@ def find_sources(source: Any) -> tuple[list[Any], bool]:
     """
     if isinstance(source, (str, os.PathLike)):
         if not os.path.isdir(source):
-            return [source], False
+            return [(source, False)]
         found = []
         for folder, folders, names in os.walk(os.fsdecode(source)):
             folders.sort()
             found += [os.path.join(folder, name) for name in sorted(names) if name != "DICOMDIR"]
-        return [path for path in found if os.path.isfile(path)], True
+        return [(path, True) for path in found if os.path.isfile(path)]
     is_one = isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read")
     if is_one or hasattr(source, "group_dataset") or not isinstance(source, Iterable):
-        return [source], False
-    return list(source), False
+        return [(source, False)]
+    return [
+        found
+        for one in source
+        for found in (find_sources(one) if isinstance(one, (str, os.PathLike)) else [(one, False)])
+    ]
 
 
 def planes_of(source: Any) -> list[Plane]:
@@ -246,15 +250,15 @@ def _of_groups(
     return planes
 
 
-def all_planes(sources: list[Any], *, lenient: bool) -> tuple[list[Plane], dict[str, int]]:
-    """Return the planes of all objects; with `lenient`, files that are no images are counted by the reason."""
+def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, int]]:
+    """Return the planes of what `find_sources` found; files of folders that are no images are counted by the reason."""
     planes: list[Plane] = []
     left_out: dict[str, int] = {}
-    for source in sources:
+    for source, may_be_none in sources:
         try:
             planes += planes_of(source)
         except (Error, OSError) as error:
-            if not lenient or not isinstance(error, (NotDicom, NoPixelData)):
+            if not may_be_none or not isinstance(error, (NotDicom, NoPixelData)):
                 error.add_note(f"in {source if isinstance(source, (str, os.PathLike)) else type(source).__name__}")
                 raise
             reason = "not DICOM" if isinstance(error, NotDicom) else "without pixel data"

@@ -199,8 +199,8 @@ def _warn(text: str) -> None:
 
 def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list[_Group], list[Plane]]:
     """Return the planes of each volume, and the planes that have no place."""
-    sources, from_folder = find_sources(source)
-    planes, left_out = all_planes(sources, lenient=from_folder)
+    sources = find_sources(source)
+    planes, left_out = all_planes(sources)
     if series is not None:
         planes = [plane for plane in planes if plane.about["SeriesInstanceUID"] == series]
     if not planes:
