@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "codecs/jpeg2000/blocks/block_layout.h"
 #include "cpu/features.h"
 #include "entropy/mq.h"
 
@@ -26,15 +27,7 @@ struct ColumnFlags {
     std::uint32_t negative;  // and significant; of neighbours that share a side only
 };
 
-// A word of a bitmap is 16 columns of a stripe, one bit a coefficient, in the order of the scan (D.1): bit 4 x column
-// + row.
-struct BlockPasses {
-    std::size_t words = 0;          // of a bitmap in a stripe
-    std::size_t stripes = 0;        // of four rows
-    std::uint64_t last_word = 0;    // coefficients that exist in the last word of a stripe
-    std::uint64_t last_stripe = 0;  // and in any word of the last stripe
-    bool last_is_whole = true;      // the last stripe has four rows
-    bool is_causal = false;         // vertically causal contexts (D.7)
+struct BlockPasses : BlockLayout {
     bool has_segmentation_symbols = false;
     bool is_damaged = false;       // a segmentation symbol was not 1010
     unsigned plane = 0;            // the bit-plane that is decoded, or was last
@@ -57,9 +50,7 @@ struct BlockPasses {
     MqDecoder mq{};
     RawDecoder raw{};
 
-    [[nodiscard]] std::size_t bitmap_pitch() const { return words + 2; }
     [[nodiscard]] std::size_t flags_pitch() const { return words * 16 + 2; }
-    [[nodiscard]] std::size_t plane_words() const { return words * stripes; }
 };
 
 // Sign coding (Tables D.2 and D.3) by bits 1, 3, 5, 7 (above, left, right, below): significant; and 0, 2, 4, 6:

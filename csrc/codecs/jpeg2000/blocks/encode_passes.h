@@ -6,22 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "codecs/jpeg2000/blocks/block_layout.h"
 #include "codecs/jpeg2000/blocks/block_passes.h"
 #include "cpu/features.h"
 #include "entropy/mq_encode.h"
 
 namespace dcmturbo::jpeg2000 {
 
-// A word of a bitmap is 16 columns of a stripe, one bit a coefficient, in the order of the scan (D.1): bit 4 x column
-// + row, as in BlockPasses.
-struct BlockToEncode {
-    std::size_t words = 0;          // of a bitmap in a stripe
-    std::size_t stripes = 0;        // of four rows
-    std::uint64_t last_word = 0;    // coefficients that exist in the last word of a stripe
-    std::uint64_t last_stripe = 0;  // and in any word of the last stripe
-    bool last_is_whole = true;      // the last stripe has four rows
-    bool is_causal = false;         // vertically causal contexts (D.7)
-
+struct BlockToEncode : BlockLayout {
     // Of a word a side more than `words`, and a stripe more above and below; all 0 at first.
     std::uint64_t* significant = nullptr;
     std::uint64_t* negative = nullptr;
@@ -34,8 +26,6 @@ struct BlockToEncode {
 
     const std::uint8_t* zero_coding = nullptr;  // contexts by the neighbours' bits (Neighbour)
 
-    [[nodiscard]] std::size_t bitmap_pitch() const { return words + 2; }
-    [[nodiscard]] std::size_t plane_words() const { return words * stripes; }
     // The most decisions that a pass can make.
     [[nodiscard]] std::size_t most_decisions() const { return 64 * words * stripes * 3 + 64; }
 };

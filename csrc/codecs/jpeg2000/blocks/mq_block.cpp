@@ -25,13 +25,7 @@ const std::uint8_t* zero_coding_of(Orientation orientation) {
 }
 
 void lay_out(const CodeBlock& block, Arena& arena, BlockPasses& passes) {
-    passes.words = (block.width + 15) / 16;
-    passes.stripes = (block.height + 3) / 4;
-    const unsigned columns = (block.width - 1) % 16 + 1;
-    const unsigned rows = (block.height - 1) % 4 + 1;
-    passes.last_word = ~std::uint64_t{0} >> (64 - 4 * columns);
-    passes.last_stripe = 0x1111111111111111u * ((1u << rows) - 1);
-    passes.last_is_whole = rows == 4;
+    passes.set_size(block.width, block.height);
     const std::size_t bitmap = passes.bitmap_pitch() * (passes.stripes + 2);
     std::uint64_t* const bitmaps =
         zeroed<std::uint64_t>(arena, 3 * bitmap + (1 + passes.most_planes) * passes.plane_words());

@@ -39,13 +39,7 @@ std::uint64_t* zeroed_bitmap(const BlockToEncode& block, Arena& arena) {
 }
 
 void lay_out(const BlockInput& input, unsigned planes, Arena& arena, BlockToEncode& block) {
-    block.words = (input.width + 15) / 16;
-    block.stripes = (input.height + 3) / 4;
-    const unsigned columns = (input.width - 1) % 16 + 1;
-    const unsigned rows = (input.height - 1) % 4 + 1;
-    block.last_word = ~std::uint64_t{0} >> (64 - 4 * columns);
-    block.last_stripe = 0x1111111111111111U * ((1U << rows) - 1);
-    block.last_is_whole = rows == 4;
+    block.set_size(input.width, input.height);
     block.is_causal = (input.style & style_vertically_causal) != 0;
     block.zero_coding = zero_coding_of(input.orientation);
     block.significant = zeroed_bitmap(block, arena);
