@@ -38,7 +38,7 @@ def block(width: int, height: int, bits: int, seed: int) -> bytes:
 
 def polygons(rule: int, subdivisions: int, size: tuple[int, int], parts: list[tuple[int, str, list[float]]]) -> bytes:
     """Return an image and polygons, each with the kind of its numbers and their form."""
-    data = bytes([rule + 2 * subdivisions, size[0] - 1, size[1] - 1])
+    data = bytes([224 + rule + 2 * subdivisions, size[0] - 1, size[1] - 1])  # 224: images of several bands
     for kind, form, values in parts:
         data += bytes([kind + 4 * (len(values) // 2)]) + struct.pack(f"<{len(values)}{form}", *values)
     return data
