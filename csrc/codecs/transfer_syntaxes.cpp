@@ -2,6 +2,7 @@
 #include "codecs/transfer_syntaxes.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace dcmturbo {
 
@@ -360,9 +361,17 @@ const TransferSyntax* find_transfer_syntax(std::string_view uid_or_keyword) {
     // Called for each frame. UIDs begin with a digit. Many have the same length and begin alike, so their ends are
     // compared first.
     const bool is_uid = wanted.front() <= '9';
-    for (const TransferSyntax& syntax : table) {
+    const auto is_named = [&](const TransferSyntax& syntax) {
         const std::string_view& name = is_uid ? syntax.uid : syntax.keyword;
-        if (wanted.size() == name.size() && wanted.back() == name.back() && wanted == name) return &syntax;
+        return wanted.size() == name.size() && wanted.back() == name.back() && wanted == name;
+    };
+    // Frames of one syntax follow one another.
+    static std::atomic<const TransferSyntax*> last{&table[0]};
+    if (const TransferSyntax* const recent = last.load(std::memory_order_relaxed); is_named(*recent)) return recent;
+    for (const TransferSyntax& syntax : table) {
+        if (!is_named(syntax)) continue;
+        last.store(&syntax, std::memory_order_relaxed);
+        return &syntax;
     }
     return nullptr;
 }

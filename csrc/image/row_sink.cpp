@@ -6,6 +6,10 @@
 
 namespace dcmturbo {
 
+void RowSink::put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row) {
+    for (std::uint32_t i = 0; i < count; ++i) put(component, 0, y + i, row);
+}
+
 PixelSink::PixelSink(const FrameOut& out, Isa isa, Arena& arena)
     : out_(out), kernels_(pixel_kernels(isa)), writer_(out, isa), cell_(sample_size(out.format.type)) {
     for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample)
@@ -20,12 +24,34 @@ void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
     if (row.type == SampleType::u16 && row.up == 0 && cell_ == 2) {
         if (writer_.corrects()) writer_.correct(static_cast<const std::byte*>(row.from), to, row.count);
         else std::memcpy(to, row.from, std::size_t{row.count} * 2);
+    } else if (row.type == SampleType::u16 && cell_ == 1 && !writer_.corrects()) {
+        kernels_.narrow_row(static_cast<const std::uint16_t*>(row.from), reinterpret_cast<std::uint8_t*>(to), row.count,
+                            row.up);
     } else {
         store_samples(row, to, cell_, kernels_);
         if (writer_.corrects()) writer_.correct(to, to, row.count);
     }
     if (direct == nullptr && component + 1 == out_.format.samples_per_pixel)
         writer_.write(first, row.count, planes_.data());
+}
+
+// The first line is converted. The others are copies of the lines before them, as many at a time as there are: many
+// lines of a small image are one copy, and those of a large one stay in the first-level cache.
+void PixelSink::put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row) {
+    std::byte* const first = writer_.direct(std::uint64_t{y} * out_.format.columns);
+    if (first == nullptr || !out_.region.is_whole() || row.count != out_.format.columns)
+        return RowSink::put_same(component, y, count, row);
+    if (count == 0) return;
+    put(component, 0, y, row);
+    const std::size_t line = std::size_t{row.count} * cell_;
+    const std::size_t most = std::max<std::size_t>(1, (std::size_t{16} << 10) / line) * line;
+    std::size_t done = line;
+    for (std::size_t rest = line * (count - 1); rest > 0;) {
+        const std::size_t now = std::min({done, rest, most});
+        std::memcpy(first + done, first, now);
+        done += now;
+        rest -= now;
+    }
 }
 
 PlaneSink::PlaneSink(std::span<const ComponentOut> planes, Isa isa, Arena& arena)

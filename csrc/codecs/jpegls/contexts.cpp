@@ -4,24 +4,11 @@
 #include <bit>
 #include <cstring>
 
+#include "codecs/jpegls/kernels.h"
+
 namespace dcmturbo::jpegls {
 
-namespace {
-
-// Fills an array, in pieces that have the size of vectors.
-template <typename T, std::size_t count>
-void repeat(std::array<T, count>& to, const T& value) {
-    constexpr std::size_t piece = 64 / sizeof(T);
-    std::array<T, piece> values;
-    for (T& each : values) std::memcpy(&each, &value, sizeof value);
-    std::size_t done = 0;
-    for (; done + piece <= count; done += piece) std::memcpy(&to[done], values.data(), sizeof values);
-    std::memcpy(&to[done], values.data(), (count - done) * sizeof(T));
-}
-
-}  // namespace
-
-void Contexts::reset(const Parameters& parameters) {
+void Contexts::reset(const Parameters& parameters, const LineKernels& kernels) {
     maxval = parameters.maxval;
     reset_at = static_cast<std::uint32_t>(parameters.reset);
     near_lossless = parameters.near_lossless;
@@ -38,12 +25,9 @@ void Contexts::reset(const Parameters& parameters) {
     const auto a = static_cast<std::uint32_t>(std::max(2, (range + 32) / 64));
     unsigned k = 0;
     while (1u << k < a) ++k;
-    // Field by field or one by one it takes as long as to decode some hundred samples.
     const ContextView view = {
         .correction = 0, .k = static_cast<std::uint8_t>(k), .shift = static_cast<std::uint8_t>(63 - k)};
-    repeat(views, view);
-    const RegularContext context = {.a = a, .b = 0, .n = 1, .flip = 0, .unused = 0, .unused_too = 0};
-    repeat(regular, context);
+    kernels.fill_contexts(*this, view, {.a = a, .b = 0, .n = 1, .flip = 0, .unused = 0, .unused_too = 0});
     run.fill({a, 1, 0});
     run_index.fill(0);
 }

@@ -40,6 +40,8 @@ struct RegularContext {
 };
 static_assert(sizeof(RegularContext) == 4 * context_scale);
 
+struct LineKernels;
+
 struct RunContext {
     std::uint32_t a;
     std::uint32_t n;
@@ -65,7 +67,7 @@ struct Contexts {
     std::array<RunContext, 2> run;  // [RItype]
     std::array<std::uint32_t, most_components> run_index;
 
-    void reset(const Parameters& parameters);
+    void reset(const Parameters& parameters, const LineKernels& kernels);
 
     // By gradients that are quantised, put together and scaled.
     [[nodiscard]] ContextView& view(std::ptrdiff_t q) { return *reinterpret_cast<ContextView*>(views_middle() + q); }

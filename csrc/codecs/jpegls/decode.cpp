@@ -48,7 +48,9 @@ T* make_in(Arena& arena, Arguments&&... arguments) {
 class FrameDecoder {
   public:
     FrameDecoder(Bytes frame, const Header& header, Context& context)
-        : frame_(frame), header_(header), kernels_(line_kernels(context.isa)), context_(context), reader_(frame) {}
+        : frame_(frame), header_(header), kernels_(line_kernels(context.isa)), context_(context), reader_(frame) {
+        std::fill_n(valid_lines_.begin(), header.components.size(), 0U);
+    }
 
     // Exactly one of the two.
     const FrameOut* pixels = nullptr;
@@ -369,7 +371,7 @@ class FrameDecoder {
     std::vector<std::unique_ptr<Scan>> scans_;
     std::vector<Group> groups_;
     std::vector<ComponentOut> scratch_planes_;
-    std::array<std::uint32_t, 255> valid_lines_{};
+    std::array<std::uint32_t, 255> valid_lines_;  // of the components that are there
     std::uint64_t valid_pixels_ = 0;
     bool has_excess_data_ = false;
 };

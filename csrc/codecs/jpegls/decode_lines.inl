@@ -49,9 +49,18 @@ template <bool plain>
     return {static_cast<std::ptrdiff_t>(static_cast<std::uint32_t>(sample)), context, k, turned ^ negative};
 }
 
-// A.7.1.2: the length of a run of at most `left` samples; whether another sample interrupts it.
-[[gnu::always_inline]] inline std::size_t decode_run(GolombReader& reader, std::size_t left, std::uint32_t& run_index,
+// A run (A.7.1.2) and what is known of the bits behind it.
+struct Run {
+    std::size_t length;
+    bool interrupted;    // by another sample
+    unsigned known = 0;  // bits at the top of `bits`
+    std::uint64_t bits = 0;
+};
+
+// Any run of at most `left` samples, a segment at a time.
+[[gnu::noinline]] static std::size_t decode_long_run(GolombPlace& place, std::size_t left, std::uint32_t& run_index,
                                                      bool& interrupted, unsigned& damage) {
+    GolombReader reader(place);
     std::size_t length = 0;
     for (;;) {
         const std::uint64_t bits = ~reader.peek();
@@ -64,6 +73,7 @@ template <bool plain>
             if (whole >= left - length) {
                 if (whole == left - length) run_index += run_index < 31 ? 1 : 0;
                 reader.position += used;
+                reader.leave(place);
                 interrupted = false;
                 return left;
             }
@@ -76,27 +86,69 @@ template <bool plain>
     ++reader.position;
     const unsigned order = run_order[run_index];
     if (order != 0) length += reader.take(order);
-    if (length >= left) {
-        damage |= damage_run;
-        interrupted = false;
-        return left;
+    reader.leave(place);
+    interrupted = length < left;
+    if (interrupted) return length;
+    damage |= damage_run;
+    return left;
+}
+
+// The same. Nearly all runs, and the code behind them, are within the bits of one load.
+[[gnu::always_inline]] inline Run decode_run(GolombReader& reader, std::size_t left, std::uint32_t& run_index,
+                                             unsigned& damage) {
+    const std::uint64_t bits = reader.peek();
+    const std::size_t ones = count_zeros(~bits);
+    const std::uint32_t* const reach = run_reach.data() + run_index;
+    // Less than 32 ones, a zero and 15 bits: fewer than are known.
+    if (run_index + ones >= run_indices) [[unlikely]] {
+        GolombPlace place;
+        place.begin = reader.begin;
+        place.position = reader.position;
+        Run run{};
+        run.length = decode_long_run(place, left, run_index, run.interrupted, damage);
+        reader.position = place.position;
+        return run;
     }
-    interrupted = true;
-    return length;
+    std::size_t length = reach[ones] - reach[0];
+    if (length >= left) {
+        // How many segments that takes, mostly without branches: nothing foretells it.
+        const std::uint64_t all = left + reach[0];
+        unsigned used = 1;
+        for (unsigned i = 1; i <= run_reach_margin; ++i) used += reach[i] < all ? 1 : 0;
+        while (reach[used] < all) ++used;
+        reader.position += used;
+        run_index += reach[used] == all ? used : used - 1;
+        return {left, false};
+    }
+    run_index += static_cast<std::uint32_t>(ones);
+    const unsigned order = run_order[run_index];
+    const auto used = static_cast<unsigned>(ones) + 1 + order;
+    // Of no bits the shift makes 0.
+    length += bits << ones << 1 >> 1 >> (63 - order);
+    reader.position += used;
+    if (length >= left) [[unlikely]] {
+        damage |= damage_run;
+        return {left, false};
+    }
+    return {length, true, GolombReader::known - used, bits << used};
 }
 
 // A.7.2: the sample that interrupts a run.
 template <bool plain>
-[[gnu::always_inline]] inline std::int32_t decode_interruption(Contexts& coding, GolombReader& reader, LongGolomb& how,
-                                                               unsigned ri_type, std::uint32_t run_index,
-                                                               std::int32_t a, std::int32_t b) {
+[[gnu::always_inline]] inline std::int32_t decode_interruption(Contexts& coding, GolombReader& reader, const Run& run,
+                                                               LongGolomb& how, unsigned ri_type,
+                                                               std::uint32_t run_index, std::int32_t a,
+                                                               std::int32_t b) {
     RunContext& context = coding.run[ri_type];
     const std::uint32_t temp = context.a + (ri_type != 0 ? context.n >> 1 : 0);
     const unsigned least = find_k(temp, context.n);
     const unsigned k = least < most_k ? least : most_k;
     const unsigned escape = coding.escape - run_order[run_index] - 1;
     const unsigned most = coding.short_zeros[k];
-    const std::uint32_t coded = reader.take_code(reader.look(), k, 63 - k, escape < most ? escape : most, how, escape);
+    GolombReader::Ahead ahead{run.bits, count_zeros(run.bits)};
+    if (ahead.zeros + k >= run.known) [[unlikely]]
+        ahead = reader.look();
+    const std::uint32_t coded = reader.take_code(ahead, k, 63 - k, escape < most ? escape : most, how, escape);
     const std::uint32_t map = (coded + ri_type) & 1;
     auto error = static_cast<std::int32_t>((coded + ri_type + map) >> 1);
     const bool mostly_negative = k != 0 || 2 * context.nn >= context.n;
@@ -106,7 +158,7 @@ template <bool plain>
         ++context.nn;
     }
     context.a += (coded + 1 - ri_type) >> 1;
-    if (context.n == coding.reset_at) {
+    if (context.n == coding.reset_at) [[unlikely]] {
         context.a >>= 1;
         context.n >>= 1;
         context.nn >>= 1;
@@ -129,11 +181,14 @@ static void prepare_samples(const LineCoder& coder, const std::uint16_t* above, 
     to[width] = {0, 0};
 }
 
-// In pieces, which may reach into the margin of the line or over samples that come later.
+// In pieces, which may reach into the margin of the line or over samples that come later. Most runs are one piece.
 [[gnu::always_inline]] inline void fill_run(std::uint16_t* to, std::ptrdiff_t value, std::size_t length) {
-    constexpr std::size_t piece = 16;
+    constexpr std::size_t piece = 32;
     static_assert(piece <= line_margin);
-    for (std::size_t i = 0; i < length; i += piece)
+    for (std::size_t k = 0; k < piece; ++k) to[k] = static_cast<std::uint16_t>(value);
+    if (length <= piece) [[likely]]
+        return;
+    for (std::size_t i = piece; i < length; i += piece)
         for (std::size_t k = 0; k < piece; ++k) to[i + k] = static_cast<std::uint16_t>(value);
 }
 
@@ -201,74 +256,119 @@ static bool begins_with_run(const std::uint16_t* above, std::int32_t near_lossle
     return true;
 }
 
+// What a line is decoded with.
+struct LineDecoder {
+    Contexts& coding;
+    const std::int8_t* gradients;
+    const std::uint16_t* above;
+    std::uint16_t* line;
+    std::size_t width;
+    LongGolomb how;
+    unsigned damage;
+};
+
+// The gradients of a sample whose line is not prepared. Without NEAR those of a run are 0 themselves, which takes less
+// time to see than to find their levels.
+template <bool plain>
+[[gnu::always_inline]] inline bool is_run(const LineDecoder& decoder, std::ptrdiff_t a, std::ptrdiff_t b,
+                                          std::ptrdiff_t c, std::ptrdiff_t d) {
+    if constexpr (plain) return ((a ^ c) | (b ^ c) | (b ^ d)) == 0;
+    return (decoder.gradients[b - d] | decoder.gradients[c - b] | decoder.gradients[a - c]) == 0;
+}
+
+// Runs and the samples that interrupt them, from sample x on and up to a regular one or the end. Returns where that is.
+template <bool plain>
+[[gnu::noinline]] static std::size_t decode_runs(LineDecoder& decoder, GolombPlace& place, std::size_t x,
+                                                 std::uint32_t& index) {
+    Contexts& coding = decoder.coding;
+    const std::uint16_t* const above = decoder.above;
+    std::uint16_t* const line = decoder.line;
+    const std::size_t width = decoder.width;
+    GolombReader reader(place);
+    std::uint32_t run_index = index;
+    std::ptrdiff_t a = line[static_cast<std::ptrdiff_t>(x) - 1];
+    std::ptrdiff_t b;
+    do {
+        const Run run = decode_run(reader, width - x, run_index, decoder.damage);
+        fill_run(line + x, a, run.length);
+        x += run.length;
+        if (!run.interrupted) break;
+        b = above[x];
+        const std::ptrdiff_t difference = a - b;
+        const bool is_same =
+            plain ? difference == 0 : difference <= coding.near_lossless && -difference <= coding.near_lossless;
+        a = decode_interruption<plain>(coding, reader, run, decoder.how, is_same ? 1 : 0, run_index,
+                                       static_cast<std::int32_t>(a), static_cast<std::int32_t>(b));
+        line[x] = static_cast<std::uint16_t>(a);
+        run_index -= run_index != 0 ? 1 : 0;
+        ++x;
+    } while (x != width && is_run<plain>(decoder, a, above[x], b, above[x + 1]));
+    index = run_index;
+    reader.leave(place);
+    return x;
+}
+
 // Flat images have a few regular samples behind a run. For so many, to prepare the rest of the line takes longer than
 // to find the levels of each.
 constexpr unsigned few_samples = 8;
+
+// At most that many, up to the next run or the end.
+template <bool plain>
+[[gnu::noinline]] static std::size_t decode_few_samples(LineDecoder& decoder, GolombPlace& place, std::size_t x) {
+    const std::int8_t* const gradients = decoder.gradients;
+    const std::uint16_t* const above = decoder.above;
+    std::uint16_t* const line = decoder.line;
+    GolombReader reader(place);
+    const std::size_t end = decoder.width - x < few_samples ? decoder.width : x + few_samples;
+    std::ptrdiff_t a = line[static_cast<std::ptrdiff_t>(x) - 1];
+    std::ptrdiff_t b = above[x];
+    std::ptrdiff_t c = above[static_cast<std::ptrdiff_t>(x) - 1];
+    std::ptrdiff_t d = above[x + 1];
+    do {
+        const Gradients q{81 * gradients[b - d] + 9 * gradients[c - b], gradients[a - c]};
+        const RegularSample sample =
+            decode_regular<plain>(decoder.coding, reader, reader.look(), decoder.how, q, a, b, c);
+        a = sample.value;
+        line[x] = static_cast<std::uint16_t>(a);
+        update<plain>(decoder.coding, *sample.context, sample.k, sample.error);
+        ++x;
+        c = b;
+        b = d;
+        d = above[x + 1];
+    } while (x != end && !is_run<plain>(decoder, a, b, c, d));
+    reader.leave(place);
+    return x;
+}
 
 template <bool plain>
 [[gnu::noinline]] static unsigned decode_line_of(const LineCoder& coder, GolombPlace& place, const Line& lines,
                                                  std::size_t width, std::uint32_t& run_index) {
     Contexts& coding = coder.contexts;
-    const std::int8_t* const gradients = coder.gradients;
     const std::uint16_t* const above = lines.above;
     std::uint16_t* const line = lines.line;
-    LongGolomb how{place.last, coding.qbpp};
-    unsigned damage = 0;
-    GolombReader reader(place);
+    LineDecoder decoder{coding, coder.gradients, above, line, width, {place.last, coding.qbpp}, damage_none};
+    const auto run_begins = [&](std::size_t x) {
+        return is_run<plain>(decoder, line[static_cast<std::ptrdiff_t>(x) - 1], above[x],
+                             above[static_cast<std::ptrdiff_t>(x) - 1], above[x + 1]);
+    };
     std::size_t x = 0;
-    std::ptrdiff_t a = line[-1];
-    std::ptrdiff_t c = above[-1];
-    bool is_prepared = false;
-    unsigned left = 0;  // regular samples that may come before the line is prepared
-    for (;;) {
-        while (!is_prepared) {
-            const std::ptrdiff_t b = above[x];
-            const Gradients q{81 * gradients[b - above[x + 1]] + 9 * gradients[c - b], gradients[a - c]};
-            if (q.all() == 0) break;
-            if (left == 0) {
-                prepare_samples(coder, above + x, coder.samples + x, width - x);
-                is_prepared = true;
-                break;
-            }
-            --left;
-            const RegularSample sample = decode_regular<plain>(coding, reader, reader.look(), how, q, a, b, c);
-            a = sample.value;
-            c = b;
-            line[x] = static_cast<std::uint16_t>(a);
-            update<plain>(coding, *sample.context, sample.k, sample.error);
-            if (++x == width) break;
-        }
-        if (is_prepared) {
-            reader.leave(place);
-            const LinePlace from{coder.samples + x, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(c)};
-            const LinePlace to =
-                decode_regular_samples<plain>(coding, gradients, place, how, from, coder.samples + width);
-            const auto count = static_cast<std::size_t>(to.at - from.at);
-            store_samples(line + x, from.at, count);
-            x += count;
-            a = to.a;
-            c = to.c;
-            reader = GolombReader(place);
-        }
-        if (x == width) break;
-        // A.7
-        bool interrupted;
-        const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
-        fill_run(line + x, a, length);
-        x += length;
-        if (!interrupted) break;
-        c = above[x];
-        const std::ptrdiff_t difference = a - c;
-        const unsigned ri_type = difference <= coding.near_lossless && -difference <= coding.near_lossless ? 1 : 0;
-        a = decode_interruption<plain>(coding, reader, how, ri_type, run_index, static_cast<std::int32_t>(a),
-                                       static_cast<std::int32_t>(c));
-        line[x] = static_cast<std::uint16_t>(a);
-        run_index -= run_index != 0 ? 1 : 0;
-        if (++x == width) break;
-        left = few_samples;
+    while (x != width && run_begins(x)) {
+        x = decode_runs<plain>(decoder, place, x, run_index);
+        if (x != width) x = decode_few_samples<plain>(decoder, place, x);
     }
-    reader.leave(place);
-    return damage | damage_of(coding, how.all);
+    if (x != width) prepare_samples(coder, above + x, coder.samples + x, width - x);
+    while (x != width) {
+        LineSample* const begin = coder.samples + x;
+        const LinePlace from{begin, line[static_cast<std::ptrdiff_t>(x) - 1],
+                             above[static_cast<std::ptrdiff_t>(x) - 1]};
+        const LinePlace to =
+            decode_regular_samples<plain>(coding, decoder.gradients, place, decoder.how, from, coder.samples + width);
+        const auto count = static_cast<std::size_t>(to.at - begin);
+        store_samples(line + x, begin, count);
+        x += count;
+        if (x != width) x = decode_runs<plain>(decoder, place, x, run_index);
+    }
+    return decoder.damage | damage_of(coding, decoder.how.all);
 }
 
 static unsigned decode_line(const LineCoder& coder, GolombPlace& place, const Line& line, std::size_t width,
@@ -298,9 +398,8 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
     if (is_run) {
         GolombReader reader(place);
         std::uint32_t after = run_index;
-        bool interrupted;
-        decode_run(reader, width, after, interrupted, damage);
-        if (!interrupted) {
+        const Run run = decode_run(reader, width, after, damage);
+        if (!run.interrupted) {
             for (unsigned i = 0; i < components; ++i) fill_run(lines[i].line, a[i], width);
             coder.contexts.run_index[0] = after;
             reader.leave(place);
@@ -335,18 +434,18 @@ static unsigned decode_samples_of(const LineCoder& coder, GolombPlace& place, co
             ++x;
             continue;
         }
-        bool interrupted;
-        const std::size_t length = decode_run(reader, width - x, run_index, interrupted, damage);
+        Run run = decode_run(reader, width - x, run_index, damage);
         for (unsigned i = 0; i < components; ++i) {
-            c[i] = at[i * stride + length].value;
-            fill_run(lines[i].line + x, a[i], length);
+            c[i] = at[i * stride + run.length].value;
+            fill_run(lines[i].line + x, a[i], run.length);
         }
-        x += length;
-        if (!interrupted) break;
+        x += run.length;
+        if (!run.interrupted) break;
         for (unsigned i = 0; i < components; ++i) {
-            a[i] = decode_interruption<plain>(coding, reader, how, 0, run_index, static_cast<std::int32_t>(a[i]),
+            a[i] = decode_interruption<plain>(coding, reader, run, how, 0, run_index, static_cast<std::int32_t>(a[i]),
                                               static_cast<std::int32_t>(c[i]));
             lines[i].line[x] = static_cast<std::uint16_t>(a[i]);
+            run.known = 0;  // those were the first component's
         }
         run_index -= run_index != 0 ? 1 : 0;
         ++x;

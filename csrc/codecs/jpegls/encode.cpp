@@ -168,7 +168,7 @@ class FrameEncoder {
         const std::uint32_t width = attributes_.columns;
         const LineCoder coder{parameters_, *workspace.contexts,  gradients_, workspace.levels,
                               nullptr,     workspace.predictions};
-        workspace.contexts->reset(parameters_);
+        workspace.contexts->reset(parameters_, kernels_);
         for (unsigned i = 0; i < components_; ++i) std::fill_n(workspace.lines[i][0] - 1, width + 2, std::uint16_t{0});
         GolombOutput output;
         StuffedTail tail;

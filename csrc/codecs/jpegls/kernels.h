@@ -40,6 +40,8 @@ enum LineDamage : unsigned {
 };
 
 struct LineKernels {
+    // Makes all regular contexts, and what is known by them, the same.
+    void (*fill_contexts)(Contexts& contexts, const ContextView& view, const RegularContext& context);
     // Decodes a line of `width` samples: of one component, or of several in step (interleave mode 2).
     unsigned (*decode_line)(const LineCoder& coder, GolombPlace& place, const Line& line, std::size_t width,
                             std::uint32_t& run_index);

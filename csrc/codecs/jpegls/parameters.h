@@ -1,6 +1,8 @@
 // Coding parameters of a scan (ISO/IEC 14495-1, A.2.1 and C.2.4.1.1).
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace dcmturbo::jpegls {
@@ -46,5 +48,15 @@ Parameters resolve(const Presets& presets, unsigned precision, unsigned near_los
 // A.2.1: the run lengths of the run indices are powers of two.
 inline constexpr std::uint8_t run_order[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,  2,  3,  3,  3,  3,
                                                4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// The sum of the run lengths before each run index. Behind the last stand some that no run reaches.
+inline constexpr unsigned run_indices = 32;
+inline constexpr unsigned run_reach_margin = 8;
+inline constexpr std::array<std::uint32_t, run_indices + run_reach_margin> run_reach = [] {
+    std::array<std::uint32_t, run_indices + run_reach_margin> sums{};
+    for (unsigned i = 1; i < sums.size(); ++i)
+        sums[i] = i < run_indices ? sums[i - 1] + (std::uint32_t{1} << run_order[i - 1]) : 0xFFFFFFFFu;
+    return sums;
+}();
 
 }  // namespace dcmturbo::jpegls

@@ -118,15 +118,17 @@ void IntervalDecoder::decode_rows_alone(const Interval& interval, GolombPlace& p
         const unsigned damage = kernels_.decode_line(coder_, place, {above, line}, width, run_index);
         if (place.is_past_end()) fail_in(interval, interval.end, true, row);
         if (damage != 0) fail_in(interval, before, false, row);
-        sink.put(index, 0, row, {line, width, 0});
-        ++progress.rows;
         // One bit for two samples or more is one run: the line has one value.
         if (place.position == before + 1 && width > 1) {
             const std::uint32_t same = count_runs_of_one_bit(place, width, run_index, end - row - 1);
-            for (std::uint32_t i = 0; i < same; ++i) sink.put(index, 0, ++row, {line, width, 0});
+            sink.put_same(index, row, same + 1, {line, width, 0});
             place.position += same;
             progress.rows += same;
+            row += same;
+        } else {
+            sink.put(index, 0, row, {line, width, 0});
         }
+        ++progress.rows;
         std::swap(above, line);
     }
 }
@@ -134,7 +136,7 @@ void IntervalDecoder::decode_rows_alone(const Interval& interval, GolombPlace& p
 void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress& progress) {
     const Interval& interval = scan_.intervals[index];
     const UnstuffedBits data = unstuff_bits(frame_.subspan(interval.begin, interval.end - interval.begin), bytes_);
-    contexts_->reset(scan_.parameters);
+    contexts_->reset(scan_.parameters, kernels_);
     for (std::size_t i = 0; i < scan_.components.size(); ++i)
         std::fill_n(lines_[i][0] - 1, scan_.components[i].width + 2, std::uint16_t{0});
     GolombPlace place(bytes_, data.bits);

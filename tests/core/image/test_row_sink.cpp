@@ -163,3 +163,35 @@ TEST_CASE("samples of many bits: float cannot round them, and 64 bits hold them"
     CHECK(stored(std::int64_t{1} << 40, SampleRange(38, false), SampleType::u64) == (std::int64_t{1} << 38) - 1);
     CHECK(stored(std::int64_t{5}, SampleRange(38, true), SampleType::i64) == 5);
 }
+
+TEST_CASE("row sinks: lines that are the same are those that one by one would be") {
+    std::vector<std::uint16_t> line(columns);
+    for (std::uint32_t x = 0; x < columns; ++x) line[x] = value_of(x, 1, 0);
+    for (const SampleType type : {SampleType::u8, SampleType::u16, SampleType::u32}) {
+        for (const std::uint32_t height : {1U, 2U, 3U, 7U, 1000U}) {
+            for (const std::size_t gap : {std::size_t{0}, std::size_t{4}}) {
+                std::vector<std::byte> memory[2];
+                for (const bool at_once : {false, true}) {
+                    FrameOut out;
+                    const std::size_t cell = sample_size(type);
+                    out.format.rows = height + 1;
+                    out.format.columns = columns;
+                    out.format.samples_per_pixel = 1;
+                    out.format.type = type;
+                    out.pixel_stride = out.sample_stride = static_cast<std::ptrdiff_t>(cell);
+                    out.row_stride = static_cast<std::ptrdiff_t>(columns * cell + gap);
+                    memory[at_once].assign(static_cast<std::size_t>(out.row_stride) * (height + 1) + 8,
+                                           std::byte{0x5A});
+                    out.base = memory[at_once].data();
+                    Arena arena;
+                    PixelSink sink(out, Isa::scalar, arena);
+                    if (at_once) sink.put_same(0, 1, height, {line.data(), columns, 0});
+                    else
+                        for (std::uint32_t y = 1; y <= height; ++y) sink.put(0, 0, y, {line.data(), columns, 0});
+                }
+                REQUIRE(memory[0] == memory[1]);
+                REQUIRE(memory[0][0] == std::byte{0x5A});
+            }
+        }
+    }
+}

@@ -2,11 +2,15 @@
 
 #include <doctest/doctest.h>
 
+#include "codecs/jpegls/kernels.h"
+
 #include <cstdlib>
+#include <cstring>
 
 #include <memory>
 #include <vector>
 
+using namespace dcmturbo;
 using namespace dcmturbo::jpegls;
 
 TEST_CASE("jpegls: contexts begin as A.2.1 and A.5.1 say") {
@@ -14,19 +18,29 @@ TEST_CASE("jpegls: contexts begin as A.2.1 and A.5.1 say") {
         unsigned precision;
         std::uint32_t a, k;
     };
-    for (const Expected& e : {Expected{2, 2, 1}, Expected{8, 4, 2}, Expected{12, 64, 6}, Expected{16, 1024, 10}}) {
-        CAPTURE(e.precision);
-        const auto contexts = std::make_unique<Contexts>();
-        contexts->reset(resolve({}, e.precision, 0));
-        for (int q = -static_cast<int>(most_context); q <= static_cast<int>(most_context); ++q) {
-            const ContextView& view = contexts->view(q * context_scale);
-            REQUIRE(view.correction == 0);
-            REQUIRE(view.k == e.k);
-            REQUIRE(view.shift == 63 - e.k);
-            const RegularContext& context = contexts->context(std::abs(q) * context_scale);
-            REQUIRE(context.a == e.a);
-            REQUIRE(context.b == 0);
-            REQUIRE(context.n == 1);
+    for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
+        if (!isa_available(isa)) continue;
+        for (const Expected& e : {Expected{2, 2, 1}, Expected{8, 4, 2}, Expected{12, 64, 6}, Expected{16, 1024, 10}}) {
+            CAPTURE(e.precision);
+            const auto contexts = std::make_unique<Contexts>();
+            std::memset(static_cast<void*>(contexts.get()), 0x5A, sizeof *contexts);
+            contexts->reset(resolve({}, e.precision, 0), line_kernels(isa));
+            for (int q = -static_cast<int>(most_context); q <= static_cast<int>(most_context); ++q) {
+                const ContextView& view = contexts->view(q * context_scale);
+                REQUIRE(view.correction == 0);
+                REQUIRE(view.k == e.k);
+                REQUIRE(view.shift == 63 - e.k);
+                const RegularContext& context = contexts->context(std::abs(q) * context_scale);
+                REQUIRE(context.a == e.a);
+                REQUIRE(context.b == 0);
+                REQUIRE(context.n == 1);
+                REQUIRE(context.flip == 0);
+            }
+            for (const RunContext& run : contexts->run) {
+                REQUIRE(run.a == e.a);
+                REQUIRE(run.n == 1);
+                REQUIRE(run.nn == 0);
+            }
         }
     }
 }
@@ -35,7 +49,7 @@ TEST_CASE("jpegls: a short code is no escape, fits what a reader knows, and has 
     for (unsigned precision = 2; precision <= 16; ++precision) {
         const Parameters p = resolve({}, precision, 0);
         const auto contexts = std::make_unique<Contexts>();
-        contexts->reset(p);
+        contexts->reset(p, line_kernels(Isa::scalar));
         for (unsigned k = 0; k <= most_k; ++k) {
             const unsigned most = contexts->short_zeros[k];
             REQUIRE(most <= p.limit - p.qbpp - 1);
@@ -60,4 +74,13 @@ TEST_CASE("jpegls: the table of gradients holds what A.3.3 says of each differen
                     context_scale * (difference > 0 ? -level : level));
         }
     }
+}
+
+TEST_CASE("jpegls: the sums of run lengths are those of A.2.1") {
+    std::uint32_t sum = 0;
+    for (unsigned i = 0; i < run_indices; ++i) {
+        REQUIRE(run_reach[i] == sum);
+        sum += std::uint32_t{1} << run_order[i];
+    }
+    for (std::size_t i = run_indices; i < run_reach.size(); ++i) REQUIRE(run_reach[i] == 0xFFFFFFFFu);
 }

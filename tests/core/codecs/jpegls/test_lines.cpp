@@ -73,7 +73,7 @@ class LinePair {
   private:
     template <typename Work>
     void each_row(std::size_t rows, const Work& work) {
-        contexts_->reset(parameters_);
+        contexts_->reset(parameters_, kernels_);
         std::vector<Samples> above(components_, Samples(width_ + 2 * line_margin));
         std::vector<Samples> line = above;
         for (std::size_t row = 0; row < rows; ++row) {
