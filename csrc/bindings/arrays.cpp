@@ -2,6 +2,7 @@
 // small case does without pybind11 and makes one array only.
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "bindings/common.h"
 
@@ -14,7 +15,8 @@ constexpr std::size_t alignment = 64;
 // The memory of a small array. An array of bytes would do, but numpy takes as long to make a second array as to make
 // the first. Numpy asks the owner of an array for its buffer when WRITEABLE is set again.
 struct Block {
-    PyObject_VAR_HEAD [[nodiscard]] void* data() {
+    PyObject_VAR_HEAD Py_ssize_t capacity;
+    [[nodiscard]] void* data() {
         const auto begin = reinterpret_cast<std::uintptr_t>(this) + sizeof(Block);
         return reinterpret_cast<void*>((begin + alignment - 1) / alignment * alignment);
     }
@@ -25,9 +27,20 @@ int block_buffer(PyObject* self, Py_buffer* view, int flags) {
     return PyBuffer_FillInfo(view, self, block->data(), Py_SIZE(self), 0, flags);
 }
 
+// The last block that was freed, for the next array: the allocator takes as long for one as a tenth of a small frame.
+// Without the GIL there is none, as two threads would share it.
+#ifdef Py_GIL_DISABLED
+constexpr Py_ssize_t most_kept = -1;
+#else
+constexpr Py_ssize_t most_kept = Py_ssize_t{64} << 10;
+#endif
+Block* kept = nullptr;
+
 void free_block(PyObject* self) {
     PyTypeObject* const type = Py_TYPE(self);
-    PyObject_Free(self);
+    auto* block = reinterpret_cast<Block*>(self);
+    if (block->capacity <= most_kept) std::swap(block, kept);
+    PyObject_Free(block);
     Py_DECREF(type);
 }
 
@@ -54,6 +67,19 @@ PyTypeObject* block_type() {
     return type;
 }
 
+// May be twice as large as needed.
+py::object new_block(py::ssize_t size) {
+    if (kept != nullptr && size <= kept->capacity && kept->capacity <= 2 * size) {
+        auto* const block = reinterpret_cast<PyVarObject*>(std::exchange(kept, nullptr));
+        return py::reinterpret_steal<py::object>(
+            reinterpret_cast<PyObject*>(PyObject_InitVar(block, block_type(), size)));
+    }
+    Block* const block = PyObject_NewVar(Block, block_type(), size);
+    if (block == nullptr) throw py::error_already_set();
+    block->capacity = size;
+    return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(block));
+}
+
 // An array of memory that `owner` keeps.
 py::array array_in(py::handle dtype, std::span<const py::ssize_t> shape, void* data, py::object owner) {
     const auto& numpy = py::detail::npy_api::get();
@@ -74,9 +100,7 @@ py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> sha
     if (size < 0) throw std::bad_alloc();
     constexpr py::ssize_t smallest_block = py::ssize_t{1} << 20;
     if (size < smallest_block) {
-        auto owner =
-            py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyObject_NewVar(Block, block_type(), size)));
-        if (!owner) throw py::error_already_set();
+        py::object owner = new_block(size);
         void* const data = reinterpret_cast<Block*>(owner.ptr())->data();
         return array_in(dtype, shape, data, std::move(owner));
     }

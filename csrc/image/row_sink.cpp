@@ -6,10 +6,6 @@
 
 namespace dcmturbo {
 
-void RowSink::put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row) {
-    for (std::uint32_t i = 0; i < count; ++i) put(component, 0, y + i, row);
-}
-
 PixelSink::PixelSink(const FrameOut& out, Isa isa, Arena& arena)
     : out_(out), kernels_(pixel_kernels(isa)), writer_(out, isa), cell_(sample_size(out.format.type)) {
     for (unsigned sample = 0; sample < out.format.samples_per_pixel; ++sample)
@@ -35,23 +31,21 @@ void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
         writer_.write(first, row.count, planes_.data());
 }
 
-// The first line is converted. The others are copies of the lines before them, as many at a time as there are: many
-// lines of a small image are one copy, and those of a large one stay in the first-level cache.
-void PixelSink::put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row) {
-    std::byte* const first = writer_.direct(std::uint64_t{y} * out_.format.columns);
-    if (first == nullptr || !out_.region.is_whole() || row.count != out_.format.columns)
-        return RowSink::put_same(component, y, count, row);
-    if (count == 0) return;
-    put(component, 0, y, row);
-    const std::size_t line = std::size_t{row.count} * cell_;
+// As many lines at a time as there are: those of a small image take a few copies, and what is copied of a large one
+// stays in the first-level cache.
+bool PixelSink::repeat(std::uint32_t y, std::uint32_t count) {
+    if (!out_.is_contiguous()) return false;
+    const std::size_t line = std::size_t{out_.format.columns} * out_.format.samples_per_pixel * cell_;
     const std::size_t most = std::max<std::size_t>(1, (std::size_t{16} << 10) / line) * line;
+    std::byte* const first = out_.base + y * line;
     std::size_t done = line;
-    for (std::size_t rest = line * (count - 1); rest > 0;) {
+    for (std::size_t rest = line * count; rest > 0;) {
         const std::size_t now = std::min({done, rest, most});
         std::memcpy(first + done, first, now);
         done += now;
         rest -= now;
     }
+    return true;
 }
 
 PlaneSink::PlaneSink(std::span<const ComponentOut> planes, Isa isa, Arena& arena)

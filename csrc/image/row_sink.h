@@ -23,8 +23,9 @@ class RowSink {
     // Takes samples [x, x + row.count) of line y of a component. Only one thread at a time may use a sink. Several
     // sinks may write to the same image or planes.
     virtual void put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) = 0;
-    // Takes whole lines [y, y + count) of a component, all with the same samples.
-    virtual void put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row);
+    // Makes `count` lines of all components behind line y, which has been put, the same as it. Returns false if the
+    // sink cannot: then they have to be put.
+    virtual bool repeat(std::uint32_t /*y*/, std::uint32_t /*count*/) { return false; }
 };
 
 // Stores components that have the size of the image as pixels. All components of a row come together, and rows come in
@@ -33,7 +34,7 @@ class PixelSink final : public RowSink {
   public:
     PixelSink(const FrameOut& out, Isa isa, Arena& arena);
     void put(std::size_t component, std::uint32_t x, std::uint32_t y, const SampleRow& row) override;
-    void put_same(std::size_t component, std::uint32_t y, std::uint32_t count, const SampleRow& row) override;
+    bool repeat(std::uint32_t y, std::uint32_t count) override;
 
   private:
     const FrameOut& out_;

@@ -103,6 +103,18 @@ std::uint32_t count_runs_of_one_bit(const GolombPlace& place, std::uint32_t widt
     return std::min(most, static_cast<std::uint32_t>(std::countl_one(bits)));
 }
 
+// Behind a line of one bit: the lines like it that come next. A line of two samples or more that takes one bit is one
+// run, so that it has one value.
+void repeat_line(GolombPlace& place, std::uint32_t width, std::uint32_t run_index, std::uint32_t& row,
+                 std::uint32_t end, RowSink& sink, IntervalProgress& progress) {
+    if (width < 2) return;
+    const std::uint32_t same = count_runs_of_one_bit(place, width, run_index, end - row - 1);
+    if (same == 0 || !sink.repeat(row, same)) return;
+    place.position += same;
+    progress.rows += same;
+    row += same;
+}
+
 }  // namespace
 
 // The same for the lines of one component: those of flat images take less time than what decode_row() does beside them.
@@ -118,17 +130,9 @@ void IntervalDecoder::decode_rows_alone(const Interval& interval, GolombPlace& p
         const unsigned damage = kernels_.decode_line(coder_, place, {above, line}, width, run_index);
         if (place.is_past_end()) fail_in(interval, interval.end, true, row);
         if (damage != 0) fail_in(interval, before, false, row);
-        // One bit for two samples or more is one run: the line has one value.
-        if (place.position == before + 1 && width > 1) {
-            const std::uint32_t same = count_runs_of_one_bit(place, width, run_index, end - row - 1);
-            sink.put_same(index, row, same + 1, {line, width, 0});
-            place.position += same;
-            progress.rows += same;
-            row += same;
-        } else {
-            sink.put(index, 0, row, {line, width, 0});
-        }
+        sink.put(index, 0, row, {line, width, 0});
         ++progress.rows;
+        if (place.position == before + 1) repeat_line(place, width, run_index, row, end, sink, progress);
         std::swap(above, line);
     }
 }
@@ -151,6 +155,9 @@ void IntervalDecoder::decode(std::size_t index, RowSink& sink, IntervalProgress&
         if (place.is_past_end()) fail_in(interval, data.bits, true, row);
         if (damage != 0) fail_in(interval, before, false, row);
         ++progress.rows;
+        if (scan_.interleave == Interleave::sample && place.position == before + 1) {
+            repeat_line(place, scan_.components[0].width, contexts_->run_index[0], row, end, sink, progress);
+        }
     }
     if (end < std::min(scan_.mcu_rows, first + scan_.rows_per_interval)) return;
     check_rest(interval, place, data.bits, progress);

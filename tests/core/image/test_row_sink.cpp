@@ -164,34 +164,45 @@ TEST_CASE("samples of many bits: float cannot round them, and 64 bits hold them"
     CHECK(stored(std::int64_t{5}, SampleRange(38, true), SampleType::i64) == 5);
 }
 
-TEST_CASE("row sinks: lines that are the same are those that one by one would be") {
-    std::vector<std::uint16_t> line(columns);
-    for (std::uint32_t x = 0; x < columns; ++x) line[x] = value_of(x, 1, 0);
+TEST_CASE("pixel sink: a line that is repeated is stored as if it were put again") {
+    constexpr std::uint32_t width = 37;
     for (const SampleType type : {SampleType::u8, SampleType::u16, SampleType::u32}) {
-        for (const std::uint32_t height : {1U, 2U, 3U, 7U, 1000U}) {
-            for (const std::size_t gap : {std::size_t{0}, std::size_t{4}}) {
+        for (const std::uint16_t samples : {std::uint16_t{1}, std::uint16_t{3}}) {
+            for (const std::uint32_t count : {0U, 1U, 2U, 6U, 1000U}) {
                 std::vector<std::byte> memory[2];
-                for (const bool at_once : {false, true}) {
-                    FrameOut out;
+                for (const bool repeats : {false, true}) {
                     const std::size_t cell = sample_size(type);
-                    out.format.rows = height + 1;
-                    out.format.columns = columns;
-                    out.format.samples_per_pixel = 1;
+                    FrameOut out;
+                    out.format.rows = count + 3;
+                    out.format.columns = width;
+                    out.format.samples_per_pixel = samples;
                     out.format.type = type;
-                    out.pixel_stride = out.sample_stride = static_cast<std::ptrdiff_t>(cell);
-                    out.row_stride = static_cast<std::ptrdiff_t>(columns * cell + gap);
-                    memory[at_once].assign(static_cast<std::size_t>(out.row_stride) * (height + 1) + 8,
-                                           std::byte{0x5A});
-                    out.base = memory[at_once].data();
+                    out.sample_stride = static_cast<std::ptrdiff_t>(cell);
+                    out.pixel_stride = static_cast<std::ptrdiff_t>(cell * samples);
+                    out.row_stride = out.pixel_stride * width;
+                    memory[repeats].assign(static_cast<std::size_t>(out.row_stride) * (count + 3), std::byte{0x5A});
+                    out.base = memory[repeats].data();
                     Arena arena;
                     PixelSink sink(out, Isa::scalar, arena);
-                    if (at_once) sink.put_same(0, 1, height, {line.data(), columns, 0});
-                    else
-                        for (std::uint32_t y = 1; y <= height; ++y) sink.put(0, 0, y, {line.data(), columns, 0});
+                    std::vector<std::uint16_t> line(width);
+                    for (std::uint32_t y = 1; y <= (repeats ? 1 : count + 1); ++y) {
+                        for (std::uint16_t i = 0; i < samples; ++i) {
+                            for (std::uint32_t x = 0; x < width; ++x) line[x] = value_of(x, 1, i);
+                            sink.put(i, 0, y, {line.data(), width, 0});
+                        }
+                    }
+                    if (repeats) REQUIRE(sink.repeat(1, count));
                 }
                 REQUIRE(memory[0] == memory[1]);
-                REQUIRE(memory[0][0] == std::byte{0x5A});
+                REQUIRE(memory[0].front() == std::byte{0x5A});
+                REQUIRE(memory[0].back() == std::byte{0x5A});
             }
         }
     }
+    // One with gaps between its rows says that it does not.
+    std::vector<std::byte> memory;
+    const FrameOut out = frame_of(memory, SampleType::u8, 1, 1);
+    Arena arena;
+    PixelSink sink(out, Isa::scalar, arena);
+    REQUIRE(!sink.repeat(0, 1));
 }
