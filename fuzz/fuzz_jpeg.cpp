@@ -37,10 +37,18 @@ void put_table(Stream& stream, Numbers& input, unsigned class_and_destination) {
     stream.insert(stream.end(), symbols.begin(), symbols.end());
 }
 
-void put_scan(Stream& stream, Numbers& input, unsigned first, unsigned count, unsigned interval) {
+// The positions and bits of a scan: Ss, Se, Ah and Al.
+struct Part {
+    unsigned first = 0;
+    unsigned last = 63;
+    unsigned bits = 0;
+};
+
+void put_scan(Stream& stream, Numbers& input, unsigned first, unsigned count, unsigned interval,
+              const Part& part = {}) {
     put(stream, {0xFF, 0xDA, 0, 6 + 2 * count, count});
     for (unsigned i = first; i < first + count; ++i) put(stream, {i + 1, input.byte() % 2 * 0x11u});
-    put(stream, {0, 63, 0});
+    put(stream, {part.first, part.last, part.bits});
     const unsigned runs = interval == 0 ? 1 : 1 + input.byte() % 24;
     for (unsigned run = 0; run < runs; ++run) {
         for (unsigned left = 1 + input.below(400); left > 0; --left) {
@@ -61,7 +69,9 @@ Stream stream_from(Numbers& input) {
         put(stream, {0xFF, 0xDB, 0, 67, i});
         for (unsigned k = 0; k < 64; ++k) put(stream, {input.byte()});
     }
-    put(stream, {0xFF, 0xC1, 0, 8 + 3 * count, precision, 0, 1 + input.byte() % 60u, 0, 1 + input.byte() % 60u, count});
+    const bool is_progressive = input.byte() % 3 == 0;
+    put(stream, {0xFF, is_progressive ? 0xC2u : 0xC1u, 0, 8 + 3 * count, precision, 0, 1 + input.byte() % 60u, 0,
+                 1 + input.byte() % 60u, count});
     for (unsigned i = 0; i < count; ++i) {
         static constexpr unsigned factors[] = {0x11, 0x21, 0x12, 0x22, 0x41, 0x14, 0x42, 0x31};
         put(stream, {i + 1, factors[input.byte() % 8], i % 2});
@@ -72,7 +82,17 @@ Stream stream_from(Numbers& input) {
     }
     const unsigned interval = input.byte() % 3 == 0 ? 1 + input.byte() % 12u : 0;
     if (interval != 0) put(stream, {0xFF, 0xDD, 0, 4, 0, interval});
-    if (input.byte() % 2 == 0) put_scan(stream, input, 0, count, interval);
+    if (is_progressive) {
+        // Two passes over all positions, the second of which adds the lowest bit.
+        const unsigned last = 1 + input.byte() % 63;
+        for (const unsigned bits : {0x01u, 0x10u}) {
+            put_scan(stream, input, 0, count, interval, {0, 0, bits});
+            for (unsigned i = 0; i < count; ++i) {
+                put_scan(stream, input, i, 1, interval, {1, last, bits});
+                if (last < 63) put_scan(stream, input, i, 1, interval, {last + 1, 63, bits});
+            }
+        }
+    } else if (input.byte() % 2 == 0) put_scan(stream, input, 0, count, interval);
     else
         for (unsigned i = 0; i < count; ++i) put_scan(stream, input, i, 1, interval);
     put(stream, {0xFF, 0xD9});

@@ -69,6 +69,7 @@ class Stream:
     height_in_dnl: bool = False
     wide_steps: bool = False
     identifiers: Sequence[int] = (1, 2, 3, 4)
+    bands: Sequence[tuple[int, int]] | None = None  # positions of the AC scans of a progressive stream, process 2
 
     @property
     def maxima(self) -> tuple[int, int]:
@@ -96,10 +97,14 @@ def magnitude(value: int) -> tuple[int, str]:
     return size, format(bits, f"0{size}b") if size else ""
 
 
-def block_bits(block: np.ndarray, prediction: int, dc: dict[int, str], ac: dict[int, str]) -> str:
-    size, bits = magnitude(int(block[0]) - prediction)
-    out, run = dc[size] + bits, 0
-    for value in block[1:]:
+def dc_bits(value: int, prediction: int, dc: dict[int, str]) -> str:
+    size, bits = magnitude(value - prediction)
+    return dc[size] + bits
+
+
+def ac_bits(values: np.ndarray, ac: dict[int, str]) -> str:
+    out, run = "", 0
+    for value in values:
         if value == 0:
             run += 1
             continue
@@ -153,17 +158,21 @@ def encode(stream: Stream) -> bytes:
     out += segment(0xC4, b"\0" + dc.body() + b"\x10" + ac.body())
     if stream.interval:
         out += segment(0xDD, struct.pack(">H", stream.interval))
-    for number, scan in enumerate(stream.scans or [list(range(len(stream.components)))]):
-        out += segment(
-            0xDA, bytes([len(scan), *(b for i in scan for b in (stream.identifiers[i], 0))]) + b"\x00\x3f\x00"
-        )
-        out += scan_data(stream, scan, dc.codes(), ac.codes())
+    everything = stream.scans or [list(range(len(stream.components)))]
+    scans = [(scan, 0, 63) for scan in everything]
+    if stream.bands is not None:
+        scans = [(scan, 0, 0) for scan in everything]
+        scans += [([i], *band) for band in stream.bands for i in range(len(stream.components))]
+    for number, (scan, first, last) in enumerate(scans):
+        names = bytes(b for i in scan for b in (stream.identifiers[i], 0))
+        out += segment(0xDA, bytes([len(scan)]) + names + bytes([first, last, 0]))
+        out += scan_data(stream, scan, range(first, last + 1), dc.codes(), ac.codes())
         if stream.height_in_dnl and number == 0:
             out += segment(0xDC, struct.pack(">H", stream.rows))
     return out + b"\xff\xd9"
 
 
-def scan_data(stream: Stream, scan: list[int], dc: dict[int, str], ac: dict[int, str]) -> bytes:
+def scan_data(stream: Stream, scan: list[int], band: range, dc: dict[int, str], ac: dict[int, str]) -> bytes:
     out, bits, restarts = b"", "", 0
     prediction = dict.fromkeys(scan, 0)
     for number, mcu in enumerate(units(stream, scan)):
@@ -173,8 +182,11 @@ def scan_data(stream: Stream, scan: list[int], dc: dict[int, str], ac: dict[int,
             prediction = dict.fromkeys(scan, 0)
         for i, y, x in mcu:
             block = stream.components[i].blocks[y, x]
-            bits += block_bits(block, prediction[i], dc, ac)
-            prediction[i] = int(block[0])
+            if band[0] == 0:
+                bits += dc_bits(int(block[0]), prediction[i], dc)
+                prediction[i] = int(block[0])
+            if band[-1] > 0:
+                bits += ac_bits(block[max(band[0], 1) : band[-1] + 1], ac)
     return out + packed(bits)
 
 

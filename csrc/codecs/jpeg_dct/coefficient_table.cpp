@@ -80,6 +80,22 @@ void CoefficientTable::pair_entries() {
     }
 }
 
+void SymbolTable::build(const HuffmanTable& table) {
+    symbols = table.symbols;
+    entries.fill(0);
+    std::uint32_t code = 0;
+    unsigned k = 0;
+    for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
+        first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
+        for (unsigned i = 0; i < table.counts[length]; ++i, ++code, ++k) {
+            if (length > index_bits) continue;
+            std::fill_n(entries.data() + (code << (index_bits - length)), std::size_t{1} << (index_bits - length),
+                        static_cast<std::uint16_t>(length << 8 | symbols[k]));
+        }
+        limit[length] = code << (max_code_length - length);
+    }
+}
+
 const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc) {
     thread_local std::unique_ptr<KeptTables> kept;
     if (kept == nullptr) kept = std::make_unique<KeptTables>();

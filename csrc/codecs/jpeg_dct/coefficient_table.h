@@ -58,6 +58,19 @@ struct CoefficientTable {
     void pair_entries();
 };
 
+// For scans that code no whole blocks: a look-up of nine bits for the symbol alone.
+struct SymbolTable {
+    static constexpr unsigned index_bits = 9;
+
+    void build(const HuffmanTable& table);  // a prefix code
+
+    std::array<std::uint16_t, 1u << index_bits> entries;  // bits 15 to 8: the length; 0: the code is longer
+    // As in CoefficientTable.
+    std::array<std::uint32_t, max_code_length + 1> limit;
+    std::array<std::int32_t, max_code_length + 1> first;
+    std::array<std::uint8_t, 256> symbols;
+};
+
 // The look-up table of a Huffman table. This thread keeps the last eight that were asked for, because most frames
 // of a series have the same tables. Null as in build().
 const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc);

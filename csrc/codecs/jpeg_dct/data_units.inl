@@ -150,3 +150,15 @@ static std::uint32_t decode_mcus(BitWindow& caller, const std::uint8_t* end, con
     caller = bits;
     return count;
 }
+
+template <typename Sample>
+static void transform_blocks(const std::int16_t* blocks, std::size_t count, const std::int16_t* steps, std::byte* to,
+                             std::ptrdiff_t row_stride) {
+    alignas(32) std::int16_t block[block_samples];
+    for (std::size_t i = 0; i < count; ++i, blocks += block_samples, to += 8 * sizeof(Sample)) {
+        // Products wrap, as in decode_coefficients().
+        for (unsigned k = 0; k < block_samples; ++k) block[k] = static_cast<std::int16_t>(blocks[k] * steps[k]);
+        if constexpr (sizeof(Sample) == 1) transform_bytes(block, to, row_stride);
+        else transform_block<Sample>(block, to, row_stride);
+    }
+}

@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "bits/zero_byte_stuffing.h"
 #include "codecs/jpeg/scan_walk.h"
+#include "codecs/jpeg/syntax.h"
 #include "codecs/jpeg_dct/codec.h"
 #include "codecs/jpeg_dct/image_rows.h"
 #include "codecs/jpeg_dct/kernels.h"
+#include "codecs/jpeg_dct/progressive.h"
 #include "codecs/jpeg_dct/scan_data.h"
 #include "codecs/jpeg_dct/tables.h"
 #include "image/row_sink.h"
@@ -19,6 +21,8 @@ namespace dcmturbo::jpeg_dct {
 namespace {
 
 using namespace jpeg;
+
+constexpr std::array<std::uint8_t, most_positions> zigzag = zigzag_places();
 
 // Leaves the frame to the library's codec.
 [[noreturn]] void leave(const char* why) { fail(ErrorCode::other_codec, no_offset, "%s", why); }
@@ -53,10 +57,15 @@ class FrameDecoder {
     // Throws DecodeError; valid_pixels() then returns how many pixels are right.
     void decode() {
         while (walk_.next([this](const Segment& segment) { tables_.read(segment); })) {
-            if (walk_.repeats()) leave("a component is in several scans");
             if (!has_begun_) begin();
+            if (progressive_) {
+                decode_progressive_scan();
+                continue;
+            }
+            if (walk_.repeats()) leave("a component is in several scans");
             decode_scan();
         }
+        if (progressive_) transform();
         if (rows_) rows_->write_until(walk_.frame().lines);
         else copy_planes();
     }
@@ -92,14 +101,15 @@ class FrameDecoder {
         return std::uint64_t{rows} * pixels->format.columns;
     }
     [[nodiscard]] bool has_excess_data() const { return has_excess_data_; }
+    [[nodiscard]] bool is_progressive() const { return progressive_.has_value(); }
 
   private:
     // Before the first scan.
     void begin() {
         const FrameHeader& found = walk_.frame();
-        if (found.code != SOF0 && found.code != SOF1) leave("the process is not sequential");
         if (!ImageRows::can_upsample(found)) leave("the sampling factors do not divide each other");
         sample_size_ = found.precision > 8 ? 2 : 1;
+        if (found.code == SOF2) progressive_.emplace(found, context_.arena);
         has_begun_ = true;
         if (pixels == nullptr) return;
         if (found.precision > 8 && sample_size(pixels->format.type) < 2)
@@ -109,6 +119,50 @@ class FrameDecoder {
             leave("the image is not the codestream's");
         }
         rows_.emplace(found, planes_, *pixels, context_);
+    }
+
+    void decode_progressive_scan() {
+        // The library knows what others make of it.
+        if (const char* const why = progressive_->contradiction(walk_)) leave(why);
+        const ScanData data = read_scan_data(frame_, reader_.position(), walk_.restart_interval(),
+                                             ceil_divide(count_units(walk_.frame(), walk_.scan(), walk_.covered()),
+                                                         std::max<std::uint64_t>(walk_.restart_interval(), 1)),
+                                             context_.arena);
+        if (data.damage) throw *data.damage;
+        reader_.seek(data.end);
+        has_excess_data_ |= progressive_->decode_scan(walk_, tables_, data, frame_, context_);
+    }
+
+    // The coefficients of a progressive image to samples.
+    void transform() {
+        if (!progressive_->is_complete()) leave("some bits of the coefficients are in no scan");
+        const FrameHeader& found = walk_.frame();
+        const auto mcu_rows = static_cast<std::uint32_t>(ceil_divide(found.lines, 8 * found.vertical_max));
+        ScanPlan plan;
+        plan.mcu_rows = mcu_rows;
+        std::array<std::array<std::int16_t, block_samples>, most_components> steps{};
+        for (std::size_t i = 0; i < found.count; ++i) {
+            plan.lines[i] = 8 * found.components[i].vertical_factor;
+            for (unsigned k = 0; k < block_samples; ++k)
+                steps[i][zigzag[k]] = static_cast<std::int16_t>((*progressive_->plane(i).steps)[k]);
+        }
+        limit_rows(plan);
+        allocate_planes(rows_.has_value(), plan);
+        const DctKernels& kernels = dct_kernels(context_.isa);
+        const auto transform_blocks = sample_size_ == 1 ? kernels.transform_blocks8 : kernels.transform_blocks12;
+        for (std::uint32_t row = plan.first_row; row < plan.end_row; ++row) {
+            context_.check_interruption();
+            for (std::size_t i = 0; i < found.count; ++i) {
+                const CoefficientPlane& from = progressive_->plane(i);
+                for (std::uint32_t v = 0; v < found.components[i].vertical_factor; ++v) {
+                    const std::uint32_t line = row * found.components[i].vertical_factor + v;
+                    transform_blocks(from.block(line, 0), from.blocks_per_line, steps[i].data(),
+                                     planes_[i].line(8 * line), static_cast<std::ptrdiff_t>(planes_[i].stride));
+                }
+            }
+            if (rows_) write_rows(row + 1, plan, found.vertical_max);
+        }
+        note_lines(plan, plan.mcu_rows);
     }
 
     // The decoded lines of each component, and zeros after them.
@@ -236,6 +290,7 @@ class FrameDecoder {
     };
 
     void decode_rows(ScanPlan& plan, const ScanData& data, bool writes_rows) {
+        const FrameHeader& found = walk_.frame();
         const DctKernels& kernels = dct_kernels(context_.isa);
         const DctKernels::DecodeMcus decode_mcus = sample_size_ == 1 ? kernels.decode_mcus8 : kernels.decode_mcus12;
         // Restart intervals before the region are skipped.
@@ -260,7 +315,7 @@ class FrameDecoder {
             }
             first = 0;
             note_lines(plan, row + 1);
-            if (writes_rows) write_rows(row + 1, plan);
+            if (writes_rows) write_rows(row + 1, plan, walk_.scan().count > 1 ? found.vertical_max : 1);
         }
         if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= 8;
         // The other rows are not needed.
@@ -285,10 +340,10 @@ class FrameDecoder {
         predictions_.fill(0);
     }
 
-    void write_rows(std::uint32_t mcu_rows, const ScanPlan& plan) {
+    // Rows of the image that `mcu_rows` rows of MCUs give, each of so many rows of blocks.
+    void write_rows(std::uint32_t mcu_rows, const ScanPlan& plan, unsigned blocks) {
         const FrameHeader& found = walk_.frame();
-        const unsigned height = 8 * (walk_.scan().count > 1 ? found.vertical_max : 1);
-        std::uint64_t end = std::uint64_t{mcu_rows} * height;
+        std::uint64_t end = std::uint64_t{mcu_rows} * 8 * blocks;
         // The last lines of subsampled components wait for the next.
         if (mcu_rows < plan.mcu_rows && rows_->needs_neighbours()) end -= found.vertical_max;
         rows_->write_until(static_cast<std::uint32_t>(std::min<std::uint64_t>(end, found.lines)));
@@ -324,6 +379,7 @@ class FrameDecoder {
     Tables tables_;
     Planes planes_{};
     std::optional<ImageRows> rows_;
+    std::optional<ProgressiveImage> progressive_;
     std::array<std::int32_t, most_components> predictions_{};
     std::array<std::uint32_t, most_components> decoded_lines_{};
     std::size_t sample_size_ = 1;
@@ -333,10 +389,21 @@ class FrameDecoder {
 };
 
 // Throws again if there is nothing to salvage. Call it in the catch clause.
-Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options& options) {
+Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options& options, const Fragments& frame,
+                 const Header& header, Context& context) {
     const bool is_damage = error.code != ErrorCode::other_codec && error.code != ErrorCode::unsupported &&
                            error.code != ErrorCode::interrupted;
     if (!options.salvage || !is_damage) throw;
+    if (decoder.is_progressive()) {
+        // No row is right before the last scan. If markers are missing, the library makes a picture of the scans that
+        // are there; what its check does not see, it would call right.
+        try {
+            check_jpeg(frame.contiguous(context.arena), header);
+        } catch (const DecodeError&) {
+            leave("the library salvages progressive images");
+        }
+        throw;
+    }
     decoder.salvage();
     if (decoder.valid_pixels() == 0) throw;
     return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
@@ -352,7 +419,7 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
-        return salvaged(decoder, error, options);
+        return salvaged(decoder, error, options, frame, header, context);
     }
     return {.valid_pixels = decoder.valid_pixels(),
             .complete = true,
@@ -368,7 +435,7 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
-        return salvaged(decoder, error, options);
+        return salvaged(decoder, error, options, frame, header, context);
     }
     return {.complete = true, .message = {}};
 }

@@ -77,6 +77,13 @@ struct DctKernels {
     DecodeMcus decode_mcus8;
     DecodeMcus decode_mcus12;
 
+    // The samples of `count` blocks of coefficients next to each other, whose quantisation steps are at the same
+    // places.
+    using TransformBlocks = void (*)(const std::int16_t* blocks, std::size_t count, const std::int16_t* steps,
+                                     std::byte* to, std::ptrdiff_t row_stride);
+    TransformBlocks transform_blocks8;
+    TransformBlocks transform_blocks12;
+
     // Twice the samples of a row, by a triangle filter. `far` is the next nearest row, or null for rows that are
     // not between others. `sums` has room for count + 2 numbers. All rows may be read and written 64 bytes past their
     // end.

@@ -12,6 +12,8 @@
 constexpr DctKernels table = {
     .decode_mcus8 = decode_mcus<std::uint8_t>,
     .decode_mcus12 = decode_mcus<std::uint16_t>,
+    .transform_blocks8 = transform_blocks<std::uint8_t>,
+    .transform_blocks12 = transform_blocks<std::uint16_t>,
     .double_columns8 = double_columns<std::uint8_t>,
     .double_columns12 = double_columns<std::uint16_t>,
     .between_rows8 = between_rows<std::uint8_t>,

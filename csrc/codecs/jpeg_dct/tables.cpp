@@ -52,6 +52,17 @@ void Tables::read_quantisation(const jpeg::Segment& segment) {
     }
 }
 
+bool Tables::symbols(bool is_dc, unsigned destination, const jpeg::Segment& scan, SymbolTable& to) const {
+    if (destination > 3 || !huffman_[is_dc ? 0 : 1][destination]) return false;
+    const HuffmanTable& table = *huffman_[is_dc ? 0 : 1][destination];
+    if (!is_prefix_code(table)) {
+        fail(ErrorCode::malformed, scan.offset, "Huffman table %u for %s coefficients has codes that are not possible",
+             destination, is_dc ? "DC" : "AC");
+    }
+    to.build(table);
+    return true;
+}
+
 const CoefficientTable* Tables::coefficients(bool is_dc, unsigned destination, const jpeg::Segment& scan) const {
     if (destination > 3 || !huffman_[is_dc ? 0 : 1][destination]) return nullptr;
     const HuffmanTable& table = *huffman_[is_dc ? 0 : 1][destination];

@@ -20,6 +20,8 @@ class Tables {
     // Null if the stream does not define the table. Throws DecodeError(malformed) if no stream can use it.
     [[nodiscard]] const CoefficientTable* coefficients(bool is_dc, unsigned destination,
                                                        const jpeg::Segment& scan) const;
+    // The symbols alone; false if the stream does not define the table.
+    bool symbols(bool is_dc, unsigned destination, const jpeg::Segment& scan, SymbolTable& to) const;
     [[nodiscard]] const Steps* steps(unsigned destination) const {
         return destination < steps_.size() && steps_[destination] ? &*steps_[destination] : nullptr;
     }

@@ -261,15 +261,77 @@ def test_a_missing_end_is_an_error():
     assert "no EOI" in str(error)
 
 
-def test_what_the_core_leaves_to_the_library():
-    """Progressive streams, ratios that are not whole numbers, and reduced images."""
+def progressive(shape: tuple[int, ...], random: np.random.Generator, **more: object) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(smooth((50, 41, 3), np.uint8)).save(file, "JPEG", progressive=True)
-    np.testing.assert_array_equal(decoded(file.getvalue()), expected(file.getvalue()))
-    data = oracle.encode(oracle.random_stream(40, 40, FACTORS["4:2:0"], seed=14))
+    Image.fromarray(images(random, shape)).save(file, "JPEG", progressive=True, **more)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_progressive_streams_of_pillow(no_library, isa, seed):
+    random = np.random.default_rng(seed)
+    for _ in range(12):
+        shape = tuple(random.integers(1, 71, 2)) + ((3,) if random.random() < 0.7 else ())
+        options = {"quality": int(random.choice([1, 20, 75, 90, 100]))}
+        if random.random() < 0.4:
+            options["restart_marker_blocks"] = int(random.integers(1, 12))
+        if len(shape) == 3:
+            options["subsampling"] = int(random.integers(3))
+        data = progressive(shape, random, **options)
+        np.testing.assert_array_equal(decoded(data), expected(data), err_msg=f"{shape} {options}")
+
+
+@pytest.mark.parametrize("factors", FACTORS.values(), ids=FACTORS)
+@pytest.mark.parametrize("precision", [8, 12])
+def test_progressive_bands(no_library, isa, factors, precision):
+    """The image of a sequential stream with the same coefficients."""
+    for seed in range(3):
+        more = {"seed": seed, "precision": precision, "interval": 2 * seed, "skewed": seed % 2 == 1}
+        stream = oracle.random_stream(33, 27 + seed, factors, **more)
+        sequential = decoded(oracle.encode(stream))
+        stream.process, stream.bands = 2, [(1, 5), (6, 63)] if seed else [(3, 40), (1, 2), (41, 63)]
+        data = oracle.encode(stream)
+        np.testing.assert_array_equal(decoded(data), sequential)
+        np.testing.assert_array_equal(decoded(data, region=(9, 5, 15, 20)), sequential[9:24, 5:25])
+        for component, plane in zip(dt.decode_components(data), oracle.planes(stream), strict=True):
+            assert np.abs(component - plane).max() <= 1
+
+
+def test_truncated_and_changed_progressive_streams():
+    data = progressive((40, 50, 3), np.random.default_rng(3), subsampling=2, restart_marker_blocks=5)
+    for size in range(len(data)):
+        error = error_of(data[:size], data)
+        assert error is not None, size
+        assert error.code in ("truncated", "malformed"), (size, error)
+    random = np.random.default_rng(4)
+    for _ in range(300):
+        changed = bytearray(data)
+        changed[int(random.integers(2, len(data)))] ^= 1 << int(random.integers(8))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dt.DecodeWarning)
+            error_of(bytes(changed), data)
+            error_of(bytes(changed), data, on_error="salvage")
+
+
+def test_a_progressive_stream_that_ends_early_is_salvaged_as_a_picture():
+    data = progressive((40, 50, 3), np.random.default_rng(5))
+    status = np.zeros(1, np.uint8)
+    with pytest.warns(dt.DecodeWarning, match="EOI"):
+        picture = decoded(data[: len(data) // 2], on_error="salvage", status=status)
+    assert status[0] == dt.FrameStatus.PARTIAL
+    assert picture.any()
+
+
+def test_what_the_core_leaves_to_the_library():
+    """Progressive streams without all scans, ratios that are not whole numbers, and reduced images."""
+    stream = oracle.random_stream(40, 40, FACTORS["4:2:0"], seed=14)
+    data = oracle.encode(stream)
     assert decoded(data, reduce=1).shape == (20, 20, 3)
     error = error_of(oracle.encode(oracle.random_stream(40, 40, [(3, 1), (2, 1), (1, 1)], seed=14)), data)
     assert error is not None
+    stream.process, stream.bands = 2, [(1, 5)]
+    data = oracle.encode(stream)
+    np.testing.assert_array_equal(decoded(data), expected(data))
 
 
 @pytest.mark.parametrize("factors", FACTORS.values(), ids=FACTORS)
