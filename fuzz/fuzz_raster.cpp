@@ -102,12 +102,12 @@ std::vector<std::int32_t> windings(const Polygons& polygons, std::size_t rows, s
                     first = before ? first + half + 1 : first;
                     left = before ? left - half - 1 : half;
                 }
-                std::int32_t* const line = result.data() + row * columns * n;
-                for (std::size_t x = first; x < columns * n; ++x) line[x] += from.y < to.y ? 1 : -1;
+                if (first < columns * n) result[row * columns * n + first] += from.y < to.y ? 1 : -1;
             }
         }
         begin = end;
     }
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] += i % (columns * n) == 0 ? 0 : result[i - 1];
     return result;
 }
 

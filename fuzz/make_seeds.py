@@ -69,7 +69,9 @@ def functional_groups(*, undefined: bool, vr: str = "SQ") -> bytes:
         return place + which
 
     segments = [element(0x00620004, "US", bytes([number, 0])) for number in (1, 2)]
-    frames = [group(b"-10.5\\2e1\\+.25 ", 1), group(b"1e-22\\-0\\9007199254740991", 2)]
+    many_digits = b"123456789.01234567\\3333333333.3333333\\77.777777777777777"
+    positions = [b"-10.5\\2e1\\+.25 ", b"1e-22\\-0\\9007199254740991", many_digits + b" " * (len(many_digits) % 2)]
+    frames = [group(position, number) for number, position in enumerate(positions, 1)]
     return (
         element(0x00280008, "IS", b"2 ")
         + sequence(0x00620002, segments, undefined=undefined)
