@@ -23,6 +23,7 @@ def folder(tmp_path, monkeypatch):
     structure_set(contours, names=("Heart",)).save_as("structures.dcm", enforce_file_format=True)
     (tmp_path / "text.txt").write_text("no DICOM\n")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "folder.npy").mkdir()
     (tmp_path / "key").write_bytes(b"0123456789abcdef")
     return tmp_path
 
@@ -46,6 +47,9 @@ def folder(tmp_path, monkeypatch):
         (["volume", "series", CT, "-o", "x.npy"], "choose one by series or phase"),
         (["slide", "empty"], "empty: there are no tiled images"),
         (["slide", CT], "the object is not tiled"),
+        (["masks", "seg.dcm", "-o", "text.txt/x.npy"], "text.txt is a file, not a folder"),
+        (["decode", CT, "-o", "text.txt/x.png"], "text.txt is a file, not a folder"),
+        (["volume", "series", "-o", "folder.npy", "--force"], "folder.npy is a folder: name a file"),
         (["decode", CT, "-o", "x.npy", "--frames", "5"], "there is no frame 5: the object has 1 frame,"),
         (["decode", CT, "-o", "x.npy", "--region", "0", "0", "500", "500"], "--clip of dcmturbo decode"),
     ],
@@ -65,6 +69,8 @@ def test_an_error_says_where_and_what(call, folder, arguments, expected):
         (["volume", "series", "--phase", "-1"], "--phase counts from 0"),
         (["bench", CT, "--report", "out.html"], "did you mean --html?"),
         (["deidentify", CT, "out.dcm", "--key", "key"], "DST is a folder, but out.dcm looks like a file"),
+        (["deidentify", CT, "text.txt/out", "--key", "key"], "text.txt is a file, not a folder"),
+        (["deidentify", "series", "series", "--key", "key"], "is the source: choose another destination"),
         (["deidentify", CT, "out", "--key", "gone"], "there is no file gone: --new-key makes a key"),
         (["deidentify", CT, "out", "--key", "key", "--device-rules", "text.txt"], "text.txt is no JSON file of device"),
     ],

@@ -265,9 +265,17 @@ def patterns(value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_places(
-    sources: Sequence[str], destination: str | os.PathLike[str] | None, *, in_place: bool, verify: bool
+    sources: Sequence[str],
+    destination: str | os.PathLike[str] | None,
+    *,
+    in_place: bool,
+    verify: bool,
+    may_replace: bool = True,
 ) -> str:
-    """Return the destination as an absolute path or URL; raise an error if it would write into a source."""
+    """Return the destination as an absolute path or URL; raise an error if it would write into a source.
+
+    `may_replace` says whether the operation has an in_place.
+    """
     if in_place:
         if any(is_url(one) for one in sources):
             raise ValueError("in_place can replace local files only, not objects of a URL")
@@ -301,9 +309,10 @@ def check_places(
         # Compare device and inode too, because a folder can be mounted in two places.
         identity = folder_identity(theirs)
         if theirs == real or (identity is not None and identity == folder_identity(real)):
-            raise ValueError(
-                f"the destination {one} is the source: to replace its files, use in_place=True (--in-place)"
+            instead = (
+                "to replace its files, use in_place=True (--in-place)" if may_replace else "choose another destination"
             )
+            raise ValueError(f"the destination {one} is the source: {instead}")
         common = os.path.commonpath([theirs, real])
         is_below = common == theirs or identity in around
         is_above = common == real or folder_identity(real) in folders_around(theirs)

@@ -191,7 +191,7 @@ def deidentify_archive(
     if not sources or not all(map(os.fsdecode, sources)) or not os.fsdecode(destination):
         raise ValueError("give at least one source, and a destination")
     paths = [absolute(one) for one in sources]
-    target = check_places(paths, destination, in_place=False, verify=True)
+    target = check_places(paths, destination, in_place=False, verify=True, may_replace=False)
     for one in (*paths, target):
         check_protocols(one)
     log, place = _side_files(target, audit, manifest)

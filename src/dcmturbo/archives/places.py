@@ -12,7 +12,7 @@ from typing import Any
 
 from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import open_regular, source_folder
-from dcmturbo.transcoding.output import Destination
+from dcmturbo.transcoding.output import Destination, make_folders
 from dcmturbo.transcoding.temporary import TEMPORARY_NAME
 
 __all__ = [
@@ -103,7 +103,7 @@ def make_root(folder: str, sources: Sequence[str]) -> None:
     """Create the destination of a run, with no more permissions than the folders of its sources."""
     if os.path.isdir(folder):
         return
-    os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
+    make_folders(os.path.dirname(folder) or ".")
     originals = [one for source in sources if not is_url(one := source_folder(source) or os.path.dirname(source))]
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, _folder_mode(originals))

@@ -21,6 +21,7 @@ from dcmturbo.deidentification.api import make_rules
 from dcmturbo.deidentification.object import Rules, deidentify_bytes, read_object
 from dcmturbo.deidentification.preview import write_preview
 from dcmturbo.deidentification.profile import Profile
+from dcmturbo.transcoding.output import make_folders
 from dcmturbo.wording import human_bytes, plural, significant
 
 __all__ = ["add_parser", "run"]
@@ -139,7 +140,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             _make_key(arguments.key)
         return _dry_run(arguments, output) if arguments.dry_run else _archive(arguments, output)
     except NotADirectoryError as error:
-        return output.usage("deidentify", str(error))
+        return output.usage("deidentify", error.strerror or str(error))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -251,7 +252,7 @@ def _planned(path: str, rules: Rules, preview: Path | None, arguments: argparse.
     done = deidentify_bytes(data, rules, arguments.threads).result
     picture = None
     if preview is not None and done.frames:
-        preview.mkdir(parents=True, exist_ok=True)
+        make_folders(preview)
         picture = str(preview / f"{done.digest[:16]}.png")
         write_preview(data, done.boxes, picture)
     return {

@@ -14,6 +14,7 @@ from dcmturbo.cli.inputs import add_common, add_output
 from dcmturbo.cli.made_dataset import Pixels, make_dataset, read_pixels
 from dcmturbo.cli.output import Output
 from dcmturbo.formats.names import name_transfer_syntax
+from dcmturbo.transcoding.output import make_folders
 from dcmturbo.wording import human_bytes
 
 __all__ = ["add_parser", "run"]
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         dataset = make_dataset(
             pixels, template=arguments.template, attributes=dict(arguments.set), new_series=arguments.new_series
         )
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         with output.warnings_of(str(target)):
             result = dt.transcode(dataset, target, syntax.uid, overwrite=arguments.force)
     except (dt.Error, OSError, ValueError, TypeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_bytes, write_npy
 from dcmturbo.pictures.files import encode_picture
 from dcmturbo.slides.deep_zoom import DeepZoom
+from dcmturbo.transcoding.output import make_folders
 
 __all__ = ["add_parser", "run"]
 
@@ -175,7 +175,7 @@ def _write_deep_zoom(slide: dt.Slide, target: Path, arguments: argparse.Namespac
     with output.progress("writing tiles", len(places)) as advance:
         for place in places:
             to = folder / str(place.level) / f"{place.column}_{place.row}.{arguments.tile_format}"
-            os.makedirs(to.parent, exist_ok=True)
+            make_folders(to.parent)
             write_bytes(to, _picture(tiles.tile(place, threads=arguments.threads), arguments.tile_format), None)
             advance()
     write_bytes(target, tiles.descriptor(arguments.tile_format).encode(), None)

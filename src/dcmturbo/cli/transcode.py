@@ -304,7 +304,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return _one_file(sources[0], destination, syntax, options, arguments, output)
         return _archive(sources, destination, syntax, options, arguments, output)
     except NotADirectoryError as error:
-        return output.usage("transcode", str(error))
+        return output.usage("transcode", error.strerror or str(error))
     except BrokenPipeError:
         raise
     except (OSError, ImportError) as error:

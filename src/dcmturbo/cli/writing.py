@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from dcmturbo.cli.inputs import Input
-from dcmturbo.transcoding.output import Destination
+from dcmturbo.transcoding.output import Destination, make_folders
 
 __all__ = [
     "STDOUT",
@@ -59,6 +59,8 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
 
 def refuse_existing_target(target: Path | None, *, force: bool) -> None:
     """Raise FileExistsError if the one output of a command exists; a command that only lists has none."""
+    if target is not None and target.is_dir():
+        raise IsADirectoryError(f"the output {target} is a folder: name a file")
     if target is not None and not force and target.exists():
         raise FileExistsError(f"the output {target} exists: --force overwrites it")
 
@@ -80,7 +82,7 @@ def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | 
         sys.stdout.flush()
         return
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(place.parent)
         with Destination(place, overwrite=True, source=source) as destination:
             with open(destination.descriptor, "wb", closefd=False) as file:
                 fill(file)

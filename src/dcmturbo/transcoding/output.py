@@ -18,7 +18,7 @@ from dcmturbo.errors import EncodeError
 from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
 from dcmturbo.transcoding.temporary import Temporary, lock_without_waiting, sync_folder
 
-__all__ = ["Destination", "Output"]
+__all__ = ["Destination", "Output", "make_folders"]
 
 _MOST_PENDING = 4 << 20
 _MOST_BUFFERS = 512  # maximum of one call: POSIX guarantees 16, Linux allows 1024
@@ -26,6 +26,25 @@ _COPIED_AT_ONCE = 4 << 20
 _WAITING, _MOST_WAITING = 0.002, 5.0  # time limit in seconds for another worker that is replacing the same file
 
 Buffer = bytes | bytearray | memoryview
+
+
+def make_folders(path: str | os.PathLike[str]) -> None:
+    """Create a folder for outputs, and those around it.
+
+    Raises
+    ------
+    NotADirectoryError
+        If a file is in the place of one of them; the error names it.
+    OSError
+        If it cannot be created.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        place = os.path.abspath(path)
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)
+        raise NotADirectoryError(errno.ENOTDIR, f"{place} is a file, not a folder", place) from None
 
 
 class Output:
