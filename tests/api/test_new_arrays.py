@@ -65,3 +65,21 @@ def test_the_owner_of_a_small_array_shows_its_memory_and_cannot_be_made():
 def test_an_array_of_more_bytes_than_addresses_is_refused():
     with pytest.raises((MemoryError, ValueError)):
         dt._core.aligned_empty("u8", [1 << 31, 1 << 31])
+
+
+def test_memory_that_serves_again_belongs_to_one_array():
+    # The memory of a small array that is freed is kept for the next one of its size, or of half of it.
+    random = np.random.default_rng(5)
+    held: list[np.ndarray] = []
+    for number in range(1500):
+        array = frame(int(random.choice([1, 2, 40, 41, 60, 64, 181, 182, 256])))
+        assert memoryview(array.base).nbytes == array.nbytes
+        assert array.ctypes.data % 64 == 0
+        array[...] = number
+        held.append(array)
+        del array
+        while len(held) > 6 or (held and random.integers(2)):
+            held.pop(int(random.integers(len(held))))
+        for each in held:
+            assert np.all(each == each[0, 0])
+        assert len({int(each[0, 0]) for each in held}) == len(held)

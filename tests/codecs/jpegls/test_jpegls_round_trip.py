@@ -109,3 +109,33 @@ def test_a_mapping_table_that_lacks_entries_is_refused():
     )
     with pytest.raises(dt.DecodeError, match="63 entries for samples up to 63"):
         dt.decode_components(data)
+
+
+@pytest.mark.parametrize("isa", dt.config.available_isas)
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("kind", ["blocks", "mask", "bands"])
+def test_flat_images(kind, samples, isa):
+    # Long runs, runs of one bit a line, and lines that are stored by repeating the one before.
+    rng = np.random.default_rng(3)
+    for rows, columns in [(64, 64), (2, 2), (40, 1), (1, 40), (90, 700), (9, 3000)]:
+        y, x = np.mgrid[0:rows, 0:columns]
+        if kind == "blocks":
+            plane = rng.integers(0, 256, (rows // 8 + 1, columns // 8 + 1))[y // 8, x // 8]
+        elif kind == "mask":
+            plane = ((x - columns / 2) ** 2 + (y - rows / 2) ** 2 < min(rows, columns) ** 2 / 9) * 1
+        else:
+            plane = rng.integers(0, 256, rows // 5 + 1)[y // 5]
+        array = (plane if samples == 1 else np.stack([plane, 255 - plane, plane // 2], 2)).astype(np.uint8)
+        for restart_rows in (0, 3):
+            with dt.config.override(isa=isa):
+                data = dt.encode_frame(array, "JPEGLSLossless", restart_rows=restart_rows)
+                np.testing.assert_array_equal(decoded(data, array, 8), array)
+                wide = np.full((rows, columns + 3, *array.shape[2:]), 7, np.uint8)
+                out = wide[:, 1 : columns + 1]
+                np.testing.assert_array_equal(decoded(data, array, 8, out=out), array)
+                assert np.all(wide[:, 0] == 7)
+                assert np.all(wide[:, columns + 1 :] == 7)
+                region = (rows // 3, columns // 3, rows // 2 + 1, columns // 2 + 1)
+                part = array[region[0] : region[0] + region[2], region[1] : region[1] + region[3]]
+                if part.shape[:2] == region[2:]:
+                    np.testing.assert_array_equal(decoded(data, array, 8, region=region), part)
