@@ -311,13 +311,13 @@ class FrameDecoder {
                 if (done < count) fail_at(at, data, row, plan.mcu_rows);
                 mcu += count;
                 at.left -= count;
-                if (at.left == 0) has_excess_data_ |= at.bits.left(at.end) >= 8;
+                if (at.left == 0) has_excess_data_ |= at.bits.left(at.end) >= excess_bits;
             }
             first = 0;
             note_lines(plan, row + 1);
             if (writes_rows) write_rows(row + 1, plan, walk_.scan().count > 1 ? found.vertical_max : 1);
         }
-        if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= 8;
+        if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= excess_bits;
         // The other rows are not needed.
         note_lines(plan, plan.mcu_rows);
     }

@@ -50,6 +50,10 @@ struct BitWindow {
     }
 };
 
+// The data of a restart interval are padded to whole bytes (F.1.2.3). Some writers add a byte of ones to data that end
+// with a byte. If this many bits are left, there is more than padding.
+inline constexpr std::ptrdiff_t excess_bits = 16;
+
 // Of a data unit, at most: a code of 16 bits and a coefficient of 15, for each of its samples; ten data units in an
 // MCU. Decoding an MCU reads no more bytes than this behind the first bit that is missing.
 inline constexpr std::size_t most_mcu_units = 10;

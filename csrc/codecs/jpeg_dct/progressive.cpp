@@ -273,10 +273,10 @@ bool ProgressiveImage::decode_scan(const ScanWalk& walk, const Tables& tables, c
                 }
             }
             // Blocks that are skipped beyond the interval are not there.
-            if (left == 0) has_excess_data |= bits.left() >= 8;
+            if (left == 0) has_excess_data |= bits.left() >= excess_bits;
         }
     }
-    has_excess_data |= bits.left() >= 8;
+    has_excess_data |= bits.left() >= excess_bits;
     for (std::size_t k = 0; k < scan.count; ++k) {
         for (unsigned at = progress.first; at <= progress.last; ++at)
             missing_bits_[walk.covered().index(k)][at] = static_cast<std::int8_t>(scan.low);
