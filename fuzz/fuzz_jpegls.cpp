@@ -141,7 +141,7 @@ void lines_and_back(Numbers& input) {
         GolombOutput output;
         output.next = bits.data();
         const auto run = [&](auto&& each) {
-            contexts.reset(parameters);
+            contexts.reset(parameters, kernels);
             std::vector<std::vector<std::uint16_t>> above(components,
                                                           std::vector<std::uint16_t>(width + 2 * jpegls::line_margin));
             auto lines = above;
