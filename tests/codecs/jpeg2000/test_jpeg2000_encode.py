@@ -119,6 +119,17 @@ def test_threads_and_instruction_sets_give_the_same_bytes(syntax, options):
             assert dt.encode_frame(array, syntax, bits_stored=12, **options) == expected, isa
 
 
+@pytest.mark.parametrize("syntax", ["JPEG2000Lossless", "HTJ2KLossless", "JPEG2000"])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 4), (3, 1), (2, 5)])
+def test_tiles_of_few_samples(syntax, width, height):
+    """Most of their lower resolutions are empty: a tile of one odd column has no samples of the level below."""
+    array = smooth((7, 9), "u1", bits=8)
+    loss = {"psnr": 80} if syntax == "JPEG2000" else {}
+    data = dt.encode_frame(array, syntax, tile_width=width, tile_height=height, decomposition_levels=5, **loss)
+    for got in (decoded(data, syntax, array, 8), imagecodecs.jpeg2k_decode(data)):
+        np.testing.assert_allclose(got.astype(int), array, atol=1 if loss else 0)
+
+
 @pytest.mark.parametrize("syntax", ["JPEG2000", "HTJ2K"])
 @pytest.mark.parametrize("ratio", [4, 8, 10, 25, 60])
 @pytest.mark.parametrize(("bits", "samples"), [(8, 1), (8, 3), (12, 1), (16, 1)])

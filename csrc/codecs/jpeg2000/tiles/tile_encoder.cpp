@@ -206,6 +206,7 @@ template <typename T>
 void TileEncoder::analyse_below(const TileComponent& component, typename Analysis<T>::Bands image) {
     for (std::size_t r = component.resolutions.size() - 1; r-- > 1;) {
         const Resolution& resolution = component.resolutions[r];
+        if (resolution.area.is_empty()) return;  // and so are those below
         const typename Analysis<T>::Bands low = image_memory<T>(component, r - 1);
         const std::uint32_t width = resolution.area.width();
         const std::uint32_t height = resolution.area.height();
