@@ -44,8 +44,9 @@ inline void choose_options(Numbers& input, const Encoder& encoder, Request& requ
     request.options.push_back(integer("code_block_height", 1u << std::min(height, 12 - width)));
     if (input.byte() % 2 == 0) request.options.push_back(integer("precinct_size", 2u << input.byte() % 9));
     if (input.byte() % 3 == 0) {
-        request.options.push_back(integer("tile_width", 16 + input.byte()));
-        request.options.push_back(integer("tile_height", 16 + input.byte()));
+        const dcmturbo_attributes& a = request.attributes;
+        request.options.push_back(integer("tile_width", 1 + a.columns / 8 + input.byte() % 40));
+        request.options.push_back(integer("tile_height", 1 + a.rows / 8 + input.byte() % 40));
     }
     const auto flag = [&](const char* name, unsigned rarity) {
         request.options.push_back(
@@ -83,12 +84,19 @@ inline void draw(Numbers& input, Request& request) {
     }
 }
 
+// Mostly small: each image is encoded and decoded many times.
+inline std::uint32_t side(Numbers& input, unsigned usual) {
+    const unsigned kind = input.byte();
+    if (kind % 64 == 0) return 1 + input.below(300);
+    return 1 + input.byte() % (kind % 8 == 0 ? 130 : usual);
+}
+
 inline Request make_request(Numbers& input, const Encoder& encoder) {
     Request request;
     dcmturbo_attributes& a = request.attributes;
     a.size = sizeof a;
-    a.rows = input.byte() % 8 == 0 ? 1 + input.below(300) : 1 + input.byte() % 80;
-    a.columns = input.byte() % 8 == 0 ? 1 + input.below(300) : 1 + input.byte() % 140;
+    a.rows = side(input, 20);
+    a.columns = side(input, 36);
     a.samples_per_pixel = input.byte() % 4 == 0 ? 3 : 1;
     // More than these are not decoded.
     if (std::uint64_t{a.rows} * a.columns * a.samples_per_pixel > most_samples)
