@@ -3,7 +3,7 @@
     python benchmarks/report.py            writes what stands between the markers, and docs/speed.svg
     python benchmarks/report.py --check    says whether that is what the records give (exit code 1 if not)
 
-Figures come from the newest record of benchmarks/record/, or from the one that --record names.
+Each figure comes from the newest record of benchmarks/record/ that has its row, or from the one that --record names.
 """
 
 from __future__ import annotations
@@ -62,19 +62,31 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, float, float, int, str]]:
     return found
 
 
+def latest(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the newest rows of records, which are in the order of their dates: each with its machine and versions."""
+    rows = {}
+    for record in records:
+        of_record = {"machine": record["machine"], "versions": record["versions"]}
+        rows |= {name: row | of_record for name, row in record["rows"].items()}
+    return records[-1] | {"rows": rows}
+
+
 def source(record: dict[str, Any], *rows: str) -> str:
     """Return where figures are from: machine, versions, commits and commands."""
-    used = [record["rows"][row] for row in rows if row in record["rows"]]
-    commits = ", ".join(sorted({one["commit"] for one in used}))
-    machine = record["machine"]
-    packages = ", ".join(
-        f"{name} {version}" for name, version in sorted(record["versions"].items()) if name != "dcmturbo"
-    )
-    commands = "; ".join(f"`{one['command']}`" for one in used)
-    return (
-        f"Measured {record['date']}, commit {commits}, on {machine['cpu']} ({machine['cpus']} CPUs, {machine['isa']}); "
-        f"{packages}.\n{commands}"
-    )
+    used = [record | record["rows"][row] for row in rows if row in record["rows"]]
+    lines = []
+    while used:
+        heading = [used[0][key] for key in ("date", "machine", "versions")]
+        same = [row for row in used if [row[key] for key in ("date", "machine", "versions")] == heading]
+        used = [row for row in used if row not in same]
+        date, machine, versions = heading
+        commits = ", ".join(sorted({row["commit"] for row in same}))
+        packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if name != "dcmturbo")
+        lines.append(
+            f"Measured {date}, commit {commits}, on {machine['cpu']} ({machine['cpus']} CPUs, {machine['isa']}); "
+            f"{packages}.\n" + "; ".join(f"`{row['command']}`" for row in same)
+        )
+    return "\n".join(lines)
 
 
 def headline_table(record: dict[str, Any]) -> str:
@@ -93,7 +105,7 @@ def engine_table(row: str) -> Callable[[dict[str, Any]], str]:
     def table(record: dict[str, Any]) -> str:
         results = [one for one in record["rows"].get(row, {}).get("results", []) if "engines" in one]
         if not results:
-            return "Not in the newest record."
+            return "Not in any record."
         names = sorted(
             {name for one in results for name in one["engines"]}, key=lambda name: (name != "dcmturbo", name)
         )
@@ -112,7 +124,7 @@ def memory_table(record: dict[str, Any]) -> str:
     """Return the table of peak memory over the result's size."""
     results = record["rows"].get("memory-peak", {}).get("results", [])
     if not results:
-        return "Not in the newest record."
+        return "Not in any record."
     names = sorted({n for one in results for n in one["peak over result"]}, key=lambda name: (name != "dcmturbo", name))
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for one in results:
@@ -225,7 +237,8 @@ def figures_table(record: dict[str, Any]) -> str:
         peers = sorted({one["best peer"] for one in results if "best peer" in one})
         against += f": {', '.join(peers)}" if peers else ""
         command = entry["command"].removeprefix("python benchmarks/")
-        lines.append(f"| {what} | {against} | {_figure(results)} | `{command}`, {entry['commit']} |")
+        cpu = (record | entry)["machine"]["cpu"]
+        lines.append(f"| {what} | {against} | {_figure(results)} | `{command}`, {entry['commit']}, {cpu} |")
     return "\n".join(lines)
 
 
@@ -237,7 +250,7 @@ def losses(record: dict[str, Any]) -> str:
         for one in entry["results"]
         if "engines" in one and float(_number(1 / one.get("ratio", 1))) > 1
     ]
-    return "\n".join(found) or "None in the newest record."
+    return "\n".join(found) or "None."
 
 
 def records_table(_: dict[str, Any] | None = None) -> str:
@@ -323,14 +336,14 @@ def outputs(record: dict[str, Any]) -> dict[Path, str]:
 def main() -> int:
     """Write, or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", type=Path, help=f"default: the newest of {FOLDER}")
+    parser.add_argument("--record", type=Path, help=f"default: the newest rows of all in {FOLDER}")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     records = all_records()
     if not records and not arguments.record:
         raise SystemExit(f"there is no record in {FOLDER}: run.py --record makes one")
     try:
-        record = read(arguments.record) if arguments.record else records[-1][1]
+        record = read(arguments.record) if arguments.record else latest([one for _, one in records])
         made = outputs(record)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no record of run.py"

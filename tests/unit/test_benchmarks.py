@@ -17,11 +17,24 @@ def benchmarks_on_the_path(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
-def test_tables_and_plots_are_those_of_the_newest_record():
+def test_tables_and_plots_are_those_of_the_records():
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "report.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_each_row_is_of_the_newest_record_that_has_it():
+    import report
+
+    older, newer = ({"machine": {"cpu": cpu}, "versions": {}, "rows": {}} for cpu in ("first", "second"))
+    older["rows"] = {"rle-decode": {"commit": "a"}, "rle-encode": {"commit": "b"}}
+    newer["rows"] = {"rle-encode": {"commit": "c"}}
+    rows = report.latest([older, newer])["rows"]
+    assert {name: (row["commit"], row["machine"]["cpu"]) for name, row in rows.items()} == {
+        "rle-decode": ("a", "first"),
+        "rle-encode": ("c", "second"),
+    }
 
 
 def test_a_record_is_rendered_the_same_each_time_and_another_one_otherwise():
