@@ -44,7 +44,8 @@ def encoded(array: np.ndarray, keyword: str) -> bytes:
     """Return a codestream by a library's encoder where there is one, so that it is not made for our decoder."""
     known = attributes_of(array)
     options = {name: known[name] for name in ("bits_stored", "photometric_interpretation")}
-    prefer = "own" if keyword == "RLELossless" else "library"
+    # JPEG-LS leaves an encoder no choice, and the library has only 8 and 16 bits.
+    prefer = "own" if keyword in ("RLELossless", "JPEGLSLossless") else "library"
     with dt.config.override(prefer=prefer):
         return bytes(dt.encode_frame(array, keyword, **options))
 
