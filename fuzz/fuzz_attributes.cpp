@@ -13,6 +13,7 @@
 #include "dicom/attribute_scan.h"
 #include "dicom/decimals.h"
 #include "dicom/file_source.h"
+#include "far_source.h"
 #include "frames.h"
 
 namespace {
@@ -27,20 +28,6 @@ struct Report {
     std::uint64_t offset;
     std::size_t size;
     bool operator==(const Report&) const = default;
-};
-
-// A source that says that it is far, so that it is read in windows.
-class FarSource final : public Source {
-  public:
-    explicit FarSource(const Source& inner) : inner_(inner) {}
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override {
-        return inner_.read_at(offset, to, size);
-    }
-    [[nodiscard]] bool is_far() const override { return true; }
-
-  private:
-    const Source& inner_;
 };
 
 // PS3.3, C.7.6.16 and C.8.20: what a segmentation says of its frames.
@@ -107,6 +94,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<Path> paths = (choice & 4) == 0 ? functional_groups : drawn_paths(bytes);
     const std::vector<Report> found = reports(source, bytes, encoding, paths);
     require(found.size() <= bytes.size() / 8, "each value has a header");
-    require(reports(FarSource(source), bytes, encoding, paths) == found, "a far source has the same values");
+    require(reports(fuzz::FarSource(source), bytes, encoding, paths) == found, "a far source has the same values");
     return 0;
 }

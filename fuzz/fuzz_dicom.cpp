@@ -20,6 +20,7 @@
 #include "dicom/element_scan.h"
 #include "dicom/file_source.h"
 #include "dicom/frame_index.h"
+#include "far_source.h"
 
 namespace {
 
@@ -30,20 +31,6 @@ constexpr std::uint64_t most_frames = 4096;
 void require(bool condition) {
     if (!condition) std::abort();
 }
-
-// A source that says that it is far: frames are then found one after the other.
-class FarSource final : public Source {
-  public:
-    explicit FarSource(const Source& inner) : inner_(inner) {}
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override {
-        return inner_.read_at(offset, to, size);
-    }
-    [[nodiscard]] bool is_far() const override { return true; }
-
-  private:
-    const Source& inner_;
-};
 
 // Mended lengths lead to the same pixel data by themselves.
 void check_patches(const Source& source, const Dataset& dataset) {
@@ -170,7 +157,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             layout.extended_offsets = dataset.extended_offset_table;
             layout.extended_lengths = dataset.extended_offset_table_lengths;
             read_frames(source, *FrameIndex::encapsulated(source, layout));
-            const FarSource far(source);
+            const fuzz::FarSource far(source);
             const auto index = FrameIndex::encapsulated(far, layout);
             std::vector<FragmentRange> ranges;
             for (std::uint64_t i = 0; i < std::min<std::uint64_t>(frames, 3); ++i) {

@@ -115,15 +115,20 @@ bool is_inside(std::int32_t winding, FillRule rule) {
     return rule == FillRule::even_odd ? winding % 2 != 0 : winding != 0;
 }
 
+FillTarget target_of(std::size_t rows, std::size_t columns, std::size_t stride) {
+    FillTarget target;
+    target.rows = rows;
+    target.columns = columns;
+    target.row_stride = stride;
+    return target;
+}
+
 std::vector<std::uint8_t> filled(const Polygons& polygons, FillRule rule, std::size_t rows, std::size_t columns,
                                  std::size_t stride) {
     std::vector<std::uint8_t> mask(rows * stride);
     for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = i % stride < columns ? 0 : other;
     std::vector<std::int32_t> scratch;
-    FillTarget target;
-    target.rows = rows;
-    target.columns = columns;
-    target.row_stride = stride;
+    FillTarget target = target_of(rows, columns, stride);
     target.mask = mask.data();
     target.value = paint;
     fill_polygons(polygons.points, polygons.ends, rule, 1, target, scratch);
@@ -226,10 +231,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     std::vector<float> coverage(rows * stride);
     std::vector<std::int32_t> scratch;
-    FillTarget target;
-    target.rows = rows;
-    target.columns = columns;
-    target.row_stride = stride;
+    FillTarget target = target_of(rows, columns, stride);
     target.coverage = coverage.data();
     fill_polygons(polygons.points, polygons.ends, rule, n, target, scratch);
     expected = windings(polygons, rows, columns, n);

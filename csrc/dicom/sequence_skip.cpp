@@ -32,6 +32,7 @@ class Levels {
   private:
     std::vector<std::uint8_t> levels_;
 };
+
 }  // namespace
 
 Skip skip_undefined(ElementReader& reader, const ElementHeader& header, Encoding encoding) {

@@ -160,7 +160,7 @@ GIVEN: dict[str, tuple[Callable[[Path], object], str, tuple[str, ...], str]] = {
         "Path('out/ct.dcm').stat().st_size < 33_000 and all(Path(name).stat().st_size > 0 "
         "for name in ('proof.html', 'proof.csv', 'report.html'))",
     ),
-    "volumes": (for_volumes, "", ("nibabel",), "dt.read_volume is not None and Path('labels.nrrd').stat().st_size > 0"),
+    "volumes": (for_volumes, "", ("nibabel",), "Path('labels.nrrd').stat().st_size > 0"),
     # No window must open where the tests run.
     "pictures": (for_pictures, "import PIL.ImageShow; PIL.ImageShow._viewers.clear()", (), "True"),
     "index": (lambda folder: shutil.copy(CT, folder / "ct.dcm"), "", (), "Path('small.dcm').stat().st_size < 33_000"),
