@@ -6,6 +6,8 @@ Environment, for developers:
 - ``DCMTURBO_SANITIZE=address,undefined`` or ``thread``: an instrumented build.
 - ``DCMTURBO_DEBUG=1``: no optimisation, all assertions.
 - ``DCMTURBO_COVERAGE=1``: for gcov.
+- ``DCMTURBO_CORE=FOLDER``: only the bindings are compiled; the core is FOLDER/libdcmturbo.a, of
+  ``scripts/build_core FOLDER -fPIC ...`` with the same sanitizers.
 - ``DCMTURBO_BUILD_JOBS``: how many files are compiled at once (default: as many as there are CPUs).
 """
 
@@ -28,13 +30,18 @@ if os.environ.get("DCMTURBO_COVERAGE"):
     compile_args.append("--coverage")
     link_args.append("--coverage")
 
+sources = "csrc/**/*.cpp"
+if core := os.environ.get("DCMTURBO_CORE"):
+    sources = "csrc/bindings/**/*.cpp"
+    link_args += ["-Wl,--whole-archive", f"{core}/libdcmturbo.a", "-Wl,--no-whole-archive"]
+
 ParallelCompile("DCMTURBO_BUILD_JOBS", default=0).install()
 
 setup(
     ext_modules=[
         Pybind11Extension(
             "dcmturbo._core",
-            sorted(glob("csrc/**/*.cpp", recursive=True)),
+            sorted(glob(sources, recursive=True)),
             depends=sorted(glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.inl", recursive=True)),
             include_dirs=["csrc"],
             cxx_std=20,
