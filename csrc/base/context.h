@@ -43,6 +43,7 @@ struct Context {
 
     using TeamBody = void (*)(void* context, std::size_t i);
     void* team = nullptr;
+    unsigned team_threads = 1;
     void (*team_run)(void* team, std::size_t count, TeamBody body, void* context) = nullptr;
     Interruption* interruption = nullptr;
 };

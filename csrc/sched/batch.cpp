@@ -39,6 +39,7 @@ void attach(Context& context, Call& call, bool shares) {
     context.interruption = &call.interruption;
     if (!shares || call.threads < 2) return;
     context.team = &call;
+    context.team_threads = call.threads;
     context.team_run = run_team;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/team.h"
 #include "codecs/formats.h"
 #include "codecs/jpeg2000/codec.h"
 #include "codecs/jpeg2000/codestream/packet_lengths.h"
@@ -19,10 +20,6 @@
 namespace dcmturbo::jpeg2000 {
 
 namespace {
-
-// Parts of a tile's rows that a team works on at the same time.
-constexpr std::size_t max_slots = 16;
-constexpr std::uint32_t rows_per_slot = 32;
 
 class FrameDecoder {
   public:
@@ -54,7 +51,7 @@ class FrameDecoder {
         windows_.assign(codestream_.components.size(), window_of(out.region, image));
         is_part_ = !out.region.is_whole();
         std::vector<std::unique_ptr<RowSink>> sinks;
-        for (std::size_t slot = 0; slot < slots(); ++slot)
+        for (std::size_t part = 0; part < most_parts(); ++part)
             sinks.push_back(std::make_unique<PixelSink>(out, context_.isa, context_.arena));
         if (options_.recoding != nullptr && options_.reduce == 0 && !options_.salvage && !is_part_)
             recoder_ = Recoder::make(codestream_, *options_.recoding, context_);
@@ -72,7 +69,7 @@ class FrameDecoder {
             is_part_ = is_part_ || !planes[i].region.is_whole();
         }
         std::vector<std::unique_ptr<RowSink>> sinks;
-        for (std::size_t slot = 0; slot < slots(); ++slot)
+        for (std::size_t part = 0; part < most_parts(); ++part)
             sinks.push_back(std::make_unique<PlaneSink>(planes, context_.isa, context_.arena));
         decode(sinks, 1);
     }
@@ -94,10 +91,10 @@ class FrameDecoder {
     }
 
   private:
-    // One for each slot.
+    // One for each part of a tile that may be restored at the same time.
     using Sinks = std::span<const std::unique_ptr<RowSink>>;
 
-    [[nodiscard]] std::size_t slots() const { return context_.has_team() ? max_slots : 1; }
+    [[nodiscard]] std::size_t most_parts() const { return context_.has_team() ? TileDecoder::most_parts : 1; }
 
     [[nodiscard]] Rectangle component_area(std::size_t component) const {
         const Size& size = codestream_.size;
@@ -434,24 +431,23 @@ class FrameDecoder {
         if (recoder_ != nullptr && !decoder.is_damaged()) recoder_->add(tile_, components, transforms);
         decoder.synthesise_lower();
 
-        const std::size_t parts = std::clamp<std::size_t>(area.height() / rows_per_slot, 1, slots());
+        const std::vector<TileDecoder::Part>& parts = decoder.parts();
         std::vector<std::unique_ptr<RowSource>> sources;
         std::vector<Arithmetic> arithmetic;
         for (const TileComponent& component : components) arithmetic.push_back(component.arithmetic);
-        for (std::size_t part = 0; part < parts; ++part) {
-            for (std::size_t i = 0; i < count; ++i) sources.push_back(decoder.rows(i));
+        for (std::size_t part = 0; part < parts.size(); ++part) {
+            for (std::size_t i = 0; i < count; ++i) sources.push_back(decoder.rows(i, part));
         }
-        std::vector<void*> rows(parts * count);
+        std::vector<void*> rows(parts.size() * count);
         const Rectangle image = component_area(first);
         const std::uint32_t x = area.x0 - image.x0;
         const std::uint32_t y = area.y0 - image.y0;
-        context_.parallel_for(parts, [&](std::size_t part) {
-            const auto begin = static_cast<std::uint32_t>(std::uint64_t{area.height()} * part / parts);
-            const auto stop = static_cast<std::uint32_t>(std::uint64_t{area.height()} * (part + 1) / parts);
+        run_on_team(context_, parts.size(), [&](std::size_t part) {
+            const auto [begin, stop] = parts[part];
             const std::span<void*> now = std::span(rows).subspan(part * count, count);
             for (std::size_t i = 0; i < count; ++i) sources[part * count + i]->start(begin, stop);
             for (std::uint32_t row = begin; row < stop; ++row) {
-                if (row % 16 == 0 && context_.is_due_to_end()) return;  // parallel_for() throws then
+                if (row % 16 == 0 && context_.is_due_to_end()) return;  // run_on_team() throws then
                 for (std::size_t i = 0; i < count; ++i) now[i] = sources[part * count + i]->next();
                 if (transforms)
                     inverse_component_transform(arithmetic[0], now, area.width(), wavelet_kernels(context_.isa));

@@ -70,8 +70,10 @@ struct Band {
     std::byte* coefficients = nullptr;
     std::size_t stride = 0;              // 0: all are zeroes, and `coefficients` is a row of them
     const SparseBand* sparse = nullptr;  // where few blocks have data; there are no `coefficients` then
-    BandStream* stream = nullptr;        // where blocks are decoded when their rows are asked for
-    std::uint32_t ring_rows = 0;         // of a stream: so many rows are held, a power of two
+    // Where blocks are decoded when their rows are asked for: a stream for each part of the image (TileDecoder::Part).
+    // So many rows are held of each, a power of two, one part's behind those of another.
+    BandStream* const* streams = nullptr;
+    std::uint32_t ring_rows = 0;
 };
 
 struct Resolution {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
+#include "base/checked.h"
 #include "base/team.h"
 #include "codecs/jpeg2000/tiles/window.h"
 
@@ -10,14 +12,15 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
-// What is wanted of a sub-band.
+// What is wanted of a sub-band, as a part of the image takes it.
 template <typename T>
-Plane<T> plane_of(const Band& band) {
+Plane<T> plane_of(const Band& band, std::size_t part) {
     Plane<T> plane{reinterpret_cast<T*>(band.coefficients), band.stride, band.sparse};
     if (plane.base == nullptr || band.stride == 0) return plane;
     plane.base += band.wanted.x0 - band.held.x0;
-    if (band.stream != nullptr) {
-        plane.stream = band.stream;
+    if (band.streams != nullptr) {
+        plane.stream = band.streams[part];
+        plane.base += part * band.ring_rows * band.stride;
         plane.ring_mask = band.ring_rows - 1;
         plane.ring_offset = band.wanted.y0;
     } else {
@@ -74,8 +77,13 @@ bool has_data(const Resolution& resolution) {
         [](const Band& band) { return !band.wanted.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
 }
 
-// Rows that pay for taking part of an image on its own.
-constexpr std::uint32_t rows_per_part = 64;
+// Rows of a lower resolution, and of the last, that pay for taking part of an image on its own.
+constexpr std::uint32_t lower_rows_per_part = 64;
+constexpr std::uint32_t lower_samples_per_part = 1U << 16;
+constexpr std::uint32_t rows_per_part = 32;
+
+// Rows around a row that the wavelets need, of the resolution.
+constexpr std::uint32_t wavelet_reach = 4;
 
 }  // namespace
 
@@ -135,15 +143,27 @@ void TileDecoder::list_blocks(const TileComponent& component, Resolution& resolu
         holes_.clear();
         covered_ = 0;
         if (resolution.precincts != nullptr) list_blocks_of(component, resolution, b);
-        allocate(component, resolution, band, std::span(jobs_).subspan(first));
-        if (band.stream != nullptr) jobs_.resize(first);
+        allocate(component, resolution, band, first);
+    }
+}
+
+// Of the band that is listed: of rows [first, end), which are at `rows`, what no code-block gives.
+void TileDecoder::zero_holes(const Band& band, std::byte* rows, std::uint64_t first, std::uint64_t end,
+                             std::size_t element) const {
+    for (const Rectangle& hole : holes_) {
+        const std::uint64_t bottom = std::min<std::uint64_t>(hole.y1, end);
+        for (std::uint64_t y = std::max<std::uint64_t>(hole.y0, first); y < bottom; ++y) {
+            const auto at = static_cast<std::size_t>((y - first) * band.stride + (hole.x0 - band.held.x0));
+            std::memset(rows + at * element, 0, hole.width() * element);
+        }
     }
 }
 
 // A header of a few bytes may ask for any area: without a block that has data, a row of zeroes stands for all of it,
 // and where few blocks have data, each has memory of its own.
 void TileDecoder::allocate(const TileComponent& component, const Resolution& resolution, Band& band,
-                           std::span<Job> jobs) {
+                           std::size_t first_job) {
+    const std::span<Job> jobs = std::span(jobs_).subspan(first_job);
     const std::size_t element = element_size(component.arithmetic);
     if (jobs.empty()) {
         band.coefficients = zero_row();
@@ -153,7 +173,8 @@ void TileDecoder::allocate(const TileComponent& component, const Resolution& res
     band.stride = padded(band.held.width());
     const std::uint64_t size = std::uint64_t{band.stride} * band.held.height();
     if (size > dense_samples && 4 * covered_ < size) return allocate_sparse(component, band, jobs);
-    if (may_stream(component, resolution)) return allocate_stream(component, resolution, band, jobs);
+    if (streams_last_ && &resolution == &component.resolutions[last_resolution(component)])
+        return allocate_streams(component, resolution, band, first_job);
     band.coefficients =
         element == sizeof(std::int64_t)
             ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(static_cast<std::size_t>(size)))
@@ -161,9 +182,7 @@ void TileDecoder::allocate(const TileComponent& component, const Resolution& res
     const auto at = [&](const Rectangle& area, std::uint32_t y) {
         return band.coefficients + ((y - band.held.y0) * band.stride + (area.x0 - band.held.x0)) * element;
     };
-    for (const Rectangle& hole : holes_) {
-        for (std::uint32_t y = hole.y0; y < hole.y1; ++y) std::memset(at(hole, y), 0, hole.width() * element);
-    }
+    zero_holes(band, band.coefficients, band.held.y0, band.held.y1, element);
     for (Job& job : jobs) {
         job.to = at(job.area, job.area.y0);
         job.stride = band.stride;
@@ -188,66 +207,190 @@ void TileDecoder::allocate_sparse(const TileComponent& component, Band& band, st
     band.sparse = new (sparse) SparseBand{{blocks, jobs.size()}, band.wanted.width()};
 }
 
-// With a team, all blocks are decoded first; and so are those of a small image, which stay in the cache and among which
-// there are more to decode at the same time.
-bool TileDecoder::may_stream(const TileComponent& component, const Resolution& resolution) const {
+// A small image stays in the cache. Its blocks are all decoded first: more of them are at work at the same time then.
+// With a team, streams pay where decoding blocks is as fast as memory. Otherwise the blocks of all resolutions are one
+// list, which a team shares most evenly.
+void TileDecoder::choose_parts() {
+    const TileComponent& component = components_.front();
     const std::size_t last = last_resolution(component);
+    const Resolution& resolution = component.resolutions[last];
+    const std::uint32_t height = resolution.wanted.height();
     const std::uint64_t area = std::uint64_t{resolution.reach.width()} * resolution.reach.height();
-    return !keeps_coefficients_ && !context_.has_team() && last > 0 && &resolution == &component.resolutions[last] &&
-           area > small_samples;
+    parts_ = {{0, height}};
+    streams_last_ = !keeps_coefficients_ && last > 0 && area > small_samples;
+    if (!context_.has_team()) return;
+    const bool is_fast = (component.parameters->coding.block_style & style_high_throughput) != 0;
+    streams_last_ = streams_last_ && is_fast && choose_streamed_parts();
+    if (streams_last_) return;
+    const std::uint32_t parts = std::clamp<std::uint32_t>(height / rows_per_part, 1, most_parts);
+    parts_.clear();
+    for (std::uint64_t i = 0; i < parts; ++i) {
+        parts_.push_back(
+            {static_cast<std::uint32_t>(height * i / parts), static_cast<std::uint32_t>(height * (i + 1) / parts)});
+    }
 }
+
+// Parts that cost about the same, one for each thread: its blocks stay in its own cache. A part ends just before a row
+// of code-blocks begins to count, so that it has one row of blocks in common with the next. Returns whether there are
+// as many parts as threads.
+bool TileDecoder::choose_streamed_parts() {
+    const TileComponent& component = components_.front();
+    const Resolution& resolution = component.resolutions[last_resolution(component)];
+    const unsigned exponent = component.block_height_exponent(resolution);
+    const Rectangle grid = block_grid(component, resolution, resolution.bands[0].wanted);
+    // What a row of blocks costs: the samples that come of it, and its bytes.
+    std::vector<std::uint64_t> costs(grid.height(), std::uint64_t{resolution.wanted.width()} << (exponent + 1));
+    for (std::size_t p = 0; resolution.precincts != nullptr && p < resolution.precinct_count(); ++p) {
+        for (std::size_t b = 0; resolution.precincts[p].bands != nullptr && b < resolution.band_count; ++b) {
+            const PrecinctBand& blocks = resolution.precincts[p].bands[b];
+            const Rectangle rows = intersection(blocks.grid, {0, grid.y0, ~std::uint32_t{0}, grid.y1});
+            for (std::uint32_t y = rows.y0; y < rows.y1; ++y) {
+                const BlockState* row = blocks.blocks + std::size_t{y - blocks.grid.y0} * blocks.grid.width();
+                for (std::uint32_t x = 0; x < blocks.grid.width(); ++x) {
+                    for (const Contribution* c = row[x].first; c != nullptr; c = c->next) costs[y - grid.y0] += c->size;
+                }
+            }
+        }
+    }
+    const std::uint64_t total = std::accumulate(costs.begin(), costs.end(), std::uint64_t{0});
+    const std::size_t count = std::min({std::size_t{context_.team_threads}, costs.size() / 2, std::size_t{most_parts}});
+    if (count < context_.team_threads) return false;
+    std::vector<Part> parts;
+    std::uint64_t done = 0;
+    std::uint32_t begin = 0;
+    const std::uint32_t height = resolution.wanted.height();
+    for (std::size_t k = 0; k + 1 < costs.size() && parts.size() + 1 < count; ++k) {
+        done += costs[k];
+        if (done * count < total * (parts.size() + 1)) continue;
+        const std::uint64_t end = (std::uint64_t{grid.y0 + k + 1} << (exponent + 1)) - wavelet_reach;
+        if (end <= resolution.wanted.y0 + std::uint64_t{begin} || end >= resolution.wanted.y1) continue;
+        parts.push_back({begin, static_cast<std::uint32_t>(end - resolution.wanted.y0)});
+        begin = parts.back().end;
+    }
+    parts.push_back({begin, height});
+    if (parts.size() < context_.team_threads) return false;
+    parts_ = std::move(parts);
+    return true;
+}
+
+// What the streams of all parts know of a sub-band.
+struct TileDecoder::StreamedBand {
+    std::vector<Job> jobs;  // from top to bottom
+    // A row of blocks that several parts need is decoded beforehand. Blocks lie on a grid of ring_rows.
+    struct SharedRows {
+        std::uint64_t first = 0;
+        std::byte* coefficients = nullptr;
+    };
+    std::vector<SharedRows> shared;
+    std::vector<std::unique_ptr<Stream>> streams;  // for each part
+};
 
 class TileDecoder::Stream final : public BandStream {
   public:
-    Stream(TileDecoder& decoder, const Band& band, std::size_t element, std::span<const Job> jobs, bool has_holes)
-        : decoder_(decoder), band_(band), element_(element), jobs_(jobs.begin(), jobs.end()), has_holes_(has_holes) {
-        for (Job& job : jobs_) {
-            const std::size_t row = job.area.y0 & (band.ring_rows - 1);
-            job.to = band.coefficients + (row * band.stride + (job.area.x0 - band.held.x0)) * element;
-            job.stride = band.stride;
-        }
-        std::sort(jobs_.begin(), jobs_.end(), [](const Job& a, const Job& b) {
-            return a.area.y0 != b.area.y0 ? a.area.y0 < b.area.y0 : a.area.x0 < b.area.x0;
-        });
-    }
+    Stream(TileDecoder& decoder, const Band& band, std::size_t element, bool has_holes, const StreamedBand& all,
+           std::size_t part)
+        : decoder_(decoder),
+          band_(band),
+          row_size_(band.stride * element),
+          element_(element),
+          has_holes_(has_holes),
+          all_(all),
+          part_(part),
+          ring_(band.coefficients + part * band.ring_rows * row_size_) {}
 
-    // Blocks lie on a grid of ring_rows.
     void require(std::size_t row) override {
         if (row < decoded_) return;
-        const std::uint64_t first = std::uint64_t{band_.wanted.y0} + row;
-        const std::uint64_t end = (first | (band_.ring_rows - 1)) + 1;
+        const std::uint64_t wanted = std::uint64_t{band_.wanted.y0} + row;
+        const std::uint64_t first = wanted & ~std::uint64_t{band_.ring_rows - 1};
+        const std::uint64_t end = first + band_.ring_rows;
         decoded_ = static_cast<std::size_t>(end - band_.wanted.y0);
-        if (has_holes_) std::memset(band_.coefficients, 0, band_.ring_rows * band_.stride * element_);
-        std::size_t count = 0;
-        while (next_ + count < jobs_.size() && jobs_[next_ + count].area.y0 < end) ++count;
-        const std::span<const Job> now = std::span(jobs_).subspan(next_, count);
-        next_ += count;
-        if (decoder_.decode_jobs(now, 0, 1, decoder_.context_.arena)) decoder_.is_damaged_ = true;
+        for (const StreamedBand::SharedRows& shared : all_.shared) {
+            if (shared.first != first) continue;
+            const auto offset = static_cast<std::size_t>(wanted - first) * row_size_;
+            std::memcpy(ring_ + offset, shared.coefficients + offset, band_.ring_rows * row_size_ - offset);
+            return;
+        }
+        if (has_holes_) std::memset(ring_, 0, band_.ring_rows * row_size_);
+        const auto before = [](const Job& job, std::uint64_t y) { return job.area.y0 < y; };
+        auto job = std::lower_bound(all_.jobs.begin(), all_.jobs.end(), first, before);
+        now_.clear();
+        for (; job != all_.jobs.end() && job->area.y0 < end; ++job) {
+            now_.push_back(*job);
+            now_.back().to = ring_ + (job->area.y0 - first) * row_size_ + (job->area.x0 - band_.held.x0) * element_;
+        }
+        Arena& arena = decoder_.part_arenas_.empty() ? decoder_.context_.arena : decoder_.part_arenas_[part_];
+        if (decoder_.decode_jobs(now_, arena)) decoder_.part_damaged_[part_] = 1;
     }
 
   private:
     TileDecoder& decoder_;
     const Band& band_;
-    std::size_t element_;
-    std::vector<Job> jobs_;
+    std::size_t row_size_, element_;  // bytes
     bool has_holes_;
+    const StreamedBand& all_;
+    std::size_t part_;
+    std::byte* ring_;
     std::size_t decoded_ = 0;  // rows from the top
-    std::size_t next_ = 0;     // job
+    std::vector<Job> now_;     // those of a row of blocks
 };
 
-void TileDecoder::allocate_stream(const TileComponent& component, const Resolution& resolution, Band& band,
-                                  std::span<const Job> jobs) {
+// Whether several parts take rows [first, end) of a sub-band. Row y of it is row 2y or 2y + 1 of the resolution.
+bool TileDecoder::is_shared(const Resolution& resolution, std::uint64_t first, std::uint64_t end) const {
+    std::size_t count = 0;
+    for (const Part& part : parts_) {
+        const std::uint64_t top = std::uint64_t{resolution.wanted.y0} + part.first;
+        const std::uint64_t bottom = std::uint64_t{resolution.wanted.y0} + part.end;
+        count += 2 * first < bottom + wavelet_reach && top < 2 * end + wavelet_reach ? 1 : 0;
+    }
+    return count > 1;
+}
+
+void TileDecoder::allocate_streams(const TileComponent& component, const Resolution& resolution, Band& band,
+                                   std::size_t first_job) {
     const std::size_t element = element_size(component.arithmetic);
     band.ring_rows = std::uint32_t{1} << component.block_height_exponent(resolution);
-    const std::size_t size = band.ring_rows * band.stride;
-    band.coefficients = element == sizeof(std::int64_t)
-                            ? reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int64_t>(size))
-                            : reinterpret_cast<std::byte*>(context_.arena.allocate_array<std::int32_t>(size));
-    streams_.push_back(std::make_unique<Stream>(*this, band, element, jobs, !holes_.empty()));
-    band.stream = streams_.back().get();
+    const std::size_t row_size = band.stride * element;
+    const auto allocate_rows = [&](std::uint64_t count) {
+        return reinterpret_cast<std::byte*>(
+            context_.arena.allocate_array<std::uint64_t>(checked_multiply(count, row_size) / sizeof(std::uint64_t)));
+    };
+    band.coefficients = allocate_rows(std::uint64_t{band.ring_rows} * parts_.size());
+    StreamedBand& all = *streamed_.emplace_back(std::make_unique<StreamedBand>());
+    std::vector<Job>& jobs = all.jobs;
+    jobs.assign(jobs_.begin() + static_cast<std::ptrdiff_t>(first_job), jobs_.end());
+    jobs_.resize(first_job);
+    std::sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) {
+        return a.area.y0 != b.area.y0 ? a.area.y0 < b.area.y0 : a.area.x0 < b.area.x0;
+    });
+    const std::uint64_t mask = ~std::uint64_t{band.ring_rows - 1};
+    for (Job& job : jobs) {
+        job.stride = band.stride;
+        const std::uint64_t first = job.area.y0 & mask;
+        if (!is_shared(resolution, first, first + band.ring_rows)) continue;
+        if (all.shared.empty() || all.shared.back().first != first) {
+            std::byte* rows = allocate_rows(band.ring_rows);
+            zero_holes(band, rows, first, first + band.ring_rows, element);
+            all.shared.push_back({first, rows});
+        }
+        jobs_.push_back(job);
+        jobs_.back().to =
+            all.shared.back().coefficients + (job.area.y0 - first) * row_size + (job.area.x0 - band.held.x0) * element;
+    }
+    auto** streams = context_.arena.allocate_array<BandStream*>(parts_.size());
+    for (std::size_t part = 0; part < parts_.size(); ++part) {
+        all.streams.push_back(std::make_unique<Stream>(*this, band, element, !holes_.empty(), all, part));
+        streams[part] = all.streams.back().get();
+    }
+    band.streams = streams;
 }
 
 void TileDecoder::decode_blocks() {
+    choose_parts();
+    part_damaged_.assign(parts_.size(), 0);
+    if (streams_last_ && context_.has_team()) {
+        part_arenas_ = std::vector<Arena>(parts_.size());
+        for (Arena& arena : part_arenas_) arena.set_cap(context_.limits.max_scratch);
+    }
     jobs_.clear();
     for (const TileComponent& component : components_) {
         if (component.resolutions.empty()) continue;
@@ -255,7 +398,7 @@ void TileDecoder::decode_blocks() {
         for (std::size_t r = last_resolution(component) + 1; r-- > 0;) list_blocks(component, component.resolutions[r]);
     }
     if (!context_.has_team() || jobs_.size() < 4) {
-        is_damaged_ = decode_jobs(jobs_, 0, 1, context_.arena);
+        is_damaged_ = decode_jobs(jobs_, context_.arena);
         return;
     }
     const std::size_t runs = std::min<std::size_t>(jobs_.size(), 48);
@@ -263,9 +406,21 @@ void TileDecoder::decode_blocks() {
     std::vector<std::uint8_t> damaged(runs);
     run_on_team(context_, runs, [&](std::size_t i) {
         arenas[i].set_cap(context_.limits.max_scratch);
-        damaged[i] = decode_jobs(jobs_, i, runs, arenas[i]) ? 1 : 0;
+        const std::size_t first = jobs_.size() * i / runs;
+        const std::size_t end = jobs_.size() * (i + 1) / runs;
+        damaged[i] = decode_jobs(std::span(jobs_).subspan(first, end - first), arenas[i]) ? 1 : 0;
     });
     is_damaged_ = std::find(damaged.begin(), damaged.end(), 1) != damaged.end();
+}
+
+TileDecoder::TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end,
+                         Context& context)
+    : components_(components), reduce_(reduce), end_(end), context_(context) {}
+
+TileDecoder::~TileDecoder() = default;
+
+bool TileDecoder::is_damaged() const {
+    return is_damaged_ || std::find(part_damaged_.begin(), part_damaged_.end(), 1) != part_damaged_.end();
 }
 
 // The codeword segments of a block, each in one piece with 16 readable bytes behind it.
@@ -312,7 +467,7 @@ CodeBlock TileDecoder::block_of(const Job& job, Arena& arena) const {
 }
 
 // Two at a time. Returns whether some are damaged.
-bool TileDecoder::decode_jobs(std::span<const Job> jobs, std::size_t first, std::size_t step, Arena& arena) const {
+bool TileDecoder::decode_jobs(std::span<const Job> jobs, Arena& arena) const {
     const auto output_of = [](const Job& job) {
         return BlockOutput{.to = job.to,
                            .stride = job.stride,
@@ -321,12 +476,12 @@ bool TileDecoder::decode_jobs(std::span<const Job> jobs, std::size_t first, std:
                            .roi_shift = job.component->parameters->roi_shift};
     };
     bool is_damaged = false;
-    for (std::size_t j = first; j < jobs.size(); j += 2 * step) {
+    for (std::size_t j = 0; j < jobs.size(); j += 2) {
         context_.check_interruption();
         const Arena::Mark mark = arena.mark();
         const Job& job = jobs[j];
-        if (j + step < jobs.size()) {
-            const Job& other = jobs[j + step];
+        if (j + 1 < jobs.size()) {
+            const Job& other = jobs[j + 1];
             BlockOutcome outcomes[2];
             decode_two_blocks({block_of(job, arena), block_of(other, arena)}, {output_of(job), output_of(other)},
                               context_.isa, arena, outcomes);
@@ -344,12 +499,12 @@ bool TileDecoder::decode_jobs(std::span<const Job> jobs, std::size_t first, std:
 // -------------------------------------------------------------------------------
 
 template <typename T>
-Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below) {
+Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below, std::size_t part) {
     return {resolution.reach,
             below,
-            plane_of<T>(resolution.bands[0]),
-            plane_of<T>(resolution.bands[1]),
-            plane_of<T>(resolution.bands[2]),
+            plane_of<T>(resolution.bands[0], part),
+            plane_of<T>(resolution.bands[1], part),
+            plane_of<T>(resolution.bands[2], part),
             context_.isa,
             context_.arena};
 }
@@ -358,7 +513,7 @@ template <typename T>
 void TileDecoder::synthesise_lower_of(std::size_t index) {
     const TileComponent& component = components_[index];
     const std::size_t last = last_resolution(component);
-    Plane<T> below = plane_of<T>(component.resolutions[0].bands[0]);
+    Plane<T> below = plane_of<T>(component.resolutions[0].bands[0], 0);
     // An empty sub-band has no row; the resolution above it may go without, or not.
     if (below.is_zero()) below.base = reinterpret_cast<T*>(zero_row());
     for (std::size_t r = 1; r < last; ++r) {
@@ -371,10 +526,12 @@ void TileDecoder::synthesise_lower_of(std::size_t index) {
         const std::uint32_t down = resolution.wanted.y0 - resolution.reach.y0;
         Plane<T> to{nullptr, padded(width), nullptr};
         to.base = context_.arena.allocate_array<T>(to.stride * height);
-        const std::uint32_t parts = context_.has_team() ? std::clamp<std::uint32_t>(height / rows_per_part, 1, 8) : 1;
+        const std::uint32_t most = context_.has_team() ? height / lower_rows_per_part : 1;
+        const auto parts = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+            std::uint64_t{width} * height / lower_samples_per_part, 1, std::clamp(most, 1U, 8U)));
         std::vector<Synthesis<T>> parallel;
         parallel.reserve(parts);
-        for (std::uint32_t i = 0; i < parts; ++i) parallel.push_back(synthesis<T>(resolution, below));
+        for (std::uint32_t i = 0; i < parts; ++i) parallel.push_back(synthesis<T>(resolution, below, 0));
         context_.parallel_for(parts, [&](std::size_t i) {
             const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
             const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
@@ -401,22 +558,22 @@ void TileDecoder::synthesise_lower() {
 }
 
 template <typename T>
-std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index) {
+std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index, std::size_t part) {
     const TileComponent& component = components_[index];
     const std::size_t last = last_resolution(component);
     const Resolution& resolution = component.resolutions[last];
     const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride, lower_[index].sparse};
     if (last == 0 || (below.is_zero() && !has_data(resolution)))
         return std::make_unique<PlaneRows<T>>(below, resolution.wanted.width(), context_.arena);
-    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below), resolution);
+    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below, part), resolution);
 }
 
-std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component) {
+std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component, std::size_t part) {
     switch (components_[component].arithmetic) {
-        case Arithmetic::integer: return rows_of<std::int32_t>(component);
-        case Arithmetic::wide: return rows_of<std::int64_t>(component);
-        case Arithmetic::wide_real: return rows_of<double>(component);
-        default: return rows_of<float>(component);
+        case Arithmetic::integer: return rows_of<std::int32_t>(component, part);
+        case Arithmetic::wide: return rows_of<std::int64_t>(component, part);
+        case Arithmetic::wide_real: return rows_of<double>(component, part);
+        default: return rows_of<float>(component, part);
     }
 }
 

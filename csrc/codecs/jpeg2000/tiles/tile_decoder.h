@@ -27,29 +27,38 @@ class RowSource {
 class TileDecoder {
   public:
     // `end`: of the frame's bytes, which are readable up to there.
-    TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end, Context& context)
-        : components_(components), reduce_(reduce), end_(end), context_(context) {}
+    TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end, Context& context);
+    ~TileDecoder();
     TileDecoder(const TileDecoder&) = delete;
     TileDecoder& operator=(const TileDecoder&) = delete;
 
     // The coefficients of all sub-bands are wanted afterwards.
     void keep_coefficients() { keeps_coefficients_ = true; }
 
-    // All blocks of the resolutions that are kept; without a team, those of the last resolution are decoded when the
-    // wavelet asks for their rows.
+    // All blocks of the resolutions that are kept. Where that is faster, those of the last resolution are decoded when
+    // the wavelet asks for their rows.
     void decode_blocks();
 
     // Whether some of those that have been decoded are damaged.
-    [[nodiscard]] bool is_damaged() const { return is_damaged_; }
+    [[nodiscard]] bool is_damaged() const;
+
+    // Rows [first, end) of what is wanted, which one thread restores while others restore other parts.
+    struct Part {
+        std::uint32_t first, end;
+    };
+    static constexpr std::uint32_t most_parts = 16;
+    // Known when the blocks are decoded. The components are of one size.
+    [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
 
     // All resolutions but the last that is kept.
     void synthesise_lower();
 
-    // Of one component; several may be at work at the same time.
-    std::unique_ptr<RowSource> rows(std::size_t component);
+    // Of one component, for one part; several may be at work at the same time.
+    std::unique_ptr<RowSource> rows(std::size_t component, std::size_t part);
 
   private:
     class Stream;
+    struct StreamedBand;
     struct Job {
         const TileComponent* component;
         const Band* band;
@@ -62,21 +71,25 @@ class TileDecoder {
     void list_blocks(const TileComponent& component, Resolution& resolution);
     void list_blocks_of(const TileComponent& component, const Resolution& resolution, std::size_t band);
     void list_block(const TileComponent& component, const Band& band, const BlockState& block, const Rectangle& area);
-    void allocate(const TileComponent& component, const Resolution& resolution, Band& band, std::span<Job> jobs);
+    void allocate(const TileComponent& component, const Resolution& resolution, Band& band, std::size_t first_job);
     void allocate_sparse(const TileComponent& component, Band& band, std::span<Job> jobs);
     std::byte* zero_row();
-    bool decode_jobs(std::span<const Job> jobs, std::size_t first, std::size_t step, Arena& arena) const;
-    [[nodiscard]] bool may_stream(const TileComponent& component, const Resolution& resolution) const;
-    void allocate_stream(const TileComponent& component, const Resolution& resolution, Band& band,
-                         std::span<const Job> jobs);
+    void zero_holes(const Band& band, std::byte* rows, std::uint64_t first, std::uint64_t end,
+                    std::size_t element) const;
+    bool decode_jobs(std::span<const Job> jobs, Arena& arena) const;
+    void choose_parts();
+    [[nodiscard]] bool choose_streamed_parts();
+    void allocate_streams(const TileComponent& component, const Resolution& resolution, Band& band,
+                          std::size_t first_job);
+    [[nodiscard]] bool is_shared(const Resolution& resolution, std::uint64_t first, std::uint64_t end) const;
     CodeBlock block_of(const Job& job, Arena& arena) const;
     std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
     template <typename T>
     void synthesise_lower_of(std::size_t component);
     template <typename T>
-    std::unique_ptr<RowSource> rows_of(std::size_t component);
+    std::unique_ptr<RowSource> rows_of(std::size_t component, std::size_t part);
     template <typename T>
-    Synthesis<T> synthesis(const Resolution& resolution, Plane<T> below);
+    Synthesis<T> synthesis(const Resolution& resolution, Plane<T> below, std::size_t part);
     [[nodiscard]] std::size_t last_resolution(const TileComponent& component) const {
         return component.levels() - reduce_;
     }
@@ -86,7 +99,11 @@ class TileDecoder {
     const std::uint8_t* end_;
     Context& context_;
     std::vector<Job> jobs_;
-    std::vector<std::unique_ptr<BandStream>> streams_;
+    std::vector<Part> parts_;
+    bool streams_last_ = false;  // the blocks of the last resolution
+    std::vector<std::unique_ptr<StreamedBand>> streamed_;
+    std::vector<Arena> part_arenas_;          // with a team: what its threads need for blocks
+    std::vector<std::uint8_t> part_damaged_;  // each is written by the thread of its part
     bool is_damaged_ = false;
     bool keeps_coefficients_ = false;
     std::vector<Rectangle> holes_;  // of the band that is listed: what no code-block gives

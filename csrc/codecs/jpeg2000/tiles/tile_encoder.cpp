@@ -123,7 +123,7 @@ bool TileEncoder::take_over(std::span<const TileComponent> decoded) {
                 const Band& from = decoded[c].resolutions[r].bands[b];
                 Band& to = resolution.bands[b];
                 if (to.area.is_empty()) continue;
-                if (from.coefficients == nullptr || from.sparse != nullptr || from.stream != nullptr) return false;
+                if (from.coefficients == nullptr || from.sparse != nullptr || from.streams != nullptr) return false;
                 to.coefficients = from.coefficients;
                 to.stride = from.stride;
             }
