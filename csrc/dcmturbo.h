@@ -309,6 +309,11 @@ DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dc
                                            const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
                                            size_t option_count, uint8_t* to, size_t capacity, size_t* written,
                                            dcmturbo_error* error);
+/* Blanks boxes (top, left, height, width); values: a blank pixel. take(): the result, and the boxes that changed. */
+DCMTURBO_API int32_t dcmturbo_blank_frame(dcmturbo_bytes frame, const uint32_t* boxes, size_t box_count,
+                                          const uint32_t* values, size_t value_count,
+                                          void (*take)(void*, dcmturbo_bytes, const uint32_t* changed, size_t count),
+                                          void* taker, dcmturbo_error* error);
 
 /* Encodes frames with a library, and passes the bytes to take(taker, bytes), once. Only the code that makes
  * `request` and the function itself know its contents. Any thread may call it; the core holds no locks. Returns

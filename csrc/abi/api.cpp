@@ -72,6 +72,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .fill_polygons = dcmturbo_fill_polygons,
         .trace_outlines = dcmturbo_trace_outlines,
         .paint_labels = dcmturbo_paint_labels,
+        .blank_frame = dcmturbo_blank_frame,
     };
     return &api;
 }

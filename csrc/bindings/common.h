@@ -125,6 +125,7 @@ void bind_images(py::module_& m);
 void bind_datasets(py::module_& m);
 void bind_frames(py::module_& m);
 void bind_encoding(py::module_& m);
+void bind_blanking(py::module_& m);
 void bind_transcoding(py::module_& m);
 void bind_library(py::module_& m);
 void bind_options(py::module_& m);

@@ -167,6 +167,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind_datasets(m);
     bind_frames(m);
     bind_encoding(m);
+    bind_blanking(m);
     bind_transcoding(m);
     bind_library(m);
     bind_options(m);

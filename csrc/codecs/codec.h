@@ -13,6 +13,7 @@
 #include "base/option.h"
 #include "image/component.h"
 #include "image/frame.h"
+#include "image/region.h"
 
 namespace dcmturbo {
 
@@ -89,6 +90,12 @@ class FrameReader {
     virtual bool read(std::span<const Piece> pieces) = 0;
 };
 
+// Boxes of pixels to blank.
+struct Blanking {
+    std::span<const Region> boxes;          // within the image
+    std::span<const std::uint32_t> values;  // the samples of a blank pixel, as the codestream has them: by component
+};
+
 struct Codec {
     const char* name;
 
@@ -125,6 +132,13 @@ struct Codec {
 
     // Encodes one frame to the arena. Used if no bound of the size is known, or if the bound is far too high.
     Bytes (*encode_unbounded)(const FrameIn& frame, const EncodeOptions& options, Context& context) = nullptr;
+
+    // Blanks boxes in a codestream with a header, of which all else stays. Returns the new codestream, and appends to
+    // `changed` regions outside of which no sample changes, in any decoder that the standard allows. Throws
+    // DecodeError: unsupported if the codestream has a form in which that is not possible. Null for formats without
+    // such a form.
+    std::vector<std::uint8_t> (*blank)(const Fragments& frame, const Header& header, const Blanking& blanking,
+                                       std::vector<Region>& changed, Context& context) = nullptr;
 
     // The options for encoding and decoding.
     OptionTable options{};

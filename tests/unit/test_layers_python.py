@@ -35,7 +35,8 @@ ALLOWED = {
         *("redaction", "system"),
     },
     "deidentification": {
-        *("configuration", "dataset", "decoding", "encoding", "errors", "formats", "pictures", "system"),
+        "_core",
+        *("configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "pictures", "system"),
         *("transcoding", "version"),
     },
     "archives": {

@@ -8,6 +8,7 @@ const Codec jpeg_codec = {
     .decode_components = jpeg_dct::decode_components,
     .encode_bound = nullptr,
     .encode = nullptr,
+    .blank = jpeg_dct::blank,
 };
 
 }  // namespace dcmturbo

@@ -14,6 +14,8 @@ Outcome decode(const Fragments& frame, const PixelAttributes& attributes, const 
                const Options& options, Context& context);
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                           const Options& options, Context& context);
+std::vector<std::uint8_t> blank(const Fragments& frame, const Header& header, const Blanking& blanking,
+                                std::vector<Region>& changed, Context& context);
 
 }  // namespace jpeg_dct
 

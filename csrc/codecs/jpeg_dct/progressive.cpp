@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/endian.h"
 #include "base/error.h"
 #include "bits/zero_byte_stuffing.h"
+#include "codecs/jpeg_dct/bit_reader.h"
 
 namespace dcmturbo::jpeg_dct {
 
@@ -17,61 +17,6 @@ constexpr std::array<std::uint8_t, most_positions> places = zigzag_places();
 
 // What the bits of an interval cannot be.
 enum class Finding : std::uint8_t { right, no_code };
-
-class BitReader {
-  public:
-    BitReader() = default;
-    explicit BitReader(const Interval& interval) : end_(interval.end) { bits_.next = interval.begin; }
-
-    // Below 0: bits were read that are not there.
-    [[nodiscard]] std::ptrdiff_t left() const { return bits_.left(end_); }
-    [[nodiscard]] const std::uint8_t* end() const { return end_; }
-
-    std::uint32_t take(unsigned count) {
-        if (count == 0) return 0;
-        if (bits_.count < count) refill();
-        const auto value = static_cast<std::uint32_t>(bits_.window >> (64 - count));
-        consume(count);
-        return value;
-    }
-    // F.2.2.1
-    std::int32_t take_value(unsigned size) {
-        if (size == 0) return 0;
-        const auto value = static_cast<std::int32_t>(take(size));
-        return value >> (size - 1) != 0 ? value : value - (1 << size) + 1;
-    }
-    // The next symbol, or -1.
-    int take_symbol(const SymbolTable& table) {
-        if (bits_.count < max_code_length) refill();
-        const auto code = static_cast<std::uint32_t>(bits_.window >> (64 - max_code_length));
-        const std::uint16_t found = table.entries[code >> (max_code_length - SymbolTable::index_bits)];
-        if (found != 0) {
-            consume(found >> 8);
-            return found & 0xff;
-        }
-        for (unsigned length = SymbolTable::index_bits + 1; length <= max_code_length; ++length) {
-            if (code >= table.limit[length]) continue;
-            consume(length);
-            const auto index = static_cast<std::int32_t>(code >> (max_code_length - length)) + table.first[length];
-            return table.symbols[static_cast<std::uint8_t>(index)];
-        }
-        return -1;
-    }
-
-  private:
-    void refill() {
-        bits_.window |= load_be<std::uint64_t>(bits_.next) >> bits_.count;
-        bits_.next += (63 - bits_.count) >> 3;
-        bits_.count |= 56;
-    }
-    void consume(unsigned count) {
-        bits_.window <<= count;
-        bits_.count -= count;
-    }
-
-    BitWindow bits_;
-    const std::uint8_t* end_ = nullptr;
-};
 
 // The positions and bits of a scan, and what lasts from block to block.
 struct Progress {

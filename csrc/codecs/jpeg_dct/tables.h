@@ -22,6 +22,11 @@ class Tables {
                                                        const jpeg::Segment& scan) const;
     // The symbols alone; false if the stream does not define the table.
     bool symbols(bool is_dc, unsigned destination, const jpeg::Segment& scan, SymbolTable& to) const;
+    // Null if the stream does not define the table.
+    [[nodiscard]] const HuffmanTable* huffman(bool is_dc, unsigned destination) const {
+        if (destination > 3 || !huffman_[is_dc ? 0 : 1][destination]) return nullptr;
+        return &*huffman_[is_dc ? 0 : 1][destination];
+    }
     [[nodiscard]] const Steps* steps(unsigned destination) const {
         return destination < steps_.size() && steps_[destination] ? &*steps_[destination] : nullptr;
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -12,6 +12,7 @@ import pydicom
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.decoding import decode
 from dcmturbo.deidentification.boxes import Box
+from dcmturbo.deidentification.codestreams import Blanked, blank_codestreams, blank_values
 from dcmturbo.errors import DeidentificationError, EncodeError
 from dcmturbo.transcoding.object import transcode_object
 
@@ -19,21 +20,6 @@ __all__ = ["Blanked", "blank_boxes"]
 
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-
-
-class Blanked(NamedTuple):
-    """An object with blank boxes.
-
-    Attributes
-    ----------
-    data : bytes
-        The whole object.
-    boxes : tuple of Box
-        What is blank: the wanted boxes within the image, for JPEG enlarged to whole blocks.
-    """
-
-    data: bytes
-    boxes: tuple[Box, ...]
 
 
 def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -> Blanked:
@@ -59,9 +45,11 @@ def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -
     clipped = tuple(found for box in boxes if (found := box.within(header.Rows, header.Columns)) is not None)
     if not clipped:
         return Blanked(data, ())
-    result = _through_native(data, clipped, threads)
-    _verify(data, result, clipped, threads)
-    return Blanked(result, clipped)
+    done = blank_codestreams(data, clipped, header, threads)
+    if done is None:
+        done = Blanked(_through_native(data, clipped, threads), clipped)
+    _verify(data, done.data, clipped, done.boxes, threads)
+    return done
 
 
 def _header(data: Any) -> Any:
@@ -114,7 +102,7 @@ def _blank_native(data: bytearray, boxes: Sequence[Box]) -> None:
     planar = samples > 1 and header.get("PlanarConfiguration", 0) == 1
     shape = (samples, header.Rows, header.Columns) if planar else (header.Rows, header.Columns, samples)
     dtype, count = np.dtype(f"<u{bits // 8}"), int(np.prod(shape))
-    values = _blank_values(header, photometric, samples)
+    values = blank_values(header, photometric, samples)
     opened = open_source(bytes(data))
     try:
         places = [opened.index.ranges(number) for number in range(opened.index.frame_count)]
@@ -129,21 +117,8 @@ def _blank_native(data: bytearray, boxes: Sequence[Box]) -> None:
             cells[box.top : box.top + box.height, box.left : box.left + box.width] = values
 
 
-def _blank_values(header: Any, photometric: str, samples: int) -> list[int]:
-    """Return the samples of a blank pixel: black, or the first colour of a palette."""
-    allocated, stored = int(header.BitsAllocated), int(header.get("BitsStored") or header.BitsAllocated)
-    signed = header.get("PixelRepresentation", 0) == 1
-    if photometric == "MONOCHROME1":
-        return [(1 << (stored - 1)) - 1 if signed else (1 << stored) - 1]
-    if photometric.startswith("YBR") and samples == 3 and photometric not in ("YBR_ICT", "YBR_RCT"):
-        return [0, 1 << (stored - 1), 1 << (stored - 1)]
-    if photometric == "MONOCHROME2" and signed:
-        return [(1 << allocated) - (1 << (stored - 1))]  # two's complement of the least value
-    return [0] * samples
-
-
-def _verify(before: bytes, after: bytes, boxes: Sequence[Box], threads: int | None) -> None:
-    """Decode both objects and compare: blank inside of the boxes, equal elsewhere."""
+def _verify(before: bytes, after: bytes, boxes: Sequence[Box], changed: Sequence[Box], threads: int | None) -> None:
+    """Decode both objects and compare: blank inside of the boxes, equal outside of those that may have changed."""
     first, second = (
         _with_frames(decode(data, raw=True, unused_bits="keep", threads=threads), data) for data in (before, after)
     )
@@ -151,14 +126,20 @@ def _verify(before: bytes, after: bytes, boxes: Sequence[Box], threads: int | No
         raise DeidentificationError(
             f"the blanked image has the shape {second.shape} instead of {first.shape}", code="internal"
         )
-    inside = np.zeros(first.shape[1:3], bool)
-    for box in boxes:
-        inside[box.top : box.top + box.height, box.left : box.left + box.width] = True
+    inside, outside = _pixels_in(boxes, first.shape[1:3]), ~_pixels_in(changed, first.shape[1:3])
     for old, new in zip(first, second, strict=True):
-        if not np.array_equal(old[~inside], new[~inside]):
+        if not np.array_equal(old[outside], new[outside]):
             raise DeidentificationError("samples outside of the boxes have changed", code="internal")
         if not (new[inside] == new[inside][0]).all():
             raise DeidentificationError("a box is not blank", code="internal")
+
+
+def _pixels_in(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image that is true in the boxes."""
+    inside = np.zeros(shape, bool)
+    for box in boxes:
+        inside[box.top : box.top + box.height, box.left : box.left + box.width] = True
+    return inside
 
 
 def _with_frames(array: np.ndarray, data: bytes) -> np.ndarray:
