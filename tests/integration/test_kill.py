@@ -14,7 +14,7 @@ from dcmturbo.archives.manifest import NAME, Manifest, ManifestError
 
 pytestmark = pytest.mark.kills
 
-ROUNDS = rounds_of_kills(4)  # of each way
+ROUNDS = rounds_of_kills(2)  # of each way
 FILES = 240
 CHUNK = 8  # files that a process may have at once: dcmturbo.archives.coordinator
 

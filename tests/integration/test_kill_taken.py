@@ -15,7 +15,7 @@ from dcmturbo.archives.ownership import identity_of
 
 pytestmark = pytest.mark.kills
 
-ROUNDS = rounds_of_kills(2)
+ROUNDS = rounds_of_kills(1)
 FILES, TAKEN = (500, 100) if ROUNDS >= 10 else (200, 40)
 COMMAND = transcode_command("HTJ2KLossless")
 

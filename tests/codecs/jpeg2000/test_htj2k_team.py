@@ -6,6 +6,8 @@ import pytest
 
 import dcmturbo as dt
 
+pytestmark = pytest.mark.threads
+
 THREADS = (2, 3, 5, 16)
 rng = np.random.default_rng(28)
 
