@@ -68,6 +68,7 @@ const Codec jpeg2000_codec = {
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode>,
     .encode_unbounded = jpeg2000::encode,
+    .blank = jpeg2000::blank,
     .options = jpeg2000::options,
 };
 
@@ -80,6 +81,7 @@ const Codec htj2k_codec = {
     .encode_bound = jpeg2000::encode_bound,
     .encode = jpeg2000::encode_into<jpeg2000::encode_high_throughput>,
     .encode_unbounded = jpeg2000::encode_high_throughput,
+    .blank = jpeg2000::blank,
     .options = jpeg2000::high_throughput_options,
 };
 

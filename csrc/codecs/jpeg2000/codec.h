@@ -18,6 +18,9 @@ Outcome decode_components(const Fragments& frame, const Header& header, std::spa
 Bytes encode(const FrameIn& frame, const EncodeOptions& options, Context& context);
 Bytes encode_high_throughput(const FrameIn& frame, const EncodeOptions& options, Context& context);
 
+std::vector<std::uint8_t> blank(const Fragments& frame, const Header& header, const Blanking& blanking,
+                                std::vector<Region>& changed, Context& context);
+
 }  // namespace jpeg2000
 
 }  // namespace dcmturbo

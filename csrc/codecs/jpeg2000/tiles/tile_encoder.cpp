@@ -315,7 +315,15 @@ class TileEncoder::Blocks final : public BlockSource {
             quantised_ = arena.allocate_array<std::int32_t>(4096);
     }
 
+    // Those of these numbers.
+    Blocks(TileEncoder& tile, const BlockPolicy& policy, std::span<const std::size_t> numbers, Arena& arena)
+        : Blocks(tile, policy, 0, 1, arena) {
+        numbers_ = numbers;
+        has_numbers_ = true;
+    }
+
     [[nodiscard]] std::size_t count() const {
+        if (has_numbers_) return numbers_.size();
         return first_ < tile_.blocks_.size() ? (tile_.blocks_.size() - first_ + step_ - 1) / step_ : 0;
     }
 
@@ -395,11 +403,16 @@ class TileEncoder::Blocks final : public BlockSource {
 
     // The largest blocks are those of the highest resolution, which stand last: they come first, so that a team ends
     // evenly.
-    CodedBlock& at(std::size_t number) { return tile_.blocks_[tile_.blocks_.size() - 1 - (first_ + number * step_)]; }
+    CodedBlock& at(std::size_t number) {
+        if (has_numbers_) return tile_.blocks_[numbers_[number]];
+        return tile_.blocks_[tile_.blocks_.size() - 1 - (first_ + number * step_)];
+    }
 
     TileEncoder& tile_;
     const BlockPolicy& policy_;
     std::size_t first_, step_;
+    std::span<const std::size_t> numbers_{};
+    bool has_numbers_ = false;
     Arena& arena_;
     std::int32_t* quantised_ = nullptr;  // a block
 };
@@ -412,6 +425,11 @@ void TileEncoder::code_blocks(const BlockPolicy& policy) {
         arenas_[i].set_cap(context_.limits.max_scratch);
         Blocks(*this, policy, i, runs, arenas_[i]).encode();
     });
+}
+
+void TileEncoder::code_blocks_at(std::span<const std::size_t> numbers) {
+    const BlockPolicy policy;
+    Blocks(*this, policy, numbers, context_.arena).encode();
 }
 
 void TileEncoder::sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes) {

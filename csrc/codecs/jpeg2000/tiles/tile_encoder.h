@@ -36,6 +36,9 @@ class TileEncoder {
     };
     void code_blocks(const BlockPolicy& policy);
 
+    // Codes some of blocks() only; the caller gives the others their bytes.
+    void code_blocks_at(std::span<const std::size_t> numbers);
+
     // Codes every `step`-th block only, to find out how large it becomes: adds its bytes, and tells a model about it.
     void sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes);
 
