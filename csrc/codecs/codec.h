@@ -70,7 +70,7 @@ struct Recoding {
     bool is_done = false;
 };
 
-// The bytes of a frame that is far away.
+// The bytes of a frame that is not in memory.
 class FrameReader {
   public:
     struct Piece {
@@ -88,6 +88,8 @@ class FrameReader {
     virtual Bytes first(std::size_t size) = 0;
     // Reads pieces of the frame, at the same time if that is possible. Returns false if the frame ends before.
     virtual bool read(std::span<const Piece> pieces) = 0;
+    // True for a file of this computer: a few more reads cost less than what they save, and less than a doubt.
+    [[nodiscard]] virtual bool is_near() const = 0;
 };
 
 // Boxes of pixels to blank.

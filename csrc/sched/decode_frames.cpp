@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "image/pixel_writer.h"
 #include "sched/decode_one.h"
-#include "sched/far_frame.h"
+#include "sched/frame_parts.h"
 #include "sched/scratch.h"
 
 namespace dcmturbo {
@@ -30,9 +30,12 @@ class DecodeBatch final : public Batch {
         const FrameJob& job = jobs_[i];
         const FrameStream& stream = streams_[job.stream];
         check_limits(stream.format, 1, settings_.limits, stream.request.region);
-        if (job.source->is_far()) {
-            if (std::optional<FrameFailure> done = decode_far_frame(job, stream, policy_, settings_, scratch, context))
+        if (job.source->span().empty()) {
+            const Arena::Mark mark = scratch.arena.mark();
+            if (std::optional<FrameFailure> done =
+                    decode_part_of_frame(job, stream, policy_, settings_, scratch, context))
                 return *done;
+            scratch.arena.rewind(mark);
         }
         const Fragments fragments = load_frame(*job.source, *job.index, job.frame, scratch);
         return decode_one(fragments, stream, job.base, job.index->first_bit(job.frame), stream.syntax->encapsulated,

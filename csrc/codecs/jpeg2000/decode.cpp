@@ -12,6 +12,7 @@
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/recode.h"
 #include "codecs/jpeg2000/sample_rows.h"
+#include "codecs/jpeg2000/tiles/needed_packets.h"
 #include "codecs/jpeg2000/tiles/packet.h"
 #include "codecs/jpeg2000/tiles/tile_decoder.h"
 #include "codecs/jpeg2000/tiles/window.h"
@@ -235,11 +236,18 @@ class FrameDecoder {
             require_few_resolutions(tile);
             build_tile(tile, codestream_.components, context_.arena);
             require_levels(tile);
-            return unify_transformed(tile);
+            const bool transforms = unify_transformed(tile);
+            if (is_part_) restrict_to_windows(tile, transforms);
+            return transforms;
         } catch (DecodeError& error) {
             if (error.offset == no_offset) error.offset = tile_offset_;
             throw;
         }
+    }
+
+    void restrict_to_windows(const Tile& tile, bool transforms) const {
+        for (std::size_t i = 0; i < tile.components.size(); ++i)
+            restrict_to(tile.components[i], options_.reduce, wanted_of(tile, transforms && i < 3 ? 0 : i));
     }
 
     // The component transform asks that the first three are alike (G.2, G.3).
@@ -302,6 +310,11 @@ class FrameDecoder {
         }
         if (is_empty) return;
         if (parts.empty()) fail(ErrorCode::truncated, codestream_.bytes.size(), "tile %zu has no tile-part", index);
+        if ((is_part_ || options_.reduce > 0) && !options_.salvage &&
+            read_needed_packets(tile, codestream_, parts, options_.reduce, spare_looks_, context_.arena)) {
+            ++packets_;
+            return;
+        }
         std::vector<Bytes> bodies;
         std::vector<std::byte> headers;
         std::uint64_t bytes = 0;
@@ -336,7 +349,8 @@ class FrameDecoder {
             throw;
         }
         packets_ += reader.packets();
-        if (!options_.is_prefix) look_at_rest(parts, reader);
+        if (!options_.is_prefix || (codestream_.has_end && sequence.first_missing(0) == nullptr))
+            look_at_rest(parts, reader);
         if (const PacketSequence::Place* missing = sequence.first_missing(options_.is_prefix ? options_.reduce : 0)) {
             fail(ErrorCode::truncated, reader.offset(),
                  "the data of tile %zu end before its packets (component %u, resolution %u)", index,
@@ -421,9 +435,6 @@ class FrameDecoder {
         if (components[0].area.is_empty()) return;
         const Rectangle area = wanted_of(tile, first);
         if (area.is_empty()) return;
-        if (is_part_) {
-            for (TileComponent& component : components) restrict_to(component, options_.reduce, area);
-        }
         const auto* end = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data() + codestream_.bytes.size());
         TileDecoder decoder(components, options_.reduce, end, context_);
         if (recoder_ != nullptr) decoder.keep_coefficients();

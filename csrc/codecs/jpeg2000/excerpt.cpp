@@ -49,6 +49,7 @@ class Excerpt {
     Bytes make() {
         if (!read_main_header() || !find_window()) return {};
         if (!find_parts_in_table() && !walk_parts()) return {};
+        if (reader_.is_near() && !has_end()) return {};
         choose_parts();
         if (needed_.empty() || !read_part_headers()) return {};
         choose_packets();
@@ -150,6 +151,16 @@ class Excerpt {
             offset += size;
         }
         return true;
+    }
+
+    // Whether EOC is there, which a copy lacks that was cut short or filled up. It may be followed by a byte of
+    // padding.
+    bool has_end() {
+        std::byte last[3];
+        FrameReader::Piece piece{size_ - sizeof last, last, sizeof last};
+        if (size_ < sizeof last || !reader_.read({&piece, 1})) return false;
+        constexpr std::uint16_t eoc = 0xFF00 | EOC;
+        return load_be<std::uint16_t>(last + 1) == eoc || load_be<std::uint16_t>(last) == eoc;
     }
 
     // A.4.2: Psot, if this is SOT.
@@ -289,23 +300,14 @@ class Excerpt {
         const bool has_all = sequence.run([&](const PacketSequence::Place& place) {
             while (part < parts.size() && parts[part]->needed.size() == parts[part]->lengths.size()) ++part;
             if (part == parts.size()) return false;
-            parts[part]->needed.push_back(is_needed(tile.components[place.component], place));
+            parts[part]->needed.push_back(
+                needs_packets(tile.components[place.component], reduce_, place.resolution, place.precinct));
             ++tile.components[place.component].resolutions[place.resolution].precincts[place.precinct].layers;
             return true;
         });
         if (!has_all) return false;
         return std::all_of(parts.begin(), parts.end(),
                            [](const Part* one) { return one->needed.size() == one->lengths.size(); });
-    }
-
-    [[nodiscard]] bool is_needed(const TileComponent& component, const PacketSequence::Place& place) const {
-        if (place.resolution + reduce_ > component.levels()) return false;
-        const Resolution& resolution = component.resolutions[place.resolution];
-        for (std::size_t b = 0; b < resolution.band_count; ++b) {
-            const Band& band = resolution.bands[b];
-            if (!intersection(precinct_area(resolution, band, place.precinct), band.wanted).is_empty()) return true;
-        }
-        return false;
     }
 
     Bytes assemble() {

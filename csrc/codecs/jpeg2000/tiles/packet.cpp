@@ -75,8 +75,21 @@ void PacketReader::require_few(std::uint64_t& sum, std::uint64_t more, std::uint
          static_cast<unsigned long long>(sum), of, static_cast<unsigned long long>(bytes_));
 }
 
-bool PacketReader::read(const PacketSequence::Place& place) {
+// The part that the next packet begins in: one that has bytes left, or the last.
+void PacketReader::find_part() {
     while (parts_.size() > 1 && parts_.front().empty()) parts_ = parts_.subspan(1);
+}
+
+bool PacketReader::skip(const PacketSequence::Place& place, std::uint64_t size) {
+    find_part();
+    if (parts_.empty() || size > parts_.front().size()) return false;
+    parts_.front() = parts_.front().subspan(static_cast<std::size_t>(size));
+    ++tile_.components[place.component].resolutions[place.resolution].precincts[place.precinct].layers;
+    return true;
+}
+
+bool PacketReader::read(const PacketSequence::Place& place) {
+    find_part();
     if (parts_.empty() || (has_packed_headers_ ? headers_.empty() : parts_.front().empty())) return false;
     Bytes& body = parts_.front();
     const std::byte* const begin = body.data();
@@ -290,7 +303,7 @@ void PacketReader::add_share(BlockState& block, std::uint32_t size, unsigned pas
 
 void PacketReader::take_body() {
     if (shares_.empty()) return;
-    while (has_packed_headers_ && parts_.size() > 1 && parts_.front().empty()) parts_ = parts_.subspan(1);
+    if (has_packed_headers_) find_part();
     Bytes& body = parts_.front();
     for (const Share& share : shares_) {
         if (share.size > body.size()) {

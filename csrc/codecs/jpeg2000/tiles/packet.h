@@ -24,6 +24,9 @@ class PacketReader {
     // False where the data end; throws DecodeError where they end within a packet, or are wrong.
     bool read(const PacketSequence::Place& place);
 
+    // Passes over a packet of `size` bytes without reading it. False if the tile-part has fewer.
+    bool skip(const PacketSequence::Place& place, std::uint64_t size);
+
     // Once all packets have been read: throws DecodeError where zeroes were read as packets (see zero_packets_).
     void require_no_zeroes() const;
 
@@ -43,6 +46,7 @@ class PacketReader {
         bool is_raw;
     };
 
+    void find_part();
     void read_header(ZeroBitReader& bits, const PacketSequence::Place& place, Precinct& precinct);
     void read_block(ZeroBitReader& bits, const Band& band, PrecinctBand& blocks, std::uint32_t x, std::uint32_t y,
                     unsigned layer, bool is_needed);

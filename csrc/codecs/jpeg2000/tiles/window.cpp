@@ -51,7 +51,7 @@ void restrict_to(TileComponent& component, unsigned reduce, const Rectangle& win
     for (std::size_t r = component.levels() - reduce + 1; r-- > 0;) {
         Resolution& resolution = component.resolutions[r];
         resolution.wanted = wanted;
-        resolution.reach = r == 0 ? wanted : grow(wanted, resolution.area);
+        resolution.reach = r == 0 || wanted.is_empty() ? wanted : grow(wanted, resolution.area);
         for (std::size_t b = 0; b < resolution.band_count; ++b) {
             Band& band = resolution.bands[b];
             band.wanted = r == 0 ? wanted : band_area(resolution.reach, band.orientation);
@@ -59,6 +59,16 @@ void restrict_to(TileComponent& component, unsigned reduce, const Rectangle& win
         }
         wanted = band_area(resolution.reach, Orientation::ll);
     }
+}
+
+bool needs_packets(const TileComponent& component, unsigned reduce, std::size_t resolution, std::size_t precinct) {
+    if (resolution + reduce > component.levels()) return false;
+    const Resolution& of = component.resolutions[resolution];
+    for (std::size_t b = 0; b < of.band_count; ++b) {
+        const Band& band = of.bands[b];
+        if (!intersection(precinct_area(of, band, precinct), band.wanted).is_empty()) return true;
+    }
+    return false;
 }
 
 }  // namespace dcmturbo::jpeg2000

@@ -1,4 +1,4 @@
-#include "sched/far_frame.h"
+#include "sched/frame_parts.h"
 
 #include <algorithm>
 #include <atomic>
@@ -13,12 +13,14 @@ namespace {
 
 // What is read first of a frame.
 constexpr std::size_t first_read = std::size_t{48} << 10;
+// Frames of a file up to this size are read whole: that costs no more than to find what is needed.
+constexpr std::uint64_t small_frame = std::uint64_t{256} << 10;
 // Pieces that are nearer to each other are one request: more bytes cost less than more requests.
 constexpr std::uint64_t least_gap = std::uint64_t{32} << 10;
 
-class FarFrame final : public FrameReader {
+class PartlyReadFrame final : public FrameReader {
   public:
-    FarFrame(const Source& source, const FragmentRange& range, Arena& arena, Context& context)
+    PartlyReadFrame(const Source& source, const FragmentRange& range, Arena& arena, Context& context)
         : source_(source), range_(range), arena_(arena), context_(context) {}
 
     Bytes first(std::size_t size) override {
@@ -61,6 +63,8 @@ class FarFrame final : public FrameReader {
         return !is_short.load(std::memory_order_relaxed);
     }
 
+    [[nodiscard]] bool is_near() const override { return !source_.is_far(); }
+
   private:
     struct Request {
         std::uint64_t begin;
@@ -94,7 +98,7 @@ std::uint64_t likely_prefix(std::uint64_t held, std::uint64_t size, unsigned red
 }
 
 // Decodes a lower resolution from as many bytes, from the first, as that needs.
-std::optional<FrameFailure> decode_prefix(const Codec& codec, FarFrame& reader, const FragmentRange& range,
+std::optional<FrameFailure> decode_prefix(const Codec& codec, PartlyReadFrame& reader, const FragmentRange& range,
                                           const FrameJob& job, const FrameStream& stream, const DecodePolicy& policy,
                                           const Settings& settings, Scratch& scratch, Context& context) {
     for (std::uint64_t wanted = first_read; wanted < range.size;) {
@@ -129,21 +133,25 @@ std::optional<FrameFailure> decode_excerpt(Bytes codestream, const FrameJob& job
 
 }  // namespace
 
-std::optional<FrameFailure> decode_far_frame(const FrameJob& job, const FrameStream& stream, const DecodePolicy& policy,
-                                             const Settings& settings, Scratch& scratch, Context& context) {
+std::optional<FrameFailure> decode_part_of_frame(const FrameJob& job, const FrameStream& stream,
+                                                 const DecodePolicy& policy, const Settings& settings, Scratch& scratch,
+                                                 Context& context) {
     const unsigned reduce = stream.request.reduce;
     const Region& region = stream.request.region;
     const Codec* const codec = row_of(stream.syntax->format).own;
     if ((reduce == 0 && region.is_whole()) || codec == nullptr || codec->excerpt == nullptr) return std::nullopt;
     job.index->frame(job.frame, scratch.ranges);
-    if (scratch.ranges.size() != 1 || scratch.ranges[0].size <= first_read) return std::nullopt;
+    if (scratch.ranges.size() != 1) return std::nullopt;
     const FragmentRange range = scratch.ranges[0];
+    const bool is_far = job.source->is_far();
+    if (range.size <= (is_far ? first_read : small_frame)) return std::nullopt;
     DecodePolicy cut = policy;
     cut.salvage = false;
     cut.is_prefix = true;
-    FarFrame reader(*job.source, range, scratch.arena, context);
+    PartlyReadFrame reader(*job.source, range, scratch.arena, context);
     std::optional<FrameFailure> done = decode_excerpt(codec->excerpt(reader, range.size, reduce, region, scratch.arena),
                                                       job, stream, cut, settings, scratch, context);
+    if (!is_far) return done;
     if (!done && reduce > 0 && codec->prefix_size != nullptr)
         done = decode_prefix(*codec, reader, range, job, stream, cut, settings, scratch, context);
     if (done) return done;
