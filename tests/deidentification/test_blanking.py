@@ -85,6 +85,23 @@ def test_blank_is_black(photometric, samples, planar, signed, blank):
     assert np.array_equal(before, after)
 
 
+def test_native_pairs_with_one_chroma_are_blanked_in_pairs():
+    dataset = patient()
+    draw = np.random.default_rng(5)
+    image_with(dataset, draw.integers(1, 127, (20, 30), "u1"))
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "YBR_FULL_422", 3
+    dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 7, 0
+    dataset.PlanarConfiguration = 0
+    dataset.PixelData = draw.integers(1, 255, 20 * 30 * 2, "u1").tobytes()
+    data = as_file(dataset)
+    result = blank_boxes(data, [Box(2, 3, 5, 6)])
+    assert result.boxes == (Box(2, 2, 5, 8),)
+    before, after = (dt.decode(one) for one in (data, result.data))
+    assert not after[2:7, 2:10].any()
+    after[2:7, 2:10] = before[2:7, 2:10]
+    assert np.array_equal(before, after)
+
+
 def test_formats_without_a_lossless_form_are_refused():
     frame = dt.encode_frame(smooth((32, 32), "u1", bits=8), "JPEGBaseline8Bit", quality=90)
     jpeg = encapsulated_file([frame], "1.2.840.10008.1.2.4.50", rows=32, columns=32, bits_allocated=8, bits_stored=8)

@@ -97,7 +97,8 @@ def deidentify(
         The secret, or the file that holds it: at least 16 bytes. The same key gives the same pseudonyms, UIDs and
         moved dates. Nobody can compute or undo them without it.
     boxes : sequence of (top, left, height, width)
-        Rectangles of pixels that are blanked in every frame. All other samples stay the same.
+        Rectangles of pixels that are blanked in every frame. All other samples stay the same; for JPEG, those outside
+        of the result's `boxes`, which are grown to the blocks that had to change.
     device_rules : path or sequence of dict
         Boxes by device: ``[{"match": {"Manufacturer": "ACME"}, "boxes": [[0, 0, 40, 800]]}]``, or a JSON file of it.
         The first rule that fits counts. ``"outside-regions"`` in place of the boxes is as `outside_regions`.

@@ -19,7 +19,8 @@ from dcmturbo.transcoding.object import transcode_object
 __all__ = ["Blanked", "blank_boxes"]
 
 _EXPLICIT = "1.2.840.10008.1.2.1"
-_SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+_IN_PAIRS = "YBR_FULL_422"
+_SUBSAMPLED = (_IN_PAIRS, "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
 
 def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -> Blanked:
@@ -47,7 +48,10 @@ def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -
         return Blanked(data, ())
     done = blank_codestreams(data, clipped, header, threads)
     if done is None:
-        done = Blanked(_through_native(data, clipped, threads), clipped)
+        # Native pixels of this kind share their chroma in pairs.
+        is_in_pairs = str(header.get("PhotometricInterpretation", "")).strip() == _IN_PAIRS
+        changed = tuple(map(_of_pairs, clipped)) if is_in_pairs else clipped
+        done = Blanked(_through_native(data, changed, threads), changed)
     _verify(data, done.data, clipped, done.boxes, threads)
     return done
 
@@ -89,27 +93,39 @@ def _through_native(data: bytes, boxes: Sequence[Box], threads: int | None) -> b
         ) from error
 
 
+def _of_pairs(box: Box) -> Box:
+    """Return a box that begins and ends between two pairs of columns."""
+    left, right = box.left // 2 * 2, -(-(box.left + box.width) // 2) * 2
+    return Box(box.top, left, box.height, right - left)
+
+
 def _blank_native(data: bytearray, boxes: Sequence[Box]) -> None:
     """Blank boxes in the pixels of an uncompressed object, in place."""
     header = _header(data)
     bits, samples = int(header.BitsAllocated), int(header.get("SamplesPerPixel", 1))
     photometric = str(header.get("PhotometricInterpretation", "")).strip()
-    if bits not in (8, 16, 32) or photometric in _SUBSAMPLED:
+    in_pairs = photometric == _IN_PAIRS and bits == 8 and samples == 3 and header.Columns % 2 == 0
+    if bits not in (8, 16, 32) or (photometric in _SUBSAMPLED and not in_pairs):
         raise DeidentificationError(
             f"boxes cannot be blanked in native pixels with {bits} bits allocated and the photometric "
             f"interpretation {photometric}"
         )
-    planar = samples > 1 and header.get("PlanarConfiguration", 0) == 1
+    planar = samples > 1 and header.get("PlanarConfiguration", 0) == 1 and not in_pairs
     shape = (samples, header.Rows, header.Columns) if planar else (header.Rows, header.Columns, samples)
-    dtype, count = np.dtype(f"<u{bits // 8}"), int(np.prod(shape))
     values = blank_values(header, photometric, samples)
+    if in_pairs:  # two samples of Y, then one of each chroma (PS3.3, C.7.6.3.1.2)
+        shape, values = (header.Rows, header.Columns // 2, 4), [values[0], *values]
+        boxes = [Box(box.top, box.left // 2, box.height, box.width // 2) for box in map(_of_pairs, boxes)]
+    dtype, count = np.dtype(f"<u{bits // 8}"), int(np.prod(shape))
     opened = open_source(bytes(data))
     try:
         places = [opened.index.ranges(number) for number in range(opened.index.frame_count)]
     finally:
         opened.close()
     for number, parts in enumerate(places):
-        if len(parts) != 1 or parts[0][1] < dtype.itemsize * count:
+        size = dtype.itemsize * count
+        # Pairs that are half as long again were not subsampled, whatever their label says.
+        if len(parts) != 1 or parts[0][1] < size or (in_pairs and parts[0][1] >= size + size // 2):
             raise DeidentificationError(f"frame {number} is incomplete")
         cells = np.frombuffer(data, dtype, count, parts[0][0]).reshape(shape)
         cells = np.moveaxis(cells, 0, 2) if planar else cells

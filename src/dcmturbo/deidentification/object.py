@@ -98,7 +98,7 @@ class DeidentifyResult:
     counts : dict of str to int
         Number of elements by what was done with them.
     boxes : tuple of Box
-        What is blank in every frame.
+        Outside of them, no sample of any frame has changed: the boxes that are blank, which are grown for JPEG.
     searched, too_short : int
         Number of identifying strings that were looked for in the output, and of those that are too short for it.
     digest : str
