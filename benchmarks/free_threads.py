@@ -1,0 +1,85 @@
+"""Whether small frames that are decoded by eight Python threads scale as a control does: for a Python without a GIL.
+
+    python benchmarks/free_threads.py [--threads 8] [--rounds 7]
+
+Each thread calls `decode_frame` with `threads=1`. The control hashes 16 KB in each call. `hashlib` needs no GIL for so
+much, so that its scaling is the machine's own. Rounds with one thread and with several follow one another in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+
+import dcmturbo as dt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    built = "without" if sysconfig.get_config_var("Py_GIL_DISABLED") else "with"
+    print(f"Python {sys.version.split()[0]}, built {built} a GIL, which is now {'on' if gil else 'off'}")
+    data = bytes(16384)
+    works: dict[str, Callable[[], object]] = {"control": lambda: hashlib.sha256(data).digest()}
+    for keyword in ("RLELossless", "JPEG2000Lossless", "JPEGLSLossless", "HTJ2KLossless"):
+        for side in (64, 256):
+            works[f"{keyword} {side}x{side}"] = decoding(keyword, side)
+    of_control = 0.0
+    for name, work in works.items():
+        found = scaling(work, arguments.threads, arguments.rounds)
+        of_control = of_control or found
+        print(f"{name:28} {arguments.threads} threads: {found:.2f} times one, {found / of_control:.2f} of the control")
+
+
+def decoding(keyword: str, side: int) -> Callable[[], object]:
+    steps = np.random.default_rng(1).integers(-9, 10, (side, side))
+    array = np.cumsum(steps, 1).astype(np.int16)
+    frame = dt.encode_frame(array, keyword)
+    known = {"rows": side, "columns": side, "bits_allocated": 16, "pixel_representation": 1}
+    return lambda: dt.decode_frame(frame, keyword, threads=1, **known)
+
+
+def scaling(work: Callable[[], object], threads: int, rounds: int) -> float:
+    """Return the median of calls in a second by several threads over those by one."""
+    work()
+    begin = time.perf_counter()
+    work()
+    calls = max(threads, int(0.2 / (time.perf_counter() - begin)) // threads * threads)
+    ratios = []
+    for _ in range(rounds):
+        one = seconds(work, 1, calls)
+        ratios.append(one / seconds(work, threads, calls // threads))
+    return median(ratios)
+
+
+def seconds(work: Callable[[], object], threads: int, calls: int) -> float:
+    ready = threading.Barrier(threads + 1)
+
+    def run() -> None:
+        ready.wait()
+        for _ in range(calls):
+            work()
+
+    workers = [threading.Thread(target=run) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    begin = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main()
