@@ -36,13 +36,13 @@ struct Transcoded {
 };
 
 // Frees a block of memory that the core has handed over.
-struct Block {
+struct CoreMemory {
     void* data;
     std::size_t size;
-    Block(void* block, std::size_t bytes) : data(block), size(bytes) {}
-    Block(const Block&) = delete;
-    Block& operator=(const Block&) = delete;
-    ~Block() { dcmturbo_transcoded_free(data, size); }
+    CoreMemory(void* block, std::size_t bytes) : data(block), size(bytes) {}
+    CoreMemory(const CoreMemory&) = delete;
+    CoreMemory& operator=(const CoreMemory&) = delete;
+    ~CoreMemory() { dcmturbo_transcoded_free(data, size); }
 };
 
 class Transcoding {
@@ -116,8 +116,8 @@ class Transcoding {
         }
         check(code, error);
         if (is_there == 0) throw py::stop_iteration();
-        auto cells = std::make_unique<Block>(frame.cells, frame.cells_size);
-        const Block encoded(frame.encoded, frame.encoded_size);
+        auto cells = std::make_unique<CoreMemory>(frame.cells, frame.cells_size);
+        const CoreMemory encoded(frame.encoded, frame.encoded_size);
         Transcoded result;
         result.stage = frame.stage;
         result.bits = frame.bits;
@@ -134,7 +134,7 @@ class Transcoding {
                                            static_cast<py::ssize_t>(format_.plain.columns)};
             if (format_.plain.samples_per_pixel > 1) shape.push_back(format_.plain.samples_per_pixel);
             void* const data = cells->data;
-            const py::capsule owner(cells.get(), [](void* block) { delete static_cast<Block*>(block); });
+            const py::capsule owner(cells.get(), [](void* block) { delete static_cast<CoreMemory*>(block); });
             cells.release();
             result.cells = py::array(format_.dtype(), shape, data, owner);
         }
