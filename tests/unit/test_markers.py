@@ -35,7 +35,7 @@ def test_a_folder_without_a_decision_ends_the_collection():
 
 @pytest.mark.skipif(not CI.is_file(), reason="the sources are not here")
 def test_ci_selects_by_markers_and_names_no_test_file_under_a_sanitizer():
-    lines = [line for line in CI.read_text(encoding="utf-8").splitlines() if line.startswith(".ci/sanitized ")]
+    lines = [line for line in CI.read_text(encoding="utf-8").splitlines() if ".ci/sanitized " in line]
     assert len(lines) == 2
     for line in lines:
         assert re.search(r"-m (\"[^\"]+\"|\w+) tests$", line), line
