@@ -11,21 +11,22 @@ static inline __attribute__((always_inline)) void put_bits(HtBits& to, std::uint
 }
 
 typedef std::int32_t EightCoefficients __attribute__((vector_size(32)));
+typedef std::uint32_t EightValues __attribute__((vector_size(32)));
 typedef float EightFloats __attribute__((vector_size(32)));
 typedef std::uint8_t EightBytes __attribute__((vector_size(8)));
 
 // A row of samples to 2 x (magnitude - 1) + sign, and to exponents: the bits of 2 x magnitude - 1, or 0. Floats find
 // the leading bit: the bits below it that could round it up are taken off first. Reads and writes up to seven samples
-// more.
+// more, which may be anything: hence the arithmetic without a sign, which wraps.
 static inline __attribute__((always_inline)) void measure_samples(const std::int32_t* row, std::size_t count,
                                                                   std::uint32_t* values, std::uint8_t* exponents) {
     for (std::size_t i = 0; i < count; i += 8) {
         EightCoefficients sample;
         __builtin_memcpy(&sample, row + i, sizeof sample);
         const EightCoefficients sign = sample >> 31;
-        const EightCoefficients magnitude = (sample ^ sign) - sign;
-        const EightCoefficients odd = 2 * magnitude - 1;
-        const EightCoefficients value = odd - 1 - sign;
+        const EightValues twice = 2 * ((EightValues)(sample ^ sign) - (EightValues)sign);
+        const auto odd = (EightCoefficients)(twice - 1);
+        const EightValues value = twice - 2 - (EightValues)sign;
         __builtin_memcpy(values + i, &value, sizeof value);
         const EightFloats leading = __builtin_convertvector(odd & ~(odd >> 1), EightFloats);
         EightCoefficients bits;
