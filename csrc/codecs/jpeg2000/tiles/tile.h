@@ -74,6 +74,8 @@ struct Band {
     // So many rows are held of each, a power of two, one part's behind those of another.
     BandStream* const* streams = nullptr;
     std::uint32_t ring_rows = 0;
+    // With one to spare: vectors read beyond the last row, which must not be where another part writes.
+    [[nodiscard]] std::uint32_t rows_of_ring() const { return ring_rows + 1; }
 };
 
 struct Resolution {

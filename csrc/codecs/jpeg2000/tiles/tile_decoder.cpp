@@ -20,7 +20,7 @@ Plane<T> plane_of(const Band& band, std::size_t part) {
     plane.base += band.wanted.x0 - band.held.x0;
     if (band.streams != nullptr) {
         plane.stream = band.streams[part];
-        plane.base += part * band.ring_rows * band.stride;
+        plane.base += part * band.rows_of_ring() * band.stride;
         plane.ring_mask = band.ring_rows - 1;
         plane.ring_offset = band.wanted.y0;
     } else {
@@ -296,7 +296,7 @@ class TileDecoder::Stream final : public BandStream {
           has_holes_(has_holes),
           all_(all),
           part_(part),
-          ring_(band.coefficients + part * band.ring_rows * row_size_) {}
+          ring_(band.coefficients + part * band.rows_of_ring() * row_size_) {}
 
     void require(std::size_t row) override {
         if (row < decoded_) return;
@@ -354,7 +354,7 @@ void TileDecoder::allocate_streams(const TileComponent& component, const Resolut
         return reinterpret_cast<std::byte*>(
             context_.arena.allocate_array<std::uint64_t>(checked_multiply(count, row_size) / sizeof(std::uint64_t)));
     };
-    band.coefficients = allocate_rows(std::uint64_t{band.ring_rows} * parts_.size());
+    band.coefficients = allocate_rows(std::uint64_t{band.rows_of_ring()} * parts_.size());
     StreamedBand& all = *streamed_.emplace_back(std::make_unique<StreamedBand>());
     std::vector<Job>& jobs = all.jobs;
     jobs.assign(jobs_.begin() + static_cast<std::ptrdiff_t>(first_job), jobs_.end());
