@@ -96,6 +96,11 @@ void SymbolTable::build(const HuffmanTable& table) {
     }
 }
 
+#ifdef __clang__
+// What is destroyed belongs to the thread that ends: no other thread can be using it.
+#pragma clang diagnostic ignored "-Wexit-time-destructors"
+#endif
+
 const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc) {
     thread_local std::unique_ptr<KeptTables> kept;
     if (kept == nullptr) kept = std::make_unique<KeptTables>();
