@@ -71,8 +71,8 @@ struct Band {
     std::size_t stride = 0;              // 0: all are zeroes, and `coefficients` is a row of them
     const SparseBand* sparse = nullptr;  // where few blocks have data; there are no `coefficients` then
     // Where blocks are decoded when their rows are asked for: a stream for each part of the image (TileDecoder::Part).
-    // So many rows are held of each, a power of two, one part's behind those of another.
     BandStream* const* streams = nullptr;
+    // So many rows are held of each stream, a power of two; `coefficients` has those of one part behind another's.
     std::uint32_t ring_rows = 0;
     // With one to spare: vectors read beyond the last row, which must not be where another part writes.
     [[nodiscard]] std::uint32_t rows_of_ring() const { return ring_rows + 1; }

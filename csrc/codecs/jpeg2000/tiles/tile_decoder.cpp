@@ -77,7 +77,7 @@ bool has_data(const Resolution& resolution) {
         [](const Band& band) { return !band.wanted.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
 }
 
-// Rows of a lower resolution, and of the last, that pay for taking part of an image on its own.
+// How much of a lower resolution, and how many rows of the last, pay for taking part of an image on its own.
 constexpr std::uint32_t lower_rows_per_part = 64;
 constexpr std::uint32_t lower_samples_per_part = 1U << 16;
 constexpr std::uint32_t rows_per_part = 32;
