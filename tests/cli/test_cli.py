@@ -181,6 +181,21 @@ def test_entry_point():
     assert entry.load() is main
 
 
+def test_a_command_does_not_wait_for_what_others_import(tmp_path):
+    # pydicom takes longer to import than a small file takes to be transcoded. Only some commands need it.
+    code = (
+        "import sys; from dcmturbo.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or sum(name in sys.modules for name in ('pydicom', 'PIL', 'imagecodecs')))"
+    )
+    for arguments in (
+        ("transcode", CT, tmp_path / "x.dcm", "--to", "RLELossless", "--quiet"),
+        ("decode", RLE, "-o", tmp_path / "x.npy"),
+        ("--version",),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+        assert done.returncode == 0, (arguments, done.stderr)
+
+
 # ---- small things -----------------------------------------------------------------------------------
 
 

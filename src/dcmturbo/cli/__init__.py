@@ -7,30 +7,23 @@ all is well, 1 a file failed, 2 wrong usage, 130 interrupted, 141 the reader of 
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import sys
 from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
-from dcmturbo.cli import (
-    bench,
-    completion,
-    decode,
-    deidentify,
-    demo,
-    encode,
-    info,
-    masks,
-    slide,
-    transcode,
-    verify,
-    volume,
-)
 from dcmturbo.cli.arguments import HelpFormatter, Parser
 from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["build_parser", "main"]
+
+# Modules of this package, in the order of the help.
+_COMMANDS = (
+    "info", "decode", "encode", "slide", "volume", "masks", "transcode", "deidentify", "verify", "demo", "bench",
+    "completion",
+)  # fmt: skip
 
 _DESCRIPTION = "Inspect, decode, encode, transcode, de-identify and verify the pixel data of DICOM files."
 _EPILOG = """\
@@ -52,13 +45,13 @@ exit codes: 0 all is well, 1 a file failed or differs, 2 wrong usage
 """
 
 
-def build_parser() -> Parser:
-    """Return the parser of all commands."""
+def build_parser(names: Sequence[str] = _COMMANDS) -> Parser:
+    """Return the parser of all commands, or of some; only their modules are imported."""
     parser = Parser(prog="dcmturbo", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter)
     parser.add_argument("-V", "--version", action="version", version=f"dcmturbo {dcmturbo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (info, decode, encode, slide, volume, masks, transcode, deidentify, verify, demo, bench, completion):
-        module.add_parser(commands)
+    for name in names:
+        importlib.import_module(f"dcmturbo.cli.{name}").add_parser(commands)
     for name, command in commands.choices.items():
         command.set_defaults(parser=command, command=name)
     return parser
@@ -86,10 +79,19 @@ def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text))
 
 
+def _needed(argv: Sequence[str]) -> Sequence[str]:
+    """Return the commands whose parsers the arguments need: a command does not wait for what others import."""
+    first = argv[0] if argv else ""
+    if first in ("-V", "--version"):
+        return ()
+    # The help and the completion of a shell list all commands.
+    return (first,) if first in _COMMANDS and first != "completion" else _COMMANDS
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if argv[:1] == ["help"]:  # dcmturbo help decode
         argv = [*argv[1:2], "--help"]
-    parser = build_parser()
+    parser = build_parser(_needed(argv))
     arguments, behind = parser.parse_known_args(argv)
     # Paths may be before and after an option, but argparse only collects those before it.
     paths: list[str] | None = getattr(arguments, getattr(arguments, "rest", ""), None)
