@@ -122,10 +122,11 @@ typedef struct dcmturbo_api {
     int32_t (*paint_labels)(const uint8_t* frames, uint64_t count, const uint64_t* image_of, const uint32_t* label_of,
                             uint8_t threshold, uint8_t overlap, const dcmturbo_raster* raster, uint32_t threads,
                             uint64_t* overlaps, dcmturbo_error* error);
-    int32_t (*blank_frame)(dcmturbo_bytes frame, const uint32_t* boxes, size_t box_count, const uint32_t* values,
-                           size_t value_count,
-                           void (*take)(void*, dcmturbo_bytes, const uint32_t* changed, size_t count), void* taker,
-                           dcmturbo_error* error);
+    int32_t (*blank_frame)(dcmturbo_bytes frame, const dcmturbo_blanking* blanking, dcmturbo_take_blanked take,
+                           void* context, dcmturbo_error* error);
+    int32_t (*blank_frames)(const dcmturbo_index* index, uint64_t frames, const dcmturbo_stream* stream,
+                            const dcmturbo_blanking* blanking, uint32_t threads, dcmturbo_take_blanked take,
+                            void* context, dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

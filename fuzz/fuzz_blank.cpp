@@ -12,24 +12,27 @@ using namespace dcmturbo::fuzz;
 
 struct Blanked {
     Stream codestream;
-    std::vector<std::uint32_t> changed;
+    std::vector<dcmturbo_region> changed;
 };
 
-bool blank(const Stream& stream, const std::uint32_t (&box)[4], const std::vector<std::uint32_t>& values, Blanked& to) {
+bool blank(const Stream& stream, const dcmturbo_region& box, const std::vector<std::uint32_t>& values, Blanked& to) {
     dcmturbo_error error{};
     error.size = sizeof error;
+    const dcmturbo_blanking blanking{sizeof blanking, &box, 1, values.data(), values.size()};
     return dcmturbo_blank_frame(
-               {stream.data(), stream.size()}, box, 1, values.data(), values.size(),
-               [](void* taker, dcmturbo_bytes codestream, const std::uint32_t* changed, std::size_t count) {
+               {stream.data(), stream.size()}, &blanking,
+               [](void* taker, std::size_t, dcmturbo_bytes codestream, const dcmturbo_region* changed,
+                  std::size_t count) -> std::int32_t {
                    auto& taken = *static_cast<Blanked*>(taker);
                    taken.codestream.assign(codestream.data, codestream.data + codestream.size);
-                   taken.changed.assign(changed, changed + 4 * count);
+                   taken.changed.assign(changed, changed + count);
+                   return DCMTURBO_OK;
                },
                &to, &error) == DCMTURBO_OK;
 }
 
-bool is_in(const std::uint32_t* box, std::uint32_t y, std::uint32_t x) {
-    return y >= box[0] && y - box[0] < box[2] && x >= box[1] && x - box[1] < box[3];
+bool is_in(const dcmturbo_region& box, std::uint32_t y, std::uint32_t x) {
+    return y >= box.top && y - box.top < box.height && x >= box.left && x - box.left < box.width;
 }
 
 }  // namespace
@@ -47,11 +50,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     const std::uint32_t top = data[0] % header.height;
     const std::uint32_t left = data[1] % header.width;
-    const std::uint32_t box[4] = {top, left, 1 + data[2] % (header.height - top), 1 + data[3] % (header.width - left)};
+    const dcmturbo_region box{top, left, 1 + data[2] % (header.height - top), 1 + data[3] % (header.width - left)};
     const std::vector<std::uint32_t> values(header.components.size(), data[4] % 3 == 0 ? 0 : data[4]);
     Blanked blanked;
     if (!blank(stream, box, values, blanked)) return 0;
-    require(blanked.changed.size() == 4, "there is a box for the box");
+    require(blanked.changed.size() == 1, "there is a box for the box");
 
     const char* const syntax = header.format == Format::jpeg ? "1.2.840.10008.1.2.4.51" : "1.2.840.10008.1.2.4.203";
     dcmturbo_attributes attributes{};
@@ -75,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (std::uint32_t x = 0; x < header.width; ++x) {
             if (is_in(box, y, x))
                 require(std::memcmp(at(after, y, x), at(after, top, left), pixel) == 0, "the box is of one colour");
-            else if (!is_in(blanked.changed.data(), y, x))
+            else if (!is_in(blanked.changed[0], y, x))
                 require(std::memcmp(at(after, y, x), at(before, y, x), pixel) == 0, "nothing else changes");
         }
     }

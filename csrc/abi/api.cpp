@@ -73,6 +73,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .trace_outlines = dcmturbo_trace_outlines,
         .paint_labels = dcmturbo_paint_labels,
         .blank_frame = dcmturbo_blank_frame,
+        .blank_frames = dcmturbo_blank_frames,
     };
     return &api;
 }

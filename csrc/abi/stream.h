@@ -47,4 +47,14 @@ inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attri
     return stream;
 }
 
+// A stream with the strides of contiguous frames.
+inline FrameStream contiguous_stream(const dcmturbo_stream& from) {
+    FrameStream stream = stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0);
+    const auto cell = static_cast<std::ptrdiff_t>(sample_size(stream.format.type));
+    stream.sample_stride = cell;
+    stream.pixel_stride = cell * static_cast<std::ptrdiff_t>(stream.format.samples_per_pixel);
+    stream.row_stride = stream.pixel_stride * static_cast<std::ptrdiff_t>(stream.format.columns);
+    return stream;
+}
+
 }  // namespace dcmturbo::abi

@@ -15,26 +15,16 @@ struct dcmturbo_transcoding {
 
 namespace {
 
-// A stream with the strides of contiguous frames.
-FrameStream contiguous_stream(const dcmturbo_stream& from) {
-    FrameStream stream = abi::stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0);
-    const auto cell = static_cast<std::ptrdiff_t>(sample_size(stream.format.type));
-    stream.sample_stride = cell;
-    stream.pixel_stride = cell * static_cast<std::ptrdiff_t>(stream.format.samples_per_pixel);
-    stream.row_stride = stream.pixel_stride * static_cast<std::ptrdiff_t>(stream.format.columns);
-    return stream;
-}
-
 TranscodePlan plan_from(const dcmturbo_transcode_plan& from, const abi::LibraryRequest& library) {
     TranscodePlan plan;
     plan.source = from.index->source;
     plan.index = from.index->index.get();
-    plan.stream = contiguous_stream(from.source);
+    plan.stream = abi::contiguous_stream(from.source);
     plan.frames = from.frames;
     if (from.action > DCMTURBO_COPY)
         fail(ErrorCode::argument, no_offset, "there is no action %u", unsigned{from.action});
     plan.action = static_cast<TranscodePlan::Action>(from.action);
-    if (from.result.transfer_syntax != nullptr) plan.result = contiguous_stream(from.result);
+    if (from.result.transfer_syntax != nullptr) plan.result = abi::contiguous_stream(from.result);
     else if (plan.action != TranscodePlan::Action::decode) fail(ErrorCode::argument, no_offset, "there is no target");
     if (plan.action != TranscodePlan::Action::decode)
         plan.target = abi::encode_target(from.result.transfer_syntax, from.options, from.option_count, library);

@@ -18,4 +18,16 @@ struct Stream {
     std::uint32_t notes = 0;  // of the frames decoded so far
 };
 
+// The same for the C ABI, as contiguous frames. The text and the structs must outlive it.
+inline dcmturbo_stream plain_stream(const std::string& transfer_syntax, const Attributes& attributes,
+                                    const Format& format, const dcmturbo_request& request) {
+    dcmturbo_stream plain{};
+    plain.size = sizeof plain;
+    plain.transfer_syntax = transfer_syntax.c_str();
+    plain.attributes = attributes.plain;
+    plain.format = format.plain;
+    plain.request = request;
+    return plain;
+}
+
 }  // namespace dcmturbo::bindings

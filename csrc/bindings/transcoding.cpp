@@ -9,17 +9,6 @@ namespace dcmturbo::bindings {
 
 namespace {
 
-dcmturbo_stream plain_stream(const std::string& transfer_syntax, const Attributes& attributes, const Format& format,
-                             const dcmturbo_request& request) {
-    dcmturbo_stream plain{};
-    plain.size = sizeof plain;
-    plain.transfer_syntax = transfer_syntax.c_str();
-    plain.attributes = attributes.plain;
-    plain.format = format.plain;
-    plain.request = request;
-    return plain;
-}
-
 // The result for one frame. Python raises the error if it failed.
 struct Transcoded {
     std::uint8_t stage = 0;

@@ -46,12 +46,12 @@ def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -
     clipped = tuple(found for box in boxes if (found := box.within(header.Rows, header.Columns)) is not None)
     if not clipped:
         return Blanked(data, ())
-    done = blank_codestreams(data, clipped, header, threads)
-    if done is None:
-        # Native pixels of this kind share their chroma in pairs.
-        is_in_pairs = str(header.get("PhotometricInterpretation", "")).strip() == _IN_PAIRS
-        changed = tuple(map(_of_pairs, clipped)) if is_in_pairs else clipped
-        done = Blanked(_through_native(data, changed, threads), changed)
+    if (done := blank_codestreams(data, clipped, header, threads)) is not None:
+        return done
+    # Native pixels of this kind share their chroma in pairs.
+    is_in_pairs = str(header.get("PhotometricInterpretation", "")).strip() == _IN_PAIRS
+    changed = tuple(map(_of_pairs, clipped)) if is_in_pairs else clipped
+    done = Blanked(_through_native(data, changed, threads), changed)
     _verify(data, done.data, clipped, done.boxes, threads)
     return done
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from dcmturbo import _core
-from dcmturbo.configuration import config
-from dcmturbo.dataset.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED_LENGTH, Element, header_bytes
+from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.elements import Element
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.deidentification.boxes import Box
-from dcmturbo.errors import DecodeError
-from dcmturbo.frames.frame_set import QuietFrameSet
+from dcmturbo.errors import DecodeError, DeidentificationError
+from dcmturbo.frames.frame_set import FrameSet
+from dcmturbo.transcoding.offset_tables import encapsulated
 
 __all__ = ["Blanked", "blank_codestreams", "blank_values"]
 
 _PIXEL_DATA, _OFFSET_TABLES = 0x7FE00010, (0x7FE00001, 0x7FE00002)
-_LARGEST_OFFSET = 0xFFFFFFFF
 _NOT_POSSIBLE = ("unsupported", "other_codec")
 
 
@@ -40,7 +38,7 @@ class Blanked(NamedTuple):
 
 
 def blank_codestreams(data: bytes, boxes: Sequence[Box], header: Any, threads: int | None) -> Blanked | None:
-    """Blank boxes in all frames without decoding them; None if the format does not allow it.
+    """Blank boxes in all frames without encoding them again, and verify it; None if the format does not allow it.
 
     Parameters
     ----------
@@ -57,48 +55,43 @@ def blank_codestreams(data: bytes, boxes: Sequence[Box], header: Any, threads: i
     ------
     DecodeError
         If a frame is damaged.
+    DeidentificationError
+        If the verification failed.
     """
     opened = open_source(data)
     try:
         if not opened.encapsulated or opened.index.frame_count == 0:
             return None
-        image = QuietFrameSet(opened, raw=True, unused_bits="keep")
+        image = FrameSet(opened, raw=True, unused_bits="keep")
+        image.check_span(range(image.promised), salvage=False)
         values = blank_values(header, image.photometric_interpretation, image.format.samples_per_pixel)
-        frames = [
-            b"".join(data[offset : offset + size] for offset, size in opened.index.ranges(number))
-            for number in range(opened.index.frame_count)
-        ]
-        done = _blank_frames(frames, [tuple(box) for box in boxes], values, threads)
+        done = _blank_frames(image, boxes, values, resolve_threads(threads))
         if done is None:
             return None
         changed = tuple(dict.fromkeys(Box(*box) for _, found in done for box in found))
-        return Blanked(_with_frames(data, opened, [frame for frame, _ in done]), changed)
+        frames = [frame for frame, _ in done]
+        result = _with_frames(data, opened, frames)
     finally:
         opened.close()
+    _check_frames(result, frames)
+    return Blanked(result, changed)
 
 
 def _blank_frames(
-    frames: list[bytes], boxes: list[Any], values: list[int], threads: int | None
+    image: FrameSet, boxes: Sequence[Box], values: list[int], threads: int
 ) -> list[tuple[bytes, list[tuple[int, int, int, int]]]] | None:
-    def blank(number: int) -> tuple[bytes, list[tuple[int, int, int, int]]]:
-        try:
-            return _core.blank_frame(frames[number], boxes, values)
-        except DecodeError as error:
-            error.frame = number
-            raise
-
+    image.check_room(1)
+    stream = image.stream()
     try:
-        # If the first shows that it cannot be done, no other is tried.
-        done = [blank(0)]
-        workers = min(threads or config.threads or _core.default_threads(), len(frames) - 1)
-        if workers > 0:
-            with ThreadPoolExecutor(workers, thread_name_prefix="dcmturbo-blanking") as pool:
-                done += pool.map(blank, range(1, len(frames)))
-        return done
+        done = _core.blank_frames(stream, len(image), boxes, values, threads=threads)
     except DecodeError as error:
         if error.code in _NOT_POSSIBLE:
             return None
+        if error.code == "internal":
+            raise DeidentificationError(error.message, code="internal") from error
         raise
+    image.warn_of_notes(stream.notes)
+    return done
 
 
 def _with_frames(data: bytes, opened: OpenedSource, frames: list[bytes]) -> bytes:
@@ -116,28 +109,22 @@ def _with_frames(data: bytes, opened: OpenedSource, frames: list[bytes]) -> byte
         for element in elements
         if element.tag not in (_PIXEL_DATA, *_OFFSET_TABLES) and element.begin < pixels.begin
     ]
-    return b"".join([*kept, _pixel_data(frames), data[pixels.end :]])
+    return b"".join([*kept, encapsulated(frames, len(frames)), data[pixels.end :]])
 
 
-def _pixel_data(frames: list[bytes]) -> bytes:
-    """Return the pixel data element of encapsulated frames (PS3.5, A.4)."""
-    offsets, position = [], 0
-    items = []
-    for frame in frames:
-        offsets.append(position)
-        padding = len(frame) & 1
-        items += [header_bytes(ITEM, "", len(frame) + padding), frame, bytes(padding)]
-        position += 8 + len(frame) + padding
-    table = struct.pack(f"<{len(offsets)}I", *offsets) if offsets[-1] <= _LARGEST_OFFSET else b""
-    return b"".join(
-        [
-            header_bytes(_PIXEL_DATA, "OB", UNDEFINED_LENGTH),
-            header_bytes(ITEM, "", len(table)),
-            table,
-            *items,
-            header_bytes(SEQUENCE_DELIMITER, "", 0),
-        ]
-    )
+def _check_frames(data: bytes, frames: list[bytes]) -> None:
+    """Open an object as a reader would, and compare its frames with those that were written into it."""
+    opened = open_source(data)
+    try:
+        if opened.index.frame_count != len(frames):
+            raise DeidentificationError("the blanked object has another number of frames", code="internal")
+        for number, frame in enumerate(frames):
+            ranges = opened.index.ranges(number)
+            found = b"".join(data[offset : offset + size] for offset, size in ranges)
+            if found not in (frame, frame + b"\0"):
+                raise DeidentificationError("a reader finds other frames in the blanked object", code="internal")
+    finally:
+        opened.close()
 
 
 def blank_values(header: Any, photometric: str, samples: int) -> list[int]:

@@ -121,6 +121,18 @@ class FrameSet:
             reduce=reduce,
         )
 
+    def stream(self) -> _core.Stream:
+        """Return the frames for the core: their index, and how each is decoded as a whole."""
+        opened = self.opened
+        return _core.Stream(
+            opened.index,
+            opened.syntax.uid,
+            opened.attributes,
+            self.format,
+            raw=self.raw,
+            keep_unused_bits=self.keep_unused_bits,
+        )
+
     def format_at(self, reduce: int) -> _core.Format:
         """Return `format` without `reduce` resolution levels."""
         if reduce not in self._formats:

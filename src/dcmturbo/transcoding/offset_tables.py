@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Iterable
+from typing import Protocol
 
 from dcmturbo.dataset.elements import (
     ITEM,
@@ -13,9 +15,9 @@ from dcmturbo.dataset.elements import (
     header_bytes,
 )
 from dcmturbo.errors import EncodeError
-from dcmturbo.transcoding.output import Buffer, Output
+from dcmturbo.transcoding.output import Buffer
 
-__all__ = ["OFFSET_TABLES", "EncapsulatedWriter"]
+__all__ = ["OFFSET_TABLES", "EncapsulatedWriter", "encapsulated"]
 
 OFFSET_TABLES = ("auto", "basic", "extended", "empty")
 _OFFSETS_TAG, _LENGTHS_TAG = 0x7FE00001, 0x7FE00002
@@ -31,12 +33,52 @@ def _table(values: list[int], code: str) -> bytes:
     return struct.pack(f"<{len(values)}{code}", *values)
 
 
+class _Sink(Protocol):
+    """What the writer needs of an `Output`."""
+
+    @property
+    def position(self) -> int: ...
+    def write(self, data: Buffer) -> None: ...
+    def patch(self, position: int, data: Buffer) -> None: ...
+    def insert(self, position: int, data: Buffer) -> None: ...
+
+
+class _Memory:
+    """An output in memory."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    @property
+    def position(self) -> int:
+        return len(self.data)
+
+    def write(self, data: Buffer) -> None:
+        self.data += data
+
+    def patch(self, position: int, data: Buffer) -> None:
+        self.data[position : position + memoryview(data).nbytes] = data
+
+    def insert(self, position: int, data: Buffer) -> None:
+        self.data[position:position] = data
+
+
+def encapsulated(frames: Iterable[Buffer], count: int, table: str = "auto") -> bytearray:
+    """Return the pixel data element of `count` encoded frames, and the elements of its extended offset table if any."""
+    memory = _Memory()
+    writer = EncapsulatedWriter(memory, count, table)
+    for frame in frames:
+        writer.add(frame)
+    writer.finish()
+    return memory.data
+
+
 class EncapsulatedWriter:
     """Writes the pixel data element frame by frame, with one fragment each, and its offset table at the end.
 
     Parameters
     ----------
-    output : Output
+    output : Output, or one in memory
         At the position of the element.
     frames : int
         The number of frames: space for their table is reserved.
@@ -44,7 +86,7 @@ class EncapsulatedWriter:
         "auto" is basic, and becomes extended (everything after it is moved) if an offset needs more than 32 bits.
     """
 
-    def __init__(self, output: Output, frames: int, table: str) -> None:
+    def __init__(self, output: _Sink, frames: int, table: str) -> None:
         self._output = output
         self._table = table
         self._begin = output.position

@@ -458,17 +458,8 @@ class FrameStage(enum.IntEnum):
 
 def transcoding(image: QuietFrameSet, threads: int, **plan: Any) -> _core.Transcoding:
     """Return the frames of an object as the core works on them; `plan` says what becomes of them."""
-    opened = image.opened
     image.check_room(1)
-    stream = _core.Stream(
-        opened.index,
-        opened.syntax.uid,
-        opened.attributes,
-        image.format,
-        raw=image.raw,
-        keep_unused_bits=image.keep_unused_bits,
-    )
-    return _core.Transcoding(stream, len(image), threads=threads, **plan)
+    return _core.Transcoding(image.stream(), len(image), threads=threads, **plan)
 
 
 def _check_decoded(image: QuietFrameSet, number: int, frame: _core.Transcoded) -> None:
