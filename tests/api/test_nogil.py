@@ -44,7 +44,7 @@ def test_the_pxd_is_a_prefix_of_the_header():
     names = [found[0] or found[1] for found in re.findall(r"^    (?:void\* (\w+)$|.*?\(\*(\w+)\)\()", struct, re.M)]
     assert names == table_of_functions()[: len(names)]
     assert "encode_frame" in names
-    header = (ROOT / "csrc" / "dcmturbo.h").read_text(encoding="utf-8")
+    header = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "csrc" / "interface").glob("*.h"))
     for name in ("error", "bytes", "attributes", "format", "region", "request", "image"):
         ours = re.search(rf"ctypedef struct dcmturbo_{name}:\n((?:    .*\n)+)", text)[1]
         theirs = re.search(rf"typedef struct dcmturbo_{name} \{{(.*?)\}} dcmturbo_{name};", header, re.S)[1]
