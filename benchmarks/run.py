@@ -27,6 +27,7 @@ import jpegls
 import pydicom
 import record as records
 import regions
+import slides
 import transcoding
 import workloads
 from measure import CONTROL_FLOOR, geometric_mean
@@ -91,7 +92,8 @@ BENCHMARKS = (
     Benchmark("jpegls-large-frame", jpegls.large_frame, controlled=True),
     Benchmark("window", regions.window),
     Benchmark("jpeg-reduce", regions.jpeg_reduce),
-    Benchmark("slide-window", regions.slide_window),
+    Benchmark("slide-tile-by-tile", slides.tile_by_tile, controlled=True),
+    Benchmark("slide-wsidicom", slides.wsidicom, controlled=True),
     Benchmark("small-frame", decoding.small_frame),
     Benchmark("multi-frame", decoding.multi_frame_files, controlled=True),
     Benchmark("scaling", decoding.scaling, controlled=True),

@@ -45,7 +45,6 @@ ImageRows::ImageRows(const jpeg::FrameHeader& frame, const Planes& planes, const
       count_(frame.count),
       sample_size_(frame.precision > 8 ? 2 : 1),
       cell_(sample_size(out.format.type)) {
-    std::uint32_t widest = 0;
     for (std::size_t i = 0; i < count_; ++i) {
         Component& component = components_[i];
         component.horizontal = frame.horizontal_max / frame.components[i].horizontal_factor;
@@ -59,13 +58,11 @@ ImageRows::ImageRows(const jpeg::FrameHeader& frame, const Planes& planes, const
         else if (component.horizontal == 2 && component.vertical == 2 && !is_narrow) component.filter = Filter::both;
         else component.filter = Filter::repeat;
         needs_neighbours_ |= component.filter == Filter::rows || component.filter == Filter::both;
-        widest = std::max(widest, component.width);
         if (component.filter != Filter::none)
             component.upsampled =
                 context.arena.allocate(std::size_t{component.width} * component.horizontal * sample_size_);
         if (cell_ != sample_size_) cells_[i] = context.arena.allocate(std::size_t{out.format.columns} * cell_);
     }
-    sums_ = context.arena.allocate_array<std::uint16_t>(std::size_t{widest} + 2);
     if (!out.region.is_whole()) next_ = out.region.top;
 }
 
@@ -83,8 +80,8 @@ Sample* ImageRows::row_of(std::size_t i, std::uint32_t y) {
         case Filter::columns:
         case Filter::both: {
             const Sample* const between = component.filter == Filter::both ? far : nullptr;
-            if constexpr (sizeof(Sample) == 1) kernels_.double_columns8(near, between, sums_, to, component.width);
-            else kernels_.double_columns12(near, between, sums_, to, component.width);
+            if constexpr (sizeof(Sample) == 1) kernels_.double_columns8(near, between, to, component.width);
+            else kernels_.double_columns12(near, between, to, component.width);
             break;
         }
         case Filter::rows:

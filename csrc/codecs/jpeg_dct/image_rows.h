@@ -66,7 +66,6 @@ class ImageRows {
     std::size_t cell_;
     std::array<Component, most_components> components_{};
     std::array<std::byte*, most_components> cells_{};  // rows of cells that are larger than samples
-    std::uint16_t* sums_;
     std::uint32_t next_ = 0;
     bool needs_neighbours_ = false;
 };

@@ -1,6 +1,7 @@
 #include "codecs/jpeg_dct/kernels.h"
 
 #include <cstring>
+#include <utility>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif

@@ -89,12 +89,9 @@ struct DctKernels {
     TransformBlocks transform_blocks12;
 
     // Twice the samples of a row, by a triangle filter. `far` is the next nearest row, or null for rows that are
-    // not between others. `sums` has room for count + 2 numbers. All rows may be read and written 64 bytes past their
-    // end.
-    void (*double_columns8)(const std::uint8_t* near, const std::uint8_t* far, std::uint16_t* sums, std::uint8_t* to,
-                            std::size_t count);
-    void (*double_columns12)(const std::uint16_t* near, const std::uint16_t* far, std::uint16_t* sums,
-                             std::uint16_t* to, std::size_t count);
+    // not between others. All rows may be read and written 64 bytes past their end.
+    void (*double_columns8)(const std::uint8_t* near, const std::uint8_t* far, std::uint8_t* to, std::size_t count);
+    void (*double_columns12)(const std::uint16_t* near, const std::uint16_t* far, std::uint16_t* to, std::size_t count);
     // A row between two others. `bias` is 1 for the upper one of two and 2 for the lower.
     void (*between_rows8)(const std::uint8_t* near, const std::uint8_t* far, std::uint8_t* to, std::size_t count,
                           unsigned bias);

@@ -20,52 +20,69 @@ static inline __attribute__((always_inline)) void load_sums(const Sample* from, 
     }
 }
 
-// The two samples next to each sum: left of its middle, and right.
-template <typename Sample>
-static inline __attribute__((always_inline)) void double_sums(const std::uint16_t* __restrict sums,
-                                                              Sample* __restrict to, std::size_t count, int left_bias,
-                                                              int right_bias, int shift) {
-    std::size_t i = 0;
-    if constexpr (sizeof(Sample) == 1) {
-        for (; i < count; i += sums_width) {
-            Sums before;
-            Sums here;
-            Sums after;
-            __builtin_memcpy(&before, sums + i, sizeof before);
-            __builtin_memcpy(&here, sums + i + 1, sizeof here);
-            __builtin_memcpy(&after, sums + i + 2, sizeof after);
-            const Sums tripled = here + here + here;
-            const Sums left = (tripled + before + static_cast<std::uint16_t>(left_bias)) >> shift;
-            const Sums right = (tripled + after + static_cast<std::uint16_t>(right_bias)) >> shift;
-            const Sums both = left | right << 8;
-            __builtin_memcpy(to + 2 * i, &both, sizeof both);
-        }
+// The samples of a row from `i` on, or the sums of three times these and of those of another row.
+template <bool has_other, typename Sample>
+static inline __attribute__((always_inline)) Sums sums_at(const Sample* near, const Sample* far, std::size_t i) {
+    Sums here;
+    load_sums(near + i, here);
+    if constexpr (has_other) {
+        Sums other;
+        load_sums(far + i, other);
+        here = here + here + here + other;
     }
-    for (; i < count; ++i) {
-        const int tripled = sums[i + 1] * 3;
-        to[2 * i] = static_cast<Sample>((tripled + sums[i] + left_bias) >> shift);
-        to[2 * i + 1] = static_cast<Sample>((tripled + sums[i + 2] + right_bias) >> shift);
+    return here;
+}
+
+// Each sum in the place of the next, and the first in its own, too. Through memory, this would wait for the store.
+template <std::size_t... k>
+static inline __attribute__((always_inline)) Sums moved(const Sums& sums, std::index_sequence<k...>) {
+    return __builtin_shufflevector(sums, sums, (k == 0 ? 0 : k - 1)...);
+}
+
+// Two samples for each sum: left of its middle, and right.
+template <typename Sample>
+static inline __attribute__((always_inline)) void store_pairs(const Sums& left, const Sums& right, Sample* to) {
+    if constexpr (sizeof(Sample) == 1) {
+        const Sums both = left | right << 8;
+        __builtin_memcpy(to, &both, sizeof both);
+    } else {
+        for (std::size_t k = 0; k < sums_width; ++k) {
+            to[2 * k] = left[k];
+            to[2 * k + 1] = right[k];
+        }
     }
 }
 
-template <typename Sample>
-static void double_columns(const Sample* __restrict near, const Sample* __restrict far, std::uint16_t* __restrict sums,
-                           Sample* __restrict to, std::size_t count) {
-    std::uint16_t* const middle = sums + 1;
-    for (std::size_t i = 0; i < count; i += sums_width) {
-        Sums here;
-        load_sums(near + i, here);
-        if (far != nullptr) {
-            Sums other;
-            load_sums(far + i, other);
-            here = here + here + here + other;
-        }
-        __builtin_memcpy(middle + i, &here, sizeof here);
+template <bool has_other, typename Sample>
+static inline __attribute__((always_inline)) void double_row(const Sample* __restrict near,
+                                                             const Sample* __restrict far, Sample* __restrict to,
+                                                             std::size_t count) {
+    // What is added before the shift, left and right.
+    constexpr std::uint16_t left_bias = has_other ? 8 : 1;
+    constexpr std::uint16_t right_bias = has_other ? 7 : 2;
+    constexpr int shift = has_other ? 4 : 2;
+    const auto put = [&](const Sums& before, const Sums& here, std::size_t i) __attribute__((always_inline)) {
+        const Sums after = sums_at<has_other>(near, far, i + 1);
+        const Sums tripled = here + here + here;
+        store_pairs((tripled + before + left_bias) >> shift, (tripled + after + right_bias) >> shift, to + 2 * i);
+    };
+    // The sum before the first is the first, and the one after the last is the last.
+    Sums here = sums_at<has_other>(near, far, 0);
+    put(moved(here, std::make_index_sequence<sums_width>()), here, 0);
+    for (std::size_t i = sums_width; i < count; i += sums_width) {
+        here = sums_at<has_other>(near, far, i);
+        put(sums_at<has_other>(near, far, i - 1), here, i);
     }
-    sums[0] = middle[0];
-    middle[count] = middle[count - 1];
-    if (far == nullptr) double_sums(sums, to, count, 1, 2, 2);
-    else double_sums(sums, to, count, 8, 7, 4);
+    unsigned last = near[count - 1];
+    if constexpr (has_other) last = 3 * last + far[count - 1];
+    to[2 * count - 1] = static_cast<Sample>((4 * last + right_bias) >> shift);
+}
+
+template <typename Sample>
+static void double_columns(const Sample* __restrict near, const Sample* __restrict far, Sample* __restrict to,
+                           std::size_t count) {
+    if (far == nullptr) double_row<false>(near, far, to, count);
+    else double_row<true>(near, far, to, count);
 }
 
 template <typename Sample>

@@ -160,9 +160,11 @@ class Level:
         target = new_array(shape, self.dtype) if out is None else out
         if target.size == 0:
             return target
-        tiles = self._tiles(optical_path, focal_plane)
-        jobs = [(one, place.touching(*window, one.tile), one.layout.overlaps) for one, place in tiles]
-        if any(overlaps for *_, overlaps in jobs) or _covered(jobs, window) < window[2] * window[3]:
+        jobs = []
+        for one, placed in self._tiles(optical_path, focal_plane):
+            tiles = placed.touching(*window, one.tile)
+            jobs.append((one, tiles, list(parts_of(tiles, window, one.tile))))
+        if any(one.layout.overlaps for one, *_ in jobs) or _covered(jobs) < window[2] * window[3]:
             target[...] = self._fill(fill_value)
         self._decode(jobs, window, target, resolve_threads(threads))
         return target
@@ -191,10 +193,9 @@ class Level:
         windows: list[Window | None] = []
         set_of, frames, places = [], [], []
         top, left = window[:2]
-        for one, tiles, overlaps in jobs:
-            if overlaps:  # in the order of their frames, so that the last counts
+        for one, tiles, groups in jobs:
+            if one.layout.overlaps:  # in the order of their frames, so that the last counts
                 threads = 1
-            groups = list(parts_of(tiles, window, one.tile))
             numbers = np.empty(len(tiles.frames), np.uint32)
             corners = np.empty((len(tiles.frames), 2), np.int64)
             for part, members in groups:
@@ -228,13 +229,9 @@ def _samples_of(one: Instance) -> str:
     return f"{samples} {one.image.dtype} {'sample' if samples == 1 else 'samples'} a pixel"
 
 
-def _covered(jobs: list[Any], window: Window) -> int:
+def _covered(jobs: list[Any]) -> int:
     """Return how many pixels of a window tiles cover, if they do not overlap."""
-    return sum(
-        part[2] * part[3] * len(members)
-        for one, tiles, _ in jobs
-        for part, members in parts_of(tiles, window, one.tile)
-    )
+    return sum(part[2] * part[3] * len(members) for *_, groups in jobs for part, members in groups)
 
 
 def _chosen(values: Sequence[Any], number: int, what: str) -> Any:

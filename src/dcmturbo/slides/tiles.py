@@ -193,6 +193,7 @@ def parts_of(
     begin = np.maximum(0, top - tiles.rows), np.maximum(0, left - tiles.columns)
     end = np.minimum(tile[0], top + height - tiles.rows), np.minimum(tile[1], left + width - tiles.columns)
     parts = np.stack([begin[0], begin[1], end[0] - begin[0], end[1] - begin[1]], -1)
-    kinds, which = np.unique(parts, axis=0, return_inverse=True)
-    for i, kind in enumerate(kinds.tolist()):
-        yield tuple(kind), np.flatnonzero(which.reshape(-1) == i)
+    # Rows and columns of a frame have 16 bits (PS3.3, C.7.6.3.1), so a part is one number of 64.
+    _, firsts, which = np.unique(parts.astype(np.uint16).view(np.uint64), return_index=True, return_inverse=True)
+    for number, first in enumerate(firsts.tolist()):
+        yield tuple(parts[first].tolist()), np.flatnonzero(which.reshape(-1) == number)
