@@ -6,24 +6,40 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "os/memory.h"
 
 namespace dcmturbo {
 
 namespace {
 
 constexpr std::size_t smallest_chunk = std::size_t{64} << 10;
-
-std::byte* new_block(std::size_t size) {
-    return static_cast<std::byte*>(::operator new (size, std::align_val_t{Arena::alignment}));
-}
+// Chunks of this size and more are huge pages where the system has them: neighbouring rows of an image lie in different
+// small pages, of which a processor knows few at a time.
+constexpr std::size_t smallest_mapped = 2 * os::huge_page;
 
 }  // namespace
 
 Arena::~Arena() { release_chunks(); }
 
 void Arena::release_chunks() {
-    for (const Chunk& chunk : chunks_) ::operator delete (chunk.base, std::align_val_t{alignment});
+    for (const Chunk& chunk : chunks_) give_back(chunk);
     chunks_.clear();
+}
+
+Arena::Chunk Arena::take(std::size_t size) const {
+    if (owner_ != nullptr) return {owner_->allocate(size), size};
+    if (size < smallest_mapped)
+        return {static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})), size};
+    const std::size_t whole = checked_add(size, os::huge_page - 1) / os::huge_page * os::huge_page;
+    void* const pages = os::map_pages(whole);
+    if (pages == nullptr) throw std::bad_alloc();
+    return {static_cast<std::byte*>(pages), whole};
+}
+
+void Arena::give_back(const Chunk& chunk) const {
+    if (owner_ != nullptr) return;
+    if (chunk.size < smallest_mapped) ::operator delete (chunk.base, std::align_val_t{alignment});
+    else os::unmap_pages(chunk.base, chunk.size);
 }
 
 std::byte* Arena::allocate(std::size_t size) {
@@ -47,7 +63,7 @@ std::byte* Arena::grow(std::size_t padded) {
     // second time.
     const std::size_t size = std::max({padded, smallest_chunk, total_, peak_});
     chunks_.reserve(chunks_.size() + 1);
-    chunks_.push_back({new_block(size), size});
+    chunks_.push_back(take(size));
     used_ = padded;
     total_ += padded;
     return chunks_.back().base;
@@ -66,7 +82,7 @@ void Arena::rewind(const Mark& mark) {
         const std::size_t full = mark.chunks - (mark.used == 0 && mark.chunks > 0 ? 1 : 0);
         while (chunks_.size() > full + 1) {
             const auto oldest = chunks_.begin() + static_cast<std::ptrdiff_t>(full);
-            ::operator delete (oldest->base, std::align_val_t{alignment});
+            give_back(*oldest);
             chunks_.erase(oldest);
         }
         used_ = 0;
@@ -75,10 +91,11 @@ void Arena::rewind(const Mark& mark) {
 }
 
 void Arena::reset() {
-    if (chunks_.size() > 1) {
-        const std::size_t wanted = std::max(total_, peak_);
+    // A rewind may have left a single chunk that is smaller than what the frame needed.
+    const std::size_t wanted = std::max(total_, peak_);
+    if (capacity() < wanted || chunks_.size() > 1) {
         release_chunks();
-        chunks_.push_back({new_block(wanted), wanted});
+        chunks_.push_back(take(wanted));
     }
     used_ = 0;
     total_ = 0;
@@ -89,7 +106,7 @@ void Arena::trim(std::size_t keep) {
     peak_ = std::max(peak_, total_);  // reset() makes one chunk of that size
     if (capacity() > keep) {
         release_chunks();
-        peak_ = 0;
+        if (peak_ > keep) peak_ = 0;
     }
     used_ = 0;
     total_ = 0;

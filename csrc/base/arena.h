@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 namespace dcmturbo {
+
+class SharedArena;
 
 class Arena {
   public:
@@ -16,6 +19,8 @@ class Arena {
 
     Arena() = default;
     explicit Arena(std::uint64_t cap) : cap_(cap) {}
+    // A part of a shared arena, for one thread. Its memory belongs to that arena and outlives this object.
+    explicit Arena(SharedArena& owner) : owner_(&owner) {}
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
     ~Arena();
@@ -53,6 +58,8 @@ class Arena {
     };
     std::byte* allocate_checked(std::size_t count, std::size_t size);
     std::byte* grow(std::size_t size);
+    [[nodiscard]] Chunk take(std::size_t size) const;
+    void give_back(const Chunk& chunk) const;
     void release_chunks();
 
     std::vector<Chunk> chunks_;
@@ -60,6 +67,23 @@ class Arena {
     std::size_t total_ = 0;  // bytes of all allocations since the last reset, without rewound ones
     std::size_t peak_ = 0;   // the largest total_ since the last reset
     std::uint64_t cap_ = ~std::uint64_t{0};
+    SharedArena* owner_ = nullptr;
+};
+
+// Divides the memory of an arena among the threads of a team: it is kept for the next frame, which new memory is not.
+class SharedArena {
+  public:
+    explicit SharedArena(Arena& arena) : arena_(arena) {}
+
+  private:
+    friend class Arena;
+    std::byte* allocate(std::size_t size) {
+        const std::lock_guard lock(mutex_);
+        return arena_.allocate(size);
+    }
+
+    Arena& arena_;
+    std::mutex mutex_;
 };
 
 }  // namespace dcmturbo

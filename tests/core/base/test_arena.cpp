@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -95,6 +97,58 @@ TEST_CASE("arena: what is kept between two calls holds what the first one needed
     const std::byte* const second = arena.allocate(2'000'000);
     CHECK(second > first);
     CHECK(second < first + 1'010'000);
+}
+
+TEST_CASE("arena: a rewind at the end of a frame does not hide what the frame needed") {
+    Arena arena;
+    const auto frame = [&] {
+        arena.reset();
+        arena.allocate(1'000'000);
+        const Arena::Mark mark = arena.mark();
+        arena.allocate(3'000'000);
+        arena.allocate(5'000'000);
+        arena.rewind(mark);
+        return arena.capacity();
+    };
+    frame();
+    CHECK(frame() >= 9'000'000);
+    const std::byte* const kept = (arena.reset(), arena.allocate(1));
+    const std::size_t capacity = arena.capacity();
+    CHECK(frame() == capacity);
+    arena.reset();
+    CHECK(arena.allocate(1) == kept);
+}
+
+TEST_CASE("arena: parts of a shared arena lie in it, and outlive the objects that took them") {
+    Arena arena;
+    SharedArena shared(arena);
+    std::vector<std::byte*> blocks(8);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        threads.emplace_back([&, i] {
+            Arena part(shared);
+            part.allocate(10'000 * i);
+            const Arena::Mark mark = part.mark();
+            part.allocate(500'000);
+            part.rewind(mark);
+            blocks[i] = part.allocate(300'000);
+            std::memset(blocks[i], static_cast<int>(i), 300'000);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        for (const std::size_t at : {0, 150'000, 299'999}) CHECK(blocks[i][at] == static_cast<std::byte>(i));
+    }
+    CHECK(arena.capacity() >= 8 * 300'000);
+    arena.reset();
+}
+
+TEST_CASE("arena: the cap of a shared arena holds for its parts") {
+    Arena arena(1'000'000);
+    SharedArena shared(arena);
+    Arena part(shared);
+    part.allocate(400'000);
+    CHECK(code_of([&] { part.allocate(800'000); }) == ErrorCode::limit);
 }
 
 TEST_CASE("checked arithmetic: overflow is an error") {

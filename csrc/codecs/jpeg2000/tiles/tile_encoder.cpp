@@ -308,23 +308,10 @@ double TileEncoder::quantisation_error() const {
 // Some of the tile's blocks, on their way through an encoder. What is kept of them goes into the arena.
 class TileEncoder::Blocks final : public BlockSource {
   public:
-    // Every `step`-th block from `first` on.
-    Blocks(TileEncoder& tile, const BlockPolicy& policy, std::size_t first, std::size_t step, Arena& arena)
-        : tile_(tile), policy_(policy), first_(first), step_(step), arena_(arena) {
+    Blocks(TileEncoder& tile, const BlockPolicy& policy, std::span<const std::size_t> numbers, Arena& arena)
+        : tile_(tile), policy_(policy), numbers_(numbers), arena_(arena) {
         if (tile.tile_.components[0].arithmetic == Arithmetic::real)
             quantised_ = arena.allocate_array<std::int32_t>(4096);
-    }
-
-    // Those of these numbers.
-    Blocks(TileEncoder& tile, const BlockPolicy& policy, std::span<const std::size_t> numbers, Arena& arena)
-        : Blocks(tile, policy, 0, 1, arena) {
-        numbers_ = numbers;
-        has_numbers_ = true;
-    }
-
-    [[nodiscard]] std::size_t count() const {
-        if (has_numbers_) return numbers_.size();
-        return first_ < tile_.blocks_.size() ? (tile_.blocks_.size() - first_ + step_ - 1) / step_ : 0;
     }
 
     BlockInput block(std::size_t number) override {
@@ -387,9 +374,9 @@ class TileEncoder::Blocks final : public BlockSource {
     }
 
     void encode() {
-        if (!tile_.plan_.is_high_throughput) return MqBlockEncoder(tile_.context_.isa).encode(count(), *this);
+        if (!tile_.plan_.is_high_throughput) return MqBlockEncoder(tile_.context_.isa).encode(numbers_.size(), *this);
         BlockBytes bytes;
-        for (std::size_t i = 0; i < count(); ++i) {
+        for (std::size_t i = 0; i < numbers_.size(); ++i) {
             encode_ht_block(block(i), tile_.context_.isa, arena_, bytes);
             take(i, bytes);
         }
@@ -401,29 +388,35 @@ class TileEncoder::Blocks final : public BlockSource {
         for (std::uint32_t x = 0; x < width; x += 16) __builtin_prefetch(row + x);
     }
 
-    // The largest blocks are those of the highest resolution, which stand last: they come first, so that a team ends
-    // evenly.
-    CodedBlock& at(std::size_t number) {
-        if (has_numbers_) return tile_.blocks_[numbers_[number]];
-        return tile_.blocks_[tile_.blocks_.size() - 1 - (first_ + number * step_)];
-    }
+    CodedBlock& at(std::size_t number) { return tile_.blocks_[numbers_[number]]; }
 
     TileEncoder& tile_;
     const BlockPolicy& policy_;
-    std::size_t first_, step_;
-    std::span<const std::size_t> numbers_{};
-    bool has_numbers_ = false;
+    std::span<const std::size_t> numbers_;
     Arena& arena_;
     std::int32_t* quantised_ = nullptr;  // a block
 };
 
+// The numbers of every `step`-th block. The largest blocks are those of the highest resolution, which stand last: they
+// come first here, so that a team ends evenly.
+std::vector<std::size_t> TileEncoder::largest_first(std::size_t step) const {
+    std::vector<std::size_t> numbers;
+    numbers.reserve(blocks_.size() / step + 1);
+    for (std::size_t i = 0; i < blocks_.size(); i += step) numbers.push_back(blocks_.size() - 1 - i);
+    return numbers;
+}
+
 void TileEncoder::code_blocks(const BlockPolicy& policy) {
-    if (!context_.has_team() || blocks_.size() < 4) return Blocks(*this, policy, 0, 1, context_.arena).encode();
-    const std::size_t runs = std::min<std::size_t>(blocks_.size() / 2, 32);
-    arenas_ = std::vector<Arena>(runs);
+    const std::vector<std::size_t> numbers = largest_first(1);
+    if (!context_.has_team() || numbers.size() < 4) return Blocks(*this, policy, numbers, context_.arena).encode();
+    const std::size_t runs = std::min<std::size_t>(numbers.size() / 2, 32);
+    SharedArena memory(context_.arena);
     run_on_team(context_, runs, [&](std::size_t i) {
-        arenas_[i].set_cap(context_.limits.max_scratch);
-        Blocks(*this, policy, i, runs, arenas_[i]).encode();
+        Arena arena(memory);
+        // Neighbours in one run, because their rows share pages.
+        const std::size_t first = numbers.size() * i / runs;
+        const std::size_t end = numbers.size() * (i + 1) / runs;
+        Blocks(*this, policy, std::span(numbers).subspan(first, end - first), arena).encode();
     });
 }
 
@@ -435,9 +428,10 @@ void TileEncoder::code_blocks_at(std::span<const std::size_t> numbers) {
 void TileEncoder::sample_blocks(const BlockPolicy& policy, std::size_t step, SizeModel& model, std::uint64_t& bytes) {
     describe_every(step, 4, model);
     const Arena::Mark mark = context_.arena.mark();
-    Blocks(*this, policy, 0, step, context_.arena).encode();
-    for (std::size_t i = 0; i < blocks_.size(); i += step) {
-        const std::span<const CodedPass> passes = blocks_[blocks_.size() - 1 - i].passes;
+    const std::vector<std::size_t> numbers = largest_first(step);
+    Blocks(*this, policy, numbers, context_.arena).encode();
+    for (const std::size_t number : numbers) {
+        const std::span<const CodedPass> passes = blocks_[number].passes;
         if (!passes.empty()) bytes += passes.back().end;
     }
     context_.arena.rewind(mark);

@@ -65,6 +65,7 @@ class TileEncoder {
     const float* row_of(const CodedBlock& block, std::uint32_t y, float* scratch) const;
     void allocate_bands();
     void list_blocks();
+    [[nodiscard]] std::vector<std::size_t> largest_first(std::size_t step) const;
     template <typename T>
     void analyse_as(const PixelReader& rows);
     template <typename T>
@@ -80,7 +81,6 @@ class TileEncoder {
     Tile tile_;
     std::vector<PrecinctBandOut> bands_;
     std::vector<CodedBlock> blocks_;
-    std::vector<Arena> arenas_;
 };
 
 }  // namespace dcmturbo::jpeg2000
