@@ -126,7 +126,7 @@ class FrameBlanker {
     }
 
     // One tile-part, with what the header of the first says of coding.
-    void put_tile(std::size_t index, const TilePartData& first, const std::vector<std::uint8_t>& body) {
+    void put_tile(std::size_t index, const TilePartData& first, const CodestreamPieces& body) {
         const std::size_t begin = to_.size();
         put16(0xFF00 | SOT);
         put16(10);
@@ -140,7 +140,7 @@ class FrameBlanker {
             if (segment.code != PLT && segment.code != COM) put(segment);
         }
         put16(0xFF00 | SOD);
-        to_.insert(to_.end(), body.begin(), body.end());
+        body.append_to(to_);
         const std::uint64_t length = to_.size() - begin;
         if (length > 0xFFFFFFFF) refuse("a tile has more than 4 GiB");
         for (unsigned i = 0; i < 4; ++i) to_[begin + 6 + i] = static_cast<std::uint8_t>(length >> (24 - 8 * i));
@@ -170,7 +170,7 @@ class FrameBlanker {
         const FrameIn samples = frame_of(tile.area, planes);
         encoder.analyse(PixelReader(samples));
         encoder.code_blocks_at(changed_blocks(read, encoder.blocks(), plan.is_high_throughput));
-        std::vector<std::uint8_t> body;
+        CodestreamPieces body;
         std::vector<std::uint32_t> lengths;
         encoder.write_packets(body, lengths);
         put_tile(index, parts.front(), body);

@@ -18,11 +18,7 @@ namespace {
 
 Bytes encode_with(const FrameIn& frame, const EncodeOptions& options, bool is_high_throughput, Context& context) {
     const EncodeSettings settings = encode_settings(frame.attributes, options.values, is_high_throughput);
-    std::vector<std::uint8_t> codestream;
-    encode_frame(frame, settings, codestream, context);
-    std::byte* const to = context.arena.allocate(codestream.size());
-    std::memcpy(to, codestream.data(), codestream.size());
-    return {to, codestream.size()};
+    return encode_frame(frame, settings, context);
 }
 
 }  // namespace

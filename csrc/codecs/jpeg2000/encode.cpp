@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <memory>
 
 #include "base/error.h"
@@ -133,10 +134,25 @@ class FrameEncoder {
         set_step(settings.step);
     }
 
-    void encode(std::vector<std::uint8_t>& to) {
+    Bytes encode() {
         const PixelReader rows(frame_);
         const bool cuts = settings_.ratio > 0 || settings_.psnr > 0 || settings_.layers > 1;
-        if (!cuts) return encode_tile_by_tile(rows, to);
+        if (!cuts && plan_.size.tiles() == 1) return encode_one_tile(rows);
+        std::vector<std::uint8_t> codestream;
+        if (cuts) encode_and_cut(rows, codestream);
+        else encode_tile_by_tile(rows, codestream);
+        std::byte* const to = context_.arena.allocate(codestream.size());
+        std::memcpy(to, codestream.data(), codestream.size());
+        return {to, codestream.size()};
+    }
+
+  private:
+    static constexpr double finest_step = 1.0 / 64;  // of HTJ2K, in the image's own units
+
+    // Errors of the image that rounding to integers makes anyhow.
+    static constexpr double rounding = 1.0 / 12;
+
+    void encode_and_cut(const PixelReader& rows, std::vector<std::uint8_t>& to) {
         SizeModel model;
         for (std::uint64_t i = 0; i < plan_.size.tiles(); ++i) {
             tiles_.push_back(std::make_unique<TileEncoder>(plan_, static_cast<std::size_t>(i), context_));
@@ -155,12 +171,6 @@ class FrameEncoder {
         truncate(model, to);
     }
 
-  private:
-    static constexpr double finest_step = 1.0 / 64;  // of HTJ2K, in the image's own units
-
-    // Errors of the image that rounding to integers makes anyhow.
-    static constexpr double rounding = 1.0 / 12;
-
     void set_step(double share) {
         set_quantisation(frame_.attributes, settings_.reversible, share, plan_);
         for (const std::unique_ptr<TileEncoder>& tile : tiles_) tile->requantise();
@@ -169,10 +179,32 @@ class FrameEncoder {
     // A step in the image's own units.
     void set_image_step(double step) { set_step(std::ldexp(step, -static_cast<int>(frame_.attributes.bits_stored))); }
 
+    void add_tile(TileEncoder& tile, std::uint64_t index, HeaderWriter& headers, CodestreamPieces& to) {
+        CodestreamPieces packets;
+        std::vector<std::uint32_t> lengths;
+        tile.write_packets(packets, lengths);
+        headers.tile_header(plan_, static_cast<std::uint16_t>(index), lengths, packets.size());
+        to.append(packets);
+    }
+
+    Bytes encode_one_tile(const PixelReader& rows) {
+        CodestreamPieces pieces;
+        HeaderWriter headers(pieces.headers());
+        headers.main_header(plan_);
+        TileEncoder tile(plan_, 0, context_);
+        tile.analyse(rows);
+        tile.code_blocks({});
+        add_tile(tile, 0, headers, pieces);
+        headers.end();
+        auto* const to = context_.arena.allocate_array<std::uint8_t>(pieces.size());
+        pieces.copy_to(to);
+        return {reinterpret_cast<std::byte*>(to), pieces.size()};
+    }
+
+    // The memory of a tile is free again after it.
     void encode_tile_by_tile(const PixelReader& rows, std::vector<std::uint8_t>& to) {
         HeaderWriter headers(to);
         headers.main_header(plan_);
-        std::vector<std::uint8_t> body;
         std::vector<std::uint32_t> lengths;
         for (std::uint64_t i = 0; i < plan_.size.tiles(); ++i) {
             const Arena::Mark mark = context_.arena.mark();
@@ -180,11 +212,11 @@ class FrameEncoder {
                 TileEncoder tile(plan_, static_cast<std::size_t>(i), context_);
                 tile.analyse(rows);
                 tile.code_blocks({});
-                body.clear();
-                tile.write_packets(body, lengths);
+                CodestreamPieces packets;
+                tile.write_packets(packets, lengths);
+                headers.tile_header(plan_, static_cast<std::uint16_t>(i), lengths, packets.size());
+                packets.append_to(to);
             }
-            headers.tile_header(plan_, static_cast<std::uint16_t>(i), lengths, body.size());
-            to.insert(to.end(), body.begin(), body.end());
             context_.arena.rewind(mark);
         }
         headers.end();
@@ -195,18 +227,13 @@ class FrameEncoder {
     }
 
     void write(std::vector<std::uint8_t>& to) {
-        to.clear();
-        HeaderWriter headers(to);
+        CodestreamPieces pieces;
+        HeaderWriter headers(pieces.headers());
         headers.main_header(plan_);
-        std::vector<std::uint8_t> body;
-        std::vector<std::uint32_t> lengths;
-        for (std::size_t i = 0; i < tiles_.size(); ++i) {
-            body.clear();
-            tiles_[i]->write_packets(body, lengths);
-            headers.tile_header(plan_, static_cast<std::uint16_t>(i), lengths, body.size());
-            to.insert(to.end(), body.begin(), body.end());
-        }
+        for (std::size_t i = 0; i < tiles_.size(); ++i) add_tile(*tiles_[i], i, headers, pieces);
         headers.end();
+        to.clear();
+        pieces.append_to(to);
     }
 
     [[nodiscard]] std::uint64_t target_bytes() const {
@@ -402,9 +429,8 @@ CodestreamPlan lossless_plan(const PixelAttributes& attributes, const EncodeSett
     return plan;
 }
 
-void encode_frame(const FrameIn& frame, const EncodeSettings& settings, std::vector<std::uint8_t>& to,
-                  Context& context) {
-    FrameEncoder(frame, settings, context).encode(to);
+Bytes encode_frame(const FrameIn& frame, const EncodeSettings& settings, Context& context) {
+    return FrameEncoder(frame, settings, context).encode();
 }
 
 }  // namespace dcmturbo::jpeg2000

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "codecs/codec.h"
 #include "codecs/jpeg2000/codestream/header_writer.h"
@@ -40,7 +39,7 @@ EncodeSettings encode_settings(const PixelAttributes& attributes, const OptionVa
 // The headers of a codestream without loss.
 CodestreamPlan lossless_plan(const PixelAttributes& attributes, const EncodeSettings& settings);
 
-void encode_frame(const FrameIn& frame, const EncodeSettings& settings, std::vector<std::uint8_t>& to,
-                  Context& context);
+// The codestream lies in the context's arena.
+Bytes encode_frame(const FrameIn& frame, const EncodeSettings& settings, Context& context);
 
 }  // namespace dcmturbo::jpeg2000

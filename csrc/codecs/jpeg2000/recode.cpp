@@ -65,7 +65,7 @@ void Recoder::add(std::size_t index, std::span<const TileComponent> decoded, boo
     if (!is_possible_) return;
     const Arena::Mark mark = context_.arena.mark();
     try {
-        std::vector<std::uint8_t> body;
+        CodestreamPieces body;
         std::vector<std::uint32_t> lengths;
         TileEncoder tile(plan_, index, context_);
         is_possible_ = tile.take_over(decoded);
@@ -73,7 +73,7 @@ void Recoder::add(std::size_t index, std::span<const TileComponent> decoded, boo
             tile.code_blocks({});
             tile.write_packets(body, lengths);
             headers_.tile_header(plan_, static_cast<std::uint16_t>(index), lengths, body.size());
-            recoding_.codestream.insert(recoding_.codestream.end(), body.begin(), body.end());
+            body.append_to(recoding_.codestream);
         }
     } catch (const DecodeError& error) {
         // Coefficients that no image gives may have more bits than the sub-bands that are written.

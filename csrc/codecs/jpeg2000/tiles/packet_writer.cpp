@@ -89,7 +89,7 @@ void PacketWriter::write_block(HeaderBitWriter& bits, PrecinctBandOut& band, std
                  [&](unsigned count, std::uint32_t bytes) { bits.put(bytes, block.length_bits + floor_log2(count)); });
 }
 
-void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::uint8_t>& to) {
+void PacketWriter::write(const PacketSequence::Place& place, CodestreamPieces& to) {
     const Resolution& resolution = tile_.components[place.component].resolutions[place.resolution];
     Precinct& precinct = resolution.precincts[place.precinct];
     const std::uint16_t layer = precinct.layers++;
@@ -101,7 +101,7 @@ void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::ui
         const std::size_t number = lengths_.size();
         for (const unsigned byte : {0xFFU, unsigned{SOP}, 0U, 4U, static_cast<unsigned>(number >> 8 & 0xFF),
                                     static_cast<unsigned>(number & 0xFF)})
-            to.push_back(static_cast<std::uint8_t>(byte));
+            to.headers().push_back(static_cast<std::uint8_t>(byte));
     }
     const auto blocks_of = [](const PrecinctBandOut& band) {
         return std::size_t{band.grid.width()} * band.grid.height();
@@ -113,7 +113,7 @@ void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::ui
             is_empty = is_empty && (layer < block.first_layer || block.passes_of_layer(layer) <= block.written);
         }
     }
-    HeaderBitWriter bits(to);
+    HeaderBitWriter bits(to.headers());
     bits.put(is_empty ? 0 : 1, 1);
     if (!is_empty) {
         for (PrecinctBandOut& band : bands) {
@@ -126,8 +126,8 @@ void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::ui
     }
     bits.finish_with_zeros();
     if (has_eph_) {
-        to.push_back(0xFF);
-        to.push_back(EPH);
+        to.headers().push_back(0xFF);
+        to.headers().push_back(EPH);
     }
     if (!is_empty) {
         for (PrecinctBandOut& band : bands) {
@@ -137,7 +137,7 @@ void PacketWriter::write(const PacketSequence::Place& place, std::vector<std::ui
                 const std::uint16_t end = block.passes_of_layer(layer);
                 if (end <= block.written) continue;
                 const std::uint32_t from = block.written == 0 ? 0 : block.passes[block.written - 1].end;
-                to.insert(to.end(), block.data + from, block.data + block.passes[end - 1].end);
+                to.add(block.data + from, block.passes[end - 1].end - from);
                 block.written = end;
             }
         }

@@ -7,6 +7,7 @@
 
 #include "bits/zero_bit_writer.h"
 #include "codecs/jpeg2000/tiles/coded_block.h"
+#include "codecs/jpeg2000/tiles/codestream_pieces.h"
 #include "codecs/jpeg2000/tiles/progression.h"
 #include "codecs/jpeg2000/tiles/tag_tree_writer.h"
 
@@ -33,7 +34,7 @@ class PacketWriter {
     void prepare(Arena& arena);
 
     // Appends a packet.
-    void write(const PacketSequence::Place& place, std::vector<std::uint8_t>& to);
+    void write(const PacketSequence::Place& place, CodestreamPieces& to);
 
     // Of each packet so far: its bytes.
     [[nodiscard]] std::span<const std::uint32_t> lengths() const { return lengths_; }

@@ -437,7 +437,7 @@ void TileEncoder::sample_blocks(const BlockPolicy& policy, std::size_t step, Siz
     context_.arena.rewind(mark);
 }
 
-void TileEncoder::write_packets(std::vector<std::uint8_t>& to, std::vector<std::uint32_t>& lengths) {
+void TileEncoder::write_packets(CodestreamPieces& to, std::vector<std::uint32_t>& lengths) {
     const Arena::Mark mark = context_.arena.mark();
     for (TileComponent& component : tile_.components) {
         for (Resolution& resolution : component.resolutions) {

@@ -54,8 +54,8 @@ class TileEncoder {
     // By what a unit of distortion of a block counts in the image.
     [[nodiscard]] double weight_of(const CodedBlock& block) const;
 
-    // Appends the packets; as often as blocks have been cut anew.
-    void write_packets(std::vector<std::uint8_t>& to, std::vector<std::uint32_t>& lengths);
+    // Appends the packets; as often as blocks have been cut anew. The bytes of blocks stay in the arena.
+    void write_packets(CodestreamPieces& to, std::vector<std::uint32_t>& lengths);
 
     [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
 
