@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/codestream/clean.h"
+#include "codecs/jpeg2000/codestream/header_writer.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
 #include "codecs/jpeg2000/sample_rows.h"
 #include "codecs/jpeg2000/tiles/packet.h"
@@ -21,9 +23,6 @@ namespace dcmturbo::jpeg2000 {
 
 namespace {
 
-constexpr std::uint8_t PLM = 0x57;
-constexpr std::uint8_t COM = 0x64;
-constexpr std::size_t tile_part_marker_bytes = 12;      // SOT
 constexpr std::uint64_t most_layer_notes = 1ULL << 26;  // code-blocks times layers
 
 [[noreturn]] void refuse(const char* why) {
@@ -65,22 +64,19 @@ class FrameBlanker {
     }
 
     std::vector<std::uint8_t> run(std::vector<Region>& changed) {
-        put_main_header();
+        copy_main_header(codestream_, count_parts(), false, writer_);
         for (std::uint64_t i = 0; i < codestream_.size.tiles(); ++i) {
             context_.check_interruption();
             const auto index = static_cast<std::size_t>(i);
             const std::span<const TilePartData> parts = codestream_.parts_of(index);
             if (parts.empty()) fail(ErrorCode::truncated, codestream_.bytes.size(), "tile %zu has no tile-part", index);
-            const Rectangle area = tile_area(codestream_.size, index);
-            const bool is_touched = std::any_of(boxes_.begin(), boxes_.end(), [&](const Rectangle& box) {
-                return !intersection(area, box).is_empty();
-            });
             const Arena::Mark mark = context_.arena.mark();
-            if (is_touched) blank_tile(index, parts);
-            else copy_tile(parts);
+            if (is_touched(index)) blank_tile(index, parts);
+            else
+                for (const TilePartData& part : parts) copy_tile_part(codestream_, part, writer_);
             context_.arena.rewind(mark);
         }
-        put16(0xFF00 | EOC);
+        writer_.end();
         changed.insert(changed.end(), blanking_.boxes.begin(), blanking_.boxes.end());
         return std::move(to_);
     }
@@ -90,60 +86,20 @@ class FrameBlanker {
 
     // ---- the codestream ----
 
-    void put16(unsigned value) {
-        to_.push_back(static_cast<std::uint8_t>(value >> 8));
-        to_.push_back(static_cast<std::uint8_t>(value));
-    }
-    void put(std::size_t begin, std::size_t end) {
-        const auto* const data = reinterpret_cast<const std::uint8_t*>(codestream_.bytes.data());
-        to_.insert(to_.end(), data + begin, data + end);
-    }
-    void put(const jpeg::Segment& segment) {
-        put(segment.offset, segment.parameters_offset + segment.parameters.size());
+    [[nodiscard]] bool is_touched(std::size_t tile) const {
+        const Rectangle area = tile_area(codestream_.size, tile);
+        return std::any_of(boxes_.begin(), boxes_.end(),
+                           [&](const Rectangle& box) { return !intersection(area, box).is_empty(); });
     }
 
-    // Without comments, which may repeat what is blanked, and without lengths, which change.
-    void put_main_header() {
-        Size size;
-        std::vector<ComponentSize> components;
-        const std::size_t at = read_image_and_tile_size(codestream_.bytes, size, components);
-        put(0, at);
-        visit_main_header(codestream_.bytes, at, [&](const jpeg::Segment& segment) {
-            if (segment.code != TLM && segment.code != PLM && segment.code != COM) put(segment);
-        });
-    }
-
-    void copy_tile(std::span<const TilePartData> parts) {
-        for (const TilePartData& part : parts) {
-            if (!part.states_length) refuse("a tile-part does not state its length");
-            const std::size_t body = position_of(part.body);
-            put(part.header - tile_part_marker_bytes, body + part.body.size());
+    // The tile-parts of the result: one for a tile that is coded again.
+    [[nodiscard]] std::uint64_t count_parts() const {
+        std::uint64_t parts = 0;
+        for (std::uint64_t i = 0; i < codestream_.size.tiles(); ++i) {
+            const auto tile = static_cast<std::size_t>(i);
+            parts += is_touched(tile) ? 1 : codestream_.parts_of(tile).size();
         }
-    }
-
-    [[nodiscard]] std::size_t position_of(Bytes part) const {
-        return static_cast<std::size_t>(part.data() - codestream_.bytes.data());
-    }
-
-    // One tile-part, with what the header of the first says of coding.
-    void put_tile(std::size_t index, const TilePartData& first, const CodestreamPieces& body) {
-        const std::size_t begin = to_.size();
-        put16(0xFF00 | SOT);
-        put16(10);
-        put16(static_cast<unsigned>(index));
-        put16(0);  // the length, which comes last
-        put16(0);
-        put16(1);  // part 0 of 1
-        for (std::size_t at = first.header;;) {
-            const jpeg::Segment segment = next_segment(codestream_.bytes, at);
-            if (segment.code == SOD) break;
-            if (segment.code != PLT && segment.code != COM) put(segment);
-        }
-        put16(0xFF00 | SOD);
-        body.append_to(to_);
-        const std::uint64_t length = to_.size() - begin;
-        if (length > 0xFFFFFFFF) refuse("a tile has more than 4 GiB");
-        for (unsigned i = 0; i < 4; ++i) to_[begin + 6 + i] = static_cast<std::uint8_t>(length >> (24 - 8 * i));
+        return parts;
     }
 
     // ---- a tile ----
@@ -173,7 +129,11 @@ class FrameBlanker {
         CodestreamPieces body;
         std::vector<std::uint32_t> lengths;
         encoder.write_packets(body, lengths);
-        put_tile(index, parts.front(), body);
+        // One tile-part, with what the header of the first says of coding.
+        writer_.begin_tile_part(static_cast<std::uint16_t>(index), 0, 1);
+        copy_tile_part_header(codestream_, parts.front(), false, writer_);
+        writer_.end_tile_header(body.size());
+        body.append_to(to_);
     }
 
     static bool is_high_throughput(const Tile& tile) {
@@ -416,6 +376,7 @@ class FrameBlanker {
     Codestream codestream_;
     std::vector<Rectangle> boxes_;  // on the reference grid
     std::vector<std::uint8_t> to_;
+    HeaderWriter writer_{to_};
     std::uint64_t spare_looks_ = 1U << 24;
     std::uint64_t layer_notes_ = 0;
 };

@@ -2,11 +2,10 @@
 // bits as well. Comments, thumbnails and other application data are not kept: they could repeat what is blanked.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
-#include <string_view>
 
 #include "base/error.h"
+#include "codecs/jpeg/clean.h"
 #include "codecs/jpeg/scan_walk.h"
 #include "codecs/jpeg_dct/blank_blocks.h"
 #include "codecs/jpeg_dct/blank_sequential.h"
@@ -49,7 +48,7 @@ class FrameBlanker {
             fail(ErrorCode::unsupported, no_offset, "boxes cannot be blanked in %zu components",
                  header_.components.size());
         to_.reserve(frame_.size() + 1024);
-        put_marker(SOI);
+        writer_.marker(SOI);
         MarkerReader reader(frame_, context_.arena);
         ScanWalk walk(reader, header_);
         while (next(walk)) {
@@ -70,7 +69,7 @@ class FrameBlanker {
             put_headers(walk);
             blank_scan(walk, data);
         }
-        put_marker(EOI);
+        writer_.marker(EOI);
         return std::move(to_);
     }
 
@@ -79,20 +78,9 @@ class FrameBlanker {
     bool next(ScanWalk& walk) {
         return walk.next([this](const Segment& segment) {
             tables_.read(segment);
-            if (segment.code == DQT) put_segment(DQT, segment.parameters);
-            if (segment.code == APP0 && begins_with(segment, "JFIF") && segment.parameters.size() >= 14) {
-                put_segment_header(APP0, 14);
-                put(segment.parameters.first(12));
-                to_.insert(to_.end(), {0, 0});  // no thumbnail
-            }
-            if (segment.code == APP14 && begins_with(segment, "Adobe") && segment.parameters.size() >= 12)
-                put_segment(APP14, segment.parameters.first(12));
+            if (segment.code == DQT) writer_.segment(DQT, segment.parameters);
+            copy_application_data(segment, writer_);
         });
-    }
-
-    static bool begins_with(const Segment& segment, std::string_view text) {
-        return segment.parameters.size() >= text.size() &&
-               std::memcmp(segment.parameters.data(), text.data(), text.size()) == 0;
     }
 
     ScanData read_data(const ScanWalk& walk, std::size_t begin) const {
@@ -123,7 +111,7 @@ class FrameBlanker {
                 if (table != nullptr) put_table(is_dc, destination, *table);
             }
         }
-        put_segment(SOS, walk.scan_segment().parameters);
+        writer_.segment(SOS, walk.scan_segment().parameters);
         BitOutput bits(to_);
         if (blank_with_own_tables(sequential, bits, context_)) return;
         to_.resize(begin);
@@ -164,49 +152,14 @@ class FrameBlanker {
 
     // ---- segments ----
 
-    void put(Bytes bytes) {
-        const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-        to_.insert(to_.end(), data, data + bytes.size());
-    }
-    void put16(std::size_t value) {
-        to_.push_back(static_cast<std::uint8_t>(value >> 8));
-        to_.push_back(static_cast<std::uint8_t>(value));
-    }
-    void put_marker(std::uint8_t code) {
-        to_.push_back(0xff);
-        to_.push_back(code);
-    }
-    void put_segment_header(std::uint8_t code, std::size_t size) {
-        put_marker(code);
-        put16(size + 2);
-    }
-    void put_segment(std::uint8_t code, Bytes parameters) {
-        put_segment_header(code, parameters.size());
-        put(parameters);
-    }
-
     // Before a scan: the frame header, with the height that DNL may have said, and the restart interval.
     void put_headers(const ScanWalk& walk) {
-        if (!has_frame_header_) {
-            const FrameHeader& frame = walk.frame();
-            put_segment_header(frame.code, 6 + 3 * frame.count);
-            to_.push_back(frame.precision);
-            put16(frame.lines);
-            put16(frame.samples_per_line);
-            to_.push_back(static_cast<std::uint8_t>(frame.count));
-            for (std::size_t i = 0; i < frame.count; ++i) {
-                const FrameComponent& from = frame.components[i];
-                to_.push_back(from.identifier);
-                to_.push_back(static_cast<std::uint8_t>(from.horizontal_factor << 4 | from.vertical_factor));
-                to_.push_back(from.quantisation_table);
-            }
-            has_frame_header_ = true;
-        }
+        if (!has_frame_header_) writer_.frame_header(walk.frame());
+        has_frame_header_ = true;
         if (walk.restart_interval() == interval_) return;
         interval_ = walk.restart_interval();
         if (interval_ > 0xffff) fail(ErrorCode::malformed, no_offset, "the restart interval has more than 16 bits");
-        put_segment_header(DRI, 2);
-        put16(interval_);
+        writer_.restart_interval(interval_);
     }
 
     // A Huffman table, unless it is there already.
@@ -214,8 +167,8 @@ class FrameBlanker {
         std::optional<HuffmanTable>& known = written_[table_slot(is_dc, destination)];
         if (known == table) return;
         known = table;
-        put_segment_header(DHT, 1 + max_code_length + table.size());
-        to_.push_back(static_cast<std::uint8_t>((is_dc ? 0 : 1) << 4 | destination));
+        writer_.segment(DHT, 1 + max_code_length + table.size());
+        writer_.u8((is_dc ? 0U : 1U) << 4 | destination);
         to_.insert(to_.end(), table.counts.begin() + 1, table.counts.end());
         to_.insert(to_.end(), table.symbols.begin(), table.symbols.begin() + table.size());
     }
@@ -230,7 +183,7 @@ class FrameBlanker {
                 if (destination < 4 && symbols.has(slot)) put_table(is_dc, destination, symbols.table(slot));
             }
         }
-        put_segment(SOS, walk.scan_segment().parameters);
+        writer_.segment(SOS, walk.scan_segment().parameters);
         BitOutput bits(to_);
         symbols.write(bits);
     }
@@ -244,6 +197,7 @@ class FrameBlanker {
     std::optional<ProgressiveImage> progressive_;
     std::array<std::optional<HuffmanTable>, table_slots> written_;
     std::vector<std::uint8_t> to_;
+    MarkerAppender writer_{to_};
     std::uint32_t interval_ = 0;
     bool has_frame_header_ = false;
 };

@@ -21,13 +21,18 @@ enum Code : std::uint8_t {
     COD = 0x52,
     COC = 0x53,
     TLM = 0x55,
+    PRF = 0x56,
+    PLM = 0x57,
     PLT = 0x58,
+    CPF = 0x59,
     QCD = 0x5C,
     QCC = 0x5D,
     RGN = 0x5E,
     POC = 0x5F,
     PPM = 0x60,
     PPT = 0x61,
+    CRG = 0x63,
+    COM = 0x64,
     MCT = 0x74,
     MCC = 0x75,
     MCO = 0x77,
@@ -87,6 +92,9 @@ std::size_t visit_main_header(Bytes codestream, std::size_t at, Visit&& visit) {
         visit(segment);
     }
 }
+
+// SOT, with its length.
+inline constexpr std::size_t tile_part_marker_bytes = 12;
 
 // 15444-1 A.4.2
 struct TilePart {

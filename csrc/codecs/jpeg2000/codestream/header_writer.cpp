@@ -28,8 +28,13 @@ unsigned magnitude_bound(unsigned bits) {
 
 }  // namespace
 
-void HeaderWriter::set_u32(std::size_t at, std::uint32_t value) {
-    for (unsigned i = 0; i < 4; ++i) to_[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+void HeaderWriter::set(std::size_t at, std::uint32_t value, unsigned bytes) {
+    for (unsigned i = bytes; i-- > 0; value >>= 8) to_[at + i] = static_cast<std::uint8_t>(value);
+}
+
+void HeaderWriter::copy(Bytes segments) {
+    const auto* const data = reinterpret_cast<const std::uint8_t*>(segments.data());
+    to_.insert(to_.end(), data, data + segments.size());
 }
 
 void HeaderWriter::main_header(const CodestreamPlan& plan) {
@@ -100,44 +105,57 @@ void HeaderWriter::quantisation(const Quantisation& quantisation) {
 }
 
 // A.7.1, with two bytes for the tile and four for its length.
-void HeaderWriter::leave_tile_part_lengths(std::uint64_t tiles) {
-    std::uint64_t tile = 0;
-    for (unsigned number = 0; tile < tiles; ++number) {
+void HeaderWriter::leave_tile_part_lengths(std::uint64_t parts) {
+    std::uint64_t part = 0;
+    for (unsigned number = 0; part < parts; ++number) {
         if (number > 255)
             fail(ErrorCode::unsupported, no_offset, "a TLM marker cannot list %llu tile-parts",
-                 static_cast<unsigned long long>(tiles));
-        const std::uint64_t count = std::min<std::uint64_t>(tiles - tile, entries_per_tlm);
+                 static_cast<unsigned long long>(parts));
+        const std::uint64_t count = std::min<std::uint64_t>(parts - part, entries_per_tlm);
         marker(TLM);
         u16(static_cast<unsigned>(4 + 6 * count));
         u8(number);
         u8(0x60);
-        for (std::uint64_t i = 0; i < count; ++i, ++tile) {
-            u16(static_cast<unsigned>(tile));
-            tile_lengths_.push_back(to_.size());
+        for (std::uint64_t i = 0; i < count; ++i, ++part) {
+            entries_.push_back(to_.size());
+            u16(0);
             u32(0);
         }
     }
 }
 
 // A.4.2
-void HeaderWriter::tile_header(const CodestreamPlan& plan, std::uint16_t tile, std::span<const std::uint32_t> packets,
-                               std::size_t body) {
-    const std::size_t begin = to_.size();
+void HeaderWriter::begin_tile_part(std::uint16_t tile, std::uint8_t index, std::uint8_t count) {
+    part_begin_ = to_.size();
     marker(SOT);
     u16(10);
     u16(tile);
-    const std::size_t length_at = to_.size();
     u32(0);
-    u8(0);
-    u8(1);
-    if (plan.has_packet_lengths) packet_lengths(packets);
+    u8(index);
+    u8(count);
+    if (parts_ < entries_.size()) set(entries_[parts_], tile, 2);
+    ++parts_;
+}
+
+void HeaderWriter::end_tile_header(std::size_t body) {
     marker(SOD);
-    const std::uint64_t length = to_.size() - begin + body;
+    set_length(body);
+}
+
+void HeaderWriter::set_length(std::size_t body) {
+    const std::uint64_t length = to_.size() - part_begin_ + body;
     if (length > 0xFFFFFFFF)
         fail(ErrorCode::unsupported, no_offset, "a tile-part of %llu bytes is too long: its length has 32 bits",
              static_cast<unsigned long long>(length));
-    set_u32(length_at, static_cast<std::uint32_t>(length));
-    if (tile < tile_lengths_.size()) set_u32(tile_lengths_[tile], static_cast<std::uint32_t>(length));
+    set(part_begin_ + 6, static_cast<std::uint32_t>(length), 4);
+    if (parts_ <= entries_.size()) set(entries_[parts_ - 1] + 2, static_cast<std::uint32_t>(length), 4);
+}
+
+void HeaderWriter::tile_header(const CodestreamPlan& plan, std::uint16_t tile, std::span<const std::uint32_t> packets,
+                               std::size_t body) {
+    begin_tile_part(tile, 0, 1);
+    if (plan.has_packet_lengths) packet_lengths(packets);
+    end_tile_header(body);
 }
 
 // A.7.3: lengths of seven bits a byte; one does not go over from a segment to the next.

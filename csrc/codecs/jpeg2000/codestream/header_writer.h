@@ -37,6 +37,19 @@ class HeaderWriter {
 
     void end() { marker(EOC); }
 
+    // ---- for a codestream that is changed in part ----
+
+    // A marker segment, or several, as they were read.
+    void copy(Bytes segments);
+    // TLM, at the end of a main header, for so many tile-parts. Their lengths are written as they end.
+    void leave_tile_part_lengths(std::uint64_t parts);
+    // SOT. Then come the other segments of its header.
+    void begin_tile_part(std::uint16_t tile, std::uint8_t index, std::uint8_t count);
+    // SOD, and the length of the tile-part with `body` bytes, which follow.
+    void end_tile_header(std::size_t body);
+    // The end of a tile-part that is SOT alone.
+    void end_empty_tile_part() { set_length(0); }
+
   private:
     void u8(unsigned value) { to_.push_back(static_cast<std::uint8_t>(value)); }
     void u16(unsigned value) {
@@ -47,7 +60,8 @@ class HeaderWriter {
         u16(value >> 16);
         u16(value & 0xffff);
     }
-    void set_u32(std::size_t at, std::uint32_t value);
+    void set(std::size_t at, std::uint32_t value, unsigned bytes);
+    void set_length(std::size_t body);
     void marker(std::uint8_t code) {
         u8(0xff);
         u8(code);
@@ -56,11 +70,12 @@ class HeaderWriter {
     void capabilities(const CodestreamPlan& plan);
     void coding(const CodestreamPlan& plan);
     void quantisation(const Quantisation& quantisation);
-    void leave_tile_part_lengths(std::uint64_t tiles);
     void packet_lengths(std::span<const std::uint32_t> packets);
 
     std::vector<std::uint8_t>& to_;
-    std::vector<std::size_t> tile_lengths_;  // where TLM takes the length of each tile-part
+    std::vector<std::size_t> entries_;  // of TLM: where each begins
+    std::size_t parts_ = 0;             // tile-parts that were begun
+    std::size_t part_begin_ = 0;        // of the last one
 };
 
 }  // namespace dcmturbo::jpeg2000
