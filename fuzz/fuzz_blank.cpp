@@ -1,7 +1,8 @@
 // Blanks a box of any JPEG, JPEG 2000 or HTJ2K codestream: the first five bytes say where. If the codestream decodes
 // and the box can be blanked, the result decodes, the box is of one colour, and nothing outside of what changed
-// differs.
+// differs. Without a box, all of the image stays.
 #include <cstring>
+#include <span>
 
 #include "codestreams.h"
 
@@ -15,10 +16,11 @@ struct Blanked {
     std::vector<dcmturbo_region> changed;
 };
 
-bool blank(const Stream& stream, const dcmturbo_region& box, const std::vector<std::uint32_t>& values, Blanked& to) {
+bool blank(const Stream& stream, std::span<const dcmturbo_region> boxes, const std::vector<std::uint32_t>& values,
+           Blanked& to) {
     dcmturbo_error error{};
     error.size = sizeof error;
-    const dcmturbo_blanking blanking{sizeof blanking, &box, 1, values.data(), values.size()};
+    const dcmturbo_blanking blanking{sizeof blanking, boxes.data(), boxes.size(), values.data(), values.size()};
     return dcmturbo_blank_frame(
                {stream.data(), stream.size()}, &blanking,
                [](void* taker, std::size_t, dcmturbo_bytes codestream, const dcmturbo_region* changed,
@@ -52,9 +54,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint32_t left = data[1] % header.width;
     const dcmturbo_region box{top, left, 1 + data[2] % (header.height - top), 1 + data[3] % (header.width - left)};
     const std::vector<std::uint32_t> values(header.components.size(), data[4] % 3 == 0 ? 0 : data[4]);
+    Blanked cleaned;
     Blanked blanked;
-    if (!blank(stream, box, values, blanked)) return 0;
-    require(blanked.changed.size() == 1, "there is a box for the box");
+    const bool is_cleaned = blank(stream, {}, values, cleaned);
+    const bool is_blanked = blank(stream, {&box, 1}, values, blanked);
+    if (!is_cleaned && !is_blanked) return 0;
+    require(!is_blanked || blanked.changed.size() == 1, "there is a box for the box");
 
     const char* const syntax = header.format == Format::jpeg ? "1.2.840.10008.1.2.4.51" : "1.2.840.10008.1.2.4.203";
     dcmturbo_attributes attributes{};
@@ -68,6 +73,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     attributes.photometric = dcmturbo_photometric_from_name(attributes.samples_per_pixel == 1 ? "MONOCHROME2" : "RGB");
     const Result before = decode_one(syntax, stream, attributes, false, 1);
     if (before.code != DCMTURBO_OK) return 0;
+    if (is_cleaned) {
+        const Result same = decode_one(syntax, cleaned.codestream, attributes, false, 1);
+        require(same.code == DCMTURBO_OK && same.pixels == before.pixels, "what was cleaned decodes to the same");
+        Blanked again;
+        require(blank(cleaned.codestream, {}, values, again), "what was cleaned can be cleaned");
+        require(again.codestream == cleaned.codestream, "what was cleaned is clean");
+    }
+    if (!is_blanked) return 0;
     const Result after = decode_one(syntax, blanked.codestream, attributes, false, 1);
     require(after.code == DCMTURBO_OK, "what was blanked decodes");
     const std::size_t pixel = std::size_t{attributes.bits_allocated} / 8 * attributes.samples_per_pixel;

@@ -5,6 +5,7 @@
 
 #include "abi/convert.h"
 #include "abi/stream.h"
+#include "codecs/probe.h"
 #include "process/settings.h"
 #include "sched/scratch.h"
 
@@ -55,10 +56,11 @@ int32_t dcmturbo_blank_frame(dcmturbo_bytes frame, const dcmturbo_blanking* blan
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context inner{scratch->arena, current.isa, current.limits};
+        const Bytes bytes{reinterpret_cast<const std::byte*>(frame.data), frame.size};
         std::vector<Region> changed;
         const std::vector<std::uint8_t> blanked =
-            blank_one({reinterpret_cast<const std::byte*>(frame.data), frame.size}, request.blanking, changed,
-                      current.limits, inner);
+            request.boxes.empty() ? clean_one(bytes, recognise(bytes))
+                                  : blank_one(bytes, request.blanking, changed, current.limits, inner);
         Taker{take, context}(0, std::as_bytes(std::span(blanked)), changed);
     });
 }

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/fragments.h"
 #include "base/signature.h"
+#include "codecs/jpeg/clean.h"
 #include "codecs/jpeg/syntax.h"
 #include "codecs/jpeg2000/codec.h"
+#include "codecs/jpeg2000/codestream/clean.h"
 #include "codecs/jpeg2000/codestream/parameters.h"
 #include "codecs/jpeg2000/codestream/syntax.h"
 #include "codecs/jpeg_dct/codec.h"
@@ -92,6 +95,9 @@ struct FormatRow {
     FrameStart start = FrameStart::codestream;
     void (*probe)(Bytes data, Header& header) = nullptr;        // reads the header
     void (*check)(Bytes data, const Header& header) = nullptr;  // checks the markers or boxes
+    // Copies a frame after `probe` without what does not describe the image: comments, application data, and what comes
+    // after its end. Null if frames have nothing else.
+    std::vector<std::uint8_t> (*clean)(Bytes data, const Header& header) = nullptr;
     // Does the same as `probe` for a frame in several fragments, without joining them. If null, they are joined.
     void (*probe_fragments)(const Fragments& frame, Arena& arena, Header& header) = nullptr;
     // Recognises frames of a format that has no signature.
@@ -170,6 +176,7 @@ inline constexpr FormatRow formats[] = {
         .title = "RLE",
         .family = "rle",
         .start = FrameStart::rle,
+        .clean = rle::clean,
         .looks_right = rle::looks_right,
         .most_bytes_per_byte = 64 * 8,  // two bytes of PackBits decode to at most 128: PS3.5, G.3.1
         .single_bits = SingleBits::rarely_read,
@@ -186,6 +193,7 @@ inline constexpr FormatRow formats[] = {
         .signatures = {format_details::soi},
         .probe = [](Bytes data, Header& header) { probe_jpeg(jpeg::MarkerReader(data), header); },
         .check = check_jpeg,
+        .clean = clean_jpeg,
         .probe_fragments = [](const Fragments& frame, Arena& arena,
                               Header& header) { probe_jpeg(jpeg::MarkerReader(frame, arena), header); },
         .most_bytes_per_byte = 64 * 8 * 2,  // a block of 64 samples takes at least one bit
@@ -212,6 +220,7 @@ inline constexpr FormatRow formats[] = {
         .family = "jpeg",
         .has_header = true,
         .check = check_jpeg,
+        .clean = clean_jpeg,
         .most_bytes_per_byte = 64 * 8 * 2,
         .least_precision = 2,
         .most_precision = 16,
@@ -232,6 +241,7 @@ inline constexpr FormatRow formats[] = {
         .family = "jpegls",
         .has_header = true,
         .check = check_jpeg,
+        .clean = clean_jpeg,
         .least_precision = 2,
         .most_precision = 16,
         .sign = Sign::none,
@@ -253,6 +263,7 @@ inline constexpr FormatRow formats[] = {
         .signatures = {format_details::soc, format_details::jp2},
         .probe = probe_jpeg2000,
         .check = check_jpeg2000,
+        .clean = clean_jpeg2000,
         .container_allowed = false,  // PS3.5, A.4.4
         .most_precision = 38,
         .single_bits = SingleBits::held,
@@ -280,6 +291,7 @@ inline constexpr FormatRow formats[] = {
         .family = "jpeg2000",
         .has_header = true,
         .check = check_jpeg2000,
+        .clean = clean_jpeg2000,
         .container_allowed = false,
         .most_precision = 38,
         .single_bits = SingleBits::held,
@@ -309,6 +321,7 @@ inline constexpr FormatRow formats[] = {
         .signatures = {format_details::jpegxl, format_details::jpegxl_boxes},
         .probe = probe_jpegxl,
         .check = check_jpegxl,
+        .clean = clean_jpegxl,
         .most_precision = 32,
         .single_bits = SingleBits::held,
         .sign = Sign::stated_unsigned,

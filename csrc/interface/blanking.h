@@ -14,7 +14,10 @@ extern "C" {
 
 /* What to blank in an encoded frame: boxes of pixels within the frame, none of them empty, counted from its first row
  * and column. `values` are the samples of a blank pixel as the codestream stores them, one per component: those of
- * YCbCr for a JPEG in YCbCr. The arrays are read during the call only. */
+ * YCbCr for a JPEG in YCbCr. Without boxes, a frame is only cleaned. The arrays are read during the call only.
+ *
+ * Cleaning removes what does not describe the image, and can hold the name of a patient: comments, application data
+ * such as Exif and thumbnails, boxes around the codestream, and what comes after its end. Blanking removes it too. */
 typedef struct dcmturbo_blanking {
     uint32_t size;
     const dcmturbo_region* boxes;
@@ -28,10 +31,10 @@ typedef struct dcmturbo_blanking {
 typedef int32_t (*dcmturbo_take_blanked)(void* context, size_t frame, dcmturbo_bytes codestream,
                                          const dcmturbo_region* changed, size_t count);
 
-/* Blanks boxes in one codestream (JPEG, JPEG 2000 or HTJ2K) without encoding it again, and passes the result to take(),
- * once, as frame 0. Fails with "unsupported" if the format, or the form of this codestream, does not allow it; with
- * "argument" if a box is not within the frame; with "limit" if the frame has too many pixels; with "malformed" or
- * "truncated" if the codestream is damaged. The result is not verified. */
+/* Blanks boxes in one codestream (JPEG, JPEG 2000 or HTJ2K; any format is cleaned) without encoding it again, and
+ * passes the result to take(), once, as frame 0. Fails with "unsupported" if the format, or the form of this
+ * codestream, does not allow it; with "argument" if a box is not within the frame; with "limit" if the frame has too
+ * many pixels; with "malformed" or "truncated" if the codestream is damaged. The result is not verified. */
 DCMTURBO_API int32_t dcmturbo_blank_frame(dcmturbo_bytes frame, const dcmturbo_blanking* blanking,
                                           dcmturbo_take_blanked take, void* context, dcmturbo_error* error);
 
@@ -39,8 +42,9 @@ DCMTURBO_API int32_t dcmturbo_blank_frame(dcmturbo_bytes frame, const dcmturbo_b
  * which is the caller. `stream` says how to decode a frame; its strides, reduce and region are not used, and its notes
  * receive those of both decoded frames. Each frame is decoded before and after, and compared: all pixels of the boxes
  * must be equal, and no sample may differ outside of the boxes that changed; "internal" is the error if that is not so.
- * take() receives each frame on any worker, in any order. Work stops at a failure, and the error of the lowest frame
- * that fails is returned. */
+ * A frame that was clean before is
+ * passed on as it is, without being decoded. take() receives each frame on any worker, in any order. Work stops at a
+ * failure, and the error of the lowest frame that fails is returned. */
 DCMTURBO_API int32_t dcmturbo_blank_frames(const dcmturbo_index* index, uint64_t frames, const dcmturbo_stream* stream,
                                            const dcmturbo_blanking* blanking, uint32_t threads,
                                            dcmturbo_take_blanked take, void* context, dcmturbo_error* error);

@@ -1,6 +1,8 @@
 // Blanks boxes in many encoded frames, and verifies the result.
 #include "sched/blank_frames.h"
 
+#include <algorithm>
+
 #include "codecs/probe.h"
 #include "codecs/registry.h"
 #include "sched/blank_comparison.h"
@@ -24,14 +26,28 @@ class BlankBatch final : public Batch {
         check_limits(plan_.stream.format, 1, settings_.limits);
         const Fragments fragments = load_frame(*plan_.source, *plan_.index, job, scratch);
         const Arena::Mark loaded = context.arena.mark();
+        const Bytes frame = fragments.contiguous(context.arena);
         std::vector<Region> changed;
+        const bool only_cleans = plan_.blanking.boxes.empty();
         const std::vector<std::uint8_t> codestream =
-            blank_one(fragments.contiguous(context.arena), plan_.blanking, changed, settings_.limits, context);
-        const Bytes blanked = std::as_bytes(std::span(codestream));
-        context.arena.rewind(loaded);
-        verify(fragments, blanked, changed, scratch, context);
-        taker_.take(taker_.context, job, blanked, changed);
+            only_cleans ? clean_one(frame, plan_.stream.syntax->format)
+                        : blank_one(frame, plan_.blanking, changed, settings_.limits, context);
+        Bytes result = std::as_bytes(std::span(codestream));
+        if (only_cleans && is_same(frame, result)) {
+            result = frame;
+        } else {
+            context.arena.rewind(loaded);
+            verify(fragments, result, changed, scratch, context);
+        }
+        taker_.take(taker_.context, job, result, changed);
         return no_failure();
+    }
+
+    // Whether a frame is already clean. Zeros may follow its end: one pads an item to an even length.
+    static bool is_same(Bytes frame, Bytes cleaned) {
+        return frame.size() >= cleaned.size() && std::equal(cleaned.begin(), cleaned.end(), frame.begin()) &&
+               std::all_of(frame.begin() + static_cast<std::ptrdiff_t>(cleaned.size()), frame.end(),
+                           [](std::byte byte) { return byte == std::byte{0}; });
     }
 
     void verify(const Fragments& fragments, const Bytes& blanked, std::span<const Region> changed, Scratch& scratch,
@@ -81,6 +97,18 @@ std::vector<std::uint8_t> blank_one(Bytes codestream, const Blanking& blanking, 
             fail(ErrorCode::argument, no_offset, "box %zu is not within the frame", i);
     }
     return codec->blank(Fragments(codestream), header, blanking, changed, context);
+}
+
+std::vector<std::uint8_t> clean_one(Bytes frame, Format label) {
+    Header header;
+    Format format = label;
+    if (row_of(label).has_header) {
+        probe(frame, header);
+        format = header.format;
+    }
+    if (const auto clean = row_of(format).clean; clean != nullptr) return clean(frame, header);
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(frame.data());
+    return {bytes, bytes + frame.size()};
 }
 
 std::vector<FrameFailure> blank_frames(const BlankPlan& plan, const Settings& settings, const BlankedTaker& taker) {

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "codecs/codec.h"
+#include "codecs/formats.h"
 #include "process/settings.h"
 #include "sched/batch.h"
 #include "sched/decode_frames.h"
 
 namespace dcmturbo {
 
-// The frames of one object, and what to blank in each of them.
+// The frames of one object, and what to blank in each of them. Without boxes, frames are only cleaned.
 struct BlankPlan {
     const Source* source = nullptr;
     const FrameIndex* index = nullptr;
@@ -37,8 +38,13 @@ struct BlankedTaker {
 std::vector<std::uint8_t> blank_one(Bytes codestream, const Blanking& blanking, std::vector<Region>& changed,
                                     const Limits& limits, Context& context);
 
-// Blanks boxes in all frames, and verifies each. Returns the failures; the first one belongs to the lowest frame that
-// fails, whatever the number of threads. ErrorCode::internal means that the verification failed.
+// Copies a frame without what does not describe the image, such as comments (FormatRow::clean). `label` is its format
+// if formats have no header; otherwise the header counts. Throws DecodeError.
+std::vector<std::uint8_t> clean_one(Bytes frame, Format label);
+
+// Blanks boxes in all frames, or cleans them, and verifies each that changes. Returns the failures; the first one
+// belongs to the lowest frame that fails, whatever the number of threads. ErrorCode::internal means that the
+// verification failed.
 std::vector<FrameFailure> blank_frames(const BlankPlan& plan, const Settings& settings, const BlankedTaker& taker);
 
 }  // namespace dcmturbo

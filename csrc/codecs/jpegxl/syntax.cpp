@@ -424,4 +424,23 @@ void check_jpegxl(Bytes data, const Header& header) {
         fail(ErrorCode::truncated, data.size(), "the data end before the last part of the codestream (jxlp)");
 }
 
+std::vector<std::uint8_t> clean_jpegxl(Bytes data, const Header& header) {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(data.data());
+    if (!header.in_container) return {bytes, bytes + data.size()};
+    if (header.holds_jpeg)
+        fail(ErrorCode::unsupported, no_offset, "comments of the JPEG inside a JPEG XL stream cannot be removed");
+    check_jpegxl(data, header);
+    std::vector<std::uint8_t> to;
+    to.reserve(data.size());
+    std::uint64_t at = 0;
+    Box box;
+    while (next_box(data, at, box)) {
+        // The signature, the brand, the level, the codestream and the index of its frames: 18181-2.
+        for (const std::uint32_t type : {box_type("JXL "), box_type("ftyp"), box_type("jxll"), box_type("jxlc"),
+                                         box_type("jxlp"), box_type("jxli")})
+            if (box.type == type) to.insert(to.end(), bytes + box.offset, bytes + at);
+    }
+    return to;
+}
+
 }  // namespace dcmturbo

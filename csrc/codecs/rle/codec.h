@@ -21,6 +21,9 @@ unsigned segment_count(const PixelAttributes& attributes);
 // Whether a frame begins with an RLE header (PS3.5, G.5): a count of segments, and the first right behind the header.
 bool looks_right(Bytes data);
 
+// The frame with zeros in the fields of its header that tell nothing (PS3.5, G.5).
+std::vector<std::uint8_t> clean(Bytes data, const Header& header);
+
 }  // namespace rle
 
 }  // namespace dcmturbo

@@ -4,6 +4,7 @@
 
 #include "base/endian.h"
 #include "base/error.h"
+#include "codecs/rle/codec.h"
 
 namespace dcmturbo::rle {
 
@@ -37,6 +38,22 @@ Segments read_segments(Bytes frame, unsigned expected) {
         segments.bytes[i] = frame.subspan(offsets[i], end - offsets[i]);
     }
     return segments;
+}
+
+std::vector<std::uint8_t> clean(Bytes data, const Header&) {
+    if (data.size() < header_size) fail(ErrorCode::truncated, data.size(), "the frame ends inside its RLE header");
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(data.data());
+    std::vector<std::uint8_t> to(bytes, bytes + data.size());
+    const auto count = std::min(load_le<std::uint32_t>(data.data()), std::uint32_t{max_segments});
+    std::size_t first = data.size();
+    for (std::uint32_t i = 0; i < count; ++i)
+        first = std::min<std::size_t>(first, load_le<std::uint32_t>(data.data() + 4 + 4 * std::size_t{i}));
+    // From behind the offsets to the first segment.
+    const std::size_t used = 4 + 4 * std::size_t{count};
+    if (first > used)
+        std::fill(to.begin() + static_cast<std::ptrdiff_t>(used), to.begin() + static_cast<std::ptrdiff_t>(first),
+                  std::uint8_t{0});
+    return to;
 }
 
 }  // namespace dcmturbo::rle

@@ -15,7 +15,7 @@ from dcmturbo.errors import DecodeError, DeidentificationError
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.transcoding.offset_tables import encapsulated
 
-__all__ = ["Blanked", "blank_codestreams", "blank_values"]
+__all__ = ["Blanked", "blank_codestreams", "blank_values", "check_frames", "with_frames"]
 
 _PIXEL_DATA, _OFFSET_TABLES = 0x7FE00010, (0x7FE00001, 0x7FE00002)
 _NOT_POSSIBLE = ("unsupported", "other_codec")
@@ -70,10 +70,10 @@ def blank_codestreams(data: bytes, boxes: Sequence[Box], header: Any, threads: i
             return None
         changed = tuple(dict.fromkeys(Box(*box) for _, found in done for box in found))
         frames = [frame for frame, _ in done]
-        result = _with_frames(data, opened, frames)
+        result = with_frames(data, opened, frames)
     finally:
         opened.close()
-    _check_frames(result, frames)
+    check_frames(result, frames)
     return Blanked(result, changed)
 
 
@@ -94,7 +94,7 @@ def _blank_frames(
     return done
 
 
-def _with_frames(data: bytes, opened: OpenedSource, frames: list[bytes]) -> bytes:
+def with_frames(data: bytes, opened: OpenedSource, frames: list[bytes]) -> bytes:
     """Return the object with other frames, each of one fragment."""
     dataset = opened.dataset
     assert dataset is not None
@@ -112,17 +112,17 @@ def _with_frames(data: bytes, opened: OpenedSource, frames: list[bytes]) -> byte
     return b"".join([*kept, encapsulated(frames, len(frames)), data[pixels.end :]])
 
 
-def _check_frames(data: bytes, frames: list[bytes]) -> None:
+def check_frames(data: bytes, frames: list[bytes]) -> None:
     """Open an object as a reader would, and compare its frames with those that were written into it."""
     opened = open_source(data)
     try:
         if opened.index.frame_count != len(frames):
-            raise DeidentificationError("the blanked object has another number of frames", code="internal")
+            raise DeidentificationError("the new object has another number of frames", code="internal")
         for number, frame in enumerate(frames):
             ranges = opened.index.ranges(number)
             found = b"".join(data[offset : offset + size] for offset, size in ranges)
             if found not in (frame, frame + b"\0"):
-                raise DeidentificationError("a reader finds other frames in the blanked object", code="internal")
+                raise DeidentificationError("a reader finds other frames in the new object", code="internal")
     finally:
         opened.close()
 

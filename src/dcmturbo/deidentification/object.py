@@ -19,6 +19,7 @@ from dcmturbo.dataset.sources import import_fsspec, open_source
 from dcmturbo.deidentification.blanking import blank_boxes, transcoded
 from dcmturbo.deidentification.boxes import Box, DeviceRule, rule_boxes, ultrasound_gaps
 from dcmturbo.deidentification.cleaner import BINARY, PIXEL_DATA, Cleaner, raw_bytes, vr_in
+from dcmturbo.deidentification.codestream_texts import clean_codestreams
 from dcmturbo.deidentification.identities import Identities
 from dcmturbo.deidentification.marks import mark
 from dcmturbo.deidentification.profile import Profile
@@ -287,8 +288,12 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
     blank: tuple[Box, ...] = ()
     if boxes:
         result, blank = blank_boxes(result, boxes, threads)
+    # Blanking has done it already.
+    cleaned = clean_codestreams(result, threads) if pixels is not None and not blank else result
+    has_same_pixels = cleaned is result and not blank and rules.transfer_syntax is None
+    result = cleaned
     written = parse(result)
-    if not blank and rules.transfer_syntax is None and _pixels_of(written) != pixels:
+    if has_same_pixels and _pixels_of(written) != pixels:
         raise DeidentificationError("the pixel data have changed", code="internal")
     attack(result, written, cleaner.identities)
     done = DeidentifyResult(
