@@ -1,50 +1,16 @@
 """Regions and lower resolutions of frames that are far away: the same pixels, from fewer bytes."""
 
-import io
 import warnings
 
 import numpy as np
 import pytest
 from helpers.dicom_writer import encapsulated_file
+from helpers.far import Far
 from helpers.samples import smooth
 
 import dcmturbo as dt
 
 ROWS, COLUMNS = 700, 650
-
-
-class Far(io.RawIOBase):
-    """A file object that counts what is read of it; it may say less than there is."""
-
-    def __init__(self, data: bytes, cut: int | None = None) -> None:
-        self.data, self.at, self.bytes, self.reads = data, 0, 0, 0
-        self.cut = len(data) if cut is None else cut
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self.at = offset + (0, self.at, len(self.data))[whence]
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def read(self, size: int = -1) -> bytes:
-        size = len(self.data) if size < 0 else size
-        found = self.data[self.at : min(self.at + size, max(self.at, self.cut))]
-        self.at += len(found)
-        self.bytes += len(found)
-        self.reads += 1
-        return found
-
-    def readinto(self, buffer) -> int:
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
 
 
 def noise(shape: tuple[int, ...], bits: int = 12) -> np.ndarray:

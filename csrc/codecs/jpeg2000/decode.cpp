@@ -316,24 +316,16 @@ class FrameDecoder {
             return;
         }
         std::vector<Bytes> bodies;
-        std::vector<std::byte> headers;
-        std::uint64_t bytes = 0;
-        const bool has_tile_headers = !tile.parameters->packed.empty() && tile.parameters != &codestream_.main;
-        const bool has_packed_headers = has_tile_headers || !codestream_.main.packed.empty();
+        const std::optional<std::vector<std::byte>> packed = packed_headers(codestream_, parts, *tile.parameters);
+        const Bytes headers = packed ? Bytes(*packed) : Bytes();
+        std::uint64_t bytes = headers.size();
         for (const TilePartData& part : parts) {
             bodies.push_back(part.body);
-            headers.insert(headers.end(), part.packed.begin(), part.packed.end());
             bytes += part.body.size();
         }
-        if (has_tile_headers) {
-            headers.clear();
-            for (const PackedHeaders& run : tile.parameters->packed)
-                headers.insert(headers.end(), run.bytes.begin(), run.bytes.end());
-        }
-        bytes += headers.size();
         PacketSequence sequence(tile, codestream_.components, bytes, spare_looks_, context_.arena);
         allocate_precincts(tile, context_.arena);
-        PacketReader reader(tile, codestream_, bodies, headers, has_packed_headers, options_.reduce, context_.arena);
+        PacketReader reader(tile, codestream_, bodies, headers, packed.has_value(), options_.reduce, context_.arena);
         try {
             const unsigned last = options_.is_prefix ? last_needed(tile) : max_levels;
             const std::vector<std::uint64_t> lengths = stated_lengths(parts);

@@ -10,6 +10,7 @@
 #include "base/endian.h"
 #include "codecs/jpeg2000/codestream/packet_lengths.h"
 #include "codecs/jpeg2000/codestream/tile_part.h"
+#include "codecs/jpeg2000/packed_excerpt.h"
 #include "codecs/jpeg2000/tiles/progression.h"
 #include "codecs/jpeg2000/tiles/tile.h"
 #include "codecs/jpeg2000/tiles/window.h"
@@ -52,13 +53,14 @@ class Excerpt {
         if (reader_.is_near() && !has_end()) return {};
         choose_parts();
         if (needed_.empty() || !read_part_headers()) return {};
+        if (is_packed()) return packed_excerpt(reader_, size_, main_, far_parts(), reduce_, window_, arena_);
         choose_packets();
         return assemble();
     }
 
   private:
     bool read_main_header() {
-        for (std::size_t wanted = 0; wanted < most_main_header; wanted = 4 * first_.size()) {
+        for (std::size_t wanted = 0; wanted < most_main_header; wanted = growth() * first_.size()) {
             if (wanted >= size_ && wanted != 0) return false;
             first_ = reader_.first(wanted);
             try {
@@ -72,10 +74,13 @@ class Excerpt {
             std::size_t begin = first_.size();
             for (const TilePartData& part : codestream_.parts) begin = std::min(begin, part.header - sot_bytes);
             main_ = first_.first(begin);
-            return codestream_.main.packed.empty();  // PPM holds the headers of all packets
+            return true;
         }
         return false;
     }
+
+    // PPM holds the headers of all packets. The more of them there are, the more would be read for nothing.
+    [[nodiscard]] std::size_t growth() const { return codestream_.main.packed.empty() ? 4 : 2; }
 
     bool find_window() {
         const ComponentSize& one = codestream_.components[0];
@@ -94,8 +99,7 @@ class Excerpt {
 
     // An area at the resolution that is left.
     [[nodiscard]] Rectangle on_grid(const Rectangle& area) const {
-        const ComponentSize& one = codestream_.components[0];
-        return halve(divide(area, one.horizontal_step, one.vertical_step), reduce_);
+        return at_resolution(area, codestream_.components[0], reduce_);
     }
 
     // A.7.1: the lengths of all tile-parts, in segments that are in the order of Ztlm.
@@ -179,7 +183,7 @@ class Excerpt {
 
     // Reads the first bytes of each part that is needed: its header if that may show what to leave out of it, or all.
     bool read_part_headers() {
-        const std::size_t least = has_lengths(codestream_.parts.front()) ? part_header : ~std::size_t{0};
+        const std::size_t least = shows_packets(codestream_.parts.front()) ? part_header : ~std::size_t{0};
         std::vector<FrameReader::Piece> pieces;
         std::vector<std::size_t> sizes(needed_.size());
         for (std::size_t i = 0; i < needed_.size(); ++i)
@@ -215,17 +219,48 @@ class Excerpt {
         return true;
     }
 
-    [[nodiscard]] bool has_lengths(const TilePartData& part) const {
+    // Whether headers tell where the packets of a part are.
+    [[nodiscard]] bool shows_packets(const TilePartData& part) const {
+        if (!codestream_.main.packed.empty()) return true;
         std::size_t at = part.header;
+        std::size_t begin = at;
+        const auto is_one = [&] {
+            const auto code = std::to_integer<std::uint8_t>(first_[begin + 1]);
+            return code == PLT || code == PPT;
+        };
         try {
-            for (;;) {
-                const jpeg::Segment segment = next_segment(first_, at);
-                if (segment.code == SOD) return false;
-                if (segment.code == PLT) return true;
+            for (;; begin = at) {
+                if (next_segment(first_, at).code == SOD) return false;
+                if (is_one()) return true;
             }
-        } catch (const DecodeError&) {
-            return false;
+        } catch (const DecodeError&) {  // the segment may be longer than what has been read
+            return begin + 2 <= first_.size() && is_one();
         }
+    }
+
+    // Once the headers of all parts that are needed are there.
+    [[nodiscard]] bool is_packed() const {
+        const auto has_packed = [](const Part& part) {
+            std::size_t at = 0;
+            for (;;) {
+                const std::uint8_t code = next_segment(part.held, at).code;
+                if (code == SOD || code == PPT) return code == PPT;
+            }
+        };
+        return !codestream_.main.packed.empty() || std::any_of(needed_.begin(), needed_.end(), has_packed);
+    }
+
+    [[nodiscard]] std::vector<FarPart> far_parts() const {
+        std::vector<FarPart> all;
+        std::size_t next = 0;
+        for (const Part& part : parts_) {
+            FarPart& one = all.emplace_back(FarPart{.tile = part.tile, .offset = part.offset, .size = part.size});
+            if (next == needed_.size() || needed_[next].offset != part.offset) continue;
+            one.held = needed_[next].held;
+            one.header = needed_[next].header;
+            ++next;
+        }
+        return all;
     }
 
     // Bytes up to SOD, with it; 0 if they are not all there.
@@ -286,7 +321,6 @@ class Excerpt {
         Tile tile;
         tile.area = tile_area(codestream.size, number);
         tile.parameters = &read_tile_headers(codestream, found, own);
-        if (!tile.parameters->packed.empty()) return false;  // PPT
         build_tile(tile, codestream.components, arena_);
         for (TileComponent& component : tile.components) {
             if (component.levels() < reduce_) return false;

@@ -28,6 +28,7 @@ QuantisationFields read_quantisation(const Segment& segment, std::size_t at) {
 CodFields read_cod(const Segment& segment) {
     const std::uint8_t flags = segment.u8(0);
     CodFields fields;
+    fields.start_of_packet_markers = (flags & 2) != 0;
     fields.end_of_header_markers = (flags & 4) != 0;
     fields.order = segment.u8(1);
     fields.layers = segment.u16(2);

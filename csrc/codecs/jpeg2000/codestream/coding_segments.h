@@ -24,6 +24,7 @@ struct CodingStyleFields {
 };
 
 struct CodFields {
+    bool start_of_packet_markers = false;
     bool end_of_header_markers = false;
     std::uint8_t order = 0;
     std::uint16_t layers = 0;

@@ -55,6 +55,7 @@ CodingStyle judge_coding_style(const Segment& segment, const CodingStyleFields& 
 
 void read_coding(const Segment& segment, Parameters& parameters) {
     const CodFields fields = read_cod(segment);
+    parameters.start_of_packet_markers = fields.start_of_packet_markers;
     parameters.end_of_header_markers = fields.end_of_header_markers;
     parameters.order = fields.order;
     parameters.layers = fields.layers;

@@ -60,6 +60,7 @@ struct Parameters {
     std::uint8_t order = 0;
     std::uint16_t layers = 0;
     bool component_transform = false;
+    bool start_of_packet_markers = false;  // they may be there
     bool end_of_header_markers = false;
     bool has_coding = false;
     bool has_quantisation = false;

@@ -186,4 +186,18 @@ const Parameters& read_tile_headers(const Codestream& codestream, std::span<cons
     return inherits ? own : codestream.main;
 }
 
+std::optional<std::vector<std::byte>> packed_headers(const Codestream& codestream, std::span<const TilePartData> parts,
+                                                     const Parameters& parameters) {
+    const bool has_tile_headers = !parameters.packed.empty() && &parameters != &codestream.main;
+    if (!has_tile_headers && codestream.main.packed.empty()) return std::nullopt;
+    std::vector<std::byte> headers;
+    if (has_tile_headers) {
+        for (const PackedHeaders& run : parameters.packed)
+            headers.insert(headers.end(), run.bytes.begin(), run.bytes.end());
+    } else {
+        for (const TilePartData& part : parts) headers.insert(headers.end(), part.packed.begin(), part.packed.end());
+    }
+    return headers;
+}
+
 }  // namespace dcmturbo::jpeg2000

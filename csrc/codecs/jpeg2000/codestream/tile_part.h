@@ -59,4 +59,9 @@ struct Codestream {
 // Reads the headers of a tile's parts. `own` holds the result unless it is the main header's.
 const Parameters& read_tile_headers(const Codestream& codestream, std::span<const TilePartData> parts, Parameters& own);
 
+// What PPM or PPT hold for a tile, whose parameters read_tile_headers() returned; nullopt if its packets have their
+// headers.
+std::optional<std::vector<std::byte>> packed_headers(const Codestream& codestream, std::span<const TilePartData> parts,
+                                                     const Parameters& parameters);
+
 }  // namespace dcmturbo::jpeg2000

@@ -42,6 +42,10 @@ Rectangle whole_blocks(const TileComponent& component, const Resolution& resolut
 
 }  // namespace
 
+Rectangle at_resolution(const Rectangle& area, const ComponentSize& component, unsigned reduce) {
+    return halve(divide(area, component.horizontal_step, component.vertical_step), reduce);
+}
+
 Rectangle intersection(const Rectangle& a, const Rectangle& b) {
     return {std::max(a.x0, b.x0), std::max(a.y0, b.y0), std::min(a.x1, b.x1), std::min(a.y1, b.y1)};
 }

@@ -14,6 +14,9 @@ void restrict_to(TileComponent& component, unsigned reduce, const Rectangle& win
 // of none.
 bool needs_packets(const TileComponent& component, unsigned reduce, std::size_t resolution, std::size_t precinct);
 
+// An area of the reference grid in the samples of a component, without `reduce` of its resolution levels.
+Rectangle at_resolution(const Rectangle& area, const ComponentSize& component, unsigned reduce);
+
 Rectangle intersection(const Rectangle& a, const Rectangle& b);
 
 }  // namespace dcmturbo::jpeg2000
