@@ -64,7 +64,8 @@ CHECKS = {
     "MONAI": (
         ["monai", "torch"],
         "scaled = np.clip((expected + 1000) / 2000, 0, 1); "
-        "assert all(np.allclose(image[0], plane.T, atol=1e-6) for image, plane in zip(images, scaled, strict=True))",
+        "assert all(np.allclose(image[0], plane.T, atol=1e-6) "
+        "for loaded in (images, same) for image, plane in zip(loaded, scaled, strict=True))",
     ),
     "TorchIO": (
         ["torchio", "torch"],

@@ -50,7 +50,7 @@ ALLOWED = {
     },
     "contours": {"_core", "configuration", "dataset", "errors", "frames", "notes", "pictures"},
     "integrations": {
-        *("image", "slides"),
+        *("image", "slides", "volumes"),
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),
     },
     # The top: what users import, and what uses it: the command line and benchmarks.
