@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence
 
 import dcmturbo as dt
 from dcmturbo.deidentification.profile import OPTIONS, Profile, rows
+from dcmturbo.deidentification.safe_private import SAFE, SafeAttribute
 
 ALL_OPTIONS = sorted(OPTIONS)
 MODES = [(), *((name,) for name in ALL_OPTIONS), tuple(n for n in ALL_OPTIONS if n.startswith(("clean", "modify")))]
@@ -212,6 +213,18 @@ def test_private_attributes_are_kept_if_they_are_safe():
     more = deidentified(data, retain_safe_private=True, safe_private=["(0021,xx01) ACME", "(0021,xx02) ACME"])[2]
     private = {tag for tag in more.keys() if tag.is_private}  # noqa: SIM118
     assert private == {0x00190010, 0x0019100C, 0x00210010, 0x00211001}
+
+
+def test_the_safe_private_attributes_are_those_of_the_standard():
+    # PS3.15, table E.3.10-1, edition 2026a: its number of rows, and the rows at the ends of some ranges.
+    assert len(SAFE) == 479
+    philips = {place.element for place in SAFE if place.creator == "Philips Imaging DD 001"}
+    assert {0x01, 0x0C, 0x1F, 0x51, 0x5A, 0xFF} <= philips
+    assert not {0x00, 0x0D, 0x20, 0x52, 0x5B, 0x6C, 0x70, 0x78, 0xFE} & philips
+    assert SafeAttribute("ELSCINT1", 0x00E1, 0x50) in SAFE
+    assert SafeAttribute("ELSCINT1", 0x01E1, 0x50) not in SAFE
+    assert SafeAttribute("SIEMENS MR HEADER", 0x0019, 0x29) not in SAFE
+    assert all(place.group & 1 and 0 <= place.element <= 0xFF for place in SAFE)
 
 
 def test_what_repeats_an_identity_elsewhere_is_emptied():
