@@ -6,7 +6,7 @@ import struct
 import imagecodecs
 import numpy as np
 import pytest
-from helpers.dicom_writer import encapsulated_file
+from helpers.dicom_writer import encapsulated_file, native_file
 from helpers.identified import KEY
 from helpers.samples import smooth
 from PIL import Image
@@ -309,6 +309,29 @@ def test_items_that_belong_to_no_frame_are_removed():
     result = clean_codestreams(data[:start] + item + data[behind:])
     assert NAME not in result
     assert np.array_equal(dt.decode(result), before)
+
+
+@pytest.mark.parametrize(("syntax", "stored"), [("explicit", 8), ("implicit", 8), ("big_endian", 16), ("explicit", 1)])
+def test_native_pixels_have_nothing_behind_them(tmp_path, syntax, stored):
+    size = 2 * 48 * 56 * stored // 8
+    pixels = np.random.default_rng(1).integers(0, 256, size, "u1").tobytes()
+    shape = {"rows": 48, "columns": 56, "bits_allocated": stored, "bits_stored": stored, "frames": 2}
+    clean_data, dirty = (native_file(pixels + tail, syntax, **shape) for tail in (bytes(len(NAME)), NAME))
+    assert clean_codestreams(clean_data) is clean_data
+    assert clean_codestreams(dirty) == clean_data
+    dt.deidentify(dirty, tmp_path / "out.dcm", key=KEY)
+    assert NAME not in (tmp_path / "out.dcm").read_bytes()
+    assert np.array_equal(dt.decode(tmp_path / "out.dcm"), dt.decode(dirty))
+
+
+def test_pixels_that_the_dataset_misstates_are_not_taken_for_names():
+    # YBR_FULL_422 of two samples a pixel by its label, of three by its length.
+    pixels = np.random.default_rng(1).integers(0, 256, 3 * 48 * 56, "u1").tobytes()
+    data = native_file(
+        pixels, "explicit", rows=48, columns=56, samples=3, bits_allocated=8, bits_stored=8,
+        photometric="YBR_FULL_422", planar=0,
+    )  # fmt: skip
+    assert clean_codestreams(data) is data
 
 
 def test_damaged_frames_are_not_cleaned():

@@ -1,12 +1,15 @@
-"""Remove what may name somebody from codestreams: comments, application data, what comes after their end."""
+"""Remove what may name somebody from pixel data: comments, application data, what comes after the end of frames."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.elements import ITEM, SEQUENCE_DELIMITER, Encoding, read_header
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import open_source
+from dcmturbo.decoding import decode
 from dcmturbo.deidentification.blanking import transcoded
 from dcmturbo.deidentification.codestreams import check_frames, with_frames
 from dcmturbo.errors import DecodeError, DeidentificationError, EncodeError, NoPixelData
@@ -39,8 +42,10 @@ def clean_codestreams(data: bytes, threads: int | None = None) -> bytes:
     except (NoPixelData, NotImplementedError):  # not pixels, or a video
         return data
     try:
-        if not opened.encapsulated or opened.index.frame_count == 0:
+        if opened.index.frame_count == 0:
             return data
+        if not opened.encapsulated:
+            return _without_excess(data, opened, threads)
         syntax = opened.syntax
         try:
             return _cleaned(data, opened, resolve_threads(threads))
@@ -70,6 +75,23 @@ def _cleaned(data: bytes, opened: OpenedSource, threads: int) -> bytes:
         return data
     result = with_frames(data, opened, frames)
     check_frames(result, frames)
+    return result
+
+
+def _without_excess(data: bytes, opened: OpenedSource, threads: int | None) -> bytes:
+    """Return an object with native pixels and zeros behind the last frame, where a value may be longer."""
+    place = opened.dataset.pixel_data if opened.dataset else None
+    if place is None or opened.syntax.deflated or opened.pixel_data_end is not None:
+        return data
+    begin = max(sum(part) for part in opened.index.ranges(opened.index.frame_count - 1))
+    end = place["offset"] + place["length"]
+    if not data[begin:end].strip(b"\0"):
+        return data
+    result = data[:begin] + bytes(end - begin) + data[end:]
+    # If the dataset misstates the length of frames, these bytes may be pixels.
+    first, second = (decode(one, raw=True, unused_bits="keep", threads=threads) for one in (data, result))
+    if not np.array_equal(first, second):
+        raise DeidentificationError(f"nobody knows what the last {end - begin} bytes of the pixel data are")
     return result
 
 
