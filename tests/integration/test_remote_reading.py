@@ -107,6 +107,44 @@ def test_a_lower_resolution_needs_few_bytes(bucket, monkeypatch, syntax, options
     assert size <= 0.05 * len(data)
 
 
+@pytest.fixture
+def requests(monkeypatch):
+    """Method and bytes of each answer that the HTTP client of s3fs gets."""
+    session = pytest.importorskip("aiobotocore.httpsession", reason="s3fs is not installed (extra cloud)")
+    send, found = session.AIOHTTPSession.send, []
+
+    async def counted(self, request):
+        response = await send(self, request)
+        found.append((request.method, int(response.headers.get("Content-Length") or 0)))
+        return response
+
+    monkeypatch.setattr(session.AIOHTTPSession, "send", counted)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("syntax", "options"),
+    [
+        ("HTJ2KLosslessRPCL", {}),  # has TLM
+        ("HTJ2KLosslessRPCL", {"packet_lengths": True}),
+        ("JPEG2000Lossless", {"progression_order": "RPCL", "tile_part_lengths": True}),
+        ("JPEG2000Lossless", {"progression_order": "RPCL", "packet_lengths": True}),
+    ],
+)
+def test_an_eighth_of_a_large_frame_takes_few_requests(bucket, requests, syntax, options):
+    """4 % of the object and 6 requests at most, opening and HEAD included."""
+    rng = np.random.default_rng(0)
+    array = np.clip(smooth((4096, 4096), "u2", bits=12) + rng.integers(-20, 21, (4096, 4096)), 0, 4095)
+    data = object_of(array.astype(np.uint16), syntax, **options)
+    url = put(bucket, data)
+    requests.clear()
+    with dt.open(url) as image:
+        found = image.read(reduce=3)
+    assert len(requests) <= 6
+    assert sum(size for method, size in requests if method == "GET") <= 0.04 * len(data)
+    np.testing.assert_array_equal(found, dt.decode(data, reduce=3))
+
+
 def test_all_resolutions_and_regions(bucket, monkeypatch):
     array = smooth((700, 900), "u2", bits=12)
     for options in ({"packet_lengths": True}, {"progression_order": "PCRL"}, {"tile_width": 256, "tile_height": 256}):
