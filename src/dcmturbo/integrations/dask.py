@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import numpy as np
-
 from dcmturbo.image import Image
+from dcmturbo.integrations.lazy import LazyFrames, LazyMatrix
 from dcmturbo.slides import Level, Slide
 
 __all__ = ["to_dask"]
@@ -21,15 +20,15 @@ def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None 
         import dask.array
     except ImportError:
         raise ImportError("to_dask needs dask: pip install 'dask[array]'") from None
-    lazy: _Frames | _Matrix
+    lazy: LazyFrames | LazyMatrix
     if isinstance(source, Image):
-        lazy = _Frames(source)
+        lazy = LazyFrames(source, threads=1)
         shape = lazy.shape
         has_axis = len(shape) > len(source.frame_shape)
         sizes = (_at_least_1(chunks or 1), *shape[1:]) if has_axis else shape
     else:
         level = source.levels[0] if isinstance(source, Slide) else source
-        lazy = _Matrix(level)
+        lazy = LazyMatrix(level, threads=1)
         sizes = (*_chunk_of(level, chunks), *level.shape[2:])
     name = f"dcmturbo-{uuid.uuid4().hex}"
     return dask.array.from_array(lazy, chunks=sizes, name=name, asarray=True, fancy=False)
@@ -47,33 +46,3 @@ def _chunk_of(level: Level, chunks: Any) -> tuple[int, int]:
         return rows, columns
     rows, columns = (chunks, chunks) if isinstance(chunks, int) else chunks
     return _at_least_1(rows), _at_least_1(columns)
-
-
-class _Frames:
-    """An image as what dask takes for an array."""
-
-    def __init__(self, image: Image) -> None:
-        self.image, self.shape, self.dtype, self.ndim = image, image.shape, image.dtype, len(image.shape)
-
-    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
-        if self.ndim > len(self.image.frame_shape):
-            frames, rows, columns, *samples = key
-        else:
-            frames = slice(0, 1)
-            rows, columns, *samples = key
-        found = self.image.read(frames, region=(rows, columns), threads=1)
-        if self.ndim == len(self.image.frame_shape):
-            found = found[0]
-        return found[..., samples[0]] if samples else found
-
-
-class _Matrix:
-    """A level as what dask takes for an array."""
-
-    def __init__(self, level: Level) -> None:
-        self.level, self.shape, self.dtype, self.ndim = level, level.shape, level.dtype, len(level.shape)
-
-    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
-        rows, columns, *samples = key
-        found = self.level.read(region=(rows, columns), threads=1)
-        return found[..., samples[0]] if samples else found
