@@ -188,10 +188,9 @@ def test_jpeg2000_has_no_names_in_any_place_and_keeps_the_rest(kind):
         assert clean(endless + tail) == frame
 
 
-@pytest.mark.parametrize("kind", JPEG2000)
+# Boxes of an irreversible codestream are blanked among the samples.
+@pytest.mark.parametrize("kind", [kind for kind in JPEG2000 if kind != "markers"])
 def test_jpeg2000_with_a_box_has_no_names_either(kind):
-    if kind == "markers":
-        pytest.skip("boxes of an irreversible codestream are blanked among the samples")
     frame, uid = encoded(kind)
     blanked, _ = _core.blank_frame(frame, [(2, 3, 4, 5)], [0, 0, 0])
     dirty = frame
