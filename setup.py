@@ -13,6 +13,7 @@ Environment, for developers:
 
 import os
 from glob import glob
+from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
@@ -24,15 +25,20 @@ if os.environ.get("DCMTURBO_WERROR"):
 if os.environ.get("DCMTURBO_DEBUG"):
     compile_args += ["-O0", "-g", "-D_GLIBCXX_ASSERTIONS"]
 if sanitizers := os.environ.get("DCMTURBO_SANITIZE"):
-    compile_args += [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+    compile_args += [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1", "-O1"]
     link_args.append(f"-fsanitize={sanitizers}")
 if os.environ.get("DCMTURBO_COVERAGE"):
     compile_args.append("--coverage")
     link_args.append("--coverage")
 
-sources = "csrc/**/*.cpp"
+sources = sorted(glob("csrc/**/*.cpp", recursive=True))
 if core := os.environ.get("DCMTURBO_CORE"):
-    sources = "csrc/bindings/**/*.cpp"
+    # The bindings as one unit, as scripts/wheels compiles them: most of the time goes into pybind11's headers.
+    unit = Path("build", "bindings.cpp")
+    unit.parent.mkdir(exist_ok=True)
+    bindings = [Path(source).relative_to("csrc").as_posix() for source in sources if "bindings" in Path(source).parts]
+    unit.write_text("".join(f'#include "{source}"\n' for source in bindings), encoding="utf-8")
+    sources = [str(unit)]
     link_args += ["-Wl,--whole-archive", f"{core}/libdcmturbo.a", "-Wl,--no-whole-archive"]
 
 ParallelCompile("DCMTURBO_BUILD_JOBS", default=0).install()
@@ -41,7 +47,7 @@ setup(
     ext_modules=[
         Pybind11Extension(
             "dcmturbo._core",
-            sorted(glob(sources, recursive=True)),
+            sources,
             depends=sorted(glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.inl", recursive=True)),
             include_dirs=["csrc"],
             cxx_std=20,
