@@ -45,7 +45,10 @@ def source(syntax: str, options: dict, frames: int) -> bytes:
 def test_boxes_are_blank_and_all_else_is_equal(syntax):
     data = source(syntax, SYNTAXES[syntax], 2)
     draw = random.Random(syntax)
-    boxes = [(draw.randrange(40), draw.randrange(56), draw.randrange(1, 30), draw.randrange(1, 40)) for _ in range(3)]
+    boxes = []
+    for _ in range(3):
+        top, left = draw.randrange(40), draw.randrange(56)
+        boxes.append((top, left, draw.randint(1, min(30, 40 - top)), draw.randint(1, min(40, 56 - left))))
     output = io.BytesIO()
     result = dt.deidentify(data, output, key=KEY, boxes=boxes)
     before, after = dt.decode(data), dt.decode(output.getvalue())
@@ -111,9 +114,66 @@ def test_formats_without_a_lossless_form_are_refused():
         blank_boxes(output.getvalue(), [Box(0, 0, 9, 9)])
 
 
-def test_boxes_outside_of_the_image_change_nothing():
-    data = image_with(patient())
-    assert blank_boxes(data, [Box(500, 0, 3, 3)]) == (data, ())
+OUTSIDE = [(5000, 5000, 10, 10), (24, 0, 1, 1), (0, 32, 1, 1), (0, 0, 25, 32), (0, 0, 24, 33), (23, 31, 2, 1)]
+
+
+def with_texts(state: str | None = "YES") -> bytes:
+    """An image of 24 rows and 32 columns that states whether there are texts in its pixels."""
+    dataset = patient()
+    image_with(dataset)
+    if state is not None:
+        dataset.BurnedInAnnotation = state
+    return as_file(dataset)
+
+
+@pytest.mark.parametrize("state", ["YES", "NO", None])
+@pytest.mark.parametrize("box", OUTSIDE)
+def test_boxes_that_are_not_within_the_image_are_refused(box, state, tmp_path):
+    data = with_texts(state)
+    rule = {"match": {"Rows": "24"}, "boxes": [(0, 0, 2, 2), box]}
+    # A box that fits does not make up for one that does not.
+    two = [(0, 0, 2, 2), box]
+    for choices in ({"boxes": [box]}, {"boxes": two}, {"device_rules": [rule]}, {"boxes": two, "burned_in": "keep"}):
+        with pytest.raises(dt.DeidentificationError, match="24 rows and 32 columns") as caught:
+            dt.deidentify(data, tmp_path / "out.dcm", key=KEY, **choices)
+        assert str(box) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(dt.DeidentificationError, match="24 rows and 32 columns"):
+        blank_boxes(data, [Box(*box)])
+
+
+def test_a_box_may_end_where_the_image_ends():
+    for box, share in (((0, 0, 24, 32), 1.0), ((23, 31, 1, 1), 1 / 768), ((0, 0, 12, 32), 0.5)):
+        output = io.BytesIO()
+        result = dt.deidentify(with_texts(), output, key=KEY, boxes=[box])
+        assert result.boxes == (box,)
+        assert result.blanked == share
+        assert pydicom.dcmread(io.BytesIO(output.getvalue())).BurnedInAnnotation == "NO"
+
+
+def test_overlapping_boxes_count_once():
+    result = dt.deidentify(with_texts(), io.BytesIO(), key=KEY, boxes=[(0, 0, 12, 32), (6, 0, 12, 32)])
+    assert result.blanked == 0.75
+
+
+def test_objects_without_pixels_need_no_box():
+    result = dt.deidentify(as_file(patient()), io.BytesIO(), key=KEY, boxes=[(5000, 0, 1, 1)])
+    assert result.boxes == ()
+    assert result.blanked == 0
+
+
+def test_what_nobody_blanked_is_not_said_to_be_clean():
+    for choices in ({"burned_in": "keep"}, {"device_rules": [{"match": {"Rows": "24"}, "boxes": []}]}):
+        output = io.BytesIO()
+        assert dt.deidentify(with_texts(), output, key=KEY, **choices).blanked == 0
+        assert pydicom.dcmread(io.BytesIO(output.getvalue())).BurnedInAnnotation == "YES"
+
+
+def test_regions_beside_the_image_leave_no_box_without_pixels():
+    dataset = with_regions((0, 900, 10, 950))
+    found = ultrasound_gaps(dataset)
+    assert all(min(box) >= 0 and box.height and box.width for box in found)
+    assert all(box.is_within(dataset.Rows, dataset.Columns) for box in found)
 
 
 def with_regions(*corners) -> Dataset:

@@ -98,7 +98,8 @@ def deidentify(
         moved dates. Nobody can compute or undo them without it.
     boxes : sequence of (top, left, height, width)
         Rectangles of pixels that are blanked in every frame. All other samples stay the same; for JPEG, those outside
-        of the result's `boxes`, which are grown to the blocks that had to change.
+        of the result's `boxes`, which are grown to the blocks that had to change. Each must be wholly within the
+        image. By giving them you say that they cover all texts: BurnedInAnnotation of the output is NO.
     device_rules : path or sequence of dict
         Boxes by device: ``[{"match": {"Manufacturer": "ACME"}, "boxes": [[0, 0, 40, 800]]}]``, or a JSON file of it.
         The first rule that fits counts. ``"outside-regions"`` in place of the boxes is as `outside_regions`.
@@ -134,7 +135,8 @@ def deidentify(
     Raises
     ------
     DeidentificationError
-        If the object cannot be de-identified for certain. Nothing is written.
+        If the object cannot be de-identified for certain, or a box is not wholly within the image. Nothing is
+        written.
     NotDicom, DecodeError, EncodeError
         If the object cannot be read, or its pixels cannot be processed.
     ValueError, TypeError

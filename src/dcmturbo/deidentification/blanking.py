@@ -11,7 +11,7 @@ import pydicom
 
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.decoding import decode
-from dcmturbo.deidentification.boxes import Box
+from dcmturbo.deidentification.boxes import Box, pixels_in, require_within
 from dcmturbo.deidentification.codestreams import Blanked, blank_codestreams, blank_values
 from dcmturbo.errors import DeidentificationError, EncodeError
 from dcmturbo.transcoding.object import transcode_object
@@ -38,21 +38,20 @@ def blank_boxes(data: bytes, boxes: Sequence[Box], threads: int | None = None) -
     Raises
     ------
     DeidentificationError
-        If the format does not allow it without a change elsewhere, or the verification failed.
+        If a box is not wholly within the image, the format does not allow it without a change elsewhere, or the
+        verification failed.
     DecodeError
         If the object cannot be decoded.
     """
     header = _header(data)
-    clipped = tuple(found for box in boxes if (found := box.within(header.Rows, header.Columns)) is not None)
-    if not clipped:
-        return Blanked(data, ())
-    if (done := blank_codestreams(data, clipped, header, threads)) is not None:
+    require_within(boxes, header.Rows, header.Columns)
+    if (done := blank_codestreams(data, boxes, header, threads)) is not None:
         return done
     # Native pixels of this kind share their chroma in pairs.
     is_in_pairs = str(header.get("PhotometricInterpretation", "")).strip() == _IN_PAIRS
-    changed = tuple(map(_of_pairs, clipped)) if is_in_pairs else clipped
+    changed = tuple(map(_of_pairs, boxes)) if is_in_pairs else tuple(boxes)
     done = Blanked(_through_native(data, changed, threads), changed)
-    _verify(data, done.data, clipped, done.boxes, threads)
+    _verify(data, done.data, boxes, done.boxes, threads)
     return done
 
 
@@ -142,20 +141,12 @@ def _verify(before: bytes, after: bytes, boxes: Sequence[Box], changed: Sequence
         raise DeidentificationError(
             f"the blanked image has the shape {second.shape} instead of {first.shape}", code="internal"
         )
-    inside, outside = _pixels_in(boxes, first.shape[1:3]), ~_pixels_in(changed, first.shape[1:3])
+    inside, outside = pixels_in(boxes, first.shape[1:3]), ~pixels_in(changed, first.shape[1:3])
     for old, new in zip(first, second, strict=True):
         if not np.array_equal(old[outside], new[outside]):
             raise DeidentificationError("samples outside of the boxes have changed", code="internal")
         if not (new[inside] == new[inside][0]).all():
             raise DeidentificationError("a box is not blank", code="internal")
-
-
-def _pixels_in(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
-    """Return an image that is true in the boxes."""
-    inside = np.zeros(shape, bool)
-    for box in boxes:
-        inside[box.top : box.top + box.height, box.left : box.left + box.width] = True
-    return inside
 
 
 def _with_frames(array: np.ndarray, data: bytes) -> np.ndarray:

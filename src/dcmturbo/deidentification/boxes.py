@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from dcmturbo.errors import DeidentificationError
 
-__all__ = ["Box", "DeviceRule", "read_rules", "rule_boxes", "ultrasound_gaps"]
+__all__ = ["Box", "DeviceRule", "pixels_in", "read_rules", "require_within", "rule_boxes", "ultrasound_gaps"]
 
 _SEQUENCE_OF_REGIONS = 0x00186011
 _MOST_REGIONS = 256
@@ -52,12 +53,9 @@ class Box(NamedTuple):
             raise ValueError(f"the box {tuple(box)} has no pixels: expected top and left >= 0, height and width >= 1")
         return box
 
-    def within(self, rows: int, columns: int) -> Box | None:
-        """Return the part of the box that is in an image, or None."""
-        bottom, right = min(self.top + self.height, rows), min(self.left + self.width, columns)
-        if bottom <= self.top or right <= self.left:
-            return None
-        return Box(self.top, self.left, bottom - self.top, right - self.left)
+    def is_within(self, rows: int, columns: int) -> bool:
+        """Whether all of the box is in an image."""
+        return self.top + self.height <= rows and self.left + self.width <= columns
 
 
 class DeviceRule(NamedTuple):
@@ -130,6 +128,31 @@ def rule_boxes(dataset: Dataset, rules: Iterable[DeviceRule]) -> tuple[Box, ...]
     return None
 
 
+def require_within(boxes: Iterable[Box], rows: int, columns: int) -> None:
+    """Refuse boxes that are not wholly in an image: a part that is cut off may be a typing error, and leave a name.
+
+    Raises
+    ------
+    DeidentificationError
+        If a box reaches beyond the image.
+    """
+    for box in boxes:
+        if not box.is_within(rows, columns):
+            raise DeidentificationError(
+                f"the box {tuple(box)} (top, left, height, width) is not wholly within the image, which has {rows} "
+                f"rows and {columns} columns. Correct it; where images differ in size, give device_rules= with the "
+                "boxes of each size"
+            )
+
+
+def pixels_in(boxes: Iterable[Box], shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image that is true in the boxes."""
+    inside = np.zeros(shape, bool)
+    for box in boxes:
+        inside[box.top : box.top + box.height, box.left : box.left + box.width] = True
+    return inside
+
+
 def ultrasound_gaps(dataset: Dataset) -> tuple[Box, ...]:
     """Return boxes that cover all that lies outside of the ultrasound regions (PS3.3, C.8.5.5).
 
@@ -161,7 +184,8 @@ def ultrasound_gaps(dataset: Dataset) -> tuple[Box, ...]:
         column = 0
         covered = sorted((left, right) for first, left, last, right in regions if first <= top and bottom <= last)
         for left, right in [*covered, (columns, columns)]:
-            if left > column:
-                boxes.append(Box(top, column, bottom - top, min(left, columns) - column))
+            begin = min(left, columns)
+            if begin > column:
+                boxes.append(Box(top, column, bottom - top, begin - column))
             column = max(column, right)
     return tuple(boxes)

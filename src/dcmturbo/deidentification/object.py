@@ -17,7 +17,7 @@ from dcmturbo.dataset.elements import Encoding, read_header, tag_name, walk
 from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dcmturbo.dataset.sources import import_fsspec, open_source
 from dcmturbo.deidentification.blanking import blank_boxes, transcoded
-from dcmturbo.deidentification.boxes import Box, DeviceRule, rule_boxes, ultrasound_gaps
+from dcmturbo.deidentification.boxes import Box, DeviceRule, pixels_in, require_within, rule_boxes, ultrasound_gaps
 from dcmturbo.deidentification.cleaner import BINARY, PIXEL_DATA, Cleaner, raw_bytes, vr_in
 from dcmturbo.deidentification.codestream_texts import clean_codestreams
 from dcmturbo.deidentification.identities import Identities
@@ -56,7 +56,7 @@ class Rules:
     profile : Profile
         The options of the profile.
     boxes : tuple of Box
-        Blanked in every object with pixels.
+        Blanked in every object with pixels. An object in which one of them does not fit is refused.
     device_rules : tuple of DeviceRule
         Boxes by device.
     outside_regions : bool
@@ -100,6 +100,8 @@ class DeidentifyResult:
         Number of elements by what was done with them.
     boxes : tuple of Box
         Outside of them, no sample of any frame has changed: the boxes that are blank, which are grown for JPEG.
+    blanked : float
+        The share of the pixels of each frame that is in `boxes`, from 0 to 1.
     searched, too_short : int
         Number of identifying strings that were looked for in the output, and of those that are too short for it.
     digest : str
@@ -115,6 +117,7 @@ class DeidentifyResult:
     bytes_after: int
     counts: dict[str, int]
     boxes: tuple[Box, ...]
+    blanked: float
     searched: int
     too_short: int
     digest: str
@@ -202,7 +205,7 @@ def planned_boxes(dataset: Dataset, rules: Rules) -> tuple[Box, ...]:
     Raises
     ------
     DeidentificationError
-        If texts may be burned into its pixels, and nothing says where.
+        If texts may be burned into its pixels, and nothing says where, or a box is not wholly within the image.
     """
     if not any(tag in dataset for tag in PIXEL_DATA):
         return ()
@@ -215,10 +218,16 @@ def planned_boxes(dataset: Dataset, rules: Rules) -> tuple[Box, ...]:
     covered = bool(rules.boxes) or found is not None or regions
     if not covered and rules.burned_in != "keep" and (why := _why_burned_in(dataset)):
         raise DeidentificationError(
-            f"{why}, and nothing says where: give boxes, device rules or outside_regions to blank them, or "
+            f"{why}, and nothing says where: give boxes=, device_rules= or outside_regions=True to blank them, or "
             "burned_in='keep' if you have seen that there are none"
         )
+    require_within(boxes, *_size_of(dataset))
     return tuple(dict.fromkeys(boxes))
+
+
+def _size_of(dataset: Dataset) -> tuple[int, int]:
+    """Return rows and columns; 0 where the object does not say it."""
+    return int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
 
 
 def _why_burned_in(dataset: Dataset) -> str:
@@ -266,6 +275,7 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
     dataset = parse(data)
     _refuse_opaque(dataset)
     boxes = planned_boxes(dataset, rules)
+    size = _size_of(dataset)
     _refuse_hidden_overlays(dataset)
     pixels = _pixels_of(dataset)
     frames = _count_frames(data) if pixels is not None else 0
@@ -288,6 +298,8 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
     blank: tuple[Box, ...] = ()
     if boxes:
         result, blank = blank_boxes(result, boxes, threads)
+        if not blank or not frames:  # the object says now that its pixels are clean
+            raise DeidentificationError("the boxes were not blanked", code="internal")
     # Blanking has done it already.
     cleaned = clean_codestreams(result, threads) if pixels is not None and not blank else result
     has_same_pixels = cleaned is result and not blank and rules.transfer_syntax is None
@@ -306,6 +318,7 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
         bytes_after=len(result),
         counts=dict(sorted(cleaner.counts.items())),
         boxes=blank,
+        blanked=float(pixels_in(blank, size).mean()) if blank else 0.0,
         searched=len(cleaner.identities),
         too_short=cleaner.identities.too_short,
         digest=digest_of(result),
