@@ -28,8 +28,17 @@ double solve(Estimate&& too_small) {
 
 }  // namespace
 
+void SizeModel::begin_band(std::size_t kind) {
+    if (kind >= number_of_.size()) number_of_.resize(kind + 1, none);
+    if (number_of_[kind] == none) {
+        number_of_[kind] = bands_.size();
+        bands_.emplace_back();
+    }
+    current_ = number_of_[kind];
+}
+
 void SizeModel::add(const float* coefficients, std::size_t count, double gain, double of) {
-    Band& band = bands_.back();
+    Band& band = bands_[current_];
     const auto factor = static_cast<float>(gain * gain);
     std::array<std::uint32_t, bins> counts{};
     std::uint32_t zeros = 0;

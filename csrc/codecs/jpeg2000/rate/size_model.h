@@ -9,10 +9,12 @@
 namespace dcmturbo::jpeg2000 {
 
 // Counts how large coefficients are, sub-band by sub-band, each as it counts in the image. Of that follow estimates;
-// for sizes whoever asks corrects them by what coding has shown.
+// for sizes whoever asks corrects them by what coding has shown. The same sub-band of all tiles counts as one, so that
+// time and memory do not depend on the number of tiles.
 class SizeModel {
   public:
-    void begin_band() { bands_.emplace_back(); }
+    // `kind` tells the sub-bands of a tile apart: small numbers, the same in all tiles.
+    void begin_band(std::size_t kind);
     // Samples `count` coefficients of the band; `gain` turns them into what they count in the image. Each stands for
     // `of` coefficients.
     void add(const float* coefficients, std::size_t count, double gain, double of);
@@ -38,7 +40,10 @@ class SizeModel {
         double zeros = 0;
         double total = 0;
     };
-    std::vector<Band> bands_;
+    static constexpr std::size_t none = ~std::size_t{0};
+    std::vector<Band> bands_;             // in the order in which they were begun first
+    std::vector<std::size_t> number_of_;  // by kind: which of the bands
+    std::size_t current_ = none;
 };
 
 }  // namespace dcmturbo::jpeg2000

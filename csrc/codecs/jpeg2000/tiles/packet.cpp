@@ -233,19 +233,19 @@ unsigned PacketReader::read_first_segment(ZeroBitReader& bits, BlockState& block
         const unsigned first = std::min<unsigned>(passes, segment_passes(style_, block.passes));
         const unsigned own_width = block.length_bits + floor_log2(first);
         if (size == 0 && !may_be_high_throughput) {
-            size = bits.bits(own_width - read);
+            size = read_rest(bits, size, read, own_width);
             read = own_width;
         }
         if (size != 0) {
             require_no_placeholders(block);
-            if (read < own_width) size = size << (own_width - read) | bits.bits(own_width - read);
+            size = read_rest(bits, size, read, own_width);
             block.coder = BlockCoder::arithmetic;
             block.segment_left = static_cast<std::uint16_t>(segment_passes(style_, block.passes) - first);
             add_share(block, size, first, true, is_raw_pass(style_, 0), is_needed);
             return first;
         }
     }
-    if (read < width) size = size << (width - read) | read_length(bits, width - read);
+    size = read_rest(bits, size, read, width);
     const bool begins_with_zero = size >> (width - 1) == 0;
     if (has_cleanup && size != 0 && may_be_high_throughput && (!is_mixed || (size > 1 && begins_with_zero))) {
         require_cleanup_size(size);
@@ -253,8 +253,7 @@ unsigned PacketReader::read_first_segment(ZeroBitReader& bits, BlockState& block
         add_share(block, size, up_to_cleanup, starts, false, is_needed);
         return up_to_cleanup;
     }
-    const unsigned more = block.length_bits + floor_log2(passes) - std::max(width, read);
-    size = size << more | bits.bits(more);
+    size = read_rest(bits, size, std::max(width, read), block.length_bits + floor_log2(passes));
     if (size != 0) {
         if (!is_mixed) fail(ErrorCode::malformed, offset(), "a code-block's placeholder passes hold %u bytes", size);
         if ((style_ & (style_bypass | style_terminate_all)) != 0)
@@ -279,8 +278,14 @@ void PacketReader::require_cleanup_size(std::uint32_t size) const {
 }
 
 std::uint32_t PacketReader::read_length(ZeroBitReader& bits, unsigned width) const {
+    return read_rest(bits, 0, 0, width);
+}
+
+// A length of `width` bits, of which `begin` holds the first `read`.
+std::uint32_t PacketReader::read_rest(ZeroBitReader& bits, std::uint32_t begin, unsigned read, unsigned width) const {
     if (width > 32) fail(ErrorCode::malformed, offset(), "a code-block's length of %u bits", width);
-    return bits.bits(width);
+    if (width <= read) return begin;
+    return static_cast<std::uint32_t>(std::uint64_t{begin} << (width - read)) | bits.bits(width - read);
 }
 
 void PacketReader::add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw,

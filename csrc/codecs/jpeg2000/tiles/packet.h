@@ -56,6 +56,7 @@ class PacketReader {
     unsigned read_first_segment(ZeroBitReader& bits, BlockState& block, unsigned passes, bool is_needed);
     void add_share(BlockState& block, std::uint32_t size, unsigned passes, bool starts, bool is_raw, bool is_needed);
     std::uint32_t read_length(ZeroBitReader& bits, unsigned width) const;
+    std::uint32_t read_rest(ZeroBitReader& bits, std::uint32_t begin, unsigned read, unsigned width) const;
     void require_cleanup_size(std::uint32_t size) const;
     void require_no_placeholders(const BlockState& block) const;
     void take_body();

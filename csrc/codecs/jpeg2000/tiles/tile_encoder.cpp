@@ -266,13 +266,19 @@ const float* TileEncoder::row_of(const CodedBlock& block, std::uint32_t y, float
     }
 }
 
+// A number for a block's sub-band that is the same in all tiles.
+std::size_t TileEncoder::kind_of(const CodedBlock& block) const {
+    const auto component = static_cast<std::size_t>(block.component - tile_.components.data());
+    return (component * (max_levels + 1) + block.level) * 4 + static_cast<std::size_t>(block.band->orientation);
+}
+
 // Blocks are counted from the last one, as they are coded.
 void TileEncoder::describe_every(std::size_t every, unsigned row_step, SizeModel& model) const {
     const Band* band = nullptr;
     std::array<float, 1024> scratch;
     for (std::size_t i = 0; i < blocks_.size(); i += every) {
         const CodedBlock& block = blocks_[blocks_.size() - 1 - i];
-        if (block.band != band) model.begin_band();
+        if (block.band != band) model.begin_band(kind_of(block));
         band = block.band;
         const unsigned step =
             std::uint64_t{band->area.width()} * band->area.height() > 16384 ? row_step : (row_step + 7) / 8;

@@ -62,6 +62,7 @@ class TileEncoder {
   private:
     void describe_every(std::size_t step, unsigned row_step, SizeModel& model) const;
     [[nodiscard]] double gain_of(const CodedBlock& block) const;
+    [[nodiscard]] std::size_t kind_of(const CodedBlock& block) const;
     const float* row_of(const CodedBlock& block, std::uint32_t y, float* scratch) const;
     void allocate_bands();
     void list_blocks();
