@@ -1,4 +1,4 @@
-"""dcmturbo reads and writes DICOM pixel data, fast and without wrong pixels.
+"""dcmturbo reads and writes DICOM pixel data, fast and checked.
 
 >>> import dcmturbo as dt
 >>> array = dt.decode("ct.dcm")                                         # doctest: +SKIP

@@ -12,9 +12,10 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.dataset.sources import open_source
-from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, make_error
-from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, find_transfer_syntax
+from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, add_note_once, make_error
+from dcmturbo.formats.names import name_transfer_syntax
+from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
 from dcmturbo.frames.arguments import check_apart, check_out, new_array, sample_dtype
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
@@ -33,7 +34,7 @@ _DECODED = {name: one.uid for one in TRANSFER_SYNTAXES if one.decodable for name
 
 
 def _decoded_uid(transfer_syntax: str) -> str:
-    syntax = find_transfer_syntax(transfer_syntax)
+    syntax = name_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
     return syntax.uid
@@ -153,6 +154,9 @@ def decode(
             jobs = [(0, int(number)) for number in numbers]
             return decode_and_apply([frame_set], jobs, options, has_axis=has_axis, apply=apply, dtype=dtype)
         return frame_set.read(frames, options)
+    except Error as error:
+        name_source(error, source)
+        raise
     finally:
         opened.close()
 
@@ -283,7 +287,7 @@ def _in(source: Any) -> Iterator[None]:
     try:
         yield
     except (Error, OSError) as error:
-        error.add_note(f"in {_describe(source)}")
+        add_note_once(error, f"in {_describe(source)}")
         raise
 
 
@@ -319,7 +323,7 @@ def decode_frame(
     data : bytes-like, or sequence of bytes-like
         The frame, or its fragments in order.
     transfer_syntax : str
-        UID, or keyword as in ``pydicom.uid``.
+        UID, keyword as in ``pydicom.uid``, or a short name of the command line such as "htj2k", which is lossless.
     rows, columns, samples_per_pixel, bits_allocated, bits_stored, pixel_representation, photometric_interpretation, \
 planar_configuration
         The attributes of the Image Pixel module (PS3.3, C.7.6.3). By default, `bits_stored` is `bits_allocated`, and

@@ -14,8 +14,9 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import EncodeError, Error, UnsupportedTransferSyntax
 from dcmturbo.formats import library
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import check_library_options, options_by_format
-from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 
 __all__ = ["can_encode", "encode_frame", "frame_encoder", "require_encoder"]
 
@@ -39,7 +40,8 @@ def encode_frame(
         Shape (rows, columns) or (rows, columns, samples), any strides; integers of 8 to 64 bits, bool, or (native only)
         float32 and float64. A signed dtype means PixelRepresentation 1.
     transfer_syntax : str
-        UID, or keyword as in ``pydicom.uid``: ``"RLELossless"``, ``"JPEGLosslessSV1"``, ``"HTJ2KLossless"``.
+        UID, keyword as in ``pydicom.uid`` (``"RLELossless"``, ``"JPEGLosslessSV1"``, ``"HTJ2KLossless"``), or a short
+        name of the command line such as ``"htj2k"``, which is lossless.
     bits_allocated : int, optional
         By default, the size of the array's items, or 1 for bool. 1 packs an array of 0 and 1.
     bits_stored : int, optional
@@ -73,7 +75,7 @@ def encode_frame(
     TypeError
         If the format does not have an option.
     """
-    syntax = find_transfer_syntax(transfer_syntax)
+    syntax = name_transfer_syntax(transfer_syntax)
     if syntax.made_from is not None and isinstance(array, (bytes, bytearray, memoryview)):
         return library.encode(array, syntax.uid, options=check_library_options(syntax.uid, options))
     frame = np.asarray(array)

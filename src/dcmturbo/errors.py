@@ -19,6 +19,7 @@ __all__ = [
     "NoPixelData",
     "NotDicom",
     "UnsupportedTransferSyntax",
+    "add_note_once",
     "make_error",
 ]
 
@@ -210,3 +211,9 @@ class DecodeWarning(UserWarning):
         super().__init__(message)
         self.status = status
         self.errors = dict(errors or {})
+
+
+def add_note_once(error: BaseException, note: str) -> None:
+    """Add a note to an exception, unless it has the same note already."""
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
-from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.frames.arguments import sample_dtype
 from dcmturbo.frames.frame_set import UnusedBits, check_unused_bits
 
@@ -135,7 +135,7 @@ def describe_frame(
     Parameters
     ----------
     transfer_syntax : str
-        UID, or keyword as in ``pydicom.uid``.
+        UID, keyword as in ``pydicom.uid``, or a short name of the command line such as "htj2k", which is lossless.
     rows, columns, samples_per_pixel, bits_allocated, bits_stored, pixel_representation, photometric_interpretation, \
 planar_configuration
         The attributes of the Image Pixel module, as `dcmturbo.decode_frame` takes them.
@@ -152,7 +152,7 @@ planar_configuration
     UnsupportedTransferSyntax, DecodeError, ValueError
         If there are no such frames.
     """
-    syntax = find_transfer_syntax(transfer_syntax)
+    syntax = name_transfer_syntax(transfer_syntax)
     if not syntax.decodable:
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid})")
     if photometric_interpretation is None:

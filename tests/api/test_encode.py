@@ -316,6 +316,6 @@ def test_names_of_transfer_syntaxes():
     import pydicom.uid
 
     assert dt.encode_frame(array, pydicom.uid.RLELossless) == dt.encode_frame(array, "RLELossless")
-    for name in ("RLE", "", "1.2.3"):
+    for name in ("RLEE", "", "1.2.3"):
         with pytest.raises(dt.UnsupportedTransferSyntax):
             dt.encode_frame(array, name)

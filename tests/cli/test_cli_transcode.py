@@ -133,7 +133,10 @@ def test_failures_are_listed(archive, capsys):
         (["{in}", "{out}", "--to", "RLELossless", "--lossy-ratio", "10"], "accepts none of the --lossy options"),
         (["{in}", "{out}", "--to", "JPEG2000", "--lossy-quality", "10"], "accepts --lossy-ratio or --lossy-psnr"),
         (["{in}", "{out}", "--to", "JPEG2000", "--lossy-psnr", "40", "--lossy-ratio", "10"], "only one --lossy option"),
-        (["{in}", "{out}", "--to", "JPEGBaseline8Bit"], "is always lossy"),
+        (
+            ["{in}", "{out}", "--to", "JPEGBaseline8Bit"],
+            "always lossy: choose the loss with --lossy-quality or",
+        ),
         (["{in}", "{out}", "--to", "RLELossless", "--new-uid"], "new_uid"),
         (["{in}", "{out}", "--to", "RLELossless", "--option", "level=3"], "no option 'level'"),
         (["{in}", "--in-place", "--no-verify", "--to", "RLELossless"], "needs verify"),

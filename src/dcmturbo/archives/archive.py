@@ -27,8 +27,9 @@ from dcmturbo.archives.workers import is_shared, make_workers, share_cores
 from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import lossy_names
-from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
@@ -215,7 +216,7 @@ def make_settings(
         raise ValueError(f"offset_table is {offset_table!r}; expected one of {', '.join(OFFSET_TABLES)}")
     if on_failure not in ON_FAILURE:
         raise ValueError(f"on_failure is {on_failure!r}; expected one of {', '.join(ON_FAILURE)}")
-    syntax = find_transfer_syntax(transfer_syntax)
+    syntax = name_transfer_syntax(transfer_syntax)
     require_encoder(syntax)
     lossy = _check_options(syntax, options, new_uid=new_uid)
     if keep_if_larger and lossy:

@@ -8,8 +8,9 @@ from typing import Any
 from dcmturbo.archives.operation import KeepOriginal
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import Error
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import asks_for_loss
-from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.transcoding.result import TranscodeResult
 
@@ -99,4 +100,4 @@ def find_syntaxes(names: tuple[str, ...]) -> tuple[str, ...]:
     UnsupportedTransferSyntax
         If one is not a transfer syntax.
     """
-    return tuple(sorted({find_transfer_syntax(name).uid for name in names}))
+    return tuple(sorted({name_transfer_syntax(name).uid for name in names}))

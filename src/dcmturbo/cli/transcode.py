@@ -251,6 +251,8 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
         options[known[flag]] = value
     if len(given) > 1:
         raise _UsageError("only one --lossy option can be used at a time")
+    if syntax.format.loss == "always" and not set(known.values()) & set(options):
+        raise _UsageError(f"{syntax.name} is always lossy: choose the loss with {' or '.join(known)}")
     return options
 
 

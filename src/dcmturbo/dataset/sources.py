@@ -15,9 +15,10 @@ from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.pydicom_dataset import open_pydicom
 from dcmturbo.dataset.remote import RemoteReader, reads_ranges
 from dcmturbo.dataset.scanned import open_scanned
-from dcmturbo.errors import DecodeError, Error
+from dcmturbo.errors import DecodeError, Error, add_note_once
+from dcmturbo.redaction import without_secrets
 
-__all__ = ["import_fsspec", "open_source", "reopen"]
+__all__ = ["import_fsspec", "name_source", "open_source", "reopen"]
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:
@@ -50,7 +51,25 @@ def open_source(source: Any) -> OpenedSource:
         If the file cannot be opened or read.
     TypeError
         For a source of another kind.
+
+    Notes
+    -----
+    If the source is a path or a URL, a note of the exception names it.
     """
+    try:
+        return _open(source)
+    except Error as error:
+        name_source(error, source)
+        raise
+
+
+def name_source(error: BaseException, source: Any) -> None:
+    """Add a note to an error that names its source, if that is a path or a URL; once."""
+    if isinstance(source, (str, os.PathLike)):
+        add_note_once(error, f"in {without_secrets(os.fsdecode(source))}")
+
+
+def _open(source: Any) -> OpenedSource:
     if isinstance(source, str) and "://" in source:
         opened = _open_fsspec(import_fsspec().open(source, mode="rb"))
         opened.origin = Origin(source, (opened.source.size,))

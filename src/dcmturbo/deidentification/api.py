@@ -14,7 +14,7 @@ from dcmturbo.deidentification.profile import EDITION, OPTIONS, Profile
 from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of, read_key
 from dcmturbo.deidentification.safe_private import parse_safe_list
 from dcmturbo.encoding import require_encoder
-from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.transcoding.output import Destination, Output
 
 __all__ = [
@@ -42,7 +42,7 @@ def make_rules(
         raise ValueError(f"burned_in is {burned_in!r}; expected 'refuse' or 'keep'")
     uid = None
     if transfer_syntax is not None:
-        syntax = find_transfer_syntax(transfer_syntax)
+        syntax = name_transfer_syntax(transfer_syntax)
         require_encoder(syntax)
         uid = syntax.uid
     if isinstance(safe_private, (str, os.PathLike)):

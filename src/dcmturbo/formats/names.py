@@ -71,7 +71,7 @@ def similar_syntaxes(text: str) -> list[str]:
 
 
 def name_transfer_syntax(text: str) -> TransferSyntax:
-    """Return a transfer syntax by any of its names: what people type on a command line.
+    """Return a transfer syntax by any of its names: what people type.
 
     Parameters
     ----------
@@ -82,13 +82,15 @@ def name_transfer_syntax(text: str) -> TransferSyntax:
     ------
     UnsupportedTransferSyntax
         For any other name; the message suggests similar ones.
+    TypeError
+        If it is not a str.
     """
-    text = text.strip()
-    if re.fullmatch(r"(\.\d+)+", text):
-        text = _PREFIX + text
     try:
         return find_transfer_syntax(text)
     except UnsupportedTransferSyntax:
+        text = text.strip()
+        if re.fullmatch(r"(\.\d+)+", text):
+            return find_transfer_syntax(_PREFIX + text)
         plain = _plain(text)
         keyword = ALIASES.get(plain) or _BY_PLAIN.get(plain)
         if keyword is not None:

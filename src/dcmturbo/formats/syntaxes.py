@@ -178,11 +178,16 @@ def find_transfer_syntax(uid_or_keyword: str) -> TransferSyntax:
     ------
     UnsupportedTransferSyntax
         For one that is not in the table.
+    TypeError
+        If it is not a str.
     """
     try:
         return _BY_NAME[uid_or_keyword]
     except KeyError:
-        pass
+        if not isinstance(uid_or_keyword, str):
+            raise TypeError(
+                f"a transfer syntax must be a str, a UID or a keyword such as 'HTJ2KLossless', not {uid_or_keyword!r}"
+            ) from None
     text = str(uid_or_keyword).rstrip(" \0")
     if text in _BY_NAME:
         return _BY_NAME[text]

@@ -25,6 +25,7 @@ from dcmturbo.frames.region import Window, check_reduce, window_of
 from dcmturbo.frames.status import FrameStatus, check_on_error, check_status, conclude
 from dcmturbo.frames.zero_tail import breaks_off
 from dcmturbo.notes import NOTES, stack_level
+from dcmturbo.wording import plural
 
 __all__ = ["FrameSet", "Frames", "QuietFrameSet", "UnusedBits", "check_unused_bits"]
 
@@ -269,7 +270,7 @@ class FrameSet:
             return position
         count = len(self)
         if not -count <= position < count:
-            raise IndexError(f"there is no frame {position}: the object has {count} frames")
+            raise IndexError(f"there is no frame {position}: the object has {plural(count, 'frame')}")
         return position + count if position < 0 else position
 
     def select(self, frames: Frames, *, salvage: bool) -> tuple[np.ndarray, bool]:

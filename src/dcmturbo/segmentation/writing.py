@@ -10,7 +10,7 @@ import numpy as np
 
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError
-from dcmturbo.formats.syntaxes import find_transfer_syntax
+from dcmturbo.formats.names import name_transfer_syntax
 
 __all__ = ["write_segmentation"]
 
@@ -83,7 +83,7 @@ def write_segmentation(
         **{**defaults, **options},
     )
     if transfer_syntax is not None:
-        syntax = find_transfer_syntax(transfer_syntax)
+        syntax = name_transfer_syntax(transfer_syntax)
         if syntax.encapsulated:
             if made.BitsAllocated == 1:
                 raise EncodeError(f"frames of single bits cannot be encoded in {syntax.name}: use kind='LABELMAP'")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.errors import NoPixelData, NotDicom
+from dcmturbo.errors import NoPixelData, NotDicom, add_note_once
 from dcmturbo.frames.arguments import check_out, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
@@ -61,7 +61,8 @@ def slide(source: Any, *, raw: bool = False) -> Slide:
                 instances.append(open_instance(one, raw=raw))
             except (NotTiledError, NotDicom, NoPixelData) as error:
                 if is_chosen:
-                    error.add_note(f"in {one}" if isinstance(one, (str, os.PathLike)) else f"in a {type(one).__name__}")
+                    note = f"in {one}" if isinstance(one, (str, os.PathLike)) else f"in a {type(one).__name__}"
+                    add_note_once(error, note)
                     raise
         if not instances:
             raise ValueError("there are no tiled images")

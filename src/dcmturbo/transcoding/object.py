@@ -16,8 +16,9 @@ from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import import_fsspec, open_source
 from dcmturbo.encoding import require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
+from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import asks_for_loss
-from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
+from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
@@ -55,7 +56,7 @@ def transcode(
     destination : path, fsspec URL or OpenFile, or writable binary file object
         The place of the result, which gets its name when it is complete and verified. It may be the source's own path.
     transfer_syntax : str
-        UID, or keyword as in ``pydicom.uid``.
+        UID, keyword as in ``pydicom.uid``, or a short name of the command line such as "htj2k", which is lossless.
     verify : bool
         Read the result back, decode its frames, and compare them with the source's.
     threads : int, optional
@@ -139,7 +140,7 @@ def transcode_object(
     accept : callable, optional
         Gets the result when it is written and verified, before it gets its name. An exception from it ends the work.
     """
-    target = find_transfer_syntax(transfer_syntax)
+    target = name_transfer_syntax(transfer_syntax)
     require_encoder(target)
     if on_error not in ("raise", "copy"):
         raise ValueError(f"on_error is {on_error!r}; expected 'raise' or 'copy'")

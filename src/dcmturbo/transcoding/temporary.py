@@ -63,7 +63,7 @@ class Temporary:
         while self.descriptor < 0:
             name = os.path.join(folder, f".dcmturbo-{token}-{secrets.token_hex(8)}.part")
             with contextlib.suppress(FileExistsError):
-                self.descriptor = os.open(name, os.O_RDWR | _NEVER_THROUGH_LINKS, mode & 0o777)
+                self.descriptor = _create(name, mode & 0o777)
                 found = os.fstat(self.descriptor) if lock_without_waiting(self.descriptor) is not False else None
                 others = mode & 0o007
                 if found is None or not found.st_nlink:
@@ -113,6 +113,19 @@ class Temporary:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _create(name: str, mode: int) -> int:
+    """Create and open a file; if its folder does not exist, the error names the folder."""
+    try:
+        return os.open(name, os.O_RDWR | _NEVER_THROUGH_LINKS, mode)
+    except FileNotFoundError:
+        folder = os.path.dirname(name)
+        if os.path.isdir(folder or "."):
+            raise
+        raise FileNotFoundError(
+            errno.ENOENT, "the folder of the destination does not exist: create it first", folder
+        ) from None
 
 
 def lock_without_waiting(descriptor: int) -> bool | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
-from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom
+from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom, add_note_once
 
 __all__ = ["Plane", "find_sources", "planes_of"]
 
@@ -259,7 +259,8 @@ def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, 
             planes += planes_of(source)
         except (Error, OSError) as error:
             if not may_be_none or not isinstance(error, (NotDicom, NoPixelData)):
-                error.add_note(f"in {source if isinstance(source, (str, os.PathLike)) else type(source).__name__}")
+                name = source if isinstance(source, (str, os.PathLike)) else type(source).__name__
+                add_note_once(error, f"in {name}")
                 raise
             reason = "not DICOM" if isinstance(error, NotDicom) else "without pixel data"
             left_out[reason] = left_out.get(reason, 0) + 1
