@@ -22,7 +22,10 @@ _MOST = 2**64 - 1  # the core counts in 64 bits
 
 
 def _within(name: str, value: Any, least: int, most: int = _MOST) -> int:
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected a whole number") from None
     if number < least:
         raise ValueError(f"{name} is {number}; expected at least {least}")
     if number > most:

@@ -175,15 +175,18 @@ def test_the_command_line(tmp_path):
     common = ["deidentify", tmp_path / "in", tmp_path / "out", "--key", key]
     dry = run(*common, "--new-key", "--dry-run", "--json", "--box", "0", "0", "4", "9", "--preview", tmp_path / "see")
     document = json.loads(dry.stdout)
+    assert not key.exists()
+    assert [one["blanked"] for one in document["files"]] == [36 / 768] * 2
     assert [one["boxes"] for one in document["files"]] == [[[0, 0, 4, 9]]] * 2
     assert len(list((tmp_path / "see").glob("*.png"))) == 2
     assert not (tmp_path / "out").exists()
+    done = run(*common, "--new-key", "--modify-dates", "--json")
     assert key.stat().st_mode & 0o77 == 0
-    done = run(*common, "--modify-dates", "--json")
     assert json.loads(done.stdout)["files"]["deidentified"] == 2
     log = audit_place(str(tmp_path / "out"))
     checked = run("deidentify", "--check-audit", log, "--key", key)
-    assert "whole" in checked.stdout
+    assert "whole, 3 records: 1 run, and 2 results of 2 source files" in checked.stdout
+    assert json.loads(done.stdout)["blanked"] == {"files": 0, "least_share": 0, "largest_share": 0}
     assert run("deidentify", "--check-audit", log, "--key", tmp_path / "in").returncode != 0
 
 

@@ -280,10 +280,11 @@ def test_all_frames_of_an_object(tmp_path, threads):
         assert np.array_equal(after[:, 5:], np.stack([cells[5:]] * len(frames)))
 
 
-def test_a_box_outside_of_the_image_does_not_keep_names(tmp_path):
+def test_a_rule_without_boxes_does_not_keep_names(tmp_path):
     frame, cells = jpeg("lossless")
     data = as_object([frame[:2] + segment(0xFE, NAME) + frame[2:]], JPEG_UIDS["lossless"], cells)
-    dt.deidentify(data, tmp_path / "out.dcm", key=KEY, boxes=[(1000, 1000, 5, 5)])
+    rules = [{"match": {"Rows": str(cells.shape[0])}, "boxes": []}]
+    dt.deidentify(data, tmp_path / "out.dcm", key=KEY, device_rules=rules)
     assert NAME not in (tmp_path / "out.dcm").read_bytes()
 
 

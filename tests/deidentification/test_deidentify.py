@@ -341,3 +341,32 @@ def test_the_source_stays_and_the_pixels_too(tmp_path):
     assert (tmp_path / "in.dcm").read_bytes() == data
     assert result.transfer_syntax == "1.2.840.10008.1.2.4.201"
     assert np.array_equal(dt.decode(tmp_path / "out.dcm"), dt.decode(data))
+
+
+# ---- wrong arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boxes", [(0, 0, 10, 10), 5, None, "0 0 1 1", [5]])
+def test_boxes_that_are_no_boxes_are_named(boxes):
+    with pytest.raises(TypeError, match=r"boxes= is a sequence of boxes, such as \[\(0, 0, 40, 800\)\]"):
+        dt.deidentify(b"", io.BytesIO(), key=KEY, boxes=boxes)
+
+
+def test_a_rule_names_its_wrong_boxes():
+    with pytest.raises(ValueError, match="device rule 1: its value of 'boxes' is a sequence of boxes"):
+        dt.deidentify(b"", io.BytesIO(), key=KEY, device_rules=[{"match": {"Rows": 1}, "boxes": [0, 0, 9, 9]}])
+
+
+def test_a_text_as_key_is_a_path():
+    with pytest.raises(FileNotFoundError, match="a secret itself must be bytes") as caught:
+        dt.deidentify(b"", io.BytesIO(), key="mysecret")
+    assert caught.value.filename == "mysecret"
+
+
+@pytest.mark.parametrize(
+    "function", [dt.decode, lambda data, threads: dt.deidentify(data, io.BytesIO(), key=KEY, threads=threads)]
+)
+@pytest.mark.parametrize("threads", ["2", 1.5])
+def test_wrong_threads_are_named(function, threads):
+    with pytest.raises(TypeError, match=f"threads is {threads!r}; expected a whole number"):
+        function(image_with(patient()), threads=threads)

@@ -45,6 +45,7 @@ class Account:
         self.begin = time.perf_counter()
         self.failures: list[Failure] = []
         self.warned: list[tuple[str, str]] = []
+        self.blanked: list[float] = []
         self.writable = True  # until the manifest cannot be written any more
         self._totals = _Totals()
         self._rows: list[Row] = []
@@ -88,6 +89,8 @@ class Account:
             totals.bytes_before += outcome.bytes_before
             totals.bytes_after += outcome.bytes_after
             totals.pixel_bytes += outcome.pixel_bytes
+            if outcome.blanked:
+                self.blanked.append(outcome.blanked)
         for warning in outcome.warnings:
             self.warn(found.path, warning)
         if not keeps_row:
@@ -178,4 +181,5 @@ class Account:
             stopped=stopped,
             warned=tuple(self.warned),
             left=left,
+            blanked=tuple(self.blanked),
         )

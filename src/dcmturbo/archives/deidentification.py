@@ -98,6 +98,7 @@ class Deidentification(Operation):
         return Outcome(
             task.number, self.done, 0.0, result.source_transfer_syntax, frames=result.frames,
             bytes_before=result.bytes_before, bytes_after=result.bytes_after, digest=result.digest, verified=True,
+            blanked=result.blanked,
         )  # fmt: skip
 
 
@@ -151,7 +152,8 @@ def deidentify_archive(
     destination : path or URL
         The folder to write.
     key, boxes, device_rules, outside_regions, burned_in, transfer_syntax, safe_private, words, **options
-        As for `deidentify`.
+        As for `deidentify`. `boxes` are blanked in every image, and an image in which one of them does not fit is
+        refused: give them for images of one kind, and `device_rules` for several kinds.
     audit : path or bool
         The audit log, to which a record of each object is appended before its output gets its name. By default, it is
         beside the destination, with ``.audit.jsonl`` added to its name. It must be a local file. False writes none.

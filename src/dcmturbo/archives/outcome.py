@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
     identity: tuple[int, int] | None = None  # size and mtime of the file that is now at the place of the source
     output: str | None = None  # the identity of what was written
     original: str | None = None  # that of the source
+    blanked: float = 0.0  # the share of the pixels that were blanked
 
     @classmethod
     def of(cls, number: int, result: TranscodeResult) -> Outcome:

@@ -138,6 +138,8 @@ class ArchiveResult:
         `warnings` in two parts: the path, which may be empty, and the sentence.
     left : int or None
         Files that the run did not reach; None if it ended before it had listed the whole archive.
+    blanked : tuple of float
+        The share of the pixels that this run blanked, from 0 to 1, of each file in which it blanked any.
     """
 
     counts: dict[str, int]
@@ -153,6 +155,7 @@ class ArchiveResult:
     estimate: Estimate | None = None
     warned: tuple[tuple[str, str], ...] = ()
     left: int | None = None
+    blanked: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Leave out the secrets of URLs."""

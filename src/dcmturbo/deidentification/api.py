@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.deidentification.audit import AuditLog, read_audit
-from dcmturbo.deidentification.boxes import Box, DeviceRule, read_rules
+from dcmturbo.deidentification.boxes import DeviceRule, read_boxes, read_rules
 from dcmturbo.deidentification.object import DeidentifyResult, Rules, deidentify_bytes, read_object
 from dcmturbo.deidentification.profile import EDITION, OPTIONS, Profile
 from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of, read_key
@@ -54,7 +54,7 @@ def make_rules(
     return Rules(
         read_key(key),
         Profile(**{name: bool(value) for name, value in options.items()}),
-        tuple(Box.of(box) for box in boxes),
+        read_boxes(boxes),
         read_rules(list(device_rules) if isinstance(device_rules, tuple) else device_rules),
         bool(outside_regions),
         burned_in,

@@ -13,7 +13,10 @@ from pydicom.dataset import Dataset
 
 from dcmturbo.errors import DeidentificationError
 
-__all__ = ["Box", "DeviceRule", "pixels_in", "read_rules", "require_within", "rule_boxes", "ultrasound_gaps"]
+__all__ = [
+    *("Box", "DeviceRule", "pixels_in", "read_boxes", "read_rules", "require_within", "rule_boxes"),
+    *("ultrasound_gaps",),
+]
 
 _SEQUENCE_OF_REGIONS = 0x00186011
 _MOST_REGIONS = 256
@@ -114,10 +117,17 @@ def read_rules(rules: Any) -> tuple[DeviceRule, ...]:
         found.append(
             DeviceRule(
                 {str(keyword): str(value) for keyword, value in rule["match"].items()},
-                None if isinstance(boxes, str) else tuple(Box.of(box) for box in boxes),
+                None if isinstance(boxes, str) else _boxes_of_rule(number, boxes),
             )
         )
     return tuple(found)
+
+
+def _boxes_of_rule(number: int, boxes: Any) -> tuple[Box, ...]:
+    try:
+        return read_boxes(boxes, "its value of 'boxes'")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"device rule {number}: {error}") from None
 
 
 def rule_boxes(dataset: Dataset, rules: Iterable[DeviceRule]) -> tuple[Box, ...] | None:
@@ -126,6 +136,23 @@ def rule_boxes(dataset: Dataset, rules: Iterable[DeviceRule]) -> tuple[Box, ...]
         if rule.applies_to(dataset):
             return ultrasound_gaps(dataset) if rule.boxes is None else rule.boxes
     return None
+
+
+def read_boxes(boxes: Any, name: str = "boxes=") -> tuple[Box, ...]:
+    """Return boxes that somebody gave; `name` is how messages call the place.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it has something else.
+    """
+    wrong = f"{name} is a sequence of boxes, such as [(0, 0, 40, 800)] (top, left, height, width), not {boxes!r}"
+    if isinstance(boxes, (str, bytes)) or not isinstance(boxes, Iterable):
+        raise TypeError(wrong)
+    found = list(boxes)
+    if not all(isinstance(box, Iterable) for box in found):
+        raise TypeError(wrong)
+    return tuple(map(Box.of, found))
 
 
 def require_within(boxes: Iterable[Box], rows: int, columns: int) -> None:

@@ -28,7 +28,7 @@ from dcmturbo.deidentification.safe_private import SafeAttribute
 from dcmturbo.errors import DecodeError, DeidentificationError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.syntaxes import known_transfer_syntax
 
-__all__ = ["Deidentified", "DeidentifyResult", "Rules", "deidentify_bytes", "planned_boxes", "read_object"]
+__all__ = ["Deidentified", "DeidentifyResult", "Rules", "deidentify_bytes", "given_boxes", "parse", "read_object"]
 
 # Objects whose content nothing here can look into, by the beginnings of their SOP Class UIDs.
 _OPAQUE = {
@@ -209,20 +209,25 @@ def planned_boxes(dataset: Dataset, rules: Rules) -> tuple[Box, ...]:
     """
     if not any(tag in dataset for tag in PIXEL_DATA):
         return ()
+    boxes = given_boxes(dataset, rules)
+    if boxes is None and rules.burned_in != "keep" and (why := _why_burned_in(dataset)):
+        raise DeidentificationError(
+            f"{why}, and nothing says where: give boxes=, device_rules= or outside_regions=True to blank them, or "
+            "burned_in='keep' if you have seen that there are none"
+        )
+    require_within(boxes or (), *_size_of(dataset))
+    return boxes or ()
+
+
+def given_boxes(dataset: Dataset, rules: Rules) -> tuple[Box, ...] | None:
+    """Return the boxes that the rules have for an image, whether they fit or not; None if no rule is for it."""
     boxes = list(rules.boxes)
     found = rule_boxes(dataset, rules.device_rules)
     boxes += found or ()
     regions = rules.outside_regions and "SequenceOfUltrasoundRegions" in dataset
     if regions:
         boxes += ultrasound_gaps(dataset)
-    covered = bool(rules.boxes) or found is not None or regions
-    if not covered and rules.burned_in != "keep" and (why := _why_burned_in(dataset)):
-        raise DeidentificationError(
-            f"{why}, and nothing says where: give boxes=, device_rules= or outside_regions=True to blank them, or "
-            "burned_in='keep' if you have seen that there are none"
-        )
-    require_within(boxes, *_size_of(dataset))
-    return tuple(dict.fromkeys(boxes))
+    return tuple(dict.fromkeys(boxes)) if rules.boxes or found is not None or regions else None
 
 
 def _size_of(dataset: Dataset) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from dcmturbo.deidentification.boxes import Box
 from dcmturbo.pictures.files import encode_picture
 from dcmturbo.pictures.rendering import render
 
-__all__ = ["write_preview"]
+__all__ = ["preview_of"]
 
 _MARK = (255, 0, 0)
 
@@ -35,8 +35,6 @@ def preview(data: bytes, boxes: Iterable[Box]) -> np.ndarray:
     return picture
 
 
-def write_preview(data: bytes, boxes: Iterable[Box], path: str) -> None:
-    """Write such a picture as a PNG file."""
-    content = encode_picture([preview(data, boxes)], "png")
-    with open(path, "wb") as file:
-        file.write(content)
+def preview_of(data: bytes, boxes: Iterable[Box]) -> bytes:
+    """Return such a picture as a PNG file."""
+    return encode_picture([preview(data, boxes)], "png")

@@ -67,7 +67,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         if self.retain_full_dates and self.modify_dates:
-            raise ValueError("retain_full_dates and modify_dates exclude each other: dates are kept or moved")
+            raise ValueError("retain_full_dates=True and modify_dates=True exclude each other: dates are kept or moved")
 
     @property
     def names(self) -> tuple[str, ...]:

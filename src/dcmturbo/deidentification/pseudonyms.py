@@ -27,10 +27,16 @@ def read_key(key: Any) -> bytes:
     ------
     ValueError
         If it is too short to be a secret.
+    OSError
+        If there is no such file.
     """
     if isinstance(key, (str, os.PathLike)):
-        with open(key, "rb") as file:
-            key = file.read().strip()
+        try:
+            with open(key, "rb") as file:
+                key = file.read().strip()
+        except FileNotFoundError as error:
+            why = f"{error.strerror} (key= is the path of a file; a secret itself must be bytes)"
+            raise FileNotFoundError(error.errno, why, error.filename) from None
     elif not isinstance(key, (bytes, bytearray)):
         raise TypeError(f"key must be bytes or the path of a file, not {type(key).__name__}")
     if len(key) < _LEAST_KEY:
