@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
-import hashlib
 import mmap
 import os
 import statistics
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,24 +20,29 @@ from dcmturbo.bench.worker import AdapterError, EngineCrashError, EngineError, W
 from dcmturbo.wording import significant
 
 __all__ = [
+    "COLD_ROUNDS",
+    "LEAST_ROUNDS",
+    "MOST_ROUNDS",
+    "OTHER_WORK",
+    "OUT_OF_TIME",
     "Clock",
     "Measured",
     "Timing",
     "difference_of",
     "drop_from_cache",
+    "compare",
     "measure",
-    "scaling",
     "start",
-    "thread_counts",
 ]
 
-_ROUNDS, _LEAST_ROUNDS, _COLD_ROUNDS = 15, 3, 3
+MOST_ROUNDS, LEAST_ROUNDS, COLD_ROUNDS = 15, 3, 3
 _LEAST_SECONDS = 0.3  # minimum time of an engine for its rounds, however little time is left
+OUT_OF_TIME = "the time ran out (raise --seconds)"
 # samples per second that are assumed for an engine without measurements of a transfer syntax
 _SPEED_OF_STRANGERS = 20e6
 _TELLING = 1 << 16  # samples from which a decode shows the speed; with fewer, the overhead of the call dominates
 _MOST_BYTES = 1 << 30  # of a result that other engines are asked for
-_LEAST_PATIENCE, _MOST_PATIENCE = 5.0, 600.0  # time limits for an engine's first decode of a file, in seconds
+_LEAST_PATIENCE, _MOST_PATIENCE = 15.0, 600.0  # time limits for an engine's first decode of a file, in seconds
 _LARGE_FRAME = 1 << 20  # samples from which a frame may be worth several threads
 
 
@@ -104,8 +106,8 @@ class Measured:
     """The measurements of a file."""
 
     subject: Subject
-    rounds: int = 0
     timings: dict[str, Timing] = field(default_factory=dict)  # by label
+    modules: dict[str, list[str]] = field(default_factory=dict)  # what the engines that are timed import
     differing: dict[str, str] = field(default_factory=dict)  # engines with other pixels
     failing: dict[str, str] = field(default_factory=dict)  # engines that raised
     unexplained: dict[str, str] = field(default_factory=dict)  # engines among these that crashed or could not be asked
@@ -113,12 +115,23 @@ class Measured:
     absent: dict[str, str] = field(default_factory=dict)  # engines that were not tried
     groups: list[list[str]] = field(default_factory=list)  # engines with the same pixels; dcmturbo's group is the first
     cold_reason: str = ""  # why the file was not measured cold
+    not_cold: dict[str, str] = field(default_factory=dict)  # by label: why an engine was not measured cold
     answer: np.ndarray | None = None  # dcmturbo's array, until the comparison is done
 
     @property
     def keyword(self) -> str:
         """The transfer syntax."""
         return self.subject.syntax.keyword
+
+    @property
+    def rounds(self) -> int:
+        """The number of rounds."""
+        return max((len(timing.warm) for timing in self.timings.values()), default=0)
+
+    @property
+    def seconds_of_a_round(self) -> float:
+        """How long a round of all engines takes."""
+        return sum(self.seconds.values())
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -186,6 +199,7 @@ class Measured:
             "agreement": self.groups,
             "dcmturbo_alone_against": self.alone,
             "not_cold": self.cold_reason or None,
+            "engines_not_cold": self.not_cold,
             "not_compared": self.unmeasured or None,
         }
 
@@ -398,32 +412,40 @@ class _Work:
         return self.workers.time(timing.engine, self.modules, self.path, timing.threads, _MOST_PATIENCE)
 
 
-def _time_warm(works: list[_Work], rounds: int | None, seconds: float) -> int:
-    """Let the engines decode in turn; each round begins with another one. Return the number of rounds.
+def _time_warm(works: list[_Work], rounds: int | None, seconds: float, clock: Clock) -> None:
+    """Let the engines decode in turn, until each has `rounds` decodes; each round begins with another one.
 
-    Without `rounds`, an engine that would need all of the time gets one round.
+    Without `rounds`, the end depends on `seconds`, and an engine that would need all of them gets one round. If the
+    clock runs out, the rounds end early, but not before the first one.
     """
     begin = time.perf_counter()
-    done = 0
-    while done < (rounds or _ROUNDS):
-        if rounds is None and done >= _LEAST_ROUNDS and time.perf_counter() - begin > seconds:
-            break
+    done = max(len(work.timing.warm) for work in works)
+    while done < (rounds or MOST_ROUNDS):
+        if done and clock.left <= 0:
+            return
+        if rounds is None and done >= LEAST_ROUNDS and time.perf_counter() - begin > seconds:
+            return
         first = done % len(works)
         for work in works[first:] + works[:first]:
-            if rounds or not work.timing.warm or work.timing.warm[0] * _LEAST_ROUNDS < max(seconds, _LEAST_SECONDS):
+            if rounds or not work.timing.warm or work.timing.warm[0] * LEAST_ROUNDS < max(seconds, _LEAST_SECONDS):
                 work.timing.warm.append(work.seconds())
         done += 1
-    return done
 
 
 def _time_cold(measured: Measured, works: list[_Work], seconds: float, clock: Clock) -> None:
     path = measured.subject.path
     measured.cold_reason = "it is a URL" if "://" in path else drop_from_cache(path)
-    for done in range(_COLD_ROUNDS):
+    for done in range(COLD_ROUNDS):
         for work in works:
-            if measured.cold_reason or (done and clock.left < 0):
+            if measured.cold_reason:
                 return
-            if work.timing.warm[0] * _COLD_ROUNDS > max(seconds, _LEAST_SECONDS):
+            if clock.left <= 0:
+                measured.cold_reason = "" if done else OUT_OF_TIME
+                return
+            if work.timing.warm[0] * COLD_ROUNDS > max(seconds, _LEAST_SECONDS):
+                measured.not_cold.setdefault(
+                    work.timing.label, f"{COLD_ROUNDS} more decodes would take too long (raise --seconds)"
+                )
                 continue
             measured.cold_reason = drop_from_cache(path)
             if not measured.cold_reason:
@@ -446,30 +468,15 @@ def start(subject: Subject, clock: Clock) -> Measured:
     return Measured(subject, answer=array)
 
 
-def measure(
-    measured: Measured,
-    *,
-    threads: int,
-    rounds: int | None,
-    seconds: float,
-    cold: bool,
-    clock: Clock,
-    workers: Workers,
-) -> None:
-    """Compare and time all engines with a file that dcmturbo has decoded.
+def compare(measured: Measured, *, threads: int, clock: Clock, workers: Workers) -> None:
+    """Compare all engines with a file that dcmturbo has decoded, and time those that agree for one round.
 
     Parameters
     ----------
     measured : Measured
         Made by `start`; receives the results.
     threads : int
-        What "all threads" means.
-    rounds : int or None
-        Number of decodes by each engine; None for 3 to 15, depending on `seconds`.
-    seconds : float
-        Time limit for this file.
-    cold : bool
-        Whether to measure also while the file is not in the system's cache.
+        Number of threads of engines that can use several.
     clock : Clock
     workers : Workers
         The processes of the engines.
@@ -484,87 +491,49 @@ def measure(
     assert measured.answer is not None
     agreeing = _compare_all(measured, tasks, measured.answer, clock, workers)
     measured.answer = None  # a view of the file would keep its pages in the cache
-    works = []
     worth = subject.frames > 1 or subject.samples >= _LARGE_FRAME
     for task in agreeing:
         for count in (1, threads) if task.takes_threads and threads > 1 and worth else (1,):
             timing = Timing(task.engine, count)
             timing = measured.timings.setdefault(timing.label, timing)
-            works.append(_Work(timing, task.modules, subject.path, workers))
+            measured.modules[task.engine] = task.modules
+    measure(measured, rounds=1, seconds=0.0, cold=False, clock=clock, workers=workers)
+
+
+def measure(
+    measured: Measured, *, rounds: int | None, seconds: float, cold: bool, clock: Clock, workers: Workers
+) -> None:
+    """Time all engines that agree with dcmturbo about a file, in addition to the rounds they have had.
+
+    Parameters
+    ----------
+    measured : Measured
+        As `compare` leaves it; receives the times.
+    rounds : int or None
+        Number of decodes by each engine, with those it has had; None for 3 to 15, depending on `seconds`.
+    seconds : float
+        Time limit for this file.
+    cold : bool
+        Whether to measure also while the file is not in the system's cache.
+    clock : Clock
+    workers : Workers
+        The processes of the engines.
+
+    Raises
+    ------
+    EngineError
+        If dcmturbo fails.
+    """
     while True:
+        works = [
+            _Work(timing, measured.modules[timing.engine], measured.subject.path, workers)
+            for timing in measured.timings.values()
+        ]
         try:
-            measured.rounds = _time_warm(works, rounds, seconds)
+            _time_warm(works, rounds, seconds, clock)
             if cold:
                 _time_cold(measured, works, seconds, clock)
             return
         except _LaterError as error:
             # The others are timed again without it. There will be no headline, because this engine has no figure.
-            works = [work for work in works if work.timing.engine != error.engine]
             measured.disqualify(error.engine, error.why)
-
-
-# ---- scaling -----------------------------------------------------------------------------------------
-
-
-def _control(threads: int) -> float:
-    """Return how much more several threads hash in the same time than one: the current capacity of the machine."""
-    buffer = bytes(1 << 21)
-
-    def several(count: int) -> float:
-        begin = time.perf_counter()
-        others = [threading.Thread(target=lambda: hashlib.sha256(buffer).digest()) for _ in range(count - 1)]
-        for other in others:
-            other.start()
-        hashlib.sha256(buffer).digest()
-        for other in others:
-            other.join()
-        return time.perf_counter() - begin
-
-    return threads * several(1) / several(threads)
-
-
-def thread_counts(workers: int) -> list[int]:
-    """Return 1, 2, 4 ... and the number of workers."""
-    counts = [1]
-    while counts[-1] * 2 < workers:
-        counts.append(counts[-1] * 2)
-    return counts + ([workers] if workers > 1 else [])
-
-
-def scaling(subject: Subject, workers: int, *, rounds: int = 7, seconds: float = 2.0) -> dict[str, Any]:
-    """Time dcmturbo on 1, 2, 4 ... threads, into memory that already exists, each with a control.
-
-    Returns
-    -------
-    dict
-        For JSON: the speed-up for each number of threads, and that of the control.
-    """
-    out = np.empty(subject.shape, subject.dtype)
-    counts = thread_counts(workers)
-    times: dict[int, list[float]] = {count: [] for count in counts}
-    controls: dict[int, list[float]] = {count: [] for count in counts}
-    begin = time.perf_counter()
-    dt.decode(subject.path, out=out)
-    gc.collect()
-    for done in range(rounds):
-        if done >= 3 and time.perf_counter() - begin > seconds:
-            break
-        for count in counts:
-            controls[count].append(_control(count))
-            start_of_one = time.perf_counter()
-            dt.decode(subject.path, out=out, threads=count)
-            times[count].append(time.perf_counter() - start_of_one)
-    one = statistics.median(times[1])
-    return {
-        "transfer_syntax": subject.syntax.keyword,
-        "path": subject.path,
-        "frames": subject.frames,
-        "points": [
-            {
-                "threads": count,
-                "times_as_fast": significant(one / statistics.median(times[count])),
-                "control": significant(statistics.median(controls[count])),
-            }
-            for count in counts
-        ],
-    }

@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from dcmturbo.bench.charts import COLOURS, STYLE, Bar, Curve, bars, curves
-from dcmturbo.bench.table import headline
-from dcmturbo.wording import printable, short
+from dcmturbo.bench.table import headline, meaning_of_control
+from dcmturbo.wording import plural, printable, short
 
 __all__ = ["page"]
 
@@ -56,8 +56,8 @@ def _syntax(group: dict[str, Any]) -> str:
     for label, decoder in group["decoders"].items():
         some = "" if decoder["files"] == count else f" ({decoder['files']} of {count} files)"
         ratio = decoder["dcmturbo_times_as_fast"]
-        factor = f" · time {short(ratio)} x" if ratio and decoder["threads"] == 1 else ""
-        text = f"{short(decoder['msamples_per_second'])}{factor}"
+        factor = f" · {short(ratio)} x dcmturbo's time" if ratio and decoder["threads"] == 1 else ""
+        text = f"{short(decoder['msamples_per_second'])} Msamples/s{factor}"
         rows.append(Bar(label + some, decoder["msamples_per_second"], text, decoder["engine"] == "dcmturbo"))
     rows.sort(key=lambda bar: -bar.value)
     keyword = group["transfer_syntax"]
@@ -69,13 +69,30 @@ def _syntax(group: dict[str, Any]) -> str:
 
 
 def _temperatures(document: dict[str, Any]) -> str:
+    method = document["method"]
     rows: list[list[str] | str] = []
     for group in document["by_transfer_syntax"]:
         rows.append(f"<strong>{_text(group['transfer_syntax'])}</strong>")
         for label, decoder in group["decoders"].items():
             times = (decoder["milliseconds"], decoder["cold_milliseconds"], decoder["first_milliseconds"])
-            rows.append([_text(label), str(decoder["files"]), *map(short, times)])
-    return _table(["engine", ">files", ">warm ms", ">cold ms", ">first ms"], rows)
+            rows.append([_text(label), str(decoder["files"]), *(short(time) or "–" for time in times)])
+    terms = [
+        ("files", "the number of files that the figures are about, the same for all engines of a transfer syntax"),
+        ("warm ms", f"milliseconds to decode these files once, the sum of their medians: {method['warm']}"),
+        ("cold ms", f"the same, cold: {method['cold']}"),
+        ("first ms", f"milliseconds, of one file only: {method['first']}"),
+    ]
+    return (
+        _terms(terms)
+        + "<p>A dash means: not measured. The reasons are below.</p>\n"
+        + _table(["engine", ">files", ">warm ms", ">cold ms", ">first ms"], rows)
+    )
+
+
+def _terms(terms: Sequence[tuple[str, str]]) -> str:
+    """Return the headings of a table, each with what it means."""
+    items = "".join(f"<li><strong>{_text(name)}</strong>: {_text(meaning)}</li>" for name, meaning in terms)
+    return f"<ul>{items}</ul>\n"
 
 
 def _swatch(colour: int, text: str) -> str:
@@ -93,19 +110,33 @@ def _scaling(document: dict[str, Any]) -> str:
         (n, sorted(c["points"][k]["control"] for c in found)[len(found) // 2]) for k, n in enumerate(counts)
     )
     lines.append(Curve("hash", control, dashed=True))
-    rows = []
+    rows: list[list[str] | str] = []
     for k, curve in enumerate(found):
-        keyword, best = _text(curve["transfer_syntax"]), curve["points"][-1]
-        cells = [_swatch(k, keyword) if k < len(shown) else keyword, str(best["threads"])]
-        rows.append([*cells, f"{best['times_as_fast']:.2f}", f"{best['control']:.2f}"])
+        keyword = _text(curve["transfer_syntax"])
+        for point in curve["points"]:
+            if point["threads"] > 1:
+                cells = [_swatch(k, keyword) if k < len(shown) else keyword, str(point["threads"])]
+                rows.append([*cells, f"{point['times_as_fast']:.2f} x", f"{point['control']:.2f} x"])
+        rows.append(_text(f"With {point['threads']} threads: {meaning_of_control(point)}."))
     hashed = _swatch(len(shown), "a hash, the control (dashed; median)")
-    rows.append([hashed, str(control[-1][0]), f"{control[-1][1]:.2f}", ""])
+    rows.append([hashed, str(control[-1][0]), "", f"{control[-1][1]:.2f} x"])
+    terms = [
+        ("threads", "the number of threads of dcmturbo and of the control"),
+        (
+            "dcmturbo",
+            "how many times as fast as on one thread, for the largest file of the transfer syntax, into memory that "
+            "already exists",
+        ),
+        (
+            "control",
+            "how many times as fast as on one thread a hash is computed on the same number of threads, in between: "
+            "this is what the machine could give at that time",
+        ),
+    ]
     return (
-        "<p>Times as fast as on one thread, for the largest file of each transfer syntax, into "
-        "memory that already exists. The control computes a hash on the same number of threads, in "
-        "between. It shows what the machine could give.</p>\n"
+        _terms(terms)
         + curves(lines, "Times as fast as on one thread, by number of threads")
-        + _table(["transfer syntax", ">threads", ">times as fast", ">control"], rows)
+        + _table(["transfer syntax", ">threads", ">dcmturbo", ">control"], rows)
     )
 
 
@@ -125,7 +156,8 @@ def _disagreements(document: dict[str, Any]) -> str:
         agreeing = one["agreement"][0] if one["agreement"] else ["dcmturbo"]
         rows.append(f"<strong>{_text(one['path'])}</strong><br>these agree: {_text(', '.join(agreeing))}")
         rows += [[_text(engine), _text(why)] for engine, why in one["differing"].items()]
-    return "\n".join([*alarms, _table(["engine", "how it differs"], rows)])
+    note = "<p>Each engine below a file returned other pixels than dcmturbo, and was not timed with it.</p>"
+    return "\n".join([*alarms, note, _table(["engine", "how it differs from dcmturbo"], rows)])
 
 
 def _engines(document: dict[str, Any]) -> str:
@@ -138,13 +170,16 @@ def _engines(document: dict[str, Any]) -> str:
         rows.append([name, _text(engine["version"] or ""), took, str(engine["files"])])
         if whys:
             rows.append("<br>".join(_text(why) for why in whys))
+    terms = [
+        ("version", "of the package; empty if it is not installed"),
+        ("import ms", "milliseconds to import the packages that its users import, once, in its own process"),
+        ("files timed", f"of the {plural(len(document['files']), 'file')} that were measured"),
+    ]
     return (
-        "<p>Below each engine: why it was not timed with some files, and the number of these files.</p>\n"
-    ) + _table(["engine", "version", ">import ms", ">files timed"], rows)
-
-
-def _files(count: int) -> str:
-    return f"{count} DICOM file{'' if count == 1 else 's'}"
+        _terms(terms)
+        + "<p>Below each engine: why it was not timed with some files, and in brackets the number of these files.</p>\n"
+        + _table(["engine", "version", ">import ms", ">files timed"], rows)
+    )
 
 
 def _printed(document: dict[str, Any]) -> str:
@@ -154,7 +189,11 @@ def _printed(document: dict[str, Any]) -> str:
     for found in document["printed"]:
         rows.append([f"<strong>{_text(found['engine'])}</strong>", str(len(found["paths"])), _text(found["paths"][0])])
         rows.append(f"<code>{_text(found['words'])}</code>")
-    return _table(["engine", ">files", "first file"], rows)
+    terms = [
+        ("files", "the number of files about which the engine printed the text below"),
+        ("first file", "the path of one of them"),
+    ]
+    return _terms(terms) + _table(["engine", ">files", "first file"], rows)
 
 
 def page(document: dict[str, Any]) -> str:
@@ -180,12 +219,13 @@ def page(document: dict[str, Any]) -> str:
 {STYLE}{_STYLE}</style>
 </head>
 <body>
-<h1>Decoding {_files(len(document["files"]))}</h1>
+<h1>Decoding {plural(len(document["files"]), "DICOM file")}</h1>
 <p class="lead">{_text(headline(document))}.</p>
 <h2>Speed by transfer syntax and engine</h2>
-<p class="faint">Million samples per second, path to array, warm. Longer bars are faster. "Time 2 x" means that the
-engine takes twice as long as dcmturbo (geometric mean of the files). All bars of a transfer syntax are about the same
-files. An engine that decoded too few of them has no bar and is named below. Engines with other pixels are not
+<p class="faint">Msamples/s: million samples (values of pixels) decoded per second, from a path to an array, warm, on
+one thread unless the name of the bar says more. Longer bars are faster. "2 x dcmturbo's time" means that the engine
+takes twice as long as dcmturbo on one thread (geometric mean of the files). All bars of a transfer syntax are about the
+same files. An engine that decoded too few of them has no bar and is named below. Engines with other pixels are not
 ranked.</p>
 <div class="syntaxes">
 {charts}

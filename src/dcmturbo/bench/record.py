@@ -24,7 +24,7 @@ __all__ = [
     "unexplained",
 ]
 
-FORM = 4  # of the document
+FORM = 5  # of the document
 
 # Things that no option of the command measures.
 NEVER_MEASURED = (
@@ -112,10 +112,15 @@ def summary(files: list[Measured]) -> dict[str, Any]:
     """Return the speed of dcmturbo on one thread relative to the fastest engine of each file."""
     compared = [file for file in files if file.ratio is not None]
     ratios = [file.ratio for file in compared if file.ratio is not None]
+    rounds = [
+        len(file.timings[label].warm) for file in compared for label in (OURS, file.fastest_peer) if label is not None
+    ]
     peers_seconds = [file.seconds[file.fastest_peer] for file in compared if file.fastest_peer]
     return {
         "files": len(files),
         "files_compared": len(ratios),
+        "least_rounds": min(rounds, default=0),
+        "most_rounds": max(rounds, default=0),
         "dcmturbo_times_as_fast": significant(peers.geometric_mean(ratios)),
         "lowest": significant(min(ratios)) if ratios else None,
         "highest": significant(max(ratios)) if ratios else None,

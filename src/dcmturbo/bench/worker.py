@@ -147,6 +147,7 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.import_seconds: dict[str, float] = {}
         self.printed = ""  # the end of what an engine printed during the last `decode`
+        self.asked = ""  # the engine that was asked last
 
     def __enter__(self) -> Workers:
         return self
@@ -160,6 +161,7 @@ class Workers:
     def _ask(self, engine: str, modules: list[str], request: dict[str, Any], seconds: float) -> dict[str, Any]:
         if "://" not in request["path"]:
             request["path"] = os.path.abspath(request["path"])  # the process has another current folder
+        self.asked = engine
         try:
             if engine not in self._workers:
                 self._workers[engine] = _Worker(engine, modules, self._folder.name)
@@ -206,12 +208,13 @@ class Workers:
 
 
 class _Engine:
-    """The task of this process's engine for the last requested file."""
+    """The tasks of this process's engine, by path."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.path = ""
-        self.task: Any = None
+        # They are kept, because a task learns with its first decode how it has to read the file.
+        self.tasks: dict[str, Any] = {}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         from dcmturbo.bench import peers
@@ -219,10 +222,12 @@ class _Engine:
 
         if request["path"] != self.path:
             gc.collect()  # garbage collection is off while the clock runs
-            self.task = task_of(subject_of(request["path"]), self.name)
             self.path = request["path"]
+            if self.path not in self.tasks:
+                self.tasks[self.path] = task_of(subject_of(self.path), self.name)
+        task = self.tasks[self.path]
         begin = time.perf_counter()
-        array = self.task.decode(request["threads"])
+        array = task.decode(request["threads"])
         peers.read_every_page(array)
         taken = time.perf_counter() - begin
         if "into" in request:

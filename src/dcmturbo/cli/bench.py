@@ -10,29 +10,44 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dcmturbo.bench import peers, record
-from dcmturbo.bench.engines import Subject, subject_of
-from dcmturbo.bench.measurement import Clock, Measured, measure, scaling, start
+from dcmturbo.bench.engines import OURS, Subject, subject_of
+from dcmturbo.bench.measurement import (
+    COLD_ROUNDS,
+    LEAST_ROUNDS,
+    MOST_ROUNDS,
+    OUT_OF_TIME,
+    Clock,
+    Measured,
+    compare,
+    measure,
+    start,
+)
 from dcmturbo.bench.page import page
+from dcmturbo.bench.scaling import scaling
 from dcmturbo.bench.table import csv_text
 from dcmturbo.bench.worker import Workers
 from dcmturbo.cli import bench_table
 from dcmturbo.cli.arguments import HelpFormatter
+from dcmturbo.cli.bench_progress import Stage, following
 from dcmturbo.cli.inputs import Input, Skipped, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.wording import significant
+from dcmturbo.wording import plural, significant
 
 __all__ = ["add_parser", "run"]
 
 _SECONDS = 40.0
 _SECONDS_A_FILE = 3.0
 _SHARE_OF_SCALING = 0.2  # of the time
+_EXTRA_FOR_FIRST_FILES = 1.0  # of the time, for the first file of each transfer syntax
 _MOST_HEADERS = 2000  # maximum number of files of folders whose headers are read
 _MOST_SCALED = 8  # transfer syntaxes, one file for each
 
@@ -51,8 +66,10 @@ Each engine has its own process, because some crash on damaged files. Nothing is
 an engine prints is shown. If an engine crashes or returns an array that cannot be compared, there is no ratio for all
 files together, because it would flatter dcmturbo. All figures of a transfer syntax are about the same files.
 
-Files of folders are sampled, evenly by transfer syntax, until the time is over (--seconds). A few rounds only show
-large differences: on a shared machine, a function compared with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of
+Files of folders are sampled, evenly by transfer syntax, until the time is over (--seconds). Every file gets one round
+before any gets more. Starting the engines takes some seconds of the time, on a busy machine much more. The progress is
+shown on stderr. After Ctrl-C or SIGTERM, the results so far are shown and written; they are marked as incomplete, and
+the exit code is 130 or 143. A few rounds only show large differences: on a shared machine, a function compared with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of
 0.97 to 1.06 in 101 rounds.
 
 examples:
@@ -97,8 +114,8 @@ def add_parser(commands: Any) -> None:
         type=_seconds,
         metavar="S",
         help=(
-            f"approximate time of the whole run (default: {_SECONDS:g}; no limit with --rounds); files "
-            "that do not fit in are listed, not measured"
+            f"approximate time of the whole run (default: {_SECONDS:g}; no limit with --rounds); it may take twice as "
+            "long until a file of each transfer syntax is measured; files that do not fit in are listed, not measured"
         ),
     )
     parser.add_argument(
@@ -111,7 +128,7 @@ def add_parser(commands: Any) -> None:
         "--threads",
         type=thread_count,
         metavar="N",
-        help='number of threads of the column "all threads" (default: the number of CPUs)',
+        help='number of threads of the column "ms, N threads" (default: the number of CPUs)',
     )
     parser.add_argument(
         "--no-cold", action="store_true", help="do not measure files that are not in the system's cache"
@@ -141,14 +158,18 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return output.usage("bench", f"{option} is also an input file: choose another name")
     if arguments.csv and arguments.html and os.path.realpath(arguments.csv) == os.path.realpath(arguments.html):
         return output.usage("bench", "--csv and --html have the same file name: choose two names")
-    document = _recorded(arguments.record, output) if arguments.record else _measured(arguments, output)
+    stopped = 0
+    if arguments.record:
+        document = _recorded(arguments.record, output)
+    else:
+        document, stopped = _measured(arguments, output)
     if document is None:
-        return output.exit_code
+        return stopped or output.exit_code
     if document["files"]:
         bench_table.show(document, arguments.by, output)
         _write(arguments, document, output)
     output.result(document)
-    return output.exit_code
+    return stopped or output.exit_code
 
 
 def _existing(paths: list[str]) -> list[str]:
@@ -200,31 +221,136 @@ def _render(document: dict[str, Any]) -> None:
 # ---- measuring --------------------------------------------------------------------------------------
 
 
-def _measured(arguments: argparse.Namespace, output: Output) -> dict[str, Any] | None:
+@dataclass
+class _Run:
+    """What has been measured so far."""
+
+    order: list[Subject]
+    files: list[Measured] = field(default_factory=list)
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    imports: dict[str, float] = field(default_factory=dict)  # seconds, by engine
+    late: list[Subject] = field(default_factory=list)  # files that were not measured
+    stopped: int = 0  # the exit code, if a signal ended the run
+
+
+def _measured(arguments: argparse.Namespace, output: Output) -> tuple[dict[str, Any] | None, int]:
+    """Measure; return the document and, if a signal ended the run, its exit code."""
     workers = resolve_threads(arguments.threads)
     asked = arguments.seconds or (None if arguments.rounds else _SECONDS)
-    whole = Clock(asked)
-    clock = Clock(None if asked is None else asked * (1 - _SHARE_OF_SCALING))
+    whole, rounds_end = Clock(asked), Clock(None if asked is None else asked * (1 - _SHARE_OF_SCALING))
     found, skipped = for_each(
         arguments.paths, output, "reading headers", lambda item: _look(item, output), most=_MOST_HEADERS
     )
-    order = _order(found)
-    files: list[Measured] = []
-    late: list[Subject] = []
-    with _orderly_end(), Workers() as processes, output.progress("measuring", len(order)) as advance:
-        for position, subject in enumerate(order):
-            if files and clock.left <= 0:
-                late.append(subject)
-            else:
-                each = min(_SECONDS_A_FILE, max(clock.left, 0.0) / (len(order) - position))
-                _measure_one(subject, files, workers, arguments, each, clock, processes, output)
-            advance()
-    if not files and not output.json:
-        return None
-    imports = {name: significant(seconds * 1000) for name, seconds in processes.import_seconds.items()}
-    with peers.quiet():
-        curves = _scaling(files, workers, whole) if workers > 1 else []
-    return _document(files, late, curves, skipped, arguments, workers, whole) | {"imports": imports}
+    run = _Run(_order(found))
+    run.late = list(run.order)
+    with following(quiet=output.silent) as stage:
+        try:
+            with _orderly_end(), Workers() as processes:
+                run.imports = processes.import_seconds
+                stage.engine = lambda: processes.asked
+                _first_rounds(run, workers, arguments, whole, processes, output, stage)
+                _more_rounds(run, arguments, rounds_end, processes, output, stage)
+                stage.text, stage.engine = "measuring several threads", str
+                if workers > 1:
+                    with peers.quiet():
+                        _scaling(run, workers, whole)
+        except KeyboardInterrupt:
+            run.stopped = 130
+        except SystemExit as end:
+            run.stopped = int(end.code or 0)
+    run.files = [file for file in run.files if OURS in file.seconds]
+    if run.stopped and run.files:
+        output.warn("", f"stopped: the results of {len(run.files)} of {len(run.order)} files are shown and written")
+    if not run.files and (run.stopped or not output.json):
+        return None, run.stopped
+    return _document(run, skipped, arguments, workers, whole), run.stopped
+
+
+def _first_rounds(
+    run: _Run,
+    workers: int,
+    arguments: argparse.Namespace,
+    clock: Clock,
+    processes: Workers,
+    output: Output,
+    stage: Stage,
+) -> None:
+    """Compare all engines with each file and time one round, so that a short time is enough for each transfer syntax.
+
+    The first file of a transfer syntax is measured even after the time, which starting the engines may have used up.
+    """
+    syntaxes: set[str] = set()
+    begin = time.perf_counter()
+    for position, subject in enumerate(run.order):
+        is_first = subject.syntax.uid not in syntaxes
+        extra = _EXTRA_FOR_FIRST_FILES * (clock.seconds or 0.0) if is_first else 0.0
+        if run.files and clock.left + extra <= 0:
+            continue
+        stage.text = f"first round: {position} of {len(run.order)} files done"
+        each = (time.perf_counter() - begin) / position if position else None
+        rest = sum(_rest_of(file, arguments) for file in run.files) / max(len(run.files), 1) * len(run.order)
+        _expect(stage, None if each is None else each * (len(run.order) - position) + rest, clock)
+        with _failures_of(subject, run, output):
+            with output.warnings_of(subject.path):
+                measured = start(subject, clock)
+            with peers.quiet():
+                compare(measured, threads=workers, clock=clock, workers=processes)
+            run.files.append(measured)
+            syntaxes.add(subject.syntax.uid)
+        run.late.remove(subject)
+
+
+def _more_rounds(
+    run: _Run, arguments: argparse.Namespace, clock: Clock, processes: Workers, output: Output, stage: Stage
+) -> None:
+    """Time all files for more rounds, and without the system's cache, while there is time."""
+    files = list(run.files)
+    for position, measured in enumerate(files):
+        if clock.left <= 0:
+            break
+        stage.text = f"more rounds: {position} of {len(files)} files done"
+        _expect(stage, sum(_rest_of(file, arguments) for file in files[position:]), clock)
+        each = min(_SECONDS_A_FILE, clock.left / (len(files) - position))
+        with _failures_of(measured.subject, run, output), peers.quiet():
+            measure(
+                measured,
+                rounds=arguments.rounds,
+                seconds=each,
+                cold=not arguments.no_cold,
+                clock=clock,
+                workers=processes,
+            )
+
+
+def _rest_of(file: Measured, arguments: argparse.Namespace) -> float:
+    """Return about how many seconds the rounds take that a file has not had."""
+    one = file.seconds_of_a_round
+    rounds = one * max((arguments.rounds or MOST_ROUNDS) - file.rounds, 0)
+    if not arguments.rounds:
+        rounds = min(rounds, max(_SECONDS_A_FILE, one * LEAST_ROUNDS))
+    return rounds + (0.0 if arguments.no_cold else one * COLD_ROUNDS)
+
+
+def _expect(stage: Stage, seconds: float | None, clock: Clock) -> None:
+    if clock.left <= 0:
+        stage.expect(None)  # it is late: nobody knows
+    elif seconds is not None:
+        stage.expect(min(clock.left, seconds))
+    else:
+        stage.expect(None if clock.seconds is None else clock.left)
+
+
+@contextlib.contextmanager
+def _failures_of(subject: Subject, run: _Run, output: Output) -> Iterator[None]:
+    """Report an exception of the block as the failure of a file, and leave the file out."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        # One damaged file must not stop the measurement of the others.
+        output.fail(subject.path, error)
+        run.files = [file for file in run.files if file.subject is not subject]
 
 
 @contextlib.contextmanager
@@ -245,38 +371,6 @@ def _look(item: Input, output: Output) -> tuple[Input, Subject]:
         return item, subject_of(item.path)
 
 
-def _measure_one(
-    subject: Subject,
-    files: list[Measured],
-    workers: int,
-    arguments: argparse.Namespace,
-    seconds: float,
-    clock: Clock,
-    processes: Workers,
-    output: Output,
-) -> None:
-    try:
-        with output.warnings_of(subject.path):
-            measured = start(subject, clock)
-        with peers.quiet():
-            measure(
-                measured,
-                threads=workers,
-                rounds=arguments.rounds,
-                seconds=seconds,
-                cold=not arguments.no_cold,
-                clock=clock,
-                workers=processes,
-            )
-    except (KeyboardInterrupt, BrokenPipeError):
-        raise
-    except Exception as error:
-        # One damaged file must not stop the measurement of the others.
-        output.fail(subject.path, error)
-    else:
-        files.append(measured)
-
-
 def _spread(count: int) -> list[int]:
     """Return 0 ... count - 1 in an order of which every beginning is spread evenly (bit-reversed)."""
     bits = max((count - 1).bit_length(), 1)
@@ -285,77 +379,93 @@ def _spread(count: int) -> list[int]:
 
 
 def _order(found: list[tuple[Input, Subject]]) -> list[Subject]:
-    """Return files in the order of measuring: named ones first, then one of each transfer syntax in turn."""
-    named = [subject for item, subject in found if item.explicit]
-    by_syntax: dict[str, list[Subject]] = {}
-    for item, subject in found:
-        if not item.explicit:
-            by_syntax.setdefault(subject.syntax.uid, []).append(subject)
-    columns = [[subjects[k] for k in _spread(len(subjects))] for subjects in by_syntax.values()]
+    """Return files in the order of measuring: one of each transfer syntax in turn, the named ones first."""
+    named: dict[str, list[Subject]] = {}
+    others: dict[str, list[Subject]] = {}
+    for item, subject in sorted(found, key=lambda one: not one[0].explicit):
+        (named if item.explicit else others).setdefault(subject.syntax.uid, []).append(subject)
+        named.setdefault(subject.syntax.uid, [])
+    columns = []
+    for uid, first in named.items():
+        rest = others.get(uid, [])
+        columns.append(first + [rest[k] for k in _spread(len(rest))])
     longest = max(map(len, columns), default=0)
-    return named + [column[k] for k in range(longest) for column in columns if k < len(column)]
+    return [column[k] for k in range(longest) for column in columns if k < len(column)]
 
 
-def _scaling(files: list[Measured], workers: int, clock: Clock) -> list[dict[str, Any]]:
+def _scaling(run: _Run, workers: int, clock: Clock) -> None:
     """Measure the scaling of dcmturbo with the largest file of each transfer syntax, if there is time."""
-    curves: list[dict[str, Any]] = []
-    largest = [max(group.files, key=lambda file: file.subject.samples) for group in record.groups(files)]
+    largest = [max(group.files, key=lambda file: file.subject.samples) for group in record.groups(run.files)]
     largest = [file for file in largest if file.subject.samples >= 1 << 18 and not file.subject.syntax.is_native]
     for file in sorted(largest, key=lambda file: -file.subject.samples)[:_MOST_SCALED]:
         if clock.left > 8 * clock.expected("dcmturbo", file.subject):
             try:
-                curves.append(scaling(file.subject, workers))
+                run.curves.append(scaling(file.subject, workers))
             except (ValueError, OSError, MemoryError):
                 continue  # the file has changed, or memory is short: leave its curve out
-    return sorted(curves, key=lambda curve: str(curve["transfer_syntax"]))
+    run.curves.sort(key=lambda curve: str(curve["transfer_syntax"]))
 
 
-def _document(
-    files: list[Measured],
-    late: list[Subject],
-    curves: list[dict[str, Any]],
-    skipped: Skipped,
-    arguments: argparse.Namespace,
-    workers: int,
-    clock: Clock,
-) -> dict[str, Any]:
+def _cold(run: _Run, arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return how cold files were measured, and what about them was not."""
+    if arguments.no_cold:
+        return "not measured, because of --no-cold", ["files that are not in the system's cache (--no-cold)"]
+    for file in run.files:
+        if not file.cold_reason and not file.not_cold and not any(t.cold for t in file.timings.values()):
+            file.cold_reason = "the run was stopped" if run.stopped else OUT_OF_TIME
+    reasons = Counter(file.cold_reason for file in run.files if file.cold_reason)
+    missing = [
+        f"cold ms of {count} of {plural(len(run.files), 'file')}, because {why}" for why, count in reasons.items()
+    ]
+    slow: dict[str, dict[str, None]] = {}
+    for file in run.files:
+        for label, why in file.not_cold.items():
+            slow.setdefault(why, {})[label] = None
+    missing += [f"cold ms of {', '.join(labels)} with some files, because {why}" for why, labels in slow.items()]
+    if not any(timing.cold for file in run.files for timing in file.timings.values()):
+        whys = [*reasons, *slow]
+        return f"not measured, because {whys[0]}" if whys else "not measured", missing
+    return (
+        f"the file's pages were removed from the system's cache (posix_fadvise) before each of {COLD_ROUNDS} decodes",
+        missing,
+    )
+
+
+def _document(run: _Run, skipped: Skipped, arguments: argparse.Namespace, workers: int, clock: Clock) -> dict[str, Any]:
+    files = run.files
     done = [len(timing.warm) for file in files for timing in file.timings.values()]
-    late_by_syntax: dict[str, int] = {}
-    for subject in late:
-        late_by_syntax[subject.syntax.keyword] = late_by_syntax.get(subject.syntax.keyword, 0) + 1
-    not_measured = list(record.NEVER_MEASURED)
+    cold, missing = _cold(run, arguments)
+    late = Counter(subject.syntax.keyword for subject in run.late)
+    not_measured = []
     if late:
-        which = ", ".join(f"{count} {keyword}" for keyword, count in late_by_syntax.items())
-        not_measured.append(
-            f"{len(late)} more files, because the time ran out (raise --seconds to include them): {which}"
-        )
+        why = "the run was stopped" if run.stopped else OUT_OF_TIME
+        which = ", ".join(f"{count} {keyword}" for keyword, count in late.items())
+        not_measured.append(f"{plural(len(run.late), 'more file')}, because {why}: {which}")
     if skipped.beyond_the_most:
         not_measured.append(f"{skipped.beyond_the_most} files of folders that were not in the sample")
-    if arguments.no_cold:
-        not_measured.append("files that are not in the system's cache (--no-cold)")
-    cold_reasons = dict.fromkeys(file.cold_reason for file in files if file.cold_reason)
-    for why in cold_reasons:
-        count = sum(file.cold_reason == why for file in files)
-        not_measured.append(f"{count} of {len(files)} files without the cache: {why}")
+    not_measured += missing
     if workers == 1:
         not_measured.append("several threads: there is only one CPU, or --threads is 1")
-    elif not curves:
+    elif not run.curves:
         not_measured.append("the scaling curve: no compressed file is large enough, or the time was over")
+    not_measured += record.NEVER_MEASURED
     return {
         "command": "bench",
         "form": record.FORM,
         "files": [file.document() for file in files],
         "by_transfer_syntax": [group.document() for group in record.groups(files)],
-        "summary": record.summary(files),
+        "summary": record.summary(files) | {"files_found": len(run.order) + skipped.beyond_the_most},
+        "late": late,
+        "stopped": bool(run.stopped),
         "engines": record.engines(files),
         "disagreements": record.disagreements(files),
         "unexplained": record.unexplained(files),
         "printed": record.printed(files),
-        "scaling": curves,
+        "scaling": run.curves,
         "method": {
             "what": "path to array: colour is converted to RGB, and every memory page of the result is read",
             "warm": "the file is in the system's cache, and the same engine has decoded it before",
-            "cold": ("the file's pages were removed from the system's cache (posix_fadvise) before each of 3 decodes"),
+            "cold": cold,
             "first": "the engine's first decode of the first of these files; its packages are already imported",
             "order": "the engines take turns, each in a process of its own; each round begins with another engine",
             "statistic": "median",
@@ -368,4 +478,5 @@ def _document(
         "measured": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": significant(clock.elapsed),
         "skipped": skipped_document(skipped),
+        "imports": {name: significant(seconds * 1000) for name, seconds in run.imports.items()},
     }

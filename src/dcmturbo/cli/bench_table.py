@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcmturbo.bench.table import headline
+from dcmturbo.bench.table import columns_of_figures, has_cold, has_several_threads, headline, meaning_of_control
 from dcmturbo.cli.output import Output
-from dcmturbo.wording import short
+from dcmturbo.wording import plural, short
 
 __all__ = ["MOST_FILES", "show"]
 
@@ -35,8 +35,8 @@ def _engine_rows(heading: tuple[str, str], entry: dict[str, Any], count: int, di
                 f"{one['engine']}{_of(files, count)}",
                 short(one["milliseconds"]),
                 short(one["msamples_per_second"]),
-                f"{short(several['msamples_per_second'])}{_of(several.get('files', 1), files)}" if several else "",
-                short(one["cold_milliseconds"]),
+                f"{short(several['milliseconds'])}{_of(several.get('files', 1), files)}" if several else "-",
+                short(one["cold_milliseconds"]) or "-",
                 f"{short(ratio)} x" if ratio else "",
             )
         )
@@ -49,7 +49,9 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
     """Print the table and its notes."""
     files = document["files"]
     by = by or ("file" if len(files) <= MOST_FILES else "syntax")
-    tail = ("engine", ">ms", ">Msamples/s", ">all threads", ">cold ms", ">time / dcmturbo's")
+    figures = [f">{name}" for name, _ in columns_of_figures(document)]
+    several, cold = figures[2], figures[3]
+    tail = ("engine", *figures)
     rows: list[Row] = []
     if by == "file":
         columns: tuple[str, ...] = ("file", "transfer syntax, shape", *tail)
@@ -64,11 +66,14 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
             never = sorted(differing - {decoder["engine"] for decoder in group["decoders"].values()})
             rows += _engine_rows((keyword, str(group["files"])), group, group["files"], never)
             rows += [("", "", name, "", "", "", "", why) for name, why in group["left_out"].items() if "," not in name]
+    empty = [several] * (not has_several_threads(document)) + [cold] * (not has_cold(document))
+    kept = [k for k, name in enumerate(columns) if name not in empty]
+    drop = [name for name in (cold, "transfer syntax, shape", several) if name in columns and name not in empty]
     output.table(
-        f"Decoding {len(files)} file{'' if len(files) == 1 else 's'}, path to array",
-        columns,
-        rows,
-        drop=(">cold ms", "transfer syntax, shape", ">all threads") if by == "file" else (">cold ms", ">all threads"),
+        f"Decoding {plural(len(files), 'file')}, path to array",
+        [columns[k] for k in kept],
+        [[row[k] for k in kept] for row in rows],
+        drop=drop,
     )
     output.say()
     _show_method(document, output)
@@ -77,16 +82,16 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
     if document["scaling"]:
         output.say()
         output.say(
-            "speed of dcmturbo on several threads, relative to one thread (in brackets: a hash on as "
-            "many threads, for comparison):"
+            "dcmturbo on several threads; beside it a control, a hash computed on as many threads in between, which "
+            "shows what the machine could give:"
         )
         for curve in document["scaling"]:
-            points = [
-                f"{p['threads']}: {p['times_as_fast']:.2f} ({p['control']:.2f})"
-                for p in curve["points"]
-                if p["threads"] > 1
-            ]
-            output.say(f"  {curve['transfer_syntax']}: {', '.join(points)}")
+            for point in curve["points"]:
+                if point["threads"] > 1:
+                    output.say(
+                        f"  {curve['transfer_syntax']}: {point['threads']} threads are {point['times_as_fast']:.2f} "
+                        f"times as fast as one, the hash {point['control']:.2f} times: {meaning_of_control(point)}"
+                    )
     skipped = document["skipped"]
     if skipped["not_dicom"] or skipped["no_pixel_data"]:
         output.say(
@@ -102,10 +107,9 @@ def _show_method(document: dict[str, Any], output: Output) -> None:
     done = method["rounds"]
     rounds = str(done["least"]) if done["least"] == done["most"] else f"{done['least']} to {done['most']}"
     output.say(f"method: {method['what']};")
-    output.say(f"        ms and Msamples/s: one thread, warm ({method['warm']}),")
-    output.say(f"        medians of {rounds} rounds, {method['order']};")
-    output.say(f"        all threads: Msamples/s with {method['threads']} threads, for engines that can use several;")
-    output.say(f"        cold: {method['cold']}")
+    output.say(f"        medians of {rounds} round{'' if rounds == '1' else 's'}, {method['order']};")
+    for name, meaning in columns_of_figures(document):
+        output.say(f"        {name}: {meaning}")
     where = document["machine"]
     output.say(f"on: {where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}")
     output.say(f"with: {', '.join(f'{name} {version}' for name, version in document['versions'].items())}")
