@@ -177,7 +177,8 @@ def _engines(document: dict[str, Any]) -> str:
     ]
     return (
         _terms(terms)
-        + "<p>Below each engine: why it was not timed with some files, and in brackets the number of these files.</p>\n"
+        + "<p>Below each engine: why it was not timed with some files, and in brackets the number of these files. "
+        "An engine with 0 files and no reason does not take part in the transfer syntaxes of these files.</p>\n"
         + _table(["engine", "version", ">import ms", ">files timed"], rows)
     )
 
@@ -200,11 +201,14 @@ def page(document: dict[str, Any]) -> str:
     """Return the page of a record, as ``dcmturbo bench --json`` prints it."""
     where, method = document["machine"], document["method"]
     rounds = method["rounds"]
+    count = f"{rounds['least']} to {rounds['most']} rounds"
+    if rounds["least"] == rounds["most"]:
+        count = plural(rounds["least"], "round")
     facts = [
         f"{where['cpu']}, {where['cpus']} CPUs, {where['isa']}, {where['system']}; {document['measured']}",
         ", ".join(f"{name} {version}" for name, version in document["versions"].items()),
         f"Measured: {method['what']}. One thread where no number is given.",
-        f"Order: {method['order']}. Medians of {rounds['least']} to {rounds['most']} rounds.",
+        f"Order: {method['order']}. Medians of {count}.",
         f"Warm: {method['warm']}. Cold: {method['cold']}. First: {method['first']}.",
     ]
     charts = "\n".join(_syntax(group) for group in document["by_transfer_syntax"])

@@ -67,10 +67,10 @@ an engine prints is shown. If an engine crashes or returns an array that cannot 
 files together, because it would flatter dcmturbo. All figures of a transfer syntax are about the same files.
 
 Files of folders are sampled, evenly by transfer syntax, until the time is over (--seconds). Every file gets one round
-before any gets more. Starting the engines takes some seconds of the time, on a busy machine much more. The progress is
-shown on stderr. After Ctrl-C or SIGTERM, the results so far are shown and written; they are marked as incomplete, and
-the exit code is 130 or 143. A few rounds only show large differences: on a shared machine, a function compared with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of
-0.97 to 1.06 in 101 rounds.
+before any gets more. Starting the engines takes some seconds of the time, on a busy machine much more. The progress
+is shown on stderr. After Ctrl-C or SIGTERM, the results so far are shown and written; they are marked as incomplete,
+and the exit code is 130 or 143. A few rounds only show large differences: on a shared machine, a function compared
+with itself gave ratios of 0.86 to 1.09 in 7 rounds, and of 0.97 to 1.06 in 101 rounds.
 
 examples:
   dcmturbo bench ct.dcm
