@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 
 import pytest
 from helpers.archives import image, make_archive
@@ -15,6 +16,7 @@ import dcmturbo as dt
 from dcmturbo.bench.engines import RefusedError, subject_of, task_of
 from dcmturbo.bench.witness import AGREED, NOT_COMPARED, NOT_DECODED, Witness
 from dcmturbo.bench.worker import Workers
+from dcmturbo.cli import main
 
 
 @pytest.fixture
@@ -256,3 +258,27 @@ def test_many_differences_are_a_line_that_can_be_read(call, call_json, tmp_path)
     assert "; and 36 more (--json lists all)" in err
     assert len(err) < 500
     assert len(call_json("verify", *places)[1]["different"][0]["elements"]) == 40
+
+
+def test_copies_and_files_without_pixels_are_counted_apart(tmp_path, capsys):
+    from pydicom.data import get_testdata_file
+
+    for place in ("a", "b"):
+        folder = tmp_path / place
+        folder.mkdir()
+        for name in ("CT_small.dcm", "rtplan.dcm"):
+            shutil.copy(get_testdata_file(name), folder)
+        (folder / "notes.txt").write_text("no DICOM")
+    table, sheet = tmp_path / "proof.csv", tmp_path / "proof.html"
+    arguments = ["verify", str(tmp_path / "a"), str(tmp_path / "b"), "--report", str(table), "--report", str(sheet)]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "1 image, 1 dataset without pixels, 1 file that is not DICOM, by its bytes" in out
+    assert "1 image with the same bytes, so not decoded" in out
+    lines = {line.split(",")[0]: line for line in table.read_text().splitlines()}
+    assert "the same bytes, so not decoded" in lines["CT_small.dcm"]
+    assert "not decoded" not in lines["rtplan.dcm"]
+    assert ",dataset," in lines["rtplan.dcm"]
+    page = sheet.read_text()
+    assert "equal, not decoded" in page
+    assert " UTC: " in page

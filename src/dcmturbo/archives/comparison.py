@@ -42,6 +42,8 @@ class Comparison:
         Why the files could not be compared; empty if they could.
     kind : str
         ``"image"``, ``"dataset"`` (without pixels) or ``"bytes"``.
+    same_bytes : bool
+        Whether the files have the same bytes. Their pixels are then not decoded.
     """
 
     pixels: str = ""
@@ -50,6 +52,7 @@ class Comparison:
     maximum_error: float | None = None
     problem: str = ""
     kind: str = "image"
+    same_bytes: bool = False
 
     @property
     def is_equal(self) -> bool:
@@ -83,7 +86,7 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
     result = Comparison()
     try:
         if size_of(first) == size_of(second) and compare_bytes(first, second):
-            result.kind = _kind_of(first)
+            result.kind, result.same_bytes = _kind_of(first), True
             return result
         _compare(first, second, result, threads)
     except (Error, OSError, MemoryError) as error:
@@ -99,7 +102,7 @@ def _kind_of(path: str) -> str:
     """Return the kind of a file that has the same bytes as another."""
     try:
         with open_object(path) as stored:
-            return "bytes" if stored.dataset.pixel_data is None else "image"
+            return "dataset" if stored.dataset.pixel_data is None else "image"
     except (Error, OSError):
         return "bytes"
 

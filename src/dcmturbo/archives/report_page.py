@@ -174,7 +174,7 @@ def _runs(summary: Summary) -> str:
             utc(run.started),
             "did not finish" if run.ended is None or run.seconds is None else f"{_number(run.seconds, 1)} s",
             f"{run.jobs} × {run.threads} {run.executor}",
-            amount(run.skipped),
+            "–" if run.ended is None else amount(run.skipped),  # it is noted when a run ends
             ", ".join(f"{name}={value}" for name, value in sorted(run.options.items()) if value not in (False, "auto")),
             run.stopped or "",
             run.version,

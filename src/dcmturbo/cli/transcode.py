@@ -64,7 +64,7 @@ examples:
   dcmturbo transcode s3://pacs/2019 s3://pacs-htj2k/2019 --to HTJ2KLosslessRPCL --scheduler tcp://10.0.0.1:8786
   dcmturbo transcode --report html smaller/ --output report.html
 
-exit codes: 0 all files are done, 1 some file failed (or would fail, with --dry-run), 2 wrong usage, 130 interrupted.
+exit codes: 0 all files are done, 1 some file failed (with --dry-run: of its sample), 2 wrong usage, 130 interrupted.
 Failed files are listed with their reasons. Files that --on-failure copies or leaves out are listed too.
 """
 
@@ -515,6 +515,8 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
             f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
         )
         output.say(f"estimated from: {estimate.describe()}")
+        if estimate.sampled_files < estimate.files:
+            output.say("only the sampled files were tried: others may fail in the run")
         if estimate.taken:
             would = "would be replaced" if overwrite else "would stay as they are (--overwrite replaces them)"
             output.say(f"{plural(estimate.taken, 'file')} at the destination that the manifest does not list {would}")
@@ -576,6 +578,8 @@ def _report(arguments: argparse.Namespace, output: Output) -> int:
         form, paths = "table", [*paths, form]
     if arguments.json:
         form = "json"
+    if form == "html" and arguments.output is None and sys.stdout.isatty():
+        raise _UsageError("--report html writes a page: name its file with --output, such as --output report.html")
     if not arguments.manifest and len(paths) != 1:
         raise _UsageError("--report needs a DST, or --manifest")
     place = arguments.manifest

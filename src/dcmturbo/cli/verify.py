@@ -22,7 +22,7 @@ from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_threads
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SUFFIXES, suffix_of, write_report
+from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SAME_BYTES, SUFFIXES, suffix_of, write_report
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
 from dcmturbo.wording import counted
@@ -236,6 +236,7 @@ class _Found:
     not_compared: list[dict[str, Any]] = field(default_factory=list)
     expected: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    undecoded_copies: int = 0  # images with the same bytes
     states: dict[str, Counter[str]] = field(default_factory=dict)
     # The files for each engine and each of its statements.
     otherwise: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -263,6 +264,9 @@ class _Found:
                 places.setdefault((one.engine, one.why), []).append(name)
         state = DIFFERENT if differences else NOT_COMPARED if unknown else "equal"
         row: dict[str, Any] = {"path": name, "state": state, "kind": comparison.kind}
+        if comparison.same_bytes and comparison.kind == "image" and state == "equal" and not testimonies:
+            self.undecoded_copies += 1
+            row["what"] = [SAME_BYTES]
         if testimonies:
             row["with"] = [{"engine": one.engine, "state": one.state, "why": one.why} for one in testimonies]
         self.rows.append(row)
@@ -408,6 +412,7 @@ def _document(
         "nothing_proved": not_proved or None,
         "files": files,
         "compared": dict(sorted(found.kinds.items())),
+        "same_bytes": found.undecoded_copies,
         "expected": dict(sorted(found.expected.items())),
         "different": found.different,
         "missing": [{"path": name, "only_in": place} for name, place in found.missing],
@@ -430,6 +435,8 @@ def _say(found: _Found, output: Output, not_proved: str) -> None:
     }
     parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
     output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
+    if found.undecoded_copies:
+        output.say(f"{counted(found.undecoded_copies, 'image')} with {SAME_BYTES}")
     if found.expected:
         output.say("expected changes of transcoding:")
         output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])

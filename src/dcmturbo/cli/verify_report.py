@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,21 @@ from dcmturbo.archives.html_parts import STYLE, amount, escaped, table_of
 from dcmturbo.cli.writing import write_whole
 from dcmturbo.wording import printable
 
-__all__ = ["DIFFERENT", "MISSING", "NOT_COMPARED", "SUFFIXES", "csv_text", "page", "suffix_of", "write_report"]
+__all__ = [
+    "DIFFERENT",
+    "MISSING",
+    "NOT_COMPARED",
+    "SAME_BYTES",
+    "SUFFIXES",
+    "csv_text",
+    "page",
+    "suffix_of",
+    "write_report",
+]
 
 SUFFIXES = (".html", ".csv", ".json")
 DIFFERENT, MISSING, NOT_COMPARED = "different", "missing", "not compared"  # states of rows, besides "equal"
+SAME_BYTES = "the same bytes, so not decoded"  # of an image
 _MOST_ROWS = 1000  # of a table
 
 
@@ -95,6 +107,7 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     title = _title(document, states)
     facts = [
         (states["equal"], "equal", False),
+        *([(document["same_bytes"], "equal, not decoded", False)] if document.get("same_bytes") else []),
         (states[DIFFERENT], "different", True),
         (states[MISSING], "missing", True),
         (states[NOT_COMPARED], "could not be compared", True),
@@ -113,7 +126,7 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     return f"""<!DOCTYPE html>
 <html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">
 <title>{escaped(title)}</title><style>{STYLE}</style></head><body><main>
-<h1>{escaped(title)}</h1><p class=dim>dcmturbo verify {escaped(dcmturbo.__version__)}: {places}</p>
+<h1>{escaped(title)}</h1><p class=dim>dcmturbo verify {escaped(dcmturbo.__version__)}, {_now()}: {places}</p>
 {f"<p>{escaped(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
 <div class=facts>{cells}</div>
 {_differences(rows)}
@@ -121,6 +134,10 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 {_witnesses(rows)}
 </main></body></html>
 """
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _title(document: dict[str, Any], states: Counter[str]) -> str:
