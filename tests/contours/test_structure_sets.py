@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pydicom
 import pytest
 from helpers.series import FRAME_OF_REFERENCE, slice_dataset, stack_of_slices
 from helpers.structure_sets import SQUARE, in_patient, structure_set
@@ -91,6 +92,21 @@ def test_contours_across_planes_are_refused(volume):
 
 def test_another_frame_of_reference_is_refused(volume):
     made = structure_set([(1, "CLOSED_PLANAR", in_patient(SQUARE, 1, volume))], frame_of_reference="1.9")
+    with pytest.raises(dt.DecodeError, match="frame of reference"):
+        dt.read_contours(made).mask(1, volume)
+
+
+@pytest.mark.parametrize("place", ["sequence", "object"])
+def test_the_frame_of_reference_of_the_object_holds_for_its_structures(volume, place):
+    made = structure_set([(1, "CLOSED_PLANAR", in_patient(SQUARE, 1, volume))])
+    del made.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+    assert dt.read_contours(made).mask(1, volume).any()
+    if place == "sequence":
+        item = pydicom.Dataset()
+        item.FrameOfReferenceUID = "1.9"
+        made.ReferencedFrameOfReferenceSequence = [item]
+    else:
+        made.FrameOfReferenceUID = "1.9"
     with pytest.raises(dt.DecodeError, match="frame of reference"):
         dt.read_contours(made).mask(1, volume)
 

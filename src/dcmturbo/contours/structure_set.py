@@ -14,9 +14,12 @@ __all__ = ["is_structure_set", "read_structure_set"]
 _ROI, _OBSERVED = "ROIContourSequence", "RTROIObservationsSequence"
 _CONTOUR = f"{_ROI}.ContourSequence"
 _STRUCTURES = "StructureSetROISequence"
+_FRAMES = "ReferencedFrameOfReferenceSequence"
 _PATHS = (
     "SOPClassUID",
     "StructureSetLabel",
+    "FrameOfReferenceUID",
+    f"{_FRAMES}.FrameOfReferenceUID",
     f"{_STRUCTURES}.ROINumber",
     f"{_STRUCTURES}.ROIName",
     f"{_STRUCTURES}.ReferencedFrameOfReferenceUID",
@@ -49,6 +52,12 @@ def read_structure_set(elements: Elements) -> ContourSet:
         for outer, _, text in found.texts(f"{_STRUCTURES}.{keyword}"):
             if outer in by_item:
                 setattr(structures[by_item[outer]], attribute, text)
+    # Some writers leave it out for each structure: if the object names only one, it holds for all.
+    paths = (f"{_FRAMES}.FrameOfReferenceUID", "FrameOfReferenceUID")
+    named = next((uids for path in paths if (uids := {text for _, _, text in found.texts(path) if text})), set())
+    for structure in structures.values():
+        if not structure.frame_of_reference and len(named) == 1:
+            (structure.frame_of_reference,) = named
     observed = {outer: int(of[0]) for outer, _, of in found.numbers(f"{_OBSERVED}.ReferencedROINumber") if of}
     for outer, _, text in found.texts(f"{_OBSERVED}.RTROIInterpretedType"):
         if observed.get(outer) in structures:
