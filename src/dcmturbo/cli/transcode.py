@@ -515,7 +515,7 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
             f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
         )
         output.say(f"estimated from: {estimate.describe()}")
-        if estimate.sampled_files < estimate.files:
+        if estimate.sampled_files + len(result.failures) < estimate.files:
             output.say("only the sampled files were tried: others may fail in the run")
         if estimate.taken:
             would = "would be replaced" if overwrite else "would stay as they are (--overwrite replaces them)"
