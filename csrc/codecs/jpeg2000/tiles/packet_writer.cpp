@@ -69,9 +69,9 @@ void PacketWriter::write_block(HeaderBitWriter& bits, PrecinctBandOut& band, std
     if (layer <= block.first_layer) {
         band.inclusion.write(bits, x, y, static_cast<std::uint16_t>(layer + 1));
         if (layer < block.first_layer) return;
-        // The tree is read with a threshold that grows until the value is known.
-        for (std::uint16_t threshold = 1; threshold <= block.missing_planes + 1; ++threshold)
-            band.missing_planes.write(bits, x, y, threshold);
+        // The tree is read with a threshold that grows until the value is known. A node says nothing before those above
+        // it are known, so the bits are those of the last threshold.
+        band.missing_planes.write(bits, x, y, static_cast<std::uint16_t>(block.missing_planes + 1));
     } else {
         bits.put(passes != 0 ? 1 : 0, 1);
         if (passes == 0) return;

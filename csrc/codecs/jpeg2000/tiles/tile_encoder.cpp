@@ -415,14 +415,17 @@ std::vector<std::size_t> TileEncoder::largest_first(std::size_t step) const {
 void TileEncoder::code_blocks(const BlockPolicy& policy) {
     const std::vector<std::size_t> numbers = largest_first(1);
     if (!context_.has_team() || numbers.size() < 4) return Blocks(*this, policy, numbers, context_.arena).encode();
-    const std::size_t runs = std::min<std::size_t>(numbers.size() / 2, 32);
+    // Runs of blocks become shorter, so that the threads end at nearly the same time. Neighbours are in one run,
+    // because their rows share pages.
+    const std::size_t runs = std::min<std::size_t>(numbers.size() / 2, std::max(32U, 4 * context_.team_threads));
+    const auto begin_of = [&](std::size_t run) {
+        const std::size_t left = runs - run;
+        return numbers.size() - numbers.size() * left * left / (runs * runs);
+    };
     SharedArena memory(context_.arena);
     run_on_team(context_, runs, [&](std::size_t i) {
         Arena arena(memory);
-        // Neighbours in one run, because their rows share pages.
-        const std::size_t first = numbers.size() * i / runs;
-        const std::size_t end = numbers.size() * (i + 1) / runs;
-        Blocks(*this, policy, std::span(numbers).subspan(first, end - first), arena).encode();
+        Blocks(*this, policy, std::span(numbers).subspan(begin_of(i), begin_of(i + 1) - begin_of(i)), arena).encode();
     });
 }
 
