@@ -33,6 +33,7 @@ from dcmturbo.configuration import resolve_threads
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import encoder_options
 from dcmturbo.formats.syntaxes import TransferSyntax
+from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.wording import human_bytes, plural, short, significant
 
@@ -251,7 +252,7 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
         options[known[flag]] = value
     if len(given) > 1:
         raise _UsageError("only one --lossy option can be used at a time")
-    if syntax.format.loss == "always" and not set(known.values()) & set(options):
+    if syntax.format.loss == "always" and not check_options(syntax, options):
         raise _UsageError(f"{syntax.name} is always lossy: choose the loss with {' or '.join(known)}")
     return options
 
