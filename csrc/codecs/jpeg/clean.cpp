@@ -50,7 +50,7 @@ std::vector<std::uint8_t> clean_jpeg(Bytes data, const Header&) {
     while (reader.position() < reader.size()) {
         const Segment segment = reader.next();
         if (segment.code == EOI) break;
-        if (is_frame_header(segment.code) && segment.code == SOF55) stuffing = Stuffing::zero_bit;
+        if (segment.code == SOF55) stuffing = Stuffing::zero_bit;  // JPEG-LS: ISO/IEC 14495-1, C.2.2
         if (describes_image(segment.code)) writer.segment(segment.code, segment.parameters);
         copy_application_data(segment, writer);
         if (segment.code != SOS) continue;

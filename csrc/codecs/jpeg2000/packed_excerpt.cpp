@@ -1,3 +1,4 @@
+// Reads the packed headers of a far codestream (ISO/IEC 15444-1, A.7.4 and A.7.5), and the packets that are needed.
 #include "codecs/jpeg2000/packed_excerpt.h"
 
 #include <algorithm>
