@@ -133,7 +133,7 @@ class FrameBlanker {
         writer_.begin_tile_part(static_cast<std::uint16_t>(index), 0, 1);
         copy_tile_part_header(codestream_, parts.front(), false, writer_);
         writer_.end_tile_header(body.size());
-        body.append_to(to_);
+        body.append_to(to_, context_);
     }
 
     static bool is_high_throughput(const Tile& tile) {
@@ -220,7 +220,6 @@ class FrameBlanker {
         decoder.keep_coefficients();
         decoder.decode_blocks();
         if (decoder.is_damaged()) fail(ErrorCode::malformed, no_offset, "the data of a code-block are damaged");
-        decoder.synthesise_lower();
         const std::uint32_t width = tile.area.width();
         const std::size_t samples = std::size_t{width} * tile.area.height();
         std::vector<std::int32_t*> planes(components.size());

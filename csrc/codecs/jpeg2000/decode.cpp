@@ -432,7 +432,6 @@ class FrameDecoder {
         if (recoder_ != nullptr) decoder.keep_coefficients();
         decoder.decode_blocks();
         if (recoder_ != nullptr && !decoder.is_damaged()) recoder_->add(tile_, components, transforms);
-        decoder.synthesise_lower();
 
         const std::vector<TileDecoder::Part>& parts = decoder.parts();
         std::vector<std::unique_ptr<RowSource>> sources;

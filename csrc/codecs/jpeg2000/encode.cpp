@@ -179,14 +179,6 @@ class FrameEncoder {
     // A step in the image's own units.
     void set_image_step(double step) { set_step(std::ldexp(step, -static_cast<int>(frame_.attributes.bits_stored))); }
 
-    void add_tile(TileEncoder& tile, std::uint64_t index, HeaderWriter& headers, CodestreamPieces& to) {
-        CodestreamPieces packets;
-        std::vector<std::uint32_t> lengths;
-        tile.write_packets(packets, lengths);
-        headers.tile_header(plan_, static_cast<std::uint16_t>(index), lengths, packets.size());
-        to.append(packets);
-    }
-
     Bytes encode_one_tile(const PixelReader& rows) {
         CodestreamPieces pieces;
         HeaderWriter headers(pieces.headers());
@@ -194,10 +186,10 @@ class FrameEncoder {
         TileEncoder tile(plan_, 0, context_);
         tile.analyse(rows);
         tile.code_blocks({});
-        add_tile(tile, 0, headers, pieces);
+        pieces.append(tile.write_tile_part(headers));
         headers.end();
         auto* const to = context_.arena.allocate_array<std::uint8_t>(pieces.size());
-        pieces.copy_to(to);
+        pieces.copy_to(to, context_);
         return {reinterpret_cast<std::byte*>(to), pieces.size()};
     }
 
@@ -205,17 +197,14 @@ class FrameEncoder {
     void encode_tile_by_tile(const PixelReader& rows, std::vector<std::uint8_t>& to) {
         HeaderWriter headers(to);
         headers.main_header(plan_);
-        std::vector<std::uint32_t> lengths;
         for (std::uint64_t i = 0; i < plan_.size.tiles(); ++i) {
             const Arena::Mark mark = context_.arena.mark();
             {
                 TileEncoder tile(plan_, static_cast<std::size_t>(i), context_);
                 tile.analyse(rows);
                 tile.code_blocks({});
-                CodestreamPieces packets;
-                tile.write_packets(packets, lengths);
-                headers.tile_header(plan_, static_cast<std::uint16_t>(i), lengths, packets.size());
-                packets.append_to(to);
+                CodestreamPieces packets = tile.write_tile_part(headers);
+                packets.append_to(to, context_);
             }
             context_.arena.rewind(mark);
         }
@@ -230,10 +219,10 @@ class FrameEncoder {
         CodestreamPieces pieces;
         HeaderWriter headers(pieces.headers());
         headers.main_header(plan_);
-        for (std::size_t i = 0; i < tiles_.size(); ++i) add_tile(*tiles_[i], i, headers, pieces);
+        for (const std::unique_ptr<TileEncoder>& tile : tiles_) pieces.append(tile->write_tile_part(headers));
         headers.end();
         to.clear();
-        pieces.append_to(to);
+        pieces.append_to(to, context_);
     }
 
     [[nodiscard]] std::uint64_t target_bytes() const {

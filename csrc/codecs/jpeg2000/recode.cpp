@@ -65,15 +65,12 @@ void Recoder::add(std::size_t index, std::span<const TileComponent> decoded, boo
     if (!is_possible_) return;
     const Arena::Mark mark = context_.arena.mark();
     try {
-        CodestreamPieces body;
-        std::vector<std::uint32_t> lengths;
         TileEncoder tile(plan_, index, context_);
         is_possible_ = tile.take_over(decoded);
         if (is_possible_) {
             tile.code_blocks({});
-            tile.write_packets(body, lengths);
-            headers_.tile_header(plan_, static_cast<std::uint16_t>(index), lengths, body.size());
-            body.append_to(recoding_.codestream);
+            CodestreamPieces packets = tile.write_tile_part(headers_);
+            packets.append_to(recoding_.codestream, context_);
         }
     } catch (const DecodeError& error) {
         // Coefficients that no image gives may have more bits than the sub-bands that are written.

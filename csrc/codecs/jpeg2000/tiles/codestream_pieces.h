@@ -1,10 +1,13 @@
 // A codestream, or some packets of one, before it is put together.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#include "base/context.h"
 
 namespace dcmturbo::jpeg2000 {
 
@@ -32,23 +35,28 @@ class CodestreamPieces {
 
     [[nodiscard]] std::size_t size() const { return headers_.size() + block_bytes_; }
 
-    // `to` has room for size() bytes.
-    void copy_to(std::uint8_t* to) const {
+    // `to` has room for size() bytes. A team shares the work.
+    void copy_to(std::uint8_t* to, const Context& context) {
+        end_header();
+        const std::size_t count =
+            context.has_team() ? std::clamp<std::size_t>(size() / bytes_per_run, 1, context.team_threads) : 1;
+        std::vector<Run> runs(count);
         const std::uint8_t* header = headers_.data();
-        for (const Piece& piece : pieces_) {
-            const std::uint8_t* const from = piece.data == nullptr ? header : piece.data;
-            if (piece.data == nullptr) header += piece.size;
-            std::memcpy(to, from, piece.size);
-            to += piece.size;
+        std::size_t at = 0, run = 0;
+        for (std::size_t i = 0; i < pieces_.size(); ++i) {
+            for (; run < count && at >= size() * run / count; ++run) runs[run] = {i, header, to + at};
+            at += pieces_[i].size;
+            if (pieces_[i].data == nullptr) header += pieces_[i].size;
         }
-        const std::size_t left = headers_.size() - listed_headers_;
-        if (left > 0) std::memcpy(to, header, left);
+        for (; run < count; ++run) runs[run] = {pieces_.size(), nullptr, nullptr};
+        context.parallel_for(
+            count, [&](std::size_t i) { copy_pieces(runs[i], i + 1 < count ? runs[i + 1].first : pieces_.size()); });
     }
 
-    void append_to(std::vector<std::uint8_t>& to) const {
+    void append_to(std::vector<std::uint8_t>& to, const Context& context) {
         const std::size_t begin = to.size();
         to.resize(begin + size());
-        copy_to(to.data() + begin);
+        copy_to(to.data() + begin, context);
     }
 
   private:
@@ -56,6 +64,23 @@ class CodestreamPieces {
         const std::uint8_t* data;  // null: the next bytes of the headers
         std::size_t size;
     };
+
+    // Pieces from `first` on: where their headers are, and where they go.
+    struct Run {
+        std::size_t first;
+        const std::uint8_t* header;
+        std::uint8_t* to;
+    };
+    static constexpr std::size_t bytes_per_run = std::size_t{1} << 18;
+
+    void copy_pieces(Run run, std::size_t end) const {
+        for (; run.first < end; ++run.first) {
+            const Piece& piece = pieces_[run.first];
+            std::memcpy(run.to, piece.data == nullptr ? run.header : piece.data, piece.size);
+            run.to += piece.size;
+            if (piece.data == nullptr) run.header += piece.size;
+        }
+    }
 
     void end_header() {
         if (headers_.size() == listed_headers_) return;

@@ -29,17 +29,16 @@ Plane<T> plane_of(const Band& band, std::size_t part) {
     return plane;
 }
 
+// Of all resolutions up to the last that is kept, whose rows those of the others are needed for.
 template <typename T>
 class SynthesisRows final : public RowSource {
   public:
-    SynthesisRows(const Synthesis<T>& synthesis, const Resolution& of)
-        : synthesis_(synthesis), right_(of.wanted.x0 - of.reach.x0), down_(of.wanted.y0 - of.reach.y0) {}
-    void start(std::uint32_t first, std::uint32_t end) override { synthesis_.start(first + down_, end + down_); }
-    void* next() override { return synthesis_.next() + right_; }
+    explicit SynthesisRows(std::vector<Synthesis<T>> chain) : chain_(std::move(chain)) {}
+    void start(std::uint32_t first, std::uint32_t end) override { chain_.back().start(first, end); }
+    void* next() override { return chain_.back().next(); }
 
   private:
-    Synthesis<T> synthesis_;
-    std::uint32_t right_, down_;  // from what is restored to what is wanted
+    std::vector<Synthesis<T>> chain_;
 };
 
 // Without a wavelet, the sub-band is the image. A row may be changed by whoever takes it: it is a copy where other rows
@@ -77,9 +76,7 @@ bool has_data(const Resolution& resolution) {
         [](const Band& band) { return !band.wanted.is_empty() && (band.stride != 0 || band.sparse != nullptr); });
 }
 
-// How much of a lower resolution, and how many rows of the last, pay for taking part of an image on its own.
-constexpr std::uint32_t lower_rows_per_part = 64;
-constexpr std::uint32_t lower_samples_per_part = 1U << 16;
+// So many rows pay for taking part of an image on its own.
 constexpr std::uint32_t rows_per_part = 32;
 
 // Rows around a row that the wavelets need, of the resolution.
@@ -318,7 +315,7 @@ class TileDecoder::Stream final : public BandStream {
             now_.push_back(*job);
             now_.back().to = ring_ + (job->area.y0 - first) * row_size_ + (job->area.x0 - band_.held.x0) * element_;
         }
-        Arena& arena = decoder_.part_arenas_.empty() ? decoder_.context_.arena : decoder_.part_arenas_[part_];
+        Arena& arena = decoder_.part_arenas_.empty() ? decoder_.context_.arena : *decoder_.part_arenas_[part_];
         if (decoder_.decode_jobs(now_, arena)) decoder_.part_damaged_[part_] = 1;
     }
 
@@ -388,8 +385,8 @@ void TileDecoder::decode_blocks() {
     choose_parts();
     part_damaged_.assign(parts_.size(), 0);
     if (streams_last_ && context_.has_team()) {
-        part_arenas_ = std::vector<Arena>(parts_.size());
-        for (Arena& arena : part_arenas_) arena.set_cap(context_.limits.max_scratch);
+        for (std::size_t part = 0; part < parts_.size(); ++part)
+            part_arenas_.push_back(std::make_unique<Arena>(memory_));
     }
     jobs_.clear();
     for (const TileComponent& component : components_) {
@@ -402,20 +399,19 @@ void TileDecoder::decode_blocks() {
         return;
     }
     const std::size_t runs = std::min<std::size_t>(jobs_.size(), 48);
-    std::vector<Arena> arenas(runs);
     std::vector<std::uint8_t> damaged(runs);
     run_on_team(context_, runs, [&](std::size_t i) {
-        arenas[i].set_cap(context_.limits.max_scratch);
+        Arena arena(memory_);
         const std::size_t first = jobs_.size() * i / runs;
         const std::size_t end = jobs_.size() * (i + 1) / runs;
-        damaged[i] = decode_jobs(std::span(jobs_).subspan(first, end - first), arenas[i]) ? 1 : 0;
+        damaged[i] = decode_jobs(std::span(jobs_).subspan(first, end - first), arena) ? 1 : 0;
     });
     is_damaged_ = std::find(damaged.begin(), damaged.end(), 1) != damaged.end();
 }
 
 TileDecoder::TileDecoder(std::span<TileComponent> components, unsigned reduce, const std::uint8_t* end,
                          Context& context)
-    : components_(components), reduce_(reduce), end_(end), context_(context) {}
+    : components_(components), reduce_(reduce), end_(end), context_(context), memory_(context.arena) {}
 
 TileDecoder::~TileDecoder() = default;
 
@@ -499,8 +495,11 @@ bool TileDecoder::decode_jobs(std::span<const Job> jobs, Arena& arena) const {
 // -------------------------------------------------------------------------------
 
 template <typename T>
-Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below, std::size_t part) {
+Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Synthesis<T>* lower, Plane<T> below,
+                                    std::size_t part) {
     return {resolution.reach,
+            resolution.wanted,
+            lower,
             below,
             plane_of<T>(resolution.bands[0], part),
             plane_of<T>(resolution.bands[1], part),
@@ -510,62 +509,23 @@ Synthesis<T> TileDecoder::synthesis(const Resolution& resolution, Plane<T> below
 }
 
 template <typename T>
-void TileDecoder::synthesise_lower_of(std::size_t index) {
-    const TileComponent& component = components_[index];
-    const std::size_t last = last_resolution(component);
-    Plane<T> below = plane_of<T>(component.resolutions[0].bands[0], 0);
-    // An empty sub-band has no row; the resolution above it may go without, or not.
-    if (below.is_zero()) below.base = reinterpret_cast<T*>(zero_row());
-    for (std::size_t r = 1; r < last; ++r) {
-        const Resolution& resolution = component.resolutions[r];
-        if (resolution.wanted.is_empty()) continue;
-        if (below.is_zero() && !has_data(resolution)) continue;  // of zeroes come zeroes
-        const std::uint32_t width = resolution.wanted.width();
-        const std::uint32_t height = resolution.wanted.height();
-        const std::uint32_t right = resolution.wanted.x0 - resolution.reach.x0;
-        const std::uint32_t down = resolution.wanted.y0 - resolution.reach.y0;
-        Plane<T> to{nullptr, padded(width), nullptr};
-        to.base = context_.arena.allocate_array<T>(to.stride * height);
-        const std::uint32_t most = context_.has_team() ? height / lower_rows_per_part : 1;
-        const auto parts = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-            std::uint64_t{width} * height / lower_samples_per_part, 1, std::clamp(most, 1U, 8U)));
-        std::vector<Synthesis<T>> parallel;
-        parallel.reserve(parts);
-        for (std::uint32_t i = 0; i < parts; ++i) parallel.push_back(synthesis<T>(resolution, below, 0));
-        context_.parallel_for(parts, [&](std::size_t i) {
-            const auto first = static_cast<std::uint32_t>(std::uint64_t{height} * i / parts);
-            const auto end = static_cast<std::uint32_t>(std::uint64_t{height} * (i + 1) / parts);
-            parallel[i].start(first + down, end + down);
-            for (std::uint32_t y = first; y < end && (y % 16 != 0 || !context_.is_due_to_end()); ++y)
-                std::memcpy(to.row(y), parallel[i].next() + right, width * sizeof(T));
-        });
-        below = to;
-    }
-    lower_[index] = {reinterpret_cast<std::byte*>(below.base), below.stride, below.sparse};
-}
-
-void TileDecoder::synthesise_lower() {
-    lower_.assign(components_.size(), {});
-    for (std::size_t i = 0; i < components_.size(); ++i) {
-        if (components_[i].resolutions.empty()) continue;
-        switch (components_[i].arithmetic) {
-            case Arithmetic::integer: synthesise_lower_of<std::int32_t>(i); break;
-            case Arithmetic::wide: synthesise_lower_of<std::int64_t>(i); break;
-            case Arithmetic::real: synthesise_lower_of<float>(i); break;
-            case Arithmetic::wide_real: synthesise_lower_of<double>(i); break;
-        }
-    }
-}
-
-template <typename T>
 std::unique_ptr<RowSource> TileDecoder::rows_of(std::size_t index, std::size_t part) {
     const TileComponent& component = components_[index];
     const std::size_t last = last_resolution(component);
-    const Resolution& resolution = component.resolutions[last];
-    const Plane<T> below{reinterpret_cast<T*>(lower_[index].base), lower_[index].stride, lower_[index].sparse};
-    if (last == 0 || (below.is_zero() && !has_data(resolution)))
-        return std::make_unique<PlaneRows<T>>(below, resolution.wanted.width(), context_.arena);
-    return std::make_unique<SynthesisRows<T>>(synthesis<T>(resolution, below, part), resolution);
+    Plane<T> below = plane_of<T>(component.resolutions[0].bands[0], part);
+    // An empty sub-band has no row; the resolution above it may go without, or not.
+    if (below.is_zero()) below.base = reinterpret_cast<T*>(zero_row());
+    std::vector<Synthesis<T>> chain;
+    chain.reserve(last);  // they point to each other
+    for (std::size_t r = 1; r <= last; ++r) {
+        const Resolution& resolution = component.resolutions[r];
+        if (resolution.wanted.is_empty()) continue;
+        if (chain.empty() && below.is_zero() && !has_data(resolution)) continue;  // of zeroes come zeroes
+        chain.push_back(synthesis<T>(resolution, chain.empty() ? nullptr : &chain.back(), below, part));
+    }
+    if (chain.empty())
+        return std::make_unique<PlaneRows<T>>(below, component.resolutions[last].wanted.width(), context_.arena);
+    return std::make_unique<SynthesisRows<T>>(std::move(chain));
 }
 
 std::unique_ptr<RowSource> TileDecoder::rows(std::size_t component, std::size_t part) {

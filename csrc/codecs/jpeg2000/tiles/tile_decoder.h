@@ -50,9 +50,6 @@ class TileDecoder {
     // Known when the blocks are decoded. The components are of one size.
     [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
 
-    // All resolutions but the last that is kept.
-    void synthesise_lower();
-
     // Of one component, for one part; several may be at work at the same time.
     std::unique_ptr<RowSource> rows(std::size_t component, std::size_t part);
 
@@ -85,11 +82,9 @@ class TileDecoder {
     CodeBlock block_of(const Job& job, Arena& arena) const;
     std::span<const CodewordSegment> join_segments(const BlockState& block, Arena& arena) const;
     template <typename T>
-    void synthesise_lower_of(std::size_t component);
-    template <typename T>
     std::unique_ptr<RowSource> rows_of(std::size_t component, std::size_t part);
     template <typename T>
-    Synthesis<T> synthesis(const Resolution& resolution, Plane<T> below, std::size_t part);
+    Synthesis<T> synthesis(const Resolution& resolution, Synthesis<T>* lower, Plane<T> below, std::size_t part);
     [[nodiscard]] std::size_t last_resolution(const TileComponent& component) const {
         return component.levels() - reduce_;
     }
@@ -102,19 +97,14 @@ class TileDecoder {
     std::vector<Part> parts_;
     bool streams_last_ = false;  // the blocks of the last resolution
     std::vector<std::unique_ptr<StreamedBand>> streamed_;
-    std::vector<Arena> part_arenas_;          // with a team: what its threads need for blocks
+    SharedArena memory_;  // of the context, for the threads of a team
+    std::vector<std::unique_ptr<Arena>> part_arenas_;
     std::vector<std::uint8_t> part_damaged_;  // each is written by the thread of its part
     bool is_damaged_ = false;
     bool keeps_coefficients_ = false;
     std::vector<Rectangle> holes_;  // of the band that is listed: what no code-block gives
     std::uint64_t covered_ = 0;     // and how many samples some block gives
     std::byte* zeroes_ = nullptr;   // a row of them
-    struct LowerPlane {
-        std::byte* base = nullptr;
-        std::size_t stride = 0;
-        const SparseBand* sparse = nullptr;
-    };
-    std::vector<LowerPlane> lower_;  // the resolution below the last, a component
 };
 
 }  // namespace dcmturbo::jpeg2000

@@ -40,7 +40,7 @@ void transform_components(std::span<T* const> rows, std::size_t count, const Wav
 }  // namespace
 
 TileEncoder::TileEncoder(const CodestreamPlan& plan, std::size_t index, Context& context)
-    : plan_(plan), context_(context) {
+    : plan_(plan), index_(index), context_(context) {
     tile_.area = tile_area(plan.size, index);
     tile_.parameters = &plan.parameters;
     build_tile(tile_, plan.components, context.arena);
@@ -467,6 +467,14 @@ void TileEncoder::write_packets(CodestreamPieces& to, std::vector<std::uint32_t>
     });
     lengths.assign(writer.lengths().begin(), writer.lengths().end());
     context_.arena.rewind(mark);
+}
+
+CodestreamPieces TileEncoder::write_tile_part(HeaderWriter& headers) {
+    CodestreamPieces packets;
+    std::vector<std::uint32_t> lengths;
+    write_packets(packets, lengths);
+    headers.tile_header(plan_, static_cast<std::uint16_t>(index_), lengths, packets.size());
+    return packets;
 }
 
 }  // namespace dcmturbo::jpeg2000

@@ -57,6 +57,9 @@ class TileEncoder {
     // Appends the packets; as often as blocks have been cut anew. The bytes of blocks stay in the arena.
     void write_packets(CodestreamPieces& to, std::vector<std::uint32_t>& lengths);
 
+    // Appends the header of the tile's only tile-part to what `headers` writes. Returns the packets that follow it.
+    CodestreamPieces write_tile_part(HeaderWriter& headers);
+
     [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
 
   private:
@@ -78,6 +81,7 @@ class TileEncoder {
     class Blocks;
 
     const CodestreamPlan& plan_;
+    std::size_t index_;
     Context& context_;
     Tile tile_;
     std::vector<PrecinctBandOut> bands_;

@@ -8,38 +8,44 @@
 namespace dcmturbo::jpeg2000 {
 
 template <typename T>
-Synthesis<T>::Synthesis(const Rectangle& area, Plane<T> ll, Plane<T> hl, Plane<T> lh, Plane<T> hh, Isa isa,
-                        Arena& arena)
-    : area_(area),
+Synthesis<T>::Synthesis(const Rectangle& reach, const Rectangle& wanted, Synthesis* lower, Plane<T> ll, Plane<T> hl,
+                        Plane<T> lh, Plane<T> hh, Isa isa, Arena& arena)
+    : area_(reach),
+      right_(wanted.x0 - reach.x0),
+      down_(wanted.y0 - reach.y0),
+      lower_(lower),
       ll_(ll),
       hl_(hl),
       lh_(lh),
       hh_(hh),
       kernels_(wavelet_kernels(isa)),
-      width_(area.width()),
+      width_(reach.width()),
       ring_stride_((std::size_t{width_} + 15 + row_margin) & ~std::size_t{15}),
       ring_(arena.allocate_array<T>(ring_rows * ring_stride_)),
       scratch_(arena.allocate_array<T>(2 * wavelet_scratch(width_))) {
     if (ll_.sparse != nullptr || hl_.sparse != nullptr || lh_.sparse != nullptr || hh_.sparse != nullptr) {
         for (T*& row : gathered_) row = arena.allocate_array<T>(padded(width_));
     }
-    start(0, area.height());
 }
 
 template <typename T>
 void Synthesis<T>::start(std::uint32_t first, std::uint32_t end) {
-    next_ = std::uint64_t{area_.y0} + first;
+    const std::uint64_t top = std::uint64_t{area_.y0} + down_;
+    next_ = top + first;
     begin_ = std::max<std::uint64_t>(area_.y0, next_ - std::min<std::uint64_t>(next_, steps));
-    end_ = std::min<std::uint64_t>(area_.y1, std::uint64_t{area_.y0} + end + steps);
+    end_ = std::min<std::uint64_t>(area_.y1, top + end + steps);
     front_ = begin_;
+    // Each of its rows is taken once, in order.
+    if (lower_ != nullptr)
+        lower_->start(static_cast<std::uint32_t>(low_index(begin_)), static_cast<std::uint32_t>(low_index(end_)));
 }
 
 template <typename T>
 void Synthesis<T>::take_in(std::uint64_t y) {
     const bool odd_column = area_.x0 % 2 != 0;
     const bool is_high = y % 2 != 0;
-    const std::size_t index = is_high ? (y - 1) / 2 - area_.y0 / 2 : y / 2 - (std::size_t{area_.y0} + 1) / 2;
-    const T* low = (is_high ? lh_ : ll_).row(index, gathered_[0]);
+    const std::size_t index = is_high ? (y - 1) / 2 - area_.y0 / 2 : low_index(y);
+    const T* low = !is_high && lower_ != nullptr ? lower_->next() : (is_high ? lh_ : ll_).row(index, gathered_[0]);
     const T* high = (is_high ? hh_ : hl_).row(index, gathered_[1]);
     T* to = row(y);
     const bool is_alone = area_.height() == 1;
@@ -101,7 +107,7 @@ T* Synthesis<T>::next() {
     // An even row is done earlier, but the odd one below takes from it once more.
     const std::uint64_t wanted = next_ + steps + (next_ % 2 == 0 ? 1 : 0);
     while (front_ <= wanted) advance();
-    return row(next_++);
+    return row(next_++) + right_;
 }
 
 template class Synthesis<std::int32_t>;
