@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.status import check_status
 from dcmturbo.frames.workers import map_on_workers
-from dcmturbo.pictures.grey import Grey
+from dcmturbo.pictures.grey import Grey, Modality, plain_modality
 from dcmturbo.pictures.header import Header
 from dcmturbo.pictures.windows import Choice, Range, Window
 
@@ -47,6 +48,7 @@ class Step:
             raise ValueError(f"dtype is {self.dtype}, but {apply!r} gives fractions: expected float32 or float64")
         self._apply = apply
         self._grey: Grey | None = None
+        self._frames = frames
         if apply in ("rescale", "window"):
             if len(frames.frame_shape) == 3:
                 raise ValueError(f"{apply!r} is for grey levels, but the frames have {frames.frame_shape[2]} samples")
@@ -60,13 +62,17 @@ class Step:
         elif self._grey is None:
             _normalise(frame, out)
         elif self._apply == "rescale":
-            modality = self._grey.modality(number)
+            modality = self._modality or self._grey.modality(number)
             if modality.table is not None:
                 out[...] = modality.table.look_up(frame)
             else:
                 _linear(frame, out, modality.slope, modality.intercept, clip=False)
         else:
             self._window(frame, out, number, self._grey)
+
+    @cached_property
+    def _modality(self) -> Modality | None:
+        return plain_modality(self._frames.opened)
 
     @staticmethod
     def _window(frame: np.ndarray, out: np.ndarray, number: int, grey: Grey) -> None:
@@ -94,7 +100,8 @@ def _linear(frame: np.ndarray, out: np.ndarray, gain: float, offset: float, *, c
     for first in range(0, len(frame), rows):
         piece = out[first : first + rows]
         piece[...] = frame[first : first + rows]  # quicker than a multiplication that converts
-        piece *= out.dtype.type(gain)
+        if gain != 1.0:
+            piece *= out.dtype.type(gain)
         piece += out.dtype.type(offset)
         if clip:
             np.clip(piece, 0.0, 1.0, out=piece)

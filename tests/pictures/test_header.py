@@ -14,7 +14,9 @@ from pydicom.sequence import Sequence
 
 import dcmturbo as dt
 from dcmturbo.pictures import header
+from dcmturbo.pictures.grey import Grey, plain_modality
 from dcmturbo.pictures.header import Header
+from dcmturbo.pictures.windows import Choice
 
 
 def slow(opened):
@@ -101,3 +103,61 @@ def test_cut_and_damaged_headers_are_left_to_pydicom(syntax):
         found = Header(image.frame_set.opened)._read_plain()
         if found is not None:
             assert values(found) == values(slow(image.frame_set.opened))
+
+
+def modalities(image):
+    """Return the modality transform of the first and last frame as it is found quickly, or None, and as always."""
+    frames = image.frame_set
+    grey = Grey(Header(frames.opened), frames.opened.bits_stored, frames.dtype, Choice())
+    return plain_modality(frames.opened), {grey.modality(0), grey.modality(len(image) - 1)}
+
+
+def test_a_quick_rescale_is_that_of_the_header():
+    quick = 0
+    for path in shipped_files():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                image = dt.open(path)
+            except (dt.Error, OSError):
+                continue
+            with image:
+                plain, always = modalities(image)
+                if plain is not None:
+                    assert always == {plain}, path
+                    quick += 1
+    assert quick >= 10
+
+
+def test_only_one_plain_rescale_is_found_quickly():
+    ds = pydicom.dcmread(CT)
+
+    def of(ds):
+        with dt.open(saved(ds)) as image:
+            return modalities(image)
+
+    plain, always = of(ds)
+    assert always == {plain}
+    group, values = Dataset(), Dataset()
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 3, 4, "HU"
+    group.PixelValueTransformationSequence = Sequence([values])
+    for place in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        changed = pydicom.dcmread(CT)
+        setattr(changed, place, Sequence([group]))
+        assert of(changed)[0] is None
+    table = Dataset()
+    table.LUTDescriptor = [2, 0, 8]
+    table.add_new("LUTData", "OW", b"\1\2")
+    changed = pydicom.dcmread(CT)
+    changed.ModalityLUTSequence = Sequence([table])
+    assert of(changed)[0] is None
+    for slope in ("", None):
+        changed = pydicom.dcmread(CT)
+        changed.RescaleSlope = slope
+        assert of(changed)[0] is None
+    changed = pydicom.dcmread(CT)
+    changed.SOPClassUID = changed.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.12.1"
+    changed.PixelIntensityRelationship = "LOG"
+    plain, always = of(changed)
+    assert plain is None
+    assert [(one.slope, one.intercept) for one in always] == [(1, 0)]

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,12 +163,15 @@ def text_of_bytes(value: bytes) -> str:
     return text.strip(" \0")
 
 
+# Looking keywords up would take more time than finding the values: many objects are asked for the same paths.
+@cache
 def _vr_of(path: str) -> str:
     from pydicom.datadict import dictionary_VR
 
     return str(dictionary_VR(path.rpartition(".")[2]))
 
 
+@cache
 def _tags_of(path: str) -> list[int]:
     from pydicom.datadict import tag_for_keyword
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from dcmturbo.dataset.attributes import elements_of_opened, read_attributes
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import Error
 from dcmturbo.pictures.header import Header, items_of, number_of, numbers_of, text_of
 from dcmturbo.pictures.lookup_tables import LookupTable
 from dcmturbo.pictures.windows import Choice, Range, Window
 
-__all__ = ["Grey", "Modality", "extremes"]
+__all__ = ["Grey", "Modality", "extremes", "plain_modality"]
 
 # From so many pixels on, a table of all values costs less than computing each pixel.
 _TABLE_PIXELS = 1 << 14
@@ -37,6 +40,41 @@ class Modality:
         return values.astype(np.float64) * self.slope + self.intercept
 
 
+_RESCALE = ("RescaleSlope", "RescaleIntercept")
+# If one of these is there, a rescale of the object itself is not all there is to know.
+_UNUSUAL = (
+    "ModalityLUTSequence.LUTDescriptor",
+    *(
+        f"{place}.PixelValueTransformationSequence.{path}"
+        for place in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+        for path in (*_RESCALE, "ModalityLUTSequence.LUTDescriptor")
+    ),
+)
+
+
+def plain_modality(opened: OpenedSource) -> Modality | None:
+    """Return the modality transform if it is a rescale that the object states once for all frames.
+
+    This takes a fraction of the time of a header, which counts for each file of a series. In all other cases, and where
+    anything is unusual, the result is None, and `Grey.modality` knows it.
+    """
+    if opened.pydicom_dataset is not None:
+        return None
+    try:
+        found = read_attributes(elements_of_opened(opened), ("SOPClassUID", *_RESCALE, *_UNUSUAL))
+    except Error:
+        return None
+    if any(map(found.has, _UNUSUAL)) or found.text("SOPClassUID") in _INTENSITY_CLASSES:
+        return None
+    values = []
+    for keyword in _RESCALE:
+        numbers = [numbers for _, _, numbers in found.numbers(keyword)]
+        if len(numbers) != 1 or not numbers[0]:
+            return None
+        values.append(numbers[0][0])
+    return Modality(values[0] or 1.0, values[1])
+
+
 class Grey:
     """Turns stored values of an object's frames into grey levels.
 
@@ -55,20 +93,22 @@ class Grey:
     ----------
     limits : (float, float) or None
         The extreme values of all frames that are shown together, without padding; None if each frame stands for itself.
-    inverted : bool
-        Whether low values are white.
     note : str
         What the last call did, for people.
     """
 
     def __init__(self, header: Header, bits_stored: int, dtype: np.dtype[Any], choice: Choice) -> None:
         self._header, self._bits, self._dtype, self._choice = header, bits_stored, dtype, choice
-        self.inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
         self._tables: dict[Any, np.ndarray] = {}
         self.limits: tuple[float, float] | None = None
         self.note = ""
 
     # ---- what the object says ---------------------------------------------------------------------
+
+    @cached_property
+    def inverted(self) -> bool:
+        """Whether low values are white."""
+        return self._header.text("PhotometricInterpretation") == "MONOCHROME1"
 
     def modality(self, frame: int) -> Modality:
         """Return the modality transform of a frame."""
