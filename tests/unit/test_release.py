@@ -6,6 +6,7 @@ import re
 import struct
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_every_place_of_the_version_has_it(release):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert re.search(pattern, text)[1] == dcmturbo.__version__, name
         assert re.search(pattern, release.with_version(text, pattern, "7.8.9rc1"))[1] == "7.8.9rc1"
+
+
+def test_every_list_of_dependencies_is_the_one_of_the_package():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        expected = {normal(dependency) for dependency in tomllib.load(file)["project"]["dependencies"]}
+    recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    run = re.search(r"\n  run:\n((?:    - .+\n)+)", recipe)[1].splitlines()
+    assert {normal(line.removeprefix("    - ")) for line in run} - {"python"} == expected
+    page = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) and newer(?:, below (\d+))? \|", page, re.MULTILINE)
+    assert {f"{name}>={low}" + (f",<{high}" if high else "") for name, low, high in rows} == expected
+
+
+def normal(dependency: str) -> str:
+    return dependency.replace(" ", "")
 
 
 def test_a_release_is_refused_where_files_do_not_agree(release, tmp_path, monkeypatch):
