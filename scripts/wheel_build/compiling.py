@@ -71,8 +71,17 @@ class Compiler:
             yield from pool.map(lambda python, of_it: self.module(target, python, of_it, core), pythons, headers)
 
     def module(self, target: Target, python: str, headers: Path, core: list[Path]) -> Path:
-        """Compile the bindings for one Python, and link the extension module."""
-        folder = self.work / "modules" / f"{target.name}-{python}"
+        """Compile the bindings for one Python, and link the extension module, unless that was done from the same files.
+
+        So a run that was stopped goes on where it was.
+        """
+        read = [Path(__file__), Path(__file__).with_name("targets.py")]
+        for place in (ROOT / "csrc", headers, self.pybind11):
+            read += sorted(path for path in place.rglob("*") if path.is_file())
+        folder = self.work / "modules" / f"{target.name}-{python}-{self._digest(target, read)}"
+        module = folder / target.module_name(python)
+        if module.is_file():
+            return module
         folder.mkdir(parents=True, exist_ok=True)
         # As one unit: most of the time goes into pybind11's headers.
         unit = folder / "bindings.cpp"
@@ -84,9 +93,11 @@ class Compiler:
             flags.append("-DPy_GIL_DISABLED=1")
         out = folder / "bindings.o"
         self.run("c++", "-target", target.zig, *FLAGS, *flags, "-c", str(unit), "-o", str(out))
-        module = folder / target.module_name(python)
         libraries = [str(self._import_library(target, python, out, folder))] if target.is_windows else []
         objects = [str(path) for path in core]
+        # The file's name may be in the module, its folder's is not.
+        linked = folder / "new" / module.name
+        linked.parent.mkdir(exist_ok=True)
         self.run(
             "c++",
             "-target",
@@ -98,9 +109,9 @@ class Compiler:
             *objects,
             *libraries,
             "-o",
-            str(module),
+            str(linked),
         )
-        return module
+        return linked.rename(module)
 
     def _import_library(self, target: Target, python: str, bindings: Path, folder: Path) -> Path:
         """Make what stands for python3XX.dll while linking: the names that the bindings need."""

@@ -128,6 +128,54 @@ def test_wheels_have_the_names_that_installers_and_importers_look_for(build):
     assert targets["macos-arm64"].wheel_tag("3.14") == "cp314-cp314-macosx_11_0_arm64"
 
 
+def test_a_module_is_made_once_from_the_same_files(build, tmp_path, monkeypatch):
+    target = build["targets"].TARGETS["manylinux-x86_64"]
+    zig, pybind11, headers = tmp_path / "zig", tmp_path / "pybind11", tmp_path / "headers"
+    zig.write_bytes(b"a compiler")
+    for folder in (pybind11, headers):
+        folder.mkdir()
+        (folder / "file.h").write_text("int x;")
+    made = []
+
+    def run(*arguments):
+        made.append(arguments)
+        Path(arguments[arguments.index("-o") + 1]).write_bytes(b"a result")
+
+    def module():
+        compiler = build["compiling"].Compiler(zig, pybind11, tmp_path / "work", 1)
+        monkeypatch.setattr(compiler, "run", run)
+        return compiler.module(target, "3.13", headers, [])
+
+    first = module()
+    assert first.name == target.module_name("3.13")
+    assert first.read_bytes() == b"a result"
+    assert len(made) == 2
+    assert module() == first
+    assert len(made) == 2
+    for folder in (pybind11, headers):
+        (folder / "file.h").write_text("int y;")
+        assert module() != first
+    assert len(made) == 6
+
+
+def test_a_module_that_was_not_linked_to_its_end_is_made_again(build, tmp_path, monkeypatch):
+    target = build["targets"].TARGETS["manylinux-x86_64"]
+    (tmp_path / "zig").write_bytes(b"a compiler")
+    compiler = build["compiling"].Compiler(tmp_path / "zig", tmp_path / "none", tmp_path / "work", 1)
+
+    def run(*arguments):
+        Path(arguments[arguments.index("-o") + 1]).write_bytes(b"a part" if stopped else b"all")
+        if stopped and "-shared" in arguments:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiler, "run", run)
+    stopped = True
+    with pytest.raises(KeyboardInterrupt):
+        compiler.module(target, "3.13", tmp_path / "none", [])
+    stopped = False
+    assert compiler.module(target, "3.13", tmp_path / "none", []).read_bytes() == b"all"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
 def test_what_a_module_needs_is_read_from_it(build):
     needed = build["checking"].needed_of(Path(_core.__file__).read_bytes())
