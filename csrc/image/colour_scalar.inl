@@ -20,3 +20,22 @@ static void ybr_full_to_rgb(std::uint8_t* __restrict y, std::uint8_t* __restrict
         cr[i] = clamp8(luma + ((1858077 * blue + half + 96) >> 20));
     }
 }
+
+static void ybr_full_to_rgb_pixels(const std::uint8_t* __restrict y, const std::uint8_t* __restrict cb,
+                                   const std::uint8_t* __restrict cr, std::uint8_t* __restrict to, std::size_t pixels) {
+    constexpr std::size_t width = 64;
+    std::uint8_t planes[3][width];
+    while (pixels > 0) {
+        const std::size_t now = pixels < width ? pixels : width;
+        __builtin_memcpy(planes[0], y, now);
+        __builtin_memcpy(planes[1], cb, now);
+        __builtin_memcpy(planes[2], cr, now);
+        ybr_full_to_rgb(planes[0], planes[1], planes[2], now);
+        interleave3(planes[0], planes[1], planes[2], to, now);
+        y += now;
+        cb += now;
+        cr += now;
+        to += 3 * now;
+        pixels -= now;
+    }
+}

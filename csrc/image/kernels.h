@@ -33,12 +33,14 @@ struct PixelKernels {
     void (*swap32)(const std::uint32_t* from, std::uint32_t* to, std::size_t count);
     void (*swap64)(const std::uint64_t* from, std::uint64_t* to, std::size_t count);
 
-    // For three 8-bit components: planes to pixels, pixels to planes, and YBR_FULL to RGB in place.
+    // For three 8-bit components: planes to pixels, pixels to planes, and YBR_FULL to RGB, in place or as pixels.
     void (*interleave3)(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* to,
                         std::size_t pixels);
     void (*deinterleave3)(const std::uint8_t* from, std::uint8_t* a, std::uint8_t* b, std::uint8_t* c,
                           std::size_t pixels);
     void (*ybr_full_to_rgb)(std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr, std::size_t pixels);
+    void (*ybr_full_to_rgb_pixels)(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr,
+                                   std::uint8_t* to, std::size_t pixels);
 
     // Converts Y1 Y2 Cb Cr (PS3.3, C.7.6.3.1.2) to three planes. `pixels` is even.
     void (*expand_422)(const std::uint8_t* from, std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr,

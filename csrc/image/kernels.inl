@@ -23,6 +23,7 @@ constexpr PixelKernels table = {
     .interleave3 = interleave3,
     .deinterleave3 = deinterleave3,
     .ybr_full_to_rgb = ybr_full_to_rgb,
+    .ybr_full_to_rgb_pixels = ybr_full_to_rgb_pixels,
     .expand_422 = expand_422,
     .unpack_bits = unpack_bits,
     .pack_bits = pack_bits,

@@ -76,7 +76,9 @@ PixelWriter::PixelWriter(const FrameOut& out, Isa isa)
                                                     : static_cast<unsigned>(8 * cell_) - out.format.significant_bits),
       region_(out.region.is_whole() ? Region{0, 0, out.format.rows, out.format.columns} : out.region),
       contiguous_(out.is_contiguous()),
-      direct_(contiguous_ && out.format.samples_per_pixel == 1 && is_aligned(out.base, cell_)) {}
+      direct_(contiguous_ && out.format.samples_per_pixel == 1 && is_aligned(out.base, cell_)),
+      interleaves_(out.format.samples_per_pixel == 3 && cell_ == 1 && out.pixel_stride == 3 && out.sample_stride == 1),
+      converts_(out.format.colour == ColourConversion::ybr_full_to_rgb) {}
 
 void PixelWriter::correct(const std::byte* from, std::byte* to, std::size_t count) const {
     const bool sign = out_.format.sign_extend;
@@ -200,31 +202,45 @@ void PixelWriter::convert(const FrameOut& from, std::uint64_t pixels, bool swap_
 }
 
 void PixelWriter::write(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
-    const unsigned samples = out_.format.samples_per_pixel;
-    if (out_.format.colour == ColourConversion::ybr_full_to_rgb) {
+    if (interleaves_ && contiguous_) return interleave(planes, 0, out_.base + 3 * first, count);
+    if (converts_ && !interleaves_) {
         kernels_.ybr_full_to_rgb(reinterpret_cast<std::uint8_t*>(planes[0]), reinterpret_cast<std::uint8_t*>(planes[1]),
                                  reinterpret_cast<std::uint8_t*>(planes[2]), count);
     }
-    if (samples == 3 && cell_ == 1 && contiguous_) {
-        kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0]),
-                             reinterpret_cast<const std::uint8_t*>(planes[1]),
-                             reinterpret_cast<const std::uint8_t*>(planes[2]),
-                             reinterpret_cast<std::uint8_t*>(out_.base) + 3 * first, count);
-        return;
-    }
-    if (samples == 1 && contiguous_) {
+    if (out_.format.samples_per_pixel == 1 && contiguous_) {
         std::memcpy(out_.base + first * cell_, planes[0], count * cell_);
         return;
     }
     store(first, count, planes);
 }
 
+void PixelWriter::prefetch_rows(std::uint32_t first, std::uint32_t end) const {
+    constexpr std::size_t line = 64;
+    const auto cell = static_cast<std::ptrdiff_t>(cell_);
+    if (out_.pixel_stride < cell || out_.sample_stride < 0) return;
+    const std::size_t size = static_cast<std::size_t>(out_.pixel_stride) * region_.width;
+    const bool is_planar = out_.sample_stride > out_.pixel_stride;
+    for (unsigned sample = 0; sample < (is_planar ? out_.format.samples_per_pixel : 1U); ++sample) {
+        for (std::uint32_t y = std::max(first, region_.top); y < std::min(end, out_.end_row()); ++y) {
+            const std::byte* const row = out_.base + static_cast<std::ptrdiff_t>(y - region_.top) * out_.row_stride +
+                                         static_cast<std::ptrdiff_t>(sample) * out_.sample_stride;
+            for (std::size_t at = 0; at < size; at += line) __builtin_prefetch(row + at, 1);
+        }
+    }
+}
+
+// Three planes, from cell `from` on, to pixels, and YBR_FULL to RGB.
+void PixelWriter::interleave(std::byte* const planes[], std::size_t from, std::byte* to, std::size_t count) const {
+    const auto kernel = converts_ ? kernels_.ybr_full_to_rgb_pixels : kernels_.interleave3;
+    kernel(reinterpret_cast<const std::uint8_t*>(planes[0] + from),
+           reinterpret_cast<const std::uint8_t*>(planes[1] + from),
+           reinterpret_cast<const std::uint8_t*>(planes[2] + from), reinterpret_cast<std::uint8_t*>(to), count);
+}
+
 // Stores row by row. Used if the layout has gaps or only a region is wanted.
 void PixelWriter::store(std::uint64_t first, std::size_t count, std::byte* const planes[]) const {
     const std::uint64_t columns = out_.format.columns;
     const std::uint64_t end = std::min(first + count, out_.end_pixel());
-    const bool interleaves =
-        out_.format.samples_per_pixel == 3 && cell_ == 1 && out_.pixel_stride == 3 && out_.sample_stride == 1;
     for (std::uint64_t y = std::max<std::uint64_t>(first / columns, region_.top); y * columns < end; ++y) {
         const std::uint64_t row = y * columns + region_.left;
         const std::uint64_t begin = std::max(first, row);
@@ -234,11 +250,8 @@ void PixelWriter::store(std::uint64_t first, std::size_t count, std::byte* const
         const std::size_t from = static_cast<std::size_t>(begin - first) * cell_;
         std::byte* const to = out_.base + static_cast<std::ptrdiff_t>(y - region_.top) * out_.row_stride +
                               static_cast<std::ptrdiff_t>(begin - row) * out_.pixel_stride;
-        if (interleaves) {
-            kernels_.interleave3(reinterpret_cast<const std::uint8_t*>(planes[0] + from),
-                                 reinterpret_cast<const std::uint8_t*>(planes[1] + from),
-                                 reinterpret_cast<const std::uint8_t*>(planes[2] + from),
-                                 reinterpret_cast<std::uint8_t*>(to), now);
+        if (interleaves_) {
+            interleave(planes, from, to, now);
             continue;
         }
         for (unsigned sample = 0; sample < out_.format.samples_per_pixel; ++sample) {

@@ -33,6 +33,10 @@ class PixelWriter {
     // s and is overwritten.
     void write(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
 
+    // Brings the memory of rows [first, end) into the cache, if they are in the region. Call it some work before they
+    // are written: else that waits for memory, and so does each load behind it that needs a store's data.
+    void prefetch_rows(std::uint32_t first, std::uint32_t end) const;
+
     // Converts the first `pixels` pixels of `from`, and stores those in the region. `from` has cells of the same type;
     // it is a native frame or the output of a library. If swap_bytes is set, the bytes of each cell are reversed first.
     // `from` and the output may be the same memory with the same strides.
@@ -45,6 +49,7 @@ class PixelWriter {
     void convert_region(const FrameOut& from, std::uint64_t pixels, bool swap_bytes, Arena& arena) const;
     void convert_block(const FrameOut& from, std::uint64_t first, std::size_t count, bool swap_bytes,
                        std::byte* const planes[]) const;
+    void interleave(std::byte* const planes[], std::size_t from, std::byte* to, std::size_t count) const;
     void store(std::uint64_t first, std::size_t count, std::byte* const planes[]) const;
     void gather(const FrameOut& from, std::uint64_t first, std::size_t count, unsigned sample, std::byte* plane) const;
     void swap(std::byte* cells, std::size_t count) const;
@@ -56,6 +61,8 @@ class PixelWriter {
     Region region_;
     bool contiguous_;
     bool direct_;
+    bool interleaves_;  // bytes of three planes to pixels
+    bool converts_;     // YBR_FULL to RGB
 };
 
 }  // namespace dcmturbo

@@ -122,43 +122,111 @@ static inline __attribute__((always_inline)) int decode_coefficients(BitWindow& 
 }
 
 template <typename Sample>
+static inline __attribute__((always_inline)) void transform_one(const std::int16_t* block, std::byte* to,
+                                                                std::ptrdiff_t stride) {
+    if constexpr (sizeof(Sample) == 1) {
+        // More than one: the same again.
+        const std::int16_t* blocks[bytes_at_once];
+        std::byte* places[bytes_at_once];
+        std::ptrdiff_t strides[bytes_at_once];
+        for (std::size_t k = 0; k < bytes_at_once; ++k) {
+            blocks[k] = block;
+            places[k] = to;
+            strides[k] = stride;
+        }
+        transform_bytes(blocks, places, strides);
+    } else {
+        transform_block<Sample>(block, to, stride);
+    }
+}
+
+// Blocks on their way to the inverse DCT. A block is transformed while the next ones are decoded: a vector that is
+// loaded right after its coefficients were stored one by one would wait for all stores before.
+template <typename Sample>
+class BlockQueue {
+  public:
+    // The next block, of zeros. It may transform earlier ones.
+    inline __attribute__((always_inline)) std::int16_t* begin() {
+        if (count_ == done_ + most) transform();
+        std::int16_t* const block = blocks_[count_ % most];
+        std::memset(block, 0, sizeof(std::int16_t) * block_samples);
+        return block;
+    }
+    // `last` is the position of its last coefficient.
+    inline __attribute__((always_inline)) void end(int last, std::byte* to, std::ptrdiff_t stride) {
+        places_[count_ % most] = to;
+        strides_[count_ % most] = stride;
+        last_[count_ % most] = last;
+        ++count_;
+    }
+    // Transforms those that are left.
+    inline __attribute__((always_inline)) void finish() {
+        while (done_ + at_once <= count_) transform();
+        for (; done_ < count_; ++done_) {
+            const std::size_t i = done_ % most;
+            transform_one<Sample>(blocks_[i], places_[i], strides_[i]);
+        }
+    }
+
+  private:
+    static constexpr std::size_t at_once = sizeof(Sample) == 1 ? bytes_at_once : 1;
+    static constexpr std::size_t most = 2 * at_once;
+
+    inline __attribute__((always_inline)) void transform() {
+        const std::size_t first = done_ % most;
+        done_ += at_once;
+        int last = 0;
+        for (std::size_t k = 0; k < at_once; ++k) last |= last_[first + k];
+        if (last == 0) {
+            for (std::size_t k = 0; k < at_once; ++k)
+                fill_block<Sample>(blocks_[first + k][0], places_[first + k], strides_[first + k]);
+        } else if constexpr (sizeof(Sample) == 1) {
+            const std::int16_t* blocks[at_once];
+            for (std::size_t k = 0; k < at_once; ++k) blocks[k] = blocks_[first + k];
+            transform_bytes(blocks, places_ + first, strides_ + first);
+        } else {
+            transform_block<Sample>(blocks_[first], places_[first], strides_[first]);
+        }
+    }
+
+    alignas(64) std::int16_t blocks_[most][block_samples + 32];
+    std::byte* places_[most];
+    std::ptrdiff_t strides_[most];
+    int last_[most];
+    std::size_t count_ = 0;
+    std::size_t done_ = 0;  // of these, transformed
+};
+
+template <typename Sample>
 static std::uint32_t decode_mcus(BitWindow& caller, const std::uint8_t* end, const UnitPlan* units,
                                  std::size_t unit_count, std::uint32_t first, std::uint32_t count) {
-    alignas(32) std::int16_t block[block_samples + 16];
+    BlockQueue<Sample> queue;
     BitWindow bits = caller;
-    for (std::uint32_t mcu = 0; mcu < count; ++mcu) {
+    std::uint32_t mcu = 0;
+    for (; mcu < count; ++mcu) {
         for (std::size_t i = 0; i < unit_count; ++i) {
             const UnitPlan& unit = units[i];
-            std::memset(block, 0, sizeof(std::int16_t) * block_samples);
-            const int last = decode_coefficients(bits, unit, block);
-            std::byte* const to = unit.to + static_cast<std::ptrdiff_t>(first + mcu) * unit.mcu_step;
-            if (last > 0) {
-                if constexpr (sizeof(Sample) == 1) transform_bytes(block, to, unit.row_stride);
-                else transform_block<Sample>(block, to, unit.row_stride);
-            } else if (last == 0) {
-                fill_block<Sample>(block[0], to, unit.row_stride);
-            } else {
+            const int last = decode_coefficients(bits, unit, queue.begin());
+            if (__builtin_expect(last < 0, 0)) {
                 caller = bits;
                 return mcu;
             }
+            queue.end(last, unit.to + static_cast<std::ptrdiff_t>(first + mcu) * unit.mcu_step, unit.row_stride);
         }
-        if (__builtin_expect(bits.left(end) < 0, 0)) {
-            caller = bits;
-            return mcu;
-        }
+        if (__builtin_expect(bits.left(end) < 0, 0)) break;
     }
+    queue.finish();
     caller = bits;
-    return count;
+    return mcu;
 }
 
 template <typename Sample>
 static void transform_blocks(const std::int16_t* blocks, std::size_t count, const std::int16_t* steps, std::byte* to,
                              std::ptrdiff_t row_stride) {
-    alignas(32) std::int16_t block[block_samples];
+    alignas(64) std::int16_t products[block_samples];
     for (std::size_t i = 0; i < count; ++i, blocks += block_samples, to += 8 * sizeof(Sample)) {
         // Products wrap, as in decode_coefficients().
-        for (unsigned k = 0; k < block_samples; ++k) block[k] = static_cast<std::int16_t>(blocks[k] * steps[k]);
-        if constexpr (sizeof(Sample) == 1) transform_bytes(block, to, row_stride);
-        else transform_block<Sample>(block, to, row_stride);
+        for (unsigned k = 0; k < block_samples; ++k) products[k] = static_cast<std::int16_t>(blocks[k] * steps[k]);
+        transform_one<Sample>(products, to, row_stride);
     }
 }

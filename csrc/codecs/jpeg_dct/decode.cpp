@@ -160,7 +160,7 @@ class FrameDecoder {
                                      planes_[i].line(8 * line), static_cast<std::ptrdiff_t>(planes_[i].stride));
                 }
             }
-            if (rows_) write_rows(row + 1, plan, found.vertical_max);
+            if (rows_) rows_->write_until(rows_after(row + 1, plan, found.vertical_max));
         }
         note_lines(plan, plan.mcu_rows);
     }
@@ -302,6 +302,8 @@ class FrameDecoder {
         for (std::uint32_t row = begin; row < plan.end_row; ++row) {
             context_.check_interruption();
             place_units(plan, row);
+            const unsigned blocks = walk_.scan().count > 1 ? found.vertical_max : 1;
+            if (writes_rows) rows_->prefetch_until(rows_after(row + 1, plan, blocks));
             for (std::uint64_t mcu = first; mcu < plan.mcus_per_row;) {
                 if (at.left == 0) next_interval(at, plan, data, row);
                 const auto count =
@@ -315,7 +317,7 @@ class FrameDecoder {
             }
             first = 0;
             note_lines(plan, row + 1);
-            if (writes_rows) write_rows(row + 1, plan, walk_.scan().count > 1 ? found.vertical_max : 1);
+            if (writes_rows) rows_->write_until(rows_after(row + 1, plan, blocks));
         }
         if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= excess_bits;
         // The other rows are not needed.
@@ -341,12 +343,12 @@ class FrameDecoder {
     }
 
     // Rows of the image that `mcu_rows` rows of MCUs give, each of so many rows of blocks.
-    void write_rows(std::uint32_t mcu_rows, const ScanPlan& plan, unsigned blocks) {
+    [[nodiscard]] std::uint32_t rows_after(std::uint32_t mcu_rows, const ScanPlan& plan, unsigned blocks) const {
         const FrameHeader& found = walk_.frame();
         std::uint64_t end = std::uint64_t{mcu_rows} * 8 * blocks;
         // The last lines of subsampled components wait for the next.
         if (mcu_rows < plan.mcu_rows && rows_->needs_neighbours()) end -= found.vertical_max;
-        rows_->write_until(static_cast<std::uint32_t>(std::min<std::uint64_t>(end, found.lines)));
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(end, found.lines));
     }
 
     void note_lines(const ScanPlan& plan, std::uint32_t mcu_rows) {

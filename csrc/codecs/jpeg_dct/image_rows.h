@@ -39,6 +39,8 @@ class ImageRows {
 
     // Writes the rows up to `end`, from the one after the last that was written. Rows outside the region are skipped.
     void write_until(std::uint32_t end);
+    // Brings the memory for these rows into the cache.
+    void prefetch_until(std::uint32_t end) const { writer_.prefetch_rows(next_, end); }
     [[nodiscard]] std::uint32_t written() const { return next_; }
 
   private:

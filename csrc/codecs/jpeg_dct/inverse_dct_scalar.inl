@@ -1,5 +1,8 @@
 // For instruction sets that multiply pairs of 16 bits no faster.
-static inline __attribute__((always_inline)) void transform_bytes(const std::int16_t* block, std::byte* to,
-                                                                  std::ptrdiff_t stride) {
-    transform_block<std::uint8_t>(block, to, stride);
+constexpr std::size_t bytes_at_once = 1;  // blocks
+
+static inline __attribute__((always_inline)) void transform_bytes(const std::int16_t* const blocks[],
+                                                                  std::byte* const to[],
+                                                                  const std::ptrdiff_t strides[]) {
+    transform_block<std::uint8_t>(blocks[0], to[0], strides[0]);
 }

@@ -8,6 +8,11 @@
 
 #include "base/endian.h"
 
+// GCC's AVX-512 intrinsics pass an uninitialised vector where they need none.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace dcmturbo::jpeg_dct {
 
 namespace {
