@@ -13,6 +13,43 @@ FILES = sorted(p for p in HERE.rglob("*") if p.is_file() and p.suffix not in (".
 SYNTAXES = ("RLELossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless", "JPEGXLLossless")
 
 
+OF_FORMAT = {
+    "jpeg": "JPEGBaseline8Bit",
+    "jpeg_lossless": "JPEGLosslessSV1",
+    "jpegls": "JPEGLSLossless",
+    "jpeg2000": "JPEG2000Lossless",
+    "htj2k": "HTJ2KLossless",
+}
+
+
+def parts_as_the_header_says(data: bytes) -> bool:
+    """Regions, and a lower resolution: corners, a row and a column."""
+    header = dt.probe(data)
+    rows, columns = header.height, header.width
+    if header.format not in OF_FORMAT or not 0 < rows * columns <= 1 << 22 or len(header.components) > 4:
+        return False
+    for reduce in (0, 1):
+        height, width = (-(-size >> reduce) for size in (rows, columns))
+        for region in (None, (0, 0, height, 1), (height - 1, 0, 1, width), (0, width - 1, min(3, height), 1)):
+            for on_error in ("raise", "salvage"):
+                try:
+                    dt.decode_frame(
+                        data,
+                        OF_FORMAT[header.format],
+                        rows=rows,
+                        columns=columns,
+                        samples_per_pixel=len(header.components),
+                        bits_allocated=8 if header.precision <= 8 else 16 if header.precision <= 16 else 32,
+                        reduce=reduce,
+                        region=region,
+                        on_error=on_error,
+                    )
+                except dt.Error as error:
+                    if error.code == "internal":
+                        raise
+    return True
+
+
 def doors(data: bytes, path: Path) -> list:
     """Every way in, for a file or for the bytes of a frame."""
     found = []
@@ -21,7 +58,7 @@ def doors(data: bytes, path: Path) -> list:
             found.append(lambda s=source, e=on_error: dt.decode(s, raw=True, on_error=e, threads=1))
         found.append(lambda s=source: dt.decode(s, 0))
         found.append(lambda s=source: list(dt.open(s).frames(0)))
-    found += [lambda: dt.probe(data), lambda: dt.decode_components(data)]
+    found += [lambda: dt.probe(data), lambda: dt.decode_components(data), lambda: parts_as_the_header_says(data)]
     for keyword in SYNTAXES:
         for bits in (8, 16):
             arguments = {"rows": 16, "columns": 16, "bits_allocated": bits}

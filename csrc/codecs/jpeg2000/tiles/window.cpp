@@ -51,6 +51,7 @@ Rectangle intersection(const Rectangle& a, const Rectangle& b) {
 }
 
 void restrict_to(TileComponent& component, unsigned reduce, const Rectangle& window) {
+    if (component.resolutions.empty()) return;  // the tile holds none of its samples
     Rectangle wanted = window;
     for (std::size_t r = component.levels() - reduce + 1; r-- > 0;) {
         Resolution& resolution = component.resolutions[r];
