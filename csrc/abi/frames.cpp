@@ -300,6 +300,7 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
             inner_streams.push_back(abi::stream_from(s.transfer_syntax, s.attributes, s.format, s.request, s.row_stride,
                                                      s.pixel_stride, s.sample_stride));
             inner_streams.back().notes = s.notes;
+            inner_streams.back().step = abi::step_from(s.step, inner_streams.back().format.type);
         }
         std::vector<FrameJob> inner_jobs;
         inner_jobs.reserve(job_count);

@@ -49,12 +49,19 @@ inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attri
 
 // A stream with the strides of contiguous frames.
 inline FrameStream contiguous_stream(const dcmturbo_stream& from) {
-    FrameStream stream = stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0);
-    const auto cell = static_cast<std::ptrdiff_t>(sample_size(stream.format.type));
-    stream.sample_stride = cell;
-    stream.pixel_stride = cell * static_cast<std::ptrdiff_t>(stream.format.samples_per_pixel);
-    stream.row_stride = stream.pixel_stride * static_cast<std::ptrdiff_t>(stream.format.columns);
-    return stream;
+    return stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0).contiguous();
+}
+
+inline FrameStep step_from(const dcmturbo_step& from, SampleType type) {
+    if (from.kind > static_cast<std::uint8_t>(FrameStep::Kind::normalise))
+        fail(ErrorCode::argument, no_offset, "there is no step %u", unsigned{from.kind});
+    if (from.kind != 0 && !FrameStep::takes(type))
+        fail(ErrorCode::argument, no_offset, "steps are for integers of up to 32 bits");
+    return {.kind = static_cast<FrameStep::Kind>(from.kind),
+            .clips = from.clips != 0,
+            .is_double = from.is_double != 0,
+            .gain = from.gain,
+            .offset = from.offset};
 }
 
 }  // namespace dcmturbo::abi

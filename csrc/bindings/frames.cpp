@@ -57,6 +57,13 @@ class Places {
             throw py::value_error("the array has another number of samples than the frames");
         if (!out_.writeable()) throw py::value_error("the array is read-only");
     }
+    // Steps write the samples of a row one after the other.
+    void check_rows(const dcmturbo_format& part) const {
+        const py::ssize_t size = out_.itemsize();
+        const bool has_samples = part.samples_per_pixel > 1;
+        if (stride(1) != size * static_cast<py::ssize_t>(part.samples_per_pixel) || (has_samples && stride(2) != size))
+            throw py::value_error("the samples of a row of out are not contiguous");
+    }
     [[nodiscard]] py::ssize_t stride(py::ssize_t of) const {
         const py::ssize_t axis = of + (corners_ ? 0 : 1);
         return axis < out_.ndim() ? out_.strides(axis) : 0;
@@ -95,6 +102,29 @@ dcmturbo_region region_from(py::handle region) {
     return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
+// A step gives floats, of the size of those in the output.
+py::dtype dtype_of_result(const Stream& stream, const py::dtype& of_out) {
+    if (stream.step.kind == DCMTURBO_STEP_NONE) return stream.format.dtype();
+    return of_out.itemsize() == sizeof(double) ? py::dtype::of<double>() : py::dtype::of<float>();
+}
+
+// None, "normalise", or the gain, the offset and whether results are limited to 0 ... 1.
+dcmturbo_step step_from(const py::object& from) {
+    dcmturbo_step step{};
+    if (from.is_none()) return step;
+    if (py::isinstance<py::str>(from)) {
+        if (from.cast<std::string>() != "normalise") throw py::value_error("there is no step of this name");
+        step.kind = DCMTURBO_STEP_NORMALISE;
+        return step;
+    }
+    const auto [gain, offset, clips] = from.cast<std::tuple<double, double, bool>>();
+    step.kind = DCMTURBO_STEP_LINEAR;
+    step.gain = gain;
+    step.offset = offset;
+    step.clips = clips ? 1 : 0;
+    return step;
+}
+
 // Decodes the frames `frames[k]` of `streams[stream_of[k]]` to out[k], or to row corners[k][0] and column corners[k][1]
 // of out. Returns the failures as tuples (k, status, code, offset, message). Without salvage there is at most one, the
 // first.
@@ -118,7 +148,8 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     std::vector<dcmturbo_stream> plain_streams;
     for (Stream* const each : streams) {
         Stream& stream = *each;
-        if (!out.dtype().is(stream.format.dtype()) && !out.dtype().equal(stream.format.dtype()))
+        const py::dtype expected = dtype_of_result(stream, out.dtype());
+        if (!out.dtype().is(expected) && !out.dtype().equal(expected))
             throw py::value_error("out has another dtype than the frames");
         dcmturbo_stream plain{};
         plain.size = sizeof plain;
@@ -130,6 +161,9 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         plain.row_stride = places.stride(0);
         plain.pixel_stride = places.stride(1);
         plain.sample_stride = places.stride(2);
+        plain.step = stream.step;
+        plain.step.is_double = out.itemsize() == sizeof(double) ? 1 : 0;
+        if (plain.step.kind != DCMTURBO_STEP_NONE) places.check_rows(parts[plain_streams.size()]);
         plain_streams.push_back(plain);
     }
     std::vector<dcmturbo_job> jobs(count);
@@ -448,14 +482,16 @@ void bind_frames(py::module_& m) {
     py::class_<Stream>(m, "Stream")
         .def(py::init([](std::shared_ptr<IndexHandle> index, std::string transfer_syntax, const Attributes& attributes,
                          const Format& format, bool raw, bool keep_unused_bits, std::uint8_t reduce,
-                         const py::object& region) {
+                         const py::object& region, const py::object& step) {
                  dcmturbo_request request = component_request(reduce, region);
                  request.raw = raw ? 1 : 0;
                  request.keep_unused_bits = keep_unused_bits ? 1 : 0;
-                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format, request};
+                 return Stream{std::move(index), std::move(transfer_syntax), attributes, format, request,
+                               step_from(step)};
              }),
              py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"), py::kw_only(),
-             py::arg("raw"), py::arg("keep_unused_bits"), py::arg("reduce") = 0, py::arg("region") = py::none())
+             py::arg("raw"), py::arg("keep_unused_bits"), py::arg("reduce") = 0, py::arg("region") = py::none(),
+             py::arg("step") = py::none())
         .def_property_readonly("notes", [](const Stream& stream) { return names_of_notes(stream.notes); });
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
           py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"),

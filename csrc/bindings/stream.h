@@ -15,6 +15,7 @@ struct Stream {
     Attributes attributes;
     Format format;
     dcmturbo_request request{};
+    dcmturbo_step step{};
     std::uint32_t notes = 0;  // of the frames decoded so far
 };
 

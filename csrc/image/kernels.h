@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cpu/features.h"
+#include "image/frame_step.h"
 
 namespace dcmturbo {
 
@@ -63,6 +64,12 @@ struct PixelKernels {
                         std::int32_t low, std::int32_t high);
     // Rounds to integers in [low, high]; both bounds are below 2^22. `row` may equal `to`.
     void (*round_row)(const float* row, std::int32_t* to, std::size_t count, float low, float high);
+
+    // The linear function of a step. The sum of a row's samples, and that of the squares of their differences from a
+    // mean.
+    void (*linear_row)(SampleType type, const void* from, void* to, std::size_t count, const FrameStep& step);
+    double (*sum_row)(SampleType type, const void* from, std::size_t count);
+    double (*sum_squares_row)(SampleType type, const void* from, std::size_t count, double mean);
 };
 
 const PixelKernels& pixel_kernels(Isa isa);

@@ -7,6 +7,7 @@
 #include "image/colour_scalar.inl"
 #endif
 #include "image/rows.inl"
+#include "image/steps.inl"
 
 constexpr PixelKernels table = {
     .merge16 = merge16,
@@ -33,4 +34,7 @@ constexpr PixelKernels table = {
     .store_row16 = store_row16,
     .store_row32 = store_row32,
     .round_row = round_row,
+    .linear_row = linear_row,
+    .sum_row = sum_row,
+    .sum_squares_row = sum_squares_row,
 };

@@ -17,6 +17,18 @@ typedef struct dcmturbo_job {
     void* base;      /* the place of its pixel (0, 0) */
 } dcmturbo_job;
 
+/* What is done to the samples of each frame on their way into the result, whose type it changes. Samples are integers
+ * of up to 32 bits. */
+#define DCMTURBO_STEP_NONE 0
+#define DCMTURBO_STEP_LINEAR 1    /* gain * sample + offset */
+#define DCMTURBO_STEP_NORMALISE 2 /* the mean of each frame becomes 0, its standard deviation 1 */
+typedef struct dcmturbo_step {
+    uint8_t kind;      /* a value of DCMTURBO_STEP */
+    uint8_t clips;     /* linear: results are limited to 0 ... 1 */
+    uint8_t is_double; /* the result has 64-bit floats; otherwise 32-bit ones */
+    double gain, offset;
+} dcmturbo_step;
+
 typedef struct dcmturbo_stream {
     uint32_t size;
     const char* transfer_syntax;
@@ -25,6 +37,7 @@ typedef struct dcmturbo_stream {
     dcmturbo_request request;
     uint32_t* notes; /* receives the notes of all frames, combined by OR; may be null */
     ptrdiff_t row_stride, pixel_stride, sample_stride;
+    dcmturbo_step step; /* if there is one, the strides are those of its results, contiguous within a row */
 } dcmturbo_stream;
 
 /* The calling thread calls it for each frame that is not OK, in the order of the jobs. */

@@ -29,6 +29,32 @@ class DecodeBatch final : public Batch {
     FrameFailure work(std::size_t i, Scratch& scratch, Context& context) override {
         const FrameJob& job = jobs_[i];
         const FrameStream& stream = streams_[job.stream];
+        if (stream.step.kind == FrameStep::Kind::none) return decode(job, stream, scratch, context);
+        return decode_and_apply(job, stream, scratch, context);
+    }
+
+    // The samples of a frame with a step stay in scratch memory.
+    FrameFailure decode_and_apply(FrameJob job, const FrameStream& stream, Scratch& scratch, Context& context) {
+        std::byte* const to = job.base;
+        const FrameStream decoded = stream.contiguous();
+        const Region& region = stream.request.region;
+        const std::uint32_t rows = region.is_whole() ? stream.format.rows : region.height;
+        const std::uint32_t columns = region.is_whole() ? stream.format.columns : region.width;
+        const std::size_t count = std::size_t{columns} * stream.format.samples_per_pixel;
+        const SampleType type = stream.format.type;
+        job.base = context.arena.allocate(checked_multiply(checked_multiply(count, rows), sample_size(type)));
+        const auto decode_job = [&] { return decode(job, decoded, scratch, context); };
+        FrameFailure outcome = policy_.salvage ? guarded(decode_job) : decode_job();
+        if (!has_pixels(outcome)) PixelWriter::fill(decoded.out(job.base), 0, policy_.fill_value);
+        apply_step(stream.step, job.base, type, rows, count, to, stream.row_stride, context.isa);
+        return outcome;
+    }
+
+    static bool has_pixels(const FrameFailure& outcome) {
+        return outcome.status == FrameStatus::ok || outcome.status == FrameStatus::partial;
+    }
+
+    FrameFailure decode(const FrameJob& job, const FrameStream& stream, Scratch& scratch, Context& context) {
         check_limits(stream.format, 1, settings_.limits, stream.request.region);
         if (job.source->span().empty()) {
             const Arena::Mark mark = scratch.arena.mark();
@@ -44,9 +70,10 @@ class DecodeBatch final : public Batch {
 
     void conclude(std::size_t i, const FrameFailure& outcome) noexcept override {
         if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(outcome.status);
-        if (!policy_.salvage || outcome.status == FrameStatus::ok || outcome.status == FrameStatus::partial) return;
+        if (!policy_.salvage || has_pixels(outcome)) return;
         const FrameJob& job = jobs_[i];
-        PixelWriter::fill(streams_[job.stream].out(job.base), 0, policy_.fill_value);
+        const FrameStream& stream = streams_[job.stream];
+        if (stream.step.kind == FrameStep::Kind::none) PixelWriter::fill(stream.out(job.base), 0, policy_.fill_value);
     }
 
     std::span<const FrameJob> jobs_;
@@ -57,6 +84,16 @@ class DecodeBatch final : public Batch {
 };
 
 }  // namespace
+
+FrameStream FrameStream::contiguous() const {
+    FrameStream stream = *this;
+    stream.step = {};
+    const std::uint32_t columns = request.region.is_whole() ? format.columns : request.region.width;
+    stream.sample_stride = static_cast<std::ptrdiff_t>(sample_size(format.type));
+    stream.pixel_stride = stream.sample_stride * static_cast<std::ptrdiff_t>(format.samples_per_pixel);
+    stream.row_stride = stream.pixel_stride * static_cast<std::ptrdiff_t>(columns);
+    return stream;
+}
 
 Fragments load_frame(const Source& source, const FrameIndex& index, std::uint64_t frame, Scratch& scratch) {
     index.frame(frame, scratch.ranges);

@@ -11,6 +11,7 @@
 #include "codecs/frame_format.h"
 #include "dicom/frame_index.h"
 #include "dicom/source.h"
+#include "image/frame_step.h"
 #include "process/settings.h"
 #include "sched/batch.h"
 #include "sched/scratch.h"
@@ -25,6 +26,8 @@ struct FrameStream {
     FrameFormat format;
     const TransferSyntax* syntax = nullptr;
     FormatRequest request;
+    // If there is one, the strides are those of its results, which are contiguous within a row.
+    FrameStep step;
     std::uint32_t* notes = nullptr;  // receives the FormatNotes of all frames, combined by OR; may be null
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
@@ -33,6 +36,8 @@ struct FrameStream {
     [[nodiscard]] FrameOut out(std::byte* base) const {
         return {base, row_stride, pixel_stride, sample_stride, format, request.region};
     }
+    // The same frames without a step and without gaps between their samples.
+    [[nodiscard]] FrameStream contiguous() const;
 };
 
 struct FrameJob {

@@ -238,6 +238,7 @@ class Stream:
         keep_unused_bits: bool,
         reduce: int = 0,
         region: tuple[int, int, int, int] | None = None,
+        step: str | tuple[float, float, bool] | None = None,
     ) -> None: ...
     @property
     def notes(self) -> list[str]: ...

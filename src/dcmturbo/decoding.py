@@ -224,7 +224,8 @@ def decode_series(
         if apply is not None:
             jobs = [(which, number) for which, count in enumerate(counts) for number in range(count)]
             options = ReadOptions(out, threads, on_error, status=status)
-            return decode_and_apply(series, jobs, options, has_axis=True, apply=apply, dtype=dtype)
+            names = [_describe(source) for source in sources]
+            return decode_and_apply(series, jobs, options, has_axis=True, apply=apply, dtype=dtype, names=names)
         set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         form = series[0].format_at(reduce)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.frames.arguments import check_apart, check_out, new_array
+from dcmturbo.errors import Error, add_note_once
+from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
+from dcmturbo.frames.batch import CoreStep, decode_batch
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
-from dcmturbo.frames.status import check_status
+from dcmturbo.frames.status import check_on_error, check_status, conclude
 from dcmturbo.frames.workers import map_on_workers
 from dcmturbo.pictures.grey import Grey, Modality, plain_modality
 from dcmturbo.pictures.header import Header
@@ -68,15 +71,35 @@ class Step:
             else:
                 _linear(frame, out, modality.slope, modality.intercept, clip=False)
         else:
-            self._window(frame, out, number, self._grey)
+            modality, voi, _ = self._grey.stages(number, frame)
+            line = self._window(modality, voi)
+            if line is None:
+                levels = voi.levels(modality.apply(frame))
+                out[...] = 1.0 - levels if self._grey.inverted else levels
+            else:
+                _linear(frame, out, *line, clip=True)
 
     @cached_property
     def _modality(self) -> Modality | None:
         return plain_modality(self._frames.opened)
 
-    @staticmethod
-    def _window(frame: np.ndarray, out: np.ndarray, number: int, grey: Grey) -> None:
-        modality, voi, _ = grey.stages(number, frame)
+    def in_core(self, number: int) -> CoreStep | None:
+        """Return what the core has to do to the frame with this number; None if it cannot."""
+        if callable(self._apply):
+            return None
+        if self._grey is None:
+            return "normalise"
+        is_rescale = self._apply == "rescale"
+        modality = (self._modality if is_rescale else None) or self._grey.modality(number)
+        if modality.table is not None:
+            return None
+        if is_rescale:
+            return modality.slope, modality.intercept, False
+        line = self._window(modality, self._grey.voi(number, modality)[0])
+        return None if line is None else (*line, True)
+
+    def _window(self, modality: Modality, voi: Any) -> tuple[float, float] | None:
+        """Return the gain and the offset of stored values; None if the window is no linear function of them."""
         gain, offset = 0.0, 0.0
         if isinstance(voi, Range) and voi.high > voi.low:
             gain, offset = 1.0 / (voi.high - voi.low), -voi.low / (voi.high - voi.low)
@@ -85,13 +108,11 @@ class Step:
         elif isinstance(voi, Window) and voi.function == "LINEAR_EXACT":
             gain, offset = 1.0 / voi.width, 0.5 - voi.center / voi.width
         if modality.table is not None or not gain:
-            levels = voi.levels(modality.apply(frame))
-            out[...] = 1.0 - levels if grey.inverted else levels
-            return
+            return None
         gain, offset = gain * modality.slope, gain * modality.intercept + offset
-        if grey.inverted:
+        if self._grey is not None and self._grey.inverted:
             gain, offset = -gain, 1.0 - offset
-        _linear(frame, out, gain, offset, clip=True)
+        return gain, offset
 
 
 def _linear(frame: np.ndarray, out: np.ndarray, gain: float, offset: float, *, clip: bool) -> None:
@@ -121,6 +142,7 @@ def decode_and_apply(
     has_axis: bool,
     apply: Apply,
     dtype: Any,
+    names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Decode frames and work on each of them while it is in the cache, on several workers.
 
@@ -136,6 +158,8 @@ def decode_and_apply(
         Whether the result has a frame axis.
     apply, dtype
         As in `dcmturbo.decode`.
+    names : sequence of str, optional
+        What errors call the objects.
     """
     out, status = options.out, options.status
     steps = [Step(one, apply, dtype) for one in series]
@@ -151,6 +175,26 @@ def decode_and_apply(
         one.warn_of_excess()
     target = new_array(whole, steps[0].dtype) if out is None else out
     results = target if has_axis else target[np.newaxis]
+    batch = _core_batch(series, steps, jobs, results)
+    if batch is not None:
+        salvage = check_on_error(options.on_error)
+        sets, kinds, set_of, numbers = batch
+        failures = decode_batch(
+            [series[which] for which in sets],
+            set_of,
+            numbers,
+            results,
+            threads=resolve_threads(options.threads),
+            salvage=salvage,
+            fill_value=check_fill_value(options.fill_value),
+            status=status,
+            steps=kinds,
+        )
+        if names is not None:
+            for k, _, failure in failures:
+                failure.add_note(f"in {names[jobs[k][0]]}")
+        conclude(failures, salvage=salvage, count=len(jobs))
+        return target
     local = threading.local()
 
     def work(position: int) -> None:
@@ -159,11 +203,40 @@ def decode_and_apply(
         if scratch is None:
             scratch = local.scratch = np.empty(shape, frame_type)
         one = None if status is None else status[position : position + 1]
-        series[which].read(
-            number,
-            ReadOptions(scratch, 1, options.on_error, options.fill_value, one),
-        )
+        try:
+            series[which].read(number, ReadOptions(scratch, 1, options.on_error, options.fill_value, one))
+        except (Error, OSError) as error:
+            if names is not None:
+                add_note_once(error, f"in {names[which]}")
+            raise
         steps[which](scratch, results[position], number)
 
     map_on_workers(work, range(len(jobs)), resolve_threads(options.threads))
     return target
+
+
+def _core_batch(
+    series: Sequence[FrameSet], steps: Sequence[Step], jobs: Sequence[tuple[int, int]], results: np.ndarray
+) -> tuple[list[int], list[CoreStep], np.ndarray, np.ndarray] | None:
+    """Return the batch that decodes and does all of the work in the core; None if the core cannot.
+
+    Its sets are objects and what is done to some of their frames: the object of each set, and its step. Then come the
+    set and the frame of each job.
+    """
+    frame_type = series[0].dtype
+    if frame_type.kind not in "iu" or frame_type.itemsize > 4 or not jobs:
+        return None
+    samples = results.shape[3] if results.ndim == 4 else 1
+    cell = results.itemsize
+    has_plain_rows = results.strides[2] == cell * samples and results.strides[-1] == cell
+    if not has_plain_rows or not math.prod(results.shape):
+        return None
+    sets: dict[tuple[int, CoreStep], int] = {}
+    set_of = np.empty(len(jobs), np.uint32)
+    for position, (which, number) in enumerate(jobs):
+        step = steps[which].in_core(number)
+        if step is None:
+            return None
+        set_of[position] = sets.setdefault((which, step), len(sets))
+    numbers = np.array([number for _, number in jobs], np.uint64)
+    return [which for which, _ in sets], [step for _, step in sets], set_of, numbers

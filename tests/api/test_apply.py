@@ -8,6 +8,7 @@ import pytest
 from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, TRUNCATED
 
 import dcmturbo as dt
+from dcmturbo import steps
 
 MR = DATA / "MR_small.dcm"
 
@@ -79,6 +80,71 @@ def test_frames_are_selected(series):
     np.testing.assert_array_equal(dt.decode(DOSE, slice(2, 4), apply="rescale"), whole[2:4])
     assert dt.decode(series[0], apply="rescale").shape == (128, 128)
     assert dt.decode(DOSE, [], apply="rescale").shape == (0, 10, 10)
+
+
+@pytest.mark.parametrize("apply", ["rescale", "window", "normalise"])
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_core_gives_what_numpy_gives(apply, bits, signed, dtype, monkeypatch):
+    frames = (
+        np.random.default_rng(bits)
+        .integers(0, 256, (4, 21, 19 * bits // 8), np.uint8)
+        .view(f"{'ui'[signed]}{bits // 8}")
+    )
+    ds = pydicom.dcmread(CT)
+    ds.NumberOfFrames, ds.Rows, ds.Columns = frames.shape
+    ds.BitsAllocated = ds.BitsStored = bits
+    ds.HighBit, ds.PixelRepresentation, ds.PixelData = bits - 1, int(signed), frames.tobytes()
+    ds.RescaleSlope, ds.RescaleIntercept, ds.WindowCenter, ds.WindowWidth = (
+        "1.7",
+        "-3.3",
+        f"{2**bits // 4}",
+        f"{2**bits // 3}",
+    )
+    found = dt.decode(ds, apply=apply, dtype=dtype)
+    monkeypatch.setattr(steps, "_core_batch", lambda *_: None)
+    expected = dt.decode(ds, apply=apply, dtype=dtype)
+    if apply == "normalise":
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_colours_are_normalised():
+    rgb = DATA / "examples_rgb_color.dcm"
+    frame = dt.decode(rgb).astype(float)
+    np.testing.assert_allclose(dt.decode(rgb, apply="normalise"), (frame - frame.mean()) / frame.std(), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::dcmturbo.DecodeWarning")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_salvage_fills_before_the_step(threads):
+    ds = pydicom.dcmread(DOSE)
+    ds.NumberOfFrames = 20  # of which 15 are there
+    status = np.zeros(20, np.uint8)
+    found = dt.decode(ds, apply="rescale", on_error="salvage", fill_value=7, status=status, threads=threads)
+    stored = dt.decode(ds, on_error="salvage", fill_value=7)
+    np.testing.assert_array_equal(found, stored.astype(np.float32))
+    assert status.tolist() == [0] * 15 + [int(dt.FrameStatus.MISSING)] * 5
+    assert (found[15:] == 7).all()
+
+
+def test_columns_of_an_output(series):
+    """An output whose rows are not contiguous, which the core does not write."""
+    out = np.zeros((6, 128, 128, 2), np.float32)[..., 1]
+    assert dt.decode_series(series, apply="rescale", out=out) is out
+    np.testing.assert_array_equal(out, dt.decode_series(series, apply="rescale"))
+
+
+@pytest.mark.filterwarnings("ignore::dcmturbo.DecodeWarning")
+@pytest.mark.parametrize("apply", ["rescale", lambda frame, out: None])
+def test_errors_name_the_object(series, tmp_path, apply):
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(series[2].read_bytes()[:-200])
+    with pytest.raises(dt.DecodeError) as found:
+        dt.decode_series([*series[:2], bad], apply=apply)
+    assert str(bad) in "".join(found.value.__notes__)
 
 
 def test_images_iterate_with_a_step():

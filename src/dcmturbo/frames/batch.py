@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from dcmturbo.errors import make_error
 from dcmturbo.frames.region import Window
 from dcmturbo.frames.status import Failure, write_status
 
-__all__ = ["decode_batch"]
+__all__ = ["CoreStep", "decode_batch"]
+
+# What the core does to decoded frames: "normalise", or a gain, an offset, and whether results are limited to 0 ... 1.
+CoreStep = Literal["normalise"] | tuple[float, float, bool]
 
 
 class Frames(Protocol):
@@ -45,6 +48,7 @@ def decode_batch(
     reduce: int = 0,
     windows: Sequence[Window | None] | None = None,
     places: np.ndarray | None = None,
+    steps: Sequence[CoreStep] | None = None,
 ) -> list[Failure]:
     """Decode ``frames[k]`` of ``sets[set_of[k]]`` into ``out[k]``.
 
@@ -60,6 +64,8 @@ def decode_batch(
         The part of the frames that is wanted, for each of `sets`; None stands for all of it. It has at least one pixel.
     places : numpy.ndarray of int, optional
         Where each frame goes instead: its first row and column in `out`, which then is one image.
+    steps : sequence, optional
+        What is done to the frames of each of `sets`. `out` then has float32 or float64.
 
     Returns
     -------
@@ -78,6 +84,7 @@ def decode_batch(
             keep_unused_bits=one.keep_unused_bits,
             reduce=reduce,
             region=None if windows is None else windows[i],
+            step=None if steps is None else steps[i],
         )
         for i, one in enumerate(sets)
     ]

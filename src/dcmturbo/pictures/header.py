@@ -269,6 +269,20 @@ def _wanted() -> tuple[frozenset[int], frozenset[int]]:
 
 
 def _value(item: Any, keyword: str) -> Any:
+    try:
+        raw = item.get_item(_tags_of((keyword,))[0])
+    except Exception:  # a value that pydicom reads only now
+        raw = item
+    if raw is None:
+        return None
+    # pydicom takes ten times as long, which counts for each file of a series.
+    content = getattr(raw, "value", None)
+    if isinstance(content, bytes) and content.isascii():
+        text = content.decode("ascii").rstrip(" \0")
+        if raw.VR == "DS":
+            return text.split("\\")
+        if raw.VR in ("CS", "UI") and "\\" not in text:
+            return text
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
