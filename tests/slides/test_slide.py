@@ -252,3 +252,62 @@ def test_damaged_tiles(matrix):
         with pytest.raises(dt.DecodeError) as caught:
             slide.read(0, (100, 50), (101, 93))
         assert caught.value.frame == 41
+
+
+def damaged(matrix, syntax="RLELossless", frame=7):
+    """A slide of which a tile cannot be decoded, and where that is."""
+    data = bytearray(instance(matrix, TILE, syntax))
+    wide = -(-COLUMNS // TILE[1])
+    count = -(-ROWS // TILE[0]) * wide
+    place = [at for at in range(len(data)) if data.startswith(b"\xfe\xff\x00\xe0", at)][frame - count]
+    data[place + 8 : place + 12] = b"\xff" * 4
+    return bytes(data), frame // wide * TILE[0], frame % wide * TILE[1]
+
+
+@pytest.mark.parametrize(("fill", "value"), [(None, 255), (7, 7), ((3, 3, 3), 3)])
+def test_salvage_fills_damaged_tiles(matrix, fill, value):
+    data, row, column = damaged(matrix)
+    expected = matrix.copy()
+    expected[row : row + TILE[0], column : column + TILE[1]] = value
+    with dt.slide(data) as slide:
+        for top, left, height, width in [(0, 0, ROWS, COLUMNS), (row + 3, column + 2, 9, 11), (row + 20, 0, 60, 140)]:
+            with pytest.warns(dt.DecodeWarning, match="1 of .* tiles are not complete") as caught:
+                found = slide.read(0, (top, left), (height, width), on_error="salvage", fill_value=fill)
+            np.testing.assert_array_equal(found, expected[top : top + height, left : left + width])
+            (error,) = caught[0].message.errors.values()
+            assert error.frame == 7
+        with pytest.raises(dt.DecodeError):
+            slide.read(0, (0, 0), (ROWS, COLUMNS))
+        with pytest.raises(ValueError, match="must have the same"):
+            slide.read(0, (0, 0), (9, 9), on_error="salvage", fill_value=(1, 2, 3))
+        with pytest.raises(ValueError, match="on_error"):
+            slide.read(0, (0, 0), (9, 9), on_error="ignore")
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("syntax", ["JPEG2000Lossless", "HTJ2KLossless", "JPEGBaseline8Bit"])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("reduce", [1, 2, 3])
+def test_reduced_windows(matrix, syntax, sparse, reduce):
+    """The pixels are those of the tiles, reduced one by one."""
+    data = instance(matrix, TILE, syntax, sparse=sparse)
+    tiles = dt.decode(data, reduce=reduce)
+    wide = -(-COLUMNS // TILE[1])
+    whole = np.concatenate([np.concatenate(list(tiles[row : row + wide]), 1) for row in range(0, len(tiles), wide)])
+    whole = whole[: -(-ROWS >> reduce), : -(-COLUMNS >> reduce)]
+    with dt.slide(data) as slide:
+        check(slide, whole, reduce=reduce, count=10)
+        np.testing.assert_array_equal(slide.levels[0].read(reduce=reduce), whole)
+        with pytest.raises(ValueError, match="region"):
+            slide.read(0, (0, 0), (whole.shape[0] + 1, 1), reduce=reduce)
+
+
+def test_what_cannot_be_reduced(matrix):
+    plain = instance(matrix, TILE, "HTJ2KLossless")
+    with dt.slide(plain) as slide, pytest.raises(ValueError, match="do not fit together"):
+        slide.read(0, (0, 0), (1, 1), reduce=4)
+    shifted = instance(matrix, TILE, "HTJ2KLossless", sparse=True, shift=(2, 1))
+    with dt.slide(shifted) as slide, pytest.raises(ValueError, match="do not fit together"):
+        slide.read(0, (0, 0), (1, 1), reduce=1)
+    with dt.slide(instance(matrix, TILE, "RLELossless")) as slide, pytest.raises(dt.DecodeError, match="reduce"):
+        slide.read(0, (0, 0), (1, 1), reduce=1)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import NoPixelData, NotDicom, add_note_once
-from dcmturbo.frames.arguments import check_out, new_array
+from dcmturbo.frames.arguments import check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
-from dcmturbo.frames.region import RegionLike, Window, window_of
-from dcmturbo.frames.status import conclude
+from dcmturbo.frames.region import RegionLike, Window, check_reduce, reduced_size, window_of
+from dcmturbo.frames.status import Failure, OnError, check_on_error, conclude
 from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
 from dcmturbo.slides.thumbnails import averaged
-from dcmturbo.slides.tiles import parts_of
+from dcmturbo.slides.tiles import Tiles, parts_of
 
 __all__ = ["Level", "Slide", "slide"]
 
@@ -151,9 +151,15 @@ class Level:
         fill_value: FillValue = None,
         out: np.ndarray | None = None,
         threads: int | None = None,
+        on_error: OnError = "raise",
+        reduce: int = 0,
     ) -> np.ndarray:
         """Read a window of the level; all of it by default. See `Slide.read`."""
-        rows, columns = self.shape[:2]
+        salvage = check_on_error(on_error)
+        reduce = check_reduce(reduce)
+        rows, columns = (reduced_size(size, reduce) for size in self.shape[:2])
+        fill = self._fill(fill_value)
+        damaged = _fill_of_damage(fill, salvage=salvage)
         window = window_of(region, rows, columns) or (0, 0, rows, columns)
         shape = (*window[2:], *self.shape[2:])
         if out is not None:
@@ -163,11 +169,13 @@ class Level:
             return target
         jobs = []
         for one, placed in self._tiles(optical_path, focal_plane):
-            tiles = placed.touching(*window, one.tile)
-            jobs.append((one, tiles, list(parts_of(tiles, window, one.tile))))
-        if any(one.layout.overlaps for one, *_ in jobs) or _covered(jobs) < window[2] * window[3]:
-            target[...] = self._fill(fill_value)
-        self._decode(jobs, window, target, resolve_threads(threads))
+            tile = reduced_size(one.tile[0], reduce), reduced_size(one.tile[1], reduce)
+            tiles = placed.reduced(one.tile, reduce).touching(*window, tile)
+            jobs.append(_Job(one, tile, tiles, list(parts_of(tiles, window, tile))))
+        if any(job.instance.layout.overlaps for job in jobs) or _covered(jobs) < window[2] * window[3]:
+            target[...] = fill
+        failures = _decode(jobs, window, target, resolve_threads(threads), reduce, salvage=salvage, fill_value=damaged)
+        conclude(failures, salvage=salvage, count=sum(len(job.tiles.frames) for job in jobs), of="tiles")
         return target
 
     def _tiles(self, optical_path: int | str, focal_plane: int | float) -> list[tuple[Instance, Any]]:
@@ -189,40 +197,67 @@ class Level:
         is_light = len(self.shape) == 3 and self.dtype.kind == "u"  # the glass beside the tissue
         return self.dtype.type(np.iinfo(self.dtype).max if is_light else 0)
 
-    def _decode(self, jobs: list[Any], window: Window, target: np.ndarray, threads: int) -> None:
-        sets: list[FrameSet] = []
-        windows: list[Window | None] = []
-        set_of, frames, places = [], [], []
-        top, left = window[:2]
-        for one, tiles, groups in jobs:
-            if one.layout.overlaps:  # in the order of their frames, so that the last counts
-                threads = 1
-            numbers = np.empty(len(tiles.frames), np.uint32)
-            corners = np.empty((len(tiles.frames), 2), np.int64)
-            for part, members in groups:
-                numbers[members] = len(sets)
-                sets.append(one.image.frame_set)
-                windows.append(None if part == (0, 0, *one.tile) else part)
-                corners[members, 0] = tiles.rows[members] + part[0] - top
-                corners[members, 1] = tiles.columns[members] + part[1] - left
-            set_of.append(numbers)
-            frames.append(tiles.frames)
-            places.append(corners)
-        if not sets:
-            return
-        failures = decode_batch(
-            sets,
-            np.concatenate(set_of),
-            np.concatenate(frames).astype(np.uint64),
-            target,
-            threads=threads,
-            salvage=False,
-            fill_value=0,
-            status=None,
-            windows=windows,
-            places=np.concatenate(places),
-        )
-        conclude(failures, salvage=False, count=1)
+
+class _Job(NamedTuple):
+    """The tiles of an object that are in a window: their size, their places, and groups of the same part of a tile."""
+
+    instance: Instance
+    tile: tuple[int, int]
+    tiles: Tiles
+    groups: list[tuple[Window, np.ndarray]]
+
+
+def _decode(
+    jobs: list[_Job],
+    window: Window,
+    target: np.ndarray,
+    threads: int,
+    reduce: int,
+    *,
+    salvage: bool,
+    fill_value: float,
+) -> list[Failure]:
+    sets: list[FrameSet] = []
+    windows: list[Window | None] = []
+    set_of, frames, places = [], [], []
+    top, left = window[:2]
+    for one, tile, tiles, groups in jobs:
+        if one.layout.overlaps:  # in the order of their frames, so that the last counts
+            threads = 1
+        numbers = np.empty(len(tiles.frames), np.uint32)
+        corners = np.empty((len(tiles.frames), 2), np.int64)
+        for part, members in groups:
+            numbers[members] = len(sets)
+            sets.append(one.image.frame_set)
+            windows.append(None if part == (0, 0, *tile) else part)
+            corners[members, 0] = tiles.rows[members] + part[0] - top
+            corners[members, 1] = tiles.columns[members] + part[1] - left
+        set_of.append(numbers)
+        frames.append(tiles.frames)
+        places.append(corners)
+    if not sets:
+        return []
+    return decode_batch(
+        sets,
+        np.concatenate(set_of),
+        np.concatenate(frames).astype(np.uint64),
+        target,
+        threads=threads,
+        salvage=salvage,
+        fill_value=fill_value,
+        status=None,
+        reduce=reduce,
+        windows=windows,
+        places=np.concatenate(places),
+    )
+
+
+def _fill_of_damage(fill: Any, *, salvage: bool) -> float:
+    """Return the fill value as a number, which damaged tiles need."""
+    values = np.unique(fill)
+    if salvage and values.size > 1:
+        raise ValueError(f"fill_value is {fill!r}; with on_error='salvage', all samples must have the same")
+    return check_fill_value(values[0].item())
 
 
 def _samples_of(one: Instance) -> str:
@@ -230,9 +265,9 @@ def _samples_of(one: Instance) -> str:
     return f"{samples} {one.image.dtype} {'sample' if samples == 1 else 'samples'} a pixel"
 
 
-def _covered(jobs: list[Any]) -> int:
+def _covered(jobs: list[_Job]) -> int:
     """Return how many pixels of a window tiles cover, if they do not overlap."""
-    return sum(part[2] * part[3] * len(members) for *_, groups in jobs for part, members in groups)
+    return sum(part[2] * part[3] * len(members) for job in jobs for part, members in job.groups)
 
 
 def _chosen(values: Sequence[Any], number: int, what: str) -> Any:
@@ -311,6 +346,8 @@ class Slide:
         fill_value: FillValue = None,
         out: np.ndarray | None = None,
         threads: int | None = None,
+        on_error: OnError = "raise",
+        reduce: int = 0,
     ) -> np.ndarray:
         """Read a window of a level.
 
@@ -334,6 +371,12 @@ class Slide:
             Read into this array and return it. It must have the shape and dtype of the result.
         threads : int, optional
             Number of workers; by default as `dcmturbo.config` says.
+        on_error : {"raise", "salvage"}
+            "salvage" decodes what it can of damaged tiles, and gives their other pixels the `fill_value`, which then is
+            one number. A `DecodeWarning` has the errors, which name the frames.
+        reduce : int
+            How often to halve the rows and columns of the level, as in `dcmturbo.decode`; `location` and `size` are
+            counted in pixels of the result. The tiles must be divisible as often.
 
         Returns
         -------
@@ -343,9 +386,9 @@ class Slide:
         Raises
         ------
         DecodeError
-            If a tile cannot be decoded.
+            If a tile cannot be decoded, or if its format does not have `reduce`.
         ValueError
-            If the window does not lie within the level.
+            If the window does not lie within the level, or if reduced tiles do not fit together.
         IndexError
             If there is no such level, optical path or focal plane.
         """
@@ -356,6 +399,8 @@ class Slide:
             fill_value=fill_value,
             out=out,
             threads=threads,
+            on_error=on_error,
+            reduce=reduce,
         )
 
     def thumbnail(self, size: int | tuple[int, int], *, threads: int | None = None) -> np.ndarray:

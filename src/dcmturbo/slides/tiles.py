@@ -37,6 +37,24 @@ class Tiles(NamedTuple):
         )
         return Tiles(self.frames[wanted], self.rows[wanted], self.columns[wanted])
 
+    def reduced(self, tile: tuple[int, int], reduce: int) -> Tiles:
+        """Return the places of tiles whose rows and columns are halved `reduce` times.
+
+        Raises
+        ------
+        ValueError
+            If tiles would not fit together then.
+        """
+        if reduce == 0:
+            return self
+        unit = 1 << reduce
+        if any(size % unit for size in tile) or (self.rows % unit).any() or (self.columns % unit).any():
+            raise ValueError(
+                f"reduce is {reduce}, but tiles of {tile[0]} x {tile[1]} pixels, at their places, do not fit together "
+                f"if they are {unit} times smaller: read with a smaller reduce, and average the pixels"
+            )
+        return Tiles(self.frames, self.rows >> reduce, self.columns >> reduce)
+
 
 class Layout(NamedTuple):
     """The tiles of an object.
