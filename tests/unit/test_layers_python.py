@@ -26,7 +26,7 @@ ALLOWED = {
     "pictures": {"dataset", "errors", "frames"},
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures", "steps"},
     "slides": {"configuration", "dataset", "errors", "frames", "image"},
-    "steps": {"configuration", "frames", "pictures"},
+    "steps": {"configuration", "errors", "frames", "pictures"},
     "nogil": {"_core", "errors", "formats", "frames"},
     "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes", "steps"},
     "encoding": {"_core", "configuration", "errors", "formats"},
