@@ -64,3 +64,68 @@ def binary(made, planes=range(SHAPE[0])):
     """Return a segmentation with the frames of both segments, in mixed order."""
     which = [(s, k) for k in reversed(planes) for s in (2, 1)]
     return segmentation([made[s - 1, k] for s, k in which], [s for s, _ in which], [k for _, k in which])
+
+
+def tiled(labels, tile, *, kind="BINARY", sparse=False, segments=(1, 2), numbers=None, heights=(0.0,), maximum=200):
+    """Return a segmentation of a slide.
+
+    `labels` is (focal planes, rows, columns): numbers of segments, or for FRACTIONAL (segments, focal planes, rows,
+    columns) from 0 to `maximum`. A sparse object has only the tiles that are not empty, in mixed order.
+    """
+    high, wide = tile
+    rows, columns = labels.shape[-2:]
+    planes = labels.shape[-3]
+    frames, about = [], []
+    for segment in [0] if kind == "LABELMAP" else segments:
+        for plane in range(planes):
+            for top in range(0, rows, high):
+                for left in range(0, columns, wide):
+                    if kind == "FRACTIONAL":
+                        part = labels[segment - 1, plane, top : top + high, left : left + wide]
+                    else:
+                        part = labels[plane, top : top + high, left : left + wide]
+                        part = part == segment if kind == "BINARY" else part
+                    frame = np.zeros(tile, labels.dtype)
+                    frame[: part.shape[0], : part.shape[1]] = part
+                    frames.append(frame)
+                    about.append((segment, plane, top, left))
+    if sparse:
+        kept = [k for k, frame in enumerate(frames) if frame.any()][::-1]
+        frames, about = [frames[k] for k in kept], [about[k] for k in kept]
+    bits = None if kind == "BINARY" else 8 * labels.dtype.itemsize
+    ds = segmentation(frames, [one[0] for one in about], [0] * len(frames), kind, numbers or segments, bits)
+    if kind == "FRACTIONAL":
+        ds.MaximumFractionalValue = maximum
+    ds.DimensionOrganizationType = "TILED_SPARSE" if sparse else "TILED_FULL"
+    ds.TotalPixelMatrixRows, ds.TotalPixelMatrixColumns = rows, columns
+    ds.TotalPixelMatrixFocalPlanes = planes
+    ds.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
+    ds.TotalPixelMatrixOriginSequence = [
+        item(XOffsetInSlideCoordinateSystem=20, YOffsetInSlideCoordinateSystem=40),
+    ]
+    ds.SharedFunctionalGroupsSequence = [
+        item(PixelMeasuresSequence=[item(PixelSpacing=[0.001, 0.0005], SliceThickness=0.002)])
+    ]
+    if len(heights) > 1:
+        ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = (
+            heights[1] - heights[0]
+        ) / 1000
+    del ds.PerFrameFunctionalGroupsSequence
+    if sparse:
+        ds.PerFrameFunctionalGroupsSequence = []
+        for segment, plane, top, left in about:
+            group = item(
+                PlanePositionSlideSequence=[
+                    item(
+                        RowPositionInTotalImagePixelMatrix=top + 1,
+                        ColumnPositionInTotalImagePixelMatrix=left + 1,
+                        XOffsetInSlideCoordinateSystem=20 - 0.001 * top,
+                        YOffsetInSlideCoordinateSystem=40 - 0.0005 * left,
+                        ZOffsetInSlideCoordinateSystem=heights[plane],
+                    )
+                ]
+            )
+            if segment:
+                group.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=segment)]
+            ds.PerFrameFunctionalGroupsSequence.append(group)
+    return ds

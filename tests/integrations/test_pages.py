@@ -14,7 +14,7 @@ from helpers.archives import make_archive
 from helpers.command_line import CT, MULTI
 from helpers.items import item
 from helpers.pages import NOT_CODE, RUN, blocks, follow
-from helpers.segmentations import masks, segmentation
+from helpers.segmentations import masks, segmentation, tiled
 from helpers.series import stack_of_slices, write_series
 from helpers.slides import instance, tissue
 from helpers.structure_sets import SQUARE, in_patient, structure_set
@@ -118,6 +118,9 @@ def for_volumes(folder: Path) -> None:
     for group, one in zip(made.PerFrameFunctionalGroupsSequence, volume.slices, strict=True):
         group.PlanePositionSequence[0].ImagePositionPatient = list(one.position)
     made.save_as(folder / "seg.dcm", enforce_file_format=True)
+    of_slide = tiled(np.kron(masks()[0][:1], np.ones((8, 8), np.uint8)), (16, 16), segments=(1,))
+    of_slide.SegmentSequence[0].SegmentLabel = "Tumour"
+    of_slide.save_as(folder / "slide-seg.dcm", enforce_file_format=True)
     contours = [(1, "CLOSED_PLANAR", in_patient(SQUARE, 2, volume))]
     structure_set(contours, names=("Heart",)).save_as(folder / "structures.dcm", enforce_file_format=True)
 
@@ -171,6 +174,8 @@ PRINTED = {
         "(2.5, 0.7, 0.8)",
         "1 Liver",
         "(5, 9, 11) True True",
+        "(1, 72, 88)",
+        "(1, 24, 32) True",
         "(5, 9, 11) uint8 float32",
         "True",
     ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, read_attributes
 from dcmturbo.errors import DecodeError
+from dcmturbo.segmentation.tiled import MATRIX_PATHS, Matrix, matrix_of, slide_affine
 from dcmturbo.volumes.geometry import affine_of, axes_of
 
 __all__ = ["FrameTable", "Segment", "read_frame_table"]
@@ -24,7 +25,20 @@ _DERIVED = "DerivationImageSequence.SourceImageSequence.ReferencedSOPInstanceUID
 _DERIVED_FRAME = "DerivationImageSequence.SourceImageSequence.ReferencedFrameNumber"
 _ROW = "PlanePositionSlideSequence.RowPositionInTotalImagePixelMatrix"
 _COLUMN = "PlanePositionSlideSequence.ColumnPositionInTotalImagePixelMatrix"
-_GROUPS = (_SEGMENT, _POSITION, _ORIENTATION, _SPACING, _BETWEEN, _THICKNESS, _DERIVED, _DERIVED_FRAME, _ROW, _COLUMN)
+_HEIGHT = "PlanePositionSlideSequence.ZOffsetInSlideCoordinateSystem"
+_GROUPS = (
+    _SEGMENT,
+    _POSITION,
+    _ORIENTATION,
+    _SPACING,
+    _BETWEEN,
+    _THICKNESS,
+    _DERIVED,
+    _DERIVED_FRAME,
+    _ROW,
+    _COLUMN,
+    _HEIGHT,
+)
 _SEGMENTS = (
     "SegmentNumber",
     "SegmentLabel",
@@ -46,6 +60,7 @@ _PATHS = (
     "MaximumFractionalValue",
     "SegmentationFractionalType",
     "SegmentsOverlap",
+    *MATRIX_PATHS,
     *(f"SegmentSequence.{keyword}" for keyword in _SEGMENTS),
     *(f"{place}.{path}" for place in (_SHARED, _FRAMES) for path in _GROUPS),
     f"{_FRAMES}.{_INDEX}",
@@ -109,6 +124,10 @@ class FrameTable(NamedTuple):
         MaximumFractionalValue.
     tiles : numpy.ndarray or None
         Row and column of each frame in the total pixel matrix, counted from 0, of a slide.
+    matrix : tuple of int or None
+        Rows and columns of the total pixel matrix of a slide.
+    affine_slide : numpy.ndarray or None
+        From (column, row, plane) to mm in the slide's coordinate system.
     """
 
     segments: list[Segment]
@@ -123,10 +142,12 @@ class FrameTable(NamedTuple):
     about: dict[str, str]
     maximum: float
     tiles: np.ndarray | None
+    matrix: tuple[int, int] | None
+    affine_slide: np.ndarray | None
 
 
-def read_frame_table(elements: Elements, frames: int) -> FrameTable:
-    """Read the functional groups of all frames in one pass.
+def read_frame_table(elements: Elements, frames: int, tile: tuple[int, int]) -> FrameTable:
+    """Read the functional groups of all frames in one pass; `tile` is the size of a frame.
 
     Raises
     ------
@@ -141,17 +162,18 @@ def read_frame_table(elements: Elements, frames: int) -> FrameTable:
             code="argument",
         )
     segments = _segments_of(found)
+    matrix = _matrix_of(found, frames, kind, segments, tile)
     if kind == "LABELMAP":
         segment_of = np.zeros(frames, np.int64)
+    elif matrix is not None and matrix.segment_of is not None:
+        segment_of = matrix.segment_of
     else:
         segment_of = _numbers(found, _SEGMENT, frames, 1)[:, 0]
         _check_segments(segment_of, segments)
-    places = _places(found, frames)
-    tiles = None
-    if places is None:
-        rows, columns = _numbers(found, _ROW, frames, 1), _numbers(found, _COLUMN, frames, 1)
-        tiles = np.concatenate([rows, columns], 1) - 1 if np.isfinite([rows, columns]).all() else None
-        places = _by_order(segment_of, frames)
+    if matrix is not None:
+        places: Any = (matrix.plane_of, matrix.planes, None, None)
+    else:
+        places = _places(found, frames) or _by_order(segment_of, frames)
     return FrameTable(
         segments=segments,
         kind=kind,
@@ -164,7 +186,9 @@ def read_frame_table(elements: Elements, frames: int) -> FrameTable:
         references=_references_of(found),
         about={name: found.text(name) for name in ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")},
         maximum=found.number("MaximumFractionalValue") or 255.0,
-        tiles=None if tiles is None else tiles.astype(np.int64),
+        tiles=None if matrix is None else matrix.corners,
+        matrix=None if matrix is None else (matrix.rows, matrix.columns),
+        affine_slide=None if matrix is None else _affine_slide(found, matrix, frames),
     )
 
 
@@ -191,6 +215,21 @@ def _segments_of(found: Attributes) -> list[Segment]:
         )
         for i, number in sorted(numbers.items())
     ]
+
+
+def _matrix_of(
+    found: Attributes, frames: int, kind: str, segments: list[Segment], tile: tuple[int, int]
+) -> Matrix | None:
+    numbers = [0] if kind == "LABELMAP" else sorted(segment.number for segment in segments)
+    places = np.concatenate([_numbers(found, _ROW, frames, 1), _numbers(found, _COLUMN, frames, 1)], axis=1)
+    heights = _numbers(found, _HEIGHT, frames, 1)[:, 0]
+    between = _numbers(found, _BETWEEN, 1, 1)[0, 0]
+    return matrix_of(found, places, heights, float(between), numbers, tile)
+
+
+def _affine_slide(found: Attributes, matrix: Matrix, frames: int) -> np.ndarray | None:
+    spacing, thickness = _numbers(found, _SPACING, frames, 2)[0], _numbers(found, _THICKNESS, frames, 1)[0, 0]
+    return slide_affine(found, matrix, spacing, float(thickness))
 
 
 def _numbers(found: Attributes, path: str, frames: int, size: int) -> np.ndarray:

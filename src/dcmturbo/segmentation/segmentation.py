@@ -12,13 +12,15 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.attributes import elements_of_opened
 from dcmturbo.dataset.sources import open_source
-from dcmturbo.errors import DecodeError, DecodeWarning
+from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded, add_note_once
 from dcmturbo.frames.arguments import check_out, new_array
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
+from dcmturbo.frames.region import RegionLike, Window, window_of
 from dcmturbo.notes import stack_level
 from dcmturbo.segmentation.frames import FrameTable, Segment, read_frame_table
 from dcmturbo.segmentation.placing import place
+from dcmturbo.segmentation.tiled import Places, merge, places_in
 
 __all__ = ["Runs", "Segment", "Segmentation", "read_segmentation"]
 
@@ -50,6 +52,7 @@ def read_segmentation(source: Any) -> Segmentation:
     ----------
     source : path, bytes-like, binary file object, fsspec URL, or pydicom Dataset
         An object whose SegmentationType is BINARY, FRACTIONAL or LABELMAP (PS3.3, C.8.20.2), in any transfer syntax.
+        Of a slide, the frames are tiles (TILED_FULL or TILED_SPARSE), and are put into the total pixel matrix.
 
     Returns
     -------
@@ -75,7 +78,8 @@ def read_segmentation(source: Any) -> Segmentation:
         if len(frames.frame_shape) != 2:
             raise DecodeError(f"a segmentation has one sample for each pixel, not {frames.frame_shape[2]}")
         frames.check_span(range(frames.promised), salvage=False)
-        table = read_frame_table(elements_of_opened(opened), frames.promised)
+        rows, columns = frames.frame_shape
+        table = read_frame_table(elements_of_opened(opened), frames.promised, (rows, columns))
     except BaseException:
         opened.close()
         raise
@@ -93,10 +97,12 @@ class Segmentation:
         BINARY, FRACTIONAL or LABELMAP.
     shape : tuple of int
         (planes, rows, columns) of the label image and the masks. Planes are sorted along their normal; those without
-        frames are empty.
+        frames are empty. Of a slide, rows and columns are those of the total pixel matrix, and planes are focal planes.
     affine_lps : numpy.ndarray or None
         The 4 x 4 matrix from (column, row, plane) to mm (LPS); None if the object does not say it, or the distances
-        differ.
+        differ. None for a slide.
+    affine_slide : numpy.ndarray or None
+        Of a slide: the 4 x 4 matrix from (column, row, plane) to mm in the slide coordinate system.
     positions : numpy.ndarray or None
         ImagePositionPatient of each plane.
     segment_of, plane_of : numpy.ndarray of int
@@ -116,8 +122,9 @@ class Segmentation:
         self._maximum = table.maximum
         self.segments = table.segments
         self.kind = table.kind
-        self.shape = (table.planes, *frames.frame_shape)
-        self.affine_lps = table.affine_lps
+        rows, columns = frames.frame_shape if table.matrix is None else table.matrix
+        self.shape = (table.planes, rows, columns)
+        self.affine_lps, self.affine_slide = table.affine_lps, table.affine_slide
         self.positions = table.positions
         self.segment_of, self.plane_of = table.segment_of, table.plane_of
         self.dimension_index = table.dimension_index
@@ -161,6 +168,7 @@ class Segmentation:
         dtype: Any = None,
         out: np.ndarray | None = None,
         threads: int | None = None,
+        region: RegionLike = None,
     ) -> np.ndarray:
         """Return the label image: the number of the segment of each pixel, 0 where there is none.
 
@@ -178,9 +186,14 @@ class Segmentation:
             Write into this array.
         threads : int, optional
             As in `dcmturbo.decode`.
+        region : tuple of four int or pair of slices, optional
+            (top, left, height, width) of the pixels to return, of each plane. Of a slide, only the tiles in it are
+            decoded.
 
         Raises
         ------
+        LimitExceeded
+            If the result needs more memory than the limits allow: `region` returns a part.
         DecodeError
             If segments overlap, if the label of a label map has no segment, or a frame cannot be decoded.
         KeyError
@@ -189,12 +202,16 @@ class Segmentation:
         if overlap not in ("raise", "first", "last"):
             raise ValueError(f"overlap is {overlap!r}; expected 'raise', 'first' or 'last'")
         numbers = self.numbers(segments)
+        window = self._window(region)
         if self.kind == "LABELMAP":
-            return self._label_map(numbers if segments is not None else None, dtype, out, threads)
+            known = numbers if segments is not None else None
+            if window is not None:
+                return self._label_tiles(known, dtype, out, threads, window, overlap)
+            return self._label_map(known, dtype, out, threads)
         wanted = np.dtype(dtype or (np.uint8 if max(numbers, default=0) < 256 else np.uint16))
         if wanted.kind != "u" or wanted.itemsize > 4 or max(numbers, default=0) > np.iinfo(wanted).max:
             raise ValueError(f"dtype is {wanted}, which cannot hold the numbers of segments up to {max(numbers)}")
-        result = self._empty(wanted, out)
+        result = self._empty(wanted, out, window)
         chosen = np.flatnonzero(np.isin(self.segment_of, numbers))
         overlaps = self._draw(
             chosen,
@@ -204,6 +221,7 @@ class Segmentation:
             threads,
             last_wins=overlap == "last",
             may_overlap=overlap != "raise",
+            window=window,
         )
         if overlaps and overlap == "raise":
             raise DecodeError(
@@ -213,16 +231,28 @@ class Segmentation:
             )
         return result
 
-    def _empty(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
+    def _window(self, region: RegionLike) -> Window | None:
+        """Return the part to draw tile by tile; None if whole frames are the planes."""
+        _, rows, columns = self.shape
+        window = window_of(region, rows, columns)
+        return (0, 0, rows, columns) if window is None and self.tiles is not None else window
+
+    def _empty(self, dtype: np.dtype[Any], out: np.ndarray | None, window: Window | None = None) -> np.ndarray:
+        shape = self.shape if window is None else (self.shape[0], *window[2:])
         if out is None:
-            return new_array(self.shape, dtype)
-        check_out(out, self.shape, dtype)
+            try:
+                return new_array(shape, dtype)
+            except LimitExceeded as error:
+                if self.tiles is not None:
+                    add_note_once(error, "region= returns a part of the total pixel matrix")
+                raise
+        check_out(out, shape, dtype)
         if not out.flags.c_contiguous:
             raise ValueError("out must be C-contiguous")
         return out
 
-    def _zeros(self, dtype: np.dtype[Any], out: np.ndarray | None) -> np.ndarray:
-        result = self._empty(dtype, out)
+    def _zeros(self, dtype: np.dtype[Any], out: np.ndarray | None, window: Window | None = None) -> np.ndarray:
+        result = self._empty(dtype, out, window)
         result[...] = 0
         return result
 
@@ -236,13 +266,19 @@ class Segmentation:
         *,
         last_wins: bool,
         may_overlap: bool,
+        window: Window | None = None,
     ) -> int:
         """Draw frames into a label image whose cells may hold anything; return in how many pixels they overlap."""
         left, limit = np.ones(len(chosen), bool), 1
+        if self.kind != "BINARY":
+            limit = min(255, max(1, int(np.ceil(threshold * self._maximum))))
+        if window is not None:
+            result[...] = 0
+            places = self._places(chosen, window)
+            return self._draw_tiles(chosen, labels, places, result, limit, threads, last_wins, may_overlap)
         if self.kind == "BINARY":
             left = self._draw_first(chosen, labels, result, threads)
         else:
-            limit = min(255, max(1, int(np.ceil(threshold * self._maximum))))
             result[...] = 0
         overlaps = 0
         of_frame = dict(zip(chosen.tolist(), labels.tolist(), strict=True))
@@ -256,6 +292,47 @@ class Segmentation:
                 last_wins=last_wins,
                 threads=resolve_threads(threads),
             )
+            if overlaps and not may_overlap:
+                break
+        return overlaps
+
+    def _places(self, chosen: np.ndarray, window: Window) -> Places:
+        corners = np.zeros((len(chosen), 2), np.int64) if self.tiles is None else self.tiles[chosen]
+        rows, columns = self._frames.frame_shape
+        return places_in(self.plane_of[chosen], corners, (rows, columns), window)
+
+    def _draw_tiles(
+        self,
+        chosen: np.ndarray,
+        labels: np.ndarray,
+        places: Places,
+        result: np.ndarray,
+        limit: int,
+        threads: int | None,
+        last_wins: bool,
+        may_overlap: bool,
+    ) -> int:
+        """Draw frames at their places into an empty label image; return in how many pixels they overlap."""
+        overlaps, begin, newest = 0, 0, -1
+        frames = chosen[places.order].astype(np.uint64)
+        for part, pixels in self._chunks(frames, threads, place=places.place):
+            which = places.place[begin : begin + len(part)]
+            first = int(which[0])
+            drawn = np.zeros((int(which[-1]) - first + 1, *pixels.shape[1:]), result.dtype)
+            overlaps += _core.paint_labels(
+                pixels,
+                (which - first).astype(np.uint64),
+                labels[places.order[begin : begin + len(part)]].astype(np.uint32),
+                drawn,
+                threshold=limit,
+                last_wins=last_wins,
+                threads=resolve_threads(threads),
+            )
+            for k, one in enumerate(drawn, first):
+                # The frames of one place may be in several chunks.
+                replace = places.apart and k > newest
+                overlaps += merge(result, one, places.corners[k], replace=replace, last_wins=last_wins)
+            begin, newest = begin + len(part), int(which[-1])
             if overlaps and not may_overlap:
                 break
         return overlaps
@@ -292,19 +369,32 @@ class Segmentation:
                 )
         return left
 
-    def _chunks(self, frames: np.ndarray, threads: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Decode frames, a few at a time, into the same memory."""
+    def _chunks(
+        self,
+        frames: np.ndarray,
+        threads: int | None,
+        *,
+        of_bytes: bool = True,
+        place: np.ndarray | None = None,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Decode frames, a few at a time, into the same memory; those of one `place` together, if they fit."""
         rows, columns = self._frames.frame_shape
-        if self._frames.dtype != np.uint8:
+        if of_bytes and self._frames.dtype != np.uint8:
             raise DecodeError(f"the frames have cells of {self._frames.dtype}, expected 1 or 8 bits", code="mismatch")
         self._frames.check_room(len(frames))
-        size = max(resolve_threads(threads), min(len(frames), _CHUNK_BYTES // max(1, rows * columns)))
-        scratch = np.empty((max(1, size), rows, columns), np.uint8)
-        for begin in range(0, len(frames), size):
-            part = frames[begin : begin + size]
+        size = max(resolve_threads(threads), min(len(frames), _CHUNK_BYTES // max(1, rows * columns)), 1)
+        scratch = np.empty((size, rows, columns), self._frames.dtype)
+        begin = 0
+        while begin < len(frames):
+            end = min(begin + size, len(frames))
+            if place is not None and end < len(frames):
+                first_of_last = int(np.searchsorted(place, place[end]))
+                end = first_of_last if first_of_last > begin else end
+            part = frames[begin:end]
             pixels = scratch[: len(part)]
             self._frames.read(part, ReadOptions(out=pixels, threads=threads))
             yield part, pixels
+            begin = end
 
     def _label_map(
         self, numbers: list[int] | None, dtype: Any, out: np.ndarray | None, threads: int | None
@@ -325,45 +415,103 @@ class Segmentation:
             for frame, plane in enumerate(planes.tolist()):
                 result[plane] = frames.read(frame, ReadOptions(threads=threads))
         if numbers is not None:
-            known = np.zeros(int(np.iinfo(frames.dtype).max) + 1, bool)
-            known[[number for number in numbers if number < len(known)]] = True
+            known = self._known(numbers)
             for plane in result:
                 plane[~known[plane]] = 0
+        return result
+
+    def _known(self, numbers: list[int]) -> np.ndarray:
+        known = np.zeros(int(np.iinfo(self._frames.dtype).max) + 1, bool)
+        known[[number for number in numbers if number < len(known)]] = True
+        return known
+
+    def _label_tiles(
+        self,
+        numbers: list[int] | None,
+        dtype: Any,
+        out: np.ndarray | None,
+        threads: int | None,
+        window: Window,
+        overlap: Overlap,
+    ) -> np.ndarray:
+        wanted = np.dtype(self._frames.dtype if dtype is None else dtype)
+        result = self._zeros(wanted, out, window)
+        places = self._places(np.arange(len(self.plane_of)), window)
+        if places.apart and len(np.unique(places.place)) != len(places.place):
+            raise DecodeError("several frames of the label map have one place", code="mismatch")
+        known = None if numbers is None else self._known(numbers)
+        begin, overlaps = 0, 0
+        for part, pixels in self._chunks(places.order.astype(np.uint64), threads, of_bytes=False):
+            for k, frame in zip(places.place[begin : begin + len(part)].tolist(), pixels, strict=True):
+                if known is not None:
+                    frame[~known[frame]] = 0
+                overlaps += merge(result, frame, places.corners[k], replace=places.apart, last_wins=overlap == "last")
+            begin += len(part)
+        if overlaps and overlap == "raise":
+            raise DecodeError(
+                f"tiles overlap and differ in {overlaps} pixels: use overlap='first' or 'last'", code="mismatch"
+            )
         return result
 
     # ---- masks ------------------------------------------------------------------------------------
 
     def mask(
-        self, segment: int | str, *, threshold: float = 0.5, out: np.ndarray | None = None, threads: int | None = None
+        self,
+        segment: int | str,
+        *,
+        threshold: float = 0.5,
+        out: np.ndarray | None = None,
+        threads: int | None = None,
+        region: RegionLike = None,
     ) -> np.ndarray:
-        """Return the mask of one segment: uint8, 1 inside, (planes, rows, columns)."""
-        number = self._number(segment)
+        """Return the mask of one segment: uint8, 1 inside, (planes, rows, columns); `region` as in `labels`."""
+        number, window = self._number(segment), self._window(region)
         if self.kind == "LABELMAP":
-            labels = self._label_map(None, None, None, threads)
-            result = self._zeros(np.dtype(np.uint8), out)
+            if window is None:
+                labels = self._label_map(None, None, None, threads)
+            else:
+                labels = self._label_tiles([number], None, None, threads, window, "last")
+            result = self._empty(np.dtype(np.uint8), out, window)
             np.equal(labels, number, out=result, casting="unsafe")
             return result
-        result = self._empty(np.dtype(np.uint8), out)
+        result = self._empty(np.dtype(np.uint8), out, window)
         chosen = np.flatnonzero(self.segment_of == number)
-        self._draw(chosen, np.ones(len(chosen), np.int64), result, threshold, threads, last_wins=True, may_overlap=True)
+        ones = np.ones(len(chosen), np.int64)
+        self._draw(chosen, ones, result, threshold, threads, last_wins=True, may_overlap=True, window=window)
         return result
 
-    def masks(self, segments: Any = None, *, threshold: float = 0.5, threads: int | None = None) -> np.ndarray:
-        """Return the masks of several segments: uint8, (segments, planes, rows, columns)."""
-        numbers = self.numbers(segments)
-        result = new_array((len(numbers), *self.shape), np.dtype(np.uint8))
+    def masks(
+        self, segments: Any = None, *, threshold: float = 0.5, threads: int | None = None, region: RegionLike = None
+    ) -> np.ndarray:
+        """Return the masks of several segments: uint8, (segments, planes, rows, columns); `region` as in `labels`."""
+        numbers, window = self.numbers(segments), self._window(region)
+        shape = self.shape if window is None else (self.shape[0], *window[2:])
+        result = new_array((len(numbers), *shape), np.dtype(np.uint8))
         for i, number in enumerate(numbers):
-            self.mask(number, threshold=threshold, out=result[i], threads=threads)
+            self.mask(number, threshold=threshold, out=result[i], threads=threads, region=region)
         return result
 
-    def fractions(self, segment: int | str, *, dtype: Any = np.float32, threads: int | None = None) -> np.ndarray:
-        """Return the fraction or probability of a segment in each pixel, from 0 to 1; of other kinds, 0 or 1."""
+    def fractions(
+        self, segment: int | str, *, dtype: Any = np.float32, threads: int | None = None, region: RegionLike = None
+    ) -> np.ndarray:
+        """Return the fraction or probability of a segment in each pixel, from 0 to 1; of other kinds, 0 or 1.
+
+        Where tiles of a slide overlap, the largest one counts. `region` is as in `labels`.
+        """
         if self.kind != "FRACTIONAL":
-            return self.mask(segment, threads=threads).astype(dtype)
-        number = self._number(segment)
-        result = self._zeros(np.dtype(dtype), None)
+            return self.mask(segment, threads=threads, region=region).astype(dtype)
+        number, window = self._number(segment), self._window(region)
+        result = self._zeros(np.dtype(dtype), None, window)
         scale = result.dtype.type(1.0 / self._maximum)
         frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
+        if window is not None:
+            places, begin = self._places(frames, window), 0
+            for part, pixels in self._chunks(frames[places.order], threads):
+                for k, frame in zip(places.place[begin : begin + len(part)].tolist(), pixels, strict=True):
+                    drawn = np.multiply(frame, scale, casting="unsafe", dtype=result.dtype)
+                    merge(result, drawn, places.corners[k], largest=True)
+                begin += len(part)
+            return result
         for part, pixels in self._chunks(frames, threads):
             for plane, frame in zip(self.plane_of[part].tolist(), pixels, strict=True):
                 np.multiply(frame, scale, out=result[plane], casting="unsafe", dtype=result.dtype)
@@ -372,6 +520,8 @@ class Segmentation:
     def runs(self, segment: int | str, *, threshold: float = 0.5, threads: int | None = None) -> Runs:
         """Return a segment as runs along the rows, without making a mask of all planes."""
         number = self._number(segment)
+        if self.tiles is not None:
+            return _join(self._bands_of_runs(number, threshold, threads))
         if self.kind == "LABELMAP":
             mask = self.mask(number, threads=threads)
             return _join([_runs_of(mask, np.arange(len(mask)))])
@@ -379,6 +529,20 @@ class Segmentation:
         frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
         parts = [_runs_of(pixels >= limit, self.plane_of[part]) for part, pixels in self._chunks(frames, threads)]
         return _join(parts)
+
+    def _bands_of_runs(self, number: int, threshold: float, threads: int | None) -> Iterator[Runs]:
+        """Yield the runs of a slide in bands as high as a tile, so that runs go on from tile to tile."""
+        assert self.tiles is not None
+        _, rows, columns = self.shape
+        high = self._frames.frame_shape[0]
+        mine = self.kind == "LABELMAP" or self.segment_of == number
+        tops = self.tiles[:, 0][np.broadcast_to(mine, len(self.tiles))]
+        for band in np.unique(np.concatenate([tops // high, (tops + high - 1) // high])).tolist():
+            begin, end = max(0, band * high), min(rows, (band + 1) * high)
+            if begin < end:
+                mask = self.mask(number, threshold=threshold, threads=threads, region=(begin, 0, end - begin, columns))
+                runs = _runs_of(mask, np.arange(len(mask)))
+                yield runs._replace(rows=runs.rows + begin)
 
     # ---- on another grid --------------------------------------------------------------------------
 
@@ -409,6 +573,12 @@ class Segmentation:
             If the segmentation has no geometry, another frame of reference, or (without `resample`) voxels that do not
             lie on those of the reference.
         """
+        if self.tiles is not None:
+            raise DecodeError(
+                "the segmentation is of a slide, whose place in the patient is not known: labels() has the rows and "
+                "columns of the total pixel matrix",
+                code="argument",
+            )
         if self.affine_lps is None:
             raise DecodeError("the segmentation does not say where its planes are, or they are uneven", code="argument")
         mine = self.attributes["FrameOfReferenceUID"]
