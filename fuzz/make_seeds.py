@@ -1,7 +1,7 @@
-"""Writes the seeds of fuzz_ht_block, fuzz_htj2k_encode, fuzz_raster and fuzz_attributes into tests/regress.
+"""Writes the seeds of fuzz_ht_block, fuzz_htj2k_encode, fuzz_raster, fuzz_attributes and fuzz_excerpt.
 
 They are code-blocks of our own encoder, requests that choose each kind of loss, image and layout, polygons of every
-kind of number, and nested sequences.
+kind of number, nested sequences, and codestreams of which excerpts can be made. They go into tests/regress.
 
     python fuzz/make_seeds.py
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +112,32 @@ def write_attributes() -> None:
     write("attributes", deep + b"\0")
 
 
+def write_excerpts() -> None:
+    """Write the seeds of fuzz_excerpt: codestreams with PLT and TLM, or with packed packet headers."""
+    sys.path.insert(0, str(REGRESS.parent))
+    from helpers.packed_headers import packed
+
+    y, x = np.mgrid[:96, :80]
+    grey = (128 + 90 * np.sin(y / 9) * np.cos(x / 7) + (x * 7 + y * 3) % 5).astype(np.uint8)
+    colour = np.ascontiguousarray(np.stack([grey, grey[::-1], 255 - grey], -1)[:64, :64])
+    small = {"decomposition_levels": 3, "code_block_width": 16, "code_block_height": 16, "precinct_size": 32}
+    # Bits 0 to 2 of the first byte are `reduce`, the next four bytes the window; bit 0 of the last is set for a near
+    # file, bit 1 for a comment that makes it longer.
+    wishes = [bytes(wish) for wish in ([0, 40, 70, 30, 30, 2], [0, 200, 10, 9, 255, 3], [2, 0, 0, 255, 255, 2])]
+    for number, order in enumerate(("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")):
+        tiles = {"tile_width": 48, "tile_height": 40} if number % 2 else {}
+        options = {**small, **tiles, "progression_order": order, "tile_part_lengths": True}
+        array = colour if number == 2 else grey
+        for syntax in ("JPEG2000Lossless", "HTJ2KLossless"):
+            plain = dt.encode_frame(array, syntax, **options, packet_lengths=True)
+            write("excerpt", wishes[number % 3] + plain)
+        marked = dt.encode_frame(array, "JPEG2000Lossless", **options, packet_markers=True)
+        write("excerpt", wishes[(number + 1) % 3] + packed(marked, "PPM" if number % 2 else "PPT", lengths=number > 1))
+
+
 def main() -> None:
     """Write all seeds."""
+    write_excerpts()
     write_polygons()
     write_attributes()
     refinement = bytes(range(1, 40, 3))
