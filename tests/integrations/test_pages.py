@@ -85,7 +85,7 @@ def for_the_guide(folder: Path) -> None:
         pixels = matrix[::step, ::step]
         every = {(plane, path): pixels for plane in range(4) for path in range(2)}
         names = ("1", "2")
-        data = instance(every, (512, 512), "RLELossless", mpp=0.5 * step, path_names=names)
+        data = instance(every, (512, 512), "HTJ2KLossless", mpp=0.5 * step, path_names=names)
         (folder / f"slide/{number}.dcm").write_bytes(data)
     label = instance(tissue(60, 80), (60, 80), kind="LABEL")
     (folder / "slide/label.dcm").write_bytes(label)
