@@ -45,26 +45,25 @@ void free_block(PyObject* self) {
 }
 
 // Lives as long as the process, as static types do.
-PyTypeObject* block_type() {
-    static PyTypeObject* const type = [] {
-        PyType_Slot slots[] = {
-            {Py_tp_doc, const_cast<char*>("The memory of an array that dcmturbo has made.")},
-            {Py_tp_dealloc, reinterpret_cast<void*>(free_block)},
-            {Py_bf_getbuffer, reinterpret_cast<void*>(block_buffer)},
-            {0, nullptr},
-        };
-        PyType_Spec spec = {
-            .name = "dcmturbo._core.Block",
-            .basicsize = static_cast<int>(sizeof(Block) + alignment - 1),
-            .itemsize = 1,
-            .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-            .slots = slots,
-        };
-        PyObject* const made = PyType_FromSpec(&spec);
-        if (made == nullptr) throw py::error_already_set();
-        return reinterpret_cast<PyTypeObject*>(made);
-    }();
-    return type;
+PyTypeObject* block_type = nullptr;
+
+PyTypeObject* make_block_type() {
+    PyType_Slot slots[] = {
+        {Py_tp_doc, const_cast<char*>("The memory of an array that dcmturbo has made.")},
+        {Py_tp_dealloc, reinterpret_cast<void*>(free_block)},
+        {Py_bf_getbuffer, reinterpret_cast<void*>(block_buffer)},
+        {0, nullptr},
+    };
+    PyType_Spec spec = {
+        .name = "dcmturbo._core.Block",
+        .basicsize = static_cast<int>(sizeof(Block) + alignment - 1),
+        .itemsize = 1,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = slots,
+    };
+    PyObject* const made = PyType_FromSpec(&spec);
+    if (made == nullptr) throw py::error_already_set();
+    return reinterpret_cast<PyTypeObject*>(made);
 }
 
 // May be twice as large as needed.
@@ -72,9 +71,9 @@ py::object new_block(py::ssize_t size) {
     if (kept != nullptr && size <= kept->capacity && kept->capacity <= 2 * size) {
         auto* const block = reinterpret_cast<PyVarObject*>(std::exchange(kept, nullptr));
         return py::reinterpret_steal<py::object>(
-            reinterpret_cast<PyObject*>(PyObject_InitVar(block, block_type(), size)));
+            reinterpret_cast<PyObject*>(PyObject_InitVar(block, block_type, size)));
     }
-    Block* const block = PyObject_NewVar(Block, block_type(), size);
+    Block* const block = PyObject_NewVar(Block, block_type, size);
     if (block == nullptr) throw py::error_already_set();
     block->capacity = size;
     return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(block));
@@ -93,6 +92,8 @@ py::array array_in(py::handle dtype, std::span<const py::ssize_t> shape, void* d
 }
 
 }  // namespace
+
+void bind_arrays() { block_type = make_block_type(); }
 
 py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> shape) {
     py::ssize_t size = dtype.itemsize();

@@ -120,6 +120,7 @@ dcmturbo_image image_of(const py::array& frame);
 // An empty, C-contiguous array whose data are aligned to 64 bytes.
 py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> shape);
 
+void bind_arrays();
 void bind_formats(py::module_& m);
 void bind_images(py::module_& m);
 void bind_datasets(py::module_& m);

@@ -310,17 +310,13 @@ constexpr std::array<const char*, 12> frame_keywords = {
     "threads",
     "salvage",
 };
+std::array<PyObject*, frame_keywords.size()> interned_keywords{};
 
 // Whether a call gives these keywords. Names in Python code are interned, so comparing pointers is enough.
 bool has_frame_keywords(PyObject* names) {
-    static const auto expected = [] {
-        std::array<PyObject*, frame_keywords.size()> result{};
-        std::transform(frame_keywords.begin(), frame_keywords.end(), result.begin(), PyUnicode_InternFromString);
-        return result;
-    }();
-    if (names == nullptr || PyTuple_GET_SIZE(names) != static_cast<Py_ssize_t>(expected.size())) return false;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        if (PyTuple_GET_ITEM(names, static_cast<Py_ssize_t>(i)) != expected[i]) return false;
+    if (names == nullptr || PyTuple_GET_SIZE(names) != static_cast<Py_ssize_t>(interned_keywords.size())) return false;
+    for (std::size_t i = 0; i < interned_keywords.size(); ++i) {
+        if (PyTuple_GET_ITEM(names, static_cast<Py_ssize_t>(i)) != interned_keywords[i]) return false;
     }
     return true;
 }
@@ -496,6 +492,7 @@ void bind_frames(py::module_& m) {
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
           py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"),
           py::arg("places") = py::none());
+    std::transform(frame_keywords.begin(), frame_keywords.end(), interned_keywords.begin(), PyUnicode_InternFromString);
     m.attr("decode_frame") =
         py::reinterpret_steal<py::object>(PyCFunction_NewEx(&decode_frame_method, nullptr, nullptr));
     m.def("component", component_of, py::arg("header"), py::arg("index"), py::arg("reduce"), py::arg("region"));

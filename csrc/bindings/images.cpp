@@ -9,6 +9,8 @@ namespace dcmturbo::bindings {
 namespace {
 
 constexpr const char* type_names[] = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"};
+// Kept, because numpy reads the name of a dtype anew each time.
+std::array<PyObject*, std::size(type_names)> dtypes{};
 constexpr const char* colour_names[] = {"unstated", "none_rgb", "ycbcr", "reversible", "irreversible"};
 constexpr const char* note_names[] = {
     "photometric_overridden", "sign_differs",         "precision_differs", "container",
@@ -92,15 +94,7 @@ void check_codestream(const py::object& data, const HeaderHandle& header) {
 
 }  // namespace
 
-// Kept, because numpy reads the name of a dtype anew each time.
-py::dtype Format::dtype() const {
-    static const auto dtypes = [] {
-        std::array<PyObject*, std::size(type_names)> result{};
-        for (std::size_t i = 0; i < result.size(); ++i) result[i] = py::dtype(type_names[i]).release().ptr();
-        return result;
-    }();
-    return py::reinterpret_borrow<py::dtype>(dtypes[plain.type]);
-}
+py::dtype Format::dtype() const { return py::reinterpret_borrow<py::dtype>(dtypes[plain.type]); }
 
 py::list names_of_notes(std::uint32_t notes) {
     py::list names;
@@ -114,6 +108,7 @@ py::list names_of_notes(std::uint32_t notes) {
 }
 
 void bind_images(py::module_& m) {
+    for (std::size_t i = 0; i < dtypes.size(); ++i) dtypes[i] = py::dtype(type_names[i]).release().ptr();
     py::class_<Attributes>(m, "Attributes")
         .def(py::init(&make_attributes), py::arg("rows"), py::arg("columns"), py::arg("samples_per_pixel"),
              py::arg("bits_allocated"), py::arg("bits_stored"), py::arg("pixel_representation"),

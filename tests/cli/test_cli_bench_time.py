@@ -191,6 +191,7 @@ def test_long_work_is_told_on_stderr_even_if_an_engine_does_not_answer(monkeypat
             text += capfd.readouterr().err
     assert "dcmturbo: waiting\n" in text
     assert threading.active_count() == before
+    capfd.readouterr()  # lines after the last look
     with following(quiet=True) as stage:
         stage.text = "waiting"
         assert threading.active_count() == before

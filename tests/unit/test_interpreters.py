@@ -7,6 +7,7 @@ import sysconfig
 import textwrap
 
 import pytest
+from helpers.command_line import CT
 
 MODULE = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
 
@@ -43,6 +44,32 @@ def test_the_core_does_not_bring_the_gil_back():
         import sys
         import dcmturbo
         assert not sys._is_gil_enabled()
+        """
+    )
+
+
+def test_the_first_calls_of_a_process_may_be_on_several_threads():
+    """A thread that makes what the core keeps must not give the GIL to one that waits for it: both wait for ever.
+
+    The profiler gives the GIL away at every function, so that such a process never ended.
+    """
+    run(
+        f"""
+        import threading, time
+        import dcmturbo as dt
+
+        begin = threading.Barrier(4)
+
+        def work():
+            begin.wait()
+            dt.decode({str(CT)!r})
+
+        threading.setprofile(lambda frame, event, argument: time.sleep(0.0002))
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
         """
     )
 
