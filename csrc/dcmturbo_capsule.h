@@ -119,9 +119,6 @@ typedef struct dcmturbo_api {
                               void (*report)(void* context, uint64_t image, int32_t is_hole, const double* points,
                                              uint64_t count),
                               void* context, dcmturbo_error* error);
-    int32_t (*paint_labels)(const uint8_t* frames, uint64_t count, const uint64_t* image_of, const uint32_t* label_of,
-                            uint8_t threshold, uint8_t overlap, const dcmturbo_raster* raster, uint32_t threads,
-                            uint64_t* overlaps, dcmturbo_error* error);
     int32_t (*blank_frame)(dcmturbo_bytes frame, const dcmturbo_blanking* blanking, dcmturbo_take_blanked take,
                            void* context, dcmturbo_error* error);
     int32_t (*blank_frames)(const dcmturbo_index* index, uint64_t frames, const dcmturbo_stream* stream,

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "frames.h"
-#include "raster/label_painting.h"
 #include "raster/orientation.h"
 #include "raster/outlines.h"
 #include "raster/polygon_fill.h"
@@ -170,9 +169,9 @@ void check_labels(Input& input, const std::vector<std::uint8_t>& mask, std::size
         label_of.push_back(input.number<std::uint32_t>());
     }
     const std::uint8_t threshold = input.byte();
-    const Overlap overlap = choice % 2 == 0 ? Overlap::first : Overlap::last;
+    const bool replaces = choice % 2 != 0;
     const std::size_t bytes = sizes[choice / 2 % 3];
-    std::vector<std::uint32_t> memory((images * size * bytes + 3) / 4);
+    const std::size_t cut = choice % (rows + 1);
     std::vector<std::uint32_t> expected(images * size);
     std::uint64_t overlaps = 0;
     const auto all = static_cast<std::uint32_t>((std::uint64_t{1} << (8 * bytes)) - 1);
@@ -182,19 +181,34 @@ void check_labels(Input& input, const std::vector<std::uint8_t>& mask, std::size
             const std::uint32_t label = label_of[k] & all;
             if (frames[k * size + i] < threshold) continue;
             overlaps += to != 0 && to != label ? 1 : 0;
-            if (overlap == Overlap::last || to == 0) to = label;
+            if (replaces || to == 0) to = label;
         }
     }
-    const LabelImages target{memory.data(), bytes, images, rows, columns};
-    const std::size_t cut = choice % (rows + 1);
-    std::uint64_t counted = paint_labels(frames.data(), image_of, label_of, threshold, overlap, target, 0, cut);
-    counted += paint_labels(frames.data(), image_of, label_of, threshold, overlap, target, cut, rows);
-    require(counted == overlaps, "overlaps are counted");
-    const auto* const cells = reinterpret_cast<const std::uint8_t*>(memory.data());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        std::uint32_t found = 0;
-        for (std::size_t b = 0; b < bytes; ++b) found |= std::uint32_t{cells[i * bytes + b]} << (8 * b);
-        require(found == expected[i], "labels are painted");
+    FrameStep step;
+    step.kind = FrameStep::Kind::label;
+    step.result = bytes == 1 ? SampleType::u8 : bytes == 2 ? SampleType::u16 : SampleType::u32;
+    step.threshold = threshold;
+    step.over = replaces ? FrameStep::Over::replace : FrameStep::Over::keep;
+    for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
+        if (!isa_available(isa)) continue;
+        std::vector<std::uint32_t> memory((images * size * bytes + 3) / 4);
+        const auto draw = [&](std::size_t k, std::size_t begin, std::size_t end) {
+            step.label = label_of[k];
+            return apply_step(
+                step, reinterpret_cast<const std::byte*>(frames.data() + k * size + begin * columns), SampleType::u8,
+                static_cast<std::uint32_t>(end - begin), columns,
+                reinterpret_cast<std::byte*>(memory.data()) + (image_of[k] * size + begin * columns) * bytes,
+                static_cast<std::ptrdiff_t>(columns * bytes), isa);
+        };
+        std::uint64_t counted = 0;
+        for (std::size_t k = 0; k < count; ++k) counted += draw(k, 0, cut) + draw(k, cut, rows);
+        require(counted == overlaps, "overlaps are counted");
+        const auto* const cells = reinterpret_cast<const std::uint8_t*>(memory.data());
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            std::uint32_t found = 0;
+            for (std::size_t b = 0; b < bytes; ++b) found |= std::uint32_t{cells[i * bytes + b]} << (8 * b);
+            require(found == expected[i], "labels are drawn");
+        }
     }
 }
 

@@ -71,7 +71,6 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .parse_decimals = dcmturbo_parse_decimals,
         .fill_polygons = dcmturbo_fill_polygons,
         .trace_outlines = dcmturbo_trace_outlines,
-        .paint_labels = dcmturbo_paint_labels,
         .blank_frame = dcmturbo_blank_frame,
         .blank_frames = dcmturbo_blank_frames,
     };

@@ -301,6 +301,9 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
                                                      s.pixel_stride, s.sample_stride));
             inner_streams.back().notes = s.notes;
             inner_streams.back().step = abi::step_from(s.step, inner_streams.back().format.type);
+            inner_streams.back().overlaps = s.overlaps;
+            if (s.step.kind == DCMTURBO_STEP_LABEL && salvage != 0)
+                fail(ErrorCode::argument, no_offset, "labels are not drawn from damaged frames");
         }
         std::vector<FrameJob> inner_jobs;
         inner_jobs.reserve(job_count);

@@ -1,11 +1,10 @@
-// The C ABI of polygons, outlines and labels.
+// The C ABI of polygons and outlines.
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <vector>
 
 #include "abi/convert.h"
-#include "raster/label_painting.h"
 #include "raster/outlines.h"
 #include "raster/polygon_fill.h"
 #include "sched/thread_pool.h"
@@ -109,27 +108,5 @@ int32_t dcmturbo_trace_outlines(const dcmturbo_raster* raster, int32_t diagonal,
                 begin = end;
             }
         }
-    });
-}
-
-int32_t dcmturbo_paint_labels(const uint8_t* frames, uint64_t count, const uint64_t* image_of, const uint32_t* label_of,
-                              uint8_t threshold, uint8_t overlap, const dcmturbo_raster* raster, uint32_t threads,
-                              uint64_t* overlaps, dcmturbo_error* error) {
-    return abi::guarded(error, [&] {
-        for (std::uint64_t k = 0; k < count; ++k) {
-            if (image_of[k] >= raster->images)
-                fail(ErrorCode::argument, no_offset, "frame %llu has no image", static_cast<unsigned long long>(k));
-        }
-        const LabelImages images{raster->cells, raster->cell_bytes, raster->images, raster->rows, raster->columns};
-        // Jobs are bands of rows, because several frames may be painted into one image, and in their order.
-        const std::size_t jobs = (raster->rows + rows_of_a_job - 1) / rows_of_a_job;
-        std::atomic<std::uint64_t> total{0};
-        run(jobs, threads, [&](std::size_t job) {
-            const std::size_t first = job * rows_of_a_job;
-            const std::size_t end = std::min<std::size_t>(first + rows_of_a_job, raster->rows);
-            total += paint_labels(frames, {image_of, count}, {label_of, count}, threshold,
-                                  static_cast<Overlap>(overlap), images, first, end);
-        });
-        *overlaps += total;
     });
 }

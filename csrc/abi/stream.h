@@ -53,15 +53,25 @@ inline FrameStream contiguous_stream(const dcmturbo_stream& from) {
 }
 
 inline FrameStep step_from(const dcmturbo_step& from, SampleType type) {
-    if (from.kind > static_cast<std::uint8_t>(FrameStep::Kind::normalise))
+    FrameStep step;
+    if (from.kind == DCMTURBO_STEP_NONE) return step;
+    if (from.kind > static_cast<std::uint8_t>(FrameStep::Kind::label))
         fail(ErrorCode::argument, no_offset, "there is no step %u", unsigned{from.kind});
-    if (from.kind != 0 && !FrameStep::takes(type))
-        fail(ErrorCode::argument, no_offset, "steps are for integers of up to 32 bits");
-    return {.kind = static_cast<FrameStep::Kind>(from.kind),
-            .clips = from.clips != 0,
-            .is_double = from.is_double != 0,
-            .gain = from.gain,
-            .offset = from.offset};
+    step.kind = static_cast<FrameStep::Kind>(from.kind);
+    if (!step.takes(type)) {
+        fail(ErrorCode::argument, no_offset,
+             step.kind == FrameStep::Kind::label ? "labels are drawn from frames with samples of one byte"
+                                                 : "steps are for integers of up to 32 bits");
+    }
+    step.result = static_cast<SampleType>(from.type);
+    if (!step.gives(step.result)) fail(ErrorCode::argument, no_offset, "the results of a step have another type");
+    step.clips = from.clips != 0;
+    step.gain = from.gain;
+    step.offset = from.offset;
+    step.label = from.label;
+    step.threshold = from.threshold;
+    step.over = from.replaces != 0 ? FrameStep::Over::replace : FrameStep::Over::keep;
+    return step;
 }
 
 }  // namespace dcmturbo::abi

@@ -81,6 +81,8 @@ struct Attributes {
 struct Format {
     dcmturbo_format plain{};
     [[nodiscard]] py::dtype dtype() const;
+    // The type of numpy's name, such as "u2".
+    static std::uint8_t type_of(const char* name);
 };
 
 // The names of the FormatNotes and DecodeNotes in `notes`.

@@ -102,16 +102,34 @@ dcmturbo_region region_from(py::handle region) {
     return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
-// A step gives floats, of the size of those in the output.
-py::dtype dtype_of_result(const Stream& stream, const py::dtype& of_out) {
-    if (stream.step.kind == DCMTURBO_STEP_NONE) return stream.format.dtype();
-    return of_out.itemsize() == sizeof(double) ? py::dtype::of<double>() : py::dtype::of<float>();
+// A step gives floats, or for labels unsigned integers, of the size of the output's items.
+Format result_of(const Stream& stream, const py::dtype& of_out) {
+    Format format = stream.format;
+    if (stream.step.kind == DCMTURBO_STEP_NONE) return format;
+    const py::ssize_t size = of_out.itemsize();
+    const bool is_label = stream.step.kind == DCMTURBO_STEP_LABEL;
+    format.plain.type = Format::type_of(is_label ? (size == 1   ? "u1"
+                                                    : size == 2 ? "u2"
+                                                                : "u4")
+                                                 : (size == sizeof(double) ? "f8" : "f4"));
+    return format;
 }
 
-// None, "normalise", or the gain, the offset and whether results are limited to 0 ... 1.
+// None, "normalise", the gain, the offset and whether results are limited to 0 ... 1, or "label", the label, the
+// threshold and whether it replaces others.
 dcmturbo_step step_from(const py::object& from) {
     dcmturbo_step step{};
     if (from.is_none()) return step;
+    if (py::isinstance<py::tuple>(from) && py::len(from) == 4) {
+        const auto [name, label, threshold, replaces] =
+            from.cast<std::tuple<std::string, std::uint32_t, std::uint8_t, bool>>();
+        if (name != "label") throw py::value_error("there is no step of this name");
+        step.kind = DCMTURBO_STEP_LABEL;
+        step.label = label;
+        step.threshold = threshold;
+        step.replaces = replaces ? 1 : 0;
+        return step;
+    }
     if (py::isinstance<py::str>(from)) {
         if (from.cast<std::string>() != "normalise") throw py::value_error("there is no step of this name");
         step.kind = DCMTURBO_STEP_NORMALISE;
@@ -148,7 +166,8 @@ py::list decode_frames(const std::vector<Stream*>& streams,
     std::vector<dcmturbo_stream> plain_streams;
     for (Stream* const each : streams) {
         Stream& stream = *each;
-        const py::dtype expected = dtype_of_result(stream, out.dtype());
+        const Format result = result_of(stream, out.dtype());
+        const py::dtype expected = result.dtype();
         if (!out.dtype().is(expected) && !out.dtype().equal(expected))
             throw py::value_error("out has another dtype than the frames");
         dcmturbo_stream plain{};
@@ -162,7 +181,8 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         plain.pixel_stride = places.stride(1);
         plain.sample_stride = places.stride(2);
         plain.step = stream.step;
-        plain.step.is_double = out.itemsize() == sizeof(double) ? 1 : 0;
+        plain.step.type = result.plain.type;
+        plain.overlaps = &stream.overlaps;
         if (plain.step.kind != DCMTURBO_STEP_NONE) places.check_rows(parts[plain_streams.size()]);
         plain_streams.push_back(plain);
     }
@@ -488,7 +508,8 @@ void bind_frames(py::module_& m) {
              py::arg("index"), py::arg("transfer_syntax"), py::arg("attributes"), py::arg("format"), py::kw_only(),
              py::arg("raw"), py::arg("keep_unused_bits"), py::arg("reduce") = 0, py::arg("region") = py::none(),
              py::arg("step") = py::none())
-        .def_property_readonly("notes", [](const Stream& stream) { return names_of_notes(stream.notes); });
+        .def_property_readonly("notes", [](const Stream& stream) { return names_of_notes(stream.notes); })
+        .def_readonly("overlaps", &Stream::overlaps);
     m.def("decode_frames", decode_frames, py::arg("streams"), py::arg("stream_of"), py::arg("frames"), py::arg("out"),
           py::kw_only(), py::arg("threads"), py::arg("salvage"), py::arg("fill_value"), py::arg("status"),
           py::arg("places") = py::none());

@@ -1,5 +1,7 @@
 // Binds attributes, formats and codestream headers.
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "abi/convert.h"
 #include "bindings/common.h"
@@ -95,6 +97,12 @@ void check_codestream(const py::object& data, const HeaderHandle& header) {
 }  // namespace
 
 py::dtype Format::dtype() const { return py::reinterpret_borrow<py::dtype>(dtypes[plain.type]); }
+
+std::uint8_t Format::type_of(const char* name) {
+    const auto* const found = std::find_if(std::begin(type_names), std::end(type_names),
+                                           [&](const char* one) { return std::strcmp(one, name) == 0; });
+    return static_cast<std::uint8_t>(found - std::begin(type_names));
+}
 
 py::list names_of_notes(std::uint32_t notes) {
     py::list names;

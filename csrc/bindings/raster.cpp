@@ -144,30 +144,6 @@ py::list trace_outlines(const py::array& masks, bool diagonal, std::uint32_t thr
     return result;
 }
 
-// Returns the number of cells in which another label was already.
-std::uint64_t paint_labels(const py::array& frames, const Words& image_of, const Labels& label_of, const py::array& out,
-                           unsigned threshold, bool last_wins, std::uint32_t threads) {
-    const dcmturbo_raster from = raster_of(frames);
-    const dcmturbo_raster raster = raster_of(out);
-    if (from.cell_bytes != 1 || from.rows != raster.rows || from.columns != raster.columns ||
-        static_cast<std::uint64_t>(image_of.size()) != from.images ||
-        static_cast<std::uint64_t>(label_of.size()) != from.images)
-        throw py::value_error("frames, images and labels do not fit");
-    if (!out.writeable() || (raster.cell_bytes != 1 && raster.cell_bytes != 2 && raster.cell_bytes != 4))
-        throw py::value_error("the output must be writeable, with items of 1, 2 or 4 bytes");
-    std::uint64_t overlaps = 0;
-    dcmturbo_error error = new_error();
-    std::int32_t code = 0;
-    {
-        const GilRelease release;
-        code = dcmturbo_paint_labels(static_cast<const std::uint8_t*>(frames.data()), from.images, image_of.data(),
-                                     label_of.data(), static_cast<std::uint8_t>(threshold), last_wins ? 1 : 0, &raster,
-                                     threads, &overlaps, &error);
-    }
-    check(code, error);
-    return overlaps;
-}
-
 }  // namespace
 
 void bind_raster(py::module_& m) {
@@ -178,8 +154,6 @@ void bind_raster(py::module_& m) {
           py::arg("out"), py::kw_only(), py::arg("rule"), py::arg("subdivisions"), py::arg("value"),
           py::arg("threads"));
     m.def("trace_outlines", trace_outlines, py::arg("masks"), py::kw_only(), py::arg("diagonal"), py::arg("threads"));
-    m.def("paint_labels", paint_labels, py::arg("frames"), py::arg("image_of"), py::arg("label_of"), py::arg("out"),
-          py::kw_only(), py::arg("threshold"), py::arg("last_wins"), py::arg("threads"));
 }
 
 }  // namespace dcmturbo::bindings

@@ -16,7 +16,8 @@ struct Stream {
     Format format;
     dcmturbo_request request{};
     dcmturbo_step step{};
-    std::uint32_t notes = 0;  // of the frames decoded so far
+    std::uint32_t notes = 0;     // of the frames decoded so far
+    std::uint64_t overlaps = 0;  // of the labels drawn so far
 };
 
 // The same for the C ABI, as contiguous frames. The text and the structs must outlive it.

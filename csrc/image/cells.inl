@@ -85,17 +85,46 @@ static void swap64(const std::uint64_t* from, std::uint64_t* to, std::size_t cou
     for (std::size_t i = 0; i < count; ++i) to[i] = __builtin_bswap64(from[i]);
 }
 
+#if defined(DCMTURBO_TARGET_AVX512)
+typedef std::uint64_t BitGroup;
+static inline __attribute__((always_inline)) void spread(BitGroup bits, std::uint8_t* to) {
+    _mm512_storeu_si512(to, _mm512_maskz_mov_epi8(bits, _mm512_set1_epi8(1)));
+}
+#elif defined(DCMTURBO_TARGET_AVX2)
+typedef std::uint32_t BitGroup;
+static inline __attribute__((always_inline)) void spread(BitGroup bits, std::uint8_t* to) {
+    const __m256i byte_of = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3,
+                                             3, 3, 3, 3, 3, 3, 3);
+    const __m256i bit_of = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+    const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte_of);
+    const __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_and_si256(is_set, _mm256_set1_epi8(1)));
+}
+#else
+typedef std::uint8_t BitGroup;
+// A multiplication copies the eight bits to eight bytes. The mask keeps one bit in each byte, which then becomes 0 or
+// 1.
+static inline __attribute__((always_inline)) void spread(BitGroup bits, std::uint8_t* to) {
+    const std::uint64_t each = (bits * 0x0101010101010101u) & 0x8040201008040201u;
+    const std::uint64_t ones = ((each + 0x7f7f7f7f7f7f7f7fu) | each) >> 7 & 0x0101010101010101u;
+    __builtin_memcpy(to, &ones, 8);
+}
+#endif
+
 static void unpack_bits(const std::uint8_t* from, unsigned first_bit, std::uint8_t* to, std::size_t count) {
+    constexpr std::size_t group = 8 * sizeof(BitGroup);
+    from += first_bit / 8;
+    first_bit %= 8;
     std::size_t i = 0;
-    // A multiplication copies the eight bits to eight bytes. The mask keeps one bit in each byte, which then becomes 0
-    // or 1.
-    if (first_bit % 8 == 0) {
-        const std::uint8_t* bytes = from + first_bit / 8;
-        for (; i + 8 <= count; i += 8) {
-            const std::uint64_t spread = ((bytes[i / 8] * 0x0101010101010101u) & 0x8040201008040201u);
-            const std::uint64_t ones = ((spread + 0x7f7f7f7f7f7f7f7fu) | spread) >> 7 & 0x0101010101010101u;
-            __builtin_memcpy(to + i, &ones, 8);
+    // Beyond a byte border, the last bits of a group are in one byte more.
+    for (; i + group <= count; i += group) {
+        BitGroup bits;
+        __builtin_memcpy(&bits, from + i / 8, sizeof bits);
+        if (first_bit != 0) {
+            const auto more = static_cast<BitGroup>(from[i / 8 + sizeof bits]);
+            bits = static_cast<BitGroup>(bits >> first_bit | more << (group - first_bit));
         }
+        spread(bits, to + i);
     }
     for (; i < count; ++i) {
         const std::size_t bit = first_bit + i;

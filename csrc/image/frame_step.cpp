@@ -29,14 +29,20 @@ FrameStep normalising(const FrameStep& step, const std::byte* from, SampleType t
 
 }  // namespace
 
-void apply_step(const FrameStep& step, const std::byte* from, SampleType type, std::uint32_t rows, std::size_t count,
-                std::byte* to, std::ptrdiff_t row_stride, Isa isa) {
+std::uint64_t apply_step(const FrameStep& step, const std::byte* from, SampleType type, std::uint32_t rows,
+                         std::size_t count, std::byte* to, std::ptrdiff_t row_stride, Isa isa) {
     const PixelKernels& kernels = pixel_kernels(isa);
     const FrameStep linear =
         step.kind == FrameStep::Kind::normalise ? normalising(step, from, type, rows, count, kernels) : step;
     const std::size_t row_size = count * sample_size(type);
-    for (std::uint32_t y = 0; y < rows; ++y)
-        kernels.linear_row(type, from + y * row_size, to + static_cast<std::ptrdiff_t>(y) * row_stride, count, linear);
+    std::uint64_t overlaps = 0;
+    for (std::uint32_t y = 0; y < rows; ++y) {
+        std::byte* const row = to + static_cast<std::ptrdiff_t>(y) * row_stride;
+        if (step.kind == FrameStep::Kind::label)
+            overlaps += kernels.label_row(reinterpret_cast<const std::uint8_t*>(from + y * row_size), row, count, step);
+        else kernels.linear_row(type, from + y * row_size, row, count, linear);
+    }
+    return overlaps;
 }
 
 }  // namespace dcmturbo

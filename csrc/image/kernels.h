@@ -70,6 +70,8 @@ struct PixelKernels {
     void (*linear_row)(SampleType type, const void* from, void* to, std::size_t count, const FrameStep& step);
     double (*sum_row)(SampleType type, const void* from, std::size_t count);
     double (*sum_squares_row)(SampleType type, const void* from, std::size_t count, double mean);
+    // A label step. Returns in how many cells another label was already.
+    std::uint32_t (*label_row)(const std::uint8_t* from, void* to, std::size_t count, const FrameStep& step);
 };
 
 const PixelKernels& pixel_kernels(Isa isa);

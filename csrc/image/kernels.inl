@@ -37,4 +37,5 @@ constexpr PixelKernels table = {
     .linear_row = linear_row,
     .sum_row = sum_row,
     .sum_squares_row = sum_squares_row,
+    .label_row = label_row,
 };

@@ -31,7 +31,7 @@ static void linear_row(SampleType type, const void* from, void* to, std::size_t 
     for_samples(
         type, [&](auto* sample) __attribute__((always_inline)) {
             const auto* samples = static_cast<decltype(sample)>(from);
-            if (step.is_double) {
+            if (step.result == SampleType::f64) {
                 linear_cells(samples, static_cast<double*>(to), count, step.gain, step.offset, step.clips);
             } else {
                 linear_cells(samples, static_cast<float*>(to), count, static_cast<float>(step.gain),
@@ -70,4 +70,40 @@ static double sum_squares_row(SampleType type, const void* from, std::size_t cou
             }
         });
     return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+// The loops have no branch in them, so that compilers use vectors.
+template <typename Cell>
+static inline __attribute__((always_inline)) std::uint32_t label_cells(const std::uint8_t* __restrict from,
+                                                                       Cell* __restrict to, std::size_t count,
+                                                                       const FrameStep& step) {
+    const auto label = static_cast<Cell>(step.label);
+    const std::uint8_t threshold = step.threshold;
+    if (step.over == FrameStep::Over::replace_all) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i] >= threshold ? label : Cell{0};
+        return 0;
+    }
+    // Only bits of the mask make a cell one that is kept.
+    const Cell mask = step.over == FrameStep::Over::keep ? static_cast<Cell>(~Cell{0}) : Cell{0};
+    std::uint32_t overlaps = 0;
+    constexpr std::size_t block = 192;  // a cell counts them without overflow
+    for (std::size_t begin = 0; begin < count; begin += block) {
+        const std::size_t end = begin + block < count ? begin + block : count;
+        Cell here = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+            const bool inside = from[i] >= threshold;
+            here = static_cast<Cell>(here + (inside & (to[i] != 0) & (to[i] != label)));
+            to[i] = (inside & ((to[i] & mask) == 0)) ? label : to[i];
+        }
+        overlaps += here;
+    }
+    return overlaps;
+}
+
+static std::uint32_t label_row(const std::uint8_t* from, void* to, std::size_t count, const FrameStep& step) {
+    switch (step.result) {
+        case SampleType::u8: return label_cells(from, static_cast<std::uint8_t*>(to), count, step);
+        case SampleType::u16: return label_cells(from, static_cast<std::uint16_t*>(to), count, step);
+        default: return label_cells(from, static_cast<std::uint32_t*>(to), count, step);
+    }
 }

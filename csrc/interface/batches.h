@@ -22,10 +22,14 @@ typedef struct dcmturbo_job {
 #define DCMTURBO_STEP_NONE 0
 #define DCMTURBO_STEP_LINEAR 1    /* gain * sample + offset */
 #define DCMTURBO_STEP_NORMALISE 2 /* the mean of each frame becomes 0, its standard deviation 1 */
+#define DCMTURBO_STEP_LABEL 3     /* the label, where a sample of one byte is at least the threshold */
 typedef struct dcmturbo_step {
     uint8_t kind;      /* a value of DCMTURBO_STEP */
     uint8_t clips;     /* linear: results are limited to 0 ... 1 */
-    uint8_t is_double; /* the result has 64-bit floats; otherwise 32-bit ones */
+    uint8_t type;      /* of the results: f4 or f8; for labels u1, u2 or u4 (dcmturbo_format.type) */
+    uint8_t threshold; /* label */
+    uint8_t replaces;  /* label: it replaces another label; otherwise the other one stays */
+    uint32_t label;
     double gain, offset;
 } dcmturbo_step;
 
@@ -38,6 +42,7 @@ typedef struct dcmturbo_stream {
     uint32_t* notes; /* receives the notes of all frames, combined by OR; may be null */
     ptrdiff_t row_stride, pixel_stride, sample_stride;
     dcmturbo_step step; /* if there is one, the strides are those of its results, contiguous within a row */
+    uint64_t* overlaps; /* label: receives in how many cells another label was already, added; may be null */
 } dcmturbo_stream;
 
 /* The calling thread calls it for each frame that is not OK, in the order of the jobs. */
@@ -45,7 +50,8 @@ typedef void (*dcmturbo_report)(void* context, size_t job, uint8_t status, const
 
 /* Decodes all jobs on up to `threads` workers (0: the default), one of which is the caller. Without salvage,
  * decoding stops at a failure, and the error of the lowest job that fails is returned, whatever the number of
- * threads. status has one byte per job, or is null. */
+ * threads. status has one byte per job, or is null. Jobs with label steps that follow one another and have the same
+ * base are done in their order: the first one replaces all cells. They cannot be salvaged. */
 DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,
                                             size_t stream_count, uint32_t threads, int32_t salvage, double fill_value,
                                             uint8_t* status, dcmturbo_report report, void* report_context,

@@ -45,13 +45,6 @@ DCMTURBO_API int32_t dcmturbo_trace_outlines(const dcmturbo_raster* raster, int3
                                                             const double* points, uint64_t count),
                                              void* context, dcmturbo_error* error);
 
-/* Paints `count` frames of bytes into images of labels (raster/label_painting.h). Adds to *overlaps the number of cells
- * that had another label. */
-DCMTURBO_API int32_t dcmturbo_paint_labels(const uint8_t* frames, uint64_t count, const uint64_t* image_of,
-                                           const uint32_t* label_of, uint8_t threshold, uint8_t overlap,
-                                           const dcmturbo_raster* raster, uint32_t threads, uint64_t* overlaps,
-                                           dcmturbo_error* error);
-
 #ifdef __cplusplus
 }
 #endif

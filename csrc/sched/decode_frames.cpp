@@ -2,6 +2,7 @@
 #include "sched/decode_frames.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "base/checked.h"
@@ -14,47 +15,15 @@ namespace dcmturbo {
 
 namespace {
 
-class DecodeBatch final : public Batch {
+// Decodes single frames of a batch.
+class FrameDecoder {
   public:
-    DecodeBatch(std::span<const FrameJob> jobs, std::span<const FrameStream> streams, const DecodePolicy& policy,
-                const Settings& settings, std::uint8_t* status)
-        : Batch(jobs.size(), policy.threads, policy.salvage, settings),
-          jobs_(jobs),
-          streams_(streams),
-          policy_(policy),
-          settings_(settings),
-          status_(status) {}
+    FrameDecoder(std::span<const FrameStream> streams, const DecodePolicy& policy, const Settings& settings)
+        : streams_(streams), policy_(policy), settings_(settings) {}
 
-  private:
-    FrameFailure work(std::size_t i, Scratch& scratch, Context& context) override {
-        const FrameJob& job = jobs_[i];
-        const FrameStream& stream = streams_[job.stream];
-        if (stream.step.kind == FrameStep::Kind::none) return decode(job, stream, scratch, context);
-        return decode_and_apply(job, stream, scratch, context);
-    }
+    [[nodiscard]] const FrameStream& stream_of(const FrameJob& job) const { return streams_[job.stream]; }
 
-    // The samples of a frame with a step stay in scratch memory.
-    FrameFailure decode_and_apply(FrameJob job, const FrameStream& stream, Scratch& scratch, Context& context) {
-        std::byte* const to = job.base;
-        const FrameStream decoded = stream.contiguous();
-        const Region& region = stream.request.region;
-        const std::uint32_t rows = region.is_whole() ? stream.format.rows : region.height;
-        const std::uint32_t columns = region.is_whole() ? stream.format.columns : region.width;
-        const std::size_t count = std::size_t{columns} * stream.format.samples_per_pixel;
-        const SampleType type = stream.format.type;
-        job.base = context.arena.allocate(checked_multiply(checked_multiply(count, rows), sample_size(type)));
-        const auto decode_job = [&] { return decode(job, decoded, scratch, context); };
-        FrameFailure outcome = policy_.salvage ? guarded(decode_job) : decode_job();
-        if (!has_pixels(outcome)) PixelWriter::fill(decoded.out(job.base), 0, policy_.fill_value);
-        apply_step(stream.step, job.base, type, rows, count, to, stream.row_stride, context.isa);
-        return outcome;
-    }
-
-    static bool has_pixels(const FrameFailure& outcome) {
-        return outcome.status == FrameStatus::ok || outcome.status == FrameStatus::partial;
-    }
-
-    FrameFailure decode(const FrameJob& job, const FrameStream& stream, Scratch& scratch, Context& context) {
+    FrameFailure decode(const FrameJob& job, const FrameStream& stream, Scratch& scratch, Context& context) const {
         check_limits(stream.format, 1, settings_.limits, stream.request.region);
         if (job.source->span().empty()) {
             const Arena::Mark mark = scratch.arena.mark();
@@ -68,18 +37,118 @@ class DecodeBatch final : public Batch {
                           policy_, settings_, scratch, context);
     }
 
+    // The samples of a frame with a step stay in scratch memory.
+    FrameFailure decode_and_apply(FrameJob job, const FrameStep& step, Scratch& scratch, Context& context) const {
+        std::byte* const to = job.base;
+        const FrameStream& stream = stream_of(job);
+        const FrameStream decoded = stream.contiguous();
+        const Region& region = stream.request.region;
+        const std::uint32_t rows = region.is_whole() ? stream.format.rows : region.height;
+        const std::uint32_t columns = region.is_whole() ? stream.format.columns : region.width;
+        const std::size_t count = std::size_t{columns} * stream.format.samples_per_pixel;
+        const SampleType type = stream.format.type;
+        job.base = context.arena.allocate(checked_multiply(checked_multiply(count, rows), sample_size(type)));
+        const auto decode_job = [&] { return decode(job, decoded, scratch, context); };
+        FrameFailure outcome = policy_.salvage ? guarded(decode_job) : decode_job();
+        if (!has_pixels(outcome)) PixelWriter::fill(decoded.out(job.base), 0, policy_.fill_value);
+        const std::uint64_t overlaps =
+            apply_step(step, job.base, type, rows, count, to, stream.row_stride, context.isa);
+        if (overlaps != 0 && stream.overlaps != nullptr)
+            std::atomic_ref(*stream.overlaps).fetch_add(overlaps, std::memory_order_relaxed);
+        return outcome;
+    }
+
+    static bool has_pixels(const FrameFailure& outcome) {
+        return outcome.status == FrameStatus::ok || outcome.status == FrameStatus::partial;
+    }
+
+  private:
+    std::span<const FrameStream> streams_;
+    const DecodePolicy& policy_;
+    const Settings& settings_;
+};
+
+class DecodeBatch final : public Batch {
+  public:
+    DecodeBatch(std::span<const FrameJob> jobs, const FrameDecoder& decoder, const DecodePolicy& policy,
+                const Settings& settings, std::uint8_t* status)
+        : Batch(jobs.size(), policy.threads, policy.salvage, settings),
+          jobs_(jobs),
+          decoder_(decoder),
+          policy_(policy),
+          status_(status) {}
+
+  private:
+    FrameFailure work(std::size_t i, Scratch& scratch, Context& context) override {
+        const FrameJob& job = jobs_[i];
+        const FrameStream& stream = decoder_.stream_of(job);
+        if (stream.step.kind == FrameStep::Kind::none) return decoder_.decode(job, stream, scratch, context);
+        return decoder_.decode_and_apply(job, stream.step, scratch, context);
+    }
+
     void conclude(std::size_t i, const FrameFailure& outcome) noexcept override {
         if (status_ != nullptr) status_[i] = static_cast<std::uint8_t>(outcome.status);
-        if (!policy_.salvage || has_pixels(outcome)) return;
+        if (!policy_.salvage || FrameDecoder::has_pixels(outcome)) return;
         const FrameJob& job = jobs_[i];
-        const FrameStream& stream = streams_[job.stream];
+        const FrameStream& stream = decoder_.stream_of(job);
         if (stream.step.kind == FrameStep::Kind::none) PixelWriter::fill(stream.out(job.base), 0, policy_.fill_value);
     }
 
     std::span<const FrameJob> jobs_;
-    std::span<const FrameStream> streams_;
+    const FrameDecoder& decoder_;
     const DecodePolicy& policy_;
-    const Settings& settings_;
+    std::uint8_t* status_;
+};
+
+// The first job of each place, and at last the number of jobs.
+std::vector<std::size_t> places_of(std::span<const FrameJob> jobs) {
+    std::vector<std::size_t> begins;
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        if (i == 0 || jobs[i].base != jobs[i - 1].base) begins.push_back(i);
+    begins.push_back(jobs.size());
+    return begins;
+}
+
+// Draws the frames of one place after the other, each place on one worker, while it is in the cache.
+class LabelBatch final : public Batch {
+  public:
+    LabelBatch(std::span<const FrameJob> jobs, std::vector<std::size_t> begins, const FrameDecoder& decoder,
+               const DecodePolicy& policy, const Settings& settings, std::uint8_t* status)
+        : Batch(begins.size() - 1, policy.threads, false, settings),
+          jobs_(jobs),
+          begins_(std::move(begins)),
+          current_(begins_),
+          decoder_(decoder),
+          status_(status) {}
+
+    std::vector<FrameFailure> run_jobs() {
+        std::vector<FrameFailure> failures = run();
+        for (FrameFailure& failure : failures) failure.job = current_[failure.job];
+        return failures;
+    }
+
+  private:
+    FrameFailure work(std::size_t place, Scratch& scratch, Context& context) override {
+        for (std::size_t& i = current_[place]; i < begins_[place + 1]; ++i) {
+            scratch.arena.reset();
+            FrameStep step = decoder_.stream_of(jobs_[i]).step;
+            if (i == begins_[place]) step.over = FrameStep::Over::replace_all;
+            FrameFailure outcome = decoder_.decode_and_apply(jobs_[i], step, scratch, context);
+            if (outcome.status != FrameStatus::ok) return outcome;
+        }
+        return no_failure();
+    }
+
+    void conclude(std::size_t place, const FrameFailure& outcome) noexcept override {
+        if (status_ != nullptr && outcome.status == FrameStatus::ok)
+            std::fill(status_ + begins_[place], status_ + begins_[place + 1],
+                      static_cast<std::uint8_t>(outcome.status));
+    }
+
+    std::span<const FrameJob> jobs_;
+    const std::vector<std::size_t> begins_;
+    std::vector<std::size_t> current_;  // the job of each place that is being done, or has failed
+    const FrameDecoder& decoder_;
     std::uint8_t* status_;
 };
 
@@ -151,7 +220,12 @@ void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::ui
 
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status) {
-    return DecodeBatch(jobs, streams, policy, settings, status).run();
+    const FrameDecoder decoder(streams, policy, settings);
+    const bool draws = std::any_of(streams.begin(), streams.end(), [](const FrameStream& stream) {
+        return stream.step.kind == FrameStep::Kind::label;
+    });
+    if (!draws) return DecodeBatch(jobs, decoder, policy, settings, status).run();
+    return LabelBatch(jobs, places_of(jobs), decoder, policy, settings, status).run_jobs();
 }
 
 FrameFailure decode_fragments(const Fragments& fragments, const FrameStream& stream, std::byte* base,

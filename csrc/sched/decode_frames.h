@@ -28,7 +28,8 @@ struct FrameStream {
     FormatRequest request;
     // If there is one, the strides are those of its results, which are contiguous within a row.
     FrameStep step;
-    std::uint32_t* notes = nullptr;  // receives the FormatNotes of all frames, combined by OR; may be null
+    std::uint64_t* overlaps = nullptr;  // of label steps: receives the sum of what apply_step() returns
+    std::uint32_t* notes = nullptr;     // receives the FormatNotes of all frames, combined by OR; may be null
     std::ptrdiff_t row_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
     std::ptrdiff_t sample_stride = 0;
@@ -57,7 +58,9 @@ struct DecodePolicy {
 };
 
 // Decodes all jobs and returns the failures in the order of the jobs. Without salvage, only the first failure is
-// certain to be in the result. It belongs to the lowest job that fails, whatever the number of threads.
+// certain to be in the result. It belongs to the lowest job that fails, whatever the number of threads. Jobs with label
+// steps that follow one another and have one base are done in their order; the first one replaces all cells. There is
+// no salvage for them.
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status);
 

@@ -238,10 +238,12 @@ class Stream:
         keep_unused_bits: bool,
         reduce: int = 0,
         region: tuple[int, int, int, int] | None = None,
-        step: str | tuple[float, float, bool] | None = None,
+        step: str | tuple[float, float, bool] | tuple[str, int, int, bool] | None = None,
     ) -> None: ...
     @property
     def notes(self) -> list[str]: ...
+    @property
+    def overlaps(self) -> int: ...
 
 def get_settings() -> dict[str, Any]: ...
 def set_settings(
@@ -438,13 +440,3 @@ def fill_polygons(
     threads: int,
 ) -> None: ...
 def trace_outlines(masks: Array, *, diagonal: bool, threads: int) -> list[tuple[int, bool, Array]]: ...
-def paint_labels(
-    frames: Array,
-    image_of: Array,
-    label_of: Array,
-    out: Array,
-    *,
-    threshold: int,
-    last_wins: bool,
-    threads: int,
-) -> int: ...

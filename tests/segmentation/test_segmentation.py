@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from helpers.segmentations import POSITIONS, SHAPE, binary, masks, segmentation
 from helpers.series import slice_dataset, stack_of_slices
+from pydicom.encaps import encapsulate
 
 import dcmturbo as dt
 
@@ -54,6 +55,29 @@ def test_planes_without_frames_are_empty():
     with dt.read_segmentation(binary(made, [0, 2, 4])) as found:
         assert found.shape == SHAPE
         assert np.array_equal(found.labels(), made[0] + 2 * made[1])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_damaged_frame_is_named_and_the_others_are_drawn(tmp_path, threads):
+    made = masks()
+    frames = [200 * made[segment, plane] for segment in (0, 1) for plane in range(SHAPE[0])]
+    planes = [*range(SHAPE[0])] * 2
+    ds = segmentation(frames, [1] * SHAPE[0] + [2] * SHAPE[0], planes, kind="FRACTIONAL")
+    encoded = [dt.encode_frame(frame, "RLELossless") for frame in frames]
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.RLELossless
+    for damaged in (None, SHAPE[0] + 1):
+        stored = [frame[:66] if k == damaged else frame for k, frame in enumerate(encoded)]
+        ds.PixelData = encapsulate(stored)
+        ds["PixelData"].VR = "OB"
+        ds.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+        with dt.read_segmentation(tmp_path / "seg.dcm") as found:
+            if damaged is None:
+                assert np.array_equal(found.labels(threads=threads), made[0] + 2 * made[1])
+                continue
+            assert np.array_equal(found.mask(1, threads=threads), made[0])
+            with pytest.raises(dt.DecodeError) as caught:
+                found.labels(threads=threads)
+            assert caught.value.frame == damaged
 
 
 def test_overlapping_segments_are_an_error_or_an_option():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from dcmturbo.errors import make_error
 from dcmturbo.frames.region import Window
 from dcmturbo.frames.status import Failure, write_status
 
-__all__ = ["CoreStep", "decode_batch"]
+__all__ = ["CoreStep", "decode_batch", "draw_labels"]
 
 # What the core does to decoded frames: "normalise", or a gain, an offset, and whether results are limited to 0 ... 1.
-CoreStep = Literal["normalise"] | tuple[float, float, bool]
+# Or "label", the label, the smallest sample that is inside, and whether it replaces other labels.
+CoreStep = Literal["normalise"] | tuple[float, float, bool] | tuple[Literal["label"], int, int, bool]
 
 
 class Frames(Protocol):
@@ -99,6 +100,88 @@ def decode_batch(
         status=status if status is not None and status.flags.c_contiguous else None,
         places=places,
     )
+    failures = _failures(reports, sets, set_of, frames)
+    if status is not None and not status.flags.c_contiguous:
+        write_status(status, failures)
+    for one, stream in zip(sets, streams, strict=True):
+        one.warn_of_notes(stream.notes)
+    return failures
+
+
+def draw_labels(
+    one: Frames,
+    frames: np.ndarray,
+    labels: np.ndarray,
+    places: np.ndarray,
+    out: np.ndarray,
+    *,
+    threshold: int,
+    replaces: bool,
+    threads: int,
+) -> int:
+    """Draw frames with samples of one byte into label images.
+
+    Parameters
+    ----------
+    one, frames, labels
+        The object, which of its frames are drawn, and the label of each.
+    places : numpy.ndarray of int
+        Which image of `out` each frame is drawn into. It must not decrease. The first frame of an image replaces what
+        it holds; images without frames stay as they are.
+    out : numpy.ndarray
+        (images, rows, columns) of uint8, uint16 or uint32, C-contiguous.
+    threshold : int
+        Samples from here on are inside.
+    replaces : bool
+        Which label counts where two frames overlap: the later one, or the earlier one.
+
+    Returns
+    -------
+    int
+        In how many pixels another label was already.
+
+    Raises
+    ------
+    DecodeError, OSError
+        Of the first frame that cannot be decoded.
+    """
+    if len(frames) == 0:
+        return 0
+    numbers, stream_of = np.unique(labels, return_inverse=True)
+    streams = [
+        _core.Stream(
+            one.opened.index,
+            one.opened.syntax.uid,
+            one.opened.attributes,
+            one.format_at(0),
+            raw=one.raw,
+            keep_unused_bits=one.keep_unused_bits,
+            step=("label", number, threshold, replaces),
+        )
+        for number in numbers.tolist()
+    ]
+    rows, columns = out.shape[1:]
+    reports = _core.decode_frames(
+        streams,
+        stream_of.reshape(-1).astype(np.uint32),
+        frames,
+        out.reshape(-1, columns),
+        threads=threads,
+        salvage=False,
+        fill_value=0.0,
+        status=None,
+        places=np.column_stack([places * rows, np.zeros(len(frames), np.int64)]),
+    )
+    for stream in streams:
+        one.warn_of_notes(stream.notes)
+    for _, _, error in _failures(reports, [one], None, frames):
+        raise error
+    return sum(stream.overlaps for stream in streams)
+
+
+def _failures(
+    reports: list[Any], sets: Sequence[Frames], set_of: np.ndarray | None, frames: np.ndarray
+) -> list[Failure]:
     failures = []
     for k, frame_status, code, offset, message, whole in reports:
         error = make_error(code, message, frame=int(frames[k]), offset=offset, whole=whole)
@@ -107,8 +190,4 @@ def decode_batch(
             error.message += f": {failure}"
             error.__cause__ = failure
         failures.append((k, frame_status, error))
-    if status is not None and not status.flags.c_contiguous:
-        write_status(status, failures)
-    for one, stream in zip(sets, streams, strict=True):
-        one.warn_of_notes(stream.notes)
     return failures

@@ -8,8 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from dcmturbo import _core
-from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.attributes import elements_of_opened
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded, add_note_once
@@ -18,16 +16,14 @@ from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import RegionLike, Window, window_of
 from dcmturbo.notes import stack_level
+from dcmturbo.segmentation.drawing import chunks, draw_planes, draw_tiles, keep_labels, merge_label_tiles, merge_largest
 from dcmturbo.segmentation.frames import FrameTable, Segment, read_frame_table
 from dcmturbo.segmentation.placing import place
-from dcmturbo.segmentation.tiled import Places, merge, places_in
+from dcmturbo.segmentation.tiled import Places, places_in
 
 __all__ = ["Runs", "Segment", "Segmentation", "read_segmentation"]
 
 Overlap = Literal["raise", "first", "last"]
-# Planes in more parts than this are painted frame by frame.
-_MOST_RUNS = 16
-_CHUNK_BYTES = 4 << 20  # decoded frames that wait to be painted, which stay in the cache
 
 
 class Runs(NamedTuple):
@@ -220,12 +216,11 @@ class Segmentation:
             threshold,
             threads,
             last_wins=overlap == "last",
-            may_overlap=overlap != "raise",
             window=window,
         )
         if overlaps and overlap == "raise":
             raise DecodeError(
-                f"segments overlap in {overlaps} or more pixels, so that one label image cannot hold them: use "
+                f"segments overlap in {overlaps} pixels, so that one label image cannot hold them: use "
                 "mask() for single segments, or overlap='first' or 'last'",
                 code="mismatch",
             )
@@ -265,136 +260,35 @@ class Segmentation:
         threads: int | None,
         *,
         last_wins: bool,
-        may_overlap: bool,
-        window: Window | None = None,
+        window: Window | None,
     ) -> int:
         """Draw frames into a label image whose cells may hold anything; return in how many pixels they overlap."""
-        left, limit = np.ones(len(chosen), bool), 1
-        if self.kind != "BINARY":
-            limit = min(255, max(1, int(np.ceil(threshold * self._maximum))))
-        if window is not None:
-            result[...] = 0
-            places = self._places(chosen, window)
-            return self._draw_tiles(chosen, labels, places, result, limit, threads, last_wins, may_overlap)
-        if self.kind == "BINARY":
-            left = self._draw_first(chosen, labels, result, threads)
-        else:
-            result[...] = 0
-        overlaps = 0
-        of_frame = dict(zip(chosen.tolist(), labels.tolist(), strict=True))
-        for part, pixels in self._chunks(chosen[left].astype(np.uint64), threads):
-            overlaps += _core.paint_labels(
-                pixels,
-                self.plane_of[part],
-                np.array([of_frame[frame] for frame in part.tolist()], np.uint32),
+        limit = self._limit(threshold)
+        if window is None:
+            planes = self.plane_of[chosen]
+            return draw_planes(
+                self._frames,
+                chosen,
+                labels,
+                planes,
                 result,
                 threshold=limit,
                 last_wins=last_wins,
-                threads=resolve_threads(threads),
+                threads=threads,
             )
-            if overlaps and not may_overlap:
-                break
-        return overlaps
+        places = self._places(chosen, window)
+        return draw_tiles(
+            self._frames, chosen, labels, places, result, threshold=limit, last_wins=last_wins, threads=threads
+        )
+
+    def _limit(self, threshold: float) -> int:
+        """Return the smallest sample that is inside."""
+        return 1 if self.kind == "BINARY" else min(255, max(1, int(np.ceil(threshold * self._maximum))))
 
     def _places(self, chosen: np.ndarray, window: Window) -> Places:
         corners = np.zeros((len(chosen), 2), np.int64) if self.tiles is None else self.tiles[chosen]
         rows, columns = self._frames.frame_shape
         return places_in(self.plane_of[chosen], corners, (rows, columns), window)
-
-    def _draw_tiles(
-        self,
-        chosen: np.ndarray,
-        labels: np.ndarray,
-        places: Places,
-        result: np.ndarray,
-        limit: int,
-        threads: int | None,
-        last_wins: bool,
-        may_overlap: bool,
-    ) -> int:
-        """Draw frames at their places into an empty label image; return in how many pixels they overlap."""
-        overlaps, begin, newest = 0, 0, -1
-        frames = chosen[places.order].astype(np.uint64)
-        for part, pixels in self._chunks(frames, threads, place=places.place):
-            which = places.place[begin : begin + len(part)]
-            first = int(which[0])
-            drawn = np.zeros((int(which[-1]) - first + 1, *pixels.shape[1:]), result.dtype)
-            overlaps += _core.paint_labels(
-                pixels,
-                (which - first).astype(np.uint64),
-                labels[places.order[begin : begin + len(part)]].astype(np.uint32),
-                drawn,
-                threshold=limit,
-                last_wins=last_wins,
-                threads=resolve_threads(threads),
-            )
-            for k, one in enumerate(drawn, first):
-                # The frames of one place may be in several chunks.
-                replace = places.apart and k > newest
-                overlaps += merge(result, one, places.corners[k], replace=replace, last_wins=last_wins)
-            begin, newest = begin + len(part), int(which[-1])
-            if overlaps and not may_overlap:
-                break
-        return overlaps
-
-    def _draw_first(
-        self, chosen: np.ndarray, labels: np.ndarray, result: np.ndarray, threads: int | None
-    ) -> np.ndarray:
-        """Decode the first frame of each plane into the result itself; return which of the frames are left."""
-        left = np.ones(len(chosen), bool)
-        planes, first = np.unique(self.plane_of[chosen], return_index=True)
-        ends = np.flatnonzero(np.diff(planes) > 1) + 1
-        if result.dtype != np.uint8 or not len(planes) or len(ends) > _MOST_RUNS:
-            result[...] = 0
-            return left
-        empty = np.ones(len(result), bool)
-        empty[planes] = False
-        result[empty] = 0
-        for members in np.split(np.arange(len(planes)), ends):
-            begin, end = int(planes[members[0]]), int(planes[members[-1]]) + 1
-            self._frames.read(chosen[first[members]], ReadOptions(out=result[begin:end], threads=threads))
-        left[first] = False
-        others = first[labels[first] != 1]
-        if len(others):  # what is 1 so far becomes the label
-            image_of = self.plane_of[chosen[others]]
-            for k, label in zip(image_of.tolist(), labels[others].tolist(), strict=True):
-                _core.paint_labels(
-                    result[k : k + 1],
-                    np.zeros(1, np.uint64),
-                    np.array([label], np.uint32),
-                    result[k : k + 1],
-                    threshold=1,
-                    last_wins=True,
-                    threads=resolve_threads(threads),
-                )
-        return left
-
-    def _chunks(
-        self,
-        frames: np.ndarray,
-        threads: int | None,
-        *,
-        of_bytes: bool = True,
-        place: np.ndarray | None = None,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Decode frames, a few at a time, into the same memory; those of one `place` together, if they fit."""
-        rows, columns = self._frames.frame_shape
-        if of_bytes and self._frames.dtype != np.uint8:
-            raise DecodeError(f"the frames have cells of {self._frames.dtype}, expected 1 or 8 bits", code="mismatch")
-        self._frames.check_room(len(frames))
-        size = max(resolve_threads(threads), min(len(frames), _CHUNK_BYTES // max(1, rows * columns)), 1)
-        scratch = np.empty((size, rows, columns), self._frames.dtype)
-        begin = 0
-        while begin < len(frames):
-            end = min(begin + size, len(frames))
-            if place is not None and end < len(frames):
-                first_of_last = int(np.searchsorted(place, place[end]))
-                end = first_of_last if first_of_last > begin else end
-            part = frames[begin:end]
-            pixels = scratch[: len(part)]
-            self._frames.read(part, ReadOptions(out=pixels, threads=threads))
-            yield part, pixels
-            begin = end
 
     def _label_map(
         self, numbers: list[int] | None, dtype: Any, out: np.ndarray | None, threads: int | None
@@ -417,7 +311,7 @@ class Segmentation:
         if numbers is not None:
             known = self._known(numbers)
             for plane in result:
-                plane[~known[plane]] = 0
+                keep_labels(plane, known)
         return result
 
     def _known(self, numbers: list[int]) -> np.ndarray:
@@ -440,13 +334,7 @@ class Segmentation:
         if places.apart and len(np.unique(places.place)) != len(places.place):
             raise DecodeError("several frames of the label map have one place", code="mismatch")
         known = None if numbers is None else self._known(numbers)
-        begin, overlaps = 0, 0
-        for part, pixels in self._chunks(places.order.astype(np.uint64), threads, of_bytes=False):
-            for k, frame in zip(places.place[begin : begin + len(part)].tolist(), pixels, strict=True):
-                if known is not None:
-                    frame[~known[frame]] = 0
-                overlaps += merge(result, frame, places.corners[k], replace=places.apart, last_wins=overlap == "last")
-            begin += len(part)
+        overlaps = merge_label_tiles(self._frames, places, known, result, last_wins=overlap == "last", threads=threads)
         if overlaps and overlap == "raise":
             raise DecodeError(
                 f"tiles overlap and differ in {overlaps} pixels: use overlap='first' or 'last'", code="mismatch"
@@ -477,7 +365,7 @@ class Segmentation:
         result = self._empty(np.dtype(np.uint8), out, window)
         chosen = np.flatnonzero(self.segment_of == number)
         ones = np.ones(len(chosen), np.int64)
-        self._draw(chosen, ones, result, threshold, threads, last_wins=True, may_overlap=True, window=window)
+        self._draw(chosen, ones, result, threshold, threads, last_wins=True, window=window)
         return result
 
     def masks(
@@ -503,16 +391,11 @@ class Segmentation:
         number, window = self._number(segment), self._window(region)
         result = self._zeros(np.dtype(dtype), None, window)
         scale = result.dtype.type(1.0 / self._maximum)
-        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
+        frames = np.flatnonzero(self.segment_of == number)
         if window is not None:
-            places, begin = self._places(frames, window), 0
-            for part, pixels in self._chunks(frames[places.order], threads):
-                for k, frame in zip(places.place[begin : begin + len(part)].tolist(), pixels, strict=True):
-                    drawn = np.multiply(frame, scale, casting="unsafe", dtype=result.dtype)
-                    merge(result, drawn, places.corners[k], largest=True)
-                begin += len(part)
+            merge_largest(self._frames, frames, self._places(frames, window), scale, result, threads)
             return result
-        for part, pixels in self._chunks(frames, threads):
+        for part, pixels in chunks(self._frames, frames, threads):
             for plane, frame in zip(self.plane_of[part].tolist(), pixels, strict=True):
                 np.multiply(frame, scale, out=result[plane], casting="unsafe", dtype=result.dtype)
         return result
@@ -525,9 +408,11 @@ class Segmentation:
         if self.kind == "LABELMAP":
             mask = self.mask(number, threads=threads)
             return _join([_runs_of(mask, np.arange(len(mask)))])
-        limit = 1 if self.kind == "BINARY" else max(1, int(np.ceil(threshold * self._maximum)))
-        frames = np.flatnonzero(self.segment_of == number).astype(np.uint64)
-        parts = [_runs_of(pixels >= limit, self.plane_of[part]) for part, pixels in self._chunks(frames, threads)]
+        limit = self._limit(threshold)
+        frames = np.flatnonzero(self.segment_of == number)
+        parts = [
+            _runs_of(pixels >= limit, self.plane_of[part]) for part, pixels in chunks(self._frames, frames, threads)
+        ]
         return _join(parts)
 
     def _bands_of_runs(self, number: int, threshold: float, threads: int | None) -> Iterator[Runs]:

@@ -53,11 +53,11 @@ void check_steps(SampleType type) {
     for (const std::size_t count : {1U, 3U, 16U, 31U, 100U}) {
         const std::vector<Sample> samples = random_samples<Sample>(count);
         const double range = std::ldexp(1.0, 8 * sizeof(Sample));
-        for (FrameStep step : {FrameStep{FrameStep::Kind::linear, false, false, 1.7, -1024.3},
-                               FrameStep{FrameStep::Kind::linear, true, false, 3 / range, 0.25},
-                               FrameStep{FrameStep::Kind::linear, true, false, -3 / range, 1.5},
-                               FrameStep{FrameStep::Kind::normalise}}) {
-            step.is_double = sizeof(Result) == sizeof(double);
+        const SampleType result = sizeof(Result) == sizeof(double) ? SampleType::f64 : SampleType::f32;
+        for (const FrameStep& step : {FrameStep{FrameStep::Kind::linear, false, result, 1.7, -1024.3},
+                                      FrameStep{FrameStep::Kind::linear, true, result, 3 / range, 0.25},
+                                      FrameStep{FrameStep::Kind::linear, true, result, -3 / range, 1.5},
+                                      FrameStep{FrameStep::Kind::normalise, false, result}}) {
             const std::vector<Result> expected = expected_results<Sample, Result>(samples, step);
             std::vector<Result> first;
             for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
@@ -77,6 +77,45 @@ void check_steps(SampleType type) {
                 }
                 if (first.empty()) first = results;
                 REQUIRE(results == first);
+            }
+        }
+    }
+}
+
+// Cells with labels of their own, and between the rows bytes that nobody may write.
+template <typename Cell>
+void check_labels(SampleType result) {
+    for (const std::size_t count : {1U, 31U, 191U, 192U, 500U}) {
+        const std::vector<std::uint8_t> samples = random_samples<std::uint8_t>(count);
+        for (const FrameStep::Over over :
+             {FrameStep::Over::keep, FrameStep::Over::replace, FrameStep::Over::replace_all}) {
+            FrameStep step{.kind = FrameStep::Kind::label, .result = result};
+            step.label = static_cast<Cell>(70'001);
+            step.threshold = 100;
+            step.over = over;
+            for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
+                if (!isa_available(isa)) continue;
+                const std::size_t stride = count + 3;
+                std::vector<Cell> cells(stride * rows, Cell{9});
+                for (std::size_t i = 0; i < cells.size(); i += 3) cells[i] = 0;
+                for (std::size_t i = 1; i < cells.size(); i += 6) cells[i] = static_cast<Cell>(step.label);
+                const std::vector<Cell> before = cells;
+                const std::uint64_t overlaps =
+                    apply_step(step, reinterpret_cast<const std::byte*>(samples.data()), SampleType::u8, rows, count,
+                               reinterpret_cast<std::byte*>(cells.data()),
+                               static_cast<std::ptrdiff_t>(stride * sizeof(Cell)), isa);
+                std::uint64_t expected = 0;
+                for (std::size_t i = 0; i < cells.size(); ++i) {
+                    const bool inside = i % stride < count && samples[i / stride * count + i % stride] >= 100;
+                    const bool is_other = before[i] != 0 && before[i] != step.label;
+                    if (over != FrameStep::Over::replace_all) expected += inside && is_other ? 1 : 0;
+                    Cell wanted = before[i];
+                    if (inside && !(over == FrameStep::Over::keep && before[i] != 0))
+                        wanted = static_cast<Cell>(step.label);
+                    if (!inside && over == FrameStep::Over::replace_all && i % stride < count) wanted = 0;
+                    REQUIRE(cells[i] == wanted);
+                }
+                REQUIRE(overlaps == expected);
             }
         }
     }
@@ -103,4 +142,10 @@ TEST_CASE("frame step: a frame of one value becomes 0") {
     apply_step({.kind = FrameStep::Kind::normalise}, reinterpret_cast<const std::byte*>(samples.data()),
                SampleType::u32, rows, 7, reinterpret_cast<std::byte*>(results.data()), 7 * sizeof(float), Isa::scalar);
     CHECK(results == std::vector<float>(samples.size(), 0));
+}
+
+TEST_CASE("frame step: labels are drawn over others as they are asked to, and counted") {
+    check_labels<std::uint8_t>(SampleType::u8);
+    check_labels<std::uint16_t>(SampleType::u16);
+    check_labels<std::uint32_t>(SampleType::u32);
 }

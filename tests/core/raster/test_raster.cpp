@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "raster/label_painting.h"
 #include "raster/orientation.h"
 #include "raster/outlines.h"
 #include "raster/polygon_fill.h"
@@ -57,16 +56,4 @@ TEST_CASE("an outline has the area to its right") {
     CHECK(outlines.points[1].x == 1.5);
     CHECK(outlines.points[1].y == 0.5);
     CHECK(outlines.is_hole[0] == 0);
-}
-
-TEST_CASE("labels that are already there are counted") {
-    const std::vector<std::uint8_t> frames{1, 1, 0, 0, 0, 1, 1, 0};
-    std::vector<std::uint16_t> cells(4);
-    const std::vector<std::uint64_t> images{0, 0};
-    const std::vector<std::uint32_t> labels{300, 5};
-    const LabelImages target{cells.data(), 2, 1, 2, 2};
-    CHECK(paint_labels(frames.data(), images, labels, 1, Overlap::first, target, 0, 2) == 1);
-    CHECK(cells == std::vector<std::uint16_t>{300, 300, 5, 0});
-    CHECK(paint_labels(frames.data(), images, labels, 1, Overlap::last, target, 0, 2) == 1);
-    CHECK(cells == std::vector<std::uint16_t>{300, 5, 5, 0});
 }
