@@ -27,8 +27,13 @@ void PixelSink::put(std::size_t component, std::uint32_t x, std::uint32_t y, con
         store_samples(row, to, cell_, kernels_);
         if (writer_.corrects()) writer_.correct(to, to, row.count);
     }
-    if (direct == nullptr && component + 1 == out_.format.samples_per_pixel)
-        writer_.write(first, row.count, planes_.data());
+    if (direct != nullptr) return;
+    if (first != first_) arrived_ = 0;  // the others of the row before were damaged
+    first_ = first;
+    arrived_ |= 1u << component;
+    if (arrived_ + 1 != 1u << out_.format.samples_per_pixel) return;
+    writer_.write(first, row.count, planes_.data());
+    arrived_ = 0;
 }
 
 // As many lines at a time as there are: those of a small image take a few copies, and what is copied of a large one

@@ -28,7 +28,7 @@ class RowSink {
     virtual bool repeat(std::uint32_t /*y*/, std::uint32_t /*count*/) { return false; }
 };
 
-// Stores components that have the size of the image as pixels. All components of a row come together, and rows come in
+// Stores components that have the size of the image as pixels. All components of a part of a row come together, in any
 // order.
 class PixelSink final : public RowSink {
   public:
@@ -42,6 +42,8 @@ class PixelSink final : public RowSink {
     PixelWriter writer_;
     std::size_t cell_;
     std::array<std::byte*, 4> planes_{};
+    std::uint64_t first_ = 0;  // the pixel that planes_ begin with
+    unsigned arrived_ = 0;     // a bit for each component that planes_ hold
 };
 
 // Stores each component at its own size, in the caller's arrays or in planes in scratch memory.
