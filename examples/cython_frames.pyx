@@ -6,6 +6,14 @@ from libc.string cimport memset
 from dcmturbo cimport nogil as core_api
 
 
+cdef api void squares(const int16_t* samples, float* results, Py_ssize_t rows, Py_ssize_t columns,
+                      Py_ssize_t samples_per_pixel) noexcept nogil:
+    """For dt.decode(..., apply=nogil.FrameFunction(cython_frames.__pyx_capi__["squares"], "int16", "float32"))."""
+    cdef Py_ssize_t i
+    for i in range(rows * columns * samples_per_pixel):
+        results[i] = <float>samples[i] * samples[i]
+
+
 def decode_all(bytes transfer_syntax, const uint8_t[::1] data, const int64_t[::1] offsets, int16_t[:, :, ::1] out):
     """Decode the frames that lie one after the other in data."""
     cdef const core_api.dcmturbo_api* core = core_api.api()

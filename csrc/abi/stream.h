@@ -55,7 +55,7 @@ inline FrameStream contiguous_stream(const dcmturbo_stream& from) {
 inline FrameStep step_from(const dcmturbo_step& from, SampleType type) {
     FrameStep step;
     if (from.kind == DCMTURBO_STEP_NONE) return step;
-    if (from.kind > static_cast<std::uint8_t>(FrameStep::Kind::label))
+    if (from.kind > static_cast<std::uint8_t>(FrameStep::Kind::function))
         fail(ErrorCode::argument, no_offset, "there is no step %u", unsigned{from.kind});
     step.kind = static_cast<FrameStep::Kind>(from.kind);
     if (!step.takes(type)) {
@@ -64,7 +64,11 @@ inline FrameStep step_from(const dcmturbo_step& from, SampleType type) {
                                                  : "steps are for integers of up to 32 bits");
     }
     step.result = static_cast<SampleType>(from.type);
-    if (!step.gives(step.result)) fail(ErrorCode::argument, no_offset, "the results of a step have another type");
+    step.function = from.function;
+    if (from.type > static_cast<std::uint8_t>(SampleType::f64) || !step.gives(step.result))
+        fail(ErrorCode::argument, no_offset, "the results of a step have another type");
+    if (step.kind == FrameStep::Kind::function && step.function == nullptr)
+        fail(ErrorCode::argument, no_offset, "the step has no function");
     step.clips = from.clips != 0;
     step.gain = from.gain;
     step.offset = from.offset;

@@ -57,12 +57,14 @@ class Places {
             throw py::value_error("the array has another number of samples than the frames");
         if (!out_.writeable()) throw py::value_error("the array is read-only");
     }
-    // Steps write the samples of a row one after the other.
-    void check_rows(const dcmturbo_format& part) const {
+    // Steps write the samples of a row one after the other, and functions whole frames.
+    void check_rows(const dcmturbo_format& part, bool whole_frames) const {
         const py::ssize_t size = out_.itemsize();
         const bool has_samples = part.samples_per_pixel > 1;
         if (stride(1) != size * static_cast<py::ssize_t>(part.samples_per_pixel) || (has_samples && stride(2) != size))
             throw py::value_error("the samples of a row of out are not contiguous");
+        if (whole_frames && stride(0) != stride(1) * static_cast<py::ssize_t>(part.columns))
+            throw py::value_error("the rows of out are not contiguous");
     }
     [[nodiscard]] py::ssize_t stride(py::ssize_t of) const {
         const py::ssize_t axis = of + (corners_ ? 0 : 1);
@@ -102,33 +104,45 @@ dcmturbo_region region_from(py::handle region) {
     return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
-// A step gives floats, or for labels unsigned integers, of the size of the output's items.
+// A step gives floats, or for labels unsigned integers, of the size of the output's items. A function says its type.
 Format result_of(const Stream& stream, const py::dtype& of_out) {
     Format format = stream.format;
-    if (stream.step.kind == DCMTURBO_STEP_NONE) return format;
+    const std::uint8_t kind = stream.step.kind;
     const py::ssize_t size = of_out.itemsize();
-    const bool is_label = stream.step.kind == DCMTURBO_STEP_LABEL;
-    format.plain.type = Format::type_of(is_label ? (size == 1   ? "u1"
-                                                    : size == 2 ? "u2"
-                                                                : "u4")
-                                                 : (size == sizeof(double) ? "f8" : "f4"));
+    if (kind == DCMTURBO_STEP_FUNCTION) format.plain.type = stream.step.type;
+    else if (kind == DCMTURBO_STEP_LABEL)
+        format.plain.type = Format::type_of(size == 1 ? "u1" : size == 2 ? "u2" : "u4");
+    else if (kind != DCMTURBO_STEP_NONE) format.plain.type = Format::type_of(size == sizeof(double) ? "f8" : "f4");
     return format;
 }
 
-// None, "normalise", the gain, the offset and whether results are limited to 0 ... 1, or "label", the label, the
-// threshold and whether it replaces others.
+// A tuple with the name of a step: ("label", label, threshold, whether it replaces others), or ("function", address,
+// type of its results).
+dcmturbo_step named_step_from(const py::tuple& from) {
+    dcmturbo_step step{};
+    const auto name = from[0].cast<std::string>();
+    if (name == "label" && from.size() == 4) {
+        step.kind = DCMTURBO_STEP_LABEL;
+        step.label = from[1].cast<std::uint32_t>();
+        step.threshold = from[2].cast<std::uint8_t>();
+        step.replaces = from[3].cast<bool>() ? 1 : 0;
+    } else if (name == "function" && from.size() == 3) {
+        step.kind = DCMTURBO_STEP_FUNCTION;
+        step.function = reinterpret_cast<dcmturbo_frame_function>(from[1].cast<std::uintptr_t>());
+        step.type = Format::type_of(from[2].cast<std::string>().c_str());
+    } else {
+        throw py::value_error("there is no step of this name");
+    }
+    return step;
+}
+
+// None, "normalise", a named step, or the gain, the offset and whether results are limited to 0 ... 1.
 dcmturbo_step step_from(const py::object& from) {
     dcmturbo_step step{};
     if (from.is_none()) return step;
-    if (py::isinstance<py::tuple>(from) && py::len(from) == 4) {
-        const auto [name, label, threshold, replaces] =
-            from.cast<std::tuple<std::string, std::uint32_t, std::uint8_t, bool>>();
-        if (name != "label") throw py::value_error("there is no step of this name");
-        step.kind = DCMTURBO_STEP_LABEL;
-        step.label = label;
-        step.threshold = threshold;
-        step.replaces = replaces ? 1 : 0;
-        return step;
+    if (py::isinstance<py::tuple>(from)) {
+        const py::tuple parts = from;
+        if (parts.size() > 1 && py::isinstance<py::str>(parts[0])) return named_step_from(parts);
     }
     if (py::isinstance<py::str>(from)) {
         if (from.cast<std::string>() != "normalise") throw py::value_error("there is no step of this name");
@@ -183,7 +197,8 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         plain.step = stream.step;
         plain.step.type = result.plain.type;
         plain.overlaps = &stream.overlaps;
-        if (plain.step.kind != DCMTURBO_STEP_NONE) places.check_rows(parts[plain_streams.size()]);
+        if (plain.step.kind != DCMTURBO_STEP_NONE)
+            places.check_rows(parts[plain_streams.size()], plain.step.kind == DCMTURBO_STEP_FUNCTION);
         plain_streams.push_back(plain);
     }
     std::vector<dcmturbo_job> jobs(count);

@@ -15,6 +15,7 @@ struct FrameStep {
         linear,     // gain * sample + offset
         normalise,  // each frame gets the mean 0 and the standard deviation 1; a frame of one value becomes 0
         label,      // where a sample is at least the threshold, the result becomes the label
+        function,   // what the caller's function makes of the frame; the results have no gaps between rows
     };
     Kind kind = Kind::none;
     bool clips = false;                   // linear: results are limited to 0 ... 1; NaN stays
@@ -26,20 +27,25 @@ struct FrameStep {
     // by 0 where the sample is below the threshold.
     enum class Over : std::uint8_t { keep, replace, replace_all };
     Over over = Over::keep;
+    using Function = void (*)(const void* samples, void* results, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                              std::ptrdiff_t samples_per_pixel);
+    Function function = nullptr;
 
     // Floats take integers of up to 32 bits, labels take bytes.
     [[nodiscard]] bool takes(SampleType type) const {
+        if (kind == Kind::function) return true;
         return kind == Kind::label ? type == SampleType::u8 : type < SampleType::u64;
     }
     [[nodiscard]] bool gives(SampleType type) const {
+        if (kind == Kind::function) return true;
         if (kind == Kind::label) return type == SampleType::u8 || type == SampleType::u16 || type == SampleType::u32;
         return type == SampleType::f32 || type == SampleType::f64;
     }
 };
 
-// Applies the step to `rows` rows of `count` samples, which follow one another. The rows of the result begin
-// `row_stride` bytes apart. Sums are rounded as those of the result's type: a product is rounded before the offset is
-// added, on every instruction set. Returns in how many results another label was already.
+// Applies a step that is no function to `rows` rows of `count` samples, which follow one another. The rows of the
+// result begin `row_stride` bytes apart. Sums are rounded as those of the result's type: a product is rounded before
+// the offset is added, on every instruction set. Returns in how many results another label was already.
 std::uint64_t apply_step(const FrameStep& step, const std::byte* from, SampleType type, std::uint32_t rows,
                          std::size_t count, std::byte* to, std::ptrdiff_t row_stride, Isa isa);
 

@@ -17,20 +17,26 @@ typedef struct dcmturbo_job {
     void* base;      /* the place of its pixel (0, 0) */
 } dcmturbo_job;
 
+/* Works on one frame, on any thread. Samples and results are contiguous and of one shape. */
+typedef void (*dcmturbo_frame_function)(const void* samples, void* results, ptrdiff_t rows, ptrdiff_t columns,
+                                        ptrdiff_t samples_per_pixel);
+
 /* What is done to the samples of each frame on their way into the result, whose type it changes. Samples are integers
- * of up to 32 bits. */
+ * of up to 32 bits; a function takes any. */
 #define DCMTURBO_STEP_NONE 0
 #define DCMTURBO_STEP_LINEAR 1    /* gain * sample + offset */
 #define DCMTURBO_STEP_NORMALISE 2 /* the mean of each frame becomes 0, its standard deviation 1 */
 #define DCMTURBO_STEP_LABEL 3     /* the label, where a sample of one byte is at least the threshold */
+#define DCMTURBO_STEP_FUNCTION 4  /* a function of the caller; its results have no gaps between rows */
 typedef struct dcmturbo_step {
     uint8_t kind;      /* a value of DCMTURBO_STEP */
     uint8_t clips;     /* linear: results are limited to 0 ... 1 */
-    uint8_t type;      /* of the results: f4 or f8; for labels u1, u2 or u4 (dcmturbo_format.type) */
+    uint8_t type;      /* of the results (dcmturbo_format.type): f4 or f8; labels u1, u2 or u4; a function any */
     uint8_t threshold; /* label */
     uint8_t replaces;  /* label: it replaces another label; otherwise the other one stays */
     uint32_t label;
     double gain, offset;
+    dcmturbo_frame_function function;
 } dcmturbo_step;
 
 typedef struct dcmturbo_stream {

@@ -51,6 +51,10 @@ class FrameDecoder {
         const auto decode_job = [&] { return decode(job, decoded, scratch, context); };
         FrameFailure outcome = policy_.salvage ? guarded(decode_job) : decode_job();
         if (!has_pixels(outcome)) PixelWriter::fill(decoded.out(job.base), 0, policy_.fill_value);
+        if (step.kind == FrameStep::Kind::function) {
+            step.function(job.base, to, rows, columns, stream.format.samples_per_pixel);
+            return outcome;
+        }
         const std::uint64_t overlaps =
             apply_step(step, job.base, type, rows, count, to, stream.row_stride, context.isa);
         if (overlaps != 0 && stream.overlaps != nullptr)

@@ -238,7 +238,7 @@ class Stream:
         keep_unused_bits: bool,
         reduce: int = 0,
         region: tuple[int, int, int, int] | None = None,
-        step: str | tuple[float, float, bool] | tuple[str, int, int, bool] | None = None,
+        step: str | tuple[float, float, bool] | tuple[str, int, str] | tuple[str, int, int, bool] | None = None,
     ) -> None: ...
     @property
     def notes(self) -> list[str]: ...

@@ -15,9 +15,10 @@ from dcmturbo import _core
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.frames.arguments import sample_dtype
+from dcmturbo.frames.compiled_function import FrameFunction
 from dcmturbo.frames.frame_set import UnusedBits, check_unused_bits
 
-__all__ = ["decode_frame", "describe_frame", "encode_frame", "error_of"]
+__all__ = ["FrameFunction", "decode_frame", "describe_frame", "encode_frame", "error_of"]
 
 # Compiled when they are first used: see `_compile`, which also documents them.
 decode_frame: Any

@@ -14,6 +14,7 @@ from dcmturbo.configuration import resolve_threads
 from dcmturbo.errors import Error, add_note_once
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import CoreStep, decode_batch
+from dcmturbo.frames.compiled_function import FrameFunction, frame_function
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.status import check_on_error, check_status, conclude
@@ -24,7 +25,7 @@ from dcmturbo.pictures.windows import Choice, Range, Window
 
 __all__ = ["Apply", "Step", "decode_and_apply"]
 
-Apply = str | Callable[[np.ndarray, np.ndarray], Any]
+Apply = str | FrameFunction | Callable[[np.ndarray, np.ndarray], Any]
 
 _NAMES = ("rescale", "window", "normalise")
 _PIECE = 1 << 18  # samples that are worked on at a time: they stay in the second cache, and numpy is called rarely
@@ -38,17 +39,25 @@ class Step:
     frames : FrameSet
         The object's frames.
     apply : str or callable
-        "rescale", "window", "normalise", or a function of a decoded frame and of the array for its result.
+        "rescale", "window", "normalise", or a function of a decoded frame and of the array for its result, which may be
+        compiled (`FrameFunction`).
     dtype : dtype-like, optional
         Of the result; float32 by default.
     """
 
     def __init__(self, frames: FrameSet, apply: Apply, dtype: Any = None) -> None:
+        self.compiled = frame_function(apply)
         if not callable(apply) and apply not in _NAMES:
             raise ValueError(f"apply is {apply!r}; expected {', '.join(map(repr, _NAMES))} or a function")
-        self.dtype: np.dtype[Any] = np.dtype(np.float32 if dtype is None else dtype)
+        default = np.dtype(np.float32) if self.compiled is None else self.compiled.result
+        self.dtype: np.dtype[Any] = default if dtype is None else np.dtype(dtype)
         if not callable(apply) and self.dtype.kind != "f":
             raise ValueError(f"dtype is {self.dtype}, but {apply!r} gives fractions: expected float32 or float64")
+        if self.compiled is not None:
+            if self.dtype != self.compiled.result:
+                raise ValueError(f"dtype is {self.dtype}, but the function gives {self.compiled.result}")
+            if frames.dtype != self.compiled.samples:
+                raise ValueError(f"the function takes {self.compiled.samples}, but the frames have {frames.dtype}")
         self._apply = apply
         self._grey: Grey | None = None
         self._frames = frames
@@ -60,7 +69,9 @@ class Step:
 
     def __call__(self, frame: np.ndarray, out: np.ndarray, number: int) -> None:
         """Write the result of a decoded frame with this number."""
-        if callable(self._apply):
+        if self.compiled is not None:
+            self.compiled(frame, out)
+        elif callable(self._apply):
             self._apply(frame, out)
         elif self._grey is None:
             _normalise(frame, out)
@@ -85,6 +96,8 @@ class Step:
 
     def in_core(self, number: int) -> CoreStep | None:
         """Return what the core has to do to the frame with this number; None if it cannot."""
+        if self.compiled is not None:
+            return "function", self.compiled.address, self.dtype.str[1:]
         if callable(self._apply):
             return None
         if self._grey is None:
@@ -224,8 +237,11 @@ def _core_batch(
     set and the frame of each job.
     """
     frame_type = series[0].dtype
-    if frame_type.kind not in "iu" or frame_type.itemsize > 4 or not jobs:
+    is_compiled = steps[0].compiled is not None
+    if not jobs or (not is_compiled and (frame_type.kind not in "iu" or frame_type.itemsize > 4)):
         return None
+    if is_compiled and not results[0].flags.c_contiguous:
+        raise ValueError("out has gaps between its samples, but a compiled function needs contiguous frames")
     samples = results.shape[3] if results.ndim == 4 else 1
     cell = results.itemsize
     has_plain_rows = results.strides[2] == cell * samples and results.strides[-1] == cell

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 import pydicom
 import pytest
@@ -176,6 +178,81 @@ def test_functions_of_numba():
                 out[row, column] = np.float64(frame[row, column]) ** 2
 
     np.testing.assert_array_equal(dt.decode(CT, apply=square, dtype=np.float64), dt.decode(CT).astype(float) ** 2)
+
+
+@pytest.fixture(scope="module")
+def halve():
+    """A function of int16 and float32 that Numba compiles for C."""
+    numba = pytest.importorskip("numba")
+    types = numba.types
+
+    @numba.cfunc(
+        types.void(types.CPointer(types.int16), types.CPointer(types.float32), types.intp, types.intp, types.intp)
+    )
+    def halve(samples, results, rows, columns, samples_per_pixel):
+        frame, out = numba.carray(samples, (rows, columns)), numba.carray(results, (rows, columns))
+        for row in range(rows):
+            for column in range(columns):
+                out[row, column] = frame[row, column] / 2 + row / 4
+
+    return halve
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_compiled_functions_of_numba(halve, series, threads):
+    expected = dt.decode_series(series).astype(np.float32) / 2 + np.arange(128, dtype=np.float32)[:, None] / 4
+    found = dt.decode_series(series, apply=halve, threads=threads)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(dt.decode(series[2], apply=halve, threads=threads), expected[2])
+    out = np.zeros((6, 2, 128, 128), np.float32)[:, 1]
+    assert dt.decode_series(series, apply=halve, out=out, threads=threads) is out
+    np.testing.assert_array_equal(out, expected)
+    with dt.open(series[1]) as image:
+        np.testing.assert_array_equal(next(image.frames(apply=halve, threads=threads)), expected[1])
+    by_address = dt.nogil.FrameFunction(halve.address, np.int16, np.float32)
+    np.testing.assert_array_equal(dt.decode(series[2], apply=by_address), expected[2])
+
+
+def test_compiled_functions_of_ctypes_get_colours():
+    ds = pydicom.dcmread(CT)
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.Rows, ds.Columns = 64, 64
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit, ds.PixelRepresentation = 7, 0
+    ds.PixelData = np.random.default_rng(1).integers(0, 256, (64, 64, 3)).astype(np.uint8).tobytes()
+    shapes = []
+
+    @ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint8), ctypes.POINTER(ctypes.c_int64), *(ctypes.c_ssize_t,) * 3)
+    def negative(samples, results, *shape):
+        shapes.append(shape)
+        out = np.ctypeslib.as_array(results, shape)
+        np.negative(np.ctypeslib.as_array(samples, shape), out=out, dtype=np.int64)
+
+    found = dt.decode(ds, apply=negative)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, -dt.decode(ds).astype(np.int64))
+    assert shapes == [(64, 64, 3)]
+
+
+def test_compiled_functions_that_do_not_fit(halve, series):
+    with pytest.raises(ValueError, match="the function takes int16, but the frames have uint8"):
+        dt.decode(MULTI, apply=halve)
+    with pytest.raises(ValueError, match="dtype is float64, but the function gives float32"):
+        dt.decode(CT, apply=halve, dtype=np.float64)
+    out = np.zeros((6, 128, 256), np.float32)[..., ::2]
+    with pytest.raises(ValueError, match="gaps"):
+        dt.decode_series(series, apply=halve, out=out)
+    for wrong in (
+        ctypes.CFUNCTYPE(None)(lambda: None),
+        ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_ssize_t,) * 5)(lambda *_: 0),
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, *(ctypes.c_ssize_t,) * 3)(lambda *_: None),
+    ):
+        with pytest.raises(TypeError, match="samples"):
+            dt.decode(CT, apply=wrong)
+    for nothing in (0, "halve", None):
+        with pytest.raises(TypeError, match="address"):
+            dt.nogil.FrameFunction(nothing, np.int16, np.float32)
 
 
 def test_out_and_status(series):

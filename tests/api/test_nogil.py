@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import CT
 
 import dcmturbo as dt
 from dcmturbo import nogil
@@ -257,3 +258,5 @@ def test_cython_decodes_without_the_gil(tmp_path, monkeypatch):
     np.testing.assert_array_equal(out, FRAMES)
     with pytest.raises(ValueError, match="frame 0"):
         frames.decode_all(b"1.2.840.10008.1.2.4.80", data[:60].copy(), np.array([0, 60]), out[:1])
+    squares = nogil.FrameFunction(frames.__pyx_capi__["squares"], np.int16, np.float32)
+    np.testing.assert_array_equal(dt.decode(CT, apply=squares), dt.decode(CT).astype(np.float32) ** 2)

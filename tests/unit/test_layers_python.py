@@ -45,9 +45,7 @@ ALLOWED = {
         *("redaction", "system", "transcoding", "version", "wording"),
     },
     "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps"},
-    "segmentation": {
-        *("_core", "configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "volumes"),
-    },
+    "segmentation": {"configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "volumes"},
     "contours": {"_core", "configuration", "dataset", "errors", "frames", "notes", "pictures"},
     "integrations": {
         *("image", "slides", "volumes"),

@@ -16,8 +16,14 @@ from dcmturbo.frames.status import Failure, write_status
 __all__ = ["CoreStep", "decode_batch", "draw_labels"]
 
 # What the core does to decoded frames: "normalise", or a gain, an offset, and whether results are limited to 0 ... 1.
-# Or "label", the label, the smallest sample that is inside, and whether it replaces other labels.
-CoreStep = Literal["normalise"] | tuple[float, float, bool] | tuple[Literal["label"], int, int, bool]
+# Or "function", its address, and the name of the result's type. Or "label", the label, the smallest sample that is
+# inside, and whether it replaces other labels.
+CoreStep = (
+    Literal["normalise"]
+    | tuple[float, float, bool]
+    | tuple[Literal["function"], int, str]
+    | tuple[Literal["label"], int, int, bool]
+)
 
 
 class Frames(Protocol):
