@@ -118,13 +118,17 @@ def encode_near_lossless(rounds: int) -> list[Row]:
 
 
 def _small_images() -> dict[str, tuple[np.ndarray, int]]:
-    """Return 64 x 64 images of several kinds, and their BitsStored."""
+    """Return 64 x 64 pixels of images and of several kinds of contents, and their BitsStored."""
+    crops = {}
+    for name, array, kw in _images():
+        y, x = (size * 2 // 5 for size in array.shape[:2])
+        crops[name] = (_cells(array[y : y + 64, x : x + 64], kw["bits_stored"]).copy(), kw["bits_stored"])
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:64, 0:64]
     wave = 2000 + 600 * np.sin(x / 11) + 500 * np.cos(y / 9)
     noise = random.normal(0, 12, (64, 64))
     colour = [128 + 60 * np.sin(x / 11 + i) + random.normal(0, 3, (64, 64)) for i in range(3)]
-    return {
+    return crops | {
         "zeros": (np.zeros((64, 64), np.uint16), 16),
         "mask": (((x - 32) ** 2 + (y - 32) ** 2 < 400).astype(np.uint8), 8),
         "blocks": (((x // 16 + y // 16) % 4 * 900).astype(np.uint16), 12),
