@@ -124,6 +124,8 @@ typedef struct dcmturbo_api {
     int32_t (*blank_frames)(const dcmturbo_index* index, uint64_t frames, const dcmturbo_stream* stream,
                             const dcmturbo_blanking* blanking, uint32_t threads, dcmturbo_take_blanked take,
                             void* context, dcmturbo_error* error);
+    int32_t (*find_patterns)(dcmturbo_bytes data, const dcmturbo_bytes* patterns, size_t count, uint8_t* found,
+                             dcmturbo_error* error);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

@@ -73,6 +73,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .trace_outlines = dcmturbo_trace_outlines,
         .blank_frame = dcmturbo_blank_frame,
         .blank_frames = dcmturbo_blank_frames,
+        .find_patterns = dcmturbo_find_patterns,
     };
     return &api;
 }

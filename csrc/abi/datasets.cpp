@@ -1,4 +1,5 @@
 // The C ABI of sources, datasets and frame indexes.
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "dicom/element_list.h"
 #include "dicom/element_scan.h"
 #include "dicom/file_source.h"
+#include "dicom/pattern_search.h"
 
 using namespace dcmturbo;
 
@@ -178,5 +180,18 @@ int32_t dcmturbo_index_read_frame(const dcmturbo_index* index, uint64_t frame, u
                      static_cast<unsigned long long>(frame));
             filled += read;
         }
+    });
+}
+
+int32_t dcmturbo_find_patterns(dcmturbo_bytes data, const dcmturbo_bytes* patterns, size_t count, uint8_t* found,
+                               dcmturbo_error* error) {
+    return abi::guarded(error, [&] {
+        const auto inner = [](const dcmturbo_bytes& from) {
+            return Bytes{reinterpret_cast<const std::byte*>(from.data), from.size};
+        };
+        std::vector<Bytes> wanted(count);
+        std::transform(patterns, patterns + count, wanted.begin(), inner);
+        const std::vector<bool> is_there = find_patterns(inner(data), wanted);
+        std::copy(is_there.begin(), is_there.end(), found);
     });
 }

@@ -1,4 +1,4 @@
-// Binds attributes of datasets, polygons, outlines and labels.
+// Binds attributes of datasets, the search for texts, polygons and outlines.
 #include <algorithm>
 
 #include "bindings/common.h"
@@ -9,7 +9,6 @@ namespace {
 
 using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Words = py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>;
-using Labels = py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>;
 
 // Returns ([[path, outer item, inner item, start, length], ...], the values one after the other).
 py::tuple find_attributes(const SourceHandle& source, std::uint64_t offset, bool explicit_vr, bool big_endian,
@@ -65,6 +64,27 @@ py::object parse_decimals(const py::object& text) {
     check(code, error);
     if (is_plain == 0) return py::none();
     return numbers;
+}
+
+// The positions of the patterns that the data contain, in ascending order.
+py::list find_patterns(const py::object& data, const std::vector<py::bytes>& patterns) {
+    const BufferView view(data);
+    std::vector<std::string_view> texts(patterns.begin(), patterns.end());
+    std::vector<dcmturbo_bytes> wanted;
+    for (const std::string_view text : texts)
+        wanted.push_back({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    std::vector<std::uint8_t> found(patterns.size());
+    dcmturbo_error error = new_error();
+    std::int32_t code = 0;
+    {
+        const GilRelease release;
+        code = dcmturbo_find_patterns(view.bytes(), wanted.data(), wanted.size(), found.data(), &error);
+    }
+    check(code, error);
+    py::list result;
+    for (std::size_t k = 0; k < found.size(); ++k)
+        if (found[k] != 0) result.append(k);
+    return result;
 }
 
 dcmturbo_raster raster_of(const py::array& cells) {
@@ -150,6 +170,7 @@ void bind_raster(py::module_& m) {
     m.def("find_attributes", find_attributes, py::arg("source"), py::arg("offset"), py::kw_only(),
           py::arg("explicit_vr"), py::arg("big_endian"), py::arg("stop_tag"), py::arg("paths"));
     m.def("parse_decimals", parse_decimals, py::arg("text"));
+    m.def("find_patterns", find_patterns, py::arg("data"), py::arg("patterns"));
     m.def("fill_polygons", fill_polygons, py::arg("points"), py::arg("ends"), py::arg("image_ends"), py::arg("images"),
           py::arg("out"), py::kw_only(), py::arg("rule"), py::arg("subdivisions"), py::arg("value"),
           py::arg("threads"));

@@ -107,6 +107,11 @@ DCMTURBO_API int32_t dcmturbo_find_attributes(const dcmturbo_source* source, uin
 DCMTURBO_API int32_t dcmturbo_parse_decimals(dcmturbo_bytes text, double* numbers, size_t capacity, size_t* count,
                                              int32_t* is_plain, dcmturbo_error* error);
 
+/* Sets found[k] to 1 if the data contain patterns[k], and to 0 otherwise. ASCII letters of the data count as small
+ * ones; those of the patterns must be small. A pattern has two bytes or more. */
+DCMTURBO_API int32_t dcmturbo_find_patterns(dcmturbo_bytes data, const dcmturbo_bytes* patterns, size_t count,
+                                            uint8_t* found, dcmturbo_error* error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from dcmturbo import _core
 from dcmturbo.deidentification.vocabulary import is_harmless
 
 __all__ = ["Identities"]
@@ -160,12 +161,9 @@ class Identities:
         numbers : bool
             Whether to look for numbers; samples of uncompressed pixels that are all alike look like numbers.
         """
+        patterns = [one for one in self._all() if one.is_long and (numbers or not one.digits)]
+        found = [patterns[k] for k in _core.find_patterns(data, [one.data for one in patterns])]
+        if not found:
+            return None
         lowered = data.lower()
-        return next(
-            (
-                pattern.label
-                for pattern in self._all()
-                if pattern.is_long and (numbers or not pattern.digits) and pattern.is_in(lowered)
-            ),
-            None,
-        )
+        return next((one.label for one in found if one.is_in(lowered)), None)
