@@ -304,6 +304,8 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
             inner_streams.back().overlaps = s.overlaps;
             if (s.step.kind == DCMTURBO_STEP_LABEL && salvage != 0)
                 fail(ErrorCode::argument, no_offset, "labels are not drawn from damaged frames");
+            if ((s.step.kind == DCMTURBO_STEP_LABEL) != (streams[0].step.kind == DCMTURBO_STEP_LABEL))
+                fail(ErrorCode::argument, no_offset, "either all streams have label steps, or none has");
         }
         std::vector<FrameJob> inner_jobs;
         inner_jobs.reserve(job_count);

@@ -13,8 +13,6 @@ using namespace dcmturbo;
 
 namespace {
 
-constexpr std::size_t rows_of_a_job = 64;
-
 // Runs body(i) on the pool, and throws the exception with the lowest i.
 template <typename Body>
 void run(std::size_t count, std::uint32_t threads, const Body& body) {

@@ -57,7 +57,8 @@ typedef void (*dcmturbo_report)(void* context, size_t job, uint8_t status, const
 /* Decodes all jobs on up to `threads` workers (0: the default), one of which is the caller. Without salvage,
  * decoding stops at a failure, and the error of the lowest job that fails is returned, whatever the number of
  * threads. status has one byte per job, or is null. Jobs with label steps that follow one another and have the same
- * base are done in their order: the first one replaces all cells. They cannot be salvaged. */
+ * base are done in their order: the first one replaces all cells. They cannot be salvaged, nor
+ * be mixed with other jobs. */
 DCMTURBO_API int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const dcmturbo_stream* streams,
                                             size_t stream_count, uint32_t threads, int32_t salvage, double fill_value,
                                             uint8_t* status, dcmturbo_report report, void* report_context,

@@ -225,9 +225,7 @@ void check_held(const FrameFormat& format, const TransferSyntax& syntax, std::ui
 std::vector<FrameFailure> decode_frames(std::span<const FrameJob> jobs, std::span<const FrameStream> streams,
                                         const DecodePolicy& policy, const Settings& settings, std::uint8_t* status) {
     const FrameDecoder decoder(streams, policy, settings);
-    const bool draws = std::any_of(streams.begin(), streams.end(), [](const FrameStream& stream) {
-        return stream.step.kind == FrameStep::Kind::label;
-    });
+    const bool draws = !streams.empty() && streams[0].step.kind == FrameStep::Kind::label;
     if (!draws) return DecodeBatch(jobs, decoder, policy, settings, status).run();
     return LabelBatch(jobs, places_of(jobs), decoder, policy, settings, status).run_jobs();
 }
