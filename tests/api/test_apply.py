@@ -10,7 +10,7 @@ import pytest
 from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, TRUNCATED
 
 import dcmturbo as dt
-from dcmturbo import steps
+from dcmturbo import nogil, steps
 
 MR = DATA / "MR_small.dcm"
 
@@ -210,7 +210,7 @@ def test_compiled_functions_of_numba(halve, series, threads):
     np.testing.assert_array_equal(out, expected)
     with dt.open(series[1]) as image:
         np.testing.assert_array_equal(next(image.frames(apply=halve, threads=threads)), expected[1])
-    by_address = dt.nogil.FrameFunction(halve.address, np.int16, np.float32)
+    by_address = nogil.FrameFunction(halve.address, np.int16, np.float32)
     np.testing.assert_array_equal(dt.decode(series[2], apply=by_address), expected[2])
 
 
@@ -252,7 +252,7 @@ def test_compiled_functions_that_do_not_fit(halve, series):
             dt.decode(CT, apply=wrong)
     for nothing in (0, "halve", None):
         with pytest.raises(TypeError, match="address"):
-            dt.nogil.FrameFunction(nothing, np.int16, np.float32)
+            nogil.FrameFunction(nothing, np.int16, np.float32)
 
 
 def test_out_and_status(series):
