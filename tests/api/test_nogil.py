@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.command_line import CT
+from helpers.pages import blocks
 
 import dcmturbo as dt
 from dcmturbo import nogil
@@ -232,6 +234,18 @@ def test_numba_gets_codes_for_what_fails(jit):
 def test_the_example_runs():
     pytest.importorskip("numba")
     subprocess.run([sys.executable, str(ROOT / "examples" / "numba_frames.py")], check=True, timeout=300)
+
+
+def test_the_page_runs(tmp_path, monkeypatch):
+    pytest.importorskip("numba")
+    shutil.copy(CT, tmp_path / "ct.dcm")
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, object] = {}
+    for block in blocks(ROOT / "docs" / "compiled-code.md"):
+        if block.kind == "python":
+            exec(block.text, made)
+    expected = np.sqrt(np.maximum(dt.decode(CT), 0).astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(made["roots"], expected)
 
 
 # ---- Cython -------------------------------------------------------------------------------------
