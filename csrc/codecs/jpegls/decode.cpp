@@ -265,6 +265,7 @@ class FrameDecoder {
         };
         std::size_t total = 0;
         for (const auto& scan : scans_) total += needed(*scan).second - needed(*scan).first;
+        total = std::max<std::size_t>(total, 1);  // all may be damaged that a region needs
         // Of every scan as many as its share of the intervals.
         for (const auto& scan : scans_) {
             const auto [first, end] = needed(*scan);

@@ -193,3 +193,26 @@ def test_a_bit_of_damage_is_told_or_changes_nothing_before_it():
             except (dt.DecodeError, dt.DecodeWarning):
                 told += 1
     assert told > 8 * (len(GREY) - SOS - 12) // 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_region_of_restart_intervals_that_are_missing(threads):
+    array = np.random.default_rng(4).integers(0, 65536, (300, 300)).astype(np.uint16)
+    stream = dt.encode_frame(array, "JPEGLSLossless", restart_rows=20)
+
+    def bottom(on_error):
+        return dt.decode_frame(
+            stream[: len(stream) * 2 // 5],
+            "JPEGLSLossless",
+            rows=300,
+            columns=300,
+            bits_allocated=16,
+            region=(280, 0, 10, 300),
+            threads=threads,
+            on_error=on_error,
+        )
+
+    with pytest.raises(dt.DecodeError):
+        bottom("raise")
+    with pytest.warns(dt.DecodeWarning):
+        assert not bottom("salvage").any()
