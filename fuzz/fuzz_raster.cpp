@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "frames.h"
+#include "image/frame_step.h"
 #include "raster/orientation.h"
 #include "raster/outlines.h"
 #include "raster/polygon_fill.h"
