@@ -72,7 +72,7 @@ def decode_batch(
     places : numpy.ndarray of int, optional
         Where each frame goes instead: its first row and column in `out`, which then is one image.
     steps : sequence, optional
-        What is done to the frames of each of `sets`. `out` then has float32 or float64.
+        What is done to the frames of each of `sets`. `out` then has the type of its results.
 
     Returns
     -------
@@ -82,17 +82,7 @@ def decode_batch(
     if len(frames) == 0:
         return []
     streams = [
-        _core.Stream(
-            one.opened.index,
-            one.opened.syntax.uid,
-            one.opened.attributes,
-            one.format_at(reduce),
-            raw=one.raw,
-            keep_unused_bits=one.keep_unused_bits,
-            reduce=reduce,
-            region=None if windows is None else windows[i],
-            step=None if steps is None else steps[i],
-        )
+        _stream(one, reduce, None if windows is None else windows[i], None if steps is None else steps[i])
         for i, one in enumerate(sets)
     ]
     reports = _core.decode_frames(
@@ -154,18 +144,7 @@ def draw_labels(
     if len(frames) == 0:
         return 0
     numbers, stream_of = np.unique(labels, return_inverse=True)
-    streams = [
-        _core.Stream(
-            one.opened.index,
-            one.opened.syntax.uid,
-            one.opened.attributes,
-            one.format_at(0),
-            raw=one.raw,
-            keep_unused_bits=one.keep_unused_bits,
-            step=("label", number, threshold, replaces),
-        )
-        for number in numbers.tolist()
-    ]
+    streams = [_stream(one, 0, None, ("label", number, threshold, replaces)) for number in numbers.tolist()]
     rows, columns = out.shape[1:]
     reports = _core.decode_frames(
         streams,
@@ -183,6 +162,20 @@ def draw_labels(
     for _, _, error in _failures(reports, [one], None, frames):
         raise error
     return sum(stream.overlaps for stream in streams)
+
+
+def _stream(one: Frames, reduce: int, window: Window | None, step: CoreStep | None) -> _core.Stream:
+    return _core.Stream(
+        one.opened.index,
+        one.opened.syntax.uid,
+        one.opened.attributes,
+        one.format_at(reduce),
+        raw=one.raw,
+        keep_unused_bits=one.keep_unused_bits,
+        reduce=reduce,
+        region=window,
+        step=step,
+    )
 
 
 def _failures(

@@ -18,7 +18,7 @@ from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
-from dcmturbo.frames.batch import decode_batch, draw_labels
+from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.memory_map import map_frames
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import Window, check_reduce, window_of
@@ -234,31 +234,6 @@ class FrameSet:
         """Raise an error if a decoded sample is no byte."""
         if self.dtype != np.uint8:
             raise DecodeError(f"the frames have cells of {self.dtype}, expected 1 or 8 bits", code="mismatch")
-
-    def draw(
-        self,
-        frames: np.ndarray,
-        labels: np.ndarray,
-        places: np.ndarray,
-        out: np.ndarray,
-        *,
-        threshold: int,
-        replaces: bool,
-        threads: int | None,
-    ) -> int:
-        """Draw frames into label images; the parameters, the result and the errors are those of `draw_labels`."""
-        self.check_bytes()
-        self.warn_of_excess()
-        return draw_labels(
-            self,
-            frames,
-            labels,
-            places,
-            out,
-            threshold=threshold,
-            replaces=replaces,
-            threads=resolve_threads(threads),
-        )
 
     def _view(self, selected: np.ndarray, has_axis: bool) -> np.ndarray | None:
         """Return the frames as a view of a map of the file, if decoding would give the same bytes."""

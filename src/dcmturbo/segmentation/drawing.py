@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.frames.batch import draw_labels
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.segmentation.tiled import Places, merge
@@ -50,14 +51,15 @@ def draw_planes(
     empty = np.ones(len(result), bool)
     empty[planes] = False
     result[empty] = 0
-    return frames.draw(
+    return draw_labels(
+        frames,
         chosen[order],
         labels[order],
         planes[order],
         result,
         threshold=threshold,
         replaces=last_wins,
-        threads=threads,
+        threads=resolve_threads(threads),
     )
 
 
@@ -82,14 +84,15 @@ def draw_tiles(
         corners = places.corners[first : first + at_once]
         begin, end = np.searchsorted(places.place, [first, first + len(corners)])
         part = places.order[begin:end]
-        overlaps += frames.draw(
+        overlaps += draw_labels(
+            frames,
             chosen[part],
             labels[part],
             places.place[begin:end] - first,
             drawn[: len(corners)],
             threshold=threshold,
             replaces=last_wins,
-            threads=threads,
+            threads=resolve_threads(threads),
         )
         for tile, corner in zip(drawn, corners, strict=False):
             overlaps += merge(result, tile, corner, replace=places.apart, last_wins=last_wins)

@@ -263,6 +263,8 @@ class Segmentation:
         window: Window | None,
     ) -> int:
         """Draw frames into a label image whose cells may hold anything; return in how many pixels they overlap."""
+        self._frames.check_bytes()
+        self._frames.warn_of_excess()
         limit = self._limit(threshold)
         if window is None:
             planes = self.plane_of[chosen]
