@@ -28,31 +28,48 @@ struct KeptTables {
 
 }  // namespace
 
+Symbol CoefficientTable::symbol_of(unsigned number, unsigned length) const {
+    const unsigned symbol = symbols[static_cast<std::uint8_t>(number)];
+    const unsigned size = symbol & 15;
+    const unsigned run = symbol >> 4;
+    // F.2.2.2: sixteen zeros, or the end of the block.
+    return {length, !is_dc && size == 0 && run != 15 ? end_of_block : run, size};
+}
+
+Symbol CoefficientTable::find(std::uint32_t bits, unsigned least) const {
+    for (unsigned length = least; length <= max_code_length; ++length) {
+        if (bits >= limit[length]) continue;
+        const auto number = static_cast<std::int32_t>(bits >> (max_code_length - length)) + first[length];
+        return symbol_of(static_cast<unsigned>(number), length);
+    }
+    return {0, 0, 0};
+}
+
 bool CoefficientTable::build(const HuffmanTable& table, bool dc) {
     is_dc = dc;
     symbols = table.symbols;
-    entries.fill(unfinished_coefficient);
+    entries.fill({CoefficientEntry::unfinished, 0, 0, 1, 1, 0});
     std::uint32_t code = 0;
     unsigned k = 0;
     for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
         first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
         for (unsigned i = 0; i < table.counts[length]; ++i, ++code, ++k) {
-            const unsigned symbol = symbols[k];
-            if (dc && symbol > 15) return false;
+            if (dc && symbols[k] > 15) return false;
             if (length > index_bits) continue;
-            const unsigned size = symbol & 15;
-            unsigned run = symbol >> 4;
-            // F.2.2.2: sixteen zeros, or the end of the block.
-            if (!dc && size == 0 && run != 15) run = end_of_block;
-            CoefficientEntry* const to = entries.data() + (code << (index_bits - length));
+            const auto [_, run, size] = symbol_of(k, length);
+            CoefficientEntry entry{static_cast<std::uint8_t>(length), static_cast<std::uint8_t>(run), 0, 1, 1, 0};
+            CoefficientEntry* to = entries.data() + (code << (index_bits - length));
             if (length + size > index_bits) {
-                const CoefficientEntry entry = std::uint64_t{size} << 16 | run << 8 | unfinished_coefficient | length;
+                entry.length |= CoefficientEntry::unfinished;
+                entry.first = static_cast<std::int16_t>(size);
                 std::fill_n(to, std::size_t{1} << (index_bits - length), entry);
                 continue;
             }
+            entry.length = static_cast<std::uint8_t>(length + size);
             const std::size_t copies = std::size_t{1} << (index_bits - length - size);
             for (std::uint32_t bits = 0; bits < 1u << size; ++bits) {
-                std::fill_n(to + bits * copies, copies, single_entry(extend(bits, size), run, length + size));
+                entry.first = static_cast<std::int16_t>(extend(bits, size));
+                to = std::fill_n(to, copies, entry);
             }
         }
         limit[length] = code << (max_code_length - length);
@@ -66,17 +83,14 @@ void CoefficientTable::pair_entries() {
     // Pairs are made of entries of one coefficient.
     const std::array<CoefficientEntry, 1u << index_bits> single = entries;
     for (std::uint32_t bits = 0; bits <= mask; ++bits) {
-        const CoefficientEntry first = single[bits];
-        const auto length = static_cast<unsigned>(first & 0x7f);
-        const bool is_last = (first >> 8 & 0xff) == end_of_block;
-        if ((first & unfinished_coefficient) != 0 || is_last) continue;
-        const CoefficientEntry second = single[bits << length & mask];
-        const auto both = length + static_cast<unsigned>(second & 0x7f);
-        if ((second & unfinished_coefficient) != 0 || both > index_bits) continue;
-        const std::uint64_t distance = 1 + (second >> 8 & 0xff);
-        const std::uint64_t value = second >> 16 & 0xffff;
-        entries[bits] = value << 48 | std::uint64_t{length} << 41 | std::uint64_t{1} << 40 | distance << 32 |
-                        (first & 0xffffff00U) | both;
+        CoefficientEntry& entry = entries[bits];
+        if (entry.is_unfinished() || entry.run == end_of_block) continue;
+        const CoefficientEntry& second = single[bits << entry.length & mask];
+        if (second.is_unfinished() || entry.length + second.length > int{index_bits}) continue;
+        entry.length = static_cast<std::uint8_t>(entry.length + second.length);
+        entry.distance = static_cast<std::uint8_t>(1 + second.run);
+        entry.next = static_cast<std::uint8_t>(entry.distance + 1);
+        entry.second = second.first;
     }
 }
 

@@ -11,20 +11,23 @@
 
 namespace dcmturbo::jpeg_dct {
 
-// One look-up gives one coefficient or two. Bits from the lowest on:
-//
-//   0 to 6    the length of all
-//   7         set if the look-up cannot finish the first: then the length is that of its code alone, or 0 if the code
-//   is
-//             longer than the look-up, and bits 16 to 31 are its size
-//   8 to 15   how many positions come before the first
-//   16 to 31  the first
-//   32 to 39  how many positions the second is behind the first: at least 1
-//   40        set if there is a second; otherwise it is 0, at a position that is still free
-//   41 to 47  the length of the first
-//   48 to 63  the second
-using CoefficientEntry = std::uint64_t;
-inline constexpr CoefficientEntry unfinished_coefficient = 0x80;
+// One look-up gives one coefficient or two.
+struct CoefficientEntry {
+    std::uint8_t length;    // of all, in bits
+    std::uint8_t run;       // how many positions come before the first
+    std::int16_t first;     // the coefficient
+    std::uint8_t distance;  // how many positions the second is behind the first: at least 1
+    std::uint8_t next;      // the same for what the next look-up gives: 1 if there is no second
+    std::int16_t second;    // 0 if there is none
+
+    [[nodiscard]] constexpr bool has_second() const { return next != 1; }
+    // The look-up cannot finish the first. Then the length is that of its code alone, or 0 if the code is longer than
+    // the look-up; and in the place of the coefficient is its size.
+    [[nodiscard]] constexpr bool is_unfinished() const { return (length & unfinished) != 0; }
+    [[nodiscard]] constexpr unsigned code_length() const { return length & (unfinished - 1U); }
+
+    static constexpr std::uint8_t unfinished = 0x80;
+};
 
 inline constexpr unsigned block_samples = 64;
 // End of block counts as this many positions before a coefficient of 0. It leads past every block, and farther than a
@@ -33,11 +36,12 @@ inline constexpr unsigned end_of_block = 100;
 // Positions that an index into a block can have: the last one before, end of block, and some more.
 inline constexpr std::size_t most_positions = block_samples + end_of_block + 28;
 
-// An entry of one coefficient.
-constexpr CoefficientEntry single_entry(std::int32_t value, unsigned run, unsigned length) {
-    return std::uint64_t{static_cast<std::uint16_t>(value)} << 16 | std::uint64_t{1} << 32 |
-           std::uint64_t{length} << 41 | run << 8 | length;
-}
+// A Huffman code and its symbol.
+struct Symbol {
+    unsigned length;  // of the code; 0: there is none
+    unsigned run;     // positions before the coefficient
+    unsigned size;    // bits of the coefficient
+};
 
 struct CoefficientTable {
     static constexpr unsigned index_bits = 10;
@@ -46,8 +50,11 @@ struct CoefficientTable {
     // the table cannot be one.
     bool build(const HuffmanTable& table, bool is_dc);
 
+    // The code at the top of 16 bits, which has at least `least` bits.
+    [[nodiscard]] Symbol find(std::uint32_t bits, unsigned least) const;
+
     std::array<CoefficientEntry, 1u << index_bits> entries;
-    // For longer codes. [length]: one past its last code, in 16 bits from the left; how many symbols come before its
+    // [length]: one past its last code, in 16 bits from the left; how many symbols come before its
     // first code, less the code.
     std::array<std::uint32_t, max_code_length + 1> limit;
     std::array<std::int32_t, max_code_length + 1> first;
@@ -55,12 +62,13 @@ struct CoefficientTable {
     bool is_dc;
 
   private:
+    [[nodiscard]] Symbol symbol_of(unsigned number, unsigned length) const;
     void pair_entries();
 };
 
 // For scans that code no whole blocks: a look-up of nine bits for the symbol alone.
 struct SymbolTable {
-    static constexpr unsigned index_bits = 9;
+    static constexpr unsigned index_bits = 10;
 
     void build(const HuffmanTable& table);  // a prefix code
 

@@ -1,5 +1,5 @@
-// Decodes data units (ISO/IEC 10918-1, F.2.2): coefficients out of the entropy-coded data, times their quantisation
-// steps, and through the inverse DCT into the rows of their component.
+// Decodes data units (ISO/IEC 10918-1, F.2.2): coefficients out of the entropy-coded data, and through the inverse DCT,
+// which multiplies them by their quantisation steps, into the rows of their component.
 
 // Bits from memory; at least 56 are valid then.
 static inline __attribute__((always_inline)) void refill(BitWindow& bits) {
@@ -16,128 +16,103 @@ static inline __attribute__((always_inline)) void consume(BitWindow& bits, unsig
     bits.count -= length;
 }
 
-// What the look-up cannot finish. Returns an entry as the look-up has them, whose length is consumed; with
-// unfinished_coefficient where no code is. The window is full afterwards.
-static __attribute__((noinline)) CoefficientEntry decode_long(BitWindow& bits, const CoefficientTable& table,
-                                                              CoefficientEntry entry) {
-    refill(bits);
-    unsigned length = entry & 0x7f;
-    unsigned run = entry >> 8 & 0xff;
-    unsigned size = entry >> 16 & 0xffff;
-    if (length == 0) {
-        const auto code = static_cast<std::uint32_t>(bits.window >> (64 - max_code_length));
-        length = CoefficientTable::index_bits + 1;
-        while (length <= max_code_length && code >= table.limit[length]) ++length;
-        if (length > max_code_length) return unfinished_coefficient;
-        const auto index = static_cast<std::int32_t>(code >> (max_code_length - length)) + table.first[length];
-        const unsigned symbol = table.symbols[static_cast<std::uint8_t>(index)];
-        size = symbol & 15;
-        run = symbol >> 4;
-        if (!table.is_dc && size == 0 && run != 15) run = end_of_block;
+// The value of a coefficient from its bits (F.2.2.1), which are at the top of the window.
+static inline __attribute__((always_inline)) std::int16_t take_value(BitWindow& bits, unsigned size) {
+    const std::uint64_t value = bits.window >> 1 >> (63 - size);
+    // Values whose first bit is 0 are negative.
+    const auto is_negative = static_cast<std::uint64_t>(static_cast<std::int64_t>(~bits.window) >> 63);
+    consume(bits, size);
+    return static_cast<std::int16_t>(value - (((std::uint64_t{1} << size) - 1) & is_negative));
+}
+
+// The symbol of an entry that is not finished; the window is full before. False if the bits are no code.
+static inline __attribute__((always_inline)) bool take_symbol(BitWindow& bits, const CoefficientTable& table,
+                                                              const CoefficientEntry& entry, Symbol& symbol) {
+    symbol = {entry.code_length(), entry.run, static_cast<unsigned>(entry.first)};
+    if (__builtin_expect(symbol.length == 0, 0)) {
+        symbol = table.find(static_cast<std::uint32_t>(bits.window >> (64 - max_code_length)),
+                            CoefficientTable::index_bits + 1);
+        if (symbol.length == 0) return false;
     }
-    consume(bits, length);
-    std::int32_t value = 0;
-    if (size != 0) {
-        value = static_cast<std::int32_t>(bits.window >> (64 - size));
-        if (value >> (size - 1) == 0) value -= (1 << size) - 1;
-        consume(bits, size);
-    }
-    refill(bits);
-    return single_entry(value, run, 0);
+    consume(bits, symbol.length);
+    return true;
 }
 
-static inline __attribute__((always_inline)) std::int32_t value_of(CoefficientEntry entry) {
-    return static_cast<std::int32_t>(static_cast<std::uint32_t>(entry)) >> 16;
+// The position of the last coefficient of a block, from the position behind its last code. Below 0: it has more
+// coefficients than a block.
+static inline __attribute__((always_inline)) int last_before(unsigned end) {
+    const auto last = static_cast<int>(end) - 1;
+    return last < static_cast<int>(block_samples) ? last : last - 1 - static_cast<int>(end_of_block);
 }
 
-static inline __attribute__((always_inline)) bool is_unfinished(CoefficientEntry entry) {
-    return (entry & unfinished_coefficient) != 0;
-}
-
-// The next entry, consumed. Ten valid bits are enough for it.
-static inline __attribute__((always_inline)) CoefficientEntry next_entry(BitWindow& bits,
-                                                                         const CoefficientTable& table) {
-    CoefficientEntry entry = table.entries[bits.window >> (64 - CoefficientTable::index_bits)];
-    if (__builtin_expect(is_unfinished(entry), 0)) {
-        // A copy, so that the window itself can be in registers.
-        BitWindow copy = bits;
-        entry = decode_long(copy, table, entry);
-        bits.window = copy.window;
-        bits.next = copy.next;
-        bits.count = copy.count;
-    } else {
-        consume(bits, entry & 0x7f);
-    }
-    return entry;
-}
-
-// The coefficients of a block, which is zero but for its last place. Returns the position of the last one, or -1 where
-// the bits are not those of a block.
+// The coefficients of a block, which is zero before. Returns the position of the last one, or -1 where the bits are not
+// those of a block.
 static inline __attribute__((always_inline)) int decode_coefficients(BitWindow& bits, const UnitPlan& unit,
                                                                      std::int16_t* block) {
-    const Steps& steps = *unit.steps;
-    const CoefficientTable& ac = *unit.ac;
     refill(bits);
-    const CoefficientEntry first = next_entry(bits, *unit.dc);
-    if (__builtin_expect(is_unfinished(first), 0)) return -1;
+    const CoefficientEntry& first = unit.dc->entries[bits.window >> (64 - CoefficientTable::index_bits)];
+    std::int16_t difference = first.first;
+    if (__builtin_expect(first.is_unfinished(), 0)) {
+        Symbol symbol;
+        if (!take_symbol(bits, *unit.dc, first, symbol)) return -1;
+        difference = take_value(bits, symbol.size);
+        refill(bits);
+    } else {
+        consume(bits, first.length);
+    }
     // A sum that leaves 16 bits wraps: no right stream has it.
-    const auto dc = static_cast<std::int16_t>(*unit.prediction + value_of(first));
+    const auto dc = static_cast<std::int16_t>(*unit.prediction + difference);
     *unit.prediction = dc;
-    block[0] = static_cast<std::int16_t>(dc * steps[0]);
+    block[0] = dc;
 
-    unsigned k = 1;
-    unsigned at = 0;  // the position of the last coefficient, or past the block
-    const auto put = [&](int value) __attribute__((always_inline)) {
-        block[places[at]] = static_cast<std::int16_t>(value * steps[at]);
-    };
-    // Whether the block goes on behind the next entry.
+    const CoefficientTable& ac = *unit.ac;
+    unsigned k = 1;                           // the next position
+    unsigned at = 0;                          // the position of the first coefficient of the last entry
+    const CoefficientEntry* entry = nullptr;  // the last one
+    std::uint64_t window = 0;                 // before it
+    // Whether the block goes on and the entry was finished.
     const auto step = [&]() __attribute__((always_inline)) {
-        const std::uint64_t window = bits.window;
-        const unsigned count = bits.count;
-        const CoefficientEntry entry = next_entry(bits, ac);
-        at = k + (entry >> 8 & 0xff);
-        put(value_of(entry));
-        if (__builtin_expect(at >= block_samples - 1, 0)) {
-            // The second belongs to the next block.
-            if ((entry >> 40 & 1) != 0) {
-                const unsigned length = entry >> 41 & 0x7f;
-                bits.window = window << length;
-                bits.count = count - length;
-            }
-            return false;
-        }
-        if (__builtin_expect(is_unfinished(entry), 0)) {
-            at = block_samples;
-            return false;
-        }
-        at += entry >> 32 & 0xff;
-        put(static_cast<std::int32_t>(static_cast<std::int64_t>(entry) >> 48));
-        k = at + (entry >> 40 & 1);
+        std::uint64_t index = bits.window >> (64 - CoefficientTable::index_bits);
+        const std::uint8_t length = ac.entries[index].length;
+        // The next look-up waits for the length, so its load must not wait for the address of the entry.
+        asm("" : "+r"(index));
+        entry = &ac.entries[index];
+        if (__builtin_expect((length & CoefficientEntry::unfinished) != 0, 0)) return false;
+        window = bits.window;
+        consume(bits, length);
+        at = k + entry->run;
+        block[places[at]] = entry->first;
+        block[places[at + entry->distance]] = entry->second;
+        k = at + entry->next;
         return k < block_samples;
     };
-    // A full window is enough for five look-ups, and the first coefficient has taken one.
-    while (step() && step() && step() && step()) refill(bits);
-    if (at < block_samples) return static_cast<int>(at);
-    return static_cast<int>(at) - static_cast<int>(end_of_block) - 1;
-}
-
-template <typename Sample>
-static inline __attribute__((always_inline)) void transform_one(const std::int16_t* block, std::byte* to,
-                                                                std::ptrdiff_t stride) {
-    if constexpr (sizeof(Sample) == 1) {
-        // More than one: the same again.
-        const std::int16_t* blocks[bytes_at_once];
-        std::byte* places[bytes_at_once];
-        std::ptrdiff_t strides[bytes_at_once];
-        for (std::size_t k = 0; k < bytes_at_once; ++k) {
-            blocks[k] = block;
-            places[k] = to;
-            strides[k] = stride;
+    for (;;) {
+        // A full window is enough for five look-ups, and the first coefficient has taken one.
+        if (step() && step() && step() && step()) {
+            refill(bits);
+            continue;
         }
-        transform_bytes(blocks, places, strides);
-    } else {
-        transform_block<Sample>(block, to, stride);
+        if (k >= block_samples) break;
+        refill(bits);
+        Symbol symbol;
+        if (!take_symbol(bits, ac, *entry, symbol)) return -1;
+        at = k + symbol.run;
+        block[places[at]] = take_value(bits, symbol.size);
+        k = at + 1;
+        refill(bits);
+        if (k >= block_samples) return last_before(k);
     }
+    // One branch, which is rarely taken. Whether `at` is behind the block depends on the data.
+    if (__builtin_expect(static_cast<unsigned>(at >= block_samples - 1) & entry->has_second(), 0)) {
+        if (at >= block_samples) return -1;
+        // The second belongs to the next block.
+        const Symbol symbol = ac.find(static_cast<std::uint32_t>(window >> (64 - max_code_length)), 1);
+        const unsigned length = symbol.length + symbol.size;
+        bits.window = window << length;
+        bits.count += entry->length - length;
+        k = block_samples;
+    }
+    return last_before(k);
 }
 
 // Blocks on their way to the inverse DCT. A block is transformed while the next ones are decoded: a vector that is
@@ -149,11 +124,14 @@ class BlockQueue {
     inline __attribute__((always_inline)) std::int16_t* begin() {
         if (count_ == done_ + most) transform();
         std::int16_t* const block = blocks_[count_ % most];
-        std::memset(block, 0, sizeof(std::int16_t) * block_samples);
+        // GCC makes a loop of bytes of a memset() here.
+        for (std::size_t k = 0; k < block_samples; k += sizeof(Block) / sizeof *block)
+            *reinterpret_cast<ZeroBlock*>(block + k) = ZeroBlock{};
         return block;
     }
     // `last` is the position of its last coefficient.
-    inline __attribute__((always_inline)) void end(int last, std::byte* to, std::ptrdiff_t stride) {
+    inline __attribute__((always_inline)) void end(int last, const Steps& steps, std::byte* to, std::ptrdiff_t stride) {
+        steps_[count_ % most] = steps.data();
         places_[count_ % most] = to;
         strides_[count_ % most] = stride;
         last_[count_ % most] = last;
@@ -161,35 +139,42 @@ class BlockQueue {
     }
     // Transforms those that are left.
     inline __attribute__((always_inline)) void finish() {
-        while (done_ + at_once <= count_) transform();
-        for (; done_ < count_; ++done_) {
-            const std::size_t i = done_ % most;
-            transform_one<Sample>(blocks_[i], places_[i], strides_[i]);
-        }
+        while (done_ < count_) transform();
     }
 
   private:
+    typedef Block ZeroBlock __attribute__((may_alias));
     static constexpr std::size_t at_once = sizeof(Sample) == 1 ? bytes_at_once : 1;
     static constexpr std::size_t most = 2 * at_once;
 
+    // The blocks that are transformed together; if they are the last ones, maybe fewer.
     inline __attribute__((always_inline)) void transform() {
-        const std::size_t first = done_ % most;
-        done_ += at_once;
+        const std::int16_t* blocks[at_once];
+        const std::uint16_t* steps[at_once];
+        std::byte* places[at_once];
+        std::ptrdiff_t strides[at_once];
         int last = 0;
-        for (std::size_t k = 0; k < at_once; ++k) last |= last_[first + k];
+        for (std::size_t k = 0; k < at_once; ++k, ++done_) {
+            // The last one once more.
+            const std::size_t i = (done_ < count_ ? done_ : count_ - 1) % most;
+            blocks[k] = blocks_[i];
+            steps[k] = steps_[i];
+            places[k] = places_[i];
+            strides[k] = strides_[i];
+            last |= last_[i];
+        }
         if (last == 0) {
             for (std::size_t k = 0; k < at_once; ++k)
-                fill_block<Sample>(blocks_[first + k][0], places_[first + k], strides_[first + k]);
+                fill_block<Sample>(static_cast<std::int16_t>(blocks[k][0] * steps[k][0]), places[k], strides[k]);
         } else if constexpr (sizeof(Sample) == 1) {
-            const std::int16_t* blocks[at_once];
-            for (std::size_t k = 0; k < at_once; ++k) blocks[k] = blocks_[first + k];
-            transform_bytes(blocks, places_ + first, strides_ + first);
+            transform_bytes(blocks, steps, places, strides);
         } else {
-            transform_block<Sample>(blocks_[first], places_[first], strides_[first]);
+            transform_block<Sample>(blocks[0], steps[0], places[0], strides[0]);
         }
     }
 
     alignas(64) std::int16_t blocks_[most][block_samples + 32];
+    const std::uint16_t* steps_[most];
     std::byte* places_[most];
     std::ptrdiff_t strides_[most];
     int last_[most];
@@ -211,7 +196,8 @@ static std::uint32_t decode_mcus(BitWindow& caller, const std::uint8_t* end, con
                 caller = bits;
                 return mcu;
             }
-            queue.end(last, unit.to + static_cast<std::ptrdiff_t>(first + mcu) * unit.mcu_step, unit.row_stride);
+            queue.end(last, *unit.steps, unit.to + static_cast<std::ptrdiff_t>(first + mcu) * unit.mcu_step,
+                      unit.row_stride);
         }
         if (__builtin_expect(bits.left(end) < 0, 0)) break;
     }
@@ -221,12 +207,24 @@ static std::uint32_t decode_mcus(BitWindow& caller, const std::uint8_t* end, con
 }
 
 template <typename Sample>
-static void transform_blocks(const std::int16_t* blocks, std::size_t count, const std::int16_t* steps, std::byte* to,
+static void transform_blocks(const std::int16_t* blocks, std::size_t count, const Steps& steps, std::byte* to,
                              std::ptrdiff_t row_stride) {
-    alignas(64) std::int16_t products[block_samples];
     for (std::size_t i = 0; i < count; ++i, blocks += block_samples, to += 8 * sizeof(Sample)) {
-        // Products wrap, as in decode_coefficients().
-        for (unsigned k = 0; k < block_samples; ++k) products[k] = static_cast<std::int16_t>(blocks[k] * steps[k]);
-        transform_one<Sample>(products, to, row_stride);
+        if constexpr (sizeof(Sample) == 1) {
+            const std::int16_t* sources[bytes_at_once];
+            const std::uint16_t* steps_of[bytes_at_once];
+            std::byte* places[bytes_at_once];
+            std::ptrdiff_t strides[bytes_at_once];
+            // More than one: the same again.
+            for (std::size_t k = 0; k < bytes_at_once; ++k) {
+                sources[k] = blocks;
+                steps_of[k] = steps.data();
+                places[k] = to;
+                strides[k] = row_stride;
+            }
+            transform_bytes(sources, steps_of, places, strides);
+        } else {
+            transform_block<Sample>(blocks, steps.data(), to, row_stride);
+        }
     }
 }

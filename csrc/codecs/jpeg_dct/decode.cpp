@@ -22,8 +22,6 @@ namespace {
 
 using namespace jpeg;
 
-constexpr std::array<std::uint8_t, most_positions> zigzag = zigzag_places();
-
 // Leaves the frame to the library's codec.
 [[noreturn]] void leave(const char* why) { fail(ErrorCode::other_codec, no_offset, "%s", why); }
 
@@ -140,12 +138,7 @@ class FrameDecoder {
         const auto mcu_rows = static_cast<std::uint32_t>(ceil_divide(found.lines, 8 * found.vertical_max));
         ScanPlan plan;
         plan.mcu_rows = mcu_rows;
-        std::array<std::array<std::int16_t, block_samples>, most_components> steps{};
-        for (std::size_t i = 0; i < found.count; ++i) {
-            plan.lines[i] = 8 * found.components[i].vertical_factor;
-            for (unsigned k = 0; k < block_samples; ++k)
-                steps[i][zigzag[k]] = static_cast<std::int16_t>((*progressive_->plane(i).steps)[k]);
-        }
+        for (std::size_t i = 0; i < found.count; ++i) plan.lines[i] = 8 * found.components[i].vertical_factor;
         limit_rows(plan);
         allocate_planes(rows_.has_value(), plan);
         const DctKernels& kernels = dct_kernels(context_.isa);
@@ -156,8 +149,8 @@ class FrameDecoder {
                 const CoefficientPlane& from = progressive_->plane(i);
                 for (std::uint32_t v = 0; v < found.components[i].vertical_factor; ++v) {
                     const std::uint32_t line = row * found.components[i].vertical_factor + v;
-                    transform_blocks(from.block(line, 0), from.blocks_per_line, steps[i].data(),
-                                     planes_[i].line(8 * line), static_cast<std::ptrdiff_t>(planes_[i].stride));
+                    transform_blocks(from.block(line, 0), from.blocks_per_line, *from.steps, planes_[i].line(8 * line),
+                                     static_cast<std::ptrdiff_t>(planes_[i].stride));
                 }
             }
             if (rows_) rows_->write_until(rows_after(row + 1, plan, found.vertical_max));

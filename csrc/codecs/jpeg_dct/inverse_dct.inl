@@ -52,10 +52,11 @@ static inline __attribute__((always_inline)) std::int32_t dct_clamp(std::int32_t
     return value < low ? low : value > high ? high : value;
 }
 
-// One block. Samples of 8 bits keep two fractional bits between the passes, in 16 bits; those of 12 bits keep one.
+// One block of coefficients, without their quantisation steps: products that leave 16 bits wrap, and no right stream
+// has them. Samples of 8 bits keep two fractional bits between the passes, in 16 bits; those of 12 bits keep one.
 template <typename Sample>
-static inline __attribute__((always_inline)) void transform_block(const std::int16_t* block, std::byte* to,
-                                                                  std::ptrdiff_t stride) {
+static inline __attribute__((always_inline)) void transform_block(const std::int16_t* block, const std::uint16_t* steps,
+                                                                  std::byte* to, std::ptrdiff_t stride) {
     constexpr bool is_byte = sizeof(Sample) == 1;
     constexpr int kept = is_byte ? 2 : 1;
     constexpr std::int32_t largest = is_byte ? 255 : 4095;
@@ -65,7 +66,10 @@ static inline __attribute__((always_inline)) void transform_block(const std::int
     for (int i = 0; i < 8; ++i) {
         std::int32_t in[8];
         std::int32_t out[8];
-        for (int row = 0; row < 8; ++row) in[pair_order[row]] = block[(row / 2) * 16 + 2 * i + row % 2];
+        for (int row = 0; row < 8; ++row) {
+            const int place = (row / 2) * 16 + 2 * i + row % 2;
+            in[pair_order[row]] = static_cast<std::int16_t>(block[place] * steps[place]);
+        }
         dct_line(in, out, first_shift, 1u << (first_shift - 1));
         for (int y = 0; y < 8; ++y) columns[y][i] = is_byte ? dct_clamp(out[y], -32768, 32767) : out[y];
     }

@@ -1,6 +1,8 @@
 // The inverse DCT of inverse_dct.inl for samples of 8 bits. A vector has a pair of coefficients of each of eight
 // columns, which one instruction multiplies and adds; with AVX-512, of two blocks. No sum leaves 32 bits: the factors
 // of a line sum up to less than 2^15.97, and coefficients have 16 bits.
+//
+// A pair of rows of coefficients is loaded as it is, and multiplied by its quantisation steps.
 
 typedef std::int32_t DctSums __attribute__((vector_size(sizeof(Block))));
 
@@ -35,10 +37,15 @@ static inline __attribute__((always_inline)) DctVector dct_high64(DctVector a, D
 static inline __attribute__((always_inline)) DctVector dct_turned(DctVector a, __m128i order) {
     return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(order));
 }
-static inline __attribute__((always_inline)) DctVector dct_load(const std::int16_t* const blocks[], int i) {
-    const auto* const first = reinterpret_cast<const __m256i*>(blocks[0] + i);
-    const auto* const second = reinterpret_cast<const __m256i*>(blocks[1] + i);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_load_si256(first)), _mm256_load_si256(second), 1);
+template <typename Cell>
+static inline __attribute__((always_inline)) DctVector dct_pairs(const Cell* const cells[], int i) {
+    const auto* const first = reinterpret_cast<const __m256i*>(cells[0]) + i;
+    const auto* const second = reinterpret_cast<const __m256i*>(cells[1]) + i;
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256(first)), _mm256_loadu_si256(second), 1);
+}
+static inline __attribute__((always_inline)) DctVector dct_load(const std::int16_t* const blocks[],
+                                                                const std::uint16_t* const steps[], int i) {
+    return _mm512_mullo_epi16(dct_pairs(blocks, i), dct_pairs(steps, i));
 }
 static inline __attribute__((always_inline)) __m128i dct_quarter(DctVector a, int i) {
     switch (i) {
@@ -79,8 +86,10 @@ static inline __attribute__((always_inline)) DctVector dct_high64(DctVector a, D
 static inline __attribute__((always_inline)) DctVector dct_turned(DctVector a, __m128i order) {
     return _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(order));
 }
-static inline __attribute__((always_inline)) DctVector dct_load(const std::int16_t* const blocks[], int i) {
-    return _mm256_load_si256(reinterpret_cast<const __m256i*>(blocks[0] + i));
+static inline __attribute__((always_inline)) DctVector dct_load(const std::int16_t* const blocks[],
+                                                                const std::uint16_t* const steps[], int i) {
+    return _mm256_mullo_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks[0]) + i),
+                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(steps[0]) + i));
 }
 static inline __attribute__((always_inline)) __m128i dct_quarter(DctVector a, int i) {
     return i == 0 ? _mm256_castsi256_si128(a) : _mm256_extracti128_si256(a, 1);
@@ -106,12 +115,13 @@ static inline __attribute__((always_inline)) void dct_lines(const DctVector in[4
 }
 
 static inline __attribute__((always_inline)) void transform_bytes(const std::int16_t* const blocks[],
+                                                                  const std::uint16_t* const steps[],
                                                                   std::byte* const to[],
                                                                   const std::ptrdiff_t strides[]) {
     DctVector in[4];
     DctSums out[8];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) in[i] = dct_load(blocks, 16 * i);
+    for (int i = 0; i < 4; ++i) in[i] = dct_load(blocks, steps, i);
     dct_lines(in, out, 1 << 10);
     // Rows y and y + 4, in 16 bits; the columns are in the order of pairs, so that 32 bits hold a pair.
     DctVector rows[4];

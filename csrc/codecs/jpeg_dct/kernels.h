@@ -59,8 +59,8 @@ inline constexpr std::ptrdiff_t excess_bits = 16;
 inline constexpr std::size_t most_mcu_units = 10;
 inline constexpr std::size_t read_slack = most_mcu_units * (block_samples * 31 / 8 + 1) + 64;
 
-// Quantisation steps by position, and zeros behind them.
-using Steps = std::array<std::uint16_t, most_positions>;
+// Quantisation steps, each at the place of its coefficient.
+using Steps = std::array<std::uint16_t, block_samples>;
 
 // One data unit of an MCU.
 struct UnitPlan {
@@ -81,10 +81,9 @@ struct DctKernels {
     DecodeMcus decode_mcus8;
     DecodeMcus decode_mcus12;
 
-    // The samples of `count` blocks of coefficients next to each other, whose quantisation steps are at the same
-    // places.
-    using TransformBlocks = void (*)(const std::int16_t* blocks, std::size_t count, const std::int16_t* steps,
-                                     std::byte* to, std::ptrdiff_t row_stride);
+    // The samples of `count` blocks of coefficients next to each other.
+    using TransformBlocks = void (*)(const std::int16_t* blocks, std::size_t count, const Steps& steps, std::byte* to,
+                                     std::ptrdiff_t row_stride);
     TransformBlocks transform_blocks8;
     TransformBlocks transform_blocks12;
 

@@ -4,6 +4,12 @@
 
 namespace dcmturbo::jpeg_dct {
 
+namespace {
+
+constexpr std::array<std::uint8_t, most_positions> places = zigzag_places();
+
+}  // namespace
+
 void Tables::read(const jpeg::Segment& segment) {
     if (segment.code == jpeg::DHT) read_huffman(segment);
     else if (segment.code == jpeg::DQT) read_quantisation(segment);
@@ -47,7 +53,7 @@ void Tables::read_quantisation(const jpeg::Segment& segment) {
         Steps steps{};
         segment.require(at + block_samples * (wide + 1));
         for (unsigned k = 0; k < block_samples; ++k, at += wide + 1)
-            steps[k] = wide != 0 ? segment.u16(at) : segment.u8(at);
+            steps[places[k]] = wide != 0 ? segment.u16(at) : segment.u8(at);
         steps_[destination] = steps;
     }
 }
