@@ -93,12 +93,12 @@ def decode(
         columns. JPEG 2000 and HTJ2K leave out their highest resolution levels, JPEG of 8 bits scales its blocks (1 to
         3). For other formats, it is a `DecodeError`.
     apply : {"rescale", "window", "normalise"} or callable, optional
-        Work on each frame right after it is decoded, on the same worker: the Modality LUT or rescale (PS3.3, C.11.1);
-        that and the first VOI window or VOI LUT, with results from 0 (black) to 1 (white), where MONOCHROME1 is
-        inverted; the mean of each frame made 0 and its standard deviation 1. Or a function of a decoded frame and of
-        the array for its result, such as one that Numba compiles with ``nogil=True``. A compiled function, such as a
-        ``cfunc`` of Numba, is called without the GIL: see `dcmturbo.nogil.FrameFunction`. It cannot be combined with
-        `region` and `reduce`.
+        Work on each frame right after it is decoded, on the same worker: the Modality LUT or rescale (PS3.3, C.11.1),
+        or Dose Grid Scaling; that and the first VOI window or VOI LUT, with results from 0 (black) to 1 (white), where
+        MONOCHROME1 is inverted; the mean of each frame made 0 and its standard deviation 1. Or a function of a decoded
+        frame and of the array for its result, such as one that Numba compiles with ``nogil=True``. A compiled function,
+        such as a ``cfunc`` of Numba, is called without the GIL: see `dcmturbo.nogil.FrameFunction`. It cannot be
+        combined with `region` and `reduce`.
     dtype : dtype-like, optional
         With `apply`, the type of the result: float32 by default, or what a compiled function gives. Named steps need
         float32 or float64.

@@ -271,3 +271,60 @@ def test_nrrd_has_header_and_voxels(tmp_path):
     assert "sizes: 11 9 6" in lines
     assert "space: left-posterior-superior" in lines
     assert "space directions: (0.8,0.0,0.0) (0.0,0.7,0.0) (0.0,0.0,2.5)" in lines
+
+
+DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+
+
+def dose(offsets, *, orientation=(1, 0, 0, 0, 1, 0), position=(-10.5, 20.25, -30)):
+    ds = slice_dataset(VOXELS[0], 1, (0, 0, 0))
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DOSE
+    ds.Modality = "RTDOSE"
+    ds.ImagePositionPatient, ds.ImageOrientationPatient = list(position), list(orientation)
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        if keyword in ds:
+            del ds[keyword]
+    frames = np.abs(VOXELS[: len(offsets)]).astype(np.uint16)
+    ds.PixelRepresentation = 0
+    ds.NumberOfFrames = len(frames)
+    ds.PixelData = frames.tobytes()
+    ds.FrameIncrementPointer = 0x3004000C
+    ds.GridFrameOffsetVector, ds.DoseGridScaling = list(offsets), 0.25
+    return ds, frames
+
+
+@pytest.mark.parametrize("offsets", [[0, 2.5, 5], [-30, -27.5, -25]], ids=["distances", "z"])
+@pytest.mark.parametrize("as_file", [False, True])
+def test_frames_of_a_dose_are_in_their_places(tmp_path, offsets, as_file):
+    ds, frames = dose(offsets)
+    if as_file:
+        ds.save_as(tmp_path / "dose.dcm", enforce_file_format=True)
+    volume = dt.read_volume(tmp_path / "dose.dcm" if as_file else ds, apply="rescale")
+    assert np.array_equal(volume.array, frames * 0.25)
+    assert np.allclose(volume.affine_lps, AFFINE)
+
+
+def test_frames_of_a_dose_follow_the_normal():
+    ds, frames = dose([0, 2.5, 5], orientation=(0, 1, 0, 0, 0, -1))
+    volume = dt.read_volume(ds)
+    assert np.array_equal(volume.array, frames)
+    assert np.allclose(volume.affine_lps[:3, 2], (-2.5, 0, 0))
+    assert np.allclose(volume.affine_lps[:3, 3], (-10.5, 20.25, -30))
+
+
+@pytest.mark.parametrize(
+    ("offsets", "options", "message"),
+    [
+        ([0, 2.5], {"frames": 3}, "2 numbers for 3 frames"),
+        ([7, 9.5, 12], {}, "begins with 7; expected 0 or"),
+        ([-30, -27.5, -25], {"orientation": (1, 0, 0, 0, 0, -1)}, "begins with -30; expected 0 or"),
+    ],
+)
+def test_offsets_of_a_dose_that_contradict_it_are_refused(offsets, options, message):
+    frames = options.pop("frames", None)
+    ds, _ = dose(offsets, **options)
+    if frames:
+        ds.NumberOfFrames = frames
+        ds.PixelData = np.zeros((frames, *VOXELS.shape[1:]), np.uint16).tobytes()
+    with pytest.raises(dt.DecodeError, match=message):
+        dt.read_volume(ds)

@@ -54,3 +54,13 @@ def test_a_public_series_is_that_of_simpleitk():
     assert np.array_equal(volume.array, sitk.GetArrayFromImage(expected))
     assert np.allclose(volume.spacing[::-1], expected.GetSpacing())
     assert np.allclose(volume.affine_lps[:3, 3], expected.GetOrigin())
+
+
+def test_a_public_dose_is_that_of_simpleitk():
+    sitk = pytest.importorskip("SimpleITK")
+    path = str(files("pydicom") / "data" / "test_files" / "rtdose.dcm")
+    expected = sitk.ReadImage(path)
+    volume = dt.read_volume(path)
+    assert np.array_equal(volume.array, sitk.GetArrayFromImage(expected))
+    assert np.allclose(volume.spacing[::-1], expected.GetSpacing())
+    assert np.allclose(volume.affine_lps[:3, 3], expected.GetOrigin())

@@ -22,6 +22,7 @@ _TABLE_PIXELS = 1 << 14
 
 # X-Ray Angiographic, biplane, and Radiofluoroscopic: their Modality LUT is for measuring, not for showing (PS3.3,
 # C.8.7.1.1.2, C.11.1.1.2).
+_DOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 _INTENSITY_CLASSES = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.12.3")
 
 
@@ -64,7 +65,7 @@ def plain_modality(opened: OpenedSource) -> Modality | None:
         found = read_attributes(elements_of_opened(opened), ("SOPClassUID", *_RESCALE, *_UNUSUAL))
     except Error:
         return None
-    if any(map(found.has, _UNUSUAL)) or found.text("SOPClassUID") in _INTENSITY_CLASSES:
+    if any(map(found.has, _UNUSUAL)) or found.text("SOPClassUID") in (*_INTENSITY_CLASSES, _DOSE_CLASS):
         return None
     values = []
     for keyword in _RESCALE:
@@ -114,6 +115,8 @@ class Grey:
         """Return the modality transform of a frame."""
         signed = self._dtype.kind == "i"
         header = self._header
+        if header.text("SOPClassUID") == _DOSE_CLASS:  # PS3.3, C.8.8.3.1: in place of the Modality LUT
+            return Modality(number_of(header.dataset, "DoseGridScaling") or 1.0, 0.0)
         is_intensity = header.text("SOPClassUID") in _INTENSITY_CLASSES and header.text(
             "PixelIntensityRelationship"
         ) in ("LOG", "DISP")

@@ -69,6 +69,7 @@ _TAGS = (
     "SegmentSequence",
     "MaximumFractionalValue",
     "PresentationLUTShape",
+    "DoseGridScaling",
     "SharedFunctionalGroupsSequence",
 )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
 from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom, add_note_once
+from dcmturbo.volumes.geometry import axes_of
 
 __all__ = ["Plane", "find_sources", "planes_of"]
 
@@ -43,6 +44,7 @@ PHASES = (
     "ContentTime",
 )
 _TEXTS = {"ImageType", "StackID", "AcquisitionTime", "ContentTime"}
+_SAME_Z = 1e-3  # mm; also of a direction
 _SHARED, _FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 # Where the functional groups have them (PS3.3, C.7.6.16 and C.8.13.5).
 _GROUPS = {
@@ -64,7 +66,8 @@ _GROUPS = {
     "ImageType": "MRImageFrameTypeSequence.FrameType",
     "AcquisitionTime": "FrameContentSequence.FrameAcquisitionDateTime",
 }
-_SINGLE_PATHS = (*_OBJECT, *_GEOMETRY, *_THICKNESS, *PHASES)
+_DOSE_GRID = "GridFrameOffsetVector"
+_SINGLE_PATHS = (*_OBJECT, *_GEOMETRY, *_THICKNESS, *PHASES, _DOSE_GRID)
 _MULTI_PATHS = (
     *_SINGLE_PATHS,
     *(f"{place}.{path}" for place in (_SHARED, _FRAMES) for path in _GROUPS.values()),
@@ -82,7 +85,7 @@ class Plane:
     frame : int
         The frame in it.
     position : tuple of float
-        ImagePositionPatient; empty if there is none.
+        ImagePositionPatient, for frames of a dose with their offset; empty if there is none.
     orientation, pixel_spacing : tuple of float
         ImageOrientationPatient and PixelSpacing; empty if there are none.
     thickness : float
@@ -159,7 +162,11 @@ def planes_of(source: Any) -> list[Plane]:
         about = {keyword: found.text(keyword) for keyword in _OBJECT}
         shape = int(dataset.rows or 0), int(dataset.columns or 0)
         if not _has_groups(found):
-            return [_single(source, frame, count, found, about, shape) for frame in range(min(count, 1 << 24))]
+            planes = [_single(source, frame, count, found, about, shape) for frame in range(min(count, 1 << 24))]
+            if count > 1 and found.has(_DOSE_GRID):
+                for plane, position in zip(planes, _dose_positions(found, count), strict=True):
+                    plane.position = position
+            return planes
         return _of_groups(source, found, about, shape, count)
 
 
@@ -199,6 +206,28 @@ def _single(
         frames_in_object=count,
         phase=phase,
     )
+
+
+def _dose_positions(found: Attributes, count: int) -> list[tuple[float, ...]]:
+    """Return the positions of the frames of a dose (PS3.3, C.8.8.3.2)."""
+    offsets = np.array(found.first(_DOSE_GRID))
+    if len(offsets) != count:
+        raise DecodeError(f"GridFrameOffsetVector has {len(offsets)} numbers for {count} frames", code="mismatch")
+    position = np.array(found.first("ImagePositionPatient"))
+    if len(position) != 3:
+        return [()] * count
+    normal = axes_of(found.first("ImageOrientationPatient"))[2]
+    if offsets[0] != 0:
+        # Transverse frames may have their z instead of the distance from the first.
+        if abs(offsets[0] - position[2]) > _SAME_Z or abs(normal[2]) < 1 - _SAME_Z:
+            raise DecodeError(
+                f"GridFrameOffsetVector begins with {offsets[0]:g}; expected 0 or, for transverse frames, the z of "
+                f"ImagePositionPatient, {position[2]:g}",
+                code="mismatch",
+            )
+        offsets = offsets - position[2]
+        normal = np.array([0.0, 0.0, 1.0])
+    return [tuple(one) for one in (position + offsets[:, None] * normal).tolist()]
 
 
 def _of_groups(
