@@ -123,7 +123,7 @@ def test_colours_are_normalised():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_salvage_fills_before_the_step(threads):
     ds = pydicom.dcmread(DOSE)
-    ds.NumberOfFrames = 20  # of which 15 are there
+    ds.NumberOfFrames, ds.DoseGridScaling = 20, 1  # of which 15 are there
     status = np.zeros(20, np.uint8)
     found = dt.decode(ds, apply="rescale", on_error="salvage", fill_value=7, status=status, threads=threads)
     stored = dt.decode(ds, on_error="salvage", fill_value=7)
