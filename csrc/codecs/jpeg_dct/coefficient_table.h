@@ -54,8 +54,8 @@ struct CoefficientTable {
     [[nodiscard]] Symbol find(std::uint32_t bits, unsigned least) const;
 
     std::array<CoefficientEntry, 1u << index_bits> entries;
-    // [length]: one past its last code, in 16 bits from the left; how many symbols come before its
-    // first code, less the code.
+    // [length]: one past its last code, in 16 bits from the left; how many symbols come before its first code, less the
+    // code.
     std::array<std::uint32_t, max_code_length + 1> limit;
     std::array<std::int32_t, max_code_length + 1> first;
     std::array<std::uint8_t, 256> symbols;
@@ -68,7 +68,7 @@ struct CoefficientTable {
 
 // For scans that code no whole blocks: a look-up of nine bits for the symbol alone.
 struct SymbolTable {
-    static constexpr unsigned index_bits = 10;
+    static constexpr unsigned index_bits = 9;
 
     void build(const HuffmanTable& table);  // a prefix code
 

@@ -22,8 +22,8 @@ _TABLE_PIXELS = 1 << 14
 
 # X-Ray Angiographic, biplane, and Radiofluoroscopic: their Modality LUT is for measuring, not for showing (PS3.3,
 # C.8.7.1.1.2, C.11.1.1.2).
-_DOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 _INTENSITY_CLASSES = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.12.3")
+_DOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
 @dataclass(frozen=True)

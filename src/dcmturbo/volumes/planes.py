@@ -164,7 +164,7 @@ def planes_of(source: Any) -> list[Plane]:
         if not _has_groups(found):
             planes = [_single(source, frame, count, found, about, shape) for frame in range(min(count, 1 << 24))]
             if count > 1 and found.has(_DOSE_GRID):
-                for plane, position in zip(planes, _dose_positions(found, count), strict=True):
+                for plane, position in zip(planes, _dose_positions(found, len(planes)), strict=True):
                     plane.position = position
             return planes
         return _of_groups(source, found, about, shape, count)
