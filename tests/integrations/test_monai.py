@@ -101,3 +101,20 @@ def test_in_spawned_workers(series):
     images = np.concatenate([batch["ct"].numpy() for batch in loader])
     expected = np.stack([dt.decode(path, apply="rescale").T for path in series])
     assert np.array_equal(images[:, 0], expected)
+
+
+def test_a_gap_does_not_go_to_another_reader(series):
+    series[2].unlink()
+    with pytest.raises(dt.DecodeError, match="are slices missing"):
+        LoadImage(reader=OURS)(series[0].parent)
+
+
+def test_damage_does_not_go_to_another_reader(series):
+    series[0].write_bytes(series[0].read_bytes()[:300])
+    with pytest.raises(dt.DecodeError, match="before any pixel data"):
+        LoadImage(reader=OURS)(series[0].parent)
+
+
+def test_a_file_that_is_missing_is_an_error_of_its_own(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        LoadImage(reader=OURS)(tmp_path / "none.dcm")

@@ -328,3 +328,25 @@ def test_offsets_of_a_dose_that_contradict_it_are_refused(offsets, options, mess
         ds.PixelData = np.zeros((frames, *VOXELS.shape[1:]), np.uint16).tobytes()
     with pytest.raises(dt.DecodeError, match=message):
         dt.read_volume(ds)
+
+
+@pytest.mark.parametrize("which", [0, 3, 5])
+def test_a_slice_without_its_end_is_named(tmp_path, which):
+    path = write_series(tmp_path, VOXELS)[which]
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(dt.DecodeError, match="before any pixel data") as caught:
+        dt.read_volume(tmp_path)
+    assert caught.value.code == "truncated"
+    assert path.name in "".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize("content", [b"", b"no DICOM"])
+def test_files_that_may_have_been_slices_are_named(tmp_path, content):
+    paths = write_series(tmp_path, VOXELS)
+    paths[-1].write_bytes(content)
+    (tmp_path / "notes.txt").write_text("no DICOM")
+    with pytest.warns(dt.DecodeWarning, match=paths[-1].name) as caught:
+        volume = dt.read_volume(tmp_path)
+    assert volume.array.shape[0] == len(VOXELS) - 1
+    assert volume.warnings == [str(one.message) for one in caught]
+    assert "notes" not in volume.warnings[0]

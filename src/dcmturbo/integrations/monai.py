@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dcmturbo.decoding import decode
-from dcmturbo.errors import Error
+from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.image import open
 from dcmturbo.volumes import Volume, read_volume
 from dcmturbo.volumes.geometry import LPS_TO_RAS
@@ -22,6 +22,16 @@ try:
     from monai.utils.enums import MetaKeys, SpaceKeys
 except ImportError:
     raise ImportError("the reader for MONAI needs MONAI: pip install monai") from None
+
+
+class _RefusedError(ValueError):
+    """Another reader may read it."""
+
+
+class _Failure(NamedTuple):
+    """What `DicomReader.read` returns in place of a damaged image."""
+
+    error: Exception
 
 
 class DicomReader(ImageReader):  # type: ignore[misc]
@@ -68,7 +78,7 @@ class DicomReader(ImageReader):  # type: ignore[misc]
         """Whether these are folders and DICOM files: they are opened, because names need not end with ``.dcm``."""
         return all(os.path.isdir(name) or _is_image(name) for name in _as_sequence(filename))
 
-    def read(self, data: Any, **kwargs: Any) -> list[Volume]:
+    def read(self, data: Any, **kwargs: Any) -> list[Volume] | _Failure:
         """Read a file or a folder, or several, of which each becomes a channel.
 
         Parameters
@@ -77,15 +87,34 @@ class DicomReader(ImageReader):  # type: ignore[misc]
         **kwargs
             Options of `dcmturbo.read_volume` for this call alone.
 
+        Returns
+        -------
+        list of Volume, or an object
+            For `get_data`. Where an image is damaged or contradicts itself, `get_data` raises the error: if this
+            function did, `LoadImage` would go on with readers that do not notice.
+
         Raises
         ------
-        ValueError, DecodeError, NotDicom, NoPixelData, OSError
+        NotDicom, NoPixelData, ValueError
+            For what other readers may read: no images of DICOM, and segmentations.
+        """
+        try:
+            return [self._read(name, {**self._options, **kwargs}) for name in _as_sequence(data)]
+        except (NotDicom, NoPixelData, _RefusedError):
+            raise
+        except (Error, ValueError, OSError) as error:
+            return _Failure(error)
+
+    def get_data(self, img: Sequence[Volume] | _Failure) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the array and the metadata of what `read` has returned.
+
+        Raises
+        ------
+        ValueError, DecodeError, OSError
             As `dcmturbo.read_volume`.
         """
-        return [self._read(name, {**self._options, **kwargs}) for name in _as_sequence(data)]
-
-    def get_data(self, img: Sequence[Volume]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the array and the metadata of what `read` has returned."""
+        if isinstance(img, _Failure):
+            raise img.error
         first = img[0]
         for other in img[1:]:
             if other.shape != first.shape or not np.allclose(other.affine_lps, first.affine_lps):
@@ -119,7 +148,7 @@ class DicomReader(ImageReader):  # type: ignore[misc]
         planes = planes_of(os.fspath(name))
         about = planes[0].about
         if about["Modality"] == "SEG":
-            raise ValueError(f"{name} is a segmentation: read it with dcmturbo.read_segmentation")
+            raise _RefusedError(f"{name} is a segmentation: read it with dcmturbo.read_segmentation")
         decoding = self._decoding
         if decoding["apply"] == "rescale" and len(open(name).frame_shape) == 3:
             decoding = {**decoding, "apply": None}  # the Modality LUT is for grey levels

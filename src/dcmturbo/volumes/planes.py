@@ -44,6 +44,7 @@ PHASES = (
     "ContentTime",
 )
 _TEXTS = {"ImageType", "StackID", "AcquisitionTime", "ContentTime"}
+NOT_DICOM = "not DICOM"
 _SAME_Z = 1e-3  # mm; also of a direction
 _SHARED, _FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 # Where the functional groups have them (PS3.3, C.7.6.16 and C.8.13.5).
@@ -155,6 +156,8 @@ def planes_of(source: Any) -> list[Plane]:
     with elements_of(source) as elements:
         dataset = elements.dataset
         if dataset.pixel_data is None and not hasattr(source, "group_dataset"):
+            if dataset.cut:
+                raise DecodeError(f"{dataset.cut}, before any pixel data", code="truncated")
             raise NoPixelData("the object has no pixel data")
         count = max(1, dataset.number_of_frames or 1)
         # Without these groups, a multi-frame object has one position for all of its frames.
@@ -279,10 +282,10 @@ def _of_groups(
     return planes
 
 
-def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, int]]:
-    """Return the planes of what `find_sources` found; files of folders that are no images are counted by the reason."""
+def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, list[str]]]:
+    """Return the planes of what `find_sources` found, and the files of folders that are no images, by the reason."""
     planes: list[Plane] = []
-    left_out: dict[str, int] = {}
+    left_out: dict[str, list[str]] = {}
     for source, may_be_none in sources:
         try:
             planes += planes_of(source)
@@ -291,9 +294,14 @@ def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, 
                 name = source if isinstance(source, (str, os.PathLike)) else type(source).__name__
                 add_note_once(error, f"in {name}")
                 raise
-            reason = "not DICOM" if isinstance(error, NotDicom) else "without pixel data"
-            left_out[reason] = left_out.get(reason, 0) + 1
+            reason = NOT_DICOM if isinstance(error, NotDicom) else "without pixel data"
+            left_out.setdefault(reason, []).append(source)
     return planes, left_out
+
+
+def may_be_damaged(path: str) -> bool:
+    """Whether a file that is not DICOM may have been an image: it is empty, or its name says that it is one."""
+    return path.lower().endswith((".dcm", ".dicom", ".ima")) or os.path.getsize(path) == 0
 
 
 def positions_of(planes: list[Plane]) -> np.ndarray:

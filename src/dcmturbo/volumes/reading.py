@@ -16,7 +16,7 @@ from dcmturbo.notes import stack_level
 from dcmturbo.steps import Apply
 from dcmturbo.volumes.geometry import Stack, affine_of, axes_of, stack_of
 from dcmturbo.volumes.phases import places_of, split_phases
-from dcmturbo.volumes.planes import Plane, all_planes, find_sources, positions_of
+from dcmturbo.volumes.planes import NOT_DICOM, Plane, all_planes, find_sources, may_be_damaged, positions_of
 from dcmturbo.volumes.volume import Slice, Volume
 
 __all__ = ["read_volume", "read_volumes"]
@@ -92,10 +92,10 @@ def read_volumes(
         In the order in which their first objects were found; phases in the order of what distinguishes them.
     """
     options = _Options(gaps, tilt, duplicates, tolerance, fill_value)
-    groups, without = _groups_of(source, series, options)
+    groups, without, notes = _groups_of(source, series, options)
     if without:
         _warn(f"{len(without)} images were left out, because they say no position: {without[0].name}")
-    return [_read(group, options, None, threads, apply, dtype, on_error) for group in groups]
+    return [_read(group, options, None, threads, apply, dtype, on_error, notes) for group in groups]
 
 
 def read_volume(
@@ -145,7 +145,7 @@ def read_volume(
     threads, apply, dtype, on_error
         As in `dcmturbo.decode`: ``apply="rescale"`` applies the Modality LUT on the workers (float32 by default).
     fill_value : float
-        Of slices that are filled in.
+        Of slices that are filled in, after `apply`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def read_volume(
     >>> volume.to_nifti().to_filename("series.nii.gz")                  # doctest: +SKIP
     """
     options = _Options(gaps, tilt, duplicates, tolerance, fill_value)
-    groups, without = _groups_of(source, series, options)
+    groups, without, notes = _groups_of(source, series, options)
     if without:
         raise DecodeError(
             f"{len(without)} images say no position, orientation or spacing (ImagePositionPatient, "
@@ -190,15 +190,15 @@ def read_volume(
             f"there are {len(groups)} volumes: choose one by series or phase, or read all ({names}"
             f"{'; ...' if len(groups) > 8 else ''})"
         )
-    return _read(groups[0], options, out, threads, apply, dtype, on_error)
+    return _read(groups[0], options, out, threads, apply, dtype, on_error, notes)
 
 
 def _warn(text: str) -> None:
     warnings.warn(text, DecodeWarning, stacklevel=stack_level())
 
 
-def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list[_Group], list[Plane]]:
-    """Return the planes of each volume, and the planes that have no place."""
+def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list[_Group], list[Plane], list[str]]:
+    """Return the planes of each volume, the planes that have no place, and what was warned of."""
     sources = find_sources(source)
     planes, left_out = all_planes(sources)
     if series is not None:
@@ -206,9 +206,10 @@ def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list
     if not planes:
         if not sources:
             raise ValueError("there are no files")
-        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        why = ", ".join(f"{len(names)} {reason}" for reason, names in left_out.items())
         what = "no images" if series is None else f"no images of the series {series}"
         raise ValueError(f"there are {what} among {len(sources)} objects" + (f" ({why})" if why else ""))
+    notes = _notes_of_damage(left_out)
     groups: dict[tuple[Any, ...], list[Plane]] = {}
     without: list[Plane] = []
     for plane in planes:
@@ -232,7 +233,18 @@ def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list
             "ImageOrientationPatient, PixelSpacing)",
             code="argument",
         )
-    return found, without
+    return found, without, notes
+
+
+def _notes_of_damage(left_out: dict[str, list[str]]) -> list[str]:
+    """Warn of files that may have been slices of a volume."""
+    damaged = [name for name in left_out.get(NOT_DICOM, ()) if may_be_damaged(name)]
+    if not damaged:
+        return []
+    more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+    text = f"left out, because they are no DICOM files (slices that are damaged?): {', '.join(damaged[:3])}{more}"
+    _warn(text)
+    return [text]
 
 
 def _phases_of(planes: list[Plane], options: _Options) -> list[_Group]:
@@ -273,6 +285,7 @@ def _read(
     apply: Apply | None,
     dtype: Any,
     on_error: OnError,
+    warned: list[str],
 ) -> Volume:
     planes = group.planes
     first = planes[0]
@@ -293,7 +306,7 @@ def _read(
         slices[place] = Slice(plane.source, plane.frame, plane.position, plane.about["SOPInstanceUID"])
     affine = affine_of(axes, (first.pixel_spacing[0], first.pixel_spacing[1]), step, positions[0])
     about = {keyword: value for keyword, value in first.about.items() if keyword not in ("SOPInstanceUID",)}
-    return Volume(array, affine, slices, about, group.phase, notes)
+    return Volume(array, affine, slices, about, group.phase, [*warned, *notes])
 
 
 def _settle_gaps(planes: list[Plane], stack: Stack, options: _Options, notes: list[str]) -> np.ndarray | None:
