@@ -4,6 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.series import SERIES, slice_dataset, stack_of_slices, write_series
+from pydicom.data import get_testdata_file
 
 import dcmturbo as dt
 
@@ -350,3 +351,10 @@ def test_files_that_may_have_been_slices_are_named(tmp_path, content):
     assert volume.array.shape[0] == len(VOXELS) - 1
     assert volume.warnings == [str(one.message) for one in caught]
     assert "notes" not in volume.warnings[0]
+
+
+@pytest.mark.filterwarnings("ignore::dcmturbo.DecodeWarning")
+def test_frames_that_the_header_does_not_state_are_refused():
+    path = get_testdata_file("badVR.dcm")  # NumberOfFrames is "1A", and there are 15
+    with pytest.raises(dt.DecodeError, match="1 stated, 15 decoded"):
+        dt.read_volume(path)

@@ -387,7 +387,14 @@ def _decode_planes(
 ) -> np.ndarray:
     common: dict[str, Any] = {"threads": threads, "apply": apply, "dtype": dtype, "on_error": on_error}
     if all(plane.frames_in_object == 1 for plane in planes):
-        return decode_series([plane.source for plane in planes], out=out, **common)
+        found = decode_series([plane.source for plane in planes], out=out, **common)
+        if len(found) != len(planes):  # NumberOfFrames is no number
+            raise DecodeError(
+                f"{planes[0].name} or an object after it has more frames than its NumberOfFrames says: "
+                f"{len(planes)} stated, {len(found)} decoded",
+                code="mismatch",
+            )
+        return found
     runs: list[tuple[Any, list[int]]] = []
     for plane in planes:
         if not runs or runs[-1][0] is not plane.source:
