@@ -282,9 +282,7 @@ def dose(offsets, *, orientation=(1, 0, 0, 0, 1, 0), position=(-10.5, 20.25, -30
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DOSE
     ds.Modality = "RTDOSE"
     ds.ImagePositionPatient, ds.ImageOrientationPatient = list(position), list(orientation)
-    for keyword in ("RescaleSlope", "RescaleIntercept"):
-        if keyword in ds:
-            del ds[keyword]
+    del ds.RescaleSlope, ds.RescaleIntercept  # the Modality LUT is not in the module of a dose
     frames = np.abs(VOXELS[: len(offsets)]).astype(np.uint16)
     ds.PixelRepresentation = 0
     ds.NumberOfFrames = len(frames)

@@ -51,13 +51,9 @@ class BitReader {
             consume(found >> 8);
             return found & 0xff;
         }
-        for (unsigned length = SymbolTable::index_bits + 1; length <= max_code_length; ++length) {
-            if (code >= table.limit[length]) continue;
-            consume(length);
-            const auto index = static_cast<std::int32_t>(code >> (max_code_length - length)) + table.first[length];
-            return table.symbols[static_cast<std::uint8_t>(index)];
-        }
-        return -1;
+        const auto [length, symbol] = table.codes.find(code, SymbolTable::index_bits + 1);
+        consume(length);
+        return length == 0 ? -1 : symbol;
     }
 
   private:

@@ -28,8 +28,19 @@ struct KeptTables {
 
 }  // namespace
 
-Symbol CoefficientTable::symbol_of(unsigned number, unsigned length) const {
-    const unsigned symbol = symbols[static_cast<std::uint8_t>(number)];
+void CodesByLength::build(const HuffmanTable& table) {
+    symbols = table.symbols;
+    std::uint32_t code = 0;
+    unsigned k = 0;
+    for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
+        first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
+        code += table.counts[length];
+        k += table.counts[length];
+        limit[length] = code << (max_code_length - length);
+    }
+}
+
+Symbol CoefficientTable::symbol_of(unsigned symbol, unsigned length) const {
     const unsigned size = symbol & 15;
     const unsigned run = symbol >> 4;
     // F.2.2.2: sixteen zeros, or the end of the block.
@@ -37,26 +48,21 @@ Symbol CoefficientTable::symbol_of(unsigned number, unsigned length) const {
 }
 
 Symbol CoefficientTable::find(std::uint32_t bits, unsigned least) const {
-    for (unsigned length = least; length <= max_code_length; ++length) {
-        if (bits >= limit[length]) continue;
-        const auto number = static_cast<std::int32_t>(bits >> (max_code_length - length)) + first[length];
-        return symbol_of(static_cast<unsigned>(number), length);
-    }
-    return {0, 0, 0};
+    const CodesByLength::Found found = codes.find(bits, least);
+    return symbol_of(found.symbol, found.length);
 }
 
 bool CoefficientTable::build(const HuffmanTable& table, bool dc) {
     is_dc = dc;
-    symbols = table.symbols;
+    codes.build(table);
     entries.fill({CoefficientEntry::unfinished, 0, 0, 1, 1, 0});
     std::uint32_t code = 0;
     unsigned k = 0;
     for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
-        first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
         for (unsigned i = 0; i < table.counts[length]; ++i, ++code, ++k) {
-            if (dc && symbols[k] > 15) return false;
+            if (dc && table.symbols[k] > 15) return false;
             if (length > index_bits) continue;
-            const auto [_, run, size] = symbol_of(k, length);
+            const auto [_, run, size] = symbol_of(table.symbols[k], length);
             CoefficientEntry entry{static_cast<std::uint8_t>(length), static_cast<std::uint8_t>(run), 0, 1, 1, 0};
             CoefficientEntry* to = entries.data() + (code << (index_bits - length));
             if (length + size > index_bits) {
@@ -72,7 +78,6 @@ bool CoefficientTable::build(const HuffmanTable& table, bool dc) {
                 to = std::fill_n(to, copies, entry);
             }
         }
-        limit[length] = code << (max_code_length - length);
     }
     if (!dc) pair_entries();
     return true;
@@ -95,18 +100,15 @@ void CoefficientTable::pair_entries() {
 }
 
 void SymbolTable::build(const HuffmanTable& table) {
-    symbols = table.symbols;
+    codes.build(table);
     entries.fill(0);
     std::uint32_t code = 0;
     unsigned k = 0;
-    for (unsigned length = 1; length <= max_code_length; ++length, code <<= 1) {
-        first[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
+    for (unsigned length = 1; length <= index_bits; ++length, code <<= 1) {
         for (unsigned i = 0; i < table.counts[length]; ++i, ++code, ++k) {
-            if (length > index_bits) continue;
             std::fill_n(entries.data() + (code << (index_bits - length)), std::size_t{1} << (index_bits - length),
-                        static_cast<std::uint16_t>(length << 8 | symbols[k]));
+                        static_cast<std::uint16_t>(length << 8 | table.symbols[k]));
         }
-        limit[length] = code << (max_code_length - length);
     }
 }
 

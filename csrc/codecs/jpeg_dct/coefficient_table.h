@@ -36,6 +36,33 @@ inline constexpr unsigned end_of_block = 100;
 // Positions that an index into a block can have: the last one before, end of block, and some more.
 inline constexpr std::size_t most_positions = block_samples + end_of_block + 28;
 
+// Finds the code of a Huffman table that begins some bits, from the shortest to the longest: for what a look-up does
+// not have.
+struct CodesByLength {
+    // The table must be a prefix code.
+    void build(const HuffmanTable& table);
+
+    struct Found {
+        unsigned length;  // of the code; 0: there is none
+        std::uint8_t symbol;
+    };
+    // Of 16 bits, those at the top. The code has at least `least` bits.
+    [[nodiscard]] Found find(std::uint32_t bits, unsigned least) const {
+        for (unsigned length = least; length <= max_code_length; ++length) {
+            if (bits >= limit[length]) continue;
+            const auto index = static_cast<std::int32_t>(bits >> (max_code_length - length)) + first[length];
+            return {length, symbols[static_cast<std::uint8_t>(index)]};
+        }
+        return {0, 0};
+    }
+
+    // [length]: one past its last code, in 16 bits from the left; how many symbols come before its first code, less the
+    // code.
+    std::array<std::uint32_t, max_code_length + 1> limit;
+    std::array<std::int32_t, max_code_length + 1> first;
+    std::array<std::uint8_t, 256> symbols;
+};
+
 // A Huffman code and its symbol.
 struct Symbol {
     unsigned length;  // of the code; 0: there is none
@@ -50,19 +77,15 @@ struct CoefficientTable {
     // the table cannot be one.
     bool build(const HuffmanTable& table, bool is_dc);
 
-    // The code at the top of 16 bits, which has at least `least` bits.
+    // As CodesByLength::find().
     [[nodiscard]] Symbol find(std::uint32_t bits, unsigned least) const;
 
     std::array<CoefficientEntry, 1u << index_bits> entries;
-    // [length]: one past its last code, in 16 bits from the left; how many symbols come before its first code, less the
-    // code.
-    std::array<std::uint32_t, max_code_length + 1> limit;
-    std::array<std::int32_t, max_code_length + 1> first;
-    std::array<std::uint8_t, 256> symbols;
+    CodesByLength codes;
     bool is_dc;
 
   private:
-    [[nodiscard]] Symbol symbol_of(unsigned number, unsigned length) const;
+    [[nodiscard]] Symbol symbol_of(unsigned symbol, unsigned length) const;
     void pair_entries();
 };
 
@@ -73,10 +96,7 @@ struct SymbolTable {
     void build(const HuffmanTable& table);  // a prefix code
 
     std::array<std::uint16_t, 1u << index_bits> entries;  // bits 15 to 8: the length; 0: the code is longer
-    // As in CoefficientTable.
-    std::array<std::uint32_t, max_code_length + 1> limit;
-    std::array<std::int32_t, max_code_length + 1> first;
-    std::array<std::uint8_t, 256> symbols;
+    CodesByLength codes;
 };
 
 // The look-up table of a Huffman table. This thread keeps the last eight that were asked for, because most frames

@@ -102,7 +102,8 @@ static inline __attribute__((always_inline)) int decode_coefficients(BitWindow& 
         refill(bits);
         if (k >= block_samples) return last_before(k);
     }
-    // One branch, which is rarely taken. Whether `at` is behind the block depends on the data.
+    // Not `&&`: where an entry has no second one, `at` is behind the block as often as not, and that would be
+    // mispredicted.
     if (__builtin_expect(static_cast<unsigned>(at >= block_samples - 1) & entry->has_second(), 0)) {
         if (at >= block_samples) return -1;
         // The second belongs to the next block.
@@ -124,7 +125,7 @@ class BlockQueue {
     inline __attribute__((always_inline)) std::int16_t* begin() {
         if (count_ == done_ + most) transform();
         std::int16_t* const block = blocks_[count_ % most];
-        // GCC makes a loop of bytes of a memset() here.
+        // Of a memset(), GCC makes a string instruction here, which takes longer to start than these stores take.
         for (std::size_t k = 0; k < block_samples; k += sizeof(Block) / sizeof *block)
             *reinterpret_cast<ZeroBlock*>(block + k) = ZeroBlock{};
         return block;

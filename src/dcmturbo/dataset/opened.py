@@ -20,6 +20,7 @@ __all__ = [
     "OpenedSource",
     "Origin",
     "open_pixel_data",
+    "refuse_cut",
     "refuse_without_pixel_data",
     "words_of",
 ]
@@ -312,10 +313,15 @@ def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", war
     if syntax is not None and not syntax.decodable:
         elsewhere = ": its pixel data are not in the object" if not syntax.encapsulated else ""
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid}){elsewhere}")
-    if cut:
-        raise DecodeError(f"{cut}, before any pixel data", code="truncated")
+    refuse_cut(cut)
     notes = "".join(f"; {text}" for text in warnings)
     raise NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{notes}")
+
+
+def refuse_cut(cut: str) -> None:
+    """Raise a `DecodeError` if an object without pixel data ends early: `cut` says how, and is empty otherwise."""
+    if cut:
+        raise DecodeError(f"{cut}, before any pixel data", code="truncated")
 
 
 def words_of(uid: str) -> str:

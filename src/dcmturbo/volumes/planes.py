@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
+from dcmturbo.dataset.opened import refuse_cut
 from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom, add_note_once
 from dcmturbo.volumes.geometry import axes_of
 
@@ -156,8 +157,7 @@ def planes_of(source: Any) -> list[Plane]:
     with elements_of(source) as elements:
         dataset = elements.dataset
         if dataset.pixel_data is None and not hasattr(source, "group_dataset"):
-            if dataset.cut:
-                raise DecodeError(f"{dataset.cut}, before any pixel data", code="truncated")
+            refuse_cut(dataset.cut)
             raise NoPixelData("the object has no pixel data")
         count = max(1, dataset.number_of_frames or 1)
         # Without these groups, a multi-frame object has one position for all of its frames.

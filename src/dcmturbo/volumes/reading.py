@@ -388,7 +388,8 @@ def _decode_planes(
     common: dict[str, Any] = {"threads": threads, "apply": apply, "dtype": dtype, "on_error": on_error}
     if all(plane.frames_in_object == 1 for plane in planes):
         found = decode_series([plane.source for plane in planes], out=out, **common)
-        if len(found) != len(planes):  # NumberOfFrames is no number
+        # The decoder counts frames where NumberOfFrames is no number; a plane was made for one of them.
+        if len(found) != len(planes):
             raise DecodeError(
                 f"{planes[0].name} or an object after it has more frames than its NumberOfFrames says: "
                 f"{len(planes)} stated, {len(found)} decoded",
