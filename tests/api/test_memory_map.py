@@ -5,7 +5,6 @@ import hashlib
 import mmap
 import os
 import re
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,12 @@ def root_of(array: np.ndarray) -> object:
 
 def is_view(array: np.ndarray) -> bool:
     return isinstance(root_of(array), mmap.mmap)
+
+
+@pytest.fixture(autouse=True)
+def with_memory_maps():
+    """On Windows too, where they are off unless somebody wants them."""
+    dt.config.memory_map = True
 
 
 @pytest.fixture
@@ -215,6 +220,8 @@ def test_a_large_file_is_opened_without_being_read(tmp_path):
     head = native_file(b"", rows=rows, columns=columns, bits_allocated=16, frames=2, length=2 * rows * columns * 2)
     path.write_bytes(head)
     os.truncate(path, len(head) + 2 * rows * columns * 2)  # a hole: it takes no space
+    import resource
+
     before = read_so_far(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     found = dt.decode(path)
     assert read_so_far() - before[0] < 1 << 20

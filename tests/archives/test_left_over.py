@@ -10,10 +10,10 @@ import pytest
 from helpers.archives import TARGET, image, is_transcoded, tree
 
 import dcmturbo as dt
+from dcmturbo import system
 from dcmturbo.archives import runs
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.archives.runs import RunRecord
-from dcmturbo.transcoding import temporary
 from dcmturbo.transcoding.temporary import Temporary
 
 WRITER = """
@@ -170,8 +170,7 @@ def test_without_locks_only_what_is_old_is_removed(archive, monkeypatch):
     (target / "a").mkdir(parents=True)
     young, old = left_by_a_killed_run(target, target / "a/1.dcm", target / "2.dcm")
     os.utime(old, (1, 1))
-    monkeypatch.setattr(runs, "lock_without_waiting", lambda _: None)
-    monkeypatch.setattr(temporary, "lock_without_waiting", lambda _: None)
+    monkeypatch.setattr(system, "lock", lambda _: None)
     assert dt.transcode_archive(source, target, TARGET).is_complete
     assert os.path.exists(young)
     assert not os.path.exists(old)

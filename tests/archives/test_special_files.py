@@ -11,6 +11,7 @@ import pytest
 from helpers.archives import TARGET, image, make_archive, tree
 
 import dcmturbo as dt
+from dcmturbo.archives import walk
 from dcmturbo.archives.manifest import NAME, Manifest, Row
 from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.outcome import Task
@@ -275,3 +276,15 @@ def test_ctrl_c_while_it_is_imported(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (130, "dcmturbo: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *(("image.dcm", True), ("console.dcm", True), (".hidden", True), ("..", True), (".", True), ("a.b.c", True)),
+        *(("a:b", False), ("a\\b", False), ("what?", False), ("end.", False), ("end ", False), ("tab\t", False)),
+        *(("con", False), ("AUX.dcm", False), ("com1", False), ("LPT9.x", False), ("nul .dcm", False)),
+    ],
+)
+def test_names_that_windows_can_give(name, is_one):
+    assert (walk._NO_NAME_ON_WINDOWS.search(name) is None) == is_one

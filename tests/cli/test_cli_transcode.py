@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -317,6 +316,8 @@ def test_a_terminal_gets_a_bar_and_a_file_does_not(tmp_path):
     data = image(1, rows=1024, columns=1024, frames=12)
     for i in range(16):
         (source / f"{i:03}.dcm").write_bytes(data)
+    import pty
+
     main_end, other_end = pty.openpty()
     command = [sys.executable, "-m", "dcmturbo.cli", "transcode", source, tmp_path / "out", "--to", "HTJ2KLossless"]
     process = subprocess.Popen([*command, "--threads", "1"], stdout=subprocess.PIPE, stderr=other_end)

@@ -150,6 +150,7 @@ def test_numbers_that_are_none(keyword, name):
 
 
 def test_rle_through_the_library_is_the_same():
+    pytest.importorskip("imagecodecs")
     array = np.random.default_rng(1).integers(0, 9, (40, 50), np.uint16)
     data = dt.encode_frame(array, "RLELossless")
     arguments = {"rows": 40, "columns": 50, "bits_allocated": 16}

@@ -47,7 +47,7 @@ def make_archive(folder: Path, files: int = 6, **more: object) -> dict[str, byte
 def tree(folder: Path) -> dict[str, bytes]:
     """All files of a folder, the manifest apart."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".dcmturbo-transcode.sqlite")
     }

@@ -5,9 +5,11 @@ import os
 import stat
 
 import pytest
+from helpers.systems import posix
 
+from dcmturbo.system import lock, open_file
 from dcmturbo.transcoding import temporary
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME, Temporary, lock_without_waiting
+from dcmturbo.transcoding.temporary import TEMPORARY_NAME, Temporary
 
 
 def refuse(code):
@@ -42,6 +44,7 @@ def test_a_name_that_is_free_is_taken(tmp_path, way):
     assert os.stat(tmp_path / "a").st_nlink == 1
 
 
+@posix
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling", "fifo"])
 def test_a_name_that_is_taken_is_left(tmp_path, way, kind):
     path, other = tmp_path / "a", tmp_path / "other"
@@ -92,6 +95,7 @@ def test_names_of_any_length_get_files_of_their_own(tmp_path):
             assert file.read() == path.encode()
 
 
+@posix
 def test_a_number_drawn_twice_is_drawn_again(tmp_path, monkeypatch):
     drawn = iter(["0" * 16, "0" * 16, "1" * 16])
     monkeypatch.setattr(temporary.secrets, "token_hex", lambda _: next(drawn))
@@ -104,13 +108,14 @@ def test_a_number_drawn_twice_is_drawn_again(tmp_path, monkeypatch):
 
 def test_it_is_locked_while_it_is_written(tmp_path):
     with Temporary(str(tmp_path / "a")) as file:
-        other = os.open(file.name, os.O_RDWR)
-        assert lock_without_waiting(other) is False
-    assert lock_without_waiting(other) is True
+        other = open_file(file.name, os.O_RDWR)
+        assert lock(other) is False
+    assert lock(other) is True
     os.close(other)
     assert not os.listdir(tmp_path)
 
 
+@posix
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
 def test_nobody_may_more_than_was_said(tmp_path, mode):
     before = os.umask(0o022)

@@ -2,7 +2,9 @@
 
 import io
 import os
+import re
 import struct
+import sys
 from random import Random
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from helpers.dicom_writer import EXPLICIT, encapsulated_file, native_file
 from helpers.samples import smooth
 from helpers.shipped import shipped
+from helpers.systems import posix
 from helpers.transcoding import grey, pixels, same_cells, transcoded
 
 import dcmturbo as dt
@@ -87,7 +90,8 @@ def test_in_place(tmp_path):
     result = dt.transcode(path, path, "RLELossless")
     assert result.bytes_before == len(data)
     assert path.stat().st_size == result.bytes_after
-    assert path.stat().st_mode & 0o777 == 0o640
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o777 == 0o640
     assert same_cells(data, path)
     link = tmp_path / "link.dcm"
     link.symlink_to(path)
@@ -134,6 +138,7 @@ def test_overwriting_is_a_choice(tmp_path):
     assert os.listdir(tmp_path) == ["a.dcm"]
 
 
+@posix
 def test_a_device_is_not_replaced():
     dt.transcode(grey(), os.devnull, "RLELossless")
     assert not os.path.isfile(os.devnull)
@@ -183,6 +188,7 @@ def test_a_failed_verification_leaves_nothing(tmp_path, monkeypatch, threads):
     assert not same_cells(path, tmp_path / "b.dcm")
 
 
+@posix
 @pytest.mark.parametrize("syntax", ["RLELossless", "ExplicitVRLittleEndian", "ImplicitVRLittleEndian"])
 def test_a_write_that_goes_wrong_is_seen(tmp_path, monkeypatch, syntax):
     source, _ = transcoded(grey(), "JPEGLSLossless")
@@ -199,6 +205,7 @@ def test_a_write_that_goes_wrong_is_seen(tmp_path, monkeypatch, syntax):
     assert os.listdir(tmp_path) == []
 
 
+@posix
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -220,6 +227,7 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@posix
 def test_short_writes_are_gone_on_with(monkeypatch):
     expected, _ = transcoded(grey(frames=3), "RLELossless")
     write = os.pwritev
@@ -237,7 +245,7 @@ def test_what_is_no_image_is_copied_on_request(tmp_path):
     for content, error in ((b"not DICOM at all, " * 20, dt.NotDicom), (report, dt.NoPixelData)):
         path = tmp_path / "a"
         path.write_bytes(content)
-        with pytest.raises(error, match=str(path)):
+        with pytest.raises(error, match=re.escape(str(path))):
             dt.transcode(path, tmp_path / "b", "RLELossless")
         assert not (tmp_path / "b").exists()
         for source in (path, content, io.BytesIO(content)):

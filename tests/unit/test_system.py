@@ -85,7 +85,7 @@ def test_an_archive_is_transcoded_in_one_process(tmp_path):
 def test_reads_and_writes_at_positions(tmp_path, monkeypatch, missing):
     for name in missing:
         monkeypatch.delattr(os, name, raising=False)
-    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT | system.PRIVATE)
+    descriptor = system.open_file(tmp_path / "file", os.O_RDWR | os.O_CREAT)
     try:
         views = [memoryview(b""), memoryview(b"abc"), memoryview(b"defg")]
         position = 10

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from dcmturbo import system
 from dcmturbo.archives.archive import check_places, nothing_done, patterns
 from dcmturbo.archives.coordinator import Coordinator
 from dcmturbo.archives.manifest import Manifest
@@ -104,12 +105,12 @@ class Deidentification(Operation):
 
 def audit_place(destination: str) -> str:
     """Return the default place of the audit log: beside the destination, which is to be given away."""
-    return destination.rstrip("/") + ".audit.jsonl"
+    return destination.rstrip(system.SEPARATORS) + ".audit.jsonl"
 
 
 def manifest_place(destination: str) -> str:
     """Return the default place of the manifest: beside the destination, because it names the sources."""
-    return destination.rstrip("/") + ".deidentify.sqlite"
+    return destination.rstrip(system.SEPARATORS) + ".deidentify.sqlite"
 
 
 def deidentify_archive(

@@ -179,7 +179,7 @@ def default_manifest(destination: str) -> str:
     """
     if not is_url(destination):
         return os.path.join(destination, NAME)
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    state = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/.local/state")
     name = hashlib.sha256(without_secrets(destination).rstrip("/").encode()).hexdigest()[:16]
     return os.path.join(state, "dcmturbo", f"transcode-{name}.sqlite")
 
@@ -188,9 +188,9 @@ def is_manifest_file(folder: str, name: str) -> bool:
     """Whether a file is a manifest with the usual name, or belongs to one beside it, judged by its content."""
     if name not in [NAME + ending for ending in _COMPANIONS]:
         return False
-    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
+    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS
     try:
-        descriptor = os.open(os.path.join(folder, NAME), flags)
+        descriptor = system.open_file(os.path.join(folder, NAME), flags)
     except OSError:
         return False
     try:
@@ -217,9 +217,9 @@ def _make_private(path: str) -> None:
 
     SQLite gives the files beside it the same permissions.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.PRIVATE
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, flags, 0o600))
+        os.close(system.open_file(path, flags, 0o600))
 
 
 def _stored(text: str) -> str | bytes:
@@ -592,22 +592,17 @@ def _connect(path: str, *, write: bool) -> sqlite3.Connection:
 
 def _lock(path: str) -> int | None:
     """Lock a file, so that two runs do not write one manifest; None if the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | system.NO_LINKS | system.PRIVATE, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        descriptor = system.open_file(path, os.O_RDWR | os.O_CREAT | system.NO_LINKS, 0o600)
+        locked = system.lock(descriptor)
+        if locked is False:
             holder = os.read(descriptor, 200).decode(errors="replace").strip()
             os.close(descriptor)
             raise ManifestError(
                 f"another run is using the manifest {path.removesuffix('-lock')}: wait until it has finished"
                 + (f" ({holder})" if holder else "")
-            ) from None
-        except OSError:  # a file system without locks
+            )
+        if locked is None:  # a file system without locks
             return descriptor
         if os.fstat(descriptor).st_nlink:
             os.ftruncate(descriptor, 0)

@@ -36,6 +36,7 @@ _FORK, _WAIT = b"f", b"w"
 _FORKED = struct.Struct("!q")
 _STATUS = struct.Struct("!i")
 _UNKNOWN = -(1 << 31)  # the status of a process that does not belong to the nursery
+_NO_FORK = "this system does not fork processes"
 
 _SETTINGS = ("prefer", "memory_map", "isa", *DECODE_OPTIONS)
 _LIMITS = tuple(name for name in vars(Limits) if isinstance(vars(Limits)[name], property))
@@ -115,8 +116,6 @@ class Nursery:
     """
 
     def __init__(self, *, idle: float | None = None) -> None:
-        if not hasattr(os, "fork"):
-            raise OSError("this system does not fork processes")
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
@@ -145,6 +144,8 @@ class Nursery:
         OSError
             If no worker can be started.
         """
+        if sys.platform == "win32":
+            raise OSError(_NO_FORK)
         with self._lock:
             self._has_forked = True
             self._socket.sendall(_REQUEST.pack(_FORK, 0))
@@ -161,6 +162,8 @@ class Nursery:
         (bool, str)
             Whether it crashed, and how; otherwise it ended normally.
         """
+        if sys.platform == "win32":
+            raise OSError(_NO_FORK)
         try:
             with self._lock:
                 self._socket.sendall(_REQUEST.pack(_WAIT, process))
@@ -193,6 +196,8 @@ class Nursery:
 
 
 def _fork() -> int:
+    if sys.platform == "win32":
+        raise OSError(_NO_FORK)
     with warnings.catch_warnings():
         # The threads of numpy's library handle a fork themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -239,6 +244,8 @@ def _take_state(state: dict[str, Any]) -> None:
 
 def serve(descriptor: int) -> NoReturn:
     """Fork workers until the run ends; then end this process."""
+    if sys.platform == "win32":
+        raise OSError(_NO_FORK)
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C
@@ -254,6 +261,8 @@ def serve(descriptor: int) -> NoReturn:
 
 
 def _serve(control: socket.socket) -> None:
+    if sys.platform == "win32":
+        raise OSError(_NO_FORK)
     stream: Any = control.makefile("rb", buffering=0)
     try:
         start = receive(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import file_system, is_url
@@ -116,7 +116,7 @@ def _is_set_later(now: int, then: int) -> bool:
     return now % _COARSE == 0 and then % _COARSE == 0 and abs(now - then) <= _TIMES_SET_LATER
 
 
-def has_content(path: str, content: BinaryIO) -> bool:
+def has_content(path: str, content: IO[bytes]) -> bool:
     """Whether a file or object has the same bytes as an open file."""
     content.seek(0, os.SEEK_END)
     size = content.tell()

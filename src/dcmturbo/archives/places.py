@@ -12,6 +12,7 @@ from typing import Any
 
 from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import open_regular, source_folder
+from dcmturbo.system import SEPARATORS
 from dcmturbo.transcoding.output import Destination, make_folders
 from dcmturbo.transcoding.temporary import TEMPORARY_NAME
 
@@ -223,8 +224,8 @@ class _Listings:
 
     def other_spelling(self, root: str, path: str) -> str | None:
         """Return the path of an existing file with another spelling; None if the spelling is the same."""
-        path = path.rstrip("/")
-        while len(path) > len(root.rstrip("/")):
+        path = path.rstrip(SEPARATORS)
+        while len(path) > len(root.rstrip(SEPARATORS)):
             folder, name = os.path.split(path)
             if not self._has(folder, name):
                 return self._same_file(folder, path)

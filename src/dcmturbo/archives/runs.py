@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dcmturbo import system
 from dcmturbo.archives.manifest import NAME, Manifest, is_manifest_file
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME, lock_without_waiting, new_token
+from dcmturbo.transcoding.temporary import TEMPORARY_NAME, new_token
 
 __all__ = ["RunRecord", "leave_out", "remove_left_over"]
 
@@ -61,11 +61,11 @@ class RunRecord:
                 )
 
     def _make(self, path: str) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.NO_LINKS | system.PRIVATE
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.NO_LINKS
         while True:
-            descriptor = os.open(path, flags, 0o600)
+            descriptor = system.open_file(path, flags, 0o600)
             os.write(descriptor, _BEGINNING + f"{self.token}, by {socket.gethostname()}\n".encode())
-            if lock_without_waiting(descriptor) is not False and os.fstat(descriptor).st_nlink:
+            if system.lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
                 self._records.append((path, descriptor))
                 self.began = os.fstat(descriptor).st_mtime_ns
                 return
@@ -134,9 +134,9 @@ def _is_record(path: str) -> bool:
 
 
 def _first_bytes(path: str) -> bytes | None:
-    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
+    flags = os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS
     try:
-        descriptor = os.open(path, flags)
+        descriptor = system.open_file(path, flags)
     except OSError:
         return None
     try:
@@ -160,9 +160,9 @@ def _remove_below(root: str, tokens: set[str]) -> set[str]:
 
 def _remove_unless_held(path: str) -> bool:
     """Remove a file that its writer has not locked any more; return whether it is gone."""
-    flags = os.O_RDWR | system.NON_BLOCKING | system.NO_LINKS | system.PRIVATE
+    flags = os.O_RDWR | system.NON_BLOCKING | system.NO_LINKS
     try:
-        descriptor = os.open(path, flags)
+        descriptor = system.open_file(path, flags)
     except FileNotFoundError:
         return True
     except OSError:
@@ -171,7 +171,7 @@ def _remove_unless_held(path: str) -> bool:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return False
-        locked = lock_without_waiting(descriptor)
+        locked = system.lock(descriptor)
         if locked is None:
             locked = time.time() - found.st_mtime > _SECONDS_WITHOUT_LOCKS
         if not locked:
@@ -189,13 +189,13 @@ def _remove_unless_held(path: str) -> bool:
 def _is_held(path: str) -> bool:
     """Whether a file is being written by dcmturbo, or is gone because its writer gave it its final name."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE | system.NO_LINKS)
+        descriptor = system.open_file(path, os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS)
     except FileNotFoundError:
         return True
     except OSError:
         return False
     try:
-        return lock_without_waiting(descriptor) is False
+        return system.lock(descriptor) is False
     finally:
         os.close(descriptor)
 

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ __all__ = [
     "takes_subfolders",
 ]
 
+# Characters and endings that Windows does not have in names, and names of its devices.
+_NO_NAME_ON_WINDOWS = re.compile(
+    r"[\x00-\x1f<>:\"\\|?*]|[^. ][. ]+$|^(con|prn|aux|nul|com[1-9]|lpt[1-9])[ .]*(\.|$)", re.IGNORECASE
+)
 _DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage (PS3.4, annex I)
 
 Tell = Callable[[str, str, str], None]  # kind ("failed" or "warning"), path, message
@@ -102,7 +107,7 @@ def takes_subfolders(source: str) -> bool:
 
 def join_destination(root: str, relative: str) -> str:
     """Return the place of a file below a folder or a URL."""
-    return f"{root.rstrip('/')}/{relative}" if is_url(root) else os.path.join(root, relative)
+    return f"{root.rstrip('/')}/{relative}" if is_url(root) else os.path.join(root, *relative.split("/"))
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,8 @@ def _why_no_place(relative: str, *, remote: bool) -> str | None:
         return "its name begins with a slash"
     if remote and re.match(r"[A-Za-z]:[/\\]|\\|(.*[/\\])?\.\.\\|.*\\\.\.([/\\]|$)", relative, re.DOTALL):
         return f"its name {relative!r} has a backslash, which separates folders here, and leads elsewhere"
+    if sys.platform == "win32" and any(_NO_NAME_ON_WINDOWS.search(part) for part in parts):
+        return f"Windows cannot give a file the name {relative!r}"
     if ".." in parts or "." in parts:
         return f"its name {relative!r} contains '.' or '..', which may lead out of the destination"
     return "its name has an empty part (//)" if "" in parts else None
@@ -201,7 +208,7 @@ def _find_all(walk: _Walk, sources: Sequence[str]) -> Iterator[Found]:
         elif has_magic(source):
             yield from walk.pattern(source)
         elif os.path.isdir(source):
-            prefix = "" if len(sources) == 1 else os.path.basename(source.rstrip("/"))
+            prefix = "" if len(sources) == 1 else os.path.basename(source.rstrip(system.SEPARATORS))
             yield from walk.folder(source, prefix)
         elif not os.path.lexists(source):
             tell("failed", source, "there is no such file or folder")
@@ -281,13 +288,13 @@ class _Walk:
 
     def pattern(self, pattern: str) -> Iterator[Found]:
         base = fixed_part(pattern)
-        if "**" in pattern.split("/"):
+        if "**" in pattern.replace(os.sep, "/").split("/"):
             yield from self._below(base, pattern)
             return
         nothing = True
         for path in sorted(glob.iglob(pattern, include_hidden=True)):
             nothing = False
-            relative = os.path.relpath(path, base)
+            relative = system.relative_to(base, path)
             if not self.follow_links and _is_behind_link(base, relative):
                 self.tell("warning", path, "unchanged, because its folder is reached through a symbolic link")
             elif os.path.isdir(path):
@@ -299,7 +306,7 @@ class _Walk:
 
     def _below(self, base: str, pattern: str) -> Iterator[Found]:
         """Find the files of a pattern with ``**`` in the same way as those of a folder, with its links and cycles."""
-        patterns = os.path.relpath(pattern, base or ".").split("/")
+        patterns = system.relative_to(base, pattern).split("/")
         nothing = True
         if not os.path.isdir(base or "."):
             self.tell("failed", pattern, "no file matches the pattern")
@@ -350,36 +357,36 @@ class _Walk:
         inner, chain, outer = url.partition("::")
         behind = chain + outer
         try:
-            system, path = file_system(url)
-            system.invalidate_cache()  # of listings, because others write there too
+            store, path = file_system(url)
+            store.invalidate_cache()  # of listings, because others write there too
             if has_magic(inner):
                 base = inner.partition(next(c for c in inner if c in "*?["))[0].rpartition("/")[0]
                 base += "/" * base.endswith("/")  # of scheme://
                 root = file_system(base + behind)[1].rstrip("/")
-                listing = system.glob(path, detail=True)
+                listing = store.glob(path, detail=True)
                 if not listing:
                     self.tell("failed", url, "no file matches the pattern")
                 for name in sorted(listing):
-                    yield from self._remote(base, behind, _below(system, root, name), listing[name])
+                    yield from self._remote(base, behind, _below(store, root, name), listing[name])
                 return
-            if system.isfile(path):
+            if store.isfile(path):
                 folder, _, name = inner.rstrip("/").rpartition("/")
-                information = dict(system.find(path, detail=True)).get(path) or system.info(path)
+                information = dict(store.find(path, detail=True)).get(path) or store.info(path)
                 # An object that is also the folder of others may be listed as a folder.
                 file = {**information, "type": "file"}
                 yield from self._remote(folder + "/" * folder.endswith("/"), behind, name, file)
-                if _lists_all_at_once(system) and system.isdir(path):
+                if _lists_all_at_once(store) and store.isdir(path):
                     self.tell("failed", url, "its key is also the folder of other objects, which are left out")
                 return
-            if not system.isdir(path):
+            if not store.isdir(path):
                 self.tell("failed", url, "there is no such file or folder")
                 return
             name = (path or inner.partition("://")[2]).rstrip("/").rpartition("/")[2]
             prefix = "" if alone or not name else name + "/"
             root = path.rstrip("/")
             base = inner if inner.endswith("://") else inner.rstrip("/")
-            for found, information in _objects_below(system, path, self._tell_unread(url)):
-                yield from self._remote(base, behind, _below(system, root, found), information, prefix)
+            for found, information in _objects_below(store, path, self._tell_unread(url)):
+                yield from self._remote(base, behind, _below(store, root, found), information, prefix)
         except Exception as error:  # stores raise exceptions of their own types, for instance for a bucket's name
             why = " ".join(str(error).split()) or type(error).__name__
             self.tell("failed", url, f"the folder cannot be read: {why}")
@@ -404,13 +411,13 @@ class _Walk:
             yield Found(path, prefix + relative, size, _remote_mtime(information))
 
 
-def _below(system: Any, root: str, name: str) -> str:
+def _below(store: Any, root: str, name: str) -> str:
     """Return the name of an object below a prefix, with all its slashes: each can mean another object."""
     relative = name[len(root) :] if name.startswith(root) else name
-    return relative[1:] if relative.startswith("/") and (root or system.root_marker) else relative
+    return relative[1:] if relative.startswith("/") and (root or store.root_marker) else relative
 
 
-def _lists_all_at_once(system: Any) -> bool:
+def _lists_all_at_once(store: Any) -> bool:
     """Whether a file system can list everything below a prefix at once.
 
     File systems with keys instead of folders can. If these were listed folder by folder, a key that contains ``//``, or
@@ -419,16 +426,16 @@ def _lists_all_at_once(system: Any) -> bool:
     from fsspec.asyn import AsyncFileSystem
     from fsspec.spec import AbstractFileSystem
 
-    if isinstance(system, AsyncFileSystem):
-        return type(system)._find is not AsyncFileSystem._find
-    return type(system).find is not AbstractFileSystem.find
+    if isinstance(store, AsyncFileSystem):
+        return type(store)._find is not AsyncFileSystem._find
+    return type(store).find is not AbstractFileSystem.find
 
 
-def _objects_below(system: Any, path: str, tell: Callable[[Exception], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    if _lists_all_at_once(system):
-        yield from sorted(system.find(path, detail=True).items())
+def _objects_below(store: Any, path: str, tell: Callable[[Exception], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if _lists_all_at_once(store):
+        yield from sorted(store.find(path, detail=True).items())
         return
-    for folder, _folders, files in system.walk(path, detail=True, on_error=tell):
+    for folder, _folders, files in store.walk(path, detail=True, on_error=tell):
         for name in sorted(files):
             yield f"{folder.rstrip('/')}/{name}" if folder else name, files[name]
 
@@ -504,7 +511,7 @@ def open_regular(path: str) -> IO[bytes]:
     OSError
         If it cannot be opened, or is a pipe, a socket or a device.
     """
-    descriptor = os.open(path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE)
+    descriptor = system.open_file(path, os.O_RDONLY | system.NON_BLOCKING)
     try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):

@@ -374,7 +374,8 @@ def do_files_apart(tasks: Sequence[Task], settings: Settings, threads: int = 1) 
     list of Outcome
         With ``died`` for the file that it crashed on, and for those that ran beside it.
     """
-    if not is_shared([task.source for task in tasks] + [task.destination for task in tasks]):
+    places = [task.source for task in tasks] + [task.destination for task in tasks]
+    if not system.CAN_FORK or not is_shared(places):
         return do_files(tasks, settings, threads)
     with _spare_lock:
         found = next((one for one in _spare if one.threads == threads), None)
@@ -461,8 +462,12 @@ def make_workers(
         workers: Workers
         if executor is None:
             processes, each, warnings = share_cores(jobs, threads)
-            workers = Processes(processes, each) if apart else LocalThreads(processes * each)
+            workers = Processes(processes, each) if apart and system.CAN_FORK else LocalThreads(processes * each)
             workers.warnings += warnings
+            if apart and processes > 1 and not system.CAN_FORK:
+                workers.warnings.append(
+                    "jobs: processes are not forked on this system, so one process does all the work"
+                )
         elif isinstance(executor, str):
             from dcmturbo.archives.cluster import connect
 

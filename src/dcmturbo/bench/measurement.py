@@ -7,6 +7,7 @@ import ctypes
 import mmap
 import os
 import statistics
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -348,7 +349,7 @@ def _pages_in_cache(descriptor: int, size: int) -> int:
     pages = -(-size // mmap.PAGESIZE)
     found = (ctypes.c_ubyte * pages)()
     library = ctypes.CDLL(None, use_errno=True)
-    with mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as mapped:
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_COPY) as mapped:
         start = ctypes.c_char.from_buffer(mapped)
         failed = library.mincore(ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), found)
         del start  # otherwise the map cannot be closed
@@ -359,7 +360,7 @@ def _pages_in_cache(descriptor: int, size: int) -> int:
 
 def drop_from_cache(path: str) -> str:
     """Remove a file's pages from the system's cache and check; return why some remain, or an empty text."""
-    if not hasattr(os, "posix_fadvise"):
+    if sys.platform != "linux":
         return "this system has no call that removes a file from its cache"
     try:
         with open(path, "rb") as file:

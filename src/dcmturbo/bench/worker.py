@@ -10,13 +10,15 @@ import contextlib
 import gc
 import json
 import os
-import select
+import queue
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -41,6 +43,28 @@ taken = time.perf_counter() - begin
 from dcmturbo.bench.worker import serve
 serve(sys.argv[1], taken)
 """
+
+
+# The command handles Ctrl-C, and then ends the engines.
+_OUT_OF_REACH: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    _OUT_OF_REACH = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hold back signals that end the command.
+
+    A folder would stay if one came before there is an object that removes it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class EngineError(ValueError):
@@ -68,8 +92,11 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self.words,
             cwd=folder,
-            start_new_session=True,  # the command handles Ctrl-C and then ends this process
+            **_OUT_OF_REACH,
         )
+        self.lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self._read, name="dcmturbo-bench-reader", daemon=True)
+        self.reader.start()
         self.is_asked = True
         try:
             self.import_seconds = float(self._answer(_START, "while importing its packages")["import"])
@@ -82,9 +109,21 @@ class _Worker:
         """Whether it is waiting for the next file."""
         return not self.is_asked and self.process.poll() is None
 
+    def _read(self) -> None:
+        """Pass the process's answers on, line by line; at its end, what has no end of line."""
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            while (line := stream.readline()).endswith(b"\n"):
+                self.lines.put(line)
+        self.lines.put(line)
+
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        self.reader.join(1.0)  # not for ever: a process that it started may still have its stdout
         self.words.close()
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -112,20 +151,14 @@ class _Worker:
 
     def _answer(self, seconds: float, when: str) -> dict[str, Any]:
         """Return an answer; raise EngineCrashError if the process ends first or takes too long."""
-        assert self.process.stdout is not None
-        stream = self.process.stdout.fileno()
-        line = b""
-        end = time.monotonic() + seconds
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([stream], [], [], max(end - time.monotonic(), 0.0))
-            part = os.read(stream, 1 << 16) if ready else b""
-            if ready and not part:
-                code = self.process.wait()
-                how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-                raise EngineCrashError(f"its process ended {when} ({how}){self._last_words()}")
-            if not part:
-                raise EngineCrashError(f"it did not finish within {seconds:.3g} s,")
-            line += part
+        try:
+            line = self.lines.get(timeout=seconds)
+        except queue.Empty:
+            raise EngineCrashError(f"it did not finish within {seconds:.3g} s,") from None
+        if not line.endswith(b"\n"):
+            code = self.process.wait()
+            how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+            raise EngineCrashError(f"its process ended {when} ({how}){self._last_words()}")
         self.is_asked = False
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -139,12 +172,8 @@ class Workers:
 
     def __init__(self) -> None:
         self._workers: dict[str, _Worker] = {}
-        # A signal that ends the command would leave the folder, if it came before there is an object that removes it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-        try:
+        with _signals_later():
             self._folder = tempfile.TemporaryDirectory(prefix="dcmturbo-bench-")
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.import_seconds: dict[str, float] = {}
         self.printed = ""  # the end of what an engine printed during the last `decode`
         self.asked = ""  # the engine that was asked last

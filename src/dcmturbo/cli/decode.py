@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dcmturbo as dt
+from dcmturbo import system
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.decoded import PICTURES, Decoded, Options, Selection
 from dcmturbo.cli.gathering import into_one_file
@@ -263,7 +264,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Run ``dcmturbo decode``."""
     target, by_suffix = Path(arguments.output), _form_of(arguments)
     to_stdout = arguments.output == "-"
-    is_folder = not to_stdout and (target.is_dir() or arguments.output.endswith(("/", os.sep)))
+    is_folder = not to_stdout and (target.is_dir() or arguments.output.endswith(tuple(system.SEPARATORS)))
     several = len(arguments.paths) > 1 or any("://" not in path and os.path.isdir(path) for path in arguments.paths)
     looks_like_a_file = target.suffix.lower() in _OTHER_SUFFIXES and not arguments.format
     if several and not to_stdout and by_suffix is None and not target.is_file() and not looks_like_a_file:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dcmturbo as dt
+from dcmturbo import system
 from dcmturbo.archives.deidentification import audit_place, deidentify_archive
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.walk import Filters, absolute, find_files, find_missing
@@ -218,7 +219,7 @@ def _missing(arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _make_key(path: str) -> str:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = system.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
         file.write(os.urandom(_NEW_KEY).hex() + "\n")
     return path

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dcmturbo import system
 from dcmturbo.cli.output import Output
 from dcmturbo.errors import NoPixelData, NotDicom
 
@@ -120,7 +121,7 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
                 for name in sorted(names):
                     inside = os.path.join(folder, name)
                     if os.path.isfile(inside):
-                        add(inside, os.path.relpath(inside, path), False)
+                        add(inside, system.relative_to(path, inside), False)
         elif os.path.isfile(path):
             add(path, os.path.basename(path), True)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -30,6 +31,11 @@ def _output(arguments: argparse.Namespace) -> Output:
     parser = getattr(arguments, "parser", None)  # pydicom's command line has its own
     usage = parser.format_usage() if parser is not None else ""
     return Output(json=arguments.json, silent=getattr(arguments, "silent", False), usage_text=usage)
+
+
+def _lost_its_reader(error: Exception) -> bool:
+    """Whether nobody reads a pipe any more, which Windows calls an invalid argument."""
+    return isinstance(error, OSError) and (sys.platform, error.errno, error.filename) == ("win32", errno.EINVAL, None)
 
 
 def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
@@ -65,6 +71,9 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
         sys.stderr.write(f"dcmturbo: error: out of {lacks}\n")
         return 1
     except (Error, OSError, ImportError) as error:
+        if _lost_its_reader(error):
+            leave_pipe()
+            return 141
         # A store that does not answer, or a missing package: errors that no command has handled.
         sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
         return 1

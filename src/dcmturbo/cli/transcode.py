@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import dcmturbo as dt
+from dcmturbo import system
 from dcmturbo.archives.archive import make_settings, transcode_archive
 from dcmturbo.archives.manifest import default_manifest
 from dcmturbo.archives.outcome import Outcome, Task
@@ -329,7 +330,7 @@ def _is_file_to_file(sources: list[str], destination: str, arguments: argparse.N
         return False
     if arguments.dry_run and not os.path.lexists(destination):
         return False
-    return not os.path.isdir(destination) and not destination.endswith("/")
+    return not os.path.isdir(destination) and not destination.endswith(tuple(system.SEPARATORS))
 
 
 def _one_file(

@@ -155,7 +155,7 @@ def _files(root: str, filters: Filters, output: Output) -> _Tree:
     def tell(kind: str, path: str, message: str) -> None:
         if kind == "failed":
             output.fail(without_secrets(path), message)
-            unread[path.removeprefix(root).strip("/") if path.startswith(root) else ""] = message
+            unread[path.removeprefix(root).replace(os.sep, "/").strip("/") if path.startswith(root) else ""] = message
         else:
             output.warn(without_secrets(path), message)
 

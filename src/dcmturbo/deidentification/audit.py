@@ -8,6 +8,7 @@ Removing the last records is noticed by the number of records, which each run re
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import json
 import os
@@ -75,8 +76,7 @@ class AuditLog:
         OSError
             If the log cannot be written.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | system.PRIVATE
-        descriptor = os.open(self.path, flags, 0o600)
+        descriptor = system.open_file(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             with _locked(descriptor):
                 end = os.fstat(descriptor).st_size
@@ -125,24 +125,12 @@ class AuditLog:
 @contextlib.contextmanager
 def _locked(descriptor: int) -> Iterator[None]:
     """Wait until no other process appends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        os.lseek(descriptor, 0x7FFFFFFF, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        try:
-            yield
-        finally:
-            os.lseek(descriptor, 0x7FFFFFFF, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if not system.lock(descriptor, wait=True):
+        raise OSError(errno.ENOLCK, "the file system of the audit log has no locks, so two programs could damage it")
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        system.unlock(descriptor)
 
 
 def read_audit(path: str | os.PathLike[str], key: bytes) -> list[dict[str, Any]]:

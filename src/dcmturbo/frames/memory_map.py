@@ -50,7 +50,7 @@ def map_frames(
     size = frame_bytes * len(selected)
     start = offset - offset % mmap.ALLOCATIONGRANULARITY
     try:
-        descriptor = os.open(opened.path, os.O_RDONLY | system.PRIVATE)
+        descriptor = system.open_file(opened.path, os.O_RDONLY)
         try:
             now = os.fstat(descriptor)
             if now.st_size < offset + size or (now.st_dev, now.st_ino) != opened.file_identity:

@@ -7,7 +7,9 @@ import errno
 import os
 import shutil
 import stat
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +18,7 @@ from dcmturbo import _core, system
 from dcmturbo.dataset.sources import import_fsspec
 from dcmturbo.errors import EncodeError
 from dcmturbo.transcoding.permissions import keep_attributes, mode_of, stat_of, state_of
-from dcmturbo.transcoding.temporary import Temporary, lock_without_waiting, sync_folder
+from dcmturbo.transcoding.temporary import Temporary, sync_folder
 
 __all__ = ["Destination", "Output", "make_folders"]
 
@@ -24,6 +26,7 @@ _MOST_PENDING = 4 << 20
 _MOST_BUFFERS = 512  # maximum of one call: POSIX guarantees 16, Linux allows 1024
 _COPIED_AT_ONCE = 4 << 20
 _WAITING, _MOST_WAITING = 0.002, 5.0  # time limit in seconds for another worker that is replacing the same file
+_REPLACING = threading.Lock()
 
 Buffer = bytes | bytearray | memoryview
 
@@ -234,8 +237,9 @@ class Destination:
                 if self._files_only:
                     raise FileExistsError(errno.EEXIST, "the destination is a link, a pipe or a device", path)
                 # A device or pipe is written to and never replaced. A pipe without a reader is an error.
-                descriptor = os.open(path, os.O_WRONLY | system.NON_BLOCKING | system.PRIVATE)
-                os.set_blocking(descriptor, True)
+                descriptor = system.open_file(path, os.O_WRONLY | system.NON_BLOCKING)
+                if sys.platform != "win32":  # where nothing was opened without waiting
+                    os.set_blocking(descriptor, True)
                 self._opened = self._file = open(descriptor, "wb")  # noqa: SIM115 (closed by `close`)
                 self._spool_into_file()
                 return
@@ -270,7 +274,7 @@ class Destination:
             if self._is_in_place():
                 self.warnings += keep_attributes(self.descriptor, temporary.path, self._replaced)
             else:
-                os.fchmod(self.descriptor, self._mode & 0o777)
+                system.set_mode(self.descriptor, self._mode & 0o777)
         if fsync:
             os.fsync(self.descriptor)
         # In an archive, only the file that was checked before is replaced.
@@ -303,13 +307,17 @@ class Destination:
 
         Two workers may be about to replace one file through two names that the file system treats as the same.
         """
+        if sys.platform == "win32":  # where an open file is not replaced, and the workers are threads of one process
+            with _REPLACING:
+                yield
+            return
         descriptor = -1
         if self._files_only and self._replaced is not None and self.path is not None and not self._is_in_place():
             with contextlib.suppress(OSError):  # nobody may read it, so there is only the check
-                descriptor = os.open(self.path, os.O_RDONLY | system.NON_BLOCKING | system.PRIVATE | system.NO_LINKS)
+                descriptor = system.open_file(self.path, os.O_RDONLY | system.NON_BLOCKING | system.NO_LINKS)
         try:
             waited = 0.0
-            while descriptor >= 0 and lock_without_waiting(descriptor) is False and waited < _MOST_WAITING:
+            while descriptor >= 0 and system.lock(descriptor) is False and waited < _MOST_WAITING:
                 time.sleep(_WAITING)
                 waited += _WAITING
             yield

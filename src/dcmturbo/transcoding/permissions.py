@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from typing import Any
+
+from dcmturbo import system
 
 __all__ = ["keep_attributes", "mode_of", "stat_of", "state_of"]
 
@@ -71,7 +74,8 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
     not_kept = []
     mode = original.st_mode & 0o777
     new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (original.st_uid, original.st_gid):
+    # On Windows, a file has the permissions of its folder, and these numbers are 0.
+    if sys.platform != "win32" and (new.st_uid, new.st_gid) != (original.st_uid, original.st_gid):
         with contextlib.suppress(OSError):
             os.fchown(descriptor, -1, original.st_gid)
         with contextlib.suppress(OSError):
@@ -85,7 +89,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
     lost = _copy_extended_attributes(path, descriptor)
     if lost:
         not_kept.append(f"its extended attributes {', '.join(sorted(lost))} could not be kept")
-    os.fchmod(descriptor, mode)
+    system.set_mode(descriptor, mode)
     if original.st_nlink > 1:
         others = original.st_nlink - 1
         not_kept.append(
@@ -96,7 +100,7 @@ def keep_attributes(descriptor: int, path: str, original: os.stat_result) -> lis
 
 def _copy_extended_attributes(path: str, descriptor: int) -> list[str]:
     """Copy extended attributes, including access control lists; return the names of those that were lost."""
-    if not hasattr(os, "listxattr"):
+    if sys.platform != "linux" or not hasattr(os, "listxattr"):
         return []
     try:
         names = os.listxattr(path)

@@ -7,17 +7,18 @@ import errno
 import os
 import re
 import secrets
+import sys
 from typing import Any
 
 from dcmturbo import system
 
-__all__ = ["TEMPORARY_NAME", "Temporary", "lock_without_waiting", "new_token", "sync_folder"]
+__all__ = ["TEMPORARY_NAME", "Temporary", "new_token", "sync_folder"]
 
 # The token of a run, and a number of the file. The name alone proves nothing: `dcmturbo.archives.runs` has a record of
 # each token.
 TEMPORARY_NAME = re.compile(r"\.dcmturbo-([0-9a-f]{32})-[0-9a-f]{16}\.part")
 
-_NEVER_THROUGH_LINKS = os.O_CREAT | os.O_EXCL | system.NO_LINKS | system.PRIVATE
+_NEVER_THROUGH_LINKS = os.O_CREAT | os.O_EXCL | system.NO_LINKS
 _NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES}
 _RENAME_NOREPLACE = 1  # <linux/fs.h>
 _AT_FDCWD = -100
@@ -64,7 +65,7 @@ class Temporary:
             name = os.path.join(folder, f".dcmturbo-{token}-{secrets.token_hex(8)}.part")
             with contextlib.suppress(FileExistsError):
                 self.descriptor = _create(name, mode & 0o777)
-                found = os.fstat(self.descriptor) if lock_without_waiting(self.descriptor) is not False else None
+                found = os.fstat(self.descriptor) if system.lock(self.descriptor) is not False else None
                 others = mode & 0o007
                 if found is None or not found.st_nlink:
                     # Before it was locked, another run that cleans up removed it as a leftover.
@@ -118,7 +119,7 @@ class Temporary:
 def _create(name: str, mode: int) -> int:
     """Create and open a file; if its folder does not exist, the error names the folder."""
     try:
-        return os.open(name, os.O_RDWR | _NEVER_THROUGH_LINKS, mode)
+        return system.open_file(name, os.O_RDWR | _NEVER_THROUGH_LINKS, mode)
     except FileNotFoundError:
         folder = os.path.dirname(name)
         if os.path.isdir(folder or "."):
@@ -128,30 +129,9 @@ def _create(name: str, mode: int) -> int:
         ) from None
 
 
-def lock_without_waiting(descriptor: int) -> bool | None:
-    """Lock an open file for as long as it is open.
-
-    Returns
-    -------
-    bool or None
-        Whether it is locked now: False if somebody else has locked it, None if there are no such locks.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
 def sync_folder(path: str) -> None:
     """Write the names in a folder to disk; Windows cannot open folders, and writes names itself."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     descriptor = os.open(path or ".", os.O_RDONLY)
     try:
@@ -177,7 +157,7 @@ def _rename_exclusively(name: str, path: str) -> None:
     # The system has neither a rename that keeps an existing file nor hard links. Create the name first, which fails if
     # it is taken, and then replace it.
     try:
-        os.close(os.open(path, os.O_WRONLY | _NEVER_THROUGH_LINKS, 0o600))
+        os.close(system.open_file(path, os.O_WRONLY | _NEVER_THROUGH_LINKS, 0o600))
     except FileExistsError:
         raise _taken(path) from None
     try:
@@ -194,6 +174,8 @@ def _taken(path: str) -> FileExistsError:
 
 def _load_renameat2() -> Any:
     """Return renameat2(2) of the C library; None if there is none."""
+    if not sys.platform.startswith("linux"):
+        return None
     import ctypes
 
     try:
@@ -210,6 +192,12 @@ _renameat2 = _load_renameat2()
 
 def _rename_without_replacing(name: str, path: str) -> bool:
     """Rename a file with the call that never replaces; False if the system or file system does not have it."""
+    if sys.platform == "win32":
+        try:
+            os.rename(name, path)  # which never replaces on Windows
+        except FileExistsError:
+            raise _taken(path) from None
+        return True
     if _renameat2 is None:
         return False
     import ctypes
