@@ -23,7 +23,7 @@ ALLOWED = {
         "ld-linux-x86-64.so.2",
         "ld-linux-aarch64.so.1",
     },
-    "musllinux": {"libc.so"},
+    "musllinux": {"libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
     "macos": {"/usr/lib/libSystem.B.dylib"},
     "windows": {"kernel32.dll", "advapi32.dll", "ntdll.dll"},
 }

@@ -62,7 +62,7 @@ class Compiler:
             return
         out.parent.mkdir(parents=True, exist_ok=True)
         new = out.with_suffix(".new")
-        self.run("c++", "-target", target.zig, *FLAGS, *arguments, "-o", str(new))
+        self.run("c++", "-target", target.zig, *FLAGS, *target.compile, *arguments, "-o", str(new))
         new.rename(out)
 
     def modules(self, target: Target, pythons: list[str], headers: list[Path], core: list[Path]) -> Iterator[Path]:
@@ -71,17 +71,14 @@ class Compiler:
             yield from pool.map(lambda python, of_it: self.module(target, python, of_it, core), pythons, headers)
 
     def module(self, target: Target, python: str, headers: Path, core: list[Path]) -> Path:
-        """Compile the bindings for one Python, and link the extension module, unless that was done from the same files.
+        """Compile the bindings for one Python, and link the extension module.
 
-        So a run that was stopped goes on where it was.
+        Objects of the same files are used again, so a run that was stopped goes on where it was.
         """
-        read = [Path(__file__), Path(__file__).with_name("targets.py")]
+        read = []
         for place in (ROOT / "csrc", headers, self.pybind11):
             read += sorted(path for path in place.rglob("*") if path.is_file())
         folder = self.work / "modules" / f"{target.name}-{python}-{self._digest(target, read)}"
-        module = folder / target.module_name(python)
-        if module.is_file():
-            return module
         folder.mkdir(parents=True, exist_ok=True)
         # As one unit: most of the time goes into pybind11's headers.
         unit = folder / "bindings.cpp"
@@ -92,26 +89,38 @@ class Compiler:
         if python.endswith("t"):
             flags.append("-DPy_GIL_DISABLED=1")
         out = folder / "bindings.o"
-        self.run("c++", "-target", target.zig, *FLAGS, *flags, "-c", str(unit), "-o", str(out))
-        libraries = [str(self._import_library(target, python, out, folder))] if target.is_windows else []
-        objects = [str(path) for path in core]
-        # The file's name may be in the module, its folder's is not.
-        linked = folder / "new" / module.name
-        linked.parent.mkdir(exist_ok=True)
+        self._compile(target, out, *flags, "-c", str(unit))
+        return self._link(target, python, [out, *core], folder)
+
+    def _link(self, target: Target, python: str, objects: list[Path], folder: Path) -> Path:
+        module = folder / target.module_name(python)
+        command = ["c++", "-target", target.zig, "-O3", "-shared", *target.link, *map(str, objects)]
+        if target.is_macos:  # else it is the path, which is this machine's
+            command += ["-install_name", module.name]
+        if target.is_windows:
+            command.append(str(self._import_library(target, python, objects[0], folder)))
+        self.run(*command, "-o", str(module))
+        if target.is_musl:
+            needed = undefined_dynamic_names(module)
+            libraries = ["-nodefaultlibs", "-lc++", "-lunwind", str(self._musl_library(target, needed, folder))]
+            self.run(*command, *libraries, "-o", str(module))
+            if undefined_dynamic_names(module) != needed:
+                raise SystemExit(f"{module.name}: linked otherwise than without a stand-in for musl")
+        return module
+
+    def _musl_library(self, target: Target, names: list[str], folder: Path) -> Path:
+        """Make what stands for musl while linking, under the name that Alpine gives it, which auditwheel expects.
+
+        The loader of musl is musl itself, and takes every name of this kind for its own.
+        """
+        source = folder / "musl.s"
+        source.write_text("".join(f".globl {name}\n{name}:\n" for name in names))
+        name = f"libc.musl-{target.zig.split('-')[0]}.so.1"
+        out = folder / name
         self.run(
-            "c++",
-            "-target",
-            target.zig,
-            "-O3",
-            "-shared",
-            *target.link,
-            str(out),
-            *objects,
-            *libraries,
-            "-o",
-            str(linked),
+            "cc", "-target", target.zig, "-shared", "-nostdlib", f"-Wl,-soname,{name}", str(source), "-o", str(out)
         )
-        return linked.rename(module)
+        return out
 
     def _import_library(self, target: Target, python: str, bindings: Path, folder: Path) -> Path:
         """Make what stands for python3XX.dll while linking: the names that the bindings need."""
@@ -124,7 +133,7 @@ class Compiler:
         return out
 
     def _digest(self, target: Target, read: list[Path]) -> str:
-        digest = hashlib.sha256(repr((target.zig, FLAGS, str(self.zig.stat().st_size))).encode())
+        digest = hashlib.sha256(repr((target.zig, [*FLAGS, *target.compile], str(self.zig.stat().st_size))).encode())
         for path in read:
             digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:16]
@@ -132,6 +141,16 @@ class Compiler:
 
 def _is_of_python(name: str) -> bool:
     return name.removeprefix("__imp_").startswith(("Py", "_Py"))
+
+
+def undefined_dynamic_names(path: Path) -> list[str]:
+    """Read the names that an ELF library needs from others, but not from Python."""
+    from elftools.elf.elffile import ELFFile
+
+    with path.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".dynsym").iter_symbols()
+        names = {symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF"}
+    return sorted(name for name in names if name and not _is_of_python(name))
 
 
 def undefined_names(path: Path) -> set[str]:

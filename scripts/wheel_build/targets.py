@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15", "3.13t", "3.14t", "3.15t")
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,19 @@ class Target:
     tag: str  # the platform of the wheel's name
     suffix: str  # of the extension module, behind _core
     link: tuple[str, ...] = ()
+    compile: tuple[str, ...] = ()
 
     @property
     def is_windows(self) -> bool:
         return "windows" in self.zig
+
+    @property
+    def is_macos(self) -> bool:
+        return "macos" in self.zig
+
+    @property
+    def is_musl(self) -> bool:
+        return self.zig.endswith("musl")
 
     def module_name(self, python: str) -> str:
         """Name the extension module as that Python's importer looks for it."""
@@ -35,6 +44,7 @@ def digits(python: str) -> str:
 
 
 _LINUX = ("-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none", "-s")
+_MUSL = ("-fPIC",)  # zig takes it for granted everywhere but here, where programs are static unless told otherwise
 _MACOS = ("-Wl,-undefined,dynamic_lookup", "-Wl,-dead_strip", "-s")
 
 TARGETS = {
@@ -60,6 +70,7 @@ TARGETS = {
             "musllinux_1_2_x86_64",
             "cpython-{digits}-x86_64-linux-musl.so",
             (*_LINUX, "-dynamic"),
+            _MUSL,
         ),
         Target(
             "musllinux-aarch64",
@@ -67,6 +78,7 @@ TARGETS = {
             "musllinux_1_2_aarch64",
             "cpython-{digits}-aarch64-linux-musl.so",
             (*_LINUX, "-dynamic"),
+            _MUSL,
         ),
         Target("macos-arm64", "aarch64-macos.11.0", "macosx_11_0_arm64", "cpython-{digits}-darwin.so", _MACOS),
         Target("macos-x86_64", "x86_64-macos.11.0", "macosx_11_0_x86_64", "cpython-{digits}-darwin.so", _MACOS),
