@@ -193,12 +193,10 @@ def copy_of(image: dt.Image) -> dt.Image:
 
 
 def test_images_of_all_origins_are_pickled(path, monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
     file = path.open("rb")
     sources = [path, str(path), OBJECT, memoryview(OBJECT), io.BytesIO(OBJECT), file]
-    if pytest.importorskip("fsspec"):
-        import fsspec
-
-        sources += [f"file://{path}", fsspec.open(f"file://{path}", "rb")]
+    sources += [f"file://{path}", fsspec.open(f"file://{path}", "rb")]
     for source in sources:
         with dt.open(source, raw=True, unused_bits="keep") as image, copy_of(image) as copy:
             np.testing.assert_array_equal(copy[7], FRAMES[7])

@@ -93,7 +93,14 @@ def test_in_place(tmp_path):
     if sys.platform != "win32":
         assert path.stat().st_mode & 0o777 == 0o640
     assert same_cells(data, path)
-    link = tmp_path / "link.dcm"
+    assert os.listdir(tmp_path) == ["a.dcm"]
+
+
+@posix
+def test_in_place_through_a_link(tmp_path):
+    path, link = tmp_path / "a.dcm", tmp_path / "link.dcm"
+    data = grey()
+    path.write_bytes(data)
     link.symlink_to(path)
     dt.transcode(link, link, "JPEGLSLossless")
     assert link.is_symlink()

@@ -100,5 +100,6 @@ def test_reads_and_writes_at_positions(tmp_path, monkeypatch, missing):
         assert system.read_into(descriptor, memoryview(memory), 14) == 3
         assert memory == b"efg\0"
         assert system.read_at(descriptor, 1, 17) == b""
+        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0  # it may be the descriptor of a caller's file object
     finally:
         os.close(descriptor)

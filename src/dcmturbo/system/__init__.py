@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "CAN_FORK",
@@ -101,12 +101,23 @@ def set_mode(descriptor: int, mode: int) -> None:
         os.fchmod(descriptor, mode)
 
 
+@contextlib.contextmanager
+def _at(descriptor: int, position: int) -> Iterator[None]:
+    """Move a descriptor, which may be that of a caller's file object, and move it back."""
+    with _position:
+        before = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, position, os.SEEK_SET)
+        try:
+            yield
+        finally:
+            os.lseek(descriptor, before, os.SEEK_SET)
+
+
 def read_at(descriptor: int, size: int, position: int) -> bytes:
     """Read up to `size` bytes at a position, as ``os.pread`` does."""
     if sys.platform != "win32" and hasattr(os, "pread"):
         return os.pread(descriptor, size, position)
-    with _position:
-        os.lseek(descriptor, position, os.SEEK_SET)
+    with _at(descriptor, position):
         return os.read(descriptor, size)
 
 
@@ -124,6 +135,5 @@ def write_at(descriptor: int, views: Sequence[memoryview], position: int) -> int
     if sys.platform != "win32" and hasattr(os, "pwritev"):
         return os.pwritev(descriptor, views, position)
     view = next(view for view in views if view.nbytes)
-    with _position:
-        os.lseek(descriptor, position, os.SEEK_SET)
+    with _at(descriptor, position):
         return os.write(descriptor, view)
