@@ -31,7 +31,7 @@ if not LONG:
     CASES = random.Random(20_260_101).sample(CASES, SAMPLE)
 
 # What a syntax cannot hold: the reason that the message gives, by what is refused.
-TOO_DEEP = "bits, but BitsStored is|can store integers of 2 to 16 bits|is encoded from integers of"
+TOO_DEEP = "bits, but BitsStored is|integers of 2 to 16 bits|is encoded from integers of"
 NOT_A_JPEG = "8-bit JPEG streams only"
 UNUSED_BITS = r"bits above BitsStored \(\d+\) are in use"
 UNUSED_BITS_IN_USE = ("mlut_18.dcm",)
