@@ -590,8 +590,8 @@ def _connect(path: str, *, write: bool) -> sqlite3.Connection:
     raise OSError(f"cannot open the manifest {path}: {reason}")
 
 
-def _lock(path: str) -> int | None:
-    """Lock a file, so that two runs do not write one manifest; None if the system has no such locks."""
+def _lock(path: str) -> int:
+    """Lock a file, so that two runs do not write one manifest; a file system without locks has none."""
     while True:
         descriptor = system.open_file(path, os.O_RDWR | os.O_CREAT | system.NO_LINKS, 0o600)
         locked = system.lock(descriptor)

@@ -8,6 +8,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+if sys.platform == "win32":
+    from dcmturbo.system import windows
+
 __all__ = [
     "CAN_FORK",
     "NON_BLOCKING",
@@ -23,6 +26,8 @@ __all__ = [
     "unlock",
     "write_at",
 ]
+
+# Where `sys.platform` is tested beside `hasattr`, it is for type checkers: they only know the platform.
 
 CAN_FORK: bool = hasattr(os, "fork")
 SEPARATORS: str = os.sep + (os.altsep or "")  # of the folders in a path
@@ -42,8 +47,6 @@ def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o777) -> in
     It can be renamed and removed while it is open, on Windows too.
     """
     if sys.platform == "win32":
-        from dcmturbo.system import windows
-
         return windows.open_file(path, flags | _PRIVATE)
     return os.open(path, flags | _PRIVATE, mode)
 
@@ -57,8 +60,6 @@ def lock(descriptor: int, *, wait: bool = False) -> bool | None:
         Whether it is locked now: False if somebody else has locked it, None if the file system has no such locks.
     """
     if sys.platform == "win32":
-        from dcmturbo.system import windows
-
         return windows.lock(descriptor, wait=wait)
     try:
         import fcntl
@@ -74,8 +75,6 @@ def lock(descriptor: int, *, wait: bool = False) -> bool | None:
 def unlock(descriptor: int) -> None:
     """Release what `lock` has locked."""
     if sys.platform == "win32":
-        from dcmturbo.system import windows
-
         windows.unlock(descriptor)
         return
     with contextlib.suppress(OSError, ImportError):

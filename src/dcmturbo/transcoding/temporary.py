@@ -174,7 +174,7 @@ def _taken(path: str) -> FileExistsError:
 
 def _load_renameat2() -> Any:
     """Return renameat2(2) of the C library; None if there is none."""
-    if not sys.platform.startswith("linux"):
+    if sys.platform != "linux":
         return None
     import ctypes
 
