@@ -141,6 +141,7 @@ Dataset Scanner::run(const ScanOptions& options) {
 
 // Reads the preamble and the File Meta Information if there are any. Returns the position of the dataset.
 std::uint64_t Scanner::find_dataset() {
+    if (reader_.size() == 0) fail(ErrorCode::not_dicom, no_offset, "it is empty (0 bytes): this is not a DICOM file");
     const auto is_prefix = [&](std::uint64_t offset) {
         const auto bytes = reader_.bytes(offset, 4);
         return bytes.size() == 4 && std::memcmp(bytes.data(), "DICM", 4) == 0;

@@ -1,6 +1,7 @@
 """Objects that are cut before their pixel data: failures of an archive, never copies."""
 
 import numpy as np
+import pytest
 from helpers.archives import TARGET, image, make_archive, without_pixels
 from helpers.dicom_writer import EXPLICIT, UNDEFINED, dicom_file, native_file
 
@@ -53,3 +54,55 @@ def test_an_object_whose_icon_has_wrong_lengths_is_done(tmp_path):
     result = dt.transcode_archive(source, tmp_path / "out", TARGET)
     assert result.counts["transcoded"] == 1
     np.testing.assert_array_equal(dt.decode(tmp_path / "out" / "icon.dcm"), dt.decode(whole))
+
+
+@pytest.fixture
+def doubtful(tmp_path):
+    source = tmp_path / "in"
+    make_archive(source)
+    (source / "lost.dcm").touch()
+    (source / "a" / "LOST2.DCM").touch()
+    (source / "IM0001").touch()
+    (source / "page.dcm").write_bytes(b"<html>not found</html>")
+    return source
+
+
+def test_an_empty_file_that_is_named_as_dicom_is_a_failure(doubtful, tmp_path):
+    result = dt.transcode_archive(doubtful, tmp_path / "out", TARGET)
+    failed = {one.path.replace("\\", "/").rsplit("/", 1)[1]: one for one in result.failures}
+    assert sorted(failed) == ["LOST2.DCM", "lost.dcm"]
+    assert all("it is empty (0 bytes)" in one.error for one in failed.values())
+    assert not (tmp_path / "out" / "lost.dcm").exists()
+    assert result.counts["copied"] == 4  # also the two that only get a warning
+    warned = dict(result.warned)
+    assert "it is empty (0 bytes)" in warned[str(doubtful / "IM0001")]
+    assert "it is not DICOM, although its name says so" in warned[str(doubtful / "page.dcm")]
+    assert len(warned) == 2
+    assert (tmp_path / "out" / "page.dcm").read_bytes() == b"<html>not found</html>"
+
+
+@pytest.mark.parametrize("on_failure", ["copy", "skip"])
+def test_empty_files_are_copied_or_left_out_on_demand(doubtful, tmp_path, on_failure):
+    result = dt.transcode_archive(doubtful, tmp_path / "out", TARGET, on_failure=on_failure)
+    assert result.is_complete
+    assert "it is empty (0 bytes)" in dict(result.warned)[str(doubtful / "lost.dcm")]
+    assert (tmp_path / "out" / "lost.dcm").exists() == (on_failure == "copy")
+
+
+def test_empty_files_in_place(doubtful):
+    result = dt.transcode_archive(doubtful, None, TARGET, in_place=True)
+    assert len(result.failures) == 2
+    assert len(result.warned) == 2
+    assert (doubtful / "lost.dcm").read_bytes() == b""
+
+
+def test_a_dry_run_names_empty_files(doubtful, tmp_path):
+    result = dt.transcode_archive(doubtful, tmp_path / "out", TARGET, dry_run=True)
+    assert len(result.failures) == 2
+
+
+def test_what_an_empty_file_is_called(tmp_path):
+    (tmp_path / "lost.dcm").touch()
+    for source in (tmp_path / "lost.dcm", b""):
+        with pytest.raises(dt.NotDicom, match=r"^it is empty \(0 bytes\)"):
+            dt.open(source)

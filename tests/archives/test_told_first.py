@@ -55,7 +55,7 @@ def test_an_empty_name_in_python(source):
 @pytest.mark.parametrize("missing", ["typo", "in/*.nothing", "typo/**/*.dcm"])
 def test_in_place_with_a_source_that_is_missing(source, missing, capsys):
     before = tree(source)
-    assert main(["transcode", "in", missing, "--in-place", "--to", TARGET]) == 1
+    assert main(["transcode", "in", missing, "--in-place", "--to", TARGET]) == 2
     assert missing.split("/")[-1] in capsys.readouterr().err
     assert tree(source) == before
     assert not list(source.glob(".dcmturbo*"))
@@ -63,15 +63,27 @@ def test_in_place_with_a_source_that_is_missing(source, missing, capsys):
 
 @pytest.mark.parametrize("missing", ["typo", "in/*.nothing", "typo/**/*.dcm"])
 def test_a_source_that_is_missing_makes_nothing(source, missing, capsys):
-    assert main(["transcode", missing, "out", "--to", TARGET]) == 1
-    assert missing.split("/")[-1] in capsys.readouterr().err
+    why = "no file matches the pattern" if "*" in missing else "there is no such file or folder"
+    for more in ([], ["--dry-run"]):
+        assert main(["transcode", missing, "out", "--to", TARGET, *more]) == 2
+        captured = capsys.readouterr()
+        assert captured.err.endswith(f"dcmturbo transcode: error: {missing}: {why}\n")
+        assert captured.out == ""
     assert not os.path.exists("out")
 
 
 def test_one_of_two_sources_is_missing(source, capsys):
     assert main(["transcode", "in", "typo", "out", "--to", TARGET]) == 1
-    assert "there is no such file or folder" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "there is no such file or folder" in captured.err
+    assert "--on-failure" not in captured.out  # it would not help
     assert len(tree(source.with_name("out"))) == 8
+
+
+def test_what_helps_with_failures_is_said_only_if_it_helps(source, capsys):
+    (source / "bad.dcm").write_bytes(image(3)[:-300])
+    assert main(["transcode", "in", "typo", "out", "--to", TARGET]) == 1
+    assert "--on-failure copy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("paths", [["in", "foo://x"], ["foo://x", "out"], ["in", "zip://a.zip::foo://x/b.zip"]])

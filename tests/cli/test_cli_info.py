@@ -103,6 +103,13 @@ def test_info_of_a_folder(call, call_json):
     assert sum(found["decoded"] is not None for found in document["files"]) == 31
 
 
+def test_info_counts_empty_files(call, call_json, tmp_path):
+    (tmp_path / "image.dcm").write_bytes(CT.read_bytes())
+    (tmp_path / "lost.dcm").touch()
+    assert "skipped in folders: 1 that is not DICOM (1 empty)" in call("info", tmp_path)[1]
+    assert call_json("info", tmp_path)[1]["skipped"]["empty"] == 1
+
+
 def test_info_full(call):
     out = call("info", CT, RLE, "--full")[1]
     assert out.count("SOP class") == 2

@@ -69,8 +69,8 @@ def transcode_archive(
 ) -> ArchiveResult:
     """Transcode all DICOM objects of an archive: verified, in parallel, and continued after an interruption.
 
-    Files that are not DICOM or have no pixel data are copied unchanged. A file that fails has no output, and the run
-    continues.
+    Files that are not DICOM or have no pixel data are copied unchanged, but an empty file whose name says that it is
+    DICOM fails. A file that fails has no output, and the run continues.
 
     Parameters
     ----------

@@ -28,7 +28,8 @@ from dcmturbo.archives.places import (
 )
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
-from dcmturbo.errors import Error, LimitExceeded, NoPixelData, NotDicom
+from dcmturbo.dataset.file_names import is_named_dicom
+from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, NotDicom
 from dcmturbo.transcoding.permissions import state_of
 
 __all__ = ["ON_FAILURE", "describe", "do_files", "do_into", "do_one", "left_out"]
@@ -187,11 +188,11 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
     if task.failed is not None:
         return _copied(task, destination, settings, *task.failed)
     try:
-        return settings.operation.do(task, destination, threads, fsync=settings.fsync)
+        return _done(task, destination, settings, threads, fsync=settings.fsync)
     except (NotDicom, NoPixelData) as error:
         if settings.only_dicom and isinstance(error, NotDicom):
             raise
-        why, warnings = _why_copied(task.source, error)
+        why, warnings = _why_copied(task.source, error, "copied unchanged")
         return _copied(task, destination, settings, why)._replace(warnings=warnings)
     except KeepOriginal as kept:
         return _copied(task, destination, settings, str(kept))._replace(source_syntax=kept.source_syntax)
@@ -201,6 +202,16 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
         if settings.on_failure == "skip":
             return left_out(task.number, describe(error), type(error).__name__, settings.operation.done)
         return _copied(task, destination, settings, describe(error), type(error).__name__)
+
+
+def _done(task: Task, destination: Any, settings: Settings, threads: int, *, fsync: bool) -> Outcome:
+    """Do the work on a file; an empty file that should be DICOM is one that has lost its content."""
+    try:
+        return settings.operation.do(task, destination, threads, fsync=fsync)
+    except NotDicom:
+        if is_named_dicom(task.source) and size_of(task.source) == 0 and not settings.only_dicom:
+            raise DecodeError("it is empty (0 bytes), although its name says that it is DICOM") from None
+        raise
 
 
 def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: str | None = None) -> Outcome:
@@ -274,9 +285,9 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         return _unchanged(task.number, before, *task.failed, settings.operation.done)
     with PlaceOfSource(path, token=settings.token) as place:
         try:
-            outcome = settings.operation.do(task, place, threads, fsync=True)
+            outcome = _done(task, place, settings, threads, fsync=True)
         except (NotDicom, NoPixelData) as error:
-            why, warnings = _why_copied(path, error)
+            why, warnings = _why_copied(path, error, "unchanged")
             return _unchanged(task.number, before, why)._replace(warnings=warnings)
         except KeepOriginal as kept:
             return _unchanged(task.number, before, str(kept))._replace(source_syntax=kept.source_syntax)
@@ -323,13 +334,19 @@ def _changed(path: str, before: os.stat_result) -> bool:
         return True
 
 
-def _why_copied(source: str, error: Exception) -> tuple[str, tuple[str, ...]]:
+def _why_copied(source: str, error: Exception, what_was_done: str) -> tuple[str, tuple[str, ...]]:
     """Return why a file was copied, and its warnings."""
     if isinstance(error, NoPixelData) and not is_url(source):
         with open(source, "rb") as file:
             if is_directory_object(file.read(1024)):
                 return "a DICOMDIR", (_STALE_DIRECTORY,)
-    return "it is not DICOM" if isinstance(error, NotDicom) else "it has no pixel data", ()
+    if isinstance(error, NoPixelData):
+        return "it has no pixel data", ()
+    if size_of(source) == 0:
+        return "it is empty (0 bytes)", (f"{what_was_done}, but it is empty (0 bytes)",)
+    if is_named_dicom(source):
+        return "it is not DICOM", (f"{what_was_done}, but it is not DICOM, although its name says so (damaged?)",)
+    return "it is not DICOM", ()
 
 
 def _failure(number: int, error: BaseException) -> Outcome:

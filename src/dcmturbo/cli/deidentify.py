@@ -15,9 +15,9 @@ import dcmturbo as dt
 from dcmturbo import system
 from dcmturbo.archives.deidentification import audit_place, deidentify_archive
 from dcmturbo.archives.runs import leave_out
-from dcmturbo.archives.walk import Filters, absolute, find_files, find_missing
+from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, thread_count
+from dcmturbo.cli.inputs import add_common, missing_sources, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.deidentification.api import make_rules
@@ -169,11 +169,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             return output.usage("deidentify", why)
         if not arguments.new_key and not os.path.lexists(arguments.key):
             return output.usage("deidentify", f"there is no file {arguments.key}: --new-key makes a key")
-        if missing := _missing(arguments):
-            for path, message in missing:
-                output.fail(path, message)
-            output.result({"command": "deidentify", "files": [] if arguments.dry_run else {"failed": len(missing)}})
-            return output.exit_code
+        if missing := missing_sources(_sources(arguments), every=True):  # a run lists single ones itself
+            return output.usage("deidentify", missing, brief=True)
         if arguments.new_key and not os.path.lexists(arguments.key):
             # A dry run writes no key either, and one for the moment shows the same.
             arguments.key = os.urandom(_NEW_KEY) if arguments.dry_run else _make_key(arguments.key)
@@ -209,13 +206,6 @@ def _in_options(message: str) -> str:
 def _sources(arguments: argparse.Namespace) -> list[str]:
     paths: list[str] = arguments.paths
     return paths if len(paths) == 1 else paths[:-1]
-
-
-def _missing(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """Return the sources that do not exist, if none exists; a run lists single ones itself."""
-    sources = _sources(arguments)
-    missing = find_missing(sources)
-    return missing if len(missing) == len(sources) else []
 
 
 def _make_key(path: str) -> str:

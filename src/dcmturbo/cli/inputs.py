@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dcmturbo import system
+from dcmturbo.archives.walk import absolute, find_missing
 from dcmturbo.cli.output import Output
 from dcmturbo.errors import NoPixelData, NotDicom
+from dcmturbo.redaction import without_secrets
 
 __all__ = [
     "Input",
@@ -19,6 +21,7 @@ __all__ = [
     "add_output",
     "add_threads",
     "for_each",
+    "missing_sources",
     "skipped_document",
     "thread_count",
 ]
@@ -45,6 +48,7 @@ class Skipped:
     """Numbers of files in folders that a command skipped."""
 
     not_dicom: int = 0
+    empty: int = 0  # of those that are not DICOM
     no_pixel_data: int = 0
     beyond_the_most: int = 0  # not read, because only a sample of the files is wanted
 
@@ -52,7 +56,8 @@ class Skipped:
         """Return a sentence for people; empty if nothing was skipped."""
         parts = []
         if self.not_dicom:
-            parts.append(f"{self.not_dicom} that {'is' if self.not_dicom == 1 else 'are'} not DICOM")
+            empty = f" ({self.empty} empty)" if self.empty else ""
+            parts.append(f"{self.not_dicom} that {'is' if self.not_dicom == 1 else 'are'} not DICOM{empty}")
         if self.no_pixel_data:
             parts.append(f"{self.no_pixel_data} without pixel data")
         if self.beyond_the_most:
@@ -129,6 +134,14 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
     return found
 
 
+def missing_sources(sources: Sequence[str], *, every: bool) -> str:
+    """Return which sources of an archive do not exist; empty if all exist, or with `every` if at least one does."""
+    missing = [(source, why) for source in sources for _, why in find_missing([absolute(source)])]
+    if every and len(missing) < len(sources):
+        return ""
+    return without_secrets("; ".join(f"{source}: {why}" for source, why in missing))
+
+
 def for_each(
     paths: Sequence[str],
     output: Output,
@@ -164,6 +177,7 @@ def for_each(
                     output.fail(item.path, error)
                 else:
                     skipped.not_dicom += 1
+                    skipped.empty += os.path.getsize(item.path) == 0
             except NoPixelData as error:
                 if item.explicit or not skip_without_pixels:
                     output.fail(item.path, error, hint=f"to see what the object is: dcmturbo info {item.path}")
@@ -184,4 +198,5 @@ def for_each(
 def skipped_document(skipped: Skipped) -> dict[str, Any]:
     """Return what was skipped, for JSON."""
     document = {"not_dicom": skipped.not_dicom, "no_pixel_data": skipped.no_pixel_data}
+    document |= {"empty": skipped.empty} if skipped.empty else {}
     return document | ({"not_looked_at": skipped.beyond_the_most} if skipped.beyond_the_most else {})

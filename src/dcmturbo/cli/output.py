@@ -164,9 +164,10 @@ class Output:
         filename = getattr(error, "filename", None)
         self.fail(notes[0] if notes else path if filename is None else os.fsdecode(filename), error)
 
-    def usage(self, command: str, message: str) -> int:
-        """Report wrong usage on stderr; return the exit code of wrong usage."""
-        sys.stderr.write(f"{self.usage_text}dcmturbo {command}: error: {printable(message)}\n")
+    def usage(self, command: str, message: str, *, brief: bool = False) -> int:
+        """Report wrong usage on stderr, if not `brief` below how to use it; return the exit code of wrong usage."""
+        text = "" if brief else self.usage_text
+        sys.stderr.write(f"{text}dcmturbo {command}: error: {printable(message)}\n")
         return 2
 
     def warn(self, path: str, message: str) -> None:

@@ -26,7 +26,7 @@ from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.archive_report import FORMATS, write_report
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import thread_count
+from dcmturbo.cli.inputs import missing_sources, thread_count
 from dcmturbo.cli.option_help import describe_options, flag_of, lossy_flags
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
@@ -43,8 +43,8 @@ __all__ = ["add_parser", "add_pydicom_parser", "run"]
 _EPILOG = """\
 SRC is a folder (including all its subfolders), a file, a pattern in quotation marks, a DICOMDIR, or an fsspec URL such
 as s3://bucket/prefix. DST is the folder or URL for the results, which keep their relative paths. It is created if it
-does not exist. Files that are not DICOM or have no pixel data are copied unchanged. If SRC is a single file, DST may
-be a file.
+does not exist. Files that are not DICOM or have no pixel data are copied unchanged, but empty files with names such as
+x.dcm fail. If SRC is a single file, DST may be a file.
 
 Each result is decoded again and compared with its source before it gets its final name. A file that fails has no
 output (see --on-failure), and the run continues. An existing file at DST stays as it is, and the file that would
@@ -230,6 +230,10 @@ def add_pydicom_parser(commands: Any) -> None:
     commands.choices["transcode"].set_defaults(func=call)
 
 
+# Types of failures that --on-failure settles. Others are not of the file: it cannot be read, or its place is taken.
+_OF_THE_FILE = {"DecodeError", "EncodeError", "UnsupportedTransferSyntax", "WorkerDied"}
+
+
 # ---- arguments --------------------------------------------------------------------------------------
 
 
@@ -304,6 +308,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         sources, destination = _sources_and_destination(arguments)
         syntax = name_transfer_syntax(arguments.to)
         options = _lossy_options(arguments, syntax)
+        if missing := missing_sources(sources, every=not arguments.in_place):
+            return output.usage("transcode", missing, brief=True)
         if destination is not None and _is_file_to_file(sources, destination, arguments):
             return _one_file(sources[0], destination, syntax, options, arguments, output)
         return _archive(sources, destination, syntax, options, arguments, output)
@@ -536,7 +542,7 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
             f"{short(result.bytes_before / result.bytes_after)}), {plural(result.frames, 'frame')} in "
             f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels per second"
         )
-    if counts["failed"] and may_copy:
+    if may_copy and any(one.type in _OF_THE_FILE for one in result.failures):
         output.say("files that failed have no output: --on-failure copy copies them unchanged, skip leaves them out")
     if result.manifest:
         output.say(f"manifest: {result.manifest}")

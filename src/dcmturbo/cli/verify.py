@@ -191,9 +191,6 @@ def _same_place(roots: list[str]) -> bool:
 
 def _wrong_usage(arguments: argparse.Namespace, roots: list[str], folders: list[bool | None]) -> str:
     """Return what is wrong with the arguments; empty if they are right."""
-    if None in folders:
-        missing = (arguments.first, arguments.second)[folders.index(None)]
-        return f"{without_secrets(missing)}: there is no such file or folder"
     for place, is_folder in zip(roots, folders, strict=True):
         if not is_folder and not is_url(place) and not os.path.isfile(place):
             return f"{place} is not a regular file"
@@ -317,6 +314,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             found = _Found(output, arguments.with_required)
             output.result(_document(arguments, 0, found, same=False, not_proved=_NOTHING))
             return output.exit_code
+    if None in folders:
+        missing = without_secrets((arguments.first, arguments.second)[folders.index(None)])
+        return output.usage("verify", f"{missing}: there is no such file or folder", brief=True)
     wrong = _wrong_usage(arguments, roots, folders)
     if wrong:
         return output.usage("verify", wrong)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
+from dcmturbo.dataset.file_names import is_named_dicom
 from dcmturbo.dataset.opened import refuse_cut
 from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom, add_note_once
 from dcmturbo.volumes.geometry import axes_of
@@ -301,7 +302,7 @@ def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, 
 
 def may_be_damaged(path: str) -> bool:
     """Whether a file that is not DICOM may have been an image: it is empty, or its name says that it is one."""
-    return path.lower().endswith((".dcm", ".dicom", ".ima")) or os.path.getsize(path) == 0
+    return is_named_dicom(path) or os.path.getsize(path) == 0
 
 
 def positions_of(planes: list[Plane]) -> np.ndarray:
