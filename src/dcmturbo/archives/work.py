@@ -149,7 +149,7 @@ def _telling_what_is_taken(task: Task) -> Iterator[None]:
         yield
     except NameTakenError:
         raise
-    except FileExistsError:
+    except (FileExistsError, IsADirectoryError):  # a folder that another worker has made in the meantime
         if not is_url(task.destination) and os.path.isdir(task.destination):
             raise DestinationExistsError(task.destination, "it is a folder") from None
         raise DestinationExistsError(task.destination) from None
