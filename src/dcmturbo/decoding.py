@@ -12,7 +12,7 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import config, resolve_threads
-from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.dataset.sources import name_of, name_source, open_source
 from dcmturbo.errors import Error, LimitExceeded, UnsupportedTransferSyntax, add_note_once, make_error
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
@@ -204,7 +204,7 @@ def decode_series(
     ValueError
         If there are no objects, or if their frames differ in shape or dtype.
     DecodeError, and the other errors of `decode`
-        A note of the exception names the object.
+        The exception names the object: ``.source``, or a note if it is none that has a path.
     """
     # These can be iterated over, but give the elements of a Dataset or the lines of a file.
     is_one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
@@ -219,15 +219,15 @@ def decode_series(
     with ExitStack() as stack:
         series = _open_series(sources, raw, stack)
         counts = [len(one) for one in series]
-        for source, one, count in zip(sources, series, counts, strict=True):
-            with _in(source):
+        for which, (one, count) in enumerate(zip(series, counts, strict=True)):
+            with _in(sources, which):
                 one.check_span(range(count), salvage=salvage)
             one.warn_of_excess()
         if apply is not None:
             jobs = [(which, number) for which, count in enumerate(counts) for number in range(count)]
             options = ReadOptions(out, threads, on_error, status=status)
-            names = [_describe(source) for source in sources]
-            return decode_and_apply(series, jobs, options, has_axis=True, apply=apply, dtype=dtype, names=names)
+            notes = [_note_of(sources, which) for which in range(len(sources))]
+            return decode_and_apply(series, jobs, options, has_axis=True, apply=apply, dtype=dtype, notes=notes)
         set_of = np.repeat(np.arange(len(series), dtype=np.uint32), counts)
         frames = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
         form = series[0].format_at(reduce)
@@ -235,8 +235,8 @@ def decode_series(
         if window is not None:
             form = form.with_size(*window[2:])
         _core.check_limits(form, len(frames))
-        for source, one, count in zip(sources, series, counts, strict=True):
-            with _in(source):
+        for which, (one, count) in enumerate(zip(series, counts, strict=True)):
+            with _in(sources, which):
                 one.check_room(count, form)
         shape, dtype = (len(frames), form.rows, form.columns, *series[0].frame_shape[2:]), series[0].dtype
         check_status(status, len(frames))
@@ -262,7 +262,8 @@ def decode_series(
             windows=None if window is None else [window] * len(series),
         )
         for k, _, failure in failures:
-            failure.add_note(f"in {_describe(sources[set_of[k]])}")
+            if failure.source is None:
+                failure.add_note(_note_of(sources, int(set_of[k])))
         conclude(failures, salvage=salvage, count=len(frames))
         return target
 
@@ -270,8 +271,8 @@ def decode_series(
 def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameSet]:
     """Open objects whose frames have the same shape and type; `stack` closes them."""
     series: list[FrameSet] = []
-    for source in sources:
-        with _in(source):
+    for which, source in enumerate(sources):
+        with _in(sources, which):
             opened = open_source(source)
             stack.callback(opened.close)
             series.append(FrameSet(opened, raw=raw))
@@ -285,13 +286,24 @@ def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameS
 
 
 @contextmanager
-def _in(source: Any) -> Iterator[None]:
-    """Add the name of the object to an error."""
+def _in(sources: list[Any], which: int) -> Iterator[None]:
+    """Let an error say which object it is about."""
     try:
         yield
-    except (Error, OSError) as error:
-        add_note_once(error, f"in {_describe(source)}")
+    except Error as error:
+        name_source(error, sources[which])
+        if error.source is None:
+            add_note_once(error, _note_of(sources, which))
         raise
+    except OSError as error:
+        if error.filename is None:
+            add_note_once(error, _note_of(sources, which))
+        raise
+
+
+def _note_of(sources: list[Any], which: int) -> str:
+    source = sources[which]
+    return f"in {name_of(source) or f'object {which} of {len(sources)}, a {type(source).__name__}'}"
 
 
 def _describe(source: Any) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "UnsupportedTransferSyntax",
     "add_note_once",
     "make_error",
+    "reason_of",
 ]
 
 # The values of ErrorCode in csrc/base/error.h.
@@ -58,13 +59,16 @@ class Error(Exception):
         The frame, counted from 0.
     offset : int, optional
         The byte: within the encoded frame if `frame` is given, otherwise within the source.
+    source : str, optional
+        The path or URL of the object, if it was opened by one; without passwords and other secrets.
 
     Attributes
     ----------
     message : str
-        The message without frame and offset, which ``str()`` puts before it.
+        The message without source, frame and offset, which ``str()`` puts before it.
     code : str
     frame, offset : int or None
+    source : str or None
     whole : tuple of int or None
         Of a JPEG 2000 or HTJ2K codestream that ends early, what it has in full: how many resolutions, counted from the
         lowest, and how many layers of the resolutions that were decoded.
@@ -76,10 +80,17 @@ class Error(Exception):
     code: str
     frame: int | None
     offset: int | None
+    source: str | None
     whole: tuple[int, int] | None = None
 
     def __init__(
-        self, message: str = "", *, code: str | None = None, frame: int | None = None, offset: int | None = None
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        frame: int | None = None,
+        offset: int | None = None,
+        source: str | None = None,
     ) -> None:
         # BaseException pickles `args` and `__dict__`, which is enough here.
         super().__init__(message)
@@ -87,8 +98,14 @@ class Error(Exception):
         self.code = self.default_code if code is None else code
         self.frame = frame
         self.offset = offset
+        self.source = source
 
     def __str__(self) -> str:
+        return self.reason if self.source is None else f"{self.source}: {self.reason}"
+
+    @property
+    def reason(self) -> str:
+        """What ``str()`` returns, without the source."""
         where = []
         if self.frame is not None:
             where.append(f"frame {self.frame}")
@@ -154,6 +171,7 @@ def make_error(
     frame: int | None = None,
     offset: int | None = None,
     whole: tuple[int, int] | None = None,
+    source: str | None = None,
 ) -> Error:
     """Return the exception for an error code of the core.
 
@@ -163,7 +181,7 @@ def make_error(
         A value or name of ``ErrorCode`` (csrc/base/error.h).
     message : str
         What was expected, and what was found.
-    frame, offset : int, optional
+    frame, offset, source : optional
         As `Error` takes them.
     whole : tuple of int, optional
         As `Error` has it.
@@ -174,7 +192,7 @@ def make_error(
         `DecodeError`, or another subclass of `Error` if the code has one.
     """
     name = CODES[code] if isinstance(code, int) else code
-    error = _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset)
+    error = _CLASSES.get(name, DecodeError)(message, code=name, frame=frame, offset=offset, source=source)
     if whole is not None:
         error.whole = whole
         error.message += f" (complete: {whole[0]} resolutions from the lowest, {whole[1]} layers of what was decoded)"
@@ -211,6 +229,11 @@ class DecodeWarning(UserWarning):
         super().__init__(message)
         self.status = status
         self.errors = dict(errors or {})
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the text of an exception, where its source is named already."""
+    return error.reason if isinstance(error, Error) else str(error)
 
 
 def add_note_once(error: BaseException, note: str) -> None:

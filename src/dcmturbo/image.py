@@ -14,7 +14,7 @@ from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.frame_offsets import FrameOffsets, offsets_of, use_offsets
 from dcmturbo.dataset.opened import OpenedSource, Origin
-from dcmturbo.dataset.sources import open_source, reopen
+from dcmturbo.dataset.sources import name_source, naming, open_source, reopen
 from dcmturbo.errors import Error
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.read_options import ReadOptions
@@ -80,7 +80,9 @@ def open(
         if kept is not None:
             use_offsets(opened, kept)
         return Image(opened, raw=raw, unused_bits=unused_bits, kept=kept)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, Error):
+            name_source(error, source)
         opened.close()
         raise
 
@@ -183,7 +185,12 @@ class Image:
         reduce: int = 0,
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
-        return self.frame_set.read(frames, ReadOptions(out, threads, on_error, fill_value, status, region, reduce))
+        frame_set = self.frame_set
+        try:
+            return frame_set.read(frames, ReadOptions(out, threads, on_error, fill_value, status, region, reduce))
+        except Error as error:
+            name_source(error, frame_set.opened.name)
+            raise
 
     def frames(
         self, prefetch: int = 4, *, threads: int | None = None, apply: Apply | None = None, dtype: Any = None
@@ -294,7 +301,7 @@ class Image:
         try:
             picture, caption = self.render(middle, size=_PREVIEW), f"frame {middle} of {count}"
         except Error as error:
-            picture, caption = None, f"frame {middle} cannot be shown: {error}"
+            picture, caption = None, f"frame {middle} cannot be shown: {error.reason}"
         return html_of(facts, picture, caption)
 
     def encoded_frame(self, frame: int) -> memoryview:
@@ -319,7 +326,8 @@ class Image:
             If the data do not contain it.
         """
         frames = self.frame_set
-        return frames.encoded_frame(frames.position(frame))
+        with naming(frames.opened.name):
+            return frames.encoded_frame(frames.position(frame))
 
     def probe(self, frame: int = 0) -> _core.Header:
         """Return the codestream header of a frame, as `dcmturbo.probe` does.
@@ -338,7 +346,8 @@ class Image:
         DecodeError
             If the frame has no header (native, RLE, deflated) or a damaged one.
         """
-        return _core.probe(self.encoded_frame(frame))
+        with naming(self.frame_set.opened.name):
+            return _core.probe(self.encoded_frame(frame))
 
     def byte_range(self, frame: int) -> tuple[int, int]:
         """Return where the bytes of an encoded frame lie: their offset in the object, and how many they are.

@@ -155,7 +155,7 @@ def decode_and_apply(
     has_axis: bool,
     apply: Apply,
     dtype: Any,
-    names: Sequence[str] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Decode frames and work on each of them while it is in the cache, on several workers.
 
@@ -171,7 +171,7 @@ def decode_and_apply(
         Whether the result has a frame axis.
     apply, dtype
         As in `dcmturbo.decode`.
-    names : sequence of str, optional
+    notes : sequence of str, optional
         What errors call the objects.
     """
     out, status = options.out, options.status
@@ -203,9 +203,10 @@ def decode_and_apply(
             status=status,
             steps=kinds,
         )
-        if names is not None:
+        if notes is not None:
             for k, _, failure in failures:
-                failure.add_note(f"in {names[jobs[k][0]]}")
+                if failure.source is None:
+                    failure.add_note(notes[jobs[k][0]])
         conclude(failures, salvage=salvage, count=len(jobs))
         return target
     local = threading.local()
@@ -219,8 +220,8 @@ def decode_and_apply(
         try:
             series[which].read(number, ReadOptions(scratch, 1, options.on_error, options.fill_value, one))
         except (Error, OSError) as error:
-            if names is not None:
-                add_note_once(error, f"in {names[which]}")
+            if notes is not None and getattr(error, "source", None) is None:
+                add_note_once(error, notes[which])
             raise
         steps[which](scratch, results[position], number)
 

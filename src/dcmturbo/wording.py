@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcmturbo.errors import Error
+from dcmturbo.errors import Error, reason_of
 from dcmturbo.redaction import without_secrets
 
 __all__ = ["describe_error", "human_bytes", "plural", "printable", "short", "significant"]
@@ -53,11 +53,11 @@ def significant(value: float | None) -> float | None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception as one sentence."""
+    """Return an exception as one sentence, without its source."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, (Error, OSError, ValueError, IndexError, ImportError)):
-        return str(error) or type(error).__name__
+        return reason_of(error) or type(error).__name__
     if isinstance(error, MemoryError):
         return "out of memory"
     return f"unexpected {type(error).__name__}: {error}"

@@ -7,6 +7,7 @@ import pytest
 from pydicom.examples import get_path
 
 import dcmturbo as dt
+from dcmturbo.dataset.sources import name_of
 
 CT = get_path("ct")
 
@@ -19,13 +20,39 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("read", [dt.decode, dt.open, dt.render, lambda path: dt.decode_series([path])])
-def test_the_error_of_a_path_names_it_once(tmp_path, read):
+READERS = {
+    "decode": dt.decode,
+    "open": dt.open,
+    "render": dt.render,
+    "decode_series": lambda path: dt.decode_series([CT, path]),
+    "read_segmentation": dt.read_segmentation,
+    "read_contours": dt.read_contours,
+    "read_overlays": dt.read_overlays,
+    "read_volume": lambda path: dt.read_volume([path]),
+    "slide": dt.slide,
+    "transcode": lambda path: dt.transcode(path, path.with_suffix(".out"), "HTJ2KLossless"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_error_of_a_path_names_it_once(tmp_path, name):
+    """A program that logs str(error) must see of which of its files it is."""
     path = tmp_path / "t.txt"
     path.write_text("no DICOM" * 100)
     with pytest.raises(dt.NotDicom) as caught:
-        read(path)
-    assert caught.value.__notes__ == [f"in {path}"]
+        READERS[name](path)
+    error = caught.value
+    assert error.source == str(path)
+    assert str(error) == f"{path}: {error.reason}"
+    assert str(path) not in error.reason
+    assert not hasattr(error, "__notes__")
+
+
+@pytest.mark.parametrize("name", ["read_segmentation", "read_contours"])
+def test_an_object_of_another_kind_is_named(name):
+    with pytest.raises(dt.DecodeError) as caught:
+        READERS[name](CT)
+    assert str(caught.value).startswith(f"{CT}: ")
 
 
 def test_the_error_of_a_damaged_frame_names_its_file(tmp_path):
@@ -33,15 +60,46 @@ def test_the_error_of_a_damaged_frame_names_its_file(tmp_path):
     dt.transcode(CT, path, "RLELossless")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(dt.DecodeError) as caught:
-        dt.decode(str(path))
-    assert caught.value.__notes__ == [f"in {path}"]
+    for read in (
+        lambda: dt.decode(str(path)),
+        lambda: dt.decode(path, apply="rescale"),
+        lambda: dt.decode(path, apply=np.copyto, dtype="i2"),
+        lambda: dt.decode_series([CT, path]),
+        lambda: dt.open(path)[0],
+        lambda: next(dt.open(path).frames()),
+        lambda: dt.render(path),
+        lambda: dt.transcode(path, tmp_path / "new.dcm", "HTJ2KLossless"),
+    ):
+        with pytest.raises(dt.DecodeError) as caught:
+            read()
+        assert str(caught.value).startswith(f"{path}: frame 0, byte ")
+        assert not hasattr(caught.value, "__notes__")
+    with pytest.warns(dt.DecodeWarning, match=f"the first error is: {path}: frame 0") as warned:
+        dt.decode(path, on_error="salvage")
+    assert warned[0].message.errors[0].source == str(path)
 
 
-def test_the_error_of_bytes_has_no_note():
+def test_the_error_of_bytes_has_no_source():
     with pytest.raises(dt.NotDicom) as caught:
         dt.decode(b"no DICOM" * 100)
+    assert caught.value.source is None
+    assert str(caught.value) == caught.value.reason
     assert not hasattr(caught.value, "__notes__")
+    with pytest.raises(dt.NotDicom) as caught:
+        dt.decode_series([CT, b"no DICOM" * 100])
+    assert caught.value.__notes__ == ["in object 1 of 2, a bytes"]
+
+
+def test_secrets_of_a_url_are_not_in_its_error():
+    import fsspec
+
+    with fsspec.open("memory://bucket/text.dcm", "wb") as file:
+        file.write(b"no DICOM" * 100)
+    with pytest.raises(dt.NotDicom) as caught:
+        dt.decode("memory://bucket/text.dcm")
+    assert caught.value.source == "memory://bucket/text.dcm"
+    assert name_of("https://user:hidden@host/text.dcm") is not None
+    assert "hidden" not in name_of("https://user:hidden@host/text.dcm")
 
 
 @pytest.mark.parametrize("value", [None, 5, b"1.2.840.10008.1.2.5"])

@@ -29,13 +29,13 @@ def test_each_derives_from_what_callers_catch(kind, base):
 @pytest.mark.parametrize("kind", [kind for kind, _ in CLASSES])
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickling_keeps_everything(kind, protocol):
-    error = kind("it is cut", code="truncated", frame=3, offset=77)
-    error.add_note("in a.dcm")
+    error = kind("it is cut", code="truncated", frame=3, offset=77, source="a.dcm")
+    error.add_note("a note")
     for again in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is kind
         assert (again.message, again.code, again.frame, again.offset) == ("it is cut", "truncated", 3, 77)
-        assert str(again) == "frame 3, byte 77: it is cut"
-        assert again.__notes__ == ["in a.dcm"]
+        assert (str(again), again.source) == ("a.dcm: frame 3, byte 77: it is cut", "a.dcm")
+        assert again.__notes__ == ["a note"]
 
 
 def test_where_it_happened_is_said_first():

@@ -32,7 +32,7 @@ ALLOWED = {
     "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {
         *("_core", "configuration", "dataset", "decoding", "encoding", "errors", "formats", "frames", "notes"),
-        *("redaction", "system"),
+        "system",
     },
     "deidentification": {
         "_core",

@@ -29,7 +29,7 @@ from dcmturbo.archives.places import (
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
 from dcmturbo.dataset.file_names import is_named_dicom
-from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, NotDicom
+from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, NotDicom, reason_of
 from dcmturbo.transcoding.permissions import state_of
 
 __all__ = ["ON_FAILURE", "describe", "do_files", "do_into", "do_one", "left_out"]
@@ -366,5 +366,5 @@ def describe(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, (Error, OSError, ValueError, ImportError)):
-        return str(error) or type(error).__name__
+        return reason_of(error) or type(error).__name__
     return f"unexpected {type(error).__name__}: {error}"

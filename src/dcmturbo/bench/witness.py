@@ -19,7 +19,7 @@ from dcmturbo.bench.engines import ENGINES, OURS, Subject, Task, subject_of, tas
 from dcmturbo.bench.measurement import OTHER_WORK, difference_of
 from dcmturbo.bench.peers import compare
 from dcmturbo.bench.worker import AdapterError, EngineError, Workers
-from dcmturbo.errors import Error
+from dcmturbo.errors import Error, reason_of
 
 __all__ = [
     "AGREED",
@@ -121,9 +121,8 @@ class Witness:
                 return Testimony(self.engine, NOT_COMPARED, why)
             ours = dt.decode(first, threads=1)
         except (Error, OSError) as error:
-            return Testimony(
-                self.engine, NOT_COMPARED, f"it was not asked, because dcmturbo cannot decode the file: {error}"
-            )
+            why = f"it was not asked, because dcmturbo cannot decode the file: {reason_of(error)}"
+            return Testimony(self.engine, NOT_COMPARED, why)
         decoded = self._decode(subject)
         if isinstance(decoded, str):
             return Testimony(self.engine, NOT_DECODED, decoded)
@@ -134,7 +133,7 @@ class Witness:
         try:
             before = self._decode(subject_of(first))
         except (Error, OSError) as error:
-            before = str(error)
+            before = reason_of(error)
         if not isinstance(before, str) and _is_same(before[1], theirs):
             return Testimony(self.engine, AGREED, f"it reads both files alike, but not as dcmturbo does: {difference}")
         if difference not in OTHER_WORK:

@@ -128,7 +128,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             except (NoPixelData, NotDicom):
                 without += 1
             except Error as error:
-                refused.append((name, str(error)))
+                refused.append((name, error.reason))
             advance()
         encodings = demo_encode.round_trips(folder)
     # These are damaged on purpose, and no decoder has pixels of them. A file that others can decode counts as a

@@ -131,9 +131,9 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     except NotDicom:
         raise
     except (NoPixelData, UnsupportedTransferSyntax) as error:
-        remark = str(error)
+        remark = error.reason
     except Error as error:
-        problem = str(error)
+        problem = error.reason
     if inner is None and image is not None:
         outer = inner = image.frame_set.opened.dataset
     found: dict[str, Any] = {
@@ -252,7 +252,7 @@ def _of_image(image: Image, found: dict[str, Any], frame_limit: int | None) -> N
         try:
             found["codestream"] = _header(dt.probe(image.encoded_frame(0)))
         except Error as error:
-            found["problem"] = str(error)
+            found["problem"] = error.reason
 
 
 def _header(header: Any) -> dict[str, Any]:

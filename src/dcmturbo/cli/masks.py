@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             try:
                 found: dt.Segmentation | dt.ContourSet = dt.read_segmentation(named)
             except (dt.NoPixelData, dt.DecodeError) as error:
-                if isinstance(error, dt.DecodeError) and "no segmentation" not in str(error):
+                if isinstance(error, dt.DecodeError) and "no segmentation" not in error.message:
                     raise
                 found = _contours_of(named)
             document |= _show(found, named, output, quiet=target is not None)

@@ -152,8 +152,11 @@ class Output:
 
     def fail(self, path: str, error: BaseException | str, kind: str = "OSError", hint: str = "") -> None:
         """Report a failure on stderr and remember it for the exit code; `kind` is the type of a plain message."""
-        path = without_secrets(path)
+        source = getattr(error, "source", None)
+        path = without_secrets(path or source or "")
         message = without_secrets(error if isinstance(error, str) else describe_error(error))
+        if source not in (None, path):
+            message = f"{source}: {message}"  # a file in a folder that the user named
         kind = kind if isinstance(error, str) else type(error).__name__
         self.failures.append({"path": path, "error": message, "type": kind})
         self._complain("error", path, f"{message} ({without_secrets(hint)})" if hint else message)
@@ -161,7 +164,7 @@ class Output:
     def fail_in(self, path: str, error: BaseException) -> None:
         """Report a failure of a command with several inputs, in the one that the error is about."""
         notes = [note[3:] for note in getattr(error, "__notes__", ()) if note.startswith("in ")]
-        filename = getattr(error, "filename", None)
+        filename = getattr(error, "source", None) or getattr(error, "filename", None)
         self.fail(notes[0] if notes else path if filename is None else os.fsdecode(filename), error)
 
     def usage(self, command: str, message: str, *, brief: bool = False) -> int:

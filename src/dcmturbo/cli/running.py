@@ -75,5 +75,6 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
             leave_pipe()
             return 141
         # A store that does not answer, or a missing package: errors that no command has handled.
-        sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(describe_error(error)))}\n")
+        what = str(error) if isinstance(error, Error) else describe_error(error)
+        sys.stderr.write(f"dcmturbo: error: {printable(without_secrets(what))}\n")
         return 1

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dcmturbo.dataset.sources import open_source
+from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.errors import Error
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.pictures.header import Header
 from dcmturbo.pictures.overlays import overlay_planes
@@ -50,5 +51,8 @@ def read_overlays(source: Any, frame: int = 0) -> list[Overlay]:
         frames = FrameSet(opened, raw=True, unused_bits="keep")
         planes = overlay_planes(Header(opened), frames.position(frame), lambda: frames.read(frame))
         return [Overlay(top, left, plane.astype(np.uint8)) for top, left, plane in planes]
+    except Error as error:
+        name_source(error, source)
+        raise
     finally:
         opened.close()

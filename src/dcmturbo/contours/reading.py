@@ -8,6 +8,7 @@ from dcmturbo.contours.contours import ContourSet
 from dcmturbo.contours.graphics import read_graphics
 from dcmturbo.contours.structure_set import is_structure_set, read_structure_set
 from dcmturbo.dataset.attributes import elements_of
+from dcmturbo.dataset.sources import naming
 
 __all__ = ["read_contours"]
 
@@ -37,7 +38,7 @@ def read_contours(source: Any) -> ContourSet:
     >>> contours = dt.read_contours("structures.dcm")                    # doctest: +SKIP
     >>> mask = contours.mask("Liver", dt.read_volume("series/"))         # doctest: +SKIP
     """
-    with elements_of(source) as elements:
+    with naming(source), elements_of(source) as elements:
         if is_structure_set(elements):
             return read_structure_set(elements)
         return read_graphics(elements)

@@ -65,6 +65,7 @@ class OpenedSource:
     big_endian: bool
     planar_configuration: int
     pixel_data_offset: int
+    name: str | None = None  # what messages call it: a path or a URL
     path: str | None = None  # of a regular file, for a memory map
     file_identity: tuple[int, int] = (0, 0)  # its device and inode: later, the path may name another file
     dataset: _core.Dataset | None = None  # the result of the scan; None for a pydicom Dataset

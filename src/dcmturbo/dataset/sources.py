@@ -6,7 +6,7 @@ import contextlib
 import errno
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dcmturbo import _core
@@ -15,10 +15,10 @@ from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.pydicom_dataset import open_pydicom
 from dcmturbo.dataset.remote import RemoteReader, reads_ranges
 from dcmturbo.dataset.scanned import open_scanned
-from dcmturbo.errors import DecodeError, Error, add_note_once
+from dcmturbo.errors import DecodeError, Error
 from dcmturbo.redaction import without_secrets
 
-__all__ = ["import_fsspec", "name_source", "open_source", "reopen"]
+__all__ = ["import_fsspec", "name_of", "name_source", "naming", "open_source", "reopen"]
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:
@@ -54,19 +54,36 @@ def open_source(source: Any) -> OpenedSource:
 
     Notes
     -----
-    If the source is a path or a URL, a note of the exception names it.
+    If the source is a path or a URL, it is the ``.source`` of the exception.
     """
     try:
-        return _open(source)
+        opened = _open(source)
+        opened.name = name_of(source)
+        return opened
     except Error as error:
         name_source(error, source)
         raise
 
 
-def name_source(error: BaseException, source: Any) -> None:
-    """Add a note to an error that names its source, if that is a path or a URL; once."""
-    if isinstance(source, (str, os.PathLike)):
-        add_note_once(error, f"in {without_secrets(os.fsdecode(source))}")
+def name_of(source: Any) -> str | None:
+    """Return what a source is called in messages, if it is a path or a URL."""
+    return without_secrets(os.fsdecode(source)) if isinstance(source, (str, os.PathLike)) else None
+
+
+def name_source(error: Error, source: Any) -> None:
+    """Let an error name its source, if that is a path or a URL, and if it names none yet."""
+    if error.source is None:
+        error.source = name_of(source)
+
+
+@contextlib.contextmanager
+def naming(source: Any) -> Iterator[None]:
+    """Let the errors of a block name its source."""
+    try:
+        yield
+    except Error as error:
+        name_source(error, source)
+        raise
 
 
 def _open(source: Any) -> OpenedSource:

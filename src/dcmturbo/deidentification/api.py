@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.sources import naming
 from dcmturbo.deidentification.audit import AuditLog, read_audit
 from dcmturbo.deidentification.boxes import DeviceRule, read_boxes, read_rules
 from dcmturbo.deidentification.object import DeidentifyResult, Rules, deidentify_bytes, read_object
@@ -148,8 +149,9 @@ def deidentify(
         key, options, boxes=boxes, device_rules=device_rules, outside_regions=outside_regions, burned_in=burned_in,
         transfer_syntax=transfer_syntax, safe_private=safe_private, words=words,
     )  # fmt: skip
-    data = read_object(source)
-    done = deidentify_bytes(data, rules, resolve_threads(threads))
+    with naming(source):
+        data = read_object(source)
+        done = deidentify_bytes(data, rules, resolve_threads(threads))
     if audit is not None:
         audit_log(os.fspath(audit), rules).append(**audit_record(data, done.result, rules))
     with Destination(destination, overwrite=overwrite, source=source) as place:

@@ -183,8 +183,9 @@ def _failures(
 ) -> list[Failure]:
     failures = []
     for k, frame_status, code, offset, message, whole in reports:
-        error = make_error(code, message, frame=int(frames[k]), offset=offset, whole=whole)
-        failure = sets[0 if set_of is None else int(set_of[k])].opened.source.take_failure()
+        opened = sets[0 if set_of is None else int(set_of[k])].opened
+        error = make_error(code, message, frame=int(frames[k]), offset=offset, whole=whole, source=opened.name)
+        failure = opened.source.take_failure()
         if failure is not None:
             error.message += f": {failure}"
             error.__cause__ = failure

@@ -337,7 +337,7 @@ class FrameSet:
             if promised is None
             else f"NumberOfFrames is {promised}, but the pixel data have {found} frames"
         )
-        raise DecodeError(message, code="missing_frame", frame=frame)
+        raise DecodeError(message, code="missing_frame", frame=frame, source=self.opened.name)
 
     # ---- warnings ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo.dataset.sources import open_source
+from dcmturbo.dataset.sources import name_source, open_source
 from dcmturbo.errors import DecodeError, Error
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
@@ -82,6 +82,9 @@ def render(
         frames = FrameSet(opened)
         renderer = Renderer(frames, window=window, size=size, overlays=overlays, aspect=aspect)
         return renderer.render(frame, threads=threads)
+    except Error as error:
+        name_source(error, source)
+        raise
     finally:
         opened.close()
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from dcmturbo.dataset.attributes import elements_of_opened
-from dcmturbo.dataset.sources import open_source
-from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded, add_note_once
+from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.errors import DecodeError, DecodeWarning, Error, LimitExceeded, add_note_once
 from dcmturbo.frames.arguments import check_out, new_array
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
@@ -76,8 +76,10 @@ def read_segmentation(source: Any) -> Segmentation:
         frames.check_span(range(frames.promised), salvage=False)
         rows, columns = frames.frame_shape
         table = read_frame_table(elements_of_opened(opened), frames.promised, (rows, columns))
-    except BaseException:
+    except BaseException as error:
         opened.close()
+        if isinstance(error, Error):
+            name_source(error, source)
         raise
     return Segmentation(frames, table)
 

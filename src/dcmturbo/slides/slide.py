@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.errors import NoPixelData, NotDicom, add_note_once
+from dcmturbo.dataset.sources import name_of, name_source
+from dcmturbo.errors import Error, NoPixelData, NotDicom, add_note_once
 from dcmturbo.frames.arguments import check_fill_value, check_out, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
@@ -61,8 +62,10 @@ def slide(source: Any, *, raw: bool = False) -> Slide:
                 instances.append(open_instance(one, raw=raw))
             except (NotTiledError, NotDicom, NoPixelData) as error:
                 if is_chosen:
-                    note = f"in {one}" if isinstance(one, (str, os.PathLike)) else f"in a {type(one).__name__}"
-                    add_note_once(error, note)
+                    if isinstance(error, Error):
+                        name_source(error, one)
+                    else:
+                        add_note_once(error, f"in {name_of(one) or f'a {type(one).__name__}'}")
                     raise
         if not instances:
             raise ValueError("there are no tiled images")

@@ -13,13 +13,12 @@ from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.opened import OpenedSource
-from dcmturbo.dataset.sources import import_fsspec, open_source
+from dcmturbo.dataset.sources import import_fsspec, name_source, open_source
 from dcmturbo.encoding import require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
-from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.transcoding.output import Destination, Output
 from dcmturbo.transcoding.permissions import state_of
@@ -160,7 +159,7 @@ def transcode_object(
         except (NotDicom, NoPixelData) as error:
             if on_error != "copy":
                 raise
-            return _copy_unread(source, destination, str(error), verify=verify, fsync=fsync, overwrite=overwrite)
+            return _copy_unread(source, destination, error.reason, verify=verify, fsync=fsync, overwrite=overwrite)
         try:
             if admit is not None:
                 admit(opened)
@@ -182,8 +181,7 @@ def transcode_object(
         finally:
             opened.close()
     except Error as error:
-        if isinstance(source, (str, os.PathLike)):
-            error.add_note(f"while transcoding {without_secrets(os.fsdecode(source))}")
+        name_source(error, source)
         raise
 
 

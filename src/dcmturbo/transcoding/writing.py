@@ -378,7 +378,7 @@ class ObjectWriter:
                     self.hash.update(np.ascontiguousarray(cells).data)
                 digest = self.hash.hexdigest()
             except Error as error:
-                messages.append(f"copied unchanged, but it cannot be decoded: {error}")
+                messages.append(f"copied unchanged, but it cannot be decoded: {error.reason}")
         return replace(self._result("copied", output.position, messages), digest=digest, verified=digest is not None)
 
     # ---- the end ----------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import numpy as np
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
 from dcmturbo.dataset.file_names import is_named_dicom
 from dcmturbo.dataset.opened import refuse_cut
-from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom, add_note_once
+from dcmturbo.dataset.sources import name_source
+from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom
 from dcmturbo.volumes.geometry import axes_of
 
 __all__ = ["Plane", "find_sources", "planes_of"]
@@ -292,8 +293,8 @@ def all_planes(sources: list[tuple[Any, bool]]) -> tuple[list[Plane], dict[str, 
             planes += planes_of(source)
         except (Error, OSError) as error:
             if not may_be_none or not isinstance(error, (NotDicom, NoPixelData)):
-                name = source if isinstance(source, (str, os.PathLike)) else type(source).__name__
-                add_note_once(error, f"in {name}")
+                if isinstance(error, Error):
+                    name_source(error, source)
                 raise
             reason = NOT_DICOM if isinstance(error, NotDicom) else "without pixel data"
             left_out.setdefault(reason, []).append(source)
