@@ -46,7 +46,7 @@ from dcmturbo.segmentation import Segment, Segmentation, read_segmentation, writ
 from dcmturbo.slides import Slide, slide
 from dcmturbo.transcoding import TranscodeResult, transcode
 from dcmturbo.version import __version__
-from dcmturbo.volumes import Volume, read_volume, read_volumes
+from dcmturbo.volumes import Series, Volume, find_series, read_volume, read_volumes
 
 if TYPE_CHECKING:
     from dcmturbo.archives.deidentification import deidentify_archive
@@ -74,6 +74,7 @@ __all__ = [
     "Slide",
     "Segment",
     "Segmentation",
+    "Series",
     "Structure",
     "TranscodeResult",
     "UnsupportedTransferSyntax",
@@ -89,6 +90,7 @@ __all__ = [
     "deidentify_archive",
     "encode_frame",
     "fill_polygons",
+    "find_series",
     "open",
     "prefill",
     "probe",

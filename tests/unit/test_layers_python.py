@@ -44,7 +44,7 @@ ALLOWED = {
         "frames",
         *("redaction", "system", "transcoding", "version", "wording"),
     },
-    "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps"},
+    "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps", "wording"},
     "segmentation": {"configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "volumes"},
     "contours": {"_core", "configuration", "dataset", "errors", "frames", "notes", "pictures"},
     "integrations": {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from dcmturbo.dataset.attributes import elements_of, read_attributes
 from dcmturbo.decoding import decode, decode_series
 from dcmturbo.errors import DecodeError, DecodeWarning
 from dcmturbo.frames.arguments import check_out, new_array
@@ -18,6 +20,7 @@ from dcmturbo.volumes.geometry import Stack, affine_of, axes_of, stack_of
 from dcmturbo.volumes.phases import places_of, split_phases
 from dcmturbo.volumes.planes import NOT_DICOM, Plane, all_planes, find_sources, may_be_damaged, positions_of
 from dcmturbo.volumes.volume import Slice, Volume
+from dcmturbo.wording import plural
 
 __all__ = ["read_volume", "read_volumes"]
 
@@ -27,6 +30,7 @@ Duplicates = Literal["raise", "first", "last"]
 
 _SAME_PLACE = 1e-2  # mm: positions have few digits in some files
 _MOST_FILLED = 1 << 16
+_MOST_NAMED = 8  # volumes in a message
 
 
 @dataclass
@@ -64,7 +68,20 @@ class _Group:
         size = " x ".join(map(str, (len(self.planes), *first.shape)))
         phase = ", ".join(f"{key} {value}" for key, value in self.phase.items())
         series = first.about["SeriesInstanceUID"]
-        return f"{what} {size}" + (f" ({phase})" if phase else "") + f", series {series}"
+        return f"{what} {size}" + (f" ({phase})" if phase else "") + f"{self._place}, series {series}"
+
+    @property
+    def _place(self) -> str:
+        """Where its objects are, and of which patient they are, for people who choose among volumes."""
+        sources = list({id(plane.source): plane.source for plane in self.planes}.values())
+        folders = {os.path.dirname(os.fsdecode(one)) for one in sources if isinstance(one, (str, os.PathLike))}
+        place = f", {plural(len(sources), 'file' if folders else 'object')}"
+        if folders:
+            above = min(folders) if len(folders) == 1 else os.path.commonpath(map(os.path.abspath, folders))
+            place += f" in {above or '.'}"
+        with elements_of(sources[0]) as elements:
+            patient = read_attributes(elements, ("PatientID",)).text("PatientID")
+        return place + (f", patient {patient}" if patient else "")
 
 
 def read_volumes(
@@ -185,10 +202,12 @@ def read_volume(
             raise ValueError(f"there is no volume {phase}: there are {len(groups)}")
         groups = [groups[phase]]
     if len(groups) > 1:
-        names = "; ".join(f"{i}: {group.words}" for i, group in enumerate(groups[:8]))
+        names = [f"{i}: {group.words}" for i, group in enumerate(groups[:_MOST_NAMED])]
+        if len(groups) > _MOST_NAMED:
+            names.append(f"and {len(groups) - _MOST_NAMED} more")
         raise ValueError(
-            f"there are {len(groups)} volumes: choose one by series or phase, or read all ({names}"
-            f"{'; ...' if len(groups) > 8 else ''})"
+            f"there are {len(groups)} volumes: choose one by series= or by its number in this list (phase=), read all "
+            "with read_volumes, or go through the series with find_series\n  " + "\n  ".join(names)
         )
     return _read(groups[0], options, out, threads, apply, dtype, on_error, notes)
 
