@@ -89,7 +89,8 @@ def test_segmentations_and_texts_are_refused(tmp_path):
     with pytest.raises(ValueError, match="read_segmentation"):
         reader.read(tmp_path / "seg.dcm")
     (tmp_path / "a.txt").write_text("no image")
-    assert not reader.verify_suffix([tmp_path / "seg.dcm", tmp_path / "a.txt"])
+    assert not reader.verify_suffix(tmp_path / "seg.dcm")
+    assert not reader.verify_suffix(tmp_path / "a.txt")
     assert reader.verify_suffix(tmp_path)
     with pytest.raises(dt.NotDicom):
         reader.read(tmp_path / "a.txt")
@@ -113,6 +114,39 @@ def test_damage_does_not_go_to_another_reader(series):
     series[0].write_bytes(series[0].read_bytes()[:300])
     with pytest.raises(dt.DecodeError, match="before any pixel data"):
         LoadImage(reader=OURS)(series[0].parent)
+
+
+@pytest.fixture(params=["named", "registered"])
+def load(request):
+    """`LoadImage` with our reader alone, and beside all of its own, of which it chooses one."""
+    if request.param == "named":
+        return LoadImage(reader=OURS)
+    loader = LoadImage()
+    loader.register(pytest.importorskip("dcmturbo.integrations.monai").DicomReader())
+    return loader
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda whole: whole[:300], dt.DecodeError, "before any pixel data"),
+        (lambda whole: whole[:-50], dt.DecodeError, "only 148 are there"),
+        (lambda _whole: b"", dt.NotDicom, "it is empty"),
+        (lambda _whole: b"<html>", dt.NotDicom, "DICOM"),
+    ],
+    ids=["header", "pixels", "empty", "junk"],
+)
+def test_a_damaged_file_is_an_error_that_names_it(series, load, change, error, words):
+    series[0].write_bytes(change(series[0].read_bytes()))
+    with pytest.raises(error, match=words) as caught:
+        load(series[0])
+    assert series[0].name in str(caught.value)
+
+
+def test_other_files_go_to_other_readers(series, load, tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(3, dtype=np.float32))
+    assert np.array_equal(load(tmp_path / "a.npy"), np.eye(3))
+    assert np.array_equal(load(series[0]), dt.decode(series[0], apply="rescale").T)
 
 
 def test_a_file_that_is_missing_is_an_error_of_its_own(tmp_path):

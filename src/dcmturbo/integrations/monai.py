@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dcmturbo.dataset.sources import naming
 from dcmturbo.decoding import decode
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.image import open
 from dcmturbo.volumes import Volume, read_volume
 from dcmturbo.volumes.geometry import LPS_TO_RAS
-from dcmturbo.volumes.planes import planes_of
+from dcmturbo.volumes.planes import may_be_damaged, planes_of
 
 __all__ = ["DicomReader"]
 
@@ -75,8 +76,12 @@ class DicomReader(ImageReader):  # type: ignore[misc]
         self._options = options
 
     def verify_suffix(self, filename: Any) -> bool:
-        """Whether these are folders and DICOM files: they are opened, because names need not end with ``.dcm``."""
-        return all(os.path.isdir(name) or _is_image(name) for name in _as_sequence(filename))
+        """Whether these are folders and DICOM files: they are opened, because names need not end with ``.dcm``.
+
+        Damaged images and files that cannot be opened count too: `get_data` then raises what is wrong with them.
+        Otherwise MONAI would go on with readers that do not notice, or say that there is no reader.
+        """
+        return all(os.path.isdir(name) or _is_ours(name) for name in _as_sequence(filename))
 
     def read(self, data: Any, **kwargs: Any) -> list[Volume] | _Failure:
         """Read a file or a folder, or several, of which each becomes a channel.
@@ -100,7 +105,11 @@ class DicomReader(ImageReader):  # type: ignore[misc]
         """
         try:
             return [self._read(name, {**self._options, **kwargs}) for name in _as_sequence(data)]
-        except (NotDicom, NoPixelData, _RefusedError):
+        except NotDicom as error:
+            if error.source is None or not may_be_damaged(error.source):
+                raise
+            return _Failure(error)
+        except (NoPixelData, _RefusedError):
             raise
         except (Error, ValueError, OSError) as error:
             return _Failure(error)
@@ -145,7 +154,8 @@ class DicomReader(ImageReader):  # type: ignore[misc]
     def _read(self, name: Any, options: dict[str, Any]) -> Volume:
         if os.path.isdir(name):
             return read_volume(name, **self._decoding, **options)
-        planes = planes_of(os.fspath(name))
+        with naming(name):
+            planes = planes_of(os.fspath(name))
         about = planes[0].about
         if about["Modality"] == "SEG":
             raise _RefusedError(f"{name} is a segmentation: read it with dcmturbo.read_segmentation")
@@ -166,12 +176,17 @@ def _as_sequence(names: Any) -> Sequence[Any]:
     return [names] if isinstance(names, (str, os.PathLike)) else list(names)
 
 
-def _is_image(name: Any) -> bool:
+def _is_ours(name: Any) -> bool:
     try:
-        planes_of(os.fspath(name))
-    except (Error, OSError):
+        with naming(name):
+            about = planes_of(os.fspath(name))[0].about
+    except NotDicom:
+        return may_be_damaged(os.fspath(name))
+    except NoPixelData:
         return False
-    return True
+    except (Error, OSError):
+        return True
+    return about["Modality"] != "SEG"
 
 
 def _for_monai(array: np.ndarray) -> np.ndarray:
