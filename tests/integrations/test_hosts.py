@@ -43,9 +43,10 @@ CHECKS = {
     "zarr": (["zarr"], "assert np.array_equal(zarr.open_array('volume.zarr', mode='r')[:], given)"),
     "nibabel": (
         ["nibabel"],
-        "made = nibabel.load('series.nii.gz'); "
-        "assert np.array_equal(np.asarray(made.dataobj), expected.T); "
-        "assert np.allclose(made.affine @ (2, 1, 4, 1), (99, 49.25, 10, 1))",
+        "made = [nibabel.load(name) for name in ('series.nii.gz', 'smaller.nii.gz')]; "
+        "assert all(np.array_equal(np.asarray(one.dataobj), expected.T) for one in made); "
+        "assert [one.get_data_dtype() for one in made] == [np.float32, np.int16]; "
+        "assert all(np.allclose(one.affine @ (2, 1, 4, 1), (99, 49.25, 10, 1)) for one in made)",
     ),
     "dicom2nifti": (
         ["dicom2nifti", "nibabel"],
@@ -61,6 +62,15 @@ CHECKS = {
         "assert all(torch.equal(torch.cat(batches[f'pydicom, {name}']), torch.from_numpy(given)) "
         "for name in ('fork', 'spawn', 'forkserver'))",
     ),
+    "Damaged files": (
+        ["torch"],
+        "import torch; "
+        "assert np.array_equal(torch.cat([batch['image'] for batch in whole]), expected[:3]); "
+        "assert [path for batch in whole for path in batch['path']] == "
+        "[f'with-damage/slice-{k}.dcm' for k in range(3)]; "
+        "assert sorted(path.name for path in problems) == ['empty.dcm', 'slice-3.dcm']; "
+        "assert all(why.startswith(str(path)) for path, why in problems.items())",
+    ),
     "MONAI": (
         ["monai", "torch"],
         "scaled = np.clip((expected + 1000) / 2000, 0, 1); "
@@ -70,6 +80,10 @@ CHECKS = {
     "TorchIO": (
         ["torchio", "torch"],
         "assert np.array_equal(clamped[0], np.clip(expected, -1000, 1000).T); "
+        "theirs = tio.ScalarImage('series'); "
+        "assert np.allclose(subject.ct.affine, theirs.affine); "
+        "assert torch.equal(subject.ct.data, theirs.data.float()); "
+        "assert np.allclose(subjects[2].ct.affine[:, [0, 1, 3]], tio.ScalarImage(paths[2]).affine[:, [0, 1, 3]]); "
         "assert np.array_equal(torch.cat(batches)[:, 0, :, :, 0], expected.transpose(0, 2, 1))",
     ),
     "napari": (
@@ -123,6 +137,11 @@ def folder(tmp_path_factory):
         ds.PixelData = plane.tobytes()
         dt.transcode(ds, place / f"series/slice-{k}.dcm", "JPEGLSLossless")
     np.save(place / "expected.npy", volume)
+    (place / "with-damage").mkdir()
+    for k in range(4):
+        data = (place / f"series/slice-{k}.dcm").read_bytes()
+        (place / f"with-damage/slice-{k}.dcm").write_bytes(data[:-200] if k == 3 else data)
+    (place / "with-damage/empty.dcm").touch()
     (place / "slide").mkdir()
     slide = instance(tissue(128, 192), (32, 32), "JPEG2000Lossless")
     ds = pydicom.dcmread(io.BytesIO(slide))
