@@ -112,6 +112,11 @@ def for_transcoding(folder: Path) -> None:
 
 def for_volumes(folder: Path) -> None:
     write_series(folder / "series", stack_of_slices(5))
+    write_series(folder / "archive/a", stack_of_slices(4), SeriesDescription="Chest")
+    write_series(folder / "archive/b", stack_of_slices(3), SeriesInstanceUID="1.2.3", PatientID="2", Modality="MR")
+    write_series(
+        folder / "archive/b/more", stack_of_slices(2), SeriesInstanceUID="1.2.4", ImagePositionPatient=[0, 0, 0]
+    )
     volume = dt.read_volume(folder / "series")
     made = segmentation(list(masks()[0]), [1] * 5, range(5), numbers=(1,))
     made.SegmentSequence[0].SegmentLabel = "Liver"
@@ -172,6 +177,13 @@ PRINTED = {
     "volumes": [
         "(5, 9, 11) float32",
         "(2.5, 0.7, 0.8)",
+        "1 CT Chest 4",
+        "(4, 9, 11)",
+        "2 MR  3",
+        "(3, 9, 11)",
+        "1 CT  2",
+        "left out: archive/b/more/0-0.dcm and archive/b/more/5-1.dcm have the same position, and no attribute tells "
+        "them apart: use duplicates='first' or 'last', or leave one of them out",
         "1 Liver",
         "(5, 9, 11) True True",
         "(1, 72, 88)",
