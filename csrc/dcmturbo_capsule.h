@@ -126,6 +126,7 @@ typedef struct dcmturbo_api {
                             void* context, dcmturbo_error* error);
     int32_t (*find_patterns)(dcmturbo_bytes data, const dcmturbo_bytes* patterns, size_t count, uint8_t* found,
                              dcmturbo_error* error);
+    int32_t (*is_quick)(const char* transfer_syntax, uint64_t bytes);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

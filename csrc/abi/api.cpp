@@ -74,6 +74,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .blank_frame = dcmturbo_blank_frame,
         .blank_frames = dcmturbo_blank_frames,
         .find_patterns = dcmturbo_find_patterns,
+        .is_quick = dcmturbo_is_quick,
     };
     return &api;
 }

@@ -90,14 +90,14 @@ int32_t dcmturbo_set_decode_option(const dcmturbo_option_value* value, dcmturbo_
         const std::vector<const Option*> table = decode_options();
         const OptionValues checked = check_options(table, "decoding", named_values(value, 1));
         Settings wanted = settings();
-        auto values = std::make_shared<OptionValues>();
+        OptionValues values;
         for (const Option* option : table) {
             const OptionValues& from = checked.is_given(*option) ? checked : wanted.decode_values();
             // Values that equal the default are not stored, so decoders need not look them up.
             if (from.is_given(*option) && !from.is_default(*option))
-                values->set(*option, from.number(*option), from.word(*option) >= 0);
+                values.set(*option, from.number(*option), from.word(*option) >= 0);
         }
-        wanted.decode_options = values->empty() ? nullptr : std::move(values);
+        wanted.decode_options = values.empty() ? nullptr : kept_values(values);
         set_settings(wanted);
     });
 }

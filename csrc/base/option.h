@@ -89,11 +89,14 @@ class OptionValues {
     // Replaces a value given before. The option must outlive this object.
     void set(const Option& option, double value, bool is_word = false);
 
+    bool operator==(const OptionValues&) const = default;
+
   private:
     struct Given {
         const Option* option;
         double value;
         bool is_word;
+        bool operator==(const Given&) const = default;
     };
 
     [[nodiscard]] const Given* find(const Option& option) const {

@@ -1,6 +1,7 @@
 // Makes the arrays that results are decoded into. For a small frame this takes as long as decoding it, so that the
 // small case does without pybind11 and makes one array only.
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -27,55 +28,54 @@ int block_buffer(PyObject* self, Py_buffer* view, int flags) {
     return PyBuffer_FillInfo(view, self, block->data(), Py_SIZE(self), 0, flags);
 }
 
-// The last block that was freed, for the next array: the allocator takes as long for one as a tenth of a small frame.
-// Without the GIL there is none, as two threads would share it.
-#ifdef Py_GIL_DISABLED
-constexpr Py_ssize_t most_kept = -1;
-#else
-constexpr Py_ssize_t most_kept = Py_ssize_t{64} << 10;
-#endif
-Block* kept = nullptr;
+// The last block that each thread freed, for its next array: the allocator takes as long for one as a tenth of a small
+// frame. Threads without a GIL would wait for one another if they shared one. Several threads may have one place: the
+// first to come takes the block.
+constexpr Py_ssize_t most_kept = Py_ssize_t{256} << 10;
+
+struct alignas(64) Place {
+    std::atomic<Block*> block{nullptr};
+};
+std::array<Place, 64> places;
+
+std::atomic<Block*>& own_place() {
+    static std::atomic<std::size_t> threads{0};
+    thread_local const std::size_t place = threads.fetch_add(1, std::memory_order_relaxed) % places.size();
+    return places[place].block;
+}
 
 void free_block(PyObject* self) {
-    PyTypeObject* const type = Py_TYPE(self);
     auto* block = reinterpret_cast<Block*>(self);
-    if (block->capacity <= most_kept) std::swap(block, kept);
+    if (block->capacity <= most_kept) block = own_place().exchange(block, std::memory_order_acq_rel);
     PyObject_Free(block);
-    Py_DECREF(type);
 }
 
-// Lives as long as the process, as static types do.
-PyTypeObject* block_type = nullptr;
-
-PyTypeObject* make_block_type() {
-    PyType_Slot slots[] = {
-        {Py_tp_doc, const_cast<char*>("The memory of an array that dcmturbo has made.")},
-        {Py_tp_dealloc, reinterpret_cast<void*>(free_block)},
-        {Py_bf_getbuffer, reinterpret_cast<void*>(block_buffer)},
-        {0, nullptr},
-    };
-    PyType_Spec spec = {
-        .name = "dcmturbo._core.Block",
-        .basicsize = static_cast<int>(sizeof(Block) + alignment - 1),
-        .itemsize = 1,
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-        .slots = slots,
-    };
-    PyObject* const made = PyType_FromSpec(&spec);
-    if (made == nullptr) throw py::error_already_set();
-    return reinterpret_cast<PyTypeObject*>(made);
-}
+// A static type, because objects do not count as references to it.
+PyTypeObject block_type = [] {
+    PyTypeObject type = {PyVarObject_HEAD_INIT(nullptr, 0)};
+    static PyBufferProcs buffer = {.bf_getbuffer = block_buffer, .bf_releasebuffer = nullptr};
+    type.tp_name = "dcmturbo._core.Block";
+    type.tp_doc = "The memory of an array that dcmturbo has made.";
+    type.tp_basicsize = sizeof(Block) + alignment - 1;
+    type.tp_itemsize = 1;
+    type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    type.tp_dealloc = free_block;
+    type.tp_as_buffer = &buffer;
+    return type;
+}();
 
 // May be twice as large as needed.
 py::object new_block(py::ssize_t size) {
-    if (kept != nullptr && size <= kept->capacity && kept->capacity <= 2 * size) {
-        auto* const block = reinterpret_cast<PyVarObject*>(std::exchange(kept, nullptr));
-        return py::reinterpret_steal<py::object>(
-            reinterpret_cast<PyObject*>(PyObject_InitVar(block, block_type, size)));
+    Block* block = size <= most_kept ? own_place().exchange(nullptr, std::memory_order_acq_rel) : nullptr;
+    if (block != nullptr && (block->capacity < size || block->capacity > 2 * size))
+        PyObject_Free(std::exchange(block, nullptr));
+    if (block != nullptr) {
+        PyObject_InitVar(reinterpret_cast<PyVarObject*>(block), &block_type, size);
+    } else {
+        block = PyObject_NewVar(Block, &block_type, size);
+        if (block == nullptr) throw py::error_already_set();
+        block->capacity = size;
     }
-    Block* const block = PyObject_NewVar(Block, block_type, size);
-    if (block == nullptr) throw py::error_already_set();
-    block->capacity = size;
     return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(block));
 }
 
@@ -93,7 +93,9 @@ py::array array_in(py::handle dtype, std::span<const py::ssize_t> shape, void* d
 
 }  // namespace
 
-void bind_arrays() { block_type = make_block_type(); }
+void bind_arrays() {
+    if (PyType_Ready(&block_type) < 0) throw py::error_already_set();
+}
 
 py::array aligned_empty(const py::dtype& dtype, std::span<const py::ssize_t> shape) {
     py::ssize_t size = dtype.itemsize();

@@ -318,7 +318,10 @@ py::object decode_frame(const char* transfer_syntax, py::handle data, const dcmt
     std::uint8_t status = DCMTURBO_FRAME_OK;
     std::int32_t code = 0;
     {
-        const GilRelease release;
+        // Threads that take turns with the GIL for each small frame are slower than one thread.
+        const std::uint64_t size = fragments.total() + static_cast<std::uint64_t>(array.nbytes());
+        std::optional<GilRelease> release;
+        if (threads != 1 || dcmturbo_is_quick(transfer_syntax, size) == 0) release.emplace();
         code = dcmturbo_decode_frame(transfer_syntax, fragments.data(), fragments.size(), &attributes, &format,
                                      &request, &image, threads, salvage ? 1 : 0, 0.0, &status, &error);
     }

@@ -36,15 +36,18 @@ class InterpreterEnd {
         os::wait_for_ever();
     }
     static void leave() { entering_.fetch_sub(1); }
+    // A child of fork() has none of the threads that were entering.
+    static void forget_threads() { entering_.store(0); }
 
   private:
     static void await_threads() {
         if (!is_finalizing()) return;  // only the module's attribute was deleted
         over_.store(true);
-        // A thread that waits for the GIL now is ended within its switch interval of a few milliseconds. The limit is
-        // for Python 3.14, which stops such a thread itself, and for threads that a child of fork() does not have.
+        // A thread that waits for the GIL now is ended within its switch interval of a few milliseconds, but on a busy
+        // machine it may take long until it runs. Python 3.14 stops such a thread itself and need not be awaited.
         constexpr auto step = std::chrono::milliseconds(1);
-        for (int i = 0; i < 50 && entering_.load() != 0; ++i) std::this_thread::sleep_for(step);
+        constexpr int limit = PY_VERSION_HEX >= 0x030E0000 ? 50 : 5000;
+        for (int i = 0; i < limit && entering_.load() != 0; ++i) std::this_thread::sleep_for(step);
     }
     static bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -34,7 +34,10 @@ void know_main_thread() {
     main_thread.store(py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>());
     const py::module_ os = py::module_::import("os");
     if (!py::hasattr(os, "register_at_fork")) return;
-    const auto become_main = [] { main_thread.store(PyThread_get_thread_ident()); };
+    const auto become_main = [] {
+        main_thread.store(PyThread_get_thread_ident());
+        InterpreterEnd::forget_threads();
+    };
     os.attr("register_at_fork")(py::arg("after_in_child") = py::cpp_function(become_main));
 }
 
@@ -110,6 +113,18 @@ py::list available_isas() {
     return result;
 }
 
+// Tells Python that many threads use an object that lives as long as the process. Without a GIL, threads that count
+// references to one object wait for one another. With one, it does nothing.
+void share([[maybe_unused]] py::handle object) {
+#ifdef Py_GIL_DISABLED
+#if PY_VERSION_HEX >= 0x030E0000
+    PyUnstable_Object_EnableDeferredRefcount(object.ptr());
+#else
+    Py_SET_REFCNT(object.ptr(), _Py_IMMORTAL_REFCNT);
+#endif
+#endif
+}
+
 // Calls body(i) for every i, to test the thread pool. An exception does not stop the other calls; one of them is
 // raised.
 void parallel_for(std::size_t count, std::uint32_t threads, const py::function& body) {
@@ -159,6 +174,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.def("default_threads", dcmturbo_default_threads);
     m.def("memory_limit", dcmturbo_memory_limit);
     m.def("parallel_for", parallel_for);
+    m.def("share", share, py::arg("object"));
     know_main_thread();
     dcmturbo_set_interrupt(ask_for_signals);
     m.attr("_end") = InterpreterEnd::watch();

@@ -17,6 +17,10 @@ DCMTURBO_API int32_t dcmturbo_decode_frame(const char* transfer_syntax, const dc
                                            const dcmturbo_image* image, uint32_t threads, int32_t salvage,
                                            double fill_value, uint8_t* status, dcmturbo_error* error);
 
+/* Whether a frame of the transfer syntax is decoded in a few microseconds, if its encoded and decoded bytes together
+ * are `bytes`. A caller need not release a lock of its own for so long: other threads take longer to get it. */
+DCMTURBO_API int32_t dcmturbo_is_quick(const char* transfer_syntax, uint64_t bytes);
+
 /* The last step for decoders outside the core: converts samples of the format's type at `from` to the image, and
  * corrects bits and colours. from and image may be the same memory. */
 DCMTURBO_API int32_t dcmturbo_finish_frame(const dcmturbo_image* from, const dcmturbo_format* format,

@@ -2,9 +2,11 @@
 #include "process/settings.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <list>
 #include <mutex>
 
 #include "base/error.h"
@@ -47,32 +49,74 @@ Settings from_environment() {
     return result;
 }
 
-struct Store {
-    std::mutex mutex;
-    Settings settings = from_environment();
+// It has no lock, because threads without a GIL read it for every frame. A call that reads while another thread sets
+// may find some old and some new values.
+class Store {
+  public:
+    explicit Store(const Settings& first) { set(first); }
+    [[nodiscard]] Settings get() const {
+        return {
+            .threads = read(threads_),
+            .isa = read(isa_),
+            .limits = {.max_pixels = read(max_pixels_),
+                       .max_output = read(max_output_),
+                       .max_scratch = read(max_scratch_)},
+            .prefer_library = read(prefer_library_),
+            .decode_options = decode_options_.load(std::memory_order_acquire),
+        };
+    }
+    void set(const Settings& wanted) {
+        write(threads_, wanted.threads);
+        write(isa_, wanted.isa);
+        write(max_pixels_, wanted.limits.max_pixels);
+        write(max_output_, wanted.limits.max_output);
+        write(max_scratch_, wanted.limits.max_scratch);
+        write(prefer_library_, wanted.prefer_library);
+        decode_options_.store(wanted.decode_options, std::memory_order_release);
+    }
+
+  private:
+    template <typename T>
+    static T read(const std::atomic<T>& from) {
+        return from.load(std::memory_order_relaxed);
+    }
+    template <typename T>
+    static void write(std::atomic<T>& to, T value) {
+        to.store(value, std::memory_order_relaxed);
+    }
+
+    std::atomic<unsigned> threads_;
+    std::atomic<Isa> isa_;
+    std::atomic<std::uint64_t> max_pixels_;
+    std::atomic<std::uint64_t> max_output_;
+    std::atomic<std::uint64_t> max_scratch_;
+    std::atomic<bool> prefer_library_;
+    std::atomic<const OptionValues*> decode_options_;
 };
 
-// This object is never destroyed. The lock is held only while the settings are copied. So a child of fork() inherits a
-// locked mutex only if the fork happens during that copy.
+// It is never destroyed.
 Store& store() {
-    static auto* const result = new Store();
+    static auto* const result = new Store(from_environment());
     return *result;
 }
 
 }  // namespace
 
-Settings settings() {
-    Store& current = store();
-    const std::lock_guard lock(current.mutex);
-    return current.settings;
-}
+Settings settings() { return store().get(); }
 
 void set_settings(const Settings& wanted) {
     if (!isa_available(wanted.isa))
         fail(ErrorCode::argument, no_offset, "this CPU does not have '%s'", isa_name(wanted.isa));
-    Store& current = store();
-    const std::lock_guard lock(current.mutex);
-    current.settings = wanted;
+    store().set(wanted);
+}
+
+// There are few different values, because options of decoding are switches.
+const OptionValues* kept_values(const OptionValues& values) {
+    static auto* const mutex = new std::mutex();
+    static auto* const kept = new std::list<OptionValues>();
+    const std::lock_guard lock(*mutex);
+    const auto found = std::find(kept->begin(), kept->end(), values);
+    return found != kept->end() ? &*found : &kept->emplace_back(values);
 }
 
 unsigned resolve_threads(unsigned asked, const Settings& settings) {

@@ -1,9 +1,8 @@
 // Keeps scratch memory of workers for the next call.
 #include "sched/scratch.h"
 
-#include <algorithm>
+#include <array>
 #include <atomic>
-#include <mutex>
 
 #include "os/process.h"
 
@@ -11,57 +10,75 @@ namespace dcmturbo {
 
 namespace {
 
-constexpr std::size_t most_kept = 64;                     // number of scratches
-constexpr std::size_t keep_each = std::size_t{64} << 20;  // bytes per scratch, however many there are
-constexpr std::size_t keep_all = std::size_t{512} << 20;  // bytes of all, among which some may be larger
+constexpr std::size_t most_kept = 64;                       // number of scratches
+constexpr std::size_t keep_each = std::size_t{64} << 20;    // bytes per scratch, however many there are
+constexpr std::size_t keep_large = std::size_t{512} << 20;  // bytes of all that are larger than that
 
-struct FreeList {
-    const os::ProcessId owner;
-    std::mutex mutex;
-    std::vector<std::unique_ptr<Scratch>> scratches;
-
-    [[nodiscard]] std::size_t kept() const {
-        std::size_t sum = 0;
-        for (const std::unique_ptr<Scratch>& scratch : scratches) sum += scratch->arena.capacity();
-        return sum;
+// A thread finds the scratch in its place that it has used before, so that threads share neither a lock nor a cache
+// line. A thread whose place is empty takes the scratch of another.
+struct alignas(64) Place {
+    std::atomic<Scratch*> scratch{nullptr};
+    std::unique_ptr<Scratch> take() {
+        if (scratch.load(std::memory_order_relaxed) == nullptr) return nullptr;
+        return std::unique_ptr<Scratch>(scratch.exchange(nullptr, std::memory_order_acquire));
+    }
+    bool put(std::unique_ptr<Scratch>& from) {
+        Scratch* expected = nullptr;
+        if (!scratch.compare_exchange_strong(expected, from.get(), std::memory_order_release,
+                                             std::memory_order_relaxed))
+            return false;
+        (void)from.release();
+        return true;
     }
 };
 
-// A child of fork() makes a new list, because the lock may have been held during the fork. The list is never destroyed.
-// ThreadPool does the same.
-FreeList& free_list() {
-    static std::atomic<FreeList*> list{nullptr};
+struct Kept {
+    explicit Kept(os::ProcessId of) : owner(of) {}
+    const os::ProcessId owner;
+    std::atomic<std::size_t> large{0};  // bytes of the kept scratches that are larger than keep_each
+    std::array<Place, most_kept> places;
+
+    Place& own_place() {
+        static std::atomic<std::size_t> threads{0};
+        thread_local const std::size_t place = threads.fetch_add(1, std::memory_order_relaxed) % most_kept;
+        return places[place];
+    }
+};
+
+// A child of fork() begins anew, because another thread may have changed a scratch during the fork. What is kept is
+// never destroyed. ThreadPool does the same.
+Kept& kept() {
+    static std::atomic<Kept*> of_process{nullptr};
     const os::ProcessId self = os::process_id();
-    FreeList* current = list.load(std::memory_order_acquire);
+    Kept* current = of_process.load(std::memory_order_acquire);
     if (current != nullptr && current->owner == self) return *current;
-    auto* fresh = new FreeList{.owner = self, .mutex = {}, .scratches = {}};
-    fresh->scratches.reserve(most_kept);  // so that returning a scratch never allocates
-    if (list.compare_exchange_strong(current, fresh, std::memory_order_acq_rel)) return *fresh;
+    auto* fresh = new Kept(self);
+    if (of_process.compare_exchange_strong(current, fresh, std::memory_order_acq_rel)) return *fresh;
     delete fresh;
     return *current;
 }
 
-}  // namespace
-
-ScratchLoan::ScratchLoan(std::uint64_t cap) {
-    FreeList& list = free_list();
-    {
-        const std::lock_guard lock(list.mutex);
-        if (!list.scratches.empty()) {
-            scratch_ = std::move(list.scratches.back());
-            list.scratches.pop_back();
-        }
-    }
-    if (scratch_ == nullptr) scratch_ = std::make_unique<Scratch>();
-    scratch_->arena.set_cap(cap);
+std::unique_ptr<Scratch> take(Kept& from) {
+    std::unique_ptr<Scratch> found = from.own_place().take();
+    for (std::size_t i = 0; found == nullptr && i < most_kept; ++i) found = from.places[i].take();
+    if (found == nullptr) return std::make_unique<Scratch>();
+    if (const std::size_t size = found->arena.capacity(); size > keep_each) from.large.fetch_sub(size);
+    return found;
 }
 
+}  // namespace
+
+ScratchLoan::ScratchLoan(std::uint64_t cap) : scratch_(take(kept())) { scratch_->arena.set_cap(cap); }
+
 ScratchLoan::~ScratchLoan() {
-    FreeList& list = free_list();
-    const std::lock_guard lock(list.mutex);
-    const std::size_t kept = list.kept();
-    scratch_->arena.trim(std::max(keep_each, kept < keep_all ? keep_all - kept : 0));
-    if (list.scratches.size() < most_kept) list.scratches.push_back(std::move(scratch_));
+    Kept& to = kept();
+    const std::size_t size = scratch_->arena.capacity();
+    const bool is_large = size > keep_each;
+    const bool fits = !is_large || to.large.fetch_add(size) + size <= keep_large;
+    scratch_->arena.trim(fits ? size : keep_each);
+    bool is_kept = to.own_place().put(scratch_);
+    for (std::size_t i = 0; !is_kept && i < most_kept; ++i) is_kept = to.places[i].put(scratch_);
+    if (is_large && !(fits && is_kept)) to.large.fetch_sub(size);
 }
 
 }  // namespace dcmturbo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -30,7 +31,10 @@ __all__ = ["decode", "decode_components", "decode_frame", "decode_series", "prob
 Data = Any  # one buffer, or a sequence of fragments
 
 # The UIDs of the transfer syntaxes that can be decoded, by UID and by keyword.
-_DECODED = {name: one.uid for one in TRANSFER_SYNTAXES if one.decodable for name in (one.uid, one.keyword)}
+_DECODED = {name: sys.intern(one.uid) for one in TRANSFER_SYNTAXES if one.decodable for name in (one.uid, one.keyword)}
+# What decode_frame uses for each frame, and would otherwise count references to.
+_core.share(_DECODED)
+_core.share(_core.decode_frame)
 
 
 def _decoded_uid(transfer_syntax: str) -> str:

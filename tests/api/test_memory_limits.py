@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import sysconfig
 import zlib
 
 import numpy as np
@@ -153,7 +154,8 @@ def test_a_bomb_takes_about_its_cap_and_no_more():
     _, without = outcome(bomb(1 << 20), call)
     told, peak = outcome(bomb(300 << 20), call)
     assert told == ["LimitExceeded"] * 2
-    assert peak - without < 140
+    # Without a GIL, Python's allocator keeps for a while the blocks that a growing bytearray has left.
+    assert peak - without < (340 if sysconfig.get_config_var("Py_GIL_DISABLED") else 140)
 
 
 @of_plain_builds

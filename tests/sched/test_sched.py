@@ -314,6 +314,22 @@ def test_one_thread_within_a_worker_of_a_data_loader(fake_torch, monkeypatch):
 # ---- what threads share ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("prefer", ["own", "library"])
+@pytest.mark.parametrize("side", [8, 64, 300])  # the smaller ones are decoded without releasing the GIL
+def test_threads_that_each_decode_frames(side, prefer):
+    if prefer == "library":
+        pytest.importorskip("imagecodecs")
+    arrays = [np.random.default_rng(k).integers(0, 300, (side, side), np.uint16) for k in range(8)]
+    frames = [dt.encode_frame(a, "RLELossless") for a in arrays]
+
+    def decodes_right(k: int) -> bool:
+        known = {"rows": side, "columns": side, "bits_allocated": 16}
+        return all(np.array_equal(dt.decode_frame(frames[k], "RLELossless", **known), arrays[k]) for _ in range(50))
+
+    with dt.config.override(prefer=prefer), concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(decodes_right, range(8)))
+
+
 def test_results_never_share_memory():
     """Blocks of memory are used again: not while anything still refers to them."""
     large = [np.full((1200, 1200), k, np.uint8) for k in range(4)]
