@@ -263,6 +263,52 @@ def test_more_frames_than_positions_are_an_error():
         dt.read_volume(ds)
 
 
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "JPEGLSLossless"])
+@pytest.mark.parametrize("number", [None, 0, 1, 3])
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_a_wrong_number_of_frames_loses_none(tmp_path, number, syntax):
+    """The functional groups and the pixel data agree, so NumberOfFrames does not count."""
+    order = [3, 0, 5, 1, 4, 2]
+    source = tmp_path / "enhanced.dcm"
+    dt.transcode(enhanced(VOXELS, order), source, syntax)
+    ds = pydicom.dcmread(source)
+    ds.NumberOfFrames = number
+    if number is None:
+        del ds.NumberOfFrames
+    ds.save_as(source)
+    for one in (source, pydicom.dcmread(source)):
+        volume = dt.read_volume(one)
+        assert np.array_equal(volume.array, VOXELS)
+        assert [one.frame for one in volume.slices] == [order.index(k) for k in range(6)]
+
+
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is|ignore:the file ends inside")
+def test_missing_frames_of_an_enhanced_object_are_told(tmp_path):
+    ds = enhanced(VOXELS, list(range(6)))
+    ds.NumberOfFrames, ds.PixelData = 4, VOXELS[:4].tobytes()
+    with pytest.warns(dt.DecodeWarning, match="places of 6 frames, but the pixel data have 4.*are frames missing"):
+        assert dt.read_volume(ds).shape == (4, 9, 11)
+    for number in (None, 2, 5):
+        ds.NumberOfFrames = number
+        with pytest.raises(
+            dt.DecodeError, match="places of 6 frames, but the pixel data have 4, and"
+        ):
+            dt.read_volume(ds)
+    ds.NumberOfFrames = 6
+    with pytest.raises(dt.DecodeError, match="NumberOfFrames is 6, but the pixel data have 4 frames"):
+        dt.read_volume(ds)
+
+
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_an_object_of_one_place_and_several_frames_is_named(tmp_path):
+    paths = write_series(tmp_path, VOXELS)
+    ds = pydicom.dcmread(paths[2])
+    ds.PixelData = VOXELS[:3].tobytes()
+    ds.save_as(paths[2])
+    with pytest.raises(dt.DecodeError, match=rf"{paths[2].name} has one place, but its pixel data have 3 frames"):
+        dt.read_volume(tmp_path)
+
+
 def test_nrrd_has_header_and_voxels(tmp_path):
     volume = dt.read_volume(datasets())
     volume.write_nrrd(tmp_path / "volume.nrrd")
@@ -301,6 +347,13 @@ def test_frames_of_a_dose_are_in_their_places(tmp_path, offsets, as_file):
     volume = dt.read_volume(tmp_path / "dose.dcm" if as_file else ds, apply="rescale")
     assert np.array_equal(volume.array, frames * 0.25)
     assert np.allclose(volume.affine_lps, AFFINE)
+
+
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_a_dose_without_its_number_of_frames_loses_none():
+    ds, frames = dose([0, 2.5, 5])
+    del ds.NumberOfFrames
+    assert np.array_equal(dt.read_volume(ds).array, frames)
 
 
 def test_frames_of_a_dose_follow_the_normal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_attributes
 from dcmturbo.dataset.file_names import is_named_dicom
 from dcmturbo.dataset.opened import refuse_cut
-from dcmturbo.dataset.sources import name_source
-from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom
+from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.errors import DecodeError, DecodeWarning, Error, NoPixelData, NotDicom
+from dcmturbo.frames.frame_set import QuietFrameSet
+from dcmturbo.notes import stack_level
 from dcmturbo.volumes.geometry import axes_of
 
 __all__ = ["Plane", "find_sources", "planes_of"]
@@ -166,13 +169,44 @@ def planes_of(source: Any) -> list[Plane]:
         found = read_attributes(elements, _SINGLE_PATHS if count == 1 and not _is_enhanced(elements) else _MULTI_PATHS)
         about = {keyword: found.text(keyword) for keyword in _OBJECT}
         shape = int(dataset.rows or 0), int(dataset.columns or 0)
+        stated = dataset.number_of_frames
         if not _has_groups(found):
+            if found.has(_DOSE_GRID):
+                count = _settle_count(source, stated, len(found.first(_DOSE_GRID)), _DOSE_GRID)
             planes = [_single(source, frame, count, found, about, shape) for frame in range(min(count, 1 << 24))]
             if count > 1 and found.has(_DOSE_GRID):
                 for plane, position in zip(planes, _dose_positions(found, len(planes)), strict=True):
                     plane.position = position
             return planes
+        held = 1 + max((outer for outer, _, _ in found.raw(f"{_FRAMES}.{_GROUPS['ImagePositionPatient']}")), default=-1)
+        if held:
+            count = _settle_count(source, stated, held, _FRAMES)
         return _of_groups(source, found, about, shape, count)
+
+
+def _settle_count(source: Any, stated: int | None, placed: int, placing: str) -> int:
+    """Return how many frames an object has, which says the places of `placed` frames; the pixel data decide.
+
+    Raises
+    ------
+    DecodeError
+        If the numbers contradict each other, so that frames may be missing.
+    """
+    count = max(1, stated or 1)
+    if placed <= count:  # frames without a place are refused where the places are read
+        return count
+    opened = open_source(source)
+    try:
+        frames = QuietFrameSet(opened).found
+    finally:
+        opened.close()
+    if frames == placed:
+        return placed  # decoding warns of NumberOfFrames
+    text = f"{placing} has the places of {placed} frames, but the pixel data have {frames}"
+    if frames != stated:
+        raise DecodeError(f"{text}, and NumberOfFrames is {stated or 'missing'}", code="mismatch")
+    warnings.warn(f"{text}, as NumberOfFrames says: are frames missing?", DecodeWarning, stacklevel=stack_level())
+    return count
 
 
 # Classes with functional groups: the enhanced CT, MR, PET, ultrasound and X-ray objects, and those of the legacy.

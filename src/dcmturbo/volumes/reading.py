@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from dcmturbo.dataset.attributes import elements_of, read_attributes
+from dcmturbo.dataset.sources import open_source
 from dcmturbo.decoding import decode, decode_series
 from dcmturbo.errors import DecodeError, DecodeWarning
 from dcmturbo.frames.arguments import check_out, new_array
+from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.frames.status import OnError
 from dcmturbo.notes import stack_level
 from dcmturbo.steps import Apply
@@ -396,6 +398,19 @@ def _decode(
     return whole
 
 
+def _refuse_excess(planes: list[Plane], more: int) -> NoReturn:
+    """Name the first object that has more frames than places."""
+    for plane in planes:
+        opened = open_source(plane.source)
+        try:
+            frames = len(QuietFrameSet(opened))
+        finally:
+            opened.close()
+        if frames != 1:
+            raise DecodeError(f"{plane.name} has one place, but its pixel data have {frames} frames", code="mismatch")
+    raise DecodeError(f"the objects have {more} frames more than places", code="mismatch")
+
+
 def _decode_planes(
     planes: list[Plane],
     out: np.ndarray | None,
@@ -409,11 +424,7 @@ def _decode_planes(
         found = decode_series([plane.source for plane in planes], out=out, **common)
         # The decoder counts frames where NumberOfFrames is no number; a plane was made for one of them.
         if len(found) != len(planes):
-            raise DecodeError(
-                f"{planes[0].name} or an object after it has more frames than its NumberOfFrames says: "
-                f"{len(planes)} stated, {len(found)} decoded",
-                code="mismatch",
-            )
+            _refuse_excess(planes, len(found) - len(planes))
         return found
     runs: list[tuple[Any, list[int]]] = []
     for plane in planes:
