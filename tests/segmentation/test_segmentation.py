@@ -57,6 +57,21 @@ def test_planes_without_frames_are_empty():
         assert np.array_equal(found.labels(), made[0] + 2 * made[1])
 
 
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_a_wrong_number_of_frames_loses_no_labels():
+    made = masks()
+    source = binary(made)
+    for number in (1, 7, None):
+        source.NumberOfFrames = number
+        with dt.read_segmentation(source) as found:
+            assert np.array_equal(found.labels(), made[0] + 2 * made[1])
+    source.PixelData = source.PixelData[:80]
+    for number in (1, 7):
+        source.NumberOfFrames = number
+        with pytest.raises(dt.DecodeError, match="describes 10 frames, but the pixel data have"):
+            dt.read_segmentation(source)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_damaged_frame_is_named_and_the_others_are_drawn(tmp_path, threads):
     made = masks()

@@ -146,8 +146,17 @@ class FrameTable(NamedTuple):
     affine_slide: np.ndarray | None
 
 
-def read_frame_table(elements: Elements, frames: int, tile: tuple[int, int]) -> FrameTable:
-    """Read the functional groups of all frames in one pass; `tile` is the size of a frame.
+def read_frame_table(elements: Elements, frames: int, in_data: int, tile: tuple[int, int]) -> FrameTable:
+    """Read the functional groups of all frames in one pass.
+
+    Parameters
+    ----------
+    elements : Elements
+        The object.
+    frames, in_data : int
+        NumberOfFrames, and how many frames the pixel data have.
+    tile : tuple of int
+        The size of a frame.
 
     Raises
     ------
@@ -161,6 +170,7 @@ def read_frame_table(elements: Elements, frames: int, tile: tuple[int, int]) -> 
             f"the object is no segmentation: SegmentationType is {kind!r}; expected BINARY, FRACTIONAL or LABELMAP",
             code="argument",
         )
+    frames = _settle_count(found, frames, in_data)
     segments = _segments_of(found)
     matrix = _matrix_of(found, frames, kind, segments, tile)
     if kind == "LABELMAP":
@@ -190,6 +200,21 @@ def read_frame_table(elements: Elements, frames: int, tile: tuple[int, int]) -> 
         matrix=None if matrix is None else (matrix.rows, matrix.columns),
         affine_slide=None if matrix is None else _affine_slide(found, matrix, frames),
     )
+
+
+def _settle_count(found: Attributes, stated: int, in_data: int) -> int:
+    """Return how many frames there are, where more are described than NumberOfFrames says."""
+    paths = [f"{_FRAMES}.{path}" for path in (_SEGMENT, _POSITION, _ROW, _INDEX)]
+    described = 1 + max((outer for path in paths for outer, _, _ in found.raw(path)), default=-1)
+    if described <= stated:  # frames that are not described are refused one by one
+        return stated
+    if in_data < described:
+        raise DecodeError(
+            f"PerFrameFunctionalGroupsSequence describes {described} frames, but the pixel data have {in_data}, and "
+            f"NumberOfFrames is {stated}",
+            code="mismatch",
+        )
+    return described
 
 
 def _segments_of(found: Attributes) -> list[Segment]:

@@ -75,7 +75,7 @@ def read_segmentation(source: Any) -> Segmentation:
             raise DecodeError(f"a segmentation has one sample for each pixel, not {frames.frame_shape[2]}")
         frames.check_span(range(frames.promised), salvage=False)
         rows, columns = frames.frame_shape
-        table = read_frame_table(elements_of_opened(opened), frames.promised, (rows, columns))
+        table = read_frame_table(elements_of_opened(opened), frames.promised, frames.found, (rows, columns))
     except BaseException as error:
         opened.close()
         if isinstance(error, Error):
