@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.segmentations import binary, masks
+from helpers.segmentations import binary, masks, tiled
 from helpers.series import stack_of_slices, write_series
 from helpers.structure_sets import SQUARE, in_patient, structure_set
 
@@ -72,6 +72,53 @@ def test_segments_are_listed_and_written(call, call_json, tmp_path):
     assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "m.nrrd")[0] == 0
     assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "x.npy", "--name", "other")[0] == 1
     assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "x.png")[0] == 2
+
+
+def test_a_part_of_a_segmentation_is_written(call, call_json, tmp_path):
+    made = masks()
+    labels = made[0] + 2 * made[1]
+    binary(made).save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    region = ("--region", 2, 3, 5, 6)
+    code, document = call_json("masks", tmp_path / "seg.dcm", "-o", tmp_path / "part.npy", *region)
+    assert (code, document["shape"]) == (0, [5, 5, 6])
+    assert np.array_equal(np.load(tmp_path / "part.npy"), labels[:, 2:7, 3:9])
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "one.npy", "--name", 2, *region)[0] == 0
+    assert np.array_equal(np.load(tmp_path / "one.npy"), made[1][:, 2:7, 3:9])
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "part.nrrd", *region)[0] == 0
+    header, _, data = (tmp_path / "part.nrrd").read_bytes().partition(b"\n\n")
+    assert np.array_equal(np.frombuffer(data, np.uint8).reshape(5, 5, 6), labels[:, 2:7, 3:9])
+    (origin,) = (line for line in header.decode().splitlines() if line.startswith("space origin: "))
+    place = [float(value) for value in origin.partition("(")[2].rstrip(")").split(",")]
+    assert place == pytest.approx([-3 + 3 * 0.8, 4 + 2 * 0.7, 10])
+
+
+def test_a_part_of_a_slide_is_written_and_the_whole_may_be_too_large(call, tmp_path):
+    made = (np.arange(29 * 37).reshape(1, 29, 37) % 3).astype(np.uint8)
+    source = tiled(made, (8, 11), sparse=True)
+    source.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    assert call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "whole.npy")[0] == 0
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), made)
+    source.TotalPixelMatrixRows = source.TotalPixelMatrixColumns = 2**31
+    source.save_as(tmp_path / "large.dcm", enforce_file_format=True)
+    code, _, err = call("masks", tmp_path / "large.dcm", "-o", tmp_path / "x.npy")
+    assert code == 1
+    assert "--region" in err
+    region = ("--region", 7, 9, 15, 20)
+    assert call("masks", tmp_path / "large.dcm", "-o", tmp_path / "x.npy", *region)[0] == 0
+    assert np.array_equal(np.load(tmp_path / "x.npy"), made[:, 7:22, 9:29])
+    code, _, err = call("masks", tmp_path / "seg.dcm", "-o", tmp_path / "y.npy", "--region", 20, 0, 10, 5)
+    assert code == 1
+    assert "does not lie within" in err
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_regions_are_not_for_the_grid_of_a_series(call, series, tmp_path):
+    contours = [(1, "CLOSED_PLANAR", in_patient(SQUARE, 1, dt.read_volume(series)))]
+    structure_set(contours).save_as(tmp_path / "rt.dcm", enforce_file_format=True)
+    more = ("-o", tmp_path / "m.npy", "--reference", series, "--region", 0, 0, 2, 2)
+    code, _, err = call("masks", tmp_path / "rt.dcm", *more)
+    assert code == 1
+    assert "--region is for segmentations" in err
 
 
 def test_structures_are_drawn_on_the_grid_of_a_series(call, call_json, series, tmp_path):

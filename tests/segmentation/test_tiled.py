@@ -210,6 +210,42 @@ def test_tiles_that_overlap_in_part_or_lie_outside(kind):
             assert np.allclose(found.fractions(2)[0], largest[inside] / 200)
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+@pytest.mark.parametrize("shift", [(-3, -4), (5, 7), (-8, -11), (-9, 0), (0, 30), (1000, -1000)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_grid_of_tiles_that_reaches_outside(kind, shift, threads):
+    """What lies outside of the total pixel matrix is cut off, on each of its sides."""
+    made = fractions() if kind == "FRACTIONAL" else label_image()
+    source = tiled(made, TILE, kind=kind, sparse=True)
+    for group in source.PerFrameFunctionalGroupsSequence:
+        place = group.PlanePositionSlideSequence[0]
+        place.RowPositionInTotalImagePixelMatrix += shift[0]
+        place.ColumnPositionInTotalImagePixelMatrix += shift[1]
+    wanted = np.zeros_like(made)
+    for row in range(SIZE[0]):
+        for column in range(SIZE[1]):
+            if 0 <= row - shift[0] < SIZE[0] and 0 <= column - shift[1] < SIZE[1]:
+                wanted[..., row, column] = made[..., row - shift[0], column - shift[1]]
+    part = np.s_[:, 2:12, 3:23]
+    region = (2, 3, 10, 20)
+    with dt.read_segmentation(source) as found:
+        assert found.shape == (1, *SIZE)
+        if kind == "FRACTIONAL":
+            assert np.allclose(found.fractions(2, threads=threads), wanted[1] / 200)
+            assert np.allclose(found.fractions(2, region=region), wanted[1][part] / 200)
+            of_first = wanted[0] >= 100
+        else:
+            out = np.full((1, *SIZE), 9, np.uint8)
+            assert np.array_equal(found.labels(out=out, threads=threads), wanted)
+            assert np.array_equal(found.labels(region=region), wanted[part])
+            of_first = wanted == 1
+        assert np.array_equal(found.mask(1, threads=threads), of_first)
+        again = np.zeros((1, *SIZE), np.uint8)
+        for plane, row, start, length in zip(*found.runs(1), strict=True):
+            again[plane, row, start : start + length] += 1
+        assert np.array_equal(again, of_first)
+
+
 def test_without_the_size_of_the_matrix_the_tiles_say_it():
     made = label_image()
     source = tiled(made, TILE, sparse=True)
@@ -348,3 +384,47 @@ def test_slides_of_highdicom_are_read_as_it_reads_them(tmp_path, kind, organisat
             assert np.array_equal(found.labels(), made)
             assert np.array_equal(found.labels(region=(7, 9, 15, 20))[0], matrix[7:22, 9:29])
             assert np.array_equal(found.mask(2)[0], matrix == 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "syntax"),
+    [("BINARY", None), ("FRACTIONAL", "JPEGLSLossless"), ("LABELMAP", "RLELossless"), ("LABELMAP", "HTJ2KLossless")],
+)
+@pytest.mark.parametrize("organisation", ["TILED_FULL", "TILED_SPARSE"])
+def test_segmentations_of_slides_are_written(tmp_path, kind, syntax, organisation):
+    highdicom = pytest.importorskip("highdicom")
+    manual = highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
+    tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
+    described = [highdicom.seg.SegmentDescription(n, f"part {n}", tissue, tissue, manual) for n in (1, 2)]
+    made = label_image()
+    pixels = np.moveaxis(fractions() / np.float32(255), 0, -1) if kind == "FRACTIONAL" else made
+    path = tmp_path / "seg.dcm"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dt.write_segmentation(
+            pixels,
+            [slide_dataset(*SIZE)],
+            described,
+            path,
+            kind=kind,
+            transfer_syntax=syntax,
+            dimension_organization_type=organisation,
+            tile_pixel_array=True,
+            tile_size=TILE,
+            omit_empty_frames=organisation == "TILED_SPARSE",
+        )
+        theirs = highdicom.seg.segread(path)
+        if syntax in (None, "RLELossless"):  # what highdicom decodes by itself
+            matrix = theirs.get_total_pixel_matrix(combine_segments=kind != "FRACTIONAL")
+        else:
+            matrix = np.moveaxis(fractions() / np.float32(255), 0, -1)[0] if kind == "FRACTIONAL" else made[0]
+    with dt.open(path) as image:
+        assert len(image) == int(theirs.NumberOfFrames)
+    with dt.read_segmentation(path) as found:
+        assert found.shape == (1, *SIZE)
+        assert [one.label for one in found.segments][-2:] == ["part 1", "part 2"]  # before them, the background
+        if kind == "FRACTIONAL":
+            assert np.allclose(np.stack([found.fractions(n)[0] for n in (1, 2)], -1), matrix, atol=0.5 / 255)
+        else:
+            assert np.array_equal(found.labels(), made)
+            assert np.array_equal(matrix, made[0])

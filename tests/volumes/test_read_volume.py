@@ -290,9 +290,7 @@ def test_missing_frames_of_an_enhanced_object_are_told(tmp_path):
         assert dt.read_volume(ds).shape == (4, 9, 11)
     for number in (None, 2, 5):
         ds.NumberOfFrames = number
-        with pytest.raises(
-            dt.DecodeError, match="places of 6 frames, but the pixel data have 4, and"
-        ):
+        with pytest.raises(dt.DecodeError, match="places of 6 frames, but the pixel data have 4, and"):
             dt.read_volume(ds)
     ds.NumberOfFrames = 6
     with pytest.raises(dt.DecodeError, match="NumberOfFrames is 6, but the pixel data have 4 frames"):

@@ -26,6 +26,7 @@ examples:
   dcmturbo masks seg.dcm -o labels.npy
   dcmturbo masks seg.dcm -o liver.nrrd --name Liver --reference series/
   dcmturbo masks structures.dcm -o labels.nrrd --reference series/
+  dcmturbo masks slide-seg.dcm -o part.npy --region 20000 30000 1024 1024
 """
 
 
@@ -55,6 +56,13 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="if segments overlap in a label image (default: raise)",
     )
+    parser.add_argument(
+        "--region",
+        nargs=4,
+        type=int,
+        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
+        help="of a segmentation, write only this part of each plane; of a slide, of the total pixel matrix",
+    )
     add_threads(parser)
 
 
@@ -82,6 +90,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         document["warnings"] = warnings
     except KeyError as error:  # of the segment or structure that --name asks for
         output.fail(named, ValueError(error.args[0]))
+    except dt.LimitExceeded as error:
+        is_of_slide = any("region=" in note for note in getattr(error, "__notes__", ()))
+        output.fail(named, error, hint="--region writes a part of it" if is_of_slide else "")
     except (dt.Error, OSError, ValueError) as error:
         output.fail_in(named, error)
     output.result(document)
@@ -131,6 +142,9 @@ def _write(
     threads = arguments.threads
     reference = _reference_of(arguments.reference, threads) if arguments.reference else None
     affine = None if reference is None else reference.affine_lps
+    region = dt.Region(*arguments.region) if arguments.region else None
+    if region is not None and (reference is not None or isinstance(found, dt.ContourSet)):
+        raise ValueError("--region is for segmentations on their own grid, without --reference")
     if isinstance(found, dt.ContourSet):
         if reference is None:
             raise ValueError("contours need --reference: the series whose grid they are drawn on")
@@ -142,8 +156,10 @@ def _write(
         if reference is not None:
             array = found.on(reference, name, overlap=arguments.overlap, threads=threads, resample=arguments.resample)
         else:
-            array = found.labels(name, overlap=arguments.overlap, threads=threads)
+            array = found.labels(name, overlap=arguments.overlap, threads=threads, region=region)
             affine = found.affine_lps
+            if affine is not None and region is not None:
+                affine = affine @ np.array([[1, 0, 0, region.left], [0, 1, 0, region.top], [0, 0, 1, 0], [0, 0, 0, 1]])
         if name is not None:
             array = (array != 0).astype(np.uint8)
     if target.suffix.lower() == ".npy":
