@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -78,16 +78,15 @@ class Compiler:
         read = []
         for place in (ROOT / "csrc", headers, self.pybind11):
             read += sorted(path for path in place.rglob("*") if path.is_file())
-        folder = self.work / "modules" / f"{target.name}-{python}-{self._digest(target, read)}"
+        own = ["-DPy_GIL_DISABLED=1"] if python.endswith("t") else []
+        folder = self.work / "modules" / f"{target.name}-{python}-{self._digest(target, read, own)}"
         folder.mkdir(parents=True, exist_ok=True)
         # As one unit: most of the time goes into pybind11's headers.
         unit = folder / "bindings.cpp"
         sources = sorted((ROOT / "csrc" / "bindings").glob("*.cpp"))
         unit.write_text("".join(f'#include "{source.relative_to(ROOT / "csrc").as_posix()}"\n' for source in sources))
         flags = [f"-ffile-prefix-map={folder}=.", f"-I{headers}", f"-isystem{self.pybind11}"]
-        flags += [f"-ffile-prefix-map={self.pybind11}=pybind11", f"-ffile-prefix-map={headers}=python"]
-        if python.endswith("t"):
-            flags.append("-DPy_GIL_DISABLED=1")
+        flags += [f"-ffile-prefix-map={self.pybind11}=pybind11", f"-ffile-prefix-map={headers}=python", *own]
         out = folder / "bindings.o"
         self._compile(target, out, *flags, "-c", str(unit))
         return self._link(target, python, [out, *core], folder)
@@ -132,8 +131,9 @@ class Compiler:
         self.run("dlltool", "-m", "i386:x86-64", "-d", str(definition), "-l", str(out))
         return out
 
-    def _digest(self, target: Target, read: list[Path]) -> str:
-        digest = hashlib.sha256(repr((target.zig, [*FLAGS, *target.compile], str(self.zig.stat().st_size))).encode())
+    def _digest(self, target: Target, read: list[Path], own_flags: Sequence[str] = ()) -> str:
+        flags = [*FLAGS, *target.compile, *own_flags]
+        digest = hashlib.sha256(repr((target.zig, flags, str(self.zig.stat().st_size))).encode())
         for path in read:
             digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:16]
