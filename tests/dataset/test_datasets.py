@@ -21,6 +21,7 @@ from helpers.dicom_writer import (
 from helpers.small_frames import ARRAYS, JPEG_LS, KINDS, MODULE, RLE, SHAPE, quietly, split
 
 import dcmturbo as dt
+from dcmturbo.archives.comparison import compare_objects
 
 # --- datasets -------------------------------------------------------------------------------------
 
@@ -281,6 +282,34 @@ def test_a_deflated_dataset():
     for more in ({}, {"file": {"preamble": False}}):
         source = native_file(pixels, "deflated", frames=4, **MODULE, **more)
         np.testing.assert_array_equal(dt.decode(source), ARRAYS)
+
+
+@pytest.mark.parametrize("padding", [b"\0", bytes(1000), bytes(3 << 20)], ids=len)
+def test_zeros_after_a_deflated_dataset_are_padding(padding):
+    source = native_file(ARRAYS[0].tobytes(), "deflated", **MODULE) + padding
+    np.testing.assert_array_equal(dt.decode(source), ARRAYS[0])
+    with dt.open(source) as image:
+        np.testing.assert_array_equal(image[0], ARRAYS[0])
+
+
+@pytest.mark.parametrize("behind", [b"?", b"\0\0more", bytes(2 << 20) + b"?"], ids=len)
+def test_other_bytes_after_a_deflated_dataset_are_told(tmp_path, behind):
+    source = native_file(ARRAYS[0].tobytes(), "deflated", **MODULE)
+    before = len(behind) + (source[-1:] == b"\0")
+    path = tmp_path / "a.dcm"
+    path.write_bytes(source + behind)
+    for one in (source + behind, path):
+        with pytest.warns(dt.DecodeWarning, match=rf"({len(behind)}|{before}) bytes follow the deflated dataset"):
+            np.testing.assert_array_equal(dt.decode(one), ARRAYS[0])
+    result = dt.transcode(path, tmp_path / "b.dcm", "RLELossless")
+    np.testing.assert_array_equal(dt.decode(tmp_path / "b.dcm"), ARRAYS[0])
+    assert any("bytes follow the deflated dataset" in warning for warning in result.warnings)
+    reasons = compare_objects(str(path), str(tmp_path / "b.dcm")).reasons
+    assert len(reasons) == 1
+    assert reasons[0].startswith("after the deflated dataset: ")
+    assert reasons[0].endswith("in the first file only")
+    assert dt.transcode(path, tmp_path / "c.dcm", "DeflatedExplicitVRLittleEndian").status == "copied"
+    assert (tmp_path / "c.dcm").read_bytes() == path.read_bytes()
 
 
 def test_a_deflated_dataset_cut_short_is_refused_or_salvaged():

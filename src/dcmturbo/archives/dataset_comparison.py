@@ -162,6 +162,9 @@ def _between_and_behind(sides: tuple[_Side, _Side]) -> Iterator[Finding]:
         yield Finding(0, "after the elements", f"the bytes differ ({how})")
     if other.behind_stream not in (b"", b"\0", one.behind_stream):
         yield Finding(0, "after the deflated dataset", f"{counted(len(other.behind_stream), 'byte')} or more")
+    elif one.behind_stream.strip(b"\0") and one.behind_stream != other.behind_stream:
+        lost = counted(len(one.behind_stream), "byte")
+        yield Finding(0, "after the deflated dataset", f"{lost} or more, in the first file only")
 
 
 class _Item:

@@ -13,7 +13,7 @@ __all__ = ["inflate_dataset", "is_whole_frame"]
 _STEP = 1 << 20
 
 
-def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool]:
+def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool, int]:
     """Inflate the raw deflate stream (RFC 1951) between two positions of a source.
 
     Parameters
@@ -25,8 +25,9 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
 
     Returns
     -------
-    (bytearray, bool)
-        The dataset, and whether the stream is complete.
+    (bytearray, bool, int)
+        The dataset, whether the stream is complete, and how many bytes follow it. Zeros alone are padding, and count
+        as none.
 
     Raises
     ------
@@ -65,7 +66,16 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
         ) from None
     if len(inflated) > limit:
         raise LimitExceeded(f"the inflated dataset would be larger than {limit} bytes (dt.config.limits.max_inflated)")
-    return inflated, inflater.eof
+    behind = 0
+    if inflater.eof:
+        behind = len(inflater.unused_data) + end - begin
+        is_padding = not any(inflater.unused_data)
+        while is_padding and begin < end:
+            part = read(begin, min(begin + _STEP, end))
+            begin += len(part)
+            is_padding = not bytes(part).strip(b"\0")
+        behind *= not is_padding
+    return inflated, inflater.eof, behind
 
 
 def is_whole_frame(stream: bytes | bytearray, size: int) -> bool:
