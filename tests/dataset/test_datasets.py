@@ -21,6 +21,7 @@ from helpers.dicom_writer import (
 from helpers.small_frames import ARRAYS, JPEG_LS, KINDS, MODULE, RLE, SHAPE, quietly, split
 
 import dcmturbo as dt
+from dcmturbo import _core
 from dcmturbo.archives.comparison import compare_objects
 
 # --- datasets -------------------------------------------------------------------------------------
@@ -299,17 +300,36 @@ def test_other_bytes_after_a_deflated_dataset_are_told(tmp_path, behind):
     path = tmp_path / "a.dcm"
     path.write_bytes(source + behind)
     for one in (source + behind, path):
-        with pytest.warns(dt.DecodeWarning, match=rf"({len(behind)}|{before}) bytes follow the deflated dataset"):
+        with pytest.warns(dt.DecodeWarning, match=rf"({len(behind)}|{before}) bytes after the deflated dataset"):
             np.testing.assert_array_equal(dt.decode(one), ARRAYS[0])
     result = dt.transcode(path, tmp_path / "b.dcm", "RLELossless")
     np.testing.assert_array_equal(dt.decode(tmp_path / "b.dcm"), ARRAYS[0])
-    assert any("bytes follow the deflated dataset" in warning for warning in result.warnings)
+    assert any("bytes after the deflated dataset" in warning for warning in result.warnings)
     reasons = compare_objects(str(path), str(tmp_path / "b.dcm")).reasons
     assert len(reasons) == 1
     assert reasons[0].startswith("after the deflated dataset: ")
     assert reasons[0].endswith("in the first file only")
     assert dt.transcode(path, tmp_path / "c.dcm", "DeflatedExplicitVRLittleEndian").status == "copied"
     assert (tmp_path / "c.dcm").read_bytes() == path.read_bytes()
+
+
+def test_the_checksum_of_gzip_or_zlib_after_a_deflated_dataset(tmp_path):
+    source = native_file(ARRAYS[0].tobytes(), "deflated", **MODULE)
+    begin = _core.scan(_core.Source.buffer(source)).dataset_offset
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    content = inflater.decompress(source[begin:])
+    source = source[: len(source) - len(inflater.unused_data)]
+    size = len(content).to_bytes(4, "little")
+    gzip_trailer = zlib.crc32(content).to_bytes(4, "little") + size
+    for trailer in (gzip_trailer, gzip_trailer + b"\0", zlib.adler32(content).to_bytes(4, "big")):
+        np.testing.assert_array_equal(dt.decode(source + trailer), ARRAYS[0])
+        (tmp_path / "a.dcm").write_bytes(source + trailer)
+        assert dt.transcode(tmp_path / "a.dcm", tmp_path / "b.dcm", "RLELossless", overwrite=True).warnings == ()
+        assert compare_objects(str(tmp_path / "a.dcm"), str(tmp_path / "b.dcm")).is_equal
+    with pytest.warns(dt.DecodeWarning, match="does not have the checksum that follows it"):
+        dt.decode(source + b"\1\2\3\4" + size)
+    with pytest.warns(dt.DecodeWarning, match="3 bytes after the deflated dataset"):
+        dt.decode(source + gzip_trailer + b"abc")
 
 
 def test_a_deflated_dataset_cut_short_is_refused_or_salvaged():

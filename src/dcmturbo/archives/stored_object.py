@@ -14,6 +14,7 @@ from dcmturbo.archives.places import open_binary
 from dcmturbo.archives.urls import is_url
 from dcmturbo.configuration import config
 from dcmturbo.dataset.elements import UNDEFINED_LENGTH, Element, Encoding
+from dcmturbo.dataset.inflation import trailer_of
 from dcmturbo.errors import DecodeError, LimitExceeded
 
 __all__ = ["Bytes", "Place", "StoredObject", "open_object"]
@@ -104,7 +105,7 @@ class StoredObject:
     preamble : bytes
         128 bytes, or none.
     behind_stream : bytes
-        The bytes that follow a deflated dataset in the file.
+        The bytes that follow a deflated dataset in the file, without the right checksum of gzip or zlib.
     """
 
     def __init__(self, source: _core.Source) -> None:
@@ -184,7 +185,9 @@ def _inflated(read: Bytes, begin: int) -> tuple[bytearray, bytes]:
                 data = inflater.unconsumed_tail
     except zlib.error as error:
         raise DecodeError(f"the deflated dataset is damaged: {error}", code="malformed") from None
-    return inflated, inflater.unused_data + bytes(read(position, position + _WINDOW))
+    behind = inflater.unused_data + bytes(read(position, position + _WINDOW))
+    trailer, is_right = trailer_of(behind, inflated)
+    return inflated, behind[trailer:] if is_right else behind
 
 
 def _reader_of(file: Any) -> Callable[[int, int], bytes]:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dcmturbo.configuration import config
 from dcmturbo.errors import DecodeError, LimitExceeded
 
-__all__ = ["inflate_dataset", "is_whole_frame"]
+__all__ = ["inflate_dataset", "is_whole_frame", "trailer_of"]
 
 _STEP = 1 << 20
+TRAILER = 8  # bytes of the trailer of gzip
 
 
-def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool, int]:
+def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int) -> tuple[bytearray, bool, str]:
     """Inflate the raw deflate stream (RFC 1951) between two positions of a source.
 
     Parameters
@@ -25,9 +26,8 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
 
     Returns
     -------
-    (bytearray, bool, int)
-        The dataset, whether the stream is complete, and how many bytes follow it. Zeros alone are padding, and count
-        as none.
+    (bytearray, bool, str)
+        The dataset, whether the stream is complete, and what there is to say of bytes that follow it.
 
     Raises
     ------
@@ -66,16 +66,38 @@ def inflate_dataset(read: Callable[[int, int], memoryview], begin: int, end: int
         ) from None
     if len(inflated) > limit:
         raise LimitExceeded(f"the inflated dataset would be larger than {limit} bytes (dt.config.limits.max_inflated)")
-    behind = 0
+    note = ""
     if inflater.eof:
-        behind = len(inflater.unused_data) + end - begin
-        is_padding = not any(inflater.unused_data)
-        while is_padding and begin < end:
-            part = read(begin, min(begin + _STEP, end))
-            begin += len(part)
-            is_padding = not bytes(part).strip(b"\0")
-        behind *= not is_padding
-    return inflated, inflater.eof, behind
+        start = end - begin + len(inflater.unused_data)
+        rest = inflater.unused_data + bytes(read(begin, min(begin + TRAILER, end)))
+        trailer, is_right = trailer_of(rest, inflated)
+        if not is_right:
+            note = "the deflated dataset does not have the checksum that follows it: it is damaged"
+        elif _is_more_than_zeros(read, end - start + trailer, end):
+            note = f"{start - trailer} bytes after the deflated dataset belong to no element, and are not read"
+    return inflated, inflater.eof, note
+
+
+def trailer_of(behind: bytes, inflated: bytes | bytearray) -> tuple[int, bool]:
+    """Return how many bytes after a stream are a checksum, and whether it is right.
+
+    Writers that use gzip or zlib leave the trailers of their formats there (RFC 1952, 2.3.1; RFC 1950, 2.2).
+    """
+    size = len(inflated).to_bytes(8, "little")[:4]
+    if len(behind) >= TRAILER and behind[4:TRAILER] == size:
+        return TRAILER, behind[:4] == zlib.crc32(inflated).to_bytes(4, "little")
+    if len(behind) >= 4 and behind[:4].strip(b"\0") and behind[:4] == zlib.adler32(inflated).to_bytes(4, "big"):
+        return 4, True
+    return 0, True
+
+
+def _is_more_than_zeros(read: Callable[[int, int], memoryview], begin: int, end: int) -> bool:
+    while begin < end:
+        part = bytes(read(begin, min(begin + _STEP, end)))
+        if part.strip(b"\0"):
+            return True
+        begin += len(part)
+    return False
 
 
 def is_whole_frame(stream: bytes | bytearray, size: int) -> bool:

@@ -91,17 +91,17 @@ def open_deflated(
         return memoryview(part)
 
     try:
-        inflated, complete, behind = inflate_dataset(read, dataset.dataset_offset, source.size)
+        inflated, complete, note = inflate_dataset(read, dataset.dataset_offset, source.size)
     except DecodeError as error:
         syntax = known_transfer_syntax(dataset.transfer_syntax)
         if isinstance(error, LimitExceeded) or syntax is None or syntax.decodable:
             raise
         # nothing of it can be decoded, so the error must name its transfer syntax
-        inflated, complete, behind = bytearray(), False, 0
+        inflated, complete, note = bytearray(), False, ""
     if not complete:
         warnings.append("the deflated dataset is cut short")
-    if behind:
-        warnings.append(f"{behind} bytes follow the deflated dataset; they belong to no element and are not read")
+    if note:
+        warnings.append(note)
     view = memoryview(inflated)
     source = _core.Source.buffer(view)
     dataset = _core.scan(source, bare_dataset=True)
