@@ -92,6 +92,77 @@ def test_pixels_of_another_type_lose_what_described_the_old_ones(call, tmp_path)
         np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), array)
 
 
+def test_what_gives_values_a_meaning_is_named_where_it_stays(call, tmp_path):
+    """The new pixels may have other values: RescaleSlope and the like would lie about them."""
+    ds = pydicom.dcmread(CT)
+    mapping = pydicom.Dataset()
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 0.5, 0.0
+    ds.RescaleSlope, ds.RescaleIntercept, ds.RealWorldValueMappingSequence = 1, -1024, [mapping]
+    ds.HistogramSequence = [pydicom.Dataset()]
+    ds.save_as(tmp_path / "t.dcm")
+    np.save(tmp_path / "same.npy", dt.decode(CT))
+    np.save(tmp_path / "other.npy", dt.decode(CT).astype(np.uint8))
+    arguments = ("--template", tmp_path / "t.dcm", "-o", tmp_path / "x.dcm", "--force")
+    code, _, err = call("encode", tmp_path / "same.npy", *arguments)
+    assert code == 0
+    assert "kept from the template: RescaleIntercept -1024" in err
+    assert "RealWorldValueMappingSequence; if the new pixels have other values, use --set" in err
+    assert "HistogramSequence" not in pydicom.dcmread(tmp_path / "x.dcm")
+    code, _, err = call("encode", tmp_path / "same.npy", *arguments, "--set", "RescaleIntercept=0")
+    assert "kept from the template: RealWorldValueMappingSequence;" in err
+    code, _, err = call("encode", tmp_path / "other.npy", *arguments)
+    assert (code, err) == (0, "")
+    gone = ("RescaleSlope", "RescaleIntercept", "RealWorldValueMappingSequence")
+    assert not [keyword for keyword in gone if keyword in pydicom.dcmread(tmp_path / "x.dcm")]
+
+
+def test_mappings_in_functional_groups(call, tmp_path):
+    ds = pydicom.dcmread(CT)
+    group, values = pydicom.Dataset(), pydicom.Dataset()
+    values.RescaleSlope, values.RescaleIntercept = 2, -7
+    group.PixelValueTransformationSequence = [values]
+    ds.SharedFunctionalGroupsSequence = [group]
+    ds.RescaleSlope, ds.RescaleIntercept = 1, 0
+    ds.save_as(tmp_path / "t.dcm")
+    np.save(tmp_path / "same.npy", dt.decode(CT))
+    np.save(tmp_path / "other.npy", dt.decode(CT).astype(np.uint8))
+    arguments = ("--template", tmp_path / "t.dcm", "-o", tmp_path / "x.dcm", "--force")
+    assert (
+        "kept from the template: PixelValueTransformationSequence;"
+        in call("encode", tmp_path / "same.npy", *arguments)[2]
+    )
+    assert call("encode", tmp_path / "other.npy", *arguments)[2] == ""
+    assert (
+        "PixelValueTransformationSequence" not in pydicom.dcmread(tmp_path / "x.dcm").SharedFunctionalGroupsSequence[0]
+    )
+
+
+def test_a_dose_as_template(call, tmp_path):
+    ds = pydicom.dcmread(DATA / "rtdose.dcm")
+    old = dt.decode(DATA / "rtdose.dcm")
+    assert ds.DoseGridScaling
+    np.save(tmp_path / "same.npy", old // 2)
+    np.save(tmp_path / "other.npy", (old >> 8).astype(np.uint16))
+    np.save(tmp_path / "fewer.npy", old[:3])
+    arguments = ("--template", DATA / "rtdose.dcm", "-o", tmp_path / "x.dcm", "--force")
+    code, _, err = call("encode", tmp_path / "same.npy", *arguments)
+    assert code == 0
+    assert f"kept from the template: DoseGridScaling {ds.DoseGridScaling}" in err
+    made = pydicom.dcmread(tmp_path / "x.dcm")
+    assert made.FrameIncrementPointer == 0x3004000C
+    assert "DVHSequence" not in made
+    code, _, err = call("encode", tmp_path / "other.npy", *arguments)
+    assert code == 1
+    assert "--set DoseGridScaling=VALUE" in err
+    code, _, err = call("encode", tmp_path / "other.npy", *arguments, "--set", "DoseGridScaling=0.25")
+    assert (code, err) == (0, "")
+    volume = dt.read_volume(tmp_path / "x.dcm", apply="rescale")
+    assert np.array_equal(volume.array, (old >> 8) * np.float32(0.25))
+    code, _, err = call("encode", tmp_path / "fewer.npy", *arguments)
+    assert code == 1
+    assert "GridFrameOffsetVector of the template has the places of 15 frames, but there are 3" in err
+
+
 def test_monochrome1_stays(call, tmp_path):
     np.save(tmp_path / "x.npy", dt.decode(INVERTED))
     assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template", INVERTED)[0] == 0

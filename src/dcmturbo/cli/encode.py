@@ -11,7 +11,7 @@ import numpy as np
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output
-from dcmturbo.cli.made_dataset import Pixels, make_dataset, read_pixels
+from dcmturbo.cli.made_dataset import Pixels, kept_mappings, make_dataset, read_pixels
 from dcmturbo.cli.output import Output
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.transcoding.output import make_folders
@@ -24,9 +24,10 @@ IN is a PNG, JPEG, TIFF, BMP or GIF picture, or an array in a .npy file: (rows, 
 both with three samples behind. Several pages or several inputs become frames of one object.
 
 --template names a DICOM file whose patient, study and equipment the new object takes over. Its pixels, and what
-describes them, are replaced. Rescale and windows stay if the new pixels have the template's type. The object gets a new
-SOP Instance UID and stays in the template's series, unless you use --new-series. Without a template, the result is a
-Secondary Capture object.
+describes them, are replaced. Windows stay if the new pixels have the template's type. So do attributes that give stored
+values a meaning (rescale, real world values, the scaling of a dose, units), and a warning names them. If the type is
+another one, they are left out, and an RT Dose needs --set DoseGridScaling=VALUE. The object gets a new SOP Instance UID
+and stays in the template's series, unless you use --new-series. Without a template, it is a Secondary Capture object.
 
 --set writes attributes by their keywords.
 
@@ -106,6 +107,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             pixels, template=arguments.template, attributes=dict(arguments.set), new_series=arguments.new_series
         )
         make_folders(target.parent)
+        if arguments.template and (kept := kept_mappings(dataset, dict(arguments.set))):
+            what = f"kept from the template: {', '.join(kept)}; if the new pixels have other values, use --set"
+            output.warn(str(target), what)
         with output.warnings_of(str(target)):
             result = dt.transcode(dataset, target, syntax.uid, overwrite=arguments.force)
     except (dt.Error, OSError, ValueError, TypeError) as error:

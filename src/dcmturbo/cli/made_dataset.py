@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Pixels", "make_dataset", "read_pixels"]
+__all__ = ["Pixels", "kept_mappings", "make_dataset", "read_pixels"]
 
 # What describes the pixels of a template, and not those of the new object (PS3.3, C.7.6.3 and what refers to pixels).
 _OF_PIXELS = (
@@ -23,14 +23,22 @@ _OF_PIXELS = (
     *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData"),
     *("BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData", "ICCProfile"),
     *("SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData"),
-    "PaletteColorLookupTableUID",
+    # What was computed from the old pixels.
+    *("PaletteColorLookupTableUID", "HistogramSequence", "DVHSequence", "SmallestPixelValueInSeries"),
+    *("LargestPixelValueInSeries", "DigitalSignaturesSequence", "MACParametersSequence"),
 )
-# What only fits pixels of the same type.
+# What says which quantity a stored value is. It only fits pixels of the same type.
+_MAPPINGS = (
+    *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "RealWorldValueMappingSequence"),
+    *("DoseGridScaling", "DoseUnits", "Units", "SUVType", "PixelValueTransformationSequence"),
+)
 _OF_VALUES = (
-    *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "VOILUTSequence", "WindowCenter"),
-    *("WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "PixelPaddingValue", "PixelPaddingRangeLimit"),
-    *("PresentationLUTShape",),
+    *_MAPPINGS,
+    *("VOILUTSequence", "WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit", "PresentationLUTShape", "FrameVOILUTSequence"),
 )
+_WITHOUT_EFFECT = {"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "US", "DoseUnits": None, "Units": None}
+_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 _FLOATS = {4: "FloatPixelData", 8: "DoubleFloatPixelData"}
 
 
@@ -141,6 +149,8 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     dataset = _new_dataset(pixels) if template is None else _of_template(template, pixels)
+    if dataset.SOPClassUID == _DOSE:
+        _check_dose(dataset, len(pixels.array) if pixels.has_axis else 1, attributes)
     dataset.SOPInstanceUID = generate_uid()
     if new_series or "SeriesInstanceUID" not in dataset:
         dataset.SeriesInstanceUID = generate_uid()
@@ -154,6 +164,50 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     return dataset
+
+
+def kept_mappings(dataset: Dataset, attributes: dict[str, str]) -> list[str]:
+    """Return what a new object has of its template that gives its stored values a meaning, for people.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What `make_dataset` has returned.
+    attributes : dict
+        What the user has set, which is not returned.
+    """
+    shared = dataset.get("SharedFunctionalGroupsSequence") or [None]
+    found = []
+    for place in (dataset, shared[0]):
+        for keyword in _MAPPINGS if place is not None else ():
+            if keyword not in place or keyword in attributes:
+                continue
+            value = place[keyword].value
+            if keyword in _WITHOUT_EFFECT and value == _WITHOUT_EFFECT[keyword]:
+                continue
+            found.append(keyword if keyword.endswith("Sequence") else f"{keyword} {value}")
+    # Names of units alone change no value.
+    changing = [text for text in found if text.split()[0] not in ("RescaleType", "DoseUnits", "Units")]
+    return found if changing else []
+
+
+def _check_dose(dataset: Dataset, frames: int, attributes: dict[str, str]) -> None:
+    """Refuse an RT Dose whose values or places would be unknown (PS3.3, C.8.8.3)."""
+    if "DoseGridScaling" not in dataset and "DoseGridScaling" not in attributes:
+        raise ValueError(
+            "the template is an RT Dose of another type of pixels, so its DoseGridScaling does not fit: give the dose "
+            "of a stored value of 1 with --set DoseGridScaling=VALUE"
+        )
+    offsets = dataset.get("GridFrameOffsetVector")
+    if offsets and "GridFrameOffsetVector" not in attributes:
+        count = len(offsets) if hasattr(offsets, "__len__") else 1
+        if count != frames:
+            raise ValueError(
+                f"GridFrameOffsetVector of the template has the places of {count} frames, but there are {frames}: give "
+                "them with --set 'GridFrameOffsetVector=0\\2.5\\5'"
+            )
+    if frames > 1:
+        dataset.FrameIncrementPointer = 0x3004000C
 
 
 def _of_template(path: str, pixels: Pixels) -> Dataset:
@@ -172,6 +226,10 @@ def _of_template(path: str, pixels: Pixels) -> Dataset:
         for keyword in (*_OF_PIXELS, *(() if before == after else _OF_VALUES)):
             if keyword in dataset:
                 delattr(dataset, keyword)
+        for group in dataset.get("SharedFunctionalGroupsSequence") or () if before != after else ():
+            for keyword in _OF_VALUES:
+                if keyword in group:
+                    delattr(group, keyword)
         for element in list(dataset.group_dataset(0x6000)) if not same_size else []:
             del dataset[element.tag]
     kind = [str(value) for value in dataset.get("ImageType") or []]
