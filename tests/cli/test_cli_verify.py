@@ -304,3 +304,13 @@ def test_the_same_bytes_are_equal_whatever_they_are(tmp_path, call_json):
     other.write_bytes(cut.read_bytes())
     code, found = call_json("verify", cut, other)
     assert (code, found["compared"]) == (0, {"image": 1})
+
+
+def test_empty_files_are_counted_apart(trees, call, call_json):
+    for tree in trees:
+        (tree / "lost.dcm").touch()
+    code, out, _ = call("verify", *trees)
+    assert code == 0
+    assert "1 file that is not DICOM, by its bytes, 1 empty file (0 bytes)" in out
+    assert call_json("verify", *trees)[1]["compared"]["empty"] == 1
+    assert "in 4 files" in out  # of the transfer syntax, which is an expected change

@@ -34,6 +34,12 @@ def test_slices_are_sorted_along_their_normal(tmp_path, threads):
     assert volume.attributes["Modality"] == "CT"
 
 
+def test_a_volume_is_shown_in_one_line(tmp_path):
+    write_series(tmp_path, VOXELS, SeriesDescription="Thorax")
+    shown = repr(dt.read_volume(tmp_path))
+    assert shown == "<dcmturbo.Volume shape=(6, 9, 11) dtype=int16 2.5 x 0.7 x 0.8 mm, CT, Thorax>"
+
+
 def test_sources_may_be_paths_bytes_and_datasets(tmp_path):
     paths = write_series(tmp_path, VOXELS)
     mixed = [paths[0], paths[1].read_bytes(), pydicom.dcmread(paths[2]), *paths[3:]]
@@ -282,7 +288,7 @@ def test_a_wrong_number_of_frames_loses_none(tmp_path, number, syntax):
         assert [one.frame for one in volume.slices] == [order.index(k) for k in range(6)]
 
 
-@pytest.mark.filterwarnings("ignore:NumberOfFrames is|ignore:the file ends inside")
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
 def test_missing_frames_of_an_enhanced_object_are_told(tmp_path):
     ds = enhanced(VOXELS, list(range(6)))
     ds.NumberOfFrames, ds.PixelData = 4, VOXELS[:4].tobytes()

@@ -41,7 +41,7 @@ class Comparison:
     problem : str
         Why the files could not be compared; empty if they could.
     kind : str
-        ``"image"``, ``"dataset"`` (without pixels) or ``"bytes"``.
+        ``"image"``, ``"dataset"`` (without pixels), ``"bytes"``, or ``"empty"`` if both have no bytes.
     same_bytes : bool
         Whether the files have the same bytes. Their pixels are then not decoded.
     """
@@ -100,6 +100,8 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
 
 def _kind_of(path: str) -> str:
     """Return the kind of a file that has the same bytes as another."""
+    if size_of(path) == 0:
+        return "empty"
     try:
         with open_object(path) as stored:
             return "dataset" if stored.dataset.pixel_data is None else "image"

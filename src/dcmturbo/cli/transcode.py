@@ -537,10 +537,11 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
     output.say(f"{plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if result.bytes_after:
         rate = result.pixel_bytes / 1e6 / result.seconds if result.seconds else 0.0
+        took = f"{plural(result.frames, 'frame')} in {human_seconds(result.seconds)}"
+        work = f", {took}, {short(rate)} MB of pixels per second"
         output.say(
             f"{human_bytes(result.bytes_before)} -> {human_bytes(result.bytes_after)} (ratio "
-            f"{short(result.bytes_before / result.bytes_after)}), {plural(result.frames, 'frame')} in "
-            f"{human_seconds(result.seconds)}, {short(rate)} MB of pixels per second"
+            f"{short(result.bytes_before / result.bytes_after)}){work if result.frames else ''}"
         )
     if may_copy and any(one.type in _OF_THE_FILE for one in result.failures):
         output.say("files that failed have no output: --on-failure copy copies them unchanged, skip leaves them out")

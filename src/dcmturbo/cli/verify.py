@@ -432,6 +432,7 @@ def _say(found: _Found, output: Output, not_proved: str) -> None:
         "image": ("image", "images"),
         "dataset": ("dataset without pixels", "datasets without pixels"),
         "bytes": ("file that is not DICOM, by its bytes", "files that are not DICOM, by their bytes"),
+        "empty": ("empty file (0 bytes)", "empty files (0 bytes)"),
     }
     parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
     output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
@@ -439,7 +440,7 @@ def _say(found: _Found, output: Output, not_proved: str) -> None:
         output.say(f"{counted(found.undecoded_copies, 'image')} with {SAME_BYTES}")
     if found.expected:
         output.say("expected changes of transcoding:")
-        output.facts([(name, f"in {count}") for name, count in sorted(found.expected.items())])
+        output.facts([(name, f"in {counted(count, 'file')}") for name, count in sorted(found.expected.items())])
     for name, counts in found.states.items():
         output.say(
             f"{name}: {counts[witness.AGREED]} agreed, {counts[witness.DIFFERED]} differed, "

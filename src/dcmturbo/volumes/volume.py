@@ -33,7 +33,7 @@ class Slice(NamedTuple):
     sop_instance_uid: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Volume:
     """Slices in one array, sorted along their normal.
 
@@ -60,6 +60,11 @@ class Volume:
     attributes: dict[str, str] = field(default_factory=dict)
     phase: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        what = ", ".join(filter(None, map(self.attributes.get, ("Modality", "SeriesDescription"))))
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing)
+        return f"<dcmturbo.Volume shape={self.shape} dtype={self.array.dtype} {spacing} mm{', ' * bool(what)}{what}>"
 
     @property
     def shape(self) -> tuple[int, ...]:
