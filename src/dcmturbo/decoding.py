@@ -213,7 +213,13 @@ def decode_series(
     # These can be iterated over, but give the elements of a Dataset or the lines of a file.
     is_one = isinstance(paths, (str, bytes, bytearray, memoryview, os.PathLike))
     if is_one or hasattr(paths, "group_dataset") or hasattr(paths, "read"):
-        raise TypeError(f"decode_series needs several sources, not {_describe(paths)}: for one source, use decode")
+        is_folder = isinstance(paths, (str, os.PathLike)) and os.path.isdir(paths)
+        instead = (
+            "read_volume reads the slices of a folder in order, and find_series lists its series"
+            if is_folder
+            else "for one source, use decode"
+        )
+        raise TypeError(f"decode_series needs several sources, not {_describe(paths)}: {instead}")
     sources = list(paths)
     if not sources:
         raise ValueError("the list of sources is empty")

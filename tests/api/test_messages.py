@@ -125,3 +125,16 @@ def test_python_takes_the_names_of_the_command_line(tmp_path, name):
         frame, name, rows=128, columns=128, bits_allocated=16, bits_stored=16, pixel_representation=1
     )
     assert np.array_equal(again, dt.decode(CT))
+
+
+def test_what_is_for_folders_and_lists_is_named(tmp_path):
+    with pytest.raises(TypeError, match=r"read_volume reads the slices of a folder.*find_series"):
+        dt.decode_series(tmp_path)
+    with pytest.raises(TypeError, match=r"not list; several objects are read by decode_series and read_volume"):
+        dt.decode([CT])
+    with pytest.raises(TypeError, match=r"not generator; several objects are read by decode_series"):
+        dt.decode(path for path in [CT])
+    with pytest.raises(TypeError, match=r"not int$"):
+        dt.decode(5)
+    with pytest.raises(IsADirectoryError, match="transcode_archive converts folders"):
+        dt.transcode(tmp_path, tmp_path / "x.dcm", "HTJ2KLossless")

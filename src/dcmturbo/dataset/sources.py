@@ -6,7 +6,7 @@ import contextlib
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from dcmturbo import _core
@@ -19,6 +19,9 @@ from dcmturbo.errors import DecodeError, Error
 from dcmturbo.redaction import without_secrets
 
 __all__ = ["import_fsspec", "name_of", "name_source", "naming", "open_source", "reopen"]
+
+
+_INSTEAD = "; several objects are read by decode_series and read_volume"
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:
@@ -106,7 +109,7 @@ def _open(source: Any) -> OpenedSource:
             return _open_file(source)
         raise TypeError(
             "source must be a path, a bytes-like object, a binary file object, an fsspec URL or OpenFile, "
-            f"or a pydicom Dataset, not {type(source).__name__}"
+            f"or a pydicom Dataset, not {type(source).__name__}{_INSTEAD if isinstance(source, Iterable) else ''}"
         ) from None
     return _open_buffer(view)
 

@@ -228,6 +228,8 @@ def _open(source: Any) -> OpenedSource:
         if os.path.isfile(path) and os.stat(path).st_size <= _SMALL:
             with open(path, "rb", buffering=0) as file:
                 return open_source(file.read())
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder: transcode_archive converts folders", path)
         opened = open_source(path)
         opened.path = None  # frames are read and not mapped, because the file may be shortened in the meantime
         return opened
