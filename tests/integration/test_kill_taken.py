@@ -57,7 +57,8 @@ def test_files_of_others_stay_whatever_happens(source, tmp_path, how):
         assert last.returncode == 1
         assert f"{TAKEN} files (" in last.stderr
         assert "--overwrite" in last.stderr
-        assert last.stderr.count("\n") == 1, last.stderr
+        errors = [line for line in last.stderr.splitlines() if "it is not DICOM, although its name says so" not in line]
+        assert len(errors) == 1, last.stderr
         assert {path: (path.read_bytes(), identity_of(str(path))) for path in taken(target)} == before
         assert outputs(target) == outputs(source)
         with Manifest(str(target / NAME), write=False) as manifest:
