@@ -1,6 +1,6 @@
 // Look-up tables for the coefficients of a data unit (ISO/IEC 10918-1, F.2.2): a Huffman code for the number of zeros
-// before the coefficient and for its size, then as many bits as the size says. One look-up of the next ten bits gives
-// the finished coefficient and the length of the whole where both fit; and the next one too, if that fits as well.
+// before the coefficient and for its size, then as many bits as the size says. One look-up of the next ten bits or so
+// gives one coefficient or two, and the length of all. The last bits of the last one need not be among these ten.
 #pragma once
 
 #include <array>
@@ -11,30 +11,31 @@
 
 namespace dcmturbo::jpeg_dct {
 
-// One look-up gives one coefficient or two.
+// What a look-up gives: one coefficient or two, and maybe the end of the block behind them. If it is one, that is the
+// last. Or the end of the block alone. Positions count from where the look-up is in the block.
 struct CoefficientEntry {
-    std::uint8_t length;    // of all, in bits
-    std::uint8_t run;       // how many positions come before the first
-    std::int16_t first;     // the coefficient
-    std::uint8_t distance;  // how many positions the second is behind the first: at least 1
-    std::uint8_t next;      // the same for what the next look-up gives: 1 if there is no second
-    std::int16_t second;    // 0 if there is none
+    std::uint8_t length;      // of all, in bits
+    std::uint8_t last_at;     // the position of the last coefficient
+    std::uint8_t first_at;    // the same of the first; if there is none, of one that comes later
+    std::int8_t first;        // the first of two; otherwise 0
+    std::uint16_t last;       // the last one less all bits of the look-up, modulo 2^16
+    std::uint16_t positions;  // how many there are in all; and end_of_block, if that is the end
 
-    [[nodiscard]] constexpr bool has_second() const { return next != 1; }
-    // The look-up cannot finish the first. Then the length is that of its code alone, or 0 if the code is longer than
-    // the look-up; and in the place of the coefficient is its size.
-    [[nodiscard]] constexpr bool is_unfinished() const { return (length & unfinished) != 0; }
-    [[nodiscard]] constexpr unsigned code_length() const { return length & (unfinished - 1U); }
-
-    static constexpr std::uint8_t unfinished = 0x80;
+    // What the look-up cannot finish. From everywhere, this many positions lead behind the block. It keeps the length
+    // of the code and the symbol, or 0 if the code is longer than the look-up.
+    static constexpr std::uint16_t unfinished = 65;
+    static constexpr CoefficientEntry not_found(unsigned code_length, unsigned symbol) {
+        return {0, 0, 0, 0, static_cast<std::uint16_t>(code_length << 8 | symbol), unfinished};
+    }
 };
 
+// With `end_of_block`, the sum of a position less 64 and of `positions` is not negative, as behind a block. The eight
+// bits below it, with their sign, are above 0 if and only if the block would have more coefficients than 64.
+inline constexpr unsigned end_of_block = 256;
+
 inline constexpr unsigned block_samples = 64;
-// End of block counts as this many positions before a coefficient of 0. It leads past every block, and farther than a
-// damaged stream that has more coefficients than a block.
-inline constexpr unsigned end_of_block = 100;
-// Positions that an index into a block can have: the last one before, end of block, and some more.
-inline constexpr std::size_t most_positions = block_samples + end_of_block + 28;
+// Positions that an index into a block can have: a damaged stream has coefficients behind it, too.
+inline constexpr std::size_t most_positions = block_samples + 32;
 
 // Finds the code of a Huffman table that begins some bits, from the shortest to the longest: for what a look-up does
 // not have.
@@ -66,27 +67,33 @@ struct CodesByLength {
 // A Huffman code and its symbol.
 struct Symbol {
     unsigned length;  // of the code; 0: there is none
-    unsigned run;     // positions before the coefficient
+    unsigned run;     // positions before the coefficient; or end_of_block
     unsigned size;    // bits of the coefficient
 };
 
 struct CoefficientTable {
-    static constexpr unsigned index_bits = 10;
-
-    // The table must be a prefix code. The symbols of DC coefficients are sizes alone: F.1.2.1. False if a symbol of
-    // the table cannot be one.
-    bool build(const HuffmanTable& table, bool is_dc);
+    static constexpr unsigned most_index_bits = 11;
+    // Bits that a look-up may take: a full window is enough for three.
+    static constexpr unsigned longest = 18;
 
     // As CodesByLength::find().
     [[nodiscard]] Symbol find(std::uint32_t bits, unsigned least) const;
+    // The same, if the look-up gives `entry`.
+    [[nodiscard]] Symbol find(std::uint32_t bits, const CoefficientEntry& entry) const;
 
-    std::array<CoefficientEntry, 1u << index_bits> entries;
-    CodesByLength codes;
-    bool is_dc;
+    std::array<CoefficientEntry, 1u << most_index_bits> entries{};
+    CodesByLength codes{};
+    unsigned index_bits = 0;
+    bool is_dc = false;
+};
 
-  private:
-    [[nodiscard]] Symbol symbol_of(unsigned symbol, unsigned length) const;
-    void pair_entries();
+// The tables of a data unit: for its first coefficient and what follows it, and for the others.
+struct UnitTables {
+    // Both must be prefix codes. The symbols of DC coefficients must be sizes alone: F.1.2.1.
+    void build(const HuffmanTable& dc_codes, const HuffmanTable& ac_codes, unsigned index_bits);
+
+    CoefficientTable dc;
+    CoefficientTable ac;
 };
 
 // For scans that code no whole blocks: a look-up of nine bits for the symbol alone.
@@ -99,10 +106,10 @@ struct SymbolTable {
     CodesByLength codes;
 };
 
-// The look-up table of a Huffman table. This thread keeps the last eight that were asked for, because most frames
-// of a series have the same tables. Null as in build().
-const CoefficientTable* coefficient_table(const HuffmanTable& table, bool is_dc);
+// The look-up tables of Huffman tables. This thread keeps the last four that were asked for, because most frames of a
+// series have the same tables.
+const UnitTables& unit_tables(const HuffmanTable& dc, const HuffmanTable& ac, unsigned index_bits);
 // A scan has no more.
-inline constexpr std::size_t kept_tables = 8;
+inline constexpr std::size_t kept_tables = 4;
 
 }  // namespace dcmturbo::jpeg_dct

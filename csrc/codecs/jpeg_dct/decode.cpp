@@ -204,16 +204,17 @@ class FrameDecoder {
                                                                   : ceil_divide(found.height(only), 8));
         const std::uint64_t mcus = std::uint64_t{plan.mcus_per_row} * plan.mcu_rows;
         plan.interval = walk_.restart_interval() == 0 ? mcus : walk_.restart_interval();
+        // The tables of one component stay in the first-level cache even so.
+        const unsigned index_bits = CoefficientTable::most_index_bits - (is_interleaved ? 1 : 0);
         for (std::size_t k = 0; k < scan.count; ++k) {
             const std::size_t i = walk_.covered().index(k);
             const FrameComponent& component = found.components[i];
             const unsigned columns = is_interleaved ? component.horizontal_factor : 1;
             const unsigned rows = is_interleaved ? component.vertical_factor : 1;
             UnitPlan unit{};
-            unit.dc = tables_.coefficients(true, scan.tables[k] >> 4, segment);
-            unit.ac = tables_.coefficients(false, scan.tables[k] & 15, segment);
+            unit.tables = tables_.units(scan.tables[k] >> 4, scan.tables[k] & 15, index_bits, segment);
             unit.steps = tables_.steps(component.quantisation_table);
-            if (unit.dc == nullptr || unit.ac == nullptr || unit.steps == nullptr) leave("a table is not defined");
+            if (unit.tables == nullptr || unit.steps == nullptr) leave("a table is not defined");
             unit.prediction = &predictions_[k];
             unit.mcu_step = static_cast<std::ptrdiff_t>(8 * columns * sample_size_);
             plan.lines[i] = 8 * rows;
@@ -284,7 +285,7 @@ class FrameDecoder {
 
     void decode_rows(ScanPlan& plan, const ScanData& data, bool writes_rows) {
         const FrameHeader& found = walk_.frame();
-        const DctKernels& kernels = dct_kernels(context_.isa);
+        const DctKernels& kernels = dct_kernels(isa_for(found));
         const DctKernels::DecodeMcus decode_mcus = sample_size_ == 1 ? kernels.decode_mcus8 : kernels.decode_mcus12;
         // Restart intervals before the region are skipped.
         const std::uint64_t skipped = std::uint64_t{plan.first_row} * plan.mcus_per_row / plan.interval;
@@ -315,6 +316,13 @@ class FrameDecoder {
         if (plan.end_row == plan.mcu_rows) has_excess_data_ |= at.bits.left(at.end) >= excess_bits;
         // The other rows are not needed.
         note_lines(plan, plan.mcu_rows);
+    }
+
+    // Vectors of 512 bits slow down the processor's clock, which costs more than they save where nothing else uses
+    // them.
+    [[nodiscard]] Isa isa_for(const FrameHeader& frame) const {
+        if (frame.count == 1 && sample_size_ == 1 && context_.isa == Isa::avx512) return Isa::avx2;
+        return context_.isa;
     }
 
     void place_units(ScanPlan& plan, std::uint32_t row) const {

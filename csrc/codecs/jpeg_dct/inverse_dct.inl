@@ -52,17 +52,20 @@ static inline __attribute__((always_inline)) std::int32_t dct_clamp(std::int32_t
     return value < low ? low : value > high ? high : value;
 }
 
-// One block of coefficients, without their quantisation steps: products that leave 16 bits wrap, and no right stream
-// has them. Samples of 8 bits keep two fractional bits between the passes, in 16 bits; those of 12 bits keep one.
-template <typename Sample>
-static inline __attribute__((always_inline)) void transform_block(const std::int16_t* block, const std::uint16_t* steps,
-                                                                  std::byte* to, std::ptrdiff_t stride) {
-    constexpr bool is_byte = sizeof(Sample) == 1;
-    constexpr int kept = is_byte ? 2 : 1;
-    constexpr std::int32_t largest = is_byte ? 255 : 4095;
-    constexpr int first_shift = dct_bits - kept;
-    constexpr int second_shift = dct_bits + kept + 3;
+// What the first pass over a block leaves to the second. Samples of 8 bits keep two fractional bits, in 16 bits; those
+// of 12 bits keep one.
+struct DctColumns {
     std::int32_t columns[8][8];
+};
+template <typename Sample>
+constexpr int dct_kept = sizeof(Sample) == 1 ? 2 : 1;
+
+// One block of coefficients, without their quantisation steps: products that leave 16 bits wrap, and no right stream
+// has them.
+template <typename Sample>
+static inline __attribute__((always_inline)) void transform_block_columns(const std::int16_t* block,
+                                                                          const std::uint16_t* steps, DctColumns& to) {
+    constexpr int shift = dct_bits - dct_kept<Sample>;
     for (int i = 0; i < 8; ++i) {
         std::int32_t in[8];
         std::int32_t out[8];
@@ -70,27 +73,41 @@ static inline __attribute__((always_inline)) void transform_block(const std::int
             const int place = (row / 2) * 16 + 2 * i + row % 2;
             in[pair_order[row]] = static_cast<std::int16_t>(block[place] * steps[place]);
         }
-        dct_line(in, out, first_shift, 1u << (first_shift - 1));
-        for (int y = 0; y < 8; ++y) columns[y][i] = is_byte ? dct_clamp(out[y], -32768, 32767) : out[y];
+        dct_line(in, out, shift, 1u << (shift - 1));
+        for (int y = 0; y < 8; ++y) to.columns[y][i] = sizeof(Sample) == 1 ? dct_clamp(out[y], -32768, 32767) : out[y];
     }
-    constexpr std::uint32_t middle = static_cast<std::uint32_t>(largest / 2 + 1) << second_shift;
+}
+
+template <typename Sample>
+static inline __attribute__((always_inline)) void transform_block_rows(const DctColumns& from, std::byte* to,
+                                                                       std::ptrdiff_t stride) {
+    constexpr bool is_byte = sizeof(Sample) == 1;
+    constexpr std::int32_t largest = is_byte ? 255 : 4095;
+    constexpr int shift = dct_bits + dct_kept<Sample> + 3;
+    constexpr std::uint32_t middle = static_cast<std::uint32_t>(largest / 2 + 1) << shift;
     for (int y = 0; y < 8; ++y) {
         std::int32_t in[8];
         std::int32_t out[8];
         Sample row[8];
-        for (int i = 0; i < 8; ++i) in[pair_order[i]] = columns[y][i];
+        for (int i = 0; i < 8; ++i) in[pair_order[i]] = from.columns[y][i];
         if constexpr (is_byte) {
-            dct_line(in, out, second_shift, middle + (1u << (second_shift - 1)));
+            dct_line(in, out, shift, middle + (1u << (shift - 1)));
             for (int x = 0; x < 8; ++x) row[x] = static_cast<Sample>(dct_clamp(out[x], 0, largest));
         } else {
             // The middle value would not fit in with the sums.
-            dct_line(in, out, second_shift, 1u << (second_shift - 1));
+            dct_line(in, out, shift, 1u << (shift - 1));
             for (int x = 0; x < 8; ++x)
                 row[x] =
                     static_cast<Sample>(dct_clamp(out[x] + static_cast<std::int32_t>(largest / 2 + 1), 0, largest));
         }
         std::memcpy(to + y * stride, row, sizeof row);
     }
+}
+
+static inline __attribute__((always_inline)) bool has_only_first(const std::int16_t* block) {
+    unsigned others = 0;
+    for (std::size_t k = 1; k < block_samples; ++k) others |= static_cast<std::uint16_t>(block[k]);
+    return others == 0;
 }
 
 // A block of which only the first coefficient is not zero: the passes shift it left by what they keep, and round.
@@ -106,4 +123,13 @@ static inline __attribute__((always_inline)) void fill_block(std::int32_t dc, st
     Sample row[8];
     for (Sample& one : row) one = sample;
     for (int y = 0; y < 8; ++y) std::memcpy(to + y * stride, row, sizeof row);
+}
+
+template <typename Sample>
+static inline __attribute__((always_inline)) void transform_block(const std::int16_t* block, const std::uint16_t* steps,
+                                                                  std::byte* to, std::ptrdiff_t stride) {
+    if (has_only_first(block)) return fill_block<Sample>(static_cast<std::int16_t>(block[0] * steps[0]), to, stride);
+    DctColumns columns;
+    transform_block_columns<Sample>(block, steps, columns);
+    transform_block_rows<Sample>(columns, to, stride);
 }

@@ -47,6 +47,11 @@ static inline __attribute__((always_inline)) DctVector dct_load(const std::int16
                                                                 const std::uint16_t* const steps[], int i) {
     return _mm512_mullo_epi16(dct_pairs(blocks, i), dct_pairs(steps, i));
 }
+// Without the first coefficient of each block.
+static inline __attribute__((always_inline)) DctVector dct_without_first(DctVector a) {
+    return _mm512_maskz_mov_epi16(0xFFFEFFFE, a);
+}
+static inline __attribute__((always_inline)) bool dct_is_zero(DctVector a) { return _mm512_test_epi64_mask(a, a) == 0; }
 static inline __attribute__((always_inline)) __m128i dct_quarter(DctVector a, int i) {
     switch (i) {
         case 0: return _mm512_castsi512_si128(a);
@@ -91,6 +96,10 @@ static inline __attribute__((always_inline)) DctVector dct_load(const std::int16
     return _mm256_mullo_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks[0]) + i),
                               _mm256_loadu_si256(reinterpret_cast<const __m256i*>(steps[0]) + i));
 }
+static inline __attribute__((always_inline)) DctVector dct_without_first(DctVector a) {
+    return _mm256_andnot_si256(_mm256_setr_epi32(0xFFFF, 0, 0, 0, 0, 0, 0, 0), a);
+}
+static inline __attribute__((always_inline)) bool dct_is_zero(DctVector a) { return _mm256_testz_si256(a, a) != 0; }
 static inline __attribute__((always_inline)) __m128i dct_quarter(DctVector a, int i) {
     return i == 0 ? _mm256_castsi256_si128(a) : _mm256_extracti128_si256(a, 1);
 }
@@ -114,19 +123,34 @@ static inline __attribute__((always_inline)) void dct_lines(const DctVector in[4
     }
 }
 
-static inline __attribute__((always_inline)) void transform_bytes(const std::int16_t* const blocks[],
-                                                                  const std::uint16_t* const steps[],
-                                                                  std::byte* const to[],
-                                                                  const std::ptrdiff_t strides[]) {
+// What the first pass over the blocks that are transformed together leaves to the second.
+struct DctBetween {
+    DctVector rows[4];
+};
+
+// False if all coefficients are zero but the first ones: see fill_block().
+static inline __attribute__((always_inline)) bool transform_columns(const std::int16_t* const blocks[],
+                                                                    const std::uint16_t* const steps[],
+                                                                    DctBetween& between) {
     DctVector in[4];
     DctSums out[8];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) in[i] = dct_load(blocks, steps, i);
+    if (dct_is_zero(dct_without_first(in[0]) | in[1] | in[2] | in[3])) return false;
     dct_lines(in, out, 1 << 10);
     // Rows y and y + 4, in 16 bits; the columns are in the order of pairs, so that 32 bits hold a pair.
-    DctVector rows[4];
 #pragma GCC unroll 4
-    for (int y = 0; y < 4; ++y) rows[y] = dct_middle_quarters(dct_words(out[y] >> 11, out[y + 4] >> 11));
+    for (int y = 0; y < 4; ++y) between.rows[y] = dct_words(out[y] >> 11, out[y + 4] >> 11);
+    return true;
+}
+
+static inline __attribute__((always_inline)) void transform_rows(const DctBetween& between, std::byte* const to[],
+                                                                 const std::ptrdiff_t strides[]) {
+    DctVector rows[4];
+    DctVector in[4];
+    DctSums out[8];
+#pragma GCC unroll 4
+    for (int y = 0; y < 4; ++y) rows[y] = dct_middle_quarters(between.rows[y]);
     const DctVector a = dct_low32(rows[0], rows[1]);
     const DctVector b = dct_high32(rows[0], rows[1]);
     const DctVector c = dct_low32(rows[2], rows[3]);

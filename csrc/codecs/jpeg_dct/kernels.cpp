@@ -1,5 +1,6 @@
 #include "codecs/jpeg_dct/kernels.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #if defined(__x86_64__)
@@ -18,6 +19,13 @@ namespace dcmturbo::jpeg_dct {
 namespace {
 
 constexpr std::array<std::uint8_t, most_positions> places = zigzag_places();
+
+// Stands for the tables of a block after the last one: every look-up finds nothing.
+constexpr CoefficientTable no_table = [] {
+    CoefficientTable table{};
+    table.entries.fill(CoefficientEntry::not_found(0, 0));
+    return table;
+}();
 
 }  // namespace
 

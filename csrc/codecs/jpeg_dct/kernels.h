@@ -55,7 +55,7 @@ struct BitWindow {
 inline constexpr std::ptrdiff_t excess_bits = 16;
 
 // Of a data unit, at most: a code of 16 bits and a coefficient of 15, for each of its samples; ten data units in an
-// MCU. Decoding an MCU reads no more bytes than this behind the first bit that is missing.
+// MCU, and no more are decoded at once. Decoding reads no more bytes than this behind the first bit that is missing.
 inline constexpr std::size_t most_mcu_units = 10;
 inline constexpr std::size_t read_slack = most_mcu_units * (block_samples * 31 / 8 + 1) + 64;
 
@@ -64,8 +64,7 @@ using Steps = std::array<std::uint16_t, block_samples>;
 
 // One data unit of an MCU.
 struct UnitPlan {
-    const CoefficientTable* dc;
-    const CoefficientTable* ac;
+    const UnitTables* tables;
     const Steps* steps;
     std::int32_t* prediction;
     std::byte* to;            // samples of that unit in the first MCU of the row

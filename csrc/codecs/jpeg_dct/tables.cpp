@@ -1,5 +1,7 @@
 #include "codecs/jpeg_dct/tables.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace dcmturbo::jpeg_dct {
@@ -7,6 +9,17 @@ namespace dcmturbo::jpeg_dct {
 namespace {
 
 constexpr std::array<std::uint8_t, most_positions> places = zigzag_places();
+
+// Whether its symbols can be those of DC coefficients, which are sizes alone: F.1.2.1.
+bool has_sizes(const HuffmanTable& table) {
+    return std::all_of(table.symbols.begin(), table.symbols.begin() + table.size(),
+                       [](std::uint8_t symbol) { return symbol <= 15; });
+}
+
+[[noreturn]] void fail_impossible(bool is_dc, unsigned destination, const jpeg::Segment& scan) {
+    fail(ErrorCode::malformed, scan.offset, "Huffman table %u for %s coefficients has codes that are not possible",
+         destination, is_dc ? "DC" : "AC");
+}
 
 }  // namespace
 
@@ -59,25 +72,19 @@ void Tables::read_quantisation(const jpeg::Segment& segment) {
 }
 
 bool Tables::symbols(bool is_dc, unsigned destination, const jpeg::Segment& scan, SymbolTable& to) const {
-    if (destination > 3 || !huffman_[is_dc ? 0 : 1][destination]) return false;
-    const HuffmanTable& table = *huffman_[is_dc ? 0 : 1][destination];
-    if (!is_prefix_code(table)) {
-        fail(ErrorCode::malformed, scan.offset, "Huffman table %u for %s coefficients has codes that are not possible",
-             destination, is_dc ? "DC" : "AC");
-    }
-    to.build(table);
+    const HuffmanTable* const table = huffman(is_dc, destination);
+    if (table == nullptr) return false;
+    if (!is_prefix_code(*table)) fail_impossible(is_dc, destination, scan);
+    to.build(*table);
     return true;
 }
 
-const CoefficientTable* Tables::coefficients(bool is_dc, unsigned destination, const jpeg::Segment& scan) const {
-    if (destination > 3 || !huffman_[is_dc ? 0 : 1][destination]) return nullptr;
-    const HuffmanTable& table = *huffman_[is_dc ? 0 : 1][destination];
-    const CoefficientTable* const built = is_prefix_code(table) ? coefficient_table(table, is_dc) : nullptr;
-    if (built == nullptr) {
-        fail(ErrorCode::malformed, scan.offset, "Huffman table %u for %s coefficients has codes that are not possible",
-             destination, is_dc ? "DC" : "AC");
-    }
-    return built;
+const UnitTables* Tables::units(unsigned dc, unsigned ac, unsigned index_bits, const jpeg::Segment& scan) const {
+    const HuffmanTable* const dc_codes = huffman(true, dc);
+    const HuffmanTable* const ac_codes = huffman(false, ac);
+    if (dc_codes != nullptr && !(is_prefix_code(*dc_codes) && has_sizes(*dc_codes))) fail_impossible(true, dc, scan);
+    if (ac_codes != nullptr && !is_prefix_code(*ac_codes)) fail_impossible(false, ac, scan);
+    return dc_codes != nullptr && ac_codes != nullptr ? &unit_tables(*dc_codes, *ac_codes, index_bits) : nullptr;
 }
 
 }  // namespace dcmturbo::jpeg_dct

@@ -17,9 +17,9 @@ class Tables {
     // Takes the tables of a DHT or DQT segment; other segments are ignored.
     void read(const jpeg::Segment& segment);
 
-    // Null if the stream does not define the table. Throws DecodeError(malformed) if no stream can use it.
-    [[nodiscard]] const CoefficientTable* coefficients(bool is_dc, unsigned destination,
-                                                       const jpeg::Segment& scan) const;
+    // Null if the stream does not define both. Throws DecodeError(malformed) if no stream can use them.
+    [[nodiscard]] const UnitTables* units(unsigned dc, unsigned ac, unsigned index_bits,
+                                          const jpeg::Segment& scan) const;
     // The symbols alone; false if the stream does not define the table.
     bool symbols(bool is_dc, unsigned destination, const jpeg::Segment& scan, SymbolTable& to) const;
     // Null if the stream does not define the table.

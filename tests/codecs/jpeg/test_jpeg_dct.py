@@ -131,6 +131,23 @@ def test_sampling_factors_and_scans(no_library, isa, factors, precision):
         np.testing.assert_array_equal(decoded(data), expected(data), err_msg=f"{rows} x {columns} {stream.scans}")
 
 
+@pytest.mark.parametrize("factors", [[(1, 1)], [(1, 1)] * 3, [(2, 2), (1, 1), (1, 1)]], ids=["grey", "4:4:4", "4:2:0"])
+def test_blocks_of_short_codes_that_end_anywhere(no_library, isa, factors):
+    """One look-up gives several symbols, but never one of the next block after the last coefficient of a block."""
+    random = np.random.default_rng(len(factors))
+    for seed in range(8):
+        stream = oracle.random_stream(56, 88, factors, seed=seed, skewed=True)
+        for component in stream.components:
+            shape = component.blocks.shape
+            last = np.where(random.random(shape[:2]) < 0.4, random.choice([0, 62, 63], shape[:2]), 63)
+            values = random.integers(-1, 2, shape)
+            values[values == 0] = random.choice([0, 1], (values == 0).sum())
+            values[np.arange(64) > last[..., None]] = 0
+            component.blocks[:] = values
+        data = oracle.encode(stream)
+        np.testing.assert_array_equal(decoded(data), expected(data))
+
+
 @pytest.mark.parametrize("precision", [8, 12])
 def test_samples_are_those_of_the_standard(no_library, isa, precision):
     stream = oracle.random_stream(37, 45, [(1, 1)] * 3, seed=3, precision=precision)
