@@ -17,12 +17,15 @@ struct KeptTables {
     HuffmanTable dc;
     HuffmanTable ac;
     UnitTables tables;
+    std::uint64_t scan = 0;  // for which they were built
     std::uint64_t asked = 0;
 };
 
 struct Kept {
     std::array<KeptTables, kept_tables> all;
     std::uint64_t asked = 0;
+    std::uint64_t scan = 0;         // the current one
+    std::uint64_t last_repeat = 0;  // the last scan that had tables of one before
 };
 
 Symbol symbol_of(unsigned symbol, unsigned length, bool is_dc) {
@@ -36,7 +39,7 @@ Symbol symbol_of(unsigned symbol, unsigned length, bool is_dc) {
 using Symbols = std::array<Symbol, 1u << CoefficientTable::most_index_bits>;
 
 void list_symbols(const HuffmanTable& table, bool is_dc, unsigned index_bits, Symbols& to) {
-    to.fill({0, 0, 0});
+    std::fill_n(to.data(), std::size_t{1} << index_bits, Symbol{0, 0, 0});
     std::uint32_t code = 0;
     unsigned k = 0;
     for (unsigned length = 1; length <= index_bits; ++length, code <<= 1) {
@@ -183,13 +186,19 @@ void SymbolTable::build(const HuffmanTable& table) {
 #pragma clang diagnostic ignored "-Wexit-time-destructors"
 #endif
 
-const UnitTables& unit_tables(const HuffmanTable& dc, const HuffmanTable& ac, unsigned index_bits) {
+static Kept& kept_by_this_thread() {
     thread_local std::unique_ptr<Kept> kept;
     if (kept == nullptr) kept = std::make_unique<Kept>();
-    KeptTables* oldest = kept->all.data();
-    for (KeptTables& one : kept->all) {
+    return *kept;
+}
+
+const UnitTables& unit_tables(const HuffmanTable& dc, const HuffmanTable& ac, unsigned index_bits) {
+    Kept& kept = kept_by_this_thread();
+    KeptTables* oldest = kept.all.data();
+    for (KeptTables& one : kept.all) {
         if (one.tables.ac.index_bits == index_bits && one.ac == ac && one.dc == dc) {
-            one.asked = ++kept->asked;
+            if (one.scan != kept.scan) kept.last_repeat = kept.scan;
+            one.asked = ++kept.asked;
             return one.tables;
         }
         if (one.asked < oldest->asked) oldest = &one;
@@ -197,8 +206,15 @@ const UnitTables& unit_tables(const HuffmanTable& dc, const HuffmanTable& ac, un
     oldest->dc = dc;
     oldest->ac = ac;
     oldest->tables.build(dc, ac, index_bits);
-    oldest->asked = ++kept->asked;
+    oldest->scan = kept.scan;
+    oldest->asked = ++kept.asked;
     return oldest->tables;
+}
+
+unsigned index_bits_of_next_scan(unsigned most) {
+    Kept& kept = kept_by_this_thread();
+    constexpr std::uint64_t lately = 2;
+    return ++kept.scan - kept.last_repeat > lately ? CoefficientTable::least_index_bits : most;
 }
 
 }  // namespace dcmturbo::jpeg_dct

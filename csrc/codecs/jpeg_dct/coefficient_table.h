@@ -72,6 +72,7 @@ struct Symbol {
 };
 
 struct CoefficientTable {
+    static constexpr unsigned least_index_bits = 9;
     static constexpr unsigned most_index_bits = 11;
     // Bits that a look-up may take: a full window is enough for three.
     static constexpr unsigned longest = 18;
@@ -111,5 +112,9 @@ struct SymbolTable {
 const UnitTables& unit_tables(const HuffmanTable& dc, const HuffmanTable& ac, unsigned index_bits);
 // A scan has no more.
 inline constexpr std::size_t kept_tables = 4;
+
+// To be asked once for each scan: how many bits the indices of its look-ups should have, at most `most`. There are few
+// if no scan has used kept tables lately: larger tables take longer to build than they save in one scan of a tile.
+unsigned index_bits_of_next_scan(unsigned most);
 
 }  // namespace dcmturbo::jpeg_dct

@@ -176,9 +176,9 @@ static inline __attribute__((always_inline)) bool take_symbol(BitWindow& bits, c
 // What ends a block is not predictable, so there is no branch for it: the next look-up is in another table then, and
 // what it gives goes into another block. Nor is there one for how many coefficients a look-up gives: it always gives
 // two of which one may be a 0 where a 0 is.
-template <unsigned index_bits, typename Sample>
-static __attribute__((noinline)) bool decode_blocks(BitWindow& caller, PendingBlock* block, PendingBlock* end,
-                                                    Batch<Sample>& others) {
+template <typename Sample>
+static __attribute__((noinline)) bool decode_blocks(BitWindow& caller, unsigned index_bits, PendingBlock* block,
+                                                    PendingBlock* end, Batch<Sample>& others) {
     BitWindow bits = caller;
     const CoefficientTable* table = block->dc;
     std::int64_t left = block_begin;  // the position, less 64
@@ -272,10 +272,7 @@ class RowDecoder {
             end[-1].next_dc = &no_table;
             const BitWindow begin = bits;
             const bool is_right =
-                (units_->tables->ac.index_bits == CoefficientTable::most_index_bits
-                     ? decode_blocks<CoefficientTable::most_index_bits>(bits, batch.blocks, end, before)
-                     : decode_blocks<CoefficientTable::most_index_bits - 1>(bits, batch.blocks, end, before)) &&
-                bits.left(end_) >= 0;
+                decode_blocks(bits, units_->tables->ac.index_bits, batch.blocks, end, before) && bits.left(end_) >= 0;
             finish(before);
             if (__builtin_expect(!is_right, 0)) {
                 bits = begin;

@@ -204,8 +204,9 @@ class FrameDecoder {
                                                                   : ceil_divide(found.height(only), 8));
         const std::uint64_t mcus = std::uint64_t{plan.mcus_per_row} * plan.mcu_rows;
         plan.interval = walk_.restart_interval() == 0 ? mcus : walk_.restart_interval();
-        // The tables of one component stay in the first-level cache even so.
-        const unsigned index_bits = CoefficientTable::most_index_bits - (is_interleaved ? 1 : 0);
+        // Those of one component stay in the first-level cache even so.
+        const unsigned index_bits =
+            index_bits_of_next_scan(CoefficientTable::most_index_bits - (is_interleaved ? 1 : 0));
         for (std::size_t k = 0; k < scan.count; ++k) {
             const std::size_t i = walk_.covered().index(k);
             const FrameComponent& component = found.components[i];
