@@ -151,6 +151,39 @@ def test_a_concatenation_is_one_level(matrix):
         np.testing.assert_array_equal(found[:128], matrix[:128])
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("number", [None, 0, 1, 20])
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_a_wrong_number_of_frames_loses_no_tiles(matrix, number, sparse):
+    """The tiles and the pixel data agree, so NumberOfFrames does not count."""
+    ds = dcmread(io.BytesIO(instance(matrix, TILE, sparse=sparse)))
+    ds.NumberOfFrames = number
+    if number is None:
+        del ds.NumberOfFrames
+    file = io.BytesIO()
+    ds.save_as(file)
+    with dt.slide(file.getvalue()) as slide:
+        check(slide, matrix, count=5)
+
+
+@pytest.mark.filterwarnings("ignore:NumberOfFrames is")
+def test_tiles_that_are_missing_are_told(matrix):
+    whole = -(-ROWS // TILE[0]) * -(-COLUMNS // TILE[1])
+    ds = dcmread(io.BytesIO(instance(matrix, TILE, "RLELossless")))
+    ds.PixelData = encaps.encapsulate(
+        [bytes(one) for one in encaps.generate_frames(ds.PixelData, number_of_frames=whole)][:30]
+    )
+    ds.NumberOfFrames = 30
+    file = io.BytesIO()
+    ds.save_as(file)
+    with pytest.warns(dt.DecodeWarning, match=f"places of {whole} tiles, but its pixel data have 30 frames"):
+        slide = dt.slide(file.getvalue())
+    with slide:
+        found = slide.read(0, (0, 0), matrix.shape[:2])
+        np.testing.assert_array_equal(found[:128], matrix[:128])
+        assert (found[-30:] == 255).all()
+
+
 def test_optical_paths_in_objects_of_their_own():
     first, second = tissue(70, 50, 1, seed=1), tissue(70, 50, 1, seed=2)
     with dt.slide([instance(first, TILE), instance(second, TILE, path_names=("Z",))]) as slide:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dcmturbo.errors import DecodeError
+from dcmturbo.errors import DecodeError, DecodeWarning
+from dcmturbo.notes import stack_level
 
 __all__ = ["Layout", "Tiles", "layout_of"]
 
@@ -71,7 +73,7 @@ class Layout(NamedTuple):
     overlaps: bool
 
 
-def layout_of(ds: Any, frames: int, tile: tuple[int, int]) -> Layout:
+def layout_of(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callable[[], int]) -> Layout:
     """Find the place of each frame.
 
     Parameters
@@ -82,6 +84,8 @@ def layout_of(ds: Any, frames: int, tile: tuple[int, int]) -> Layout:
         How many frames it says to have.
     tile : tuple of int
         Rows and columns of a frame.
+    count_frames : callable
+        Returns how many frames the pixel data have. It is called if the object says the places of more frames.
 
     Raises
     ------
@@ -91,8 +95,24 @@ def layout_of(ds: Any, frames: int, tile: tuple[int, int]) -> Layout:
     kind = str(ds.get("DimensionOrganizationType", "") or "")
     per_frame = ds.get("PerFrameFunctionalGroupsSequence")
     if kind == "TILED_FULL" or (kind != "TILED_SPARSE" and not _has_places(per_frame)):
-        return _full(ds, frames, tile)
-    return _sparse(ds, per_frame, frames, tile)
+        return _full(ds, frames, tile, count_frames)
+    return _sparse(ds, per_frame, _settle_count(frames, len(per_frame or ()), count_frames), tile)
+
+
+def _settle_count(stated: int, placed: int, count_frames: Callable[[], int]) -> int:
+    """Return how many frames there are; the pixel data decide where NumberOfFrames says fewer than have a place."""
+    if placed <= stated:
+        return stated
+    found = count_frames()
+    if found >= placed:
+        return placed
+    warnings.warn(
+        f"the object says the places of {placed} tiles, but its pixel data have {found} frames, and NumberOfFrames is "
+        f"{stated}: the other tiles are left empty",
+        DecodeWarning,
+        stacklevel=stack_level(),
+    )
+    return stated
 
 
 def optical_paths(ds: Any) -> list[str]:
@@ -100,7 +120,7 @@ def optical_paths(ds: Any) -> list[str]:
     return [str(item.get("OpticalPathIdentifier", "")) for item in ds.get("OpticalPathSequence") or []] or [""]
 
 
-def _full(ds: Any, frames: int, tile: tuple[int, int]) -> Layout:
+def _full(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callable[[], int]) -> Layout:
     """PS3.3, C.7.6.17.3: columns vary fastest, then rows, focal planes and optical paths."""
     total_rows, total_columns = int(ds.TotalPixelMatrixRows), int(ds.TotalPixelMatrixColumns)
     high, wide = -(-total_rows // tile[0]), -(-total_columns // tile[1])
@@ -111,6 +131,8 @@ def _full(ds: Any, frames: int, tile: tuple[int, int]) -> Layout:
         paths = [str(i + 1) for i in range(count)]
     whole = high * wide * planes * count
     begin = int(ds.get("ConcatenationFrameOffsetNumber") or 0)
+    if "ConcatenationFrameOffsetNumber" not in ds:  # otherwise, another object has the other frames
+        frames = _settle_count(frames, whole, count_frames)
     if begin + frames > whole:
         raise DecodeError(
             f"the object is TILED_FULL with {high} x {wide} tiles, {planes} focal planes and {count} optical paths, "
