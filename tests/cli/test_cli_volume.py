@@ -57,6 +57,39 @@ def test_what_is_no_volume_is_an_error(call, call_json, series, tmp_path):
     assert call("volume", tmp_path / "empty")[0] == 1
 
 
+@pytest.fixture
+def study(series, tmp_path):
+    """Two series, of which the second has a slice that ends early."""
+    paths = write_series(tmp_path / "study/b", VOXELS[:3], SeriesInstanceUID="1.2.3", SeriesDescription="Damaged")
+    paths[1].write_bytes(paths[1].read_bytes()[:-50])
+    series.rename(tmp_path / "study/a")
+    return tmp_path / "study"
+
+
+@pytest.mark.filterwarnings("ignore:the file ends inside")
+def test_a_damaged_series_does_not_hide_the_others(call, call_json, study):
+    code, out, err = call("volume", study)
+    assert code == 1
+    assert "Abdomen" in out
+    assert "error: " in err
+    assert ".dcm: frame 0" in err
+    document = call_json("volume", study)[1]
+    assert [one["shape"] for one in document["volumes"]] == [[5, 9, 11]]
+    assert len(document["failed"]) == 1
+    assert call("volume", study, "--phase", 0)[0] == 0
+    assert call("volume", study, "--phase", 1)[0] == 1
+
+
+@pytest.mark.filterwarnings("ignore:the file ends inside")
+def test_one_of_several_volumes_is_chosen(call, study, tmp_path):
+    code, _, err = call("volume", study, "-o", tmp_path / "v.npy")
+    assert code == 1
+    assert f"{study}: there are 2 volumes: choose one with --series or --phase (0: Abdomen 5 x 9 x 11, 5 files" in err
+    assert f"3 files in {study / 'b'}, patient 1" in err
+    assert call("volume", study, "-o", tmp_path / "v.npy", "--phase", 0)[0] == 0
+    assert np.array_equal(np.load(tmp_path / "v.npy"), VOXELS)
+
+
 def test_segments_are_listed_and_written(call, call_json, tmp_path):
     made = masks()
     binary(made).save_as(tmp_path / "seg.dcm", enforce_file_format=True)

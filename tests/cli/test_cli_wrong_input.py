@@ -44,7 +44,7 @@ def folder(tmp_path, monkeypatch):
         (["volume", "empty"], "empty: there are no files"),
         (["volume", "series", "text.txt"], "error: text.txt: byte 0: expected"),
         (["volume", "series", "gone"], "error: gone: No such file"),
-        (["volume", "series", CT, "-o", "x.npy"], "choose one by series="),
+        (["volume", "series", CT, "-o", "x.npy"], "choose one with --series or --phase"),
         (["slide", "empty"], "empty: there are no tiled images"),
         (["slide", CT], "the object is not tiled"),
         (["masks", "seg.dcm", "-o", "text.txt/x.npy"], "text.txt is a file, not a folder"),

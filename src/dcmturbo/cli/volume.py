@@ -12,6 +12,7 @@ from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output, add_threads
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
+from dcmturbo.volumes.reading import Options, each_volume
 
 __all__ = ["add_parser", "run"]
 
@@ -80,11 +81,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         with output.warnings_of(named) as warnings:
             refuse_existing_target(target, force=arguments.force)
             if target is None:
-                volumes = dt.read_volumes(source, **options)
-                if arguments.phase is not None:
-                    volumes = volumes[arguments.phase : arguments.phase + 1]
-                _show(volumes, named, output)
-                document["volumes"] = [_described(volume) for volume in volumes]
+                volumes = _read_each(source, arguments, named, output)
+                if volumes:
+                    _show(volumes, named, output)
+                document["volumes"] = [_described(volume) for volume in volumes.values()]
             else:
                 volume = dt.read_volume(source, phase=arguments.phase, **options)
                 _write(volume, target, named)
@@ -92,10 +92,32 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
                 output.say(f"{named} -> {target}  {size} {volume.array.dtype.name}")
                 document |= {"output": str(target), **_described(volume)}
         document["warnings"] = warnings
-    except (dt.Error, OSError, ValueError, ImportError) as error:
+    except (dt.Error, OSError, ImportError) as error:
         output.fail_in(named, error)
+    except ValueError as error:
+        what, *found = str(error).split("\n")
+        if not found:
+            output.fail_in(named, error)
+        else:  # several volumes
+            which = "; ".join(line.strip() for line in found)
+            output.fail(named, f"{what.partition(':')[0]}: choose one with --series or --phase ({which})", "ValueError")
     output.result(document)
     return output.exit_code
+
+
+def _read_each(source: Any, arguments: argparse.Namespace, named: str, output: Output) -> dict[int, dt.Volume]:
+    """Return the volumes by their numbers; one that cannot be read is a failure, and the others are listed."""
+    options = Options(arguments.gaps, arguments.tilt, arguments.duplicates)
+    apply: Any = "rescale" if arguments.rescale else None
+    volumes = {}
+    for number, read in enumerate(each_volume(source, arguments.series, options, arguments.threads, apply)):
+        if arguments.phase not in (None, number):
+            continue
+        try:
+            volumes[number] = read()
+        except (dt.Error, ValueError) as error:
+            output.fail_in(named, error)
+    return volumes
 
 
 def _described(volume: dt.Volume) -> dict[str, Any]:
@@ -117,7 +139,7 @@ def _described(volume: dt.Volume) -> dict[str, Any]:
     }
 
 
-def _show(volumes: list[dt.Volume], name: str, output: Output) -> None:
+def _show(volumes: dict[int, dt.Volume], name: str, output: Output) -> None:
     rows = [
         (
             number,
@@ -129,7 +151,7 @@ def _show(volumes: list[dt.Volume], name: str, output: Output) -> None:
             volume.attributes.get("SeriesDescription", ""),
             volume.attributes.get("SeriesInstanceUID", ""),
         )
-        for number, volume in enumerate(volumes)
+        for number, volume in volumes.items()
     ]
     headings = [">phase", "modality", "shape", "dtype", "mm", "what is special", "description", "series"]
     output.table(name, headings, rows, drop=("series", "description"))

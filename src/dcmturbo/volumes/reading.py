@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -24,7 +26,7 @@ from dcmturbo.volumes.planes import NOT_DICOM, Plane, all_planes, find_sources, 
 from dcmturbo.volumes.volume import Slice, Volume
 from dcmturbo.wording import plural
 
-__all__ = ["read_volume", "read_volumes"]
+__all__ = ["Options", "each_volume", "read_volume", "read_volumes"]
 
 Gaps = Literal["raise", "warn", "fill"]
 Tilt = Literal["raise", "keep"]
@@ -36,12 +38,14 @@ _MOST_NAMED = 8  # volumes in a message
 
 
 @dataclass
-class _Options:
+class Options:
+    """What `read_volume` does where the slices contradict a volume; it has the same parameters."""
+
     gaps: str
     tilt: str
     duplicates: str
-    tolerance: float
-    fill_value: float
+    tolerance: float = 0.02
+    fill_value: float = 0
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -110,11 +114,24 @@ def read_volumes(
     list of Volume
         In the order in which their first objects were found; phases in the order of what distinguishes them.
     """
-    options = _Options(gaps, tilt, duplicates, tolerance, fill_value)
+    options = Options(gaps, tilt, duplicates, tolerance, fill_value)
+    return [read() for read in each_volume(source, series, options, threads, apply, dtype, on_error)]
+
+
+def each_volume(
+    source: Any,
+    series: str | None,
+    options: Options,
+    threads: int | None,
+    apply: Apply | None = None,
+    dtype: Any = None,
+    on_error: OnError = "raise",
+) -> list[Callable[[], Volume]]:
+    """Find the volumes of `read_volumes`, and return what reads each: damage of one does not concern the others."""
     groups, without, notes = _groups_of(source, series, options)
     if without:
         _warn(f"{len(without)} images were left out, because they say no position: {without[0].name}")
-    return [_read(group, options, None, threads, apply, dtype, on_error, notes) for group in groups]
+    return [partial(_read, group, options, None, threads, apply, dtype, on_error, notes) for group in groups]
 
 
 def read_volume(
@@ -191,7 +208,7 @@ def read_volume(
     >>> volume.array.shape, volume.spacing                              # doctest: +SKIP
     >>> volume.to_nifti().to_filename("series.nii.gz")                  # doctest: +SKIP
     """
-    options = _Options(gaps, tilt, duplicates, tolerance, fill_value)
+    options = Options(gaps, tilt, duplicates, tolerance, fill_value)
     groups, without, notes = _groups_of(source, series, options)
     if without:
         raise DecodeError(
@@ -218,7 +235,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, DecodeWarning, stacklevel=stack_level())
 
 
-def _groups_of(source: Any, series: str | None, options: _Options) -> tuple[list[_Group], list[Plane], list[str]]:
+def _groups_of(source: Any, series: str | None, options: Options) -> tuple[list[_Group], list[Plane], list[str]]:
     """Return the planes of each volume, the planes that have no place, and what was warned of."""
     sources = find_sources(source)
     planes, left_out = all_planes(sources)
@@ -268,7 +285,7 @@ def _notes_of_damage(left_out: dict[str, list[str]]) -> list[str]:
     return [text]
 
 
-def _phases_of(planes: list[Plane], options: _Options) -> list[_Group]:
+def _phases_of(planes: list[Plane], options: Options) -> list[_Group]:
     normal = axes_of(planes[0].orientation)[2]
     if min(planes[0].pixel_spacing) <= 0:
         raise DecodeError(f"PixelSpacing of {planes[0].name} is {list(planes[0].pixel_spacing)}", code="argument")
@@ -300,7 +317,7 @@ def _sorted(planes: list[Plane], normal: np.ndarray) -> list[Plane]:
 
 def _read(
     group: _Group,
-    options: _Options,
+    options: Options,
     out: np.ndarray | None,
     threads: int | None,
     apply: Apply | None,
@@ -330,7 +347,7 @@ def _read(
     return Volume(array, affine, slices, about, group.phase, [*warned, *notes])
 
 
-def _settle_gaps(planes: list[Plane], stack: Stack, options: _Options, notes: list[str]) -> np.ndarray | None:
+def _settle_gaps(planes: list[Plane], stack: Stack, options: Options, notes: list[str]) -> np.ndarray | None:
     """Return the place of each plane if there are slices to fill in; raise an error or add a note for gaps."""
     if len(stack.gaps) == 0:
         return None
@@ -358,7 +375,7 @@ def _settle_gaps(planes: list[Plane], stack: Stack, options: _Options, notes: li
     raise DecodeError(f"{text} ({hint}; gaps='warn' reads them as they are)", code="mismatch")
 
 
-def _check_tilt(stack: Stack, first: Plane, options: _Options, notes: list[str]) -> None:
+def _check_tilt(stack: Stack, first: Plane, options: Options, notes: list[str]) -> None:
     spacing = min(first.pixel_spacing)
     if stack.unevenness > 0.1 * spacing + _SAME_PLACE:
         raise DecodeError(
@@ -378,7 +395,7 @@ def _decode(
     where: np.ndarray | None,
     count: int,
     out: np.ndarray | None,
-    options: _Options,
+    options: Options,
     threads: int | None,
     apply: Apply | None,
     dtype: Any,
