@@ -128,13 +128,13 @@ static inline __attribute__((always_inline)) void go_on(std::int64_t& left, std:
     PendingBlock* const after = block + 1;
     table = block->ac;
 #if defined(__x86_64__)
-    // Compilers make a branch of it.
+    // Compilers make a branch of it. Early clobbers: at the first look-up, `left` is known to be `begin`.
     asm("addq %[left], %[next]\n\t"
         "cmovnsq %[next_dc], %[table]\n\t"
         "cmovnsq %[after], %[block]\n\t"
         "movq %[next], %[left]\n\t"
         "cmovnsq %[begin], %[left]"
-        : [left] "+r"(left), [next] "+r"(next), [table] "+r"(table), [block] "+r"(block)
+        : [left] "+&r"(left), [next] "+&r"(next), [table] "+r"(table), [block] "+r"(block)
         : [next_dc] "m"(block->next_dc), [after] "r"(after), [begin] "rm"(block_begin)
         : "cc");
 #elif defined(__aarch64__)
@@ -143,7 +143,7 @@ static inline __attribute__((always_inline)) void go_on(std::int64_t& left, std:
         "csel %[table], %[next_dc], %[table], pl\n\t"
         "csel %[block], %[after], %[block], pl\n\t"
         "csel %[left], %[begin], %[next], pl"
-        : [left] "+r"(left), [next] "+r"(next), [table] "+r"(table), [block] "+r"(block)
+        : [left] "+&r"(left), [next] "+&r"(next), [table] "+&r"(table), [block] "+&r"(block)
         : [next_dc] "r"(next_dc), [after] "r"(after), [begin] "r"(block_begin)
         : "cc");
 #else
