@@ -85,7 +85,7 @@ def test_one_of_several_volumes_is_chosen(call, study, tmp_path):
     code, _, err = call("volume", study, "-o", tmp_path / "v.npy")
     assert code == 1
     assert f"{study}: there are 2 volumes: choose one with --series or --phase (0: Abdomen 5 x 9 x 11, 5 files" in err
-    assert f"3 files in {study / 'b'}, patient 1" in err
+    assert f"3 files in {study / 'b'}, series" in err
     assert call("volume", study, "-o", tmp_path / "v.npy", "--phase", 0)[0] == 0
     assert np.array_equal(np.load(tmp_path / "v.npy"), VOXELS)
 

@@ -73,9 +73,9 @@ def test_several_volumes_are_listed_so_that_one_can_be_chosen(archive):
         dt.read_volume(archive)
     _, *lines = str(caught.value).splitlines()
     assert lines == [
-        f"  0: Plain 6 x 9 x 11, 6 files in {archive / 'a'}, patient 1, series {SERIES}",
-        f"  1: Head 4 x 9 x 11, 4 files in {archive / 'a'}, patient 1, series {HEAD}",
-        f"  2: CT 3 x 9 x 11, 3 files in {archive / 'b'}, patient P-2, series {CHEST}",
+        f"  0: Plain 6 x 9 x 11, 6 files in {archive / 'a'}, series {SERIES}",
+        f"  1: Head 4 x 9 x 11, 4 files in {archive / 'a'}, series {HEAD}",
+        f"  2: CT 3 x 9 x 11, 3 files in {archive / 'b'}, series {CHEST}",
     ]
     number = int(re.match(r"  (\d):", lines[2])[1])
     assert dt.read_volume(archive, phase=number).shape[0] == 3
@@ -83,7 +83,7 @@ def test_several_volumes_are_listed_so_that_one_can_be_chosen(archive):
 
 def test_volumes_of_objects_without_a_path_are_listed_too():
     made = [slice_dataset(VOXELS[k], k, (0, 0, k), SeriesInstanceUID=f"1.2.{k % 2}") for k in range(4)]
-    with pytest.raises(ValueError, match=r"0: CT 2 x 9 x 11, 2 objects, patient 1, series 1\.2\.0"):
+    with pytest.raises(ValueError, match=r"0: CT 2 x 9 x 11, 2 objects, series 1\.2\.0"):
         dt.read_volume(made)
 
 

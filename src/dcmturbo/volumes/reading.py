@@ -11,7 +11,6 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from dcmturbo.dataset.attributes import elements_of, read_attributes
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.decoding import decode, decode_series
 from dcmturbo.errors import DecodeError, DecodeWarning
@@ -78,16 +77,14 @@ class _Group:
 
     @property
     def _place(self) -> str:
-        """Where its objects are, and of which patient they are, for people who choose among volumes."""
+        """Where its objects are, for people who choose among volumes; without patients, because messages are logged."""
         sources = list({id(plane.source): plane.source for plane in self.planes}.values())
         folders = {os.path.dirname(os.fsdecode(one)) for one in sources if isinstance(one, (str, os.PathLike))}
         place = f", {plural(len(sources), 'file' if folders else 'object')}"
         if folders:
             above = min(folders) if len(folders) == 1 else os.path.commonpath(map(os.path.abspath, folders))
             place += f" in {above or '.'}"
-        with elements_of(sources[0]) as elements:
-            patient = read_attributes(elements, ("PatientID",)).text("PatientID")
-        return place + (f", patient {patient}" if patient else "")
+        return place
 
 
 def read_volumes(
