@@ -1,10 +1,10 @@
 // Makes the arrays that results are decoded into. For a small frame this takes as long as decoding it, so that the
 // small case does without pybind11 and makes one array only.
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <utility>
 
+#include "base/thread_places.h"
 #include "bindings/common.h"
 
 namespace dcmturbo::bindings {
@@ -29,24 +29,13 @@ int block_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 
 // The last block that each thread freed, for its next array: the allocator takes as long for one as a tenth of a small
-// frame. Threads without a GIL would wait for one another if they shared one. Several threads may have one place: the
-// first to come takes the block.
+// frame.
 constexpr Py_ssize_t most_kept = Py_ssize_t{256} << 10;
-
-struct alignas(64) Place {
-    std::atomic<Block*> block{nullptr};
-};
-std::array<Place, 64> places;
-
-std::atomic<Block*>& own_place() {
-    static std::atomic<std::size_t> threads{0};
-    thread_local const std::size_t place = threads.fetch_add(1, std::memory_order_relaxed) % places.size();
-    return places[place].block;
-}
+ThreadPlaces<Block> kept;
 
 void free_block(PyObject* self) {
     auto* block = reinterpret_cast<Block*>(self);
-    if (block->capacity <= most_kept) block = own_place().exchange(block, std::memory_order_acq_rel);
+    if (block->capacity <= most_kept) block = kept.own().exchange(block, std::memory_order_acq_rel);
     PyObject_Free(block);
 }
 
@@ -66,7 +55,7 @@ PyTypeObject block_type = [] {
 
 // May be twice as large as needed.
 py::object new_block(py::ssize_t size) {
-    Block* block = size <= most_kept ? own_place().exchange(nullptr, std::memory_order_acq_rel) : nullptr;
+    Block* block = size <= most_kept ? kept.own().exchange(nullptr, std::memory_order_acq_rel) : nullptr;
     if (block != nullptr && (block->capacity < size || block->capacity > 2 * size))
         PyObject_Free(std::exchange(block, nullptr));
     if (block != nullptr) {

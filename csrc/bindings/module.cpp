@@ -161,8 +161,8 @@ void parallel_for(std::size_t count, std::uint32_t threads, const py::function& 
 }  // namespace dcmturbo::bindings
 
 // Without the GIL: what these files keep for the process is set while the package is imported, of the calling thread,
-// or behind a mutex; so is the core's own state. With it, nothing is made at its first use by a static variable: the
-// thread that makes it may have to give the GIL to one that waits for the same variable.
+// atomic, or behind a mutex; so is the core's own state. With it, nothing is made at its first use by a static
+// variable: the thread that makes it may have to give the GIL to one that waits for the same variable.
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     using namespace dcmturbo::bindings;
     m.doc() = "The compiled core of dcmturbo.";

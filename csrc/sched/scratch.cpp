@@ -1,48 +1,38 @@
 // Keeps scratch memory of workers for the next call.
 #include "sched/scratch.h"
 
-#include <array>
 #include <atomic>
 
+#include "base/thread_places.h"
 #include "os/process.h"
 
 namespace dcmturbo {
 
 namespace {
 
-constexpr std::size_t most_kept = 64;                       // number of scratches
 constexpr std::size_t keep_each = std::size_t{64} << 20;    // bytes per scratch, however many there are
 constexpr std::size_t keep_large = std::size_t{512} << 20;  // bytes of all that are larger than that
 
-// A thread finds the scratch in its place that it has used before, so that threads share neither a lock nor a cache
-// line. A thread whose place is empty takes the scratch of another.
-struct alignas(64) Place {
-    std::atomic<Scratch*> scratch{nullptr};
-    std::unique_ptr<Scratch> take() {
-        if (scratch.load(std::memory_order_relaxed) == nullptr) return nullptr;
-        return std::unique_ptr<Scratch>(scratch.exchange(nullptr, std::memory_order_acquire));
-    }
-    bool put(std::unique_ptr<Scratch>& from) {
-        Scratch* expected = nullptr;
-        if (!scratch.compare_exchange_strong(expected, from.get(), std::memory_order_release,
-                                             std::memory_order_relaxed))
-            return false;
-        (void)from.release();
-        return true;
-    }
-};
+using Place = std::atomic<Scratch*>;
+
+std::unique_ptr<Scratch> take(Place& from) {
+    if (from.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    return std::unique_ptr<Scratch>(from.exchange(nullptr, std::memory_order_acquire));
+}
+
+bool put(std::unique_ptr<Scratch>& from, Place& to) {
+    Scratch* expected = nullptr;
+    if (!to.compare_exchange_strong(expected, from.get(), std::memory_order_release, std::memory_order_relaxed))
+        return false;
+    (void)from.release();
+    return true;
+}
 
 struct Kept {
     explicit Kept(os::ProcessId of) : owner(of) {}
     const os::ProcessId owner;
     std::atomic<std::size_t> large{0};  // bytes of the kept scratches that are larger than keep_each
-    std::array<Place, most_kept> places;
-
-    Place& own_place() {
-        static std::atomic<std::size_t> threads{0};
-        thread_local const std::size_t place = threads.fetch_add(1, std::memory_order_relaxed) % most_kept;
-        return places[place];
-    }
+    ThreadPlaces<Scratch> places;
 };
 
 // A child of fork() begins anew, because another thread may have changed a scratch during the fork. What is kept is
@@ -58,9 +48,10 @@ Kept& kept() {
     return *current;
 }
 
+// A thread gets the scratch that it has used before, otherwise that of another thread.
 std::unique_ptr<Scratch> take(Kept& from) {
-    std::unique_ptr<Scratch> found = from.own_place().take();
-    for (std::size_t i = 0; found == nullptr && i < most_kept; ++i) found = from.places[i].take();
+    std::unique_ptr<Scratch> found = take(from.places.own());
+    for (std::size_t i = 0; found == nullptr && i < ThreadPlaces<Scratch>::count; ++i) found = take(from.places[i]);
     if (found == nullptr) return std::make_unique<Scratch>();
     if (const std::size_t size = found->arena.capacity(); size > keep_each) from.large.fetch_sub(size);
     return found;
@@ -76,8 +67,8 @@ ScratchLoan::~ScratchLoan() {
     const bool is_large = size > keep_each;
     const bool fits = !is_large || to.large.fetch_add(size) + size <= keep_large;
     scratch_->arena.trim(fits ? size : keep_each);
-    bool is_kept = to.own_place().put(scratch_);
-    for (std::size_t i = 0; !is_kept && i < most_kept; ++i) is_kept = to.places[i].put(scratch_);
+    bool is_kept = put(scratch_, to.places.own());
+    for (std::size_t i = 0; !is_kept && i < ThreadPlaces<Scratch>::count; ++i) is_kept = put(scratch_, to.places[i]);
     if (is_large && !(fits && is_kept)) to.large.fetch_sub(size);
 }
 

@@ -1,4 +1,4 @@
-// Memory that a worker keeps from frame to frame. It comes from a free list of limited size.
+// Memory that a worker keeps from frame to frame. What is kept is limited, in number and in bytes.
 #pragma once
 
 #include <cstdint>

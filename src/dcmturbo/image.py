@@ -76,13 +76,12 @@ def open(
     check_unused_bits(unused_bits)
     opened = open_source(source)
     try:
-        kept = FrameOffsets.load(index) if isinstance(index, (str, os.PathLike)) else index
-        if kept is not None:
-            use_offsets(opened, kept)
-        return Image(opened, raw=raw, unused_bits=unused_bits, kept=kept)
-    except BaseException as error:
-        if isinstance(error, Error):
-            name_source(error, source)
+        with naming(source):
+            kept = FrameOffsets.load(index) if isinstance(index, (str, os.PathLike)) else index
+            if kept is not None:
+                use_offsets(opened, kept)
+            return Image(opened, raw=raw, unused_bits=unused_bits, kept=kept)
+    except BaseException:
         opened.close()
         raise
 
@@ -186,7 +185,7 @@ class Image:
     ) -> np.ndarray:
         """Decode frames; the parameters, the result and the errors are those of `dcmturbo.decode`."""
         frame_set = self.frame_set
-        try:
+        try:  # `naming` would take some percent of the time of a small frame
             return frame_set.read(frames, ReadOptions(out, threads, on_error, fill_value, status, region, reduce))
         except Error as error:
             name_source(error, frame_set.opened.name)

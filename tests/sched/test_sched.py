@@ -330,6 +330,26 @@ def test_threads_that_each_decode_frames(side, prefer):
         assert all(pool.map(decodes_right, range(8)))
 
 
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="this Python has no GIL")
+def test_a_small_frame_in_rle_is_decoded_without_releasing_the_gil():
+    array = np.random.default_rng(1).integers(0, 300, (64, 64), np.uint16)
+    frame = dt.encode_frame(array, "RLELossless")
+    may_run, has_run = threading.Lock(), []
+    may_run.acquire()
+    other = threading.Thread(target=lambda: (may_run.acquire(), has_run.append(True)))
+    other.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # from here on, the other thread runs only if this one releases the GIL
+    try:
+        may_run.release()
+        for _ in range(200):
+            dt.decode_frame(frame, "RLELossless", rows=64, columns=64, bits_allocated=16)
+        assert not has_run
+    finally:
+        sys.setswitchinterval(interval)
+        other.join()
+
+
 def test_results_never_share_memory():
     """Blocks of memory are used again: not while anything still refers to them."""
     large = [np.full((1200, 1200), k, np.uint8) for k in range(4)]

@@ -12,7 +12,7 @@ from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output, add_threads
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
-from dcmturbo.volumes.reading import Options, each_volume
+from dcmturbo.volumes.reading import Options, SeveralVolumesError, each_volume
 
 __all__ = ["add_parser", "run"]
 
@@ -92,15 +92,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
                 output.say(f"{named} -> {target}  {size} {volume.array.dtype.name}")
                 document |= {"output": str(target), **_described(volume)}
         document["warnings"] = warnings
-    except (dt.Error, OSError, ImportError) as error:
+    except SeveralVolumesError as error:
+        which = "; ".join(error.names)
+        output.fail(
+            named, f"there are {error.count} volumes: choose one with --series or --phase ({which})", "ValueError"
+        )
+    except (dt.Error, OSError, ValueError, ImportError) as error:
         output.fail_in(named, error)
-    except ValueError as error:
-        what, *found = str(error).split("\n")
-        if not found:
-            output.fail_in(named, error)
-        else:  # several volumes
-            which = "; ".join(line.strip() for line in found)
-            output.fail(named, f"{what.partition(':')[0]}: choose one with --series or --phase ({which})", "ValueError")
     output.result(document)
     return output.exit_code
 

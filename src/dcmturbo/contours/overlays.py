@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dcmturbo.dataset.sources import name_source, open_source
-from dcmturbo.errors import Error
+from dcmturbo.dataset.sources import naming, open_source
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.pictures.header import Header
 from dcmturbo.pictures.overlays import overlay_planes
@@ -48,11 +47,9 @@ def read_overlays(source: Any, frame: int = 0) -> list[Overlay]:
     """
     opened = open_source(source)
     try:
-        frames = FrameSet(opened, raw=True, unused_bits="keep")
-        planes = overlay_planes(Header(opened), frames.position(frame), lambda: frames.read(frame))
-        return [Overlay(top, left, plane.astype(np.uint8)) for top, left, plane in planes]
-    except Error as error:
-        name_source(error, source)
-        raise
+        with naming(source):
+            frames = FrameSet(opened, raw=True, unused_bits="keep")
+            planes = overlay_planes(Header(opened), frames.position(frame), lambda: frames.read(frame))
+            return [Overlay(top, left, plane.astype(np.uint8)) for top, left, plane in planes]
     finally:
         opened.close()

@@ -25,7 +25,7 @@ from dcmturbo.volumes.planes import NOT_DICOM, Plane, all_planes, find_sources, 
 from dcmturbo.volumes.volume import Slice, Volume
 from dcmturbo.wording import plural
 
-__all__ = ["Options", "each_volume", "read_volume", "read_volumes"]
+__all__ = ["Options", "SeveralVolumesError", "each_volume", "read_volume", "read_volumes"]
 
 Gaps = Literal["raise", "warn", "fill"]
 Tilt = Literal["raise", "keep"]
@@ -34,6 +34,20 @@ Duplicates = Literal["raise", "first", "last"]
 _SAME_PLACE = 1e-2  # mm: positions have few digits in some files
 _MOST_FILLED = 1 << 16
 _MOST_NAMED = 8  # volumes in a message
+
+
+class SeveralVolumesError(ValueError):
+    """There is no saying which volume is meant; `names` describes them."""
+
+    def __init__(self, count: int, names: list[str]) -> None:
+        super().__init__(
+            f"there are {count} volumes: choose one by series= or by its number in this list (phase=), read all "
+            "with read_volumes, or go through the series with find_series\n  " + "\n  ".join(names)
+        )
+        self.count, self.names = count, names
+
+    def __reduce__(self) -> tuple[type, tuple[int, list[str]]]:  # for worker processes
+        return type(self), (self.count, self.names)
 
 
 @dataclass
@@ -221,10 +235,7 @@ def read_volume(
         names = [f"{i}: {group.words}" for i, group in enumerate(groups[:_MOST_NAMED])]
         if len(groups) > _MOST_NAMED:
             names.append(f"and {len(groups) - _MOST_NAMED} more")
-        raise ValueError(
-            f"there are {len(groups)} volumes: choose one by series= or by its number in this list (phase=), read all "
-            "with read_volumes, or go through the series with find_series\n  " + "\n  ".join(names)
-        )
+        raise SeveralVolumesError(len(groups), names)
     return _read(groups[0], options, out, threads, apply, dtype, on_error, notes)
 
 
