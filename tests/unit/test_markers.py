@@ -5,7 +5,7 @@ import re
 import pytest
 from helpers.markers import MARKERS, TESTS, WITHOUT_THE_CORE, markers_of
 
-CI = TESTS.parent / ".ci" / "run"
+CI = [TESTS.parent / ".ci" / name for name in ("run", "more")]
 
 
 def test_every_folder_has_a_decision():
@@ -33,9 +33,10 @@ def test_a_folder_without_a_decision_ends_the_collection():
         markers_of(TESTS / "elsewhere" / "test_new.py")
 
 
-@pytest.mark.skipif(not CI.is_file(), reason="the sources are not here")
+@pytest.mark.skipif(not all(file.is_file() for file in CI), reason="the sources are not here")
 def test_ci_selects_by_markers_and_names_no_test_file_under_a_sanitizer():
-    lines = [line for line in CI.read_text(encoding="utf-8").splitlines() if ".ci/sanitized " in line]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in CI)
+    lines = [line for line in text.splitlines() if ".ci/sanitized " in line]
     assert len(lines) == 2
     for line in lines:
         assert re.search(r"-m (\"[^\"]+\"|\w+) tests$", line), line
