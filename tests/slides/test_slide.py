@@ -176,7 +176,7 @@ def test_tiles_that_are_missing_are_told(matrix):
     ds.NumberOfFrames = 30
     file = io.BytesIO()
     ds.save_as(file)
-    with pytest.warns(dt.DecodeWarning, match=f"places of {whole} tiles, but its pixel data have 30 frames"):
+    with pytest.warns(dt.DecodeWarning, match=f"describes {whole} frames, but the pixel data have 30"):
         slide = dt.slide(file.getvalue())
     with slide:
         found = slide.read(0, (0, 0), matrix.shape[:2])

@@ -292,11 +292,11 @@ def test_a_wrong_number_of_frames_loses_none(tmp_path, number, syntax):
 def test_missing_frames_of_an_enhanced_object_are_told(tmp_path):
     ds = enhanced(VOXELS, list(range(6)))
     ds.NumberOfFrames, ds.PixelData = 4, VOXELS[:4].tobytes()
-    with pytest.warns(dt.DecodeWarning, match="places of 6 frames, but the pixel data have 4.*are frames missing"):
+    with pytest.warns(dt.DecodeWarning, match="describes 6 frames, but the pixel data have 4.*are frames missing"):
         assert dt.read_volume(ds).shape == (4, 9, 11)
     for number in (None, 2, 5):
         ds.NumberOfFrames = number
-        with pytest.raises(dt.DecodeError, match="places of 6 frames, but the pixel data have 4, and"):
+        with pytest.raises(dt.DecodeError, match="describes 6 frames, but the pixel data have 4, and"):
             dt.read_volume(ds)
     ds.NumberOfFrames = 6
     with pytest.raises(dt.DecodeError, match="NumberOfFrames is 6, but the pixel data have 4 frames"):

@@ -8,6 +8,7 @@ import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes, Elements, read_attributes
 from dcmturbo.errors import DecodeError
+from dcmturbo.frames.frame_count import settle_count
 from dcmturbo.segmentation.tiled import MATRIX_PATHS, Matrix, matrix_of, slide_affine
 from dcmturbo.volumes.geometry import affine_of, axes_of
 
@@ -170,7 +171,7 @@ def read_frame_table(elements: Elements, frames: int, in_data: int, tile: tuple[
             f"the object is no segmentation: SegmentationType is {kind!r}; expected BINARY, FRACTIONAL or LABELMAP",
             code="argument",
         )
-    frames = _settle_count(found, frames, in_data)
+    frames = settle_count(frames, _described(found), lambda: in_data, _FRAMES, if_fewer=None)
     segments = _segments_of(found)
     matrix = _matrix_of(found, frames, kind, segments, tile)
     if kind == "LABELMAP":
@@ -202,19 +203,10 @@ def read_frame_table(elements: Elements, frames: int, in_data: int, tile: tuple[
     )
 
 
-def _settle_count(found: Attributes, stated: int, in_data: int) -> int:
-    """Return how many frames there are, where more are described than NumberOfFrames says."""
+def _described(found: Attributes) -> int:
+    """Return how many frames the functional groups describe."""
     paths = [f"{_FRAMES}.{path}" for path in (_SEGMENT, _POSITION, _ROW, _INDEX)]
-    described = 1 + max((outer for path in paths for outer, _, _ in found.raw(path)), default=-1)
-    if described <= stated:  # frames that are not described are refused one by one
-        return stated
-    if in_data < described:
-        raise DecodeError(
-            f"PerFrameFunctionalGroupsSequence describes {described} frames, but the pixel data have {in_data}, and "
-            f"NumberOfFrames is {stated}",
-            code="mismatch",
-        )
-    return described
+    return 1 + max((outer for path in paths for outer, _, _ in found.raw(path)), default=-1)
 
 
 def _segments_of(found: Attributes) -> list[Segment]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dcmturbo.errors import DecodeError, DecodeWarning
-from dcmturbo.notes import stack_level
+from dcmturbo.errors import DecodeError
+from dcmturbo.frames.frame_count import settle_count
 
 __all__ = ["Layout", "Tiles", "layout_of"]
+
+_EMPTY = "the other tiles are left empty"
 
 
 class Tiles(NamedTuple):
@@ -96,23 +97,9 @@ def layout_of(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callabl
     per_frame = ds.get("PerFrameFunctionalGroupsSequence")
     if kind == "TILED_FULL" or (kind != "TILED_SPARSE" and not _has_places(per_frame)):
         return _full(ds, frames, tile, count_frames)
-    return _sparse(ds, per_frame, _settle_count(frames, len(per_frame or ()), count_frames), tile)
-
-
-def _settle_count(stated: int, placed: int, count_frames: Callable[[], int]) -> int:
-    """Return how many frames there are; the pixel data decide where NumberOfFrames says fewer than have a place."""
-    if placed <= stated:
-        return stated
-    found = count_frames()
-    if found >= placed:
-        return placed
-    warnings.warn(
-        f"the object says the places of {placed} tiles, but its pixel data have {found} frames, and NumberOfFrames is "
-        f"{stated}: the other tiles are left empty",
-        DecodeWarning,
-        stacklevel=stack_level(),
-    )
-    return stated
+    groups = "PerFrameFunctionalGroupsSequence"
+    count = settle_count(frames, len(per_frame or ()), count_frames, groups, if_fewer=_EMPTY)
+    return _sparse(ds, per_frame, count, tile)
 
 
 def optical_paths(ds: Any) -> list[str]:
@@ -132,7 +119,7 @@ def _full(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callable[[]
     whole = high * wide * planes * count
     begin = int(ds.get("ConcatenationFrameOffsetNumber") or 0)
     if "ConcatenationFrameOffsetNumber" not in ds:  # otherwise, another object has the other frames
-        frames = _settle_count(frames, whole, count_frames)
+        frames = settle_count(frames, whole, count_frames, "the total pixel matrix", if_fewer=_EMPTY)
     if begin + frames > whole:
         raise DecodeError(
             f"the object is TILED_FULL with {high} x {wide} tiles, {planes} focal planes and {count} optical paths, "

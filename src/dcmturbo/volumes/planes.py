@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,9 @@ from dcmturbo.dataset.attributes import Attributes, Elements, elements_of, read_
 from dcmturbo.dataset.file_names import is_named_dicom
 from dcmturbo.dataset.opened import refuse_cut
 from dcmturbo.dataset.sources import name_source, open_source
-from dcmturbo.errors import DecodeError, DecodeWarning, Error, NoPixelData, NotDicom
+from dcmturbo.errors import DecodeError, Error, NoPixelData, NotDicom
+from dcmturbo.frames.frame_count import settle_count
 from dcmturbo.frames.frame_set import QuietFrameSet
-from dcmturbo.notes import stack_level
 from dcmturbo.volumes.geometry import axes_of
 
 __all__ = ["Plane", "find_sources", "planes_of"]
@@ -185,28 +184,16 @@ def planes_of(source: Any) -> list[Plane]:
 
 
 def _settle_count(source: Any, stated: int | None, placed: int, placing: str) -> int:
-    """Return how many frames an object has, which says the places of `placed` frames; the pixel data decide.
+    """Return how many frames an object has, which says the places of `placed` frames."""
 
-    Raises
-    ------
-    DecodeError
-        If the numbers contradict each other, so that frames may be missing.
-    """
-    count = max(1, stated or 1)
-    if placed <= count:  # frames without a place are refused where the places are read
-        return count
-    opened = open_source(source)
-    try:
-        frames = QuietFrameSet(opened).found
-    finally:
-        opened.close()
-    if frames == placed:
-        return placed  # decoding warns of NumberOfFrames
-    text = f"{placing} has the places of {placed} frames, but the pixel data have {frames}"
-    if frames != stated:
-        raise DecodeError(f"{text}, and NumberOfFrames is {stated or 'missing'}", code="mismatch")
-    warnings.warn(f"{text}, as NumberOfFrames says: are frames missing?", DecodeWarning, stacklevel=stack_level())
-    return count
+    def count_frames() -> int:
+        opened = open_source(source)
+        try:
+            return QuietFrameSet(opened).found
+        finally:
+            opened.close()
+
+    return settle_count(stated, placed, count_frames, placing, if_fewer="are frames missing?", confirmed=True)
 
 
 # Classes with functional groups: the enhanced CT, MR, PET, ultrasound and X-ray objects, and those of the legacy.
