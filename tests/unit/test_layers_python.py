@@ -62,7 +62,7 @@ ALLOWED = {
     "cli": {
         *("_core", "archives", "bench", "configuration", "dataset", "dcmturbo", "deidentification", "errors"),
         *("formats", "image"),
-        *("pictures", "redaction", "slides", "system", "transcoding", "volumes", "wording"),
+        *("pictures", "redaction", "segmentation", "slides", "system", "transcoding", "volumes", "wording"),
     },
 }
 TOP = {"bench", "cli"}  # rooms that may import the package itself

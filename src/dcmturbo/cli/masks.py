@@ -13,6 +13,7 @@ from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output, add_threads
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
+from dcmturbo.segmentation.frames import NotASegmentationError
 
 __all__ = ["add_parser", "run"]
 
@@ -75,15 +76,16 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         return output.usage("masks", "one object at a time")
     named = arguments.paths[0]
     document: dict[str, Any] = {"command": "masks", "paths": arguments.paths}
+    hint = ""  # what helps if the limits do not allow the result
     try:
         with output.warnings_of(named) as warnings:
             refuse_existing_target(target, force=arguments.force)
             try:
                 found: dt.Segmentation | dt.ContourSet = dt.read_segmentation(named)
-            except (dt.NoPixelData, dt.DecodeError) as error:
-                if isinstance(error, dt.DecodeError) and "no segmentation" not in error.message:
-                    raise
+            except (dt.NoPixelData, NotASegmentationError):
                 found = _contours_of(named)
+            if isinstance(found, dt.Segmentation) and found.tiles is not None:
+                hint = "--region writes a part of it"
             document |= _show(found, named, output, quiet=target is not None)
             if target is not None:
                 document |= _write(found, target, named, arguments, output)
@@ -91,8 +93,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     except KeyError as error:  # of the segment or structure that --name asks for
         output.fail(named, ValueError(error.args[0]))
     except dt.LimitExceeded as error:
-        is_of_slide = any("region=" in note for note in getattr(error, "__notes__", ()))
-        output.fail(named, error, hint="--region writes a part of it" if is_of_slide else "")
+        output.fail(named, error, hint=hint)
     except (dt.Error, OSError, ValueError) as error:
         output.fail_in(named, error)
     output.result(document)

@@ -12,7 +12,7 @@ from dcmturbo.frames.frame_count import settle_count
 from dcmturbo.segmentation.tiled import MATRIX_PATHS, Matrix, matrix_of, slide_affine
 from dcmturbo.volumes.geometry import affine_of, axes_of
 
-__all__ = ["FrameTable", "Segment", "read_frame_table"]
+__all__ = ["FrameTable", "NotASegmentationError", "Segment", "read_frame_table"]
 
 _SHARED, _FRAMES = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _SEGMENT = "SegmentIdentificationSequence.ReferencedSegmentNumber"
@@ -69,6 +69,10 @@ _PATHS = (
 _SAME_PLACE = 1e-2  # mm
 # Planes without frames are in the label image, too, so a wrong position must not make too many.
 _MOST_PLANES, _MOST_EMPTY = 1024, 64
+
+
+class NotASegmentationError(DecodeError):
+    """An object is no segmentation."""
 
 
 class Segment(NamedTuple):
@@ -167,7 +171,7 @@ def read_frame_table(elements: Elements, frames: int, in_data: int, tile: tuple[
     found = read_attributes(elements, _PATHS)
     kind = found.text("SegmentationType").upper()
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
-        raise DecodeError(
+        raise NotASegmentationError(
             f"the object is no segmentation: SegmentationType is {kind!r}; expected BINARY, FRACTIONAL or LABELMAP",
             code="argument",
         )
