@@ -16,7 +16,16 @@ from dcmturbo import system
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.decoded import PICTURES, Decoded, Options, Selection
 from dcmturbo.cli.gathering import into_one_file
-from dcmturbo.cli.inputs import Input, add_common, add_output, add_threads, for_each, skipped_document, thread_count
+from dcmturbo.cli.inputs import (
+    Input,
+    add_common,
+    add_output,
+    add_region,
+    add_threads,
+    for_each,
+    skipped_document,
+    thread_count,
+)
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import SUFFIXES, refuse_existing
 from dcmturbo.pictures.windows import Choice, Range, choose
@@ -123,13 +132,7 @@ def add_parser(commands: Any) -> None:
         help="the frames to decode, counted from 0, such as 0,3,10-19,-1, or slices as in Python (default: all)",
     )
     add_threads(parser)
-    parser.add_argument(
-        "--region",
-        nargs=4,
-        type=int,
-        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
-        help="decode only this part of each frame, in pixels after --reduce",
-    )
+    add_region(parser, "decode only this part of each frame, in pixels after --reduce")
     parser.add_argument("--clip", action="store_true", help="cut off what of --region is outside of the frame")
     parser.add_argument(
         "--reduce",

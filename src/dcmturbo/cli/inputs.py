@@ -19,6 +19,7 @@ __all__ = [
     "Skipped",
     "add_common",
     "add_output",
+    "add_region",
     "add_threads",
     "for_each",
     "missing_sources",
@@ -104,6 +105,11 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=thread_count, metavar="N", help="number of threads (default: the number of CPUs)"
     )
+
+
+def add_region(parser: argparse._ActionsContainer, meaning: str) -> None:
+    """Add ``--region``, which means this."""
+    parser.add_argument("--region", nargs=4, type=int, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help=meaning)
 
 
 def _expand(paths: Sequence[str], output: Output) -> list[Input]:

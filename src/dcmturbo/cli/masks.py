@@ -10,7 +10,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, add_output, add_threads
+from dcmturbo.cli.inputs import add_common, add_output, add_region, add_threads
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_npy, write_whole
 from dcmturbo.segmentation.frames import NotASegmentationError
@@ -57,13 +57,7 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="if segments overlap in a label image (default: raise)",
     )
-    parser.add_argument(
-        "--region",
-        nargs=4,
-        type=int,
-        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
-        help="of a segmentation, write only this part of each plane; of a slide, of the total pixel matrix",
-    )
+    add_region(parser, "of a segmentation, write only this part of each plane; of a slide, of the total pixel matrix")
     add_threads(parser)
 
 

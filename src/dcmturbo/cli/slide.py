@@ -10,7 +10,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, add_output, add_threads, thread_count
+from dcmturbo.cli.inputs import add_common, add_output, add_region, add_threads, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_bytes, write_npy
 from dcmturbo.pictures.files import encode_picture
@@ -47,13 +47,7 @@ def add_parser(commands: Any) -> None:
     add_output(parser, "the output file")
     parser.add_argument("--level", type=int, default=0, metavar="N", help="the level (default: 0, the largest)")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--region",
-        nargs=4,
-        type=int,
-        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
-        help="the window, in pixels of the level (default: all of it)",
-    )
+    add_region(what, "the window, in pixels of the level (default: all of it)")
     what.add_argument("--thumbnail", type=thread_count, metavar="N", help="the slide in at most N rows and columns")
     parser.add_argument("--optical-path", default="0", metavar="NAME", help="its identifier, or its number from 0")
     parser.add_argument("--focal-plane", type=int, default=0, metavar="N", help="its number, from 0")
