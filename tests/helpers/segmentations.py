@@ -129,3 +129,10 @@ def tiled(labels, tile, *, kind="BINARY", sparse=False, segments=(1, 2), numbers
                 group.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=segment)]
             ds.PerFrameFunctionalGroupsSequence.append(group)
     return ds
+
+
+def descriptions(highdicom):
+    """Return what highdicom wants to know of the segments 1 and 2."""
+    tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
+    manual = highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
+    return [highdicom.seg.SegmentDescription(n, f"part {n}", tissue, tissue, manual) for n in (1, 2)]

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pydicom
 import pytest
-from helpers.segmentations import POSITIONS, SHAPE, binary, masks, segmentation
+from helpers.segmentations import POSITIONS, SHAPE, binary, descriptions, masks, segmentation
 from helpers.series import slice_dataset, stack_of_slices
 from pydicom.encaps import encapsulate
 
@@ -233,11 +233,7 @@ def test_written_objects_are_read_by_highdicom_and_back(tmp_path, kind):
     made = masks()
     labels = (made[0] + 2 * made[1]).astype(np.uint8)
     images = [slice_dataset(a, k + 1, POSITIONS[k]) for k, a in enumerate(stack_of_slices(5))]
-    organ = highdicom.sr.CodedConcept("123037004", "SCT", "Anatomical Structure")
-    described = [
-        highdicom.seg.SegmentDescription(n, f"part {n}", organ, organ, highdicom.seg.SegmentAlgorithmTypeValues.MANUAL)
-        for n in (1, 2)
-    ]
+    described = descriptions(highdicom)
     syntax = "JPEGLSLossless" if kind == "LABELMAP" else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.items import item
-from helpers.segmentations import SHAPE, binary, masks, tiled
+from helpers.segmentations import SHAPE, binary, descriptions, masks, tiled
 from pydicom.encaps import encapsulate
 
 import dcmturbo as dt
@@ -346,9 +346,7 @@ def slide_dataset(rows, columns):
 @pytest.mark.parametrize("organisation", ["TILED_FULL", "TILED_SPARSE"])
 def test_slides_of_highdicom_are_read_as_it_reads_them(tmp_path, kind, organisation):
     highdicom = pytest.importorskip("highdicom")
-    manual = highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
-    tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
-    described = [highdicom.seg.SegmentDescription(n, f"part {n}", tissue, tissue, manual) for n in (1, 2)]
+    described = descriptions(highdicom)
     made = label_image()
     pixels = np.moveaxis(fractions() / np.float32(255), 0, -1) if kind == "FRACTIONAL" else made
     with warnings.catch_warnings():
@@ -393,9 +391,7 @@ def test_slides_of_highdicom_are_read_as_it_reads_them(tmp_path, kind, organisat
 @pytest.mark.parametrize("organisation", ["TILED_FULL", "TILED_SPARSE"])
 def test_segmentations_of_slides_are_written(tmp_path, kind, syntax, organisation):
     highdicom = pytest.importorskip("highdicom")
-    manual = highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
-    tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
-    described = [highdicom.seg.SegmentDescription(n, f"part {n}", tissue, tissue, manual) for n in (1, 2)]
+    described = descriptions(highdicom)
     made = label_image()
     pixels = np.moveaxis(fractions() / np.float32(255), 0, -1) if kind == "FRACTIONAL" else made
     path = tmp_path / "seg.dcm"
