@@ -16,6 +16,7 @@ namespace {
 // The boxes and the values of a blank pixel. The values are those of the caller.
 struct BlankRequest {
     explicit BlankRequest(const dcmturbo_blanking& from) {
+        abi::check_size(from, "a dcmturbo_blanking");
         boxes.reserve(from.box_count);
         for (size_t i = 0; i < from.box_count; ++i) {
             const dcmturbo_region& box = from.boxes[i];

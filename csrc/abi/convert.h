@@ -53,6 +53,15 @@ inline void fill_error(dcmturbo_error* error, ErrorCode code, std::uint64_t offs
     error->message[length] = '\0';
 }
 
+// Throws if the caller was compiled with another version of a struct that it passes.
+template <typename Struct>
+void check_size(const Struct& passed, const char* name) {
+    if (passed.size == sizeof passed) return;
+    fail(ErrorCode::argument, no_offset,
+         "%s has the size %u, expected %zu: the caller was compiled with another dcmturbo.h, or did not set it", name,
+         unsigned{passed.size}, sizeof passed);
+}
+
 // Runs work(). Converts exceptions to a code and fills the error.
 template <typename Work>
 std::int32_t guarded(dcmturbo_error* error, const Work& work) noexcept {

@@ -305,8 +305,7 @@ int32_t dcmturbo_decode_frames(const dcmturbo_job* jobs, size_t job_count, const
         inner_streams.reserve(stream_count);
         for (size_t i = 0; i < stream_count; ++i) {
             const dcmturbo_stream& s = streams[i];
-            inner_streams.push_back(abi::stream_from(s.transfer_syntax, s.attributes, s.format, s.request, s.row_stride,
-                                                     s.pixel_stride, s.sample_stride));
+            inner_streams.push_back(abi::stream_from(s));
             inner_streams.back().notes = s.notes;
             inner_streams.back().step = abi::step_from(s.step, inner_streams.back().format.type);
             inner_streams.back().overlaps = s.overlaps;

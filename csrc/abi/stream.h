@@ -47,10 +47,14 @@ inline FrameStream stream_from(const char* transfer_syntax, const dcmturbo_attri
     return stream;
 }
 
-// A stream with the strides of contiguous frames.
-inline FrameStream contiguous_stream(const dcmturbo_stream& from) {
-    return stream_from(from.transfer_syntax, from.attributes, from.format, from.request, 0, 0, 0).contiguous();
+inline FrameStream stream_from(const dcmturbo_stream& from) {
+    check_size(from, "a dcmturbo_stream");
+    return stream_from(from.transfer_syntax, from.attributes, from.format, from.request, from.row_stride,
+                       from.pixel_stride, from.sample_stride);
 }
+
+// A stream with the strides of contiguous frames.
+inline FrameStream contiguous_stream(const dcmturbo_stream& from) { return stream_from(from).contiguous(); }
 
 inline FrameStep step_from(const dcmturbo_step& from, SampleType type) {
     FrameStep step;

@@ -44,6 +44,7 @@ TranscodePlan plan_from(const dcmturbo_transcode_plan& from, const abi::LibraryR
 int32_t dcmturbo_transcode(const dcmturbo_transcode_plan* plan, dcmturbo_transcoding** transcoding,
                            dcmturbo_error* error) {
     return abi::guarded(error, [&] {
+        abi::check_size(*plan, "a dcmturbo_transcode_plan");
         const Settings current = settings();
         auto made = std::make_unique<dcmturbo_transcoding>(plan->library);
         TranscodePlan inner = plan_from(*plan, made->library);

@@ -72,7 +72,7 @@ py::list blank_frames(Stream& stream, std::uint64_t frames, const std::vector<Bo
                       const std::vector<std::uint32_t>& values, std::uint32_t threads) {
     const BlankRequest request(boxes, values);
     std::vector<Blanked> blanked(static_cast<std::size_t>(frames));
-    dcmturbo_stream plain = plain_stream(stream.transfer_syntax, stream.attributes, stream.format, stream.request);
+    dcmturbo_stream plain = plain_stream(stream);
     plain.notes = &stream.notes;
     dcmturbo_error error = new_error();
     std::int32_t code = 0;

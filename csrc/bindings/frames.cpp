@@ -184,12 +184,7 @@ py::list decode_frames(const std::vector<Stream*>& streams,
         const py::dtype expected = result.dtype();
         if (!out.dtype().is(expected) && !out.dtype().equal(expected))
             throw py::value_error("out has another dtype than the frames");
-        dcmturbo_stream plain{};
-        plain.size = sizeof plain;
-        plain.transfer_syntax = stream.transfer_syntax.c_str();
-        plain.attributes = stream.attributes.plain;
-        plain.format = stream.format.plain;
-        plain.request = stream.request;
+        dcmturbo_stream plain = plain_stream(stream);
         plain.notes = &stream.notes;
         plain.row_stride = places.stride(0);
         plain.pixel_stride = places.stride(1);

@@ -31,5 +31,8 @@ inline dcmturbo_stream plain_stream(const std::string& transfer_syntax, const At
     plain.request = request;
     return plain;
 }
+inline dcmturbo_stream plain_stream(const Stream& stream) {
+    return plain_stream(stream.transfer_syntax, stream.attributes, stream.format, stream.request);
+}
 
 }  // namespace dcmturbo::bindings

@@ -46,7 +46,7 @@ class Transcoding {
         plan.size = sizeof plan;
         plan.index = index_->handle.get();
         plan.frames = frames;
-        plan.source = plain_stream(source.transfer_syntax, source.attributes, source.format, source.request);
+        plan.source = plain_stream(source);
         std::string syntax;
         if (attributes) {
             syntax = target.cast<std::string>();

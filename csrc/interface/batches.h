@@ -39,6 +39,7 @@ typedef struct dcmturbo_step {
     dcmturbo_frame_function function;
 } dcmturbo_step;
 
+/* Other sizes than that of this version are refused: callers pass arrays of streams. */
 typedef struct dcmturbo_stream {
     uint32_t size;
     const char* transfer_syntax;
