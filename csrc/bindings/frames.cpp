@@ -116,6 +116,12 @@ Format result_of(const Stream& stream, const py::dtype& of_out) {
     return format;
 }
 
+py::value_error no_step() {
+    return py::value_error(
+        "a step is None, 'normalise', (gain, offset, clips), ('label', label, threshold, replaces) or ('function', "
+        "address, type)");
+}
+
 // A tuple with the name of a step: ("label", label, threshold, whether it replaces others), or ("function", address,
 // type of its results).
 dcmturbo_step named_step_from(const py::tuple& from) {
@@ -131,7 +137,7 @@ dcmturbo_step named_step_from(const py::tuple& from) {
         step.function = reinterpret_cast<dcmturbo_frame_function>(from[1].cast<std::uintptr_t>());
         step.type = Format::type_of(from[2].cast<std::string>().c_str());
     } else {
-        throw py::value_error("there is no step of this name");
+        throw no_step();
     }
     return step;
 }
@@ -140,21 +146,23 @@ dcmturbo_step named_step_from(const py::tuple& from) {
 dcmturbo_step step_from(const py::object& from) {
     dcmturbo_step step{};
     if (from.is_none()) return step;
-    if (py::isinstance<py::tuple>(from)) {
-        const py::tuple parts = from;
-        if (parts.size() > 1 && py::isinstance<py::str>(parts[0])) return named_step_from(parts);
-    }
-    if (py::isinstance<py::str>(from)) {
-        if (from.cast<std::string>() != "normalise") throw py::value_error("there is no step of this name");
+    if (py::isinstance<py::str>(from) && from.cast<std::string>() == "normalise") {
         step.kind = DCMTURBO_STEP_NORMALISE;
         return step;
     }
-    const auto [gain, offset, clips] = from.cast<std::tuple<double, double, bool>>();
-    step.kind = DCMTURBO_STEP_LINEAR;
-    step.gain = gain;
-    step.offset = offset;
-    step.clips = clips ? 1 : 0;
-    return step;
+    if (!py::isinstance<py::tuple>(from)) throw no_step();
+    try {
+        const py::tuple parts = from;
+        if (!parts.empty() && py::isinstance<py::str>(parts[0])) return named_step_from(parts);
+        const auto [gain, offset, clips] = from.cast<std::tuple<double, double, bool>>();
+        step.kind = DCMTURBO_STEP_LINEAR;
+        step.gain = gain;
+        step.offset = offset;
+        step.clips = clips ? 1 : 0;
+        return step;
+    } catch (const py::cast_error&) {
+        throw no_step();
+    }
 }
 
 // Decodes the frames `frames[k]` of `streams[stream_of[k]]` to out[k], or to row corners[k][0] and column corners[k][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import closing
 
 import numpy as np
 import pydicom
@@ -11,6 +12,8 @@ from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, TRUNCATED
 
 import dcmturbo as dt
 from dcmturbo import nogil, steps
+from dcmturbo.dataset.sources import open_source
+from dcmturbo.frames.frame_set import FrameSet
 
 MR = DATA / "MR_small.dcm"
 
@@ -253,6 +256,34 @@ def test_compiled_functions_that_do_not_fit(halve, series):
     for nothing in (0, "halve", None):
         with pytest.raises(TypeError, match="address"):
             nogil.FrameFunction(nothing, np.int16, np.float32)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        (),
+        (1.0,),
+        (1.0, 2.0),
+        (1.0, 2.0, True, 4),
+        ("gain", 2.0, True),
+        ([1], 2.0, True),
+        ("label",),
+        ("label", 1, 1),
+        ("label", 1, 1, True, 5),
+        ("label", -1, 1, True),
+        ("label", 1, 256, True),
+        ("function",),
+        ("function", 0),
+        ("function", 0, "f4", 4),
+        ("function", "main", "f4"),
+        ("normalise",),
+        "rescale",
+        7,
+    ],
+)
+def test_steps_of_the_core_that_do_not_exist(step):
+    with closing(open_source(CT)) as opened, pytest.raises(ValueError, match="a step is None, 'normalise', "):
+        FrameSet(opened).stream(step=step)
 
 
 def test_out_and_status(series):
