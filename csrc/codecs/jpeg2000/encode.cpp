@@ -202,9 +202,7 @@ class FrameEncoder {
             {
                 TileEncoder tile(plan_, static_cast<std::size_t>(i), context_);
                 tile.analyse(rows);
-                tile.code_blocks({});
-                CodestreamPieces packets = tile.write_tile_part(headers);
-                packets.append_to(to, context_);
+                tile.code_onto(to, headers);
             }
             context_.arena.rewind(mark);
         }

@@ -67,11 +67,7 @@ void Recoder::add(std::size_t index, std::span<const TileComponent> decoded, boo
     try {
         TileEncoder tile(plan_, index, context_);
         is_possible_ = tile.take_over(decoded);
-        if (is_possible_) {
-            tile.code_blocks({});
-            CodestreamPieces packets = tile.write_tile_part(headers_);
-            packets.append_to(recoding_.codestream, context_);
-        }
+        if (is_possible_) tile.code_onto(recoding_.codestream, headers_);
     } catch (const DecodeError& error) {
         // Coefficients that no image gives may have more bits than the sub-bands that are written.
         if (error.code != ErrorCode::unsupported) throw;

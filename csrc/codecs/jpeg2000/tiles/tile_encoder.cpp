@@ -477,4 +477,10 @@ CodestreamPieces TileEncoder::write_tile_part(HeaderWriter& headers) {
     return packets;
 }
 
+void TileEncoder::code_onto(std::vector<std::uint8_t>& codestream, HeaderWriter& headers) {
+    code_blocks({});
+    CodestreamPieces packets = write_tile_part(headers);
+    packets.append_to(codestream, context_);
+}
+
 }  // namespace dcmturbo::jpeg2000

@@ -60,6 +60,9 @@ class TileEncoder {
     // Appends the header of the tile's only tile-part to what `headers` writes. Returns the packets that follow it.
     CodestreamPieces write_tile_part(HeaderWriter& headers);
 
+    // Codes all blocks whole, and appends the only tile-part of the tile to the codestream that `headers` writes.
+    void code_onto(std::vector<std::uint8_t>& codestream, HeaderWriter& headers);
+
     [[nodiscard]] std::span<CodedBlock> blocks() { return blocks_; }
 
   private:
