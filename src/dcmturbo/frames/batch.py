@@ -31,11 +31,7 @@ class Frames(Protocol):
 
     @property
     def opened(self) -> OpenedSource: ...
-    @property
-    def raw(self) -> bool: ...
-    @property
-    def keep_unused_bits(self) -> bool: ...
-    def format_at(self, reduce: int) -> _core.Format: ...
+    def stream(self, *, reduce: int, window: Window | None, step: CoreStep | None) -> _core.Stream: ...
     def warn_of_notes(self, notes: list[str]) -> None: ...
 
 
@@ -82,7 +78,11 @@ def decode_batch(
     if len(frames) == 0:
         return []
     streams = [
-        _stream(one, reduce, None if windows is None else windows[i], None if steps is None else steps[i])
+        one.stream(
+            reduce=reduce,
+            window=None if windows is None else windows[i],
+            step=None if steps is None else steps[i],
+        )
         for i, one in enumerate(sets)
     ]
     reports = _core.decode_frames(
@@ -144,7 +144,9 @@ def draw_labels(
     if len(frames) == 0:
         return 0
     numbers, stream_of = np.unique(labels, return_inverse=True)
-    streams = [_stream(one, 0, None, ("label", number, threshold, replaces)) for number in numbers.tolist()]
+    streams = [
+        one.stream(reduce=0, window=None, step=("label", number, threshold, replaces)) for number in numbers.tolist()
+    ]
     rows, columns = out.shape[1:]
     reports = _core.decode_frames(
         streams,
@@ -162,20 +164,6 @@ def draw_labels(
     for _, _, error in _failures(reports, [one], None, frames):
         raise error
     return sum(stream.overlaps for stream in streams)
-
-
-def _stream(one: Frames, reduce: int, window: Window | None, step: CoreStep | None) -> _core.Stream:
-    return _core.Stream(
-        one.opened.index,
-        one.opened.syntax.uid,
-        one.opened.attributes,
-        one.format_at(reduce),
-        raw=one.raw,
-        keep_unused_bits=one.keep_unused_bits,
-        reduce=reduce,
-        region=window,
-        step=step,
-    )
 
 
 def _failures(

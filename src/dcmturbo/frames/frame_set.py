@@ -18,7 +18,7 @@ from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import DecodeError, DecodeWarning, LimitExceeded
 from dcmturbo.formats.library import header_of_colours
 from dcmturbo.frames.arguments import check_apart, check_fill_value, check_out, new_array
-from dcmturbo.frames.batch import decode_batch
+from dcmturbo.frames.batch import CoreStep, decode_batch
 from dcmturbo.frames.memory_map import map_frames
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import Window, check_reduce, window_of
@@ -122,16 +122,19 @@ class FrameSet:
             reduce=reduce,
         )
 
-    def stream(self) -> _core.Stream:
-        """Return the frames for the core: their index, and how each is decoded as a whole."""
+    def stream(self, *, reduce: int = 0, window: Window | None = None, step: CoreStep | None = None) -> _core.Stream:
+        """Return the frames for the core: their index, and how each is decoded (by default as a whole)."""
         opened = self.opened
         return _core.Stream(
             opened.index,
             opened.syntax.uid,
             opened.attributes,
-            self.format,
+            self.format_at(reduce),
             raw=self.raw,
             keep_unused_bits=self.keep_unused_bits,
+            reduce=reduce,
+            region=window,
+            step=step,
         )
 
     def format_at(self, reduce: int) -> _core.Format:
