@@ -28,7 +28,7 @@ from dcmturbo.configuration import check_environment
 from dcmturbo.encoding import encode_frame, require_encoder
 from dcmturbo.errors import Error
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.formats.options import lossy_names
+from dcmturbo.formats.options import undecided_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.object import check_options
@@ -243,8 +243,8 @@ def _check_options(syntax: TransferSyntax, options: dict[str, Any], *, new_uid: 
     lossy = check_options(syntax, options)
     if new_uid and not lossy:
         raise ValueError("new_uid is for lossy encoding only: a lossless result keeps its SOP Instance UID")
-    if syntax.format.loss == "always" and not lossy:
-        raise ValueError(f"{syntax.name} is always lossy: choose the loss with {lossy_names(syntax)}")
+    if why := undecided_loss(syntax, lossy=lossy):
+        raise ValueError(why)
     errors = []
     depths = (8, 12, 16)
     for bits in depths if options else ():

@@ -32,7 +32,7 @@ from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.formats.options import encoder_options
+from dcmturbo.formats.options import encoder_options, undecided_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
@@ -257,8 +257,10 @@ def _lossy_options(arguments: argparse.Namespace, syntax: TransferSyntax) -> dic
         options[known[flag]] = value
     if len(given) > 1:
         raise _UsageError("only one --lossy option can be used at a time")
-    if syntax.format.loss == "always" and not check_options(syntax, options):
-        raise _UsageError(f"{syntax.name} is always lossy: choose the loss with {' or '.join(known)}")
+    # Other options of other transfer syntaxes are checked for each file.
+    lossy = syntax.format.loss != "always" or check_options(syntax, options)
+    if why := undecided_loss(syntax, lossy=lossy, names=known):
+        raise _UsageError(why)
     return options
 
 

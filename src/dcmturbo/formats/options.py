@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -19,8 +19,8 @@ __all__ = [
     "decoder_options",
     "encoder_options",
     "error_bound",
-    "lossy_names",
     "options_by_format",
+    "undecided_loss",
 ]
 
 _TYPES: dict[str, Callable[[Any], Any]] = {"flag": bool, "integer": int, "number": float, "choice": str}
@@ -142,9 +142,23 @@ def asks_for_loss(syntax: TransferSyntax, options: Mapping[str, Any]) -> bool:
     return bool(options) and _check(syntax.uid, options)
 
 
-def lossy_names(syntax: TransferSyntax) -> str:
-    """Return the options that say how much may be lost: ``"quality= or ratio="``."""
-    return " or ".join(f"{option.name}=" for option in encoder_options(syntax) if option.can_lose)
+def undecided_loss(syntax: TransferSyntax, *, lossy: bool, names: Iterable[str] | None = None) -> str:
+    """Return why nothing can be encoded before somebody says how much may be lost; empty if it can.
+
+    Parameters
+    ----------
+    syntax : TransferSyntax
+        Of the result.
+    lossy : bool
+        Whether options say how much may be lost.
+    names : iterable of str, optional
+        What the caller calls these options, if not by their keywords.
+    """
+    if lossy or syntax.format.loss != "always":
+        return ""
+    if names is None:
+        names = (f"{option.name}=" for option in encoder_options(syntax) if option.can_lose)
+    return f"{syntax.name} is always lossy: choose the loss with {' or '.join(names)}"
 
 
 def error_bound(options: Mapping[str, Any]) -> tuple[str, float] | None:

@@ -17,7 +17,7 @@ from dcmturbo import _core
 from dcmturbo.encoding import encode_frame, frame_encoder
 from dcmturbo.errors import CODES, EncodeError, Error, UnsupportedTransferSyntax, make_error
 from dcmturbo.formats import library
-from dcmturbo.formats.options import asks_for_loss, encoder_options, error_bound, lossy_names
+from dcmturbo.formats.options import asks_for_loss, encoder_options, error_bound, undecided_loss
 from dcmturbo.formats.syntaxes import INNER_FORMATS, TransferSyntax, lossless_syntax
 from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.notes import COLOUR_NOTES, warn_of_notes
@@ -183,11 +183,8 @@ class FrameCoder:
                 f"{keyword} cannot be encapsulated (PS3.5, A.4): use a native transfer syntax",
                 code="unsupported",
             )
-        if target.format.loss == "always" and not self.lossy:
-            raise EncodeError(
-                f"{target.name} is always lossy: choose the loss with {lossy_names(target)}",
-                code="argument",
-            )
+        if why := undecided_loss(target, lossy=self.lossy):
+            raise EncodeError(why, code="argument")
         if target.made_from is not None:
             inner = target.made_from
             raise EncodeError(
