@@ -411,7 +411,10 @@ def attack(data: bytes, dataset: Any, identities: Identities) -> None:
         If something is found.
     """
     present = identities.present_in([_contents(dataset), _contents(dataset.file_meta)])
-    uncompressed = dataset.file_meta.TransferSyntaxUID in ("1.2.840.10008.1.2", *_UNCOMPRESSED)
+    uid = str(dataset.file_meta.TransferSyntaxUID)
+    uncompressed = uid in ("1.2.840.10008.1.2", *_UNCOMPRESSED)
+    # The pixels are most of the bytes. If nothing is found in all bytes, they need no search of their own.
+    found_somewhere = uid == _DEFLATED or identities.find_anywhere(data) is not None
     waiting: list[Dataset] = [dataset, dataset.file_meta]
     while waiting:
         level = waiting.pop()
@@ -420,6 +423,8 @@ def attack(data: bytes, dataset: Any, identities: Identities) -> None:
             if vr == "SQ":
                 value = level[tag].value
                 waiting += value if isinstance(value, Sequence) else []
+                continue
+            if tag in PIXEL_DATA and not found_somewhere:
                 continue
             content = raw_bytes(level, tag)
             if tag in PIXEL_DATA:
@@ -431,7 +436,7 @@ def attack(data: bytes, dataset: Any, identities: Identities) -> None:
             if where is not None:
                 raise DeidentificationError(f"the value of {where} is still in element {tag_name(tag)} of the output")
     # Whatever the elements are: in the bytes as well. Numbers may be in uncompressed pixels by chance.
-    where = identities.find_anywhere(data, numbers=False)
+    where = identities.find_anywhere(data, numbers=False) if found_somewhere else None
     if where is not None:
         raise DeidentificationError(f"the value of {where} is still in the bytes of the output")
 
@@ -450,7 +455,8 @@ def _contents(dataset: Dataset) -> bytes:
     return b"\\".join(values)
 
 
-_UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_UNCOMPRESSED = ("1.2.840.10008.1.2.1", _DEFLATED, "1.2.840.10008.1.2.2")
 
 
 def total(counts: list[dict[str, int]]) -> dict[str, int]:
