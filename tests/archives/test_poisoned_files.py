@@ -246,6 +246,12 @@ def test_a_worker_that_has_nothing_to_do_leaves(tmp_path):
         nursery.close()
 
 
+def test_where_processes_cannot_fork_there_is_no_nursery(monkeypatch):
+    monkeypatch.setattr("dcmturbo.system.CAN_FORK", False)
+    with pytest.raises(OSError, match="does not fork"):
+        Nursery()
+
+
 def test_settings_of_this_process_hold_in_the_others(tmp_path):
     (tmp_path / "a.dcm").write_bytes(image(1, rows=64, columns=64))
     task = Task(0, str(tmp_path / "a.dcm"), str(tmp_path / "out.dcm"))

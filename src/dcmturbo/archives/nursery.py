@@ -8,6 +8,7 @@ Each side ends when the other one has gone.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -24,6 +25,7 @@ from functools import partial
 from multiprocessing import spawn
 from typing import Any, BinaryIO, NoReturn
 
+from dcmturbo import system
 from dcmturbo.archives.outcome import Outcome
 from dcmturbo.archives.work import describe, do_files
 from dcmturbo.configuration import DECODE_OPTIONS, Limits, config
@@ -36,7 +38,10 @@ _FORK, _WAIT = b"f", b"w"
 _FORKED = struct.Struct("!q")
 _STATUS = struct.Struct("!i")
 _UNKNOWN = -(1 << 31)  # the status of a process that does not belong to the nursery
-_NO_FORK = "this system does not fork processes"
+# Not for type checkers: Windows lacks some of their functions, which are not called there, because no nursery is made.
+_os: Any = os
+_socket: Any = socket
+_signal: Any = signal
 
 _SETTINGS = ("prefer", "memory_map", "isa", *DECODE_OPTIONS)
 _LIMITS = tuple(name for name in vars(Limits) if isinstance(vars(Limits)[name], property))
@@ -116,6 +121,8 @@ class Nursery:
     """
 
     def __init__(self, *, idle: float | None = None) -> None:
+        if not system.CAN_FORK:
+            raise OSError("this system does not fork processes")
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
@@ -144,12 +151,10 @@ class Nursery:
         OSError
             If no worker can be started.
         """
-        if sys.platform == "win32":
-            raise OSError(_NO_FORK)
         with self._lock:
             self._has_forked = True
             self._socket.sendall(_REQUEST.pack(_FORK, 0))
-            data, descriptors, _, _ = socket.recv_fds(self._socket, _FORKED.size, 1)
+            data, descriptors, _, _ = _socket.recv_fds(self._socket, _FORKED.size, 1)
             if len(data) < _FORKED.size or not descriptors:
                 raise ChildProcessError("the process that starts the workers has ended")
             return _FORKED.unpack(data)[0], socket.socket(fileno=descriptors[0])
@@ -162,8 +167,6 @@ class Nursery:
         (bool, str)
             Whether it crashed, and how; otherwise it ended normally.
         """
-        if sys.platform == "win32":
-            raise OSError(_NO_FORK)
         try:
             with self._lock:
                 self._socket.sendall(_REQUEST.pack(_WAIT, process))
@@ -173,10 +176,10 @@ class Nursery:
             return True, "for an unknown reason"
         if status == _UNKNOWN:
             return True, "for an unknown reason"
-        if not os.WIFSIGNALED(status):
-            code = os.WEXITSTATUS(status)
+        if not _os.WIFSIGNALED(status):
+            code = _os.WEXITSTATUS(status)
             return code != 0, f"exit status {code}"
-        number = os.WTERMSIG(status)
+        number = _os.WTERMSIG(status)
         with contextlib.suppress(ValueError):
             return True, f"signal {number}, {signal.Signals(number).name}"
         return True, f"signal {number}"
@@ -196,12 +199,10 @@ class Nursery:
 
 
 def _fork() -> int:
-    if sys.platform == "win32":
-        raise OSError(_NO_FORK)
     with warnings.catch_warnings():
         # The threads of numpy's library handle a fork themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        return int(_os.fork())
 
 
 def _start(descriptor: int) -> subprocess.Popen[bytes]:
@@ -244,14 +245,11 @@ def _take_state(state: dict[str, Any]) -> None:
 
 def serve(descriptor: int) -> NoReturn:
     """Fork workers until the run ends; then end this process."""
-    if sys.platform == "win32":
-        raise OSError(_NO_FORK)
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        import resource  # every system that forks has it
-
+        resource: Any = importlib.import_module("resource")  # every system that forks has it
         # A message reports the crash of a codec. A core file as large as the memory would help nobody.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         _serve(socket.socket(fileno=descriptor))
@@ -261,8 +259,6 @@ def serve(descriptor: int) -> NoReturn:
 
 
 def _serve(control: socket.socket) -> None:
-    if sys.platform == "win32":
-        raise OSError(_NO_FORK)
     stream: Any = control.makefile("rb", buffering=0)
     try:
         start = receive(stream)
@@ -277,7 +273,7 @@ def _serve(control: socket.socket) -> None:
         while True:
             if idle is not None and not select.select([control], [], [], 2 * idle)[0]:
                 for child in tuple(children):
-                    if os.waitpid(child, os.WNOHANG)[0]:
+                    if os.waitpid(child, _os.WNOHANG)[0]:
                         children.discard(child)
                 if not children:
                     return
@@ -296,14 +292,14 @@ def _serve(control: socket.socket) -> None:
                 _work(theirs, idle)
             theirs.close()
             children.add(child)
-            socket.send_fds(control, [_FORKED.pack(child)], [ours.fileno()])
+            _socket.send_fds(control, [_FORKED.pack(child)], [ours.fileno()])
             ours.close()
     except (EOFError, OSError):
         return
     finally:
         for child in children:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, _signal.SIGKILL)
             _wait_for(child)
 
 
