@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from helpers.archives import TARGET, image, make_archive, tree
@@ -288,3 +289,25 @@ def test_ctrl_c_while_it_is_imported(tmp_path):
 )
 def test_names_that_windows_can_give(name, is_one):
     assert (walk._NO_NAME_ON_WINDOWS.search(name) is None) == is_one
+
+
+def test_files_whose_names_windows_cannot_give_are_told_and_left_out(tmp_path, monkeypatch):
+    names = ["good.dcm", "aux.dcm", "a:b", "com1/good.dcm", "end./good.dcm", "console/good.dcm"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+
+    def walked():
+        told = []
+        found = find_files([str(tmp_path)], Filters(), lambda kind, path, text: told.append((kind, path, text)))
+        return {one.relative for one in found}, told
+
+    assert walked() == (set(names), [])
+    monkeypatch.setattr(walk, "sys", SimpleNamespace(platform="win32"))
+    found, told = walked()
+    assert found == {"good.dcm", "console/good.dcm"}
+    refused = set(names) - found
+    assert {path for _, path, _ in told} == {str(tmp_path / name) for name in refused}
+    why = "its output would have no place below the destination: Windows cannot give a file the name"
+    assert sorted(what for _, _, what in told) == sorted(f"{why} {name!r}" for name in refused)
+    assert {kind for kind, _, _ in told} == {"failed"}
