@@ -127,6 +127,7 @@ typedef struct dcmturbo_api {
     int32_t (*find_patterns)(dcmturbo_bytes data, const dcmturbo_bytes* patterns, size_t count, uint8_t* found,
                              dcmturbo_error* error);
     int32_t (*is_quick)(const char* transfer_syntax, uint64_t bytes);
+    void (*source_close)(dcmturbo_source* source);
 } dcmturbo_api;
 DCMTURBO_API const dcmturbo_api* dcmturbo_get_api(void);
 

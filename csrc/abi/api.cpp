@@ -75,6 +75,7 @@ const dcmturbo_api* dcmturbo_get_api(void) {
         .blank_frames = dcmturbo_blank_frames,
         .find_patterns = dcmturbo_find_patterns,
         .is_quick = dcmturbo_is_quick,
+        .source_close = dcmturbo_source_close,
     };
     return &api;
 }

@@ -46,6 +46,8 @@ int32_t dcmturbo_source_patched(const dcmturbo_source* inner, const dcmturbo_pat
     });
 }
 
+void dcmturbo_source_close(dcmturbo_source* source) { source->source->close(); }
+
 void dcmturbo_source_free(dcmturbo_source* source) { delete source; }
 
 int32_t dcmturbo_scan(const dcmturbo_source* source, uint32_t flags, dcmturbo_dataset** dataset,

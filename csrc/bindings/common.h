@@ -103,6 +103,9 @@ struct SourceHandle {
     py::object failure;
     std::mutex failure_mutex;
 
+    // The source that reads what patched ones show.
+    SourceHandle& innermost() { return inner ? inner->innermost() : *this; }
+
     // Returns what was there.
     py::object exchange_failure(py::object value) {
         const std::lock_guard lock(failure_mutex);

@@ -288,10 +288,10 @@ void bind_datasets(py::module_& m) {
                 return read;
             },
             py::arg("offset"), py::arg("to"))
+        .def("close", [](SourceHandle& s) { dcmturbo_source_close(s.innermost().handle.get()); })
         // Returns the last exception of the reader, or None, and clears it.
-        .def("take_failure", [](SourceHandle& outer) {
-            SourceHandle& s = outer.inner ? *outer.inner : outer;
-            const py::object failure = s.exchange_failure(py::object());
+        .def("take_failure", [](SourceHandle& s) {
+            const py::object failure = s.innermost().exchange_failure(py::object());
             return failure ? failure : py::object(py::none());
         });
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -24,9 +25,16 @@ FileSource::FileSource(int descriptor) : path_("the open file") {
 
 std::size_t FileSource::read_at(std::uint64_t offset, std::byte* to, std::size_t size) const {
     std::string problem;
+    const std::shared_lock lock(mutex_);
+    if (!file_.is_open()) fail(ErrorCode::source, offset, "%s: it has been closed", path_.c_str());
     const std::size_t done = file_.read_at(offset, to, size, problem);
     if (!problem.empty()) fail(ErrorCode::source, offset + done, "%s: %s", path_.c_str(), problem.c_str());
     return done;
+}
+
+void FileSource::close() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock.owns_lock()) file_.close();
 }
 
 std::size_t BufferSource::read_at(std::uint64_t offset, std::byte* to, std::size_t size) const {

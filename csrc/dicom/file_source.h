@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,9 +25,12 @@ class FileSource final : public Source {
 
     [[nodiscard]] std::uint64_t size() const override { return file_.size(); }
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size) const override;
+    // While another thread reads, the file stays open until the source is freed.
+    void close() override;
 
   private:
     std::string path_;
+    mutable std::shared_mutex mutex_;  // shared by those who read
     os::File file_;
 };
 

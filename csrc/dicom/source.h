@@ -31,6 +31,9 @@ class Source {
 
     // True for a remote source: each read is so slow that few large reads are better than many small ones.
     [[nodiscard]] virtual bool is_far() const { return false; }
+
+    // Gives back what the system lends, such as an open file, before the source is freed. Reading fails then.
+    virtual void close() {}
 };
 
 }  // namespace dcmturbo

@@ -26,6 +26,9 @@ typedef struct dcmturbo_patch {
 /* Another source with some bytes replaced. That source must outlive it. */
 DCMTURBO_API int32_t dcmturbo_source_patched(const dcmturbo_source* inner, const dcmturbo_patch* patches, size_t count,
                                              dcmturbo_source** source, dcmturbo_error* error);
+/* Closes the file of a source, which can then no longer be read; other kinds of source stay as they are. A source that
+   another thread reads at this moment stays open until it is freed. */
+DCMTURBO_API void dcmturbo_source_close(dcmturbo_source* source);
 DCMTURBO_API void dcmturbo_source_free(dcmturbo_source* source);
 
 /* The fields of dicom/dataset.h, as an opaque handle. */

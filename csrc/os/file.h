@@ -30,12 +30,14 @@ class File {
     // `problem` says why. Several threads may call it at the same time.
     std::size_t read_at(std::uint64_t offset, std::byte* to, std::size_t size, std::string& problem) const;
 
+    // Nobody may read meanwhile or afterwards.
+    void close() noexcept;
+
   private:
     static constexpr std::intptr_t none = -1;
 
     explicit File(std::intptr_t handle) : handle_(handle) {}
     void take_size(std::string& problem);
-    void close() noexcept;
 
     std::intptr_t handle_ = none;  // a descriptor; on Windows a HANDLE
     std::uint64_t size_ = 0;

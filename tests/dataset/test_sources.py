@@ -12,6 +12,7 @@ import pytest
 from helpers.dicom_writer import encapsulated_file, native_file
 
 import dcmturbo as dt
+from dcmturbo import _core
 
 SHAPE = (12, 16)
 ARRAYS = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8)
@@ -133,3 +134,19 @@ def test_a_server_that_answers_ranges_wrongly(wrong):
     for offset, size in ((0, 100), (100, 300_000), (1_000_000, 40_000)):
         with pytest.raises(OSError, match="answered a request"):
             reader(offset, size)
+
+
+def test_a_closed_source_is_not_read(tmp_path):
+    path = tmp_path / "a.dcm"
+    path.write_bytes(b"0123456789")
+    source = _core.Source.file(str(path))
+    shown = _core.Source.patched(source, [(2, b"abcd")])
+    shown = _core.Source.patched(shown, [(4, b"ABCD")])
+    shown.close()
+    shown.close()
+    for one in (source, shown):
+        with pytest.raises(dt.Error, match="a.dcm: it has been closed"):
+            one.read_into(0, bytearray(4))
+    buffer = _core.Source.buffer(b"0123")
+    buffer.close()  # there is nothing to close
+    assert buffer.read_into(0, bytearray(4)) == 4

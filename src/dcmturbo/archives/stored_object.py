@@ -6,7 +6,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from dcmturbo import _core
@@ -223,7 +223,8 @@ def open_object(path: str) -> Iterator[StoredObject]:
     if not is_url(path):
         with open(path, "rb"):
             pass  # raises Python's own exception for a file that cannot be opened
-        yield StoredObject(_core.Source.file(path.encode("utf-8", "surrogateescape")))
+        with closing(_core.Source.file(path.encode("utf-8", "surrogateescape"))) as source:
+            yield StoredObject(source)
         return
     with open_binary(path) as file:
         size = file.seek(0, 2)

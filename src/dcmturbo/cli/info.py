@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import closing
 from typing import Any
 
 import dcmturbo as dt
@@ -167,11 +168,11 @@ def _scan(path: str) -> tuple[Any, Any, list[str]]:
     with open(path, "rb"):  # raises Python's own exception if the file cannot be read
         pass
     source = _core.Source.file(os.fsencode(path))
-    outer = _core.scan(source)
-    if not outer.deflated:
-        return outer, outer, list(outer.warnings)
-    warnings = list(outer.warnings)
-    _, _, inner = scanned.open_deflated(source, None, outer, warnings)
+    with closing(source):
+        outer = inner = _core.scan(source)
+        warnings = list(outer.warnings)
+        if outer.deflated:
+            _, _, inner = scanned.open_deflated(source, None, outer, warnings)
     return outer, inner, warnings
 
 

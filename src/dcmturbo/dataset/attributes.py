@@ -6,7 +6,7 @@ import io
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -239,13 +239,14 @@ def elements_of(source: Any) -> Iterator[Elements]:
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         try:
-            yield _scanned(_core.Source.file(os.fsencode(path)))
-        except Error as error:
-            if error.code != "source" or os.path.isfile(path):
-                raise
-            with open(path, "rb"):  # raises Python's own exception
-                pass
+            file = _core.Source.file(os.fsencode(path))
+        except Error:
+            if not os.path.isfile(path):
+                with open(path, "rb"):  # raises Python's own exception
+                    pass
             raise
+        with closing(file):
+            yield _scanned(file)
         return
     if hasattr(source, "read") and hasattr(source, "seek"):
         source.seek(0)

@@ -77,7 +77,13 @@ class OpenedSource:
     origin: Origin | None = None  # how another process can open the same object
     warnings: list[str] = field(default_factory=list)
     keeps: object = None  # objects that must stay alive for the source
-    close: Callable[[], None] = lambda: None
+    closing: Callable[[], None] | None = None  # closes what the source reads from, if that is a Python object
+
+    def close(self) -> None:
+        """Close the file: an exception that somebody keeps would keep it open."""
+        (self.source if self.file is None else self.file.source).close()
+        if self.closing is not None:
+            self.closing()
 
 
 class ImageValues(NamedTuple):

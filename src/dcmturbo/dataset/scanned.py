@@ -29,7 +29,18 @@ __all__ = ["open_deflated", "open_scanned"]
 
 
 def open_scanned(source: _core.Source, buffer: memoryview | None = None) -> OpenedSource:
-    """Find the image in the bytes of an object; `buffer` is all of them, where they are in memory."""
+    """Find the image in the bytes of an object; `buffer` is all of them, where they are in memory.
+
+    If there is none, the source is closed.
+    """
+    try:
+        return _open(source, buffer)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _open(source: _core.Source, buffer: memoryview | None) -> OpenedSource:
     dataset = _core.scan(source)
     file = FileContent(source, dataset, buffer)
     warnings = list(dataset.warnings)

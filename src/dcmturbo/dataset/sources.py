@@ -172,7 +172,7 @@ def _open_fsspec(source: Any) -> OpenedSource:
         raise
     # A file in an archive exists only as long as its file system, which only the OpenFile keeps alive.
     opened.keeps = source
-    opened.close = file.close
+    opened.closing = file.close
     opened.origin = Origin(source, (opened.source.size,))
     return opened
 

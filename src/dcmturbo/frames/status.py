@@ -57,7 +57,12 @@ def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "f
     if not failures:
         return
     if not salvage:
-        raise failures[0][2]
+        first = failures[0][2]
+        failures.clear()  # an error that its own frames hold would keep them alive
+        try:
+            raise first
+        finally:
+            del first
     summary = np.zeros(count, np.uint8)
     for k, frame_status, _ in failures:
         summary[k] = frame_status
