@@ -110,3 +110,29 @@ def test_components_say_so_too():
     with pytest.warns(dt.DecodeWarning, match="resolutions from the lowest") as given:
         dt.decode_components(data[: len(data) // 2], on_error="salvage")
     assert given[0].message.errors[0].whole[0] == LEVELS
+
+
+@pytest.mark.parametrize("options", [{"layers": 1}, {"layers": 3, "progression_order": "RPCL"}])
+def test_half_a_marker_is_no_data(options):
+    """A cut within the marker behind a packet's header leaves FF, which was taken for the data of a code-block."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        array = np.full((16, 16), 128, np.uint8)
+        array[rng.integers(16), rng.integers(16)] += np.uint8(rng.integers(1, 120))
+        arguments = {"rows": 16, "columns": 16, "bits_allocated": 8}
+        data = dt.encode_frame(array, "JPEG2000Lossless", packet_markers=True, **options)
+        levels = dt.probe(data).parameters["decomposition_levels"]
+        for cut in range(80, len(data) - 2):
+            with warnings.catch_warnings(record=True) as given:
+                warnings.simplefilter("always")
+                try:
+                    dt.decode_frame(data[:cut], "JPEG2000Lossless", on_error="salvage", **arguments)
+                except dt.DecodeError:
+                    continue
+                error = given[0].message.errors[0]
+                if not error.whole or not error.whole[0]:
+                    continue
+                reduce = levels + 1 - error.whole[0]
+                lower = dt.decode_frame(data[:cut], "JPEG2000Lossless", on_error="salvage", reduce=reduce, **arguments)
+            whole = dt.decode_frame(data, "JPEG2000Lossless", reduce=reduce, **arguments)
+            np.testing.assert_array_equal(lower, whole, f"{seed} {cut}")

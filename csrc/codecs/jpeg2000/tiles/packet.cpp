@@ -112,8 +112,15 @@ bool PacketReader::read(const PacketSequence::Place& place) {
     }
     if (!has_packed_headers_ && header.data() + size > zeroes_) ++zero_packets_;
     header = header.subspan(size);
-    // A.8.2
-    if (tile_.parameters->end_of_header_markers && starts_with(header, EPH)) header = header.subspan(2);
+    // A.8.2. No code-block's data are a single FF: it is the half of a marker that was cut.
+    if (tile_.parameters->end_of_header_markers) {
+        if (header.size() == 1 && header[0] == std::byte{0xFF}) {
+            fail(ErrorCode::truncated, offset(),
+                 "the data end inside the marker behind the header of a packet (component %u, resolution %u)",
+                 unsigned{place.component}, unsigned{place.resolution});
+        }
+        if (starts_with(header, EPH)) header = header.subspan(2);
+    }
     take_body();
     packet_size_ = static_cast<std::uint64_t>(parts_.front().data() - begin);
     ++precinct.layers;
