@@ -108,6 +108,39 @@ def test_an_index_of_another_object_is_refused(tmp_path):
         dt.open(many(50), index=tmp_path / "missing")
 
 
+def test_a_damaged_file_of_offsets_is_said(tmp_path):
+    """Of such a file, zipfile, zlib and numpy raise errors of many types."""
+    data, path = many(50), tmp_path / "x"
+    with dt.open(data) as image:
+        expected = image[:]
+        image.index().save(path)
+    content = path.read_bytes()
+    rng = np.random.default_rng(16)
+    refused = 0
+    for _ in range(1500):
+        damaged = bytearray(content)
+        for _ in range(rng.integers(1, 4)):
+            damaged[rng.integers(len(damaged))] = rng.integers(256)
+        path.write_bytes(damaged[: rng.integers(len(damaged)) if rng.random() < 0.2 else None])
+        try:
+            with dt.open(data, index=path) as image:
+                np.testing.assert_array_equal(image[:], expected)
+        except (ValueError, dt.DecodeError) as error:
+            assert "offsets of frames" in str(error)  # noqa: PT017
+            refused += 1
+    assert refused > 500
+
+
+def test_what_is_no_index():
+    index = dt.open(many(5)).index()
+    for wrong in (index.offsets.tolist(), index.offsets.astype(">u8"), index.offsets.astype(float), index.offsets[:3]):
+        with pytest.raises(ValueError, match="arrays of uint64"):
+            dt.FrameOffsets(index.offsets, wrong, index.source_bytes, index.pixel_data)
+    for wrong in (5, {}, b"x"):
+        with pytest.raises(TypeError, match="index must be FrameOffsets"):
+            dt.open(many(5), index=wrong)
+
+
 def test_wrong_offsets_give_no_wrong_frame():
     data = many(50)
     with dt.open(data) as image:

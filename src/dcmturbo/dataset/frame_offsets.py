@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,11 @@ class FrameOffsets:
     source_bytes: int
     pixel_data: int
 
+    def __post_init__(self) -> None:
+        for array in (self.offsets, self.lengths):
+            if not isinstance(array, np.ndarray) or array.dtype != np.uint64 or array.shape != (len(self.offsets),):
+                raise ValueError("offsets and lengths must be arrays of uint64 of the same length")
+
     def __len__(self) -> int:
         return len(self.offsets)
 
@@ -63,17 +68,21 @@ class FrameOffsets:
         OSError
             If it cannot be read.
         """
+        with open(path, "rb") as file:
+            content = file.read()
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+            with np.load(io.BytesIO(content), allow_pickle=False) as found:
                 version = int(found["version"])
-                offsets, lengths = found["offsets"], found["lengths"]
+                arrays = found["offsets"], found["lengths"]
                 numbers = int(found["source_bytes"]), int(found["pixel_data"])
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames") from error
-        is_right = offsets.dtype == lengths.dtype == np.uint64 and offsets.ndim == 1 and offsets.shape == lengths.shape
-        if version != _VERSION or not is_right:
+        except Exception as error:  # of a file that is damaged, zipfile and numpy raise errors of any type
+            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames, or is damaged") from error
+        if version != _VERSION:
             raise ValueError(f"{os.fspath(path)} has saved offsets of frames in a form that this version does not know")
-        return cls(offsets, lengths, *numbers)
+        try:
+            return cls(*arrays, *numbers)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames: {error}") from None
 
 
 def offsets_of(opened: OpenedSource, count: int) -> FrameOffsets:
@@ -104,6 +113,8 @@ def use_offsets(opened: OpenedSource, kept: FrameOffsets) -> None:
     DecodeError
         If they are not of this object.
     """
+    if not isinstance(kept, FrameOffsets):
+        raise TypeError(f"index must be FrameOffsets, or the path of a file with them; found {type(kept).__name__}")
     element = None if opened.dataset is None else opened.dataset.pixel_data
     fits = kept.source_bytes == opened.source.size and kept.pixel_data == opened.pixel_data_offset
     if element is None or not opened.encapsulated or not fits or len(kept) != (opened.promised_frames or len(kept)):
