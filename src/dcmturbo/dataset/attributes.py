@@ -123,6 +123,25 @@ class Attributes:
                 found[outer] = numbers
         return found
 
+    def outer(self, path: str) -> np.ndarray:
+        """Return the outer items that have a value of a path."""
+        return self._rows[path][:, 0]
+
+    def column(self, path: str, count: int) -> np.ndarray:
+        """Return the first number of each outer item; NaN if it has none. Binary numbers are read all at once."""
+        column = np.full(count, np.nan)
+        kind, rows = _DTYPES.get(_vr_of(path)), self._rows[path]
+        if kind is None or (rows[:, 3] != int(kind[1])).any():
+            for outer, numbers in enumerate(self.by_item(path, count)):
+                column[outer] = numbers[0] if numbers else np.nan
+            return column
+        rows = rows[rows[:, 0] < count]
+        size = int(kind[1])
+        cells = np.frombuffer(self._values, np.uint8)[rows[:, 2, None] + np.arange(size, dtype=rows.dtype)]
+        # The first value of an item counts, as in `by_item`.
+        column[rows[::-1, 0]] = np.ascontiguousarray(cells).view(self._order + kind)[::-1, 0]
+        return column
+
     def texts_by_item(self, path: str, count: int) -> list[str]:
         """Return the text of each outer item: its first value, or an empty text."""
         found = [""] * count

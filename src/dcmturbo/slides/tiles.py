@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dcmturbo.dataset.attributes import Attributes
 from dcmturbo.errors import DecodeError
 from dcmturbo.frames.frame_count import settle_count
 
-__all__ = ["Layout", "Tiles", "layout_of"]
+__all__ = ["PLACE_PATHS", "Counts", "Layout", "Tiles", "layout_of", "matrix_size", "may_overlap", "optical_paths"]
 
 _EMPTY = "the other tiles are left empty"
+
+_GROUPS, _SHARED = "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"
+_ROW = f"{_GROUPS}.PlanePositionSlideSequence.RowPositionInTotalImagePixelMatrix"
+_COLUMN = f"{_GROUPS}.PlanePositionSlideSequence.ColumnPositionInTotalImagePixelMatrix"
+_HEIGHT = f"{_GROUPS}.PlanePositionSlideSequence.ZOffsetInSlideCoordinateSystem"
+_PATH = f"{_GROUPS}.OpticalPathIdentificationSequence.OpticalPathIdentifier"
+_SHARED_PATH = f"{_SHARED}.OpticalPathIdentificationSequence.OpticalPathIdentifier"
+_PATHS = "OpticalPathSequence.OpticalPathIdentifier"
+_BETWEEN = f"{_SHARED}.PixelMeasuresSequence.SpacingBetweenSlices"
+#: The attributes that say where tiles are.
+PLACE_PATHS = (
+    "DimensionOrganizationType",
+    "TotalPixelMatrixRows",
+    "TotalPixelMatrixColumns",
+    "TotalPixelMatrixFocalPlanes",
+    "NumberOfOpticalPaths",
+    "ConcatenationFrameOffsetNumber",
+    *(_ROW, _COLUMN, _HEIGHT, _PATH, _SHARED_PATH, _PATHS, _BETWEEN),
+)
 
 
 class Tiles(NamedTuple):
@@ -74,128 +94,137 @@ class Layout(NamedTuple):
     overlaps: bool
 
 
-def layout_of(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callable[[], int]) -> Layout:
+class Counts(NamedTuple):
+    """How many frames an object has.
+
+    Attributes
+    ----------
+    promised : int
+        NumberOfFrames.
+    most : int
+        So many fit into its bytes.
+    in_data : callable
+        Returns how many frames the pixel data have. It is called if the object says the places of more frames than are
+        promised, because it may have to search for them.
+    """
+
+    promised: int
+    most: int
+    in_data: Callable[[], int]
+
+
+def layout_of(found: Attributes, frames: Counts, tile: tuple[int, int]) -> Layout:
     """Find the place of each frame.
 
     Parameters
     ----------
-    ds : pydicom.Dataset
-        The object without its pixel data.
-    frames : int
-        How many frames it says to have.
+    found : Attributes
+        Those of the object, with `PLACE_PATHS`.
+    frames : Counts
+        How many frames it has.
     tile : tuple of int
         Rows and columns of a frame.
-    count_frames : callable
-        Returns how many frames the pixel data have. It is called if the object says the places of more frames.
 
     Raises
     ------
     DecodeError
         If the object does not say where its tiles are.
     """
-    kind = str(ds.get("DimensionOrganizationType", "") or "")
-    per_frame = ds.get("PerFrameFunctionalGroupsSequence")
-    if kind == "TILED_FULL" or (kind != "TILED_SPARSE" and not _has_places(per_frame)):
-        return _full(ds, frames, tile, count_frames)
-    groups = "PerFrameFunctionalGroupsSequence"
-    count = settle_count(frames, len(per_frame or ()), count_frames, groups, if_fewer=_EMPTY)
-    return _sparse(ds, per_frame, count, tile)
+    if frames.promised > frames.most:
+        raise DecodeError(
+            f"NumberOfFrames is {frames.promised}, but the object has room for at most {frames.most}", code="mismatch"
+        )
+    kind = found.text("DimensionOrganizationType")
+    if kind == "TILED_FULL" or (kind != "TILED_SPARSE" and not found.has(_ROW)):
+        return _full(found, frames, tile)
+    described = 1 + max((int(found.outer(path).max(initial=-1)) for path in (_ROW, _COLUMN, _PATH)), default=-1)
+    count = settle_count(frames.promised, described, frames.in_data, _GROUPS, if_fewer=_EMPTY)
+    return _sparse(found, described, count, tile)
 
 
-def optical_paths(ds: Any) -> list[str]:
+def optical_paths(found: Attributes) -> list[str]:
     """Return the identifiers of the optical paths, in their order."""
-    return [str(item.get("OpticalPathIdentifier", "")) for item in ds.get("OpticalPathSequence") or []] or [""]
+    return [text for _, _, text in found.texts(_PATHS)] or [""]
 
 
-def _full(ds: Any, frames: int, tile: tuple[int, int], count_frames: Callable[[], int]) -> Layout:
+def _full(found: Attributes, frames: Counts, tile: tuple[int, int]) -> Layout:
     """PS3.3, C.7.6.17.3: columns vary fastest, then rows, focal planes and optical paths."""
-    total_rows, total_columns = int(ds.TotalPixelMatrixRows), int(ds.TotalPixelMatrixColumns)
+    total_rows, total_columns = matrix_size(found)
     high, wide = -(-total_rows // tile[0]), -(-total_columns // tile[1])
-    planes = max(1, int(ds.get("TotalPixelMatrixFocalPlanes") or 1))
-    paths = optical_paths(ds)
-    count = int(ds.get("NumberOfOpticalPaths") or len(paths))
-    if count != len(paths):
-        paths = [str(i + 1) for i in range(count)]
+    planes = max(1, int(found.number("TotalPixelMatrixFocalPlanes") or 1))
+    paths = optical_paths(found)
+    count = int(found.number("NumberOfOpticalPaths") or len(paths))
+    are_named = count == len(paths) == len(set(paths))
     whole = high * wide * planes * count
-    begin = int(ds.get("ConcatenationFrameOffsetNumber") or 0)
-    if "ConcatenationFrameOffsetNumber" not in ds:  # otherwise, another object has the other frames
-        frames = settle_count(frames, whole, count_frames, "the total pixel matrix", if_fewer=_EMPTY)
-    if begin + frames > whole:
+    begin = max(0, int(found.number("ConcatenationFrameOffsetNumber") or 0))
+    promised = frames.promised
+    if not found.has("ConcatenationFrameOffsetNumber"):  # otherwise, another object has the other frames
+        promised = settle_count(promised, whole, frames.in_data, "the total pixel matrix", if_fewer=_EMPTY)
+    if begin + promised > whole:
         raise DecodeError(
             f"the object is TILED_FULL with {high} x {wide} tiles, {planes} focal planes and {count} optical paths, "
-            f"but its frames {begin} to {begin + frames - 1} are more than these {whole}",
+            f"but its frames {begin} to {begin + promised - 1} are more than these {whole}",
             code="mismatch",
         )
-    numbers = np.arange(begin, begin + frames)
+    numbers = np.arange(begin, begin + promised)
     places, outer = numbers % (high * wide), numbers // (high * wide)
-    heights = _focal_planes(ds, planes)
+    step = _between_planes(found)
     tiles = {}
     for group in np.unique(outer).tolist():
         mine = outer == group
         place = places[mine]
-        key = paths[group // planes], heights[group % planes]
+        path, plane = divmod(group, planes)
+        key = paths[path] if are_named else str(path + 1), round(plane * step, 6)
         tiles[key] = Tiles(numbers[mine] - begin, place // wide * tile[0], place % wide * tile[1])
     return Layout(tiles, overlaps=False)
 
 
-def _focal_planes(ds: Any, planes: int) -> list[float]:
-    """Return the offsets of the focal planes of a TILED_FULL object, in micrometres."""
-    shared = (ds.get("SharedFunctionalGroupsSequence") or [None])[0]
-    measures = (shared.get("PixelMeasuresSequence") or [None])[0] if shared is not None else None
-    spacing = measures.get("SpacingBetweenSlices") if measures is not None else None
-    return [round(i * 1000 * float(spacing or 0), 6) if spacing else float(i) for i in range(planes)]
+def matrix_size(found: Attributes) -> tuple[int, int]:
+    """Return rows and columns of the total pixel matrix; 0 if the object does not say them."""
+    rows, columns = (int(found.number(f"TotalPixelMatrix{axis}") or 0) for axis in ("Rows", "Columns"))
+    return rows, columns
 
 
-def _has_places(per_frame: Any) -> bool:
-    return bool(per_frame) and "PlanePositionSlideSequence" in per_frame[0]
+def _between_planes(found: Attributes) -> float:
+    """Return the distance of the focal planes of a TILED_FULL object in micrometres; 1 if it does not say it."""
+    step = 1000 * (found.number(_BETWEEN) or 0)
+    return step if abs(step) >= 1e-6 else 1.0
 
 
-def _sparse(ds: Any, per_frame: Any, frames: int, tile: tuple[int, int]) -> Layout:
-    if not per_frame or len(per_frame) < frames:
+def _sparse(found: Attributes, described: int, frames: int, tile: tuple[int, int]) -> Layout:
+    rows, columns, heights = (found.column(path, frames) for path in (_ROW, _COLUMN, _HEIGHT))
+    placed = np.isfinite(rows) & np.isfinite(columns)
+    if described < frames:
         raise DecodeError(
-            f"the object has {frames} frames, but says the places of only {len(per_frame or [])} "
-            "(PerFrameFunctionalGroupsSequence)",
+            f"the object has {frames} frames, but says the places of only {described} ({_GROUPS})", code="argument"
+        )
+    if not placed.all():
+        raise DecodeError(
+            f"the object does not say where frame {int(np.argmin(placed))} is (PlanePositionSlideSequence)",
             code="argument",
         )
-    shared = (ds.get("SharedFunctionalGroupsSequence") or [None])[0]
-    default_path = _path_of(shared) if shared is not None else None
-    if default_path is None:
-        default_path = optical_paths(ds)[0]
-    groups: dict[tuple[str, float], tuple[list[int], list[int], list[int]]] = {}
-    for frame, item in zip(range(frames), per_frame, strict=False):
-        row, column, height = _place_of(item, frame)
-        path = _path_of(item)
-        key = default_path if path is None else path, height
-        lists = groups.setdefault(key, ([], [], []))
-        for values, value in zip(lists, (frame, row - 1, column - 1), strict=True):
-            values.append(value)
-    tiles = {key: Tiles(*(np.array(values, np.int64) for values in lists)) for key, lists in groups.items()}
-    return Layout(tiles, overlaps=any(_overlap(one, tile) for one in tiles.values()))
+    default_path = found.text(_SHARED_PATH) if found.has(_SHARED_PATH) else optical_paths(found)[0]
+    path_of = [default_path] * frames
+    for outer, _, text in found.texts(_PATH):
+        if outer < frames:
+            path_of[outer] = text
+    paths = list(dict.fromkeys(path_of))
+    numbers = {path: number for number, path in enumerate(paths)}
+    levels, level_of = np.unique(np.round(np.nan_to_num(heights), 6), return_inverse=True)  # PS3.3, C.8.12.6.1
+    group_of = np.array([numbers[path] for path in path_of], np.int64) * len(levels) + level_of.reshape(-1)
+    corners = (rows - 1).astype(np.int64), (columns - 1).astype(np.int64)
+    tiles = {}
+    for group in np.unique(group_of).tolist():
+        mine = np.flatnonzero(group_of == group)
+        key = paths[group // len(levels)], float(levels[group % len(levels)])
+        tiles[key] = Tiles(mine, corners[0][mine], corners[1][mine])
+    return Layout(tiles, overlaps=any(may_overlap([one], tile) for one in tiles.values()))
 
 
-def _place_of(item: Any, frame: int) -> tuple[int, int, float]:
-    position = (item.get("PlanePositionSlideSequence") or [None])[0]
-    if position is None:
-        raise DecodeError(
-            f"the object does not say where frame {frame} is (PlanePositionSlideSequence)", code="argument"
-        )
-    offset = position.get("ZOffsetInSlideCoordinateSystem")
-    return (
-        int(position.RowPositionInTotalImagePixelMatrix),
-        int(position.ColumnPositionInTotalImagePixelMatrix),
-        round(float(offset or 0), 6),  # micrometres (PS3.3, C.8.12.6.1)
-    )
-
-
-def _path_of(item: Any) -> str | None:
-    found = (item.get("OpticalPathIdentificationSequence") or [None])[0]
-    return None if found is None else str(found.get("OpticalPathIdentifier", ""))
-
-
-def _overlap(tiles: Tiles, tile: tuple[int, int]) -> bool:
+def may_overlap(of: Sequence[Tiles], tile: tuple[int, int]) -> bool:
     """Whether tiles share pixels, as far as that shows cheaply: they are not all on one grid, or in one place."""
     cells = []
-    for places, size in zip((tiles.rows, tiles.columns), tile, strict=True):
+    for places, size in zip((np.concatenate(axis) for axis in list(zip(*of, strict=True))[1:]), tile, strict=True):
         offsets = places % size
         if (offsets != offsets[:1]).any():
             return True
