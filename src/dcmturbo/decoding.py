@@ -512,7 +512,8 @@ def decode_components(
     described = [_core.component(header, i, reduce, None) for i in components]
     window = None
     if region is not None:
-        window = window_of(region, *(max(shape[axis] for shape, _ in described) for axis in (0, 1)))
+        rows, columns = (max(shape[axis] for shape, _ in described) for axis in (0, 1))
+        window = window_of(region, rows, columns)
     if window is not None:
         if not (window[2] and window[3]):
             return [np.empty(np.minimum(shape, window[2:]), dtype) for shape, dtype in described]

@@ -16,6 +16,7 @@ from dcmturbo.dataset.frame_offsets import FrameOffsets, offsets_of, use_offsets
 from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import name_source, naming, open_source, reopen
 from dcmturbo.errors import Error
+from dcmturbo.frames.arguments import decoded_array
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import RegionLike
@@ -166,6 +167,10 @@ class Image:
             raise IndexError(f"expected at most frames, rows and columns; found {len(key)} indices")
         rows, columns = region[0], region[1] if len(region) == 2 else slice(None)
         return self.read(frames, region=(rows, columns))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Decode all frames, into an array of `shape`."""
+        return decoded_array(self.read, dtype, copy)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Iterate over the frames, decoding in advance on other threads."""

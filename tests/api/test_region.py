@@ -62,6 +62,15 @@ def test_image():
         again.close()
 
 
+def test_an_image_is_an_array():
+    with dt.open(file_of()) as image:
+        np.testing.assert_array_equal(np.asarray(image), WHOLE)
+        assert np.asarray(image, np.float32).dtype == np.float32
+    one = native_file(WHOLE[0].tobytes(), rows=ROWS, columns=COLUMNS, bits_allocated=16, bits_stored=12)
+    with dt.open(one) as image:
+        assert np.asarray(image).shape == image.shape == (ROWS, COLUMNS)
+
+
 def test_series():
     data = [file_of(), file_of("RLELossless"), file_of("explicit")]
     expected = np.concatenate([WHOLE] * 3)

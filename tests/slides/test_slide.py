@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -121,6 +122,35 @@ def test_of_overlapping_tiles_the_last_counts():
             check(slide, expected, count=5, threads=4)
 
 
+def chequered(row, column):
+    return (row // TILE[0] + column // TILE[1]) % 2 == 0
+
+
+def test_a_copy_of_an_object_changes_nothing(matrix):
+    """Both copies together seemed to cover the window: memory that no tile had filled was returned."""
+    data = instance(matrix, TILE, sparse=True, keep=chequered)
+    with dt.slide(data) as slide:
+        expected = slide[:]
+    with pytest.warns(dt.DecodeWarning, match="1 of 2 objects have the SOPInstanceUID"):
+        slide = dt.slide([data, data])
+    with slide:
+        for _ in range(5):
+            np.testing.assert_array_equal(slide[:], expected)
+
+
+def test_tiles_of_objects_that_overlap(matrix):
+    """As within an object, the last counts, and what no tile covers is filled."""
+    first, second = (
+        instance(made, tile, sparse=True, keep=lambda row, column: column < 50)
+        for made, tile in ((matrix, TILE), (255 - matrix, (24, 48)))
+    )
+    for _ in range(5):
+        with dt.slide([first, second]) as slide:
+            found = slide[:]
+        np.testing.assert_array_equal(found[:, :72], 255 - matrix[:, :72])
+        assert (found[:, 96:] == 255).all()
+
+
 def test_focal_planes_and_optical_paths():
     matrices = {(plane, path): tissue(70, 50, 1, seed=3 * plane + path) for plane in range(3) for path in range(2)}
     for sparse in (False, True):
@@ -232,6 +262,145 @@ def test_thumbnail(folder, matrix):
     exact = np.arange(24, dtype=np.uint8).reshape(4, 6)
     with dt.slide(instance(exact, (2, 3), "RLELossless")) as slide:
         np.testing.assert_array_equal(slide.thumbnail((2, 3)), np.rint([[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_indices_are_those_of_numpy(samples):
+    matrix = tissue(61, 47, samples)
+    rng = np.random.default_rng(samples)
+
+    def part(size):
+        kind = rng.integers(6)
+        if kind == 0:
+            return int(rng.integers(-size, size))
+        if kind == 1:
+            return np.int16(rng.integers(-size, size))
+        begin, end = (None if rng.random() < 0.3 else int(rng.integers(-size - 3, size + 4)) for _ in range(2))
+        return slice(begin, end, None if kind < 4 else int(rng.choice([-7, -2, -1, 1, 2, 3, 90])))
+
+    with dt.slide(instance(matrix, TILE)) as slide:
+        for _ in range(300):
+            key = [part(size) for size in matrix.shape[: rng.integers(1, matrix.ndim + 1)]]
+            if rng.random() < 0.3:
+                key.insert(int(rng.integers(len(key) + 1)), Ellipsis)
+                count = len(key) - 1
+                at = key.index(Ellipsis)
+                axes = list(range(at)) + list(range(matrix.ndim - count + at, matrix.ndim))
+                key = [Ellipsis if one is Ellipsis else None for one in key]
+                sizes = iter(matrix.shape[axis] for axis in axes)
+                key = [one if one is Ellipsis else part(next(sizes)) for one in key]
+            key = key[0] if len(key) == 1 and rng.random() < 0.5 else tuple(key)
+            expected = matrix[key]
+            found = slide[key]
+            assert found.shape == expected.shape, key
+            np.testing.assert_array_equal(found, expected, str(key))
+        for wrong in (61, -62, (0, 47), (0, 0, 0, 0), (..., ...), None, 1.5, "a", True, [1, 2]):
+            with pytest.raises(IndexError):
+                slide[wrong]
+        np.testing.assert_array_equal(np.asarray(slide), matrix)
+        np.testing.assert_array_equal(np.asarray(slide.levels[0], np.float32), matrix.astype(np.float32))
+        with pytest.raises(ValueError, match="without a copy"):
+            slide.__array__(copy=False)
+
+
+def test_what_is_no_window(matrix):
+    with dt.slide(instance(matrix, TILE)) as slide:
+        for location, size in (((0, 0, 0), (1, 1)), ((0, 0), 5), ((0.5, 0), (1, 1)), ("ab", (1, 1)), ((0,), (1, 1, 1))):
+            with pytest.raises(TypeError, match="expected two integers"):
+                slide.read(0, location, size)
+        with pytest.raises(ValueError, match="within a level of 201 x 143"):
+            slide.read(0, (200, 0), (2, 1))
+        for fill, error in (("0", TypeError), (300, ValueError), (-1, ValueError), ([1, 2], ValueError)):
+            with pytest.raises(error, match="fill_value"):
+                slide.read(0, (0, 0), (1, 1), fill_value=fill)
+        np.testing.assert_array_equal(slide.read(0, (0, 0), (9, 9), focal_plane=np.float32(0.3)), matrix[:9, :9])
+        np.testing.assert_array_equal(slide.thumbnail(np.int64(9)), slide.thumbnail((9, np.uint8(9))))
+
+
+def test_thumbnails_of_an_optical_path():
+    first, second = tissue(70, 50, 1, seed=1), tissue(70, 50, 1, seed=2)
+    with dt.slide(instance({(0, 0): first, (0, 1): second}, TILE)) as slide, dt.slide(instance(second, TILE)) as alone:
+        np.testing.assert_array_equal(slide.thumbnail(20, optical_path="B"), alone.thumbnail(20))
+        assert not np.array_equal(slide.thumbnail(20), alone.thumbnail(20))
+
+
+def changed(data, change):
+    ds = dcmread(io.BytesIO(data))
+    change(ds)
+    file = io.BytesIO()
+    ds.save_as(file)
+    return file.getvalue()
+
+
+def sets(**values):
+    def change(ds):
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+
+    return change
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"NumberOfFrames": 2**31 - 1, "TotalPixelMatrixRows": 2**32 - 1, "TotalPixelMatrixColumns": 2**32 - 1},
+        {"TotalPixelMatrixRows": 2**32 - 1, "TotalPixelMatrixColumns": 2**32 - 1},
+        {"TotalPixelMatrixFocalPlanes": 2**32 - 1},
+        {"NumberOfOpticalPaths": 2**32 - 1},
+        {"TotalPixelMatrixRows": [100, 3]},
+        {"ConcatenationFrameOffsetNumber": 2**32 - 1},
+    ],
+)
+def test_large_numbers_take_no_time(sparse, values):
+    """Lists of all frames, planes or paths that an object claims to have took gigabytes and minutes."""
+    matrix = tissue(100, 90)
+    data = changed(instance(matrix, TILE, sparse=sparse), sets(**values))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dt.DecodeWarning)
+        try:
+            slide = dt.slide(data)
+        except dt.DecodeError:
+            return
+        with slide:
+            if values.keys().isdisjoint({"TotalPixelMatrixRows", "TotalPixelMatrixColumns"}):
+                np.testing.assert_array_equal(slide.read(0, (3, 4), (60, 50)), matrix[3:63, 4:54])
+            assert slide.read(0, (0, 0), (5, 5)).shape == (5, 5, 3)
+
+
+@pytest.mark.parametrize("value", [None, []])
+def test_a_tile_without_a_place_is_said(value):
+    def change(ds):
+        item = ds.PerFrameFunctionalGroupsSequence[3].PlanePositionSlideSequence[0]
+        item.RowPositionInTotalImagePixelMatrix = value
+
+    with pytest.raises(dt.DecodeError, match="where frame 3 is"):
+        dt.slide(changed(instance(tissue(100, 90), TILE, sparse=True), change))
+
+
+def test_identifiers_of_optical_paths():
+    planes = [tissue(40, 30, 1, seed=i) for i in range(12)]
+    names = [f"{i}" for i in range(1, 13)]
+    matrices = {(0, i): plane for i, plane in enumerate(planes)}
+    data = instance(matrices, TILE, path_names=names)
+    with dt.slide(data) as slide:
+        assert slide.optical_paths == names
+    # Without names, or with the same one twice, paths are counted.
+    for change in (lambda ds: delattr(ds, "OpticalPathSequence"), None):
+        other = instance(matrices, TILE, path_names=["A"] * 12) if change is None else changed(data, change)
+        with dt.slide(other) as slide:
+            assert slide.optical_paths == names
+            for i, plane in enumerate(planes):
+                np.testing.assert_array_equal(slide.read(0, (0, 0), (40, 30), optical_path=i), plane)
+
+
+def test_places_are_found_in_one_pass(monkeypatch):
+    """Datasets of a hundred thousand items took pydicom a quarter of a minute."""
+    matrix = tissue(128, 96)
+    data = instance(matrix, TILE, sparse=True, shuffle=1)
+    monkeypatch.setattr("pydicom.dcmread", None)
+    with dt.slide(data) as slide:
+        check(slide, matrix, count=5)
 
 
 def test_threads_share_a_slide(matrix):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from dcmturbo import _core
 from dcmturbo.configuration import config
 from dcmturbo.errors import DecodeError, LimitExceeded
 
-__all__ = ["check_apart", "check_fill_value", "check_out", "new_array", "sample_dtype"]
+__all__ = ["check_apart", "check_fill_value", "check_out", "decoded_array", "new_array", "sample_dtype"]
 
 
 def check_out(out: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -78,3 +79,11 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         raise LimitExceeded(
             f"there is not enough memory for an array of shape {shape} ({size} bytes)", code="out_of_memory"
         ) from None
+
+
+def decoded_array(read: Callable[[], np.ndarray], dtype: Any, copy: bool | None) -> np.ndarray:
+    """Return what ``__array__`` of an object returns that can be decoded; the arguments are those of numpy."""
+    if copy is False:
+        raise ValueError("an array without a copy is asked for, but decoding makes a new one")
+    found = read()
+    return found if dtype is None else found.astype(dtype, copy=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
-__all__ = ["Region", "RegionLike", "Window", "check_reduce", "reduced_size", "window_of"]
+import numpy as np
+
+__all__ = ["Region", "RegionLike", "Window", "basic_index", "check_reduce", "reduced_size", "window_of"]
 
 Window = tuple[int, int, int, int]  # top, left, height, width, within the frame
 
@@ -31,6 +33,8 @@ class Region(NamedTuple):
     clip: bool = False
 
 
+_CLIPS = {"frame": ", or --clip of dcmturbo decode,", "level": " (Level.read)"}
+
 RegionLike = Region | tuple[int, int, int, int] | tuple[slice, slice] | None
 
 
@@ -47,7 +51,7 @@ def reduced_size(size: int, reduce: int) -> int:
     return -(-size >> reduce)
 
 
-def window_of(region: RegionLike, rows: int, columns: int) -> Window | None:
+def window_of(region: RegionLike, rows: int, columns: int, of: str = "frame") -> Window | None:
     """Return a region of a frame as (top, left, height, width); None if all of the frame is wanted.
 
     Parameters
@@ -56,6 +60,8 @@ def window_of(region: RegionLike, rows: int, columns: int) -> Window | None:
         Slices are cut off at the frame as numpy does, and may count from the end; their step is 1.
     rows, columns : int
         Size of the frame, after ``reduce``.
+    of : str
+        What it is a region of, for messages.
 
     Raises
     ------
@@ -83,10 +89,65 @@ def window_of(region: RegionLike, rows: int, columns: int) -> Window | None:
         left, width = _clip(left, width, columns)
     elif top < 0 or left < 0 or top + height > rows or left + width > columns:
         raise ValueError(
-            f"a region of {height} x {width} pixels at row {top}, column {left} does not lie within a frame of "
-            f"{rows} x {columns}: a Region with clip=True, or --clip of dcmturbo decode, cuts off what is outside"
+            f"a region of {height} x {width} pixels at row {top}, column {left} does not lie within a {of} of "
+            f"{rows} x {columns}: a Region with clip=True{_CLIPS.get(of, '')} cuts off what is outside"
         )
     return top, left, height, width
+
+
+def basic_index(key: Any, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[int | slice, ...]]:
+    """Split an index of numpy into what has to be read, and what is wanted of that.
+
+    Parameters
+    ----------
+    key : int, slice, ..., or a tuple of them
+        As numpy's basic indexing takes it, without new axes.
+    shape : tuple of int
+        Shape of the array.
+
+    Returns
+    -------
+    covering : tuple of slice
+        Slices of step 1, one for each axis.
+    rest : tuple of int or slice
+        The index of what they give.
+
+    Raises
+    ------
+    IndexError
+        If the index is outside of the array, has too many parts, or one that it cannot have.
+    """
+    parts = list(key) if isinstance(key, tuple) else [key]
+    dots = [i for i, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) > 1 or len(parts) - len(dots) > len(shape):
+        raise IndexError(f"the index has {len(parts)} parts, but the array has {len(shape)} axes")
+    missing = [slice(None)] * (len(shape) - len(parts) + len(dots))
+    at = dots[0] if dots else len(parts)
+    parts[at : at + len(dots)] = missing
+    covering: list[slice] = []
+    rest: list[int | slice] = []
+    for part, size in zip(parts, shape, strict=True):
+        numbers = _numbers_of(part, size)
+        if isinstance(numbers, int):
+            covering.append(slice(numbers, numbers + 1))
+            rest.append(0)
+        else:
+            ends = sorted((numbers[0], numbers[-1])) if numbers else (0, -1)
+            covering.append(slice(ends[0], ends[1] + 1))
+            rest.append(slice(None, None, numbers.step if numbers else 1))
+    return tuple(covering), tuple(rest)
+
+
+def _numbers_of(part: Any, size: int) -> int | range:
+    """Return which rows, columns or samples an index stands for."""
+    if isinstance(part, slice):
+        return range(size)[part]
+    if isinstance(part, (bool, np.bool_)) or not hasattr(part, "__index__"):
+        raise IndexError(f"an index must be an integer, a slice or ...; found {part!r}")
+    number = operator.index(part)
+    if not -size <= number < size:
+        raise IndexError(f"index {number} is outside of an axis of {size}")
+    return number % size
 
 
 def _clip(begin: int, size: int, most: int) -> tuple[int, int]:

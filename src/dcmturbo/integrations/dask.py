@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from typing import Any
 
@@ -35,14 +36,15 @@ def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None 
 
 
 def _at_least_1(number: Any) -> int:
-    if not isinstance(number, int) or number < 1:
+    count = operator.index(number)
+    if count < 1:
         raise ValueError(f"chunks is {number!r}; expected at least 1")
-    return number
+    return count
 
 
 def _chunk_of(level: Level, chunks: Any) -> tuple[int, int]:
     if chunks is None:
         rows, columns = (max(1, _CHUNK_PIXELS // size) * size for size in level.tile_shape)
         return rows, columns
-    rows, columns = (chunks, chunks) if isinstance(chunks, int) else chunks
+    rows, columns = (chunks, chunks) if hasattr(chunks, "__index__") else chunks
     return _at_least_1(rows), _at_least_1(columns)

@@ -11,6 +11,7 @@ from xarray import Dataset, DataTree, Variable
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
+from dcmturbo.frames.region import basic_index
 from dcmturbo.image import open
 from dcmturbo.integrations.lazy import LazyFrames, LazyMatrix
 from dcmturbo.slides import Level, slide
@@ -30,21 +31,8 @@ class _Pixels(BackendArray):  # type: ignore[misc]
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
-        # The slices of step 1 that cover what is wanted, and what is wanted of them.
-        covering: list[slice] = []
-        wanted: list[int | slice] = []
-        for one, size in zip(key, self.shape, strict=True):
-            numbers = range(size)[one]
-            if isinstance(numbers, int):
-                covering.append(slice(numbers, numbers + 1))
-                wanted.append(0)
-                continue
-            if len(numbers) == 0:
-                return np.broadcast_to(self.dtype.type(0), self.shape)[key].copy()
-            low, high = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
-            covering.append(slice(low, high + 1))
-            wanted.append(slice(None, None, numbers.step))
-        return np.asarray(self.array[tuple(covering)][tuple(wanted)])
+        covering, rest = basic_index(key, self.shape)
+        return np.asarray(self.array[covering][rest])
 
 
 def _dataset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,15 +12,16 @@ import numpy as np
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.sources import name_of, name_source
-from dcmturbo.errors import Error, NoPixelData, NotDicom, add_note_once
-from dcmturbo.frames.arguments import check_fill_value, check_out, new_array
+from dcmturbo.errors import DecodeWarning, Error, NoPixelData, NotDicom, add_note_once
+from dcmturbo.frames.arguments import check_fill_value, check_out, decoded_array, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
-from dcmturbo.frames.region import RegionLike, Window, check_reduce, reduced_size, window_of
+from dcmturbo.frames.region import RegionLike, Window, basic_index, check_reduce, reduced_size, window_of
 from dcmturbo.frames.status import Failure, OnError, check_on_error, conclude
+from dcmturbo.notes import stack_level
 from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
 from dcmturbo.slides.thumbnails import averaged
-from dcmturbo.slides.tiles import Tiles, parts_of
+from dcmturbo.slides.tiles import Tiles, may_overlap, parts_of
 
 __all__ = ["Level", "Slide", "slide"]
 
@@ -69,11 +71,27 @@ def slide(source: Any, *, raw: bool = False) -> Slide:
                     raise
         if not instances:
             raise ValueError("there are no tiled images")
-        return Slide(instances)
+        return Slide(_without_copies(instances))
     except BaseException:
         for instance in instances:
             instance.image.close()
         raise
+
+
+def _without_copies(instances: list[Instance]) -> list[Instance]:
+    """Return the objects without those that another has the SOPInstanceUID of, and close these."""
+    kept: dict[Any, Instance] = {}
+    for number, one in enumerate(instances):
+        if kept.setdefault(one.uid or number, one) is not one:
+            one.image.close()
+    if len(kept) < len(instances):
+        warnings.warn(
+            f"{len(instances) - len(kept)} of {len(instances)} objects have the SOPInstanceUID of another: "
+            "the first of each is taken",
+            DecodeWarning,
+            stacklevel=stack_level(),
+        )
+    return list(kept.values())
 
 
 def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
@@ -91,7 +109,8 @@ def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
 class Level:
     """One resolution of a slide: a matrix of pixels that its tiles make up.
 
-    ``level[rows, columns]`` reads a window; rows and columns are slices of step 1.
+    ``level[rows, columns]`` reads a window, as numpy takes integers, slices and ``...``. Pixels between the steps of a
+    slice are read too. ``numpy.asarray(level)`` reads all of it.
 
     Attributes
     ----------
@@ -125,9 +144,9 @@ class Level:
                 )
         keys = [key for instance in instances for key in instance.layout.tiles]
         order = list(dict.fromkeys(path for instance in instances for path in instance.paths))
-        found = {path for path, _ in keys}
+        found = dict.fromkeys(path for path, _ in keys)
         self.optical_paths = [path for path in order if path in found]
-        self.optical_paths += sorted(found - set(self.optical_paths))
+        self.optical_paths += [path for path in found if path not in self.optical_paths]
         self.focal_planes = sorted({height for _, height in keys})
 
     @property
@@ -138,12 +157,16 @@ class Level:
         return f"<dcmturbo.Level shape={self.shape} dtype={self.dtype} tiles={self.tile_shape}>"
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read a window: ``level[rows, columns]`` with slices of step 1."""
-        if not isinstance(key, tuple):
-            key = (key, slice(None))
-        if len(key) != 2:
-            raise IndexError(f"expected rows and columns; found {len(key)} indices")
-        return self.read(region=key)
+        """Read a window: ``level[rows, columns]``, as numpy takes integers, slices and ``...``."""
+        covering, rest = basic_index(key, self.shape)
+        found = self.read(region=(covering[0], covering[1]))
+        for samples in covering[2:]:
+            found = found[..., samples]
+        return found[rest]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read all of it."""
+        return decoded_array(self.read, dtype, copy)
 
     def read(
         self,
@@ -163,7 +186,7 @@ class Level:
         rows, columns = (reduced_size(size, reduce) for size in self.shape[:2])
         fill = self._fill(fill_value)
         damaged = _fill_of_damage(fill, salvage=salvage)
-        window = window_of(region, rows, columns) or (0, 0, rows, columns)
+        window = window_of(region, rows, columns, "level") or (0, 0, rows, columns)
         shape = (*window[2:], *self.shape[2:])
         if out is not None:
             check_out(out, shape, self.dtype)
@@ -175,9 +198,12 @@ class Level:
             tile = reduced_size(one.tile[0], reduce), reduced_size(one.tile[1], reduce)
             tiles = placed.reduced(one.tile, reduce).touching(*window, tile)
             jobs.append(_Job(one, tile, tiles, list(parts_of(tiles, window, tile))))
-        if any(job.instance.layout.overlaps for job in jobs) or _covered(jobs) < window[2] * window[3]:
+        overlaps = _may_overlap(jobs)
+        if overlaps or _covered(jobs) < window[2] * window[3]:
             target[...] = fill
-        failures = _decode(jobs, window, target, resolve_threads(threads), reduce, salvage=salvage, fill_value=damaged)
+        # Tiles that overlap are decoded in their order, so that the last counts.
+        workers = 1 if overlaps else resolve_threads(threads)
+        failures = _decode(jobs, window, target, workers, reduce, salvage=salvage, fill_value=damaged)
         conclude(failures, salvage=salvage, count=sum(len(job.tiles.frames) for job in jobs), of="tiles")
         return target
 
@@ -188,7 +214,7 @@ class Level:
         )
         if path not in self.optical_paths:
             raise IndexError(f"there is no optical path {path!r}: the level has {self.optical_paths}")
-        if isinstance(focal_plane, float):
+        if isinstance(focal_plane, (float, np.floating)):
             plane = min(self.focal_planes, key=lambda height: abs(height - focal_plane))
         else:
             plane = _chosen(self.focal_planes, focal_plane, "focal plane")
@@ -196,7 +222,7 @@ class Level:
 
     def _fill(self, fill_value: FillValue) -> Any:
         if fill_value is not None:
-            return np.asarray(fill_value, self.dtype)
+            return _values_of(fill_value, self.dtype, self.shape[2:])
         is_light = len(self.shape) == 3 and self.dtype.kind == "u"  # the glass beside the tissue
         return self.dtype.type(np.iinfo(self.dtype).max if is_light else 0)
 
@@ -225,8 +251,6 @@ def _decode(
     set_of, frames, places = [], [], []
     top, left = window[:2]
     for one, tile, tiles, groups in jobs:
-        if one.layout.overlaps:  # in the order of their frames, so that the last counts
-            threads = 1
         numbers = np.empty(len(tiles.frames), np.uint32)
         corners = np.empty((len(tiles.frames), 2), np.int64)
         for part, members in groups:
@@ -255,6 +279,30 @@ def _decode(
     )
 
 
+def _values_of(fill_value: Any, dtype: np.dtype[Any], samples: tuple[int, ...]) -> np.ndarray:
+    """Return a fill value in the type of the samples, as one value or one for each."""
+    given = np.asarray(fill_value)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"fill_value is {fill_value!r}; expected a number, or one for each sample")
+    if given.size != 1 and given.shape != samples:
+        raise ValueError(
+            f"fill_value has {given.size} numbers; expected one, or one for each of {samples or 1} samples"
+        )
+    with np.errstate(invalid="ignore"):
+        values = given.reshape(() if given.size == 1 else samples).astype(dtype)
+    if dtype.kind in "iu" and (values != given.reshape(values.shape)).any():
+        raise ValueError(f"fill_value is {fill_value!r}, which {dtype} does not have")
+    return values
+
+
+def _may_overlap(jobs: list[_Job]) -> bool:
+    """Whether tiles of a window may share pixels, of an object or of several."""
+    jobs = [job for job in jobs if len(job.tiles.frames)]
+    if len(jobs) < 2:
+        return any(job.instance.layout.overlaps for job in jobs)
+    return len({job.tile for job in jobs}) > 1 or may_overlap([job.tiles for job in jobs], jobs[0].tile)
+
+
 def _fill_of_damage(fill: Any, *, salvage: bool) -> float:
     """Return the fill value as a number, which damaged tiles need."""
     values = np.unique(fill)
@@ -280,11 +328,19 @@ def _chosen(values: Sequence[Any], number: int, what: str) -> Any:
     return values[position]
 
 
+def _pair(numbers: Any, what: str) -> tuple[int, int]:
+    try:
+        first, second = (operator.index(number) for number in numbers)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} is {numbers!r}; expected two integers, for rows and columns") from None
+    return first, second
+
+
 class Slide:
     """A whole slide image. Use `slide` to make one.
 
-    ``slide[rows, columns]`` reads a window of level 0. A slide may be used by several threads at once, and can be
-    pickled if its sources can be opened again.
+    ``slide[rows, columns]`` reads a window of level 0, as `Level` does. A slide may be used by several threads at once,
+    and can be pickled if its sources can be opened again.
     """
 
     def __init__(self, instances: list[Instance]) -> None:
@@ -335,8 +391,12 @@ class Slide:
         return f"<dcmturbo.Slide shape={self.shape} dtype={self.dtype} levels={len(self.levels)}>"
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read a window of level 0: ``slide[rows, columns]`` with slices of step 1."""
+        """Read a window of level 0: ``slide[rows, columns]``, as numpy takes integers, slices and ``...``."""
         return self.levels[0][key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read all of level 0."""
+        return self.levels[0].__array__(dtype, copy)
 
     def read(
         self,
@@ -396,7 +456,7 @@ class Slide:
             If there is no such level, optical path or focal plane.
         """
         return self.level(level).read(
-            region=(*location, *size),
+            region=(*_pair(location, "location"), *_pair(size, "size")),
             optical_path=optical_path,
             focal_plane=focal_plane,
             fill_value=fill_value,
@@ -406,14 +466,21 @@ class Slide:
             reduce=reduce,
         )
 
-    def thumbnail(self, size: int | tuple[int, int], *, threads: int | None = None) -> np.ndarray:
+    def thumbnail(
+        self,
+        size: int | tuple[int, int],
+        *,
+        optical_path: int | str = 0,
+        focal_plane: int | float = 0,
+        threads: int | None = None,
+    ) -> np.ndarray:
         """Return the whole slide in at most so many pixels.
 
         Parameters
         ----------
         size : int or tuple of int
             The most rows and columns; the ratio of both stays.
-        threads : int, optional
+        optical_path, focal_plane, threads
             As in `read`.
 
         Returns
@@ -421,7 +488,7 @@ class Slide:
         numpy.ndarray
             The smallest level that is not smaller, averaged over equal areas to the size.
         """
-        most = (size, size) if isinstance(size, int) else (operator.index(size[0]), operator.index(size[1]))
+        most = _pair((size, size) if hasattr(size, "__index__") else size, "size")
         if min(most) < 1:
             raise ValueError(f"the thumbnail has at most {most} pixels; expected at least 1")
         rows, columns = self.shape[:2]
@@ -432,7 +499,7 @@ class Slide:
             for one in reversed(self.levels)
             if (one.shape[0] >= wanted[0] and one.shape[1] >= wanted[1]) or one is self.levels[0]
         )
-        return averaged(level, wanted, threads=threads)
+        return averaged(level, wanted, optical_path=optical_path, focal_plane=focal_plane, threads=threads)
 
     def close(self) -> None:
         """Close all objects. Arrays that were read remain valid."""
