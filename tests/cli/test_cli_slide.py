@@ -56,11 +56,24 @@ def test_deep_zoom(call, folder, tmp_path):
     assert call("slide", folder, "-o", target)[0] == 1
 
 
+def test_the_optical_path_of_thumbnails_and_deep_zoom(call, tmp_path):
+    first, second = tissue(60, 70, 1, seed=1), tissue(60, 70, 1, seed=2)
+    path = tmp_path / "slide.dcm"
+    path.write_bytes(instance({(0, 0): first, (0, 1): second}, (32, 24)))
+    assert call("slide", path, "-o", tmp_path / "a.png", "--thumbnail", 100, "--optical-path", "B")[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), second)
+    options = ["--tile-size", 100, "--tile-format", "png", "--optical-path", 1]
+    assert call("slide", path, "-o", tmp_path / "x.dzi", *options)[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "x_files" / "7" / "0_0.png"), second)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["-o", "x.bmp"], 2, "known format"),
         (["-o", "x.dzi", "--thumbnail", "3"], 2, "whole slide"),
+        (["-o", "x.dzi", "--level", "1"], 2, "without --level"),
+        (["-o", "x.png", "--thumbnail", "9", "--level", "0"], 2, "without --level"),
         (["-o", "x.png", "--region", "0", "0", "500", "5"], 1, "does not lie within"),
         (["-o", "x.png", "--level", "7"], 1, "no level 7"),
         (["-o", "x.png", "--optical-path", "Q"], 1, "'Q'"),

@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     )
     add_common(parser, run)
     add_output(parser, "the output file")
-    parser.add_argument("--level", type=int, default=0, metavar="N", help="the level (default: 0, the largest)")
+    parser.add_argument("--level", type=int, metavar="N", help="the level (default: 0, the largest)")
     what = parser.add_mutually_exclusive_group()
     add_region(what, "the window, in pixels of the level (default: all of it)")
     what.add_argument("--thumbnail", type=thread_count, metavar="N", help="the slide in at most N rows and columns")
@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         return output.usage("slide", f"{target} has no suffix of a known format: use one of {known}")
     if form == "dzi" and (arguments.region or arguments.thumbnail):
         return output.usage("slide", "a DeepZoom image is of the whole slide, without --region or --thumbnail")
+    if arguments.level is not None and (form == "dzi" or arguments.thumbnail):
+        return output.usage("slide", "a DeepZoom image or a thumbnail is of the whole slide, without --level")
     if arguments.overlap < 0:
         return output.usage("slide", "--overlap must be at least 0")
     named = arguments.paths[0]
@@ -135,23 +137,22 @@ def _picture(array: np.ndarray, form: str) -> bytes:
     return encode_picture([array], form)
 
 
+def _which(slide: dt.Slide, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return which optical path and focal plane are asked for."""
+    path = arguments.optical_path
+    is_number = path.isascii() and path.isdigit() and path not in slide.optical_paths
+    return {"optical_path": int(path) if is_number else path, "focal_plane": arguments.focal_plane}
+
+
 def _write(
     slide: dt.Slide, target: Path, form: str, source: str, arguments: argparse.Namespace, output: Output
 ) -> dict[str, Any]:
+    which = _which(slide, arguments)
     if arguments.thumbnail:
-        array = slide.thumbnail(arguments.thumbnail, threads=arguments.threads)
+        array = slide.thumbnail(arguments.thumbnail, threads=arguments.threads, **which)
     else:
-        rows, columns = slide.level(arguments.level).shape[:2]
-        top, left, height, width = arguments.region or (0, 0, rows, columns)
-        path = arguments.optical_path
-        array = slide.read(
-            arguments.level,
-            (top, left),
-            (height, width),
-            optical_path=int(path) if path.isdigit() and path not in slide.optical_paths else path,
-            focal_plane=arguments.focal_plane,
-            threads=arguments.threads,
-        )
+        level = slide.level(arguments.level or 0)
+        array = level.read(region=arguments.region, threads=arguments.threads, **which)
     if form == "npy":
         write_npy(target, array, source)
     else:
@@ -161,17 +162,16 @@ def _write(
 
 
 def _write_deep_zoom(slide: dt.Slide, target: Path, arguments: argparse.Namespace, output: Output) -> int:
-    tiles = DeepZoom(slide, tile_size=arguments.tile_size, overlap=arguments.overlap)
+    tiles = DeepZoom(slide, tile_size=arguments.tile_size, overlap=arguments.overlap, **_which(slide, arguments))
     folder = target.with_name(f"{target.stem}_files")
     if folder.exists() and not arguments.force:
         raise FileExistsError(f"the folder {folder} exists: --force writes into it")
-    places = list(tiles.places())
-    with output.progress("writing tiles", len(places)) as advance:
-        for place in places:
+    with output.progress("writing tiles", tiles.count) as advance:
+        for place in tiles.places():
             to = folder / str(place.level) / f"{place.column}_{place.row}.{arguments.tile_format}"
             make_folders(to.parent)
             write_bytes(to, _picture(tiles.tile(place, threads=arguments.threads), arguments.tile_format), None)
             advance()
     write_bytes(target, tiles.descriptor(arguments.tile_format).encode(), None)
-    output.say(f"{arguments.paths[0]} -> {target}  {len(places)} tiles, {len(tiles.sizes)} levels")
-    return len(places)
+    output.say(f"{arguments.paths[0]} -> {target}  {tiles.count} tiles, {len(tiles.sizes)} levels")
+    return tiles.count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class DeepZoom:
         Rows and columns of a tile without its overlap.
     overlap : int
         How many pixels of its neighbours a tile has at each side.
+    **options
+        Of `Level.read`: which optical path and focal plane.
 
     Attributes
     ----------
@@ -39,13 +41,18 @@ class DeepZoom:
         Rows and columns of each level.
     """
 
-    def __init__(self, slide: Slide, *, tile_size: int = 254, overlap: int = 1) -> None:
+    def __init__(self, slide: Slide, *, tile_size: int = 254, overlap: int = 1, **options: Any) -> None:
         if tile_size < 1 or overlap < 0:
             raise ValueError(f"tiles of {tile_size} pixels with an overlap of {overlap}; expected at least 1 and 0")
-        self._slide, self.tile_size, self.overlap = slide, tile_size, overlap
+        self._slide, self.tile_size, self.overlap, self._options = slide, tile_size, overlap, options
         rows, columns = slide.shape[:2]
         count = (max(rows, columns) - 1).bit_length() + 1
         self.sizes = [(-(-rows >> count - 1 - level), -(-columns >> count - 1 - level)) for level in range(count)]
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are."""
+        return sum(-(-rows // self.tile_size) * -(-columns // self.tile_size) for rows, columns in self.sizes)
 
     def places(self) -> Iterator[Place]:
         """Iterate over all tiles."""
@@ -70,7 +77,7 @@ class DeepZoom:
             for one in reversed(self._slide.levels)
             if (one.shape[0] >= size[0] and one.shape[1] >= size[1]) or one is self._slide.levels[0]
         )
-        return averaged(level, size, (top, left, bottom - top, right - left), threads=threads)
+        return averaged(level, size, (top, left, bottom - top, right - left), threads=threads, **self._options)
 
     def descriptor(self, form: str) -> str:
         """Return the content of the .dzi file, for tiles of a format such as "jpeg"."""
