@@ -145,7 +145,7 @@ def test_a_closed_source_is_not_read(tmp_path):
     shown.close()
     shown.close()
     for one in (source, shown):
-        with pytest.raises(dt.Error, match="a.dcm: it has been closed"):
+        with pytest.raises(dt.Error, match=r"a\.dcm: it has been closed"):
             one.read_into(0, bytearray(4))
     buffer = _core.Source.buffer(b"0123")
     buffer.close()  # there is nothing to close
