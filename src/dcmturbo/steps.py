@@ -76,7 +76,7 @@ class Step:
         elif self._grey is None:
             _normalise(frame, out)
         elif self._apply == "rescale":
-            modality = self._modality or self._grey.modality(number)
+            modality = self._modality(self._grey, number)
             if modality.table is not None:
                 out[...] = modality.table.look_up(frame)
             else:
@@ -91,8 +91,12 @@ class Step:
                 _linear(frame, out, *line, clip=True)
 
     @cached_property
-    def _modality(self) -> Modality | None:
-        return plain_modality(self._frames.opened)
+    def _plain_modality(self) -> Modality | None:
+        # A window needs the whole header anyhow.
+        return plain_modality(self._frames.opened) if self._apply == "rescale" else None
+
+    def _modality(self, grey: Grey, number: int) -> Modality:
+        return self._plain_modality or grey.modality(number)
 
     def in_core(self, number: int) -> CoreStep | None:
         """Return what the core has to do to the frame with this number; None if it cannot."""
@@ -102,11 +106,10 @@ class Step:
             return None
         if self._grey is None:
             return "normalise"
-        is_rescale = self._apply == "rescale"
-        modality = (self._modality if is_rescale else None) or self._grey.modality(number)
+        modality = self._modality(self._grey, number)
         if modality.table is not None:
             return None
-        if is_rescale:
+        if self._apply == "rescale":
             return modality.slope, modality.intercept, False
         line = self._window(modality, self._grey.voi(number, modality)[0])
         return None if line is None else (*line, True)
