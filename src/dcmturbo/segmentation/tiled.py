@@ -8,6 +8,7 @@ import numpy as np
 
 from dcmturbo.dataset.attributes import Attributes
 from dcmturbo.errors import DecodeError
+from dcmturbo.frames.tiling import FullTiling, are_on_one_grid, touching
 from dcmturbo.volumes.geometry import affine_of, axes_of
 
 __all__ = ["MATRIX_PATHS", "Matrix", "Places", "matrix_of", "merge", "places_in", "slide_affine"]
@@ -115,26 +116,25 @@ def _in_full_order(
     span: tuple[int, int],
     between: float,
 ) -> Matrix:
-    """Place the frames of a TILED_FULL object: columns vary fastest, then rows, focal planes and segments."""
+    """Place the frames of a TILED_FULL object: there is a matrix for each focal plane of each segment."""
     rows, columns, planes = matrix
     begin, frames = span
-    high, wide = -(-rows // tile[0]), -(-columns // tile[1])
-    whole = high * wide * planes * len(numbers)
+    tiling = FullTiling.of(rows, columns, tile)
+    whole = tiling.tiles * planes * len(numbers)
     if begin + frames > whole or (not begin and frames != whole):
         raise DecodeError(
-            f"the object is TILED_FULL with {high} x {wide} tiles, {planes} focal planes and {len(numbers)} segments, "
-            f"which makes {whole} frames, but it has the frames {begin} to {begin + frames - 1}",
+            f"the object is TILED_FULL with {tiling.high} x {tiling.wide} tiles, {planes} focal planes and "
+            f"{len(numbers)} segments, which makes {whole} frames, but it has the frames {begin} to "
+            f"{begin + frames - 1}",
             code="mismatch",
         )
-    order = np.arange(begin, begin + frames)
-    place, outer = order % (high * wide), order // (high * wide)
-    corners = np.stack([place // wide * tile[0], place % wide * tile[1]], axis=1)
+    outer, *corners = tiling.places(np.arange(begin, begin + frames))
     spacing = between if np.isfinite(between) else 0.0
     return Matrix(
         rows,
         columns,
         planes,
-        corners,
+        np.stack(corners, axis=1),
         outer % planes,
         np.array(numbers, np.int64)[outer // planes],
         np.arange(planes) * spacing,
@@ -188,13 +188,11 @@ def places_in(
     """
     top, left, height, width = window
     rows, columns = corners[:, 0], corners[:, 1]
-    touching = (rows < top + height) & (rows + tile[0] > top) & (columns < left + width) & (columns + tile[1] > left)
-    chosen = np.flatnonzero(touching & (height > 0) & (width > 0))
+    chosen = np.flatnonzero(touching(rows, columns, tile, window) & (height > 0) & (width > 0))
     places = np.column_stack([planes[chosen], rows[chosen] - top, columns[chosen] - left])
     distinct, which = np.unique(places, axis=0, return_inverse=True)
     which = which.reshape(-1)
-    apart = all(len(np.unique(distinct[:, axis] % tile[axis - 1])) < 2 for axis in (1, 2))
-    if not apart:
+    if not are_on_one_grid(distinct[:, 1], distinct[:, 2], tile):
         return Places(chosen, np.arange(len(chosen)), places, apart=False)
     order = np.argsort(which, kind="stable")
     return Places(chosen[order], which[order], distinct, apart=True)

@@ -10,6 +10,7 @@ import numpy as np
 from dcmturbo.dataset.attributes import Attributes
 from dcmturbo.errors import DecodeError
 from dcmturbo.frames.frame_count import settle_count
+from dcmturbo.frames.tiling import FullTiling, are_on_one_grid, touching
 
 __all__ = ["PLACE_PATHS", "Counts", "Layout", "Tiles", "layout_of", "matrix_size", "may_overlap", "optical_paths"]
 
@@ -52,12 +53,7 @@ class Tiles(NamedTuple):
 
     def touching(self, top: int, left: int, height: int, width: int, tile: tuple[int, int]) -> Tiles:
         """Return the tiles that have pixels in a window, in the order of their frames."""
-        wanted = (
-            (self.rows < top + height)
-            & (self.rows + tile[0] > top)
-            & (self.columns < left + width)
-            & (self.columns + tile[1] > left)
-        )
+        wanted = touching(self.rows, self.columns, tile, (top, left, height, width))
         return Tiles(self.frames[wanted], self.rows[wanted], self.columns[wanted])
 
     def reduced(self, tile: tuple[int, int], reduce: int) -> Tiles:
@@ -148,34 +144,32 @@ def optical_paths(found: Attributes) -> list[str]:
 
 
 def _full(found: Attributes, frames: Counts, tile: tuple[int, int]) -> Layout:
-    """PS3.3, C.7.6.17.3: columns vary fastest, then rows, focal planes and optical paths."""
-    total_rows, total_columns = matrix_size(found)
-    high, wide = -(-total_rows // tile[0]), -(-total_columns // tile[1])
+    """Place the frames of a TILED_FULL object: there is a matrix for each focal plane of each optical path."""
+    tiling = FullTiling.of(*matrix_size(found), tile)
     planes = max(1, int(found.number("TotalPixelMatrixFocalPlanes") or 1))
     paths = optical_paths(found)
     count = int(found.number("NumberOfOpticalPaths") or len(paths))
     are_named = count == len(paths) == len(set(paths))
-    whole = high * wide * planes * count
+    whole = tiling.tiles * planes * count
     begin = max(0, int(found.number("ConcatenationFrameOffsetNumber") or 0))
     promised = frames.promised
     if not found.has("ConcatenationFrameOffsetNumber"):  # otherwise, another object has the other frames
         promised = settle_count(promised, whole, frames.in_data, "the total pixel matrix", if_fewer=_EMPTY)
     if begin + promised > whole:
         raise DecodeError(
-            f"the object is TILED_FULL with {high} x {wide} tiles, {planes} focal planes and {count} optical paths, "
-            f"but its frames {begin} to {begin + promised - 1} are more than these {whole}",
+            f"the object is TILED_FULL with {tiling.high} x {tiling.wide} tiles, {planes} focal planes and "
+            f"{count} optical paths, but its frames {begin} to {begin + promised - 1} are more than these {whole}",
             code="mismatch",
         )
     numbers = np.arange(begin, begin + promised)
-    places, outer = numbers % (high * wide), numbers // (high * wide)
+    outer, rows, columns = tiling.places(numbers)
     step = _between_planes(found)
     tiles = {}
     for group in np.unique(outer).tolist():
         mine = outer == group
-        place = places[mine]
         path, plane = divmod(group, planes)
         key = paths[path] if are_named else str(path + 1), round(plane * step, 6)
-        tiles[key] = Tiles(numbers[mine] - begin, place // wide * tile[0], place % wide * tile[1])
+        tiles[key] = Tiles(numbers[mine] - begin, rows[mine], columns[mine])
     return Layout(tiles, overlaps=False)
 
 
@@ -223,14 +217,11 @@ def _sparse(found: Attributes, described: int, frames: int, tile: tuple[int, int
 
 def may_overlap(of: Sequence[Tiles], tile: tuple[int, int]) -> bool:
     """Whether tiles share pixels, as far as that shows cheaply: they are not all on one grid, or in one place."""
-    cells = []
-    for places, size in zip((np.concatenate(axis) for axis in list(zip(*of, strict=True))[1:]), tile, strict=True):
-        offsets = places % size
-        if (offsets != offsets[:1]).any():
-            return True
-        cells.append(places // size)
-    pairs = np.stack(cells, -1)
-    return len(np.unique(pairs, axis=0)) < len(pairs)
+    rows, columns = (np.concatenate(axis) for axis in list(zip(*of, strict=True))[1:])
+    if not are_on_one_grid(rows, columns, tile):
+        return True
+    places = np.stack([rows, columns], -1)
+    return len(np.unique(places, axis=0)) < len(places)
 
 
 def parts_of(
