@@ -28,6 +28,20 @@ void fill_from(py::error_already_set& raised, dcmturbo_error* error) {
     abi::fill_error(error, static_cast<ErrorCode>(code), offset, -1, message.c_str());
 }
 
+// Fills the error from the exception that is being handled, and returns its code.
+std::int32_t fill_from_caught(dcmturbo_error* error) {
+    try {
+        throw;
+    } catch (py::error_already_set& raised) {
+        fill_from(raised, error);
+    } catch (const std::bad_alloc&) {
+        abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
+    } catch (const std::exception& caught) {
+        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    }
+    return error->code;
+}
+
 // Makes an array of the image without a copy. numpy copies unless the array has an owner, so it gets one that owns
 // nothing.
 py::array array_of(const dcmturbo_image& image, const py::dtype& dtype, std::uint32_t rows, std::uint32_t columns,
@@ -56,14 +70,9 @@ std::int32_t decode_with_library(dcmturbo_bytes data, const dcmturbo_header* hea
         if (format->reduce == 0) call_python(*decode_into, py::make_tuple(view, std::move(handle), out));
         else call_python(*decode_into, py::make_tuple(view, std::move(handle), out, format->reduce));
         return DCMTURBO_OK;
-    } catch (py::error_already_set& raised) {
-        fill_from(raised, error);
-    } catch (const std::bad_alloc&) {
-        abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
-    } catch (const std::exception& caught) {
-        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    } catch (...) {
+        return fill_from_caught(error);
     }
-    return error->code;
 }
 
 std::int32_t jpeg_of_jpegxl(dcmturbo_bytes data, void (*take)(void* taker, dcmturbo_bytes jpeg), void* taker,
@@ -75,12 +84,9 @@ std::int32_t jpeg_of_jpegxl(dcmturbo_bytes data, void (*take)(void* taker, dcmtu
         const py::object jpeg = call_python(*reconstruct_jpeg, py::make_tuple(view));
         take(taker, BufferView(jpeg).bytes());
         return DCMTURBO_OK;
-    } catch (py::error_already_set& raised) {
-        fill_from(raised, error);
-    } catch (const std::exception& caught) {
-        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+    } catch (...) {
+        return fill_from_caught(error);
     }
-    return error->code;
 }
 
 py::dtype dtype_of(const dcmturbo_attributes& attributes) {
@@ -109,12 +115,10 @@ std::int32_t LibraryEncoder::call(const void* self, const dcmturbo_image* image,
             std::swap(encoder.failures_[image->base], value);
         }
         fill_from(raised, error);
-    } catch (const std::bad_alloc&) {
-        abi::fill_error(error, ErrorCode::out_of_memory, no_offset, -1, "out of memory");
-    } catch (const std::exception& caught) {
-        abi::fill_error(error, ErrorCode::internal, no_offset, -1, caught.what());
+        return error->code;
+    } catch (...) {
+        return fill_from_caught(error);
     }
-    return error->code;
 }
 
 void LibraryEncoder::raise_failure(const void* base) {
