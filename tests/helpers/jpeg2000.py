@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from oracle.jpeg2000_stream import Image, finished, write
-from oracle.jpeg2000_tile import Area, Component, divide
+from oracle.jpeg2000_tile import Area, Component, Quantisation, divide
 
 import dcmturbo as dt
 from dcmturbo import _core
@@ -23,6 +23,15 @@ def component(area: Area, precision: int = 8, is_signed: bool = False, dx: int =
     if precision == 38:  # M_b is 37 at most (E-2)
         values = values // 2 + whole // 4
     return Component(values - (whole // 2 if is_signed else 0), precision, is_signed, dx, dy, **more)
+
+
+def of_full_range(area: Area, precision: int, is_signed: bool) -> tuple[Component, Quantisation]:
+    """A component that has the smallest and the largest value, and a quantisation that holds them."""
+    made = component(area, precision, is_signed)
+    low = -(1 << precision - 1) if is_signed else 0
+    if precision < 38:
+        made.samples[:2, :2] = [[low, low + (1 << precision) - 1]] * 2
+    return made, Quantisation(guard=2 if precision < 30 else 7)
 
 
 def decoded(data: bytes, **options) -> list[np.ndarray]:

@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers.jpeg2000 import check, component
+from helpers.jpeg2000 import check, component, of_full_range
 from oracle.jpeg2000_block import BYPASS, CAUSAL, TERMINATE
 from oracle.jpeg2000_stream import Image, write
-from oracle.jpeg2000_tile import CPRL, HIGH_THROUGHPUT, LRCP, MIXED, PCRL, RLCP, RPCL, Change, Coding, Quantisation
+from oracle.jpeg2000_tile import CPRL, HIGH_THROUGHPUT, LRCP, MIXED, PCRL, RLCP, RPCL, Change, Coding
 
 import dcmturbo as dt
 
@@ -65,11 +65,7 @@ def test_regions_of_interest(style, reversible):
 @pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("precision", range(1, 39))
 def test_every_precision(precision, is_signed):
-    planes = component(SMALL, precision, is_signed)
-    low = -(1 << precision - 1) if is_signed else 0
-    if precision < 38:
-        planes.samples[:2, :2] = [[low, low + (1 << precision) - 1]] * 2
-    quantisation = Quantisation(guard=2 if precision < 30 else 7)
+    planes, quantisation = of_full_range(SMALL, precision, is_signed)
     check_here(Image([planes], SMALL, coding=Coding(style=HIGH_THROUGHPUT), quantisation=quantisation))
 
 

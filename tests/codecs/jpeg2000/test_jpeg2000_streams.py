@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from helpers.jpeg2000 import check, component, decoded, difference
+from helpers.jpeg2000 import check, component, decoded, difference, of_full_range
 from oracle.jpeg2000_block import BYPASS
 from oracle.jpeg2000_stream import Image, finished, jp2, write
 from oracle.jpeg2000_tile import CPRL, LRCP, PCRL, RLCP, RPCL, Change, Coding, Quantisation
@@ -107,11 +107,7 @@ def test_progression_changes_that_overlap(changes, where):
 @pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("precision", range(1, 39))
 def test_every_precision(precision, is_signed):
-    planes = component(SMALL, precision, is_signed)
-    low = -(1 << precision - 1) if is_signed else 0
-    if precision < 38:
-        planes.samples[:2, :2] = [[low, low + (1 << precision) - 1]] * 2
-    quantisation = Quantisation(guard=2 if precision < 30 else 7)
+    planes, quantisation = of_full_range(SMALL, precision, is_signed)
     data = check(Image([planes], SMALL, quantisation=quantisation))
     np.testing.assert_array_equal(dt.decode_components(data)[0], planes.samples)
 
