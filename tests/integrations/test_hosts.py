@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.command_line import CT
+from helpers.ports import free_ports
 from helpers.slides import instance, tissue
 from PIL import Image
 from pydicom.data import get_testdata_file
@@ -229,11 +229,7 @@ def orthanc_with_our_script(folder, tmp_path):
     script.write_text(
         "import sys\n" + "".join(environment.replace(placeholder, path) for path in sorted(packages)) + code
     )
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
+    ports = free_ports(2)
     settings = {
         "StorageDirectory": str(tmp_path / "storage"), "IndexDirectory": str(tmp_path / "index"),
         "HttpPort": ports[0], "DicomPort": ports[1], "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
