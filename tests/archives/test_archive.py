@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from helpers.archives import RLE_UID, TARGET, TARGET_UID, image, is_transcoded, rows_of, tree
+from helpers.archives import RLE_UID, TARGET, TARGET_UID, image, is_transcoded, numbered, rows_of, tree
 
 import dcmturbo as dt
 from dcmturbo.archives import transcoding
@@ -404,10 +404,8 @@ def test_a_file_that_fails_leaves_no_output_and_ends_nothing(archive):
 
 
 def test_fail_fast_stops_and_the_next_run_goes_on(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    for i in range(200):
-        (source / f"{i:03}.dcm").write_bytes(image(i, rows=8, columns=8))
+    source = numbered(tmp_path / "source", (image(i, rows=8, columns=8) for i in range(200)))
+    target = tmp_path / "out"
     (source / "000.dcm").write_bytes(image(0)[:-100])
     result = dt.transcode_archive(source, target, TARGET, threads=1, fail_fast=True)
     assert "fail_fast" in result.stopped
@@ -473,10 +471,7 @@ except OSError as error:
 def test_a_disk_that_is_full_and_one_that_is_read_only(tmp_path, size):
     if not may_mount():
         pytest.skip("no small disk can be mounted here (unshare -m)")
-    source = tmp_path / "source"
-    source.mkdir()
-    for i in range(60):
-        (source / f"{i:03}.dcm").write_bytes(image(i, rows=128, columns=128))
+    source = numbered(tmp_path / "source", (image(i, rows=128, columns=128) for i in range(60)))
     run = subprocess.run(
         ["unshare", "-m", sys.executable, "-c", SMALL_DISK, str(source), str(tmp_path / "disk"), size],
         capture_output=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from helpers.archives import TARGET, image, is_transcoded, rows_of, same_pixels, tree
+from helpers.archives import TARGET, image, is_transcoded, numbered, rows_of, same_pixels, tree
 
 import dcmturbo as dt
 from dcmturbo.archives import transcoding, work
@@ -246,11 +246,8 @@ except KeyboardInterrupt as interrupt:
 
 @pytest.mark.parametrize("how", [{"threads": 2}, {"jobs": 2, "threads": 1}])
 def test_ctrl_c_finishes_what_is_in_flight(tmp_path, how):
-    source, target = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    data = image(1, rows=512, columns=512, frames=8)
-    for i in range(300):
-        (source / f"{i:03}.dcm").write_bytes(data)
+    data, target = image(1, rows=512, columns=512, frames=8), tmp_path / "out"
+    source = numbered(tmp_path / "source", [data] * 300)
     run = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, str(source), str(target), repr(how)], stdout=subprocess.PIPE, text=True,
         start_new_session=True,

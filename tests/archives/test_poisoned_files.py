@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from helpers.archives import TARGET, image, is_transcoded, rows_of, tree
+from helpers.archives import TARGET, image, is_transcoded, numbered, rows_of, tree
 from helpers.poison import MARKS, make_poisoned, marked, write_site
 
 import dcmturbo as dt
@@ -179,11 +179,8 @@ def workers_of(process):
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_a_process_that_is_killed_costs_nothing(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    data = image(1, rows=256, columns=256, frames=4)
-    for i in range(60):
-        (source / f"{i:03}.dcm").write_bytes(data)
+    data, target = image(1, rows=256, columns=256, frames=4), tmp_path / "out"
+    source = numbered(tmp_path / "source", [data] * 60)
     killed = []
 
     def progress(state):
@@ -201,11 +198,7 @@ def test_a_process_that_is_killed_costs_nothing(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_the_process_that_makes_the_others_may_die(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    data = image(1, rows=256, columns=256, frames=4)
-    for i in range(40):
-        (source / f"{i:03}.dcm").write_bytes(data)
+    source, target = numbered(tmp_path / "source", [image(1, rows=256, columns=256, frames=4)] * 40), tmp_path / "out"
     killed = []
 
     def progress(state):

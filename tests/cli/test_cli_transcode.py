@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from helpers.archives import TARGET_UID, image, make_archive, same_pixels, tree
+from helpers.archives import TARGET_UID, image, make_archive, numbered, same_pixels, tree
 from helpers.command_line import DATA
 from helpers.dicom_writer import EXPLICIT, native_file
 
@@ -266,11 +266,7 @@ def test_a_dry_run_says_how_it_estimated(archive, capsys):
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
-    source, target = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    data = image(1, rows=512, columns=512, frames=8)
-    for i in range(300):
-        (source / f"{i:03}.dcm").write_bytes(data)
+    source, target = numbered(tmp_path / "in", [image(1, rows=512, columns=512, frames=8)] * 300), tmp_path / "out"
     command = [sys.executable, "-m", "dcmturbo.cli", "transcode", source, target, "--to", "HTJ2KLossless"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and (not target.exists() or len(os.listdir(target)) < 8):
@@ -311,11 +307,7 @@ def test_a_second_ctrl_c_leaves_what_is_in_hand(tmp_path):
 
 
 def test_a_terminal_gets_a_bar_and_a_file_does_not(tmp_path):
-    source = tmp_path / "in"
-    source.mkdir()
-    data = image(1, rows=1024, columns=1024, frames=12)
-    for i in range(16):
-        (source / f"{i:03}.dcm").write_bytes(data)
+    source = numbered(tmp_path / "in", [image(1, rows=1024, columns=1024, frames=12)] * 16)
     import pty
 
     main_end, other_end = pty.openpty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ def make_archive(folder: Path, files: int = 6, **more: object) -> dict[str, byte
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return content
+
+
+def numbered(folder: Path, contents: Iterable[bytes]) -> Path:
+    """Make a folder of the files 000.dcm, 001.dcm and so on."""
+    folder.mkdir()
+    for i, data in enumerate(contents):
+        (folder / f"{i:03}.dcm").write_bytes(data)
+    return folder
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import dcmturbo as dt
+from helpers.archives import numbered
 from helpers.dicom_writer import encapsulated_file
 
 # Imported by every Python that has it on its path: a codec of a library that ends the process at a marked image.
@@ -56,7 +57,5 @@ def marked(mark: int | None = None) -> bytes:
 
 def make_poisoned(folder: Path, files: int, poisoned: set[int], mark: int = MARKS["SIGSEGV"]) -> None:
     """Write images, some of them poisoned."""
-    folder.mkdir()
     good, bad = marked(), marked(mark)
-    for i in range(files):
-        (folder / f"{i:03}.dcm").write_bytes(bad if i in poisoned else good)
+    numbered(folder, (bad if i in poisoned else good for i in range(files)))

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.archives import image, same_pixels, tree
+from helpers.archives import image, numbered, same_pixels, tree
 from helpers.poison import make_poisoned, write_site
 
 import dcmturbo as dt
@@ -82,12 +82,7 @@ def cluster(tmp_path):
 
 @pytest.fixture
 def source(tmp_path):
-    folder = tmp_path / "source"
-    folder.mkdir()
-    data = image(1, rows=256, columns=256, frames=4, syntax="rle")
-    for i in range(200):
-        (folder / f"{i:03}.dcm").write_bytes(data)
-    return folder
+    return numbered(tmp_path / "source", [image(1, rows=256, columns=256, frames=4, syntax="rle")] * 200)
 
 
 pytestmark = [

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from helpers.archives import image, same_pixels
+from helpers.archives import image, numbered, same_pixels
 from helpers.killing import Killer, both_ways, rounds_of_kills, transcode_command
 
 import dcmturbo as dt
@@ -23,12 +23,8 @@ COMMAND = transcode_command("HTJ2KLossless")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kill") / "source"
-    folder.mkdir()
     contents = [image(seed, rows=96, columns=128, frames=2, syntax="rle") for seed in range(6)]
-    for i in range(FILES):
-        (folder / f"{i:03}.dcm").write_bytes(contents[i % 6])
-    return folder
+    return numbered(tmp_path_factory.mktemp("kill") / "source", (contents[i % 6] for i in range(FILES)))
 
 
 def identities(target):

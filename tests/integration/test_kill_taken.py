@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from helpers.archives import image, same_pixels
+from helpers.archives import image, numbered, same_pixels
 from helpers.killing import Killer, both_ways, rounds_of_kills, transcode_command
 
 import dcmturbo as dt
@@ -22,12 +22,11 @@ COMMAND = transcode_command("HTJ2KLossless")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("taken") / "source"
-    folder.mkdir()
     contents = [image(seed, rows=96, columns=128, frames=2, syntax="rle") for seed in range(5)]
-    for i in range(FILES):
-        (folder / f"{i:03}.dcm").write_bytes(contents[i % 5] if i % 10 != 7 else f"text {i}\n".encode())
-    return folder
+    return numbered(
+        tmp_path_factory.mktemp("taken") / "source",
+        (contents[i % 5] if i % 10 != 7 else f"text {i}\n".encode() for i in range(FILES)),
+    )
 
 
 def taken(target):
