@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +153,19 @@ def read_object(source: Any) -> bytes:
     raise TypeError(f"source must be a path, bytes, a file object or a Dataset, not {type(source).__name__}")
 
 
+@contextlib.contextmanager
+def _whatever_pydicom_raises(done: str) -> Iterator[None]:
+    """Raise a `DeidentificationError` for an object with which something cannot be done."""
+    try:
+        yield
+    except Error:
+        raise
+    except RecursionError:
+        raise DeidentificationError("its sequences are nested too deep") from None
+    except Exception as error:
+        raise DeidentificationError(f"the dataset cannot be {done}: {error}", code="malformed") from error
+
+
 def parse(data: bytes) -> Any:
     """Read a dataset with pydicom; it must begin like a DICOM object.
 
@@ -162,16 +177,10 @@ def parse(data: bytes) -> Any:
     has_preamble = data[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
     if not has_preamble and data[1:2] + data[3:4] != b"\0\0":
         raise NotDicom("the file does not begin like a DICOM object")
-    try:
+    with _whatever_pydicom_raises("read"):
         dataset = pydicom.dcmread(io.BytesIO(data), force=not has_preamble)
         if not has_preamble and "SOPClassUID" not in dataset:
             raise NotDicom("the file does not begin like a DICOM object")
-    except Error:
-        raise
-    except RecursionError:
-        raise DeidentificationError("its sequences are nested too deep") from None
-    except Exception as error:
-        raise DeidentificationError(f"the dataset cannot be read: {error}", code="malformed") from error
     _require_whole(data, dataset, has_preamble=has_preamble)
     return dataset
 
@@ -287,16 +296,10 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
     source_syntax = str(getattr(dataset.file_meta, "TransferSyntaxUID", "") or "")
     cleaner = Cleaner(rules.profile, Pseudonyms(rules.key), rules.safe_private, rules.words)
     _collect_meta(dataset, cleaner.identities)
-    try:
+    with _whatever_pydicom_raises("rewritten"):
         patient = cleaner.clean(dataset)
         mark(dataset, rules.profile, cleaned_pixels=bool(boxes))
         result = _written(dataset)
-    except Error:
-        raise
-    except RecursionError:
-        raise DeidentificationError("its sequences are nested too deep") from None
-    except Exception as error:
-        raise DeidentificationError(f"the dataset cannot be rewritten: {error}", code="malformed") from error
     # First, because boxes can be blanked in a lossless transfer syntax whatever that of the source is.
     if rules.transfer_syntax is not None and pixels is not None:
         result = transcoded(result, rules.transfer_syntax, threads)
