@@ -27,12 +27,13 @@ using State = SequenceLengths::State;
 // What the elements read so far say about an item.
 struct ItemContent {
     std::uint32_t last_tag = 0;
-    bool has_image = false;  // has attributes of the Image Pixel module: PS3.3 C.7.6.3
+    // Has attributes of the Image Pixel module (PS3.3 C.7.6.3). Functional groups have others of this group.
+    bool has_image = false;
     bool has_pixels = false;
 
     void take(std::uint32_t tag) {
         last_tag = tag;
-        has_image = has_image || tag >> 16 == 0x0028;
+        has_image = has_image || (tag >= 0x00280002 && tag <= 0x00280011) || (tag >= 0x00280100 && tag <= 0x00280103);
         has_pixels = has_pixels || tag == pixel_data_tag;
     }
 };

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from helpers.dicom_writer import encapsulated_file, native_file
+from pydicom import Dataset, dcmread
 
 import dcmturbo as dt
 
@@ -67,6 +68,26 @@ def test_a_hundred_thousand_frames_without_a_table():
         )
         assert not np.array_equal(first, last)
         assert len(image) == 100_000
+
+
+@pytest.mark.parametrize("group", ["PixelMeasuresSequence", "FrameVOILUTSequence"])
+def test_functional_groups_before_the_pixel_data_need_no_search(group):
+    """As in slides of which the frames are in full order. Spacing was taken for an icon whose pixels are missing."""
+    item = Dataset()
+    item.PixelSpacing = [0.5, 0.5]
+    item.WindowCenter = 3
+    shared = Dataset()
+    setattr(shared, group, [item])
+    ds = dcmread(io.BytesIO(many(20_000)))
+    ds.SharedFunctionalGroupsSequence = [shared]
+    file = io.BytesIO()
+    ds.save_as(file)
+    source = Counting(file.getvalue())
+    with dt.open(source) as image:
+        assert image[0].shape == (8, 8)
+    reads, size = source.take()
+    assert reads <= 10
+    assert size < 50_000
 
 
 def test_a_saved_index_finds_every_frame_at_once(tmp_path):
