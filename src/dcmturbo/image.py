@@ -123,6 +123,11 @@ class Image:
         return self.frame_shape if count == 1 else (count, *self.frame_shape)
 
     @property
+    def ndim(self) -> int:
+        """Length of `shape`."""
+        return len(self.shape)
+
+    @property
     def frame_shape(self) -> tuple[int, ...]:
         """Shape of one frame: (rows, columns) or (rows, columns, samples)."""
         return self._frame_shape

@@ -55,8 +55,19 @@ class TestDask:
             np.testing.assert_array_equal(lazy.compute(), matrix)
             np.testing.assert_array_equal(lazy[40:90, 100:, 1].compute(), matrix[40:90, 100:, 1])
             assert dt.to_dask(slide.levels[0]).chunks[0] == (150,)
-            with pytest.raises(ValueError, match="at least 1"):
-                dt.to_dask(slide, chunks=0)
+            assert dt.to_dask(slide, chunks=np.int64(64)).chunks[0] == (64, 64, 22)
+            for wrong in (0, (3,), (1, 2, 3), "ab", 1.5):
+                with pytest.raises(ValueError, match="at least 1"):
+                    dt.to_dask(slide, chunks=wrong)
+
+    def test_arrays_of_dask_itself(self):
+        import dask.array
+
+        matrix = tissue(70, 50)
+        with dt.slide(instance(matrix, (32, 24))) as slide:
+            for source in (slide, slide.levels[0]):
+                lazy = dask.array.from_array(source, chunks=(40, 30, 3))
+                np.testing.assert_array_equal(lazy[::-2, 3, 1:].compute(), matrix[::-2, 3, 1:])
 
     def test_other_processes(self, tmp_path):
         matrix = tissue(150, 190)

@@ -46,5 +46,8 @@ def _chunk_of(level: Level, chunks: Any) -> tuple[int, int]:
     if chunks is None:
         rows, columns = (max(1, _CHUNK_PIXELS // size) * size for size in level.tile_shape)
         return rows, columns
-    rows, columns = (chunks, chunks) if hasattr(chunks, "__index__") else chunks
-    return _at_least_1(rows), _at_least_1(columns)
+    try:
+        rows, columns = (chunks, chunks) if hasattr(chunks, "__index__") else chunks
+        return _at_least_1(rows), _at_least_1(columns)
+    except (TypeError, ValueError):
+        raise ValueError(f"chunks is {chunks!r}; expected rows and columns, or one number, of at least 1") from None

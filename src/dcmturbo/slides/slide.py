@@ -122,6 +122,8 @@ class Level:
         Micrometres from row to row and from column to column, if the object says so.
     downsample : float
         How many rows of level 0 a row stands for.
+    ndim : int
+        Length of `shape`.
     dtype : numpy.dtype
         Type of a sample.
     photometric_interpretation : str
@@ -133,6 +135,7 @@ class Level:
         self._instances = instances
         self._first = first
         self.shape: tuple[int, ...] = (*first.matrix, *first.image.frame_shape[2:])
+        self.ndim = len(self.shape)
         self.tile_shape = first.tile
         self.mpp = first.mpp
         self.downsample = full[0] / first.matrix[0]
@@ -362,6 +365,11 @@ class Slide:
     def shape(self) -> tuple[int, ...]:
         """Shape of level 0."""
         return self.levels[0].shape
+
+    @property
+    def ndim(self) -> int:
+        """Length of `shape`."""
+        return self.levels[0].ndim
 
     @property
     def dtype(self) -> np.dtype[Any]:
