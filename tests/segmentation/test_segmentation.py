@@ -1,12 +1,14 @@
 """Segmentations as label images, masks, fractions and runs, against highdicom where it is installed."""
 
 import io
+import os
 import types
 import warnings
 
 import numpy as np
 import pydicom
 import pytest
+from helpers.full_disk import full_disk
 from helpers.segmentations import POSITIONS, SHAPE, binary, descriptions, masks, segmentation
 from helpers.series import slice_dataset, stack_of_slices
 from pydicom.encaps import encapsulate
@@ -227,13 +229,31 @@ def test_damage_anywhere_is_an_error_and_no_crash():
                 pass
 
 
-@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
-def test_written_objects_are_read_by_highdicom_and_back(tmp_path, kind):
+def to_write():
+    """Return labels, the images that they are for, and descriptions of two segments."""
     highdicom = pytest.importorskip("highdicom")
     made = masks()
     labels = (made[0] + 2 * made[1]).astype(np.uint8)
     images = [slice_dataset(a, k + 1, POSITIONS[k]) for k, a in enumerate(stack_of_slices(5))]
-    described = descriptions(highdicom)
+    return labels, images, descriptions(highdicom)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_segmentation_that_cannot_be_completed_leaves_the_old_one(tmp_path):
+    arguments = to_write()
+    place = tmp_path / "s.dcm"
+    dt.write_segmentation(*arguments, place, kind="LABELMAP")
+    whole = place.read_bytes()
+    with full_disk(500), pytest.raises(OSError, match=r"large|space"):
+        dt.write_segmentation(*arguments, place, kind="LABELMAP")
+    assert place.read_bytes() == whole
+    assert os.listdir(tmp_path) == ["s.dcm"]
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_written_objects_are_read_by_highdicom_and_back(tmp_path, kind):
+    highdicom = pytest.importorskip("highdicom")
+    labels, images, described = to_write()
     syntax = "JPEGLSLossless" if kind == "LABELMAP" else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

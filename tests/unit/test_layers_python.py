@@ -44,8 +44,10 @@ ALLOWED = {
         "frames",
         *("redaction", "system", "transcoding", "version", "wording"),
     },
-    "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps", "wording"},
-    "segmentation": {"configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "volumes"},
+    "volumes": {"dataset", "decoding", "errors", "frames", "notes", "steps", "transcoding", "wording"},
+    "segmentation": {
+        *("configuration", "dataset", "encoding", "errors", "formats", "frames", "notes", "transcoding", "volumes"),
+    },
     "contours": {"_core", "configuration", "dataset", "errors", "frames", "notes", "pictures"},
     "integrations": {
         *("image", "slides", "volumes"),

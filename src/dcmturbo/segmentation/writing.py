@@ -11,6 +11,7 @@ import numpy as np
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError
 from dcmturbo.formats.names import name_transfer_syntax
+from dcmturbo.transcoding.output import Destination
 
 __all__ = ["write_segmentation"]
 
@@ -36,8 +37,8 @@ def write_segmentation(
         The images that were segmented.
     segment_descriptions : sequence of highdicom.seg.SegmentDescription
         What the segments are.
-    destination : path or binary file object
-        Where to write.
+    destination : path, fsspec URL or OpenFile, or writable binary file object
+        Where to write. A file gets its name when it is complete, and replaces an existing one in one step.
     transfer_syntax : str, optional
         UID or keyword, such as ``"RLELossless"`` or ``"JPEGLSLossless"``; uncompressed by default. Frames of single
         bits (BINARY) can only be uncompressed here.
@@ -93,11 +94,10 @@ def write_segmentation(
         made.file_meta.TransferSyntaxUID = UID(syntax.uid)
     file = io.BytesIO()
     pydicom.dcmwrite(file, made, enforce_file_format=True)
-    if hasattr(destination, "write"):
-        destination.write(file.getvalue())
-    else:
-        with open(destination, "wb") as target:
-            target.write(file.getvalue())
+    with Destination(destination, overwrite=True) as place:
+        with open(place.descriptor, "wb", closefd=False) as target:
+            target.write(file.getbuffer())
+        place.commit(fsync=False)
     return made
 
 

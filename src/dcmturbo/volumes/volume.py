@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dcmturbo.transcoding.output import Destination
 from dcmturbo.volumes import hosts
 from dcmturbo.volumes.geometry import LPS_TO_RAS
 
@@ -105,10 +106,15 @@ class Volume:
         return hosts.to_monai(self.array, self.affine_ras)
 
     def write_nrrd(self, destination: Any) -> None:
-        """Write a NRRD file (raw, with the space left-posterior-superior) to a path or a binary file object."""
+        """Write a NRRD file (raw, with the space left-posterior-superior) to a path or a binary file object.
+
+        A file gets its name when it is complete, and replaces an existing one in one step.
+        """
         if hasattr(destination, "write"):
             destination.write(hosts.nrrd_header(self.array, self.affine_lps))
             hosts.write_array(destination, self.array)
             return
-        with open(destination, "wb") as file:
-            self.write_nrrd(file)
+        with Destination(destination, overwrite=True) as place:
+            with open(place.descriptor, "wb", closefd=False) as file:
+                self.write_nrrd(file)
+            place.commit(fsync=False)
