@@ -151,9 +151,17 @@ class NotDicom(Error):  # noqa: N818
 
 
 class NoPixelData(Error, AttributeError):  # noqa: N818
-    """A DICOM object has no pixel data."""
+    """A DICOM object has no pixel data.
+
+    Attributes
+    ----------
+    describes_image : bool
+        Whether its Rows, Columns and BitsAllocated describe an image all the same: it may have been cut.
+    """
 
     default_code = "no_pixel_data"
+
+    describes_image: bool = False
 
 
 _CLASSES: dict[str, type[Error]] = {

@@ -101,3 +101,24 @@ def test_files_of_folders_may_be_no_images(call, folder):
     (folder / "more/notes.txt").write_text("no DICOM")
     assert call("volume", "series", "more", "-o", "x.npy")[0] == 0
     assert np.array_equal(np.load("x.npy"), dt.read_volume(["series", "more"]).array)
+
+
+def test_images_without_their_pixel_data_are_told_apart(call, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    whole = CT.read_bytes()
+    (folder / "cut.dcm").write_bytes(whole[: whole.rindex(b"\xe0\x7f\x10\0")])
+    (folder / "whole.dcm").write_bytes(whole)
+    (folder / "report.dcm").write_bytes(REPORT.read_bytes())
+    code, out, err = call("decode", folder, "-o", f"{tmp_path}/out/", "--format", "png")
+    assert code == 0
+    assert "2 without pixel data" in out
+    (line,) = err.splitlines()
+    assert "cut.dcm" in line
+    assert "it may have been cut before its pixel data" in line
+    code, out, err = call("info", folder)
+    assert code == 0
+    assert "cut off?" in out
+    assert "images without their pixel data (cut?)" in out
+    code, out, _ = call("info", folder / "cut.dcm")
+    assert "it may have been cut before its pixel data" in " ".join(out.split())

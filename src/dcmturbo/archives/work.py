@@ -29,6 +29,7 @@ from dcmturbo.archives.places import (
 from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
 from dcmturbo.dataset.file_names import is_named_dicom
+from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, NotDicom, reason_of
 from dcmturbo.transcoding.permissions import state_of
 
@@ -341,7 +342,8 @@ def _why_copied(source: str, error: Exception, what_was_done: str) -> tuple[str,
             if is_directory_object(file.read(1024)):
                 return "a DICOMDIR", (_STALE_DIRECTORY,)
     if isinstance(error, NoPixelData):
-        return "it has no pixel data", ()
+        doubt = f"{what_was_done}, but it has no pixel data, {NO_PIXELS_OF_IMAGE}"
+        return "it has no pixel data", (doubt,) if error.describes_image else ()
     if size_of(source) == 0:
         return "it is empty (0 bytes)", (f"{what_was_done}, but it is empty (0 bytes)",)
     if is_named_dicom(source):

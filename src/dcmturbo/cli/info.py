@@ -10,7 +10,7 @@ from typing import Any
 import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.census import census, show_census
+from dcmturbo.cli.census import census, lacks_pixels, show_census
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset import scanned
@@ -297,6 +297,12 @@ def _name_of_syntax(found: dict[str, Any]) -> str:
     return str(syntax["name"] or syntax["uid"] or "none stated")
 
 
+def _pixel_data(found: dict[str, Any]) -> str:
+    if found["pixel_data"]:
+        return human_bytes(found["pixel_data"]["length"])
+    return "cut off?" if lacks_pixels(found) else "no pixel data"
+
+
 def _show_lines(files: list[dict[str, Any]], output: Output) -> None:
     rows = []
     for found in files:
@@ -311,7 +317,7 @@ def _show_lines(files: list[dict[str, Any]], output: Output) -> None:
                 found["decoded"]["dtype"] if found["decoded"] else "",
                 bits,
                 image.get("photometric_interpretation") or "",
-                human_bytes(found["pixel_data"]["length"]) if found["pixel_data"] else "no pixel data",
+                _pixel_data(found),
             )
         )
     columns = ("file", "modality", "transfer syntax", ">shape", "dtype", ">bits", "photometric", ">pixel data")

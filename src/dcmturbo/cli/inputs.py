@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dcmturbo import system
 from dcmturbo.archives.walk import absolute, find_missing
 from dcmturbo.cli.output import Output
+from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
 from dcmturbo.errors import NoPixelData, NotDicom
 from dcmturbo.redaction import without_secrets
 
@@ -189,6 +190,8 @@ def for_each(
                     output.fail(item.path, error, hint=f"to see what the object is: dcmturbo info {item.path}")
                 else:
                     skipped.no_pixel_data += 1
+                    if error.describes_image:
+                        output.warn(item.path, f"skipped: it has no pixel data, {NO_PIXELS_OF_IMAGE}")
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
             except Exception as error:

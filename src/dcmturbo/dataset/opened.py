@@ -14,16 +14,21 @@ from dcmturbo.formats.syntaxes import TransferSyntax, known_transfer_syntax
 from dcmturbo.notes import NOTES
 
 __all__ = [
+    "NO_PIXELS_OF_IMAGE",
     "Element",
     "FileContent",
     "ImageValues",
     "OpenedSource",
     "Origin",
+    "describes_image",
     "open_pixel_data",
     "refuse_cut",
     "refuse_without_pixel_data",
     "words_of",
 ]
+
+
+NO_PIXELS_OF_IMAGE = "although it describes an image: it may have been cut before its pixel data"
 
 
 class FileContent(NamedTuple):
@@ -309,7 +314,9 @@ def open_pixel_data(
     )
 
 
-def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", warnings: Iterable[str] = ()) -> NoReturn:
+def refuse_without_pixel_data(
+    transfer_syntax: str, url: str, cut: str = "", warnings: Iterable[str] = (), *, describes_image: bool = False
+) -> NoReturn:
     """Say why there is nothing to decode."""
     if url:
         raise UnsupportedTransferSyntax(
@@ -322,7 +329,18 @@ def refuse_without_pixel_data(transfer_syntax: str, url: str, cut: str = "", war
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid}){elsewhere}")
     refuse_cut(cut)
     notes = "".join(f"; {text}" for text in warnings)
-    raise NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{notes}")
+    doubt = f", {NO_PIXELS_OF_IMAGE}" if describes_image else ""
+    error = NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{doubt}{notes}")
+    error.describes_image = describes_image
+    raise error
+
+
+def describes_image(dataset: _core.Dataset) -> bool:
+    """Whether an object states how large the pixels of an image are; where these are missing, it may have been cut.
+
+    Objects that never have pixel data do not state BitsAllocated, not even spectra, which have Rows and Columns.
+    """
+    return bool(dataset.rows and dataset.columns and dataset.bits_allocated)
 
 
 def refuse_cut(cut: str) -> None:

@@ -18,6 +18,7 @@ from dcmturbo.dataset.opened import (
     FileContent,
     ImageValues,
     OpenedSource,
+    describes_image,
     open_pixel_data,
     refuse_without_pixel_data,
     words_of,
@@ -56,7 +57,11 @@ def _open(source: _core.Source, buffer: memoryview | None) -> OpenedSource:
     element = dataset.pixel_data
     if element is None:
         refuse_without_pixel_data(
-            transfer_syntax, dataset.pixel_data_provider_url, file.dataset.cut or dataset.cut, warnings
+            transfer_syntax,
+            dataset.pixel_data_provider_url,
+            file.dataset.cut or dataset.cut,
+            warnings,
+            describes_image=describes_image(dataset),
         )
     values = ImageValues(*dataset.image_values)
     encapsulated = bool(element["undefined_length"])

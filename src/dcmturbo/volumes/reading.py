@@ -11,6 +11,8 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
+from dcmturbo.dataset.attributes import elements_of
+from dcmturbo.dataset.opened import describes_image
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.decoding import decode, decode_series
 from dcmturbo.errors import DecodeError, DecodeWarning
@@ -284,13 +286,23 @@ def _groups_of(source: Any, series: str | None, options: Options) -> tuple[list[
 
 def _notes_of_damage(left_out: dict[str, list[str]]) -> list[str]:
     """Warn of files that may have been slices of a volume."""
-    damaged = [name for name in left_out.get(NOT_DICOM, ()) if may_be_damaged(name)]
-    if not damaged:
-        return []
-    more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
-    text = f"left out, because they are no DICOM files (slices that are damaged?): {', '.join(damaged[:3])}{more}"
-    _warn(text)
-    return [text]
+    notes = []
+    for reason, names in left_out.items():
+        if reason == NOT_DICOM:
+            why, is_doubtful = "they are no DICOM files (slices that are damaged?)", may_be_damaged
+        else:
+            why, is_doubtful = "they describe images, but have no pixel data (slices that are cut?)", _describes_image
+        damaged = list(filter(is_doubtful, names))
+        if damaged:
+            more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+            notes.append(f"left out, because {why}: {', '.join(damaged[:3])}{more}")
+            _warn(notes[-1])
+    return notes
+
+
+def _describes_image(path: str) -> bool:
+    with elements_of(path) as elements:
+        return describes_image(elements.dataset)
 
 
 def _phases_of(planes: list[Plane], options: Options) -> list[_Group]:

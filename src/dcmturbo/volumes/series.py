@@ -6,6 +6,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from dcmturbo.dataset.attributes import elements_of, read_attributes
+from dcmturbo.dataset.opened import describes_image
 from dcmturbo.errors import DecodeWarning, Error, NotDicom
 from dcmturbo.notes import stack_level
 from dcmturbo.volumes.planes import find_sources, may_be_damaged
@@ -77,7 +78,7 @@ def find_series(source: Any) -> list[Series]:
                 values = read_attributes(elements, _ATTRIBUTES)
                 uid, study, patient, modality, description = (values.text(keyword) for keyword in _ATTRIBUTES)
                 series = Series(uid, study, patient, modality, description, [])
-                is_cut = bool(dataset.cut)
+                is_cut, is_image_without_pixels = bool(dataset.cut), describes_image(dataset)
         except Error as error:
             if not is_of_folder:
                 error.source = error.source or str(one)
@@ -85,7 +86,7 @@ def find_series(source: Any) -> list[Series]:
             if not isinstance(error, NotDicom) or may_be_damaged(one):
                 doubtful.append(one)
             continue
-        if not series.uid and is_cut and not is_image:
+        if not is_image and (is_image_without_pixels if not is_cut else not series.uid):
             doubtful.append(one)
         elif is_image or is_cut:
             found.setdefault(series.uid, series).files.append(one)
