@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pydicom
@@ -248,3 +250,54 @@ def test_nothing_is_overwritten(call, tmp_path):
     assert "--force" in err
     assert (tmp_path / "x.dcm").read_bytes() == b"precious"
     assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("PatientNme=x", "did you mean PatientName?"),
+        ("Rows=5", "Rows follows from the pixels"),
+        ("PatientAge=abc", "PatientAge cannot be 'abc'"),
+        ("SeriesNumber=one", "SeriesNumber cannot be 'one'"),
+        ("RecommendedDisplayFrameRateInFloat=fast", "RecommendedDisplayFrameRateInFloat cannot be 'fast'"),
+        ("RedPaletteColorLookupTableData=abc", "cannot be given as a text"),
+    ],
+)
+def test_values_that_cannot_be_set(call, tmp_path, text, words):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--set", text)
+    assert code == 2
+    assert words in " ".join(err.split())
+    assert "Traceback" not in err
+    assert not (tmp_path / "x.dcm").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_have_the_type_of_their_attribute(call, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    options = ("RepresentativeFrameNumber=1", "ImageType=ORIGINAL\\PRIMARY", "PatientWeight=71.5", "InstanceNumber=7")
+    settings = [part for text in options for part in ("--set", text)]
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", *settings)[0] == 0
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert (ds.RepresentativeFrameNumber, ds.PatientWeight, ds.InstanceNumber) == (1, 71.5, 7)
+    assert list(ds.ImageType) == ["ORIGINAL", "PRIMARY"]
+
+
+def test_one_hyphen_is_stdout(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(16, dtype=np.uint8).reshape(4, 4))
+    command = [sys.executable, "-m", "dcmturbo", "encode", "x.npy", "-o", "-"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    np.testing.assert_array_equal(dt.decode(done.stdout), np.load(tmp_path / "x.npy"))
+    assert os.listdir(tmp_path) == ["x.npy"]
+
+
+def test_a_picture_is_no_dicom_file_and_the_other_way_round(call, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.png")
+    assert code == 2
+    assert "named as a picture" in " ".join(err.split())
+    code, _, err = call("encode", CT, "-o", tmp_path / "x.dcm")
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "it is a DICOM file already" in err

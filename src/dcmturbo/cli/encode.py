@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output
-from dcmturbo.cli.made_dataset import Pixels, kept_mappings, make_dataset, read_pixels
+from dcmturbo.cli.made_dataset import Pixels, kept_mappings, make_dataset, read_pixels, value_of
 from dcmturbo.cli.output import Output
+from dcmturbo.cli.writing import STDOUT
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.transcoding.output import make_folders
 from dcmturbo.wording import human_bytes
@@ -29,7 +31,8 @@ values a meaning (rescale, real world values, the scaling of a dose, units), and
 another one, they are left out, and an RT Dose needs --set DoseGridScaling=VALUE. The object gets a new SOP Instance UID
 and stays in the template's series, unless you use --new-series. Without a template, it is a Secondary Capture object.
 
---set writes attributes by their keywords.
+--set writes attributes by their keywords; \\ separates several values. What follows from the pixels, such as Rows,
+cannot be set.
 
 examples:
   dcmturbo encode scan.png -o scan.dcm --template ct.dcm
@@ -38,15 +41,18 @@ examples:
 """
 
 
-def _attribute(text: str) -> tuple[str, str]:
-    from pydicom.datadict import tag_for_keyword
+# Suffixes of what this command reads: an OUT with one of them is a mistake.
+_SUFFIXES_OF_INPUTS = {".bmp", ".gif", ".jpeg", ".jpg", ".npy", ".png", ".tif", ".tiff", ".webp"}
 
+
+def _attribute(text: str) -> tuple[str, Any]:
     keyword, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"expected KEYWORD=VALUE, found {text!r}")
-    if tag_for_keyword(keyword) is None:
-        raise argparse.ArgumentTypeError(f"{keyword!r} is not the keyword of an attribute, such as PatientName")
-    return keyword, value
+    try:
+        return keyword, value_of(keyword, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_parser(commands: Any) -> None:
@@ -59,7 +65,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     parser.add_argument("paths", nargs="+", metavar="IN", help="pictures, or arrays in .npy files")
-    add_output(parser, "the DICOM file", required=True)
+    add_output(parser, "the DICOM file; - is stdout", required=True)
     parser.add_argument(
         "--to",
         default="ExplicitVRLittleEndian",
@@ -91,12 +97,19 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if syntax.format.loss == "always":
         return output.usage("encode", f"{syntax.keyword} is always lossy: encode to another one, then use transcode")
     target = Path(arguments.output)
+    to_stdout = target == STDOUT
+    if target.suffix.lower() in _SUFFIXES_OF_INPUTS:
+        return output.usage("encode", f"OUT is the DICOM file to write, but {target} is named as a picture or an array")
+    if to_stdout and (output.json or sys.stdout.isatty()):
+        why = "--json needs stdout too" if output.json else "a terminal cannot show it: redirect stdout"
+        return output.usage("encode", f"-o - writes the DICOM file to stdout, but {why}")
+    output.silent = output.silent or to_stdout
     document: dict[str, Any] | None = None
     path = arguments.paths[0]
     try:
         if target.is_dir():
             raise IsADirectoryError(f"{target} is a folder: OUT must name a file, such as {target / 'new.dcm'}")
-        if target.exists() and not arguments.force:
+        if target.exists() and not (arguments.force or to_stdout):
             raise FileExistsError(f"the output {target} exists: --force overwrites it")
         parts = []
         for path in arguments.paths:
@@ -111,11 +124,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             what = f"kept from the template: {', '.join(kept)}; if the new pixels have other values, use --set"
             output.warn(str(target), what)
         with output.warnings_of(str(target)):
-            result = dt.transcode(dataset, target, syntax.uid, overwrite=arguments.force)
+            place = sys.stdout.buffer if to_stdout else target
+            result = dt.transcode(dataset, place, syntax.uid, overwrite=arguments.force)
+            sys.stdout.flush()
     except (dt.Error, OSError, ValueError, TypeError) as error:
         output.fail(path, error)
     else:
-        size = target.stat().st_size
         extent = " x ".join(map(str, pixels.array.shape))
         document = {
             "path": str(target),
@@ -125,12 +139,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             "sop_instance": str(dataset.SOPInstanceUID),
             "shape": list(pixels.array.shape),
             "dtype": pixels.array.dtype.name,
-            "bytes": size,
+            "bytes": result.bytes_after,
             "verified": result.verified,
         }
         output.say(
             f"{', '.join(arguments.paths)} -> {target}  {extent} {pixels.array.dtype.name} {syntax.keyword}, "
-            f"{human_bytes(size)}{', verified' if result.verified else ''}"
+            f"{human_bytes(result.bytes_after)}{', verified' if result.verified else ''}"
         )
     output.result({"command": "encode", "file": document})
     return output.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Pixels", "kept_mappings", "make_dataset", "read_pixels"]
+__all__ = ["Pixels", "kept_mappings", "make_dataset", "read_pixels", "value_of"]
 
 # What describes the pixels of a template, and not those of the new object (PS3.3, C.7.6.3 and what refers to pixels).
 _OF_PIXELS = (
@@ -39,6 +40,13 @@ _OF_VALUES = (
 )
 _WITHOUT_EFFECT = {"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "US", "DoseUnits": None, "Units": None}
 _DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+# What `_describe` writes, so that a user cannot.
+_FROM_PIXELS = (
+    *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames", "BitsAllocated", "BitsStored"),
+    *("HighBit", "PixelRepresentation", "PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+)
+_WHOLE_NUMBERS = ("US", "SS", "UL", "SL", "UV", "SV")
+_CLOSE = 0.7
 _FLOATS = {4: "FloatPixelData", 8: "DoubleFloatPixelData"}
 
 
@@ -81,15 +89,20 @@ def read_pixels(path: Path) -> Pixels:
         raise IsADirectoryError(f"{path} is a folder: name the files in it, in the order of the frames")
     if path.suffix.lower() == ".npy":
         return _of_array(np.load(path, allow_pickle=False))
+    with path.open("rb") as file:
+        if file.read(132)[128:] == b"DICM":  # some are TIFF files too
+            raise ValueError("it is a DICOM file already: to convert it, use dcmturbo transcode")
     from PIL import Image, ImageSequence, UnidentifiedImageError
 
-    try:
-        opened = Image.open(path)
-    except UnidentifiedImageError:
-        raise ValueError("it is no picture that Pillow can read, and no .npy file") from None
-    with opened as image:
-        lossy = image.format in ("JPEG", "WEBP", "MPO")
-        pages = [_of_page(page) for page in ImageSequence.Iterator(image)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about metadata that are not used here
+        try:
+            opened = Image.open(path)
+        except UnidentifiedImageError:
+            raise ValueError("it is no picture that Pillow can read, and no .npy file") from None
+        with opened as image:
+            lossy = image.format in ("JPEG", "WEBP", "MPO")
+            pages = [_of_page(page) for page in ImageSequence.Iterator(image)]
     if any(page.shape != pages[0].shape or page.dtype != pages[0].dtype for page in pages):
         raise ValueError("its pages differ in size or type, but frames of one object are alike")
     samples = 1 if pages[0].ndim == 2 else 3
@@ -131,7 +144,44 @@ def _of_array(array: np.ndarray) -> Pixels:
     return Pixels(np.ascontiguousarray(array), has_axis=axes == 3, samples=samples)
 
 
-def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, str], new_series: bool) -> Dataset:
+def value_of(keyword: str, text: str) -> Any:
+    """Return the value of an attribute as pydicom has it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such attribute, it follows from the pixels, or its VR does not allow the value.
+    """
+    from pydicom import config
+    from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
+    from pydicom.dataelem import DataElement
+
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        known = {name.lower(): name for name in keyword_dict if name}
+        close = difflib.get_close_matches(keyword.lower(), known, 1, _CLOSE)
+        hint = f": did you mean {known[close[0]]}?" if close else ", such as PatientName"
+        raise ValueError(f"{keyword!r} is not the keyword of an attribute{hint}")
+    if keyword in _FROM_PIXELS:
+        raise ValueError(f"{keyword} follows from the pixels, so it cannot be set")
+    vr = dictionary_VR(tag).split(" or ")[0]
+    parts: list[Any] = text.split("\\") if "\\" in text else [text]
+    try:
+        if vr in _WHOLE_NUMBERS:
+            parts = [int(part) for part in parts] if text else []
+        elif vr in ("FL", "FD"):
+            parts = [float(part) for part in parts] if text else []
+        elif vr in ("SQ", "AT", "UN") or vr[0] == "O":
+            raise ValueError(f"a value of {vr} cannot be given as a text")
+        value = parts if len(parts) > 1 else parts[0] if parts else None
+        element = DataElement(tag, vr, value, validation_mode=config.RAISE)
+    except (ValueError, TypeError, OverflowError) as error:
+        why = str(error).partition(" Please see")[0]
+        raise ValueError(f"{keyword} cannot be {text!r}: {why}") from None
+    return element.value
+
+
+def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, Any], new_series: bool) -> Dataset:
     """Return a Dataset of the pixels, uncompressed.
 
     Parameters
@@ -158,7 +208,7 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
         dataset.StudyInstanceUID = generate_uid()
     _describe(dataset, pixels)
     for keyword, value in attributes.items():
-        setattr(dataset, keyword, value.split("\\") if "\\" in value else value)
+        setattr(dataset, keyword, value)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -166,7 +216,7 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     return dataset
 
 
-def kept_mappings(dataset: Dataset, attributes: dict[str, str]) -> list[str]:
+def kept_mappings(dataset: Dataset, attributes: dict[str, Any]) -> list[str]:
     """Return what a new object has of its template that gives its stored values a meaning, for people.
 
     Parameters
@@ -191,7 +241,7 @@ def kept_mappings(dataset: Dataset, attributes: dict[str, str]) -> list[str]:
     return found if changing else []
 
 
-def _check_dose(dataset: Dataset, frames: int, attributes: dict[str, str]) -> None:
+def _check_dose(dataset: Dataset, frames: int, attributes: dict[str, Any]) -> None:
     """Refuse an RT Dose whose values or places would be unknown (PS3.3, C.8.8.3)."""
     if "DoseGridScaling" not in dataset and "DoseGridScaling" not in attributes:
         raise ValueError(
