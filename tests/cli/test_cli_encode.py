@@ -301,3 +301,19 @@ def test_a_picture_is_no_dicom_file_and_the_other_way_round(call, tmp_path):
     assert code == 1
     assert len(err.splitlines()) == 1
     assert "it is a DICOM file already" in err
+
+
+@pytest.mark.parametrize("with_template", [False, True])
+def test_names_of_all_languages_are_kept(call, tmp_path, with_template):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    ds = pydicom.dcmread(CT)
+    ds.SpecificCharacterSet, ds.PatientComments = "ISO_IR 100", "für später"
+    ds.save_as(tmp_path / "template.dcm")
+    options = ("--template", tmp_path / "template.dcm") if with_template else ()
+    name = "山田^太郎"
+    assert (
+        call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--set", f"PatientName={name}", *options)[0] == 0
+    )
+    made = pydicom.dcmread(tmp_path / "x.dcm")
+    assert made.PatientName == name
+    assert made.get("PatientComments") == ("für später" if with_template else None)

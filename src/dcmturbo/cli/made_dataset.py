@@ -209,6 +209,8 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     _describe(dataset, pixels)
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
+    if "SpecificCharacterSet" not in attributes and not str(list(attributes.values())).isascii():
+        dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, in which all texts of the object are then written
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
