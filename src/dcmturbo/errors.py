@@ -228,15 +228,37 @@ class DecodeWarning(UserWarning):
         With salvage, one value per frame: 0 OK, 1 PARTIAL, 2 MISSING, 3 FAILED.
     errors : mapping of int to Error, optional
         With salvage, the errors by frame; otherwise empty.
+    source : str, optional
+        The path or URL of the object, if it was opened by one; without passwords and other secrets.
+
+    Attributes
+    ----------
+    status, errors, source
+        As given.
+    reason : str
+        The message without the source, which ``str()`` puts behind it: filters of warnings look at the beginning.
     """
 
     status: Any
     errors: dict[int, Error]
+    source: str | None
 
-    def __init__(self, message: str = "", *, status: Any = None, errors: Mapping[int, Error] | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: Any = None,
+        errors: Mapping[int, Error] | None = None,
+        source: str | None = None,
+    ) -> None:
         super().__init__(message)
+        self.reason = message
         self.status = status
         self.errors = dict(errors or {})
+        self.source = source
+
+    def __str__(self) -> str:
+        return self.reason if self.source is None else f"{self.reason} (in {self.source})"
 
 
 def reason_of(error: BaseException) -> str:

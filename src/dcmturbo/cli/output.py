@@ -24,6 +24,12 @@ _WIDTH_OF_FILES = 1000
 _PROGRESS_AFTER = 1.0  # seconds: shorter work needs no progress bar
 
 
+def _text_of(warning: Warning | str, path: str) -> str:
+    """Return the text of a warning, without the path that is printed before it."""
+    is_named = isinstance(warning, DecodeWarning) and warning.source == without_secrets(path)
+    return warning.reason if is_named else str(warning)  # type: ignore[union-attr]
+
+
 class Output:
     """Prints what a command has to say: results on stdout, errors and warnings on stderr.
 
@@ -195,7 +201,7 @@ class Output:
             try:
                 yield messages
             finally:
-                messages += dict.fromkeys(str(warning.message) for warning in caught)
+                messages += dict.fromkeys(_text_of(warning.message, path) for warning in caught)
                 for message in messages:
                     self.warn(path, message)
 

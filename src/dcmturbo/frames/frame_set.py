@@ -348,7 +348,7 @@ class FrameSet:
         """Issue a warning the first time that it is given."""
         if text not in self.warned:
             self.warned.add(text)
-            warnings.warn(text, DecodeWarning, stacklevel=stack_level())
+            warnings.warn(DecodeWarning(text, source=self.opened.name), stacklevel=stack_level())
 
     def warn_of_notes(self, notes: list[str]) -> None:
         """Warn if codestreams contradict their dataset."""

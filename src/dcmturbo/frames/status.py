@@ -68,11 +68,14 @@ def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "f
         summary[k] = frame_status
     errors = {k: error for k, _, error in failures}
     first = failures[0][2]
+    is_one_source = all(error.source == first.source for error in errors.values())
     warnings.warn(
         DecodeWarning(
-            f"{len(failures)} of {count} {of} are not complete; the first error is: {first}",
+            f"{len(failures)} of {count} {of} are not complete; the first error is: "
+            f"{first.reason if is_one_source else first}",
             status=summary,
             errors=errors,
+            source=first.source if is_one_source else None,
         ),
         stacklevel=stack_level(),
     )
