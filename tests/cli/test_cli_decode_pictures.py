@@ -38,6 +38,38 @@ def test_options_of_pictures(call, tmp_path):
         np.testing.assert_array_equal(read_png(place), dt.render(CT, **expected))
 
 
+@pytest.mark.parametrize("source", [CT, DATA / "JPEG2000.dcm", MULTI], ids=lambda path: path.name)
+def test_a_picture_of_a_region_or_a_lower_resolution_has_its_size(call, tmp_path, source):
+    """It was enlarged to the size of the frame, and with --size, it showed the whole frame."""
+    place = tmp_path / "x.png"
+    window = () if source == MULTI else ("--window", "40", "400")
+    whole = dt.render(source, **({} if source == MULTI else {"window": (40, 400)}), aspect=False)
+
+    def picture(*options):
+        assert call("decode", source, "-o", place, "--frames", "0", "--force", "--no-aspect", *window, *options)[0] == 0
+        return read_png(place)
+
+    region = ("--region", "20", "30", "40", "50")
+    np.testing.assert_array_equal(picture(*region), whole[20:60, 30:80])
+    np.testing.assert_array_equal(picture(*region, "--size", "100"), whole[20:60, 30:80])
+    small = picture(*region, "--size", "10")
+    assert small.shape[:2] == (8, 10)
+    assert abs(float(small.mean()) - whole[20:60, 30:80].mean()) < 12
+    if source.name == "JPEG2000.dcm":
+        rows, columns = whole.shape[:2]
+        assert picture("--reduce", "2").shape == (-(-rows // 4), -(-columns // 4))
+        assert max(picture("--reduce", "2", "--size", "20").shape) == 20
+        assert picture("--reduce", "2", "--region", "1", "2", "3", "4").shape == (3, 4)
+
+
+def test_there_is_no_picture_of_an_empty_region(call, tmp_path):
+    for options in ((), ("--size", "10"), ("--window", "40", "400")):
+        code, _, err = call("decode", CT, "-o", tmp_path / "x.png", "--region", "0", "0", "0", "5", *options)
+        assert code == 1
+        assert "the region is empty" in err
+    assert not os.listdir(tmp_path)
+
+
 def test_range_and_window_are_negative_and_still_values(call, tmp_path):
     place = tmp_path / "x.png"
     assert call("decode", CT, "-o", place, "--window", "-600", "1500")[0] == 0

@@ -160,9 +160,11 @@ class Decoded:
 
     def pictures(self, renderer: Renderer) -> Iterator[np.ndarray]:
         """Decode the selected frames, a batch at a time, and iterate over their pictures."""
-        if self._options.size and not self._options.salvage and not renderer.needs_extremes:
+        options = self._options
+        is_whole = options.region is None and not options.reduce
+        if options.size and is_whole and not options.salvage and not renderer.needs_extremes:
             for number in self.numbers:
-                yield renderer.render(number, threads=self._options.threads)
+                yield renderer.render(number, threads=options.threads)
             return
         if not self.has_axis:
             array = self.read()

@@ -146,7 +146,8 @@ class Renderer:
         skipped = self._levels_to_skip(number)
         if skipped:
             try:
-                return self.picture(self._frames.read(number, ReadOptions(threads=threads, reduce=skipped)), number)
+                reduced = self._frames.read(number, ReadOptions(threads=threads, reduce=skipped))
+                return self._picture(reduced, number, self._picture_size(number))
             except DecodeError as error:
                 if error.code != "unsupported":  # a tile has fewer levels than the header says
                     raise
@@ -167,9 +168,11 @@ class Renderer:
             return 0  # its lower resolutions may have a row or column more
         return min(most, parameters.get("decomposition_levels", 0))
 
-    def _picture_size(self, number: int) -> tuple[int, int]:
+    def _picture_size(self, number: int, shape: tuple[int, ...] | None = None) -> tuple[int, int]:
+        """Return rows and columns of a picture of an array, or of the whole frame."""
         ratio = pixel_ratio(self.header, number) if self._aspect else 1.0
-        return picture_size(self._frames.frame_shape[0], self._frames.frame_shape[1], ratio, self._size)
+        rows, columns = (shape or self._frames.frame_shape)[:2]
+        return picture_size(rows, columns, ratio, self._size)
 
     @property
     def needs_extremes(self) -> bool:
@@ -187,15 +190,25 @@ class Renderer:
         Parameters
         ----------
         array : numpy.ndarray
-            The frame, as `FrameSet.read` returns it.
+            The frame, a region of it or a lower resolution, as `FrameSet.read` returns it. It has the size of the
+            picture if pixels are square and no `size` is given.
         number : int
             Its number, not negative.
+
+        Raises
+        ------
+        Error
+            As `render`, and if the frame has no pixels.
         """
+        if not array.size:
+            raise Error("there are no pixels to show: the region is empty")
+        return self._picture(array, number, self._picture_size(number, array.shape))
+
+    def _picture(self, array: np.ndarray, number: int, size: tuple[int, int]) -> np.ndarray:
         levels = self.levels(array, number)
         if self._overlays:
             levels = draw_overlays(levels, self.header, number, lambda: self._cells(number))
-        rows, columns = self._picture_size(number)
-        return resized(levels, rows, columns, labels=self._is_labels)
+        return resized(levels, *size, labels=self._is_labels)
 
     def levels(self, array: np.ndarray, number: int) -> np.ndarray:
         """Return grey levels or colours for each pixel of a frame, without overlays, in its own size."""
