@@ -324,6 +324,21 @@ def test_thumbnails_of_an_optical_path():
         assert not np.array_equal(slide.thumbnail(20), alone.thumbnail(20))
 
 
+def test_thumbnails_of_a_path_that_smaller_levels_lack():
+    """The first path of a smaller level may be another than that of level 0."""
+    first, second = tissue(80, 60, 1, seed=1), tissue(80, 60, 1, seed=2)
+    both = instance({(0, 0): first, (0, 1): second}, TILE)
+    smaller = instance(second[::2, ::2], TILE, path_names=["B"])
+    with dt.slide([both, smaller]) as slide, dt.slide(instance(first, TILE)) as alone:
+        np.testing.assert_array_equal(slide.thumbnail(40), alone.thumbnail(40))
+        np.testing.assert_array_equal(slide.thumbnail(40, optical_path="B"), second[::2, ::2])
+        with pytest.raises(IndexError, match="'C'"):
+            slide.thumbnail(40, optical_path="C")
+    # Paths of levels with one only are the same, whatever they are called.
+    with dt.slide([instance(first, TILE), smaller]) as slide:
+        np.testing.assert_array_equal(slide.thumbnail(40), second[::2, ::2])
+
+
 def changed(data, change):
     ds = dcmread(io.BytesIO(data))
     change(ds)

@@ -71,13 +71,8 @@ class DeepZoom:
                 raise IndexError(f"there is no such tile: {place}")
             spans.append((max(0, begin - self.overlap), min(most, begin + self.tile_size + self.overlap)))
         (top, bottom), (left, right) = spans
-        # The smallest that is not smaller.
-        level = next(
-            one
-            for one in reversed(self._slide.levels)
-            if (one.shape[0] >= size[0] and one.shape[1] >= size[1]) or one is self._slide.levels[0]
-        )
-        return averaged(level, size, (top, left, bottom - top, right - left), threads=threads, **self._options)
+        level, options = self._slide.level_for(size, **self._options)
+        return averaged(level, size, (top, left, bottom - top, right - left), threads=threads, **options)
 
     def descriptor(self, form: str) -> str:
         """Return the content of the .dzi file, for tiles of a format such as "jpeg"."""

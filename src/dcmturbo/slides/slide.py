@@ -126,6 +126,8 @@ class Level:
         Length of `shape`.
     dtype : numpy.dtype
         Type of a sample.
+    planes : list of (str, float)
+        Which optical paths it has at which focal planes.
     photometric_interpretation : str
         Of the pixels that `read` returns.
     """
@@ -146,6 +148,7 @@ class Level:
                     f"objects of a level differ: one has {_samples_of(first)}, another has {_samples_of(other)}"
                 )
         keys = [key for instance in instances for key in instance.layout.tiles]
+        self.planes = list(dict.fromkeys(keys))
         order = list(dict.fromkeys(path for instance in instances for path in instance.paths))
         found = dict.fromkeys(path for path, _ in keys)
         self.optical_paths = [path for path in order if path in found]
@@ -212,6 +215,11 @@ class Level:
 
     def _tiles(self, optical_path: int | str, focal_plane: int | float) -> list[tuple[Instance, Any]]:
         """Return the objects that have an optical path and focal plane, with their tiles."""
+        key = self.choose(optical_path, focal_plane)
+        return [(one, one.layout.tiles[key]) for one in self._instances if key in one.layout.tiles]
+
+    def choose(self, optical_path: int | str, focal_plane: int | float) -> tuple[str, float]:
+        """Return the identifier of an optical path and the offset of a focal plane, as `read` takes them."""
         path = (
             optical_path if isinstance(optical_path, str) else _chosen(self.optical_paths, optical_path, "optical path")
         )
@@ -221,7 +229,16 @@ class Level:
             plane = min(self.focal_planes, key=lambda height: abs(height - focal_plane))
         else:
             plane = _chosen(self.focal_planes, focal_plane, "focal plane")
-        return [(one, one.layout.tiles[path, plane]) for one in self._instances if (path, plane) in one.layout.tiles]
+        return path, plane
+
+    def same_plane(self, full: Level, key: tuple[str, float]) -> tuple[str, float] | None:
+        """Return the optical path and focal plane that are those of another level; None if there are none.
+
+        If both levels have only one, they are the same, whatever they are called.
+        """
+        if key in self.planes:
+            return key
+        return self.planes[0] if len(self.planes) == len(full.planes) == 1 else None
 
     def _fill(self, fill_value: FillValue) -> Any:
         if fill_value is not None:
@@ -502,12 +519,23 @@ class Slide:
         rows, columns = self.shape[:2]
         factor = min(1, most[0] / rows, most[1] / columns)
         wanted = max(1, round(rows * factor)), max(1, round(columns * factor))
-        level = next(
-            one
-            for one in reversed(self.levels)
-            if (one.shape[0] >= wanted[0] and one.shape[1] >= wanted[1]) or one is self.levels[0]
-        )
-        return averaged(level, wanted, optical_path=optical_path, focal_plane=focal_plane, threads=threads)
+        level, options = self.level_for(wanted, optical_path=optical_path, focal_plane=focal_plane)
+        return averaged(level, wanted, threads=threads, **options)
+
+    def level_for(
+        self, size: tuple[int, int], *, optical_path: int | str = 0, focal_plane: int | float = 0
+    ) -> tuple[Level, dict[str, Any]]:
+        """Return the smallest level that is not smaller and has an optical path and focal plane of level 0.
+
+        With it, the options of `Level.read` for this path and plane: their numbers may be others than in level 0.
+        """
+        full = self.levels[0]
+        key = full.choose(optical_path, focal_plane)
+        for level in reversed(self.levels):
+            same = level.same_plane(full, key)
+            if same is not None and level.shape[0] >= size[0] and level.shape[1] >= size[1]:
+                return level, {"optical_path": same[0], "focal_plane": same[1]}
+        return full, {"optical_path": key[0], "focal_plane": key[1]}
 
     def close(self) -> None:
         """Close all objects. Arrays that were read remain valid."""
