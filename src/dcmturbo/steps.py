@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -51,8 +52,10 @@ class Step:
             raise ValueError(f"apply is {apply!r}; expected {', '.join(map(repr, _NAMES))} or a function")
         default = np.dtype(np.float32) if self.compiled is None else self.compiled.result
         self.dtype: np.dtype[Any] = default if dtype is None else np.dtype(dtype)
-        if not callable(apply) and self.dtype.kind != "f":
+        if not callable(apply) and self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype is {self.dtype}, but {apply!r} gives fractions: expected float32 or float64")
+        if callable(apply) and self.compiled is None:
+            _check_arguments(apply)
         if self.compiled is not None:
             if self.dtype != self.compiled.result:
                 raise ValueError(f"dtype is {self.dtype}, but the function gives {self.compiled.result}")
@@ -129,6 +132,20 @@ class Step:
         if self._grey is not None and self._grey.inverted:
             gain, offset = -gain, 1.0 - offset
         return gain, offset
+
+
+def _check_arguments(function: Callable[..., Any]) -> None:
+    """Raise a TypeError if a function does not take a frame and the array for its result."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a function of C says nothing of its arguments
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise TypeError(
+            f"apply is called with a decoded frame and the array for its result, but it takes {signature}"
+        ) from None
 
 
 def _linear(frame: np.ndarray, out: np.ndarray, gain: float, offset: float, *, clip: bool) -> None:

@@ -337,3 +337,10 @@ def test_arguments_that_make_no_sense(options, kind, words):
 def test_colours_are_no_grey_levels():
     with pytest.raises(ValueError, match="3 samples"):
         dt.decode(MULTI, apply="window")
+
+
+def test_a_function_of_one_argument_and_half_floats():
+    with pytest.raises(TypeError, match=r"with a decoded frame and the array for its result, but it takes \(frame\)"):
+        dt.decode(CT, apply=lambda frame: frame)
+    with pytest.raises(ValueError, match="dtype is float16, but 'rescale' gives fractions"):
+        dt.decode(CT, apply="rescale", dtype=np.float16)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
-from helpers.command_line import CT, DATA, MULTI, REPORT, RLE
+from helpers.command_line import CT, DATA, MULTI, REPORT, RLE, run
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import rewrapped
@@ -299,3 +301,17 @@ def test_completion_in_other_shells(call):
     assert "-a transcode" in fish
     assert "-l window" in fish
     assert call("completion", "tcsh")[0] == 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_descriptions_of_options_are_paragraphs(width):
+    """They were wrapped twice: a line of one word followed a full one."""
+    done = run("help", "transcode", env={**os.environ, "COLUMNS": str(width)})
+    lines = done.stdout.splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("  code_block_width ("))
+    start = next(k for k in range(first, len(lines)) if lines[k].startswith("      The width of a code-block"))
+    end = next(k for k in range(start, len(lines)) if lines[k].startswith("  code_block_height ("))
+    paragraph = lines[start:end]
+    assert all(line.startswith("      ") and line[6] != " " for line in paragraph)
+    for line, following in pairwise(paragraph):
+        assert len(line) + 1 + len(following.split()[0]) > width - 2

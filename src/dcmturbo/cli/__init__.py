@@ -28,18 +28,18 @@ _COMMANDS = (
 _DESCRIPTION = "Inspect, decode, encode, transcode, de-identify and verify the pixel data of DICOM files."
 _EPILOG = """\
 examples:
-  dcmturbo demo                             decode and check the files that pydicom ships
+  dcmturbo demo                             decode and check sample files
   dcmturbo info ct.dcm                      describe a file
   dcmturbo decode ct.dcm -o ct.npy          write its pixels to a numpy file
-  dcmturbo decode ct.dcm -o ct.png          write a picture, as a viewer shows it
+  dcmturbo decode ct.dcm -o ct.png          write a picture of it
   dcmturbo encode scan.png -o scan.dcm --template ct.dcm
   dcmturbo slide slide/ -o overview.png --thumbnail 1024
-  dcmturbo volume series/ -o series.nii.gz  write the slices of a series as one volume
+  dcmturbo volume series/ -o series.nii.gz  write a series as one volume
   dcmturbo masks seg.dcm -o labels.npy      write segments as a label image
   dcmturbo transcode archive/ smaller/ --to HTJ2KLossless
   dcmturbo deidentify study/ shared/ --key secret.key --new-key
-  dcmturbo verify archive/ smaller/         compare the pixels and metadata of both
-  dcmturbo bench study/                     compare the speed of dcmturbo and other decoders
+  dcmturbo verify archive/ smaller/         compare pixels and metadata
+  dcmturbo bench study/                     compare the speed of decoders
 
 exit codes: 0 all is well, 1 a file failed or differs, 2 wrong usage
 """

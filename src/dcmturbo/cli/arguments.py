@@ -63,12 +63,14 @@ def rewrapped(text: str, width: int) -> str:
         else:
             lines.append((line, _hang_of(line)))
     wrapped: list[str] = []
+    above = 0
     for line, hang in lines:
+        is_below_a_name, above = 0 < above < _indent(line), _indent(line) if line.strip() else 0
         if len(line) <= width:
             wrapped.append(line)
             continue
         first, others = line[:hang], " " * hang
-        if hang == _indent(line) > 0:  # a line on its own, such as a command
+        if hang == _indent(line) > 0 and not is_below_a_name:  # a line on its own, such as a command
             others += "    "
         if hang > width // 2:  # too narrow for columns
             first, hang = line[: _indent(line)], _indent(line) + 4

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from dcmturbo.formats.options import Option, all_encoder_options, encoder_options
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES
 
 __all__ = ["describe_options", "flag_of", "lossy_flags"]
-
-_WIDTH = 118
 
 
 def flag_of(option: Option) -> str:
@@ -42,5 +38,5 @@ def describe_options() -> str:
     lines += ["", "Other options of the encoders, as --option NAME=VALUE:"]
     for option, keywords in others.items():
         lines.append(f"  {option.name} ({', '.join(keywords)})")
-        lines += textwrap.wrap(option.describe(), _WIDTH, initial_indent="      ", subsequent_indent="      ")
+        lines.append(f"      {option.describe()}")
     return "\n".join(lines) + "\n"
