@@ -104,8 +104,9 @@ def decode(
         such as a ``cfunc`` of Numba, is called without the GIL: see `dcmturbo.nogil.FrameFunction`. It cannot be
         combined with `region` and `reduce`.
     dtype : dtype-like, optional
-        With `apply`, the type of the result: float32 by default, or what a compiled function gives. Named steps need
-        float32 or float64.
+        The type of the result. With `apply`, it is float32 by default, or what a compiled function gives; named steps
+        need float32 or float64. Without `apply`, the values are converted on the workers: to a type that has all of
+        them, or to float32 or float64, which round integers of more than 24 and 53 bits.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def decode(
     opened = open_source(source)
     try:
         frame_set = FrameSet(opened, raw=raw, unused_bits=unused_bits)
-        if apply is not None:
+        if apply is not None or dtype is not None:
             numbers, has_axis = frame_set.select(frames, salvage=check_on_error(on_error))
             jobs = [(0, int(number)) for number in numbers]
             return decode_and_apply([frame_set], jobs, options, has_axis=has_axis, apply=apply, dtype=dtype)
@@ -168,11 +169,8 @@ def decode(
 
 
 def _check_apply(apply: Apply | None, dtype: Any, region: RegionLike, reduce: int) -> None:
-    if apply is None:
-        if dtype is not None:
-            raise TypeError("dtype needs apply: without it, the dtype is that of the decoded frames")
-    elif region is not None or reduce:
-        raise TypeError("apply cannot be combined with region or reduce")
+    if (apply is not None or dtype is not None) and (region is not None or reduce):
+        raise TypeError("apply and dtype cannot be combined with region or reduce")
 
 
 def decode_series(
@@ -233,7 +231,7 @@ def decode_series(
             with _in(sources, which):
                 one.check_span(range(count), salvage=salvage)
             one.warn_of_excess()
-        if apply is not None:
+        if apply is not None or dtype is not None:
             jobs = [(which, number) for which, count in enumerate(counts) for number in range(count)]
             options = ReadOptions(out, threads, on_error, status=status)
             notes = [_note_of(sources, which) for which in range(len(sources))]

@@ -229,9 +229,7 @@ class Image:
         ahead = operator.index(prefetch)
         if ahead < 0:
             raise ValueError(f"prefetch is {ahead}; expected at least 0")
-        if apply is None and dtype is not None:
-            raise TypeError("dtype needs apply: without it, the dtype is that of the decoded frames")
-        step = None if apply is None else Step(self.frame_set, apply, dtype)
+        step = None if apply is None and dtype is None else Step(self.frame_set, apply, dtype)
         return self._iterate(ahead, resolve_threads(threads), step)
 
     def _read_one(self, number: int, step: Step | None, threads: int) -> np.ndarray:

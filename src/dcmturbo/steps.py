@@ -29,6 +29,8 @@ __all__ = ["Apply", "Step", "decode_and_apply"]
 Apply = str | FrameFunction | Callable[[np.ndarray, np.ndarray], Any]
 
 _NAMES = ("rescale", "window", "normalise")
+_FRACTIONS = (np.dtype(np.float32), np.dtype(np.float64))
+_SPELLINGS = {"normalize": "normalise"}
 _PIECE = 1 << 18  # samples that are worked on at a time: they stay in the second cache, and numpy is called rarely
 
 
@@ -39,20 +41,25 @@ class Step:
     ----------
     frames : FrameSet
         The object's frames.
-    apply : str or callable
+    apply : str, callable or None
         "rescale", "window", "normalise", or a function of a decoded frame and of the array for its result, which may be
-        compiled (`FrameFunction`).
+        compiled (`FrameFunction`). None converts the values to `dtype`.
     dtype : dtype-like, optional
-        Of the result; float32 by default.
+        Of the result, which has native byte order; float32 by default.
     """
 
-    def __init__(self, frames: FrameSet, apply: Apply, dtype: Any = None) -> None:
-        self.compiled = frame_function(apply)
-        if not callable(apply) and apply not in _NAMES:
+    def __init__(self, frames: FrameSet, apply: Apply | None, dtype: Any = None) -> None:
+        if isinstance(apply, str):
+            apply = _SPELLINGS.get(apply, apply)
+        self.compiled = None if apply is None else frame_function(apply)
+        if apply is not None and not callable(apply) and apply not in _NAMES:
             raise ValueError(f"apply is {apply!r}; expected {', '.join(map(repr, _NAMES))} or a function")
         default = np.dtype(np.float32) if self.compiled is None else self.compiled.result
-        self.dtype: np.dtype[Any] = default if dtype is None else np.dtype(dtype)
-        if not callable(apply) and self.dtype not in (np.float32, np.float64):
+        self.dtype: np.dtype[Any] = default if dtype is None else np.dtype(dtype).newbyteorder("=")
+        if apply is None:
+            if self.dtype not in _FRACTIONS and not np.can_cast(frames.dtype, self.dtype):
+                raise ValueError(f"dtype is {self.dtype}, which does not have all values of {frames.dtype} frames")
+        elif not callable(apply) and self.dtype not in _FRACTIONS:
             raise ValueError(f"dtype is {self.dtype}, but {apply!r} gives fractions: expected float32 or float64")
         if callable(apply) and self.compiled is None:
             _check_arguments(apply)
@@ -76,6 +83,8 @@ class Step:
             self.compiled(frame, out)
         elif callable(self._apply):
             self._apply(frame, out)
+        elif self._apply is None:
+            out[...] = frame
         elif self._grey is None:
             _normalise(frame, out)
         elif self._apply == "rescale":
@@ -107,6 +116,8 @@ class Step:
             return "function", self.compiled.address, self.dtype.str[1:]
         if callable(self._apply):
             return None
+        if self._apply is None:
+            return (1.0, 0.0, False) if self.dtype in _FRACTIONS else None
         if self._grey is None:
             return "normalise"
         modality = self._modality(self._grey, number)
@@ -173,7 +184,7 @@ def decode_and_apply(
     options: ReadOptions,
     *,
     has_axis: bool,
-    apply: Apply,
+    apply: Apply | None,
     dtype: Any,
     notes: Sequence[str] | None = None,
 ) -> np.ndarray:

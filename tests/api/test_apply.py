@@ -116,6 +116,33 @@ def test_the_core_gives_what_numpy_gives(apply, bits, signed, dtype, monkeypatch
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int16", ">i4"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_dtype_converts_on_the_workers(series, dtype, threads):
+    stored, native = dt.decode_series(series), np.dtype(dtype).newbyteorder("=")
+    found = dt.decode_series(series, dtype=dtype, threads=threads)
+    assert (found.dtype, found.shape) == (native, stored.shape)
+    np.testing.assert_array_equal(found, stored)
+    out = np.empty(stored.shape, native)
+    assert dt.decode_series(series, dtype=dtype, out=out) is out
+    np.testing.assert_array_equal(out, stored)
+    colours = DATA / "examples_rgb_color.dcm"
+    np.testing.assert_array_equal(dt.decode(colours, dtype=dtype), dt.decode(colours))
+
+
+def test_large_integers_are_rounded_to_floats():
+    ds = pydicom.dcmread(CT)
+    values = np.array([[2**24 + 1, 2**31 + 3], [2**32 - 1, 5]], np.uint32)
+    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 2, 2, 32, 32, 31, 0
+    ds.PixelData = values.tobytes()
+    np.testing.assert_array_equal(dt.decode(ds, dtype=np.float32), values.astype(np.float32))
+    np.testing.assert_array_equal(dt.decode(ds, dtype=np.float64), values)
+
+
+def test_the_other_spelling(series):
+    np.testing.assert_array_equal(dt.decode(series[0], apply="normalize"), dt.decode(series[0], apply="normalise"))
+
+
 def test_colours_are_normalised():
     rgb = DATA / "examples_rgb_color.dcm"
     frame = dt.decode(rgb).astype(float)
@@ -157,8 +184,7 @@ def test_images_iterate_with_a_step():
     with dt.open(DOSE) as image:
         for prefetch in (0, 4):
             np.testing.assert_array_equal(list(image.frames(prefetch, apply="normalise")), expected)
-        with pytest.raises(TypeError, match="dtype needs apply"):
-            image.frames(dtype=np.float32)
+        np.testing.assert_array_equal(list(image.frames(dtype=np.uint64)), dt.decode(DOSE).astype(np.uint64))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -322,7 +348,9 @@ def test_errors_are_those_of_decoding():
     [
         ({"apply": "scale"}, ValueError, "apply is 'scale'"),
         ({"apply": "rescale", "dtype": np.int16}, ValueError, "float32 or float64"),
-        ({"dtype": np.float32}, TypeError, "dtype needs apply"),
+        ({"dtype": np.uint16}, ValueError, "dtype is uint16, which does not have all values of int16 frames"),
+        ({"dtype": np.float16}, ValueError, "dtype is float16, which does not"),
+        ({"dtype": np.float32, "reduce": 1}, TypeError, "reduce"),
         ({"apply": "window", "region": (0, 0, 4, 4)}, TypeError, "region"),
         ({"apply": "window", "reduce": 1}, TypeError, "reduce"),
     ],
