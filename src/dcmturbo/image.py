@@ -19,7 +19,7 @@ from dcmturbo.errors import Error
 from dcmturbo.frames.arguments import decoded_array
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.read_options import ReadOptions
-from dcmturbo.frames.region import RegionLike
+from dcmturbo.frames.region import RegionLike, basic_index
 from dcmturbo.frames.status import OnError
 from dcmturbo.pictures.notebook import html_of, show
 from dcmturbo.pictures.rendering import Renderer
@@ -162,16 +162,24 @@ class Image:
     def __getitem__(self, key: Any) -> np.ndarray:
         """Decode one frame (an int) or several (a slice or a sequence), as `read` does.
 
-        ``image[frames, rows, columns]`` decodes a region of them: rows and columns are slices of step 1, and columns
-        may be left out. ``image[3, 100:356, 200:456]`` is ``image.read(3, region=(100, 200, 256, 256))``.
+        ``image[frames, rows, columns, samples]`` decodes a region of them, as numpy takes integers, slices and ``...``
+        behind the frames. ``image[3, 100:356, 200:456]`` is ``image.read(3, region=(100, 200, 256, 256))``. Integers
+        alone are frames: ``image[3, 5]`` is two of them.
         """
-        if not isinstance(key, tuple) or not any(isinstance(part, slice) for part in key[1:]):
+        parts = key if isinstance(key, tuple) else (key,)
+        dots = sum(part is Ellipsis for part in parts)
+        if not dots and not any(isinstance(part, slice) for part in parts[1:]):
             return self.read(key)
-        frames, *region = key
-        if len(region) > 2:
-            raise IndexError(f"expected at most frames, rows and columns; found {len(key)} indices")
-        rows, columns = region[0], region[1] if len(region) == 2 else slice(None)
-        return self.read(frames, region=(rows, columns))
+        if dots > 1:
+            raise IndexError("an index can have one ... only")
+        frame_shape = self.frame_set.frame_shape
+        if parts[0] is Ellipsis:
+            parts = (slice(None),) * (2 + len(frame_shape) - len(parts)) + parts[1:]
+        covering, rest = basic_index(parts[1:], frame_shape)
+        found = self.read(parts[0], region=(covering[0], covering[1]))
+        for samples in covering[2:]:
+            found = found[..., samples]
+        return found[(slice(None),) * (found.ndim - len(frame_shape)) + rest]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Decode all frames, into an array of `shape`."""
