@@ -24,7 +24,9 @@ def archive(tmp_path):
         made.save_as(root / f"a/head{k}.dcm", enforce_file_format=True)
     write_series(root / "b", VOXELS[:3], SeriesInstanceUID=CHEST, PatientID="P-2")
     (root / "notes.txt").write_text("no DICOM")
-    plan = slice_dataset(VOXELS[0], 99, (0, 0, 0), SeriesInstanceUID="1.2.9", PixelData=None)
+    plan = slice_dataset(VOXELS[0], 99, (0, 0, 0), SeriesInstanceUID="1.2.9", Modality="RTPLAN")
+    for keyword in ("Rows", "Columns", "BitsAllocated", "PixelData"):  # it describes no image
+        delattr(plan, keyword)
     plan.save_as(root / "plan.dcm", enforce_file_format=True)
     return root
 
