@@ -48,7 +48,7 @@ def test_what_names_no_frame(path, frames):
         dt.open(path) as image,
         pytest.raises(TypeError, match="frames must be None, an int, a slice or a sequence of ints"),
     ):
-        image[frames]
+        image.read(frames)
 
 
 # --- memory ---------------------------------------------------------------------------------------
