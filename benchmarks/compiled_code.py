@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import ctypes
 import hashlib
-import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median, quantiles
 
 import numpy as np
+from measure import seconds, together
 from numba import njit
 
 import dcmturbo as dt
@@ -83,29 +83,11 @@ def main() -> None:
     print(f"a call: {1e9 * whole:.0f} ns, of the C function {1e9 * bare:.0f} ns: {1e9 * (whole - bare):.0f} ns more")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
 def scaling(work: Callable[[int, int], None]) -> float:
     """Return how much faster two threads do the work than one, in turn."""
     one = seconds(lambda: work(0, FRAMES))
-    ready = threading.Barrier(3)
-
-    def half(first: int) -> None:
-        ready.wait()
-        work(first, first + FRAMES // 2)
-
-    threads = [threading.Thread(target=half, args=(first,)) for first in (0, FRAMES // 2)]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return one / (time.perf_counter() - begin)
+    halves = [partial(work, first, first + FRAMES // 2) for first in (0, FRAMES // 2)]
+    return one / together([lambda half=half: half for half in halves])
 
 
 def overheads(rounds: int) -> tuple[float, float]:

@@ -12,13 +12,12 @@ import argparse
 import hashlib
 import sys
 import sysconfig
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from statistics import median
 
 import numpy as np
+from measure import seconds, together
 
 import dcmturbo as dt
 
@@ -62,33 +61,22 @@ def scaling(make: Callable[[], Callable[[], object]], threads: int, rounds: int)
     """Return the median of calls in a second by several threads over those by one."""
     work = make()
     work()
-    begin = time.perf_counter()
-    work()
-    calls = max(threads, int(0.2 / (time.perf_counter() - begin)) // threads * threads)
+    calls = max(threads, int(0.2 / seconds(work)) // threads * threads)
     ratios = []
     for _ in range(rounds):
-        one = seconds(make, 1, calls)
-        ratios.append(one / seconds(make, threads, calls // threads))
+        one = together([partial(repeated, make, calls)])
+        ratios.append(one / together([partial(repeated, make, calls // threads)] * threads))
     return median(ratios)
 
 
-def seconds(make: Callable[[], Callable[[], object]], threads: int, calls: int) -> float:
-    ready = threading.Barrier(threads + 1)
+def repeated(make: Callable[[], Callable[[], object]], calls: int) -> Callable[[], object]:
+    work = make()
 
     def run() -> None:
-        work = make()
-        ready.wait()
         for _ in range(calls):
             work()
 
-    workers = [threading.Thread(target=run) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    ready.wait()
-    begin = time.perf_counter()
-    for worker in workers:
-        worker.join()
-    return time.perf_counter() - begin
+    return run
 
 
 if __name__ == "__main__":

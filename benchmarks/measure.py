@@ -25,6 +25,25 @@ def seconds(work: Work, clock: Callable[[], float] = time.perf_counter) -> float
     return clock() - begin
 
 
+def together(makers: Sequence[Callable[[], Work]]) -> float:
+    """Return how long works take that begin at once, each on a thread of its own, which makes it first."""
+    ready = threading.Barrier(len(makers) + 1)
+
+    def run(make: Callable[[], Work]) -> None:
+        work = make()
+        ready.wait()
+        work()
+
+    threads = [threading.Thread(target=run, args=(make,)) for make in makers]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begin
+
+
 def control() -> float:
     """Return how much faster two threads hash two buffers than one thread does: what scaling can be had now."""
     buffer = bytes(4 << 20)

@@ -19,7 +19,7 @@ from dcmturbo.errors import Error
 from dcmturbo.frames.arguments import decoded_array
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.read_options import ReadOptions
-from dcmturbo.frames.region import RegionLike, basic_index
+from dcmturbo.frames.region import RegionLike, read_index
 from dcmturbo.frames.status import OnError
 from dcmturbo.pictures.notebook import html_of, show
 from dcmturbo.pictures.rendering import Renderer
@@ -175,11 +175,8 @@ class Image:
         frame_shape = self.frame_set.frame_shape
         if parts[0] is Ellipsis:
             parts = (slice(None),) * (2 + len(frame_shape) - len(parts)) + parts[1:]
-        covering, rest = basic_index(parts[1:], frame_shape)
-        found = self.read(parts[0], region=(covering[0], covering[1]))
-        for samples in covering[2:]:
-            found = found[..., samples]
-        return found[(slice(None),) * (found.ndim - len(frame_shape)) + rest]
+        frames = parts[0]
+        return read_index(lambda region: self.read(frames, region=region), parts[1:], frame_shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Decode all frames, into an array of `shape`."""

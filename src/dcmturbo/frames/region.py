@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Region", "RegionLike", "Window", "basic_index", "check_reduce", "reduced_size", "window_of"]
+__all__ = ["Region", "RegionLike", "Window", "basic_index", "check_reduce", "read_index", "reduced_size", "window_of"]
 
 Window = tuple[int, int, int, int]  # top, left, height, width, within the frame
 
@@ -136,6 +137,28 @@ def basic_index(key: Any, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tu
             covering.append(slice(ends[0], ends[1] + 1))
             rest.append(slice(None, None, numbers.step if numbers else 1))
     return tuple(covering), tuple(rest)
+
+
+def read_index(read: Callable[[tuple[slice, slice]], np.ndarray], key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Read the region that an index of numpy needs, and return what it stands for.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the pixels of rows and columns, given as slices. Axes before those of `shape` are kept.
+    key, shape
+        As in `basic_index`: rows, columns and maybe samples.
+
+    Raises
+    ------
+    IndexError
+        As `basic_index`.
+    """
+    covering, rest = basic_index(key, shape)
+    found = read((covering[0], covering[1]))
+    for samples in covering[2:]:
+        found = found[..., samples]
+    return found[(slice(None),) * (found.ndim - len(shape)) + rest]
 
 
 def _numbers_of(part: Any, size: int) -> int | range:

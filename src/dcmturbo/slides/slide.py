@@ -16,7 +16,7 @@ from dcmturbo.errors import DecodeWarning, Error, NoPixelData, NotDicom, add_not
 from dcmturbo.frames.arguments import check_fill_value, check_out, decoded_array, new_array
 from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import FrameSet
-from dcmturbo.frames.region import RegionLike, Window, basic_index, check_reduce, reduced_size, window_of
+from dcmturbo.frames.region import RegionLike, Window, check_reduce, read_index, reduced_size, window_of
 from dcmturbo.frames.status import Failure, OnError, check_on_error, conclude
 from dcmturbo.notes import stack_level
 from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
@@ -164,11 +164,7 @@ class Level:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Read a window: ``level[rows, columns]``, as numpy takes integers, slices and ``...``."""
-        covering, rest = basic_index(key, self.shape)
-        found = self.read(region=(covering[0], covering[1]))
-        for samples in covering[2:]:
-            found = found[..., samples]
-        return found[rest]
+        return read_index(lambda region: self.read(region=region), key, self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read all of it."""
@@ -219,7 +215,13 @@ class Level:
         return [(one, one.layout.tiles[key]) for one in self._instances if key in one.layout.tiles]
 
     def choose(self, optical_path: int | str, focal_plane: int | float) -> tuple[str, float]:
-        """Return the identifier of an optical path and the offset of a focal plane, as `read` takes them."""
+        """Return the identifier of an optical path and the offset of a focal plane, which `read` takes.
+
+        Raises
+        ------
+        IndexError
+            If the level does not have them.
+        """
         path = (
             optical_path if isinstance(optical_path, str) else _chosen(self.optical_paths, optical_path, "optical path")
         )
@@ -528,6 +530,11 @@ class Slide:
         """Return the smallest level that is not smaller and has an optical path and focal plane of level 0.
 
         With it, the options of `Level.read` for this path and plane: their numbers may be others than in level 0.
+
+        Raises
+        ------
+        IndexError
+            If level 0 does not have them.
         """
         full = self.levels[0]
         key = full.choose(optical_path, focal_plane)
