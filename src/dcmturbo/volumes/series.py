@@ -78,7 +78,7 @@ def find_series(source: Any) -> list[Series]:
                 values = read_attributes(elements, _ATTRIBUTES)
                 uid, study, patient, modality, description = (values.text(keyword) for keyword in _ATTRIBUTES)
                 series = Series(uid, study, patient, modality, description, [])
-                is_cut, is_image_without_pixels = bool(dataset.cut), describes_image(dataset)
+                is_cut, may_be_cut = bool(dataset.cut), describes_image(dataset)
         except Error as error:
             if not is_of_folder:
                 error.source = error.source or str(one)
@@ -86,10 +86,10 @@ def find_series(source: Any) -> list[Series]:
             if not isinstance(error, NotDicom) or may_be_damaged(one):
                 doubtful.append(one)
             continue
-        if not is_image and (is_image_without_pixels if not is_cut else not series.uid):
-            doubtful.append(one)
-        elif is_image or is_cut:
+        if is_image or (is_cut and series.uid):
             found.setdefault(series.uid, series).files.append(one)
+        elif is_cut or may_be_cut:
+            doubtful.append(one)
     if doubtful:
         more = f" and {len(doubtful) - 3} more" if len(doubtful) > 3 else ""
         text = f"of no series, because they are damaged or no DICOM files: {', '.join(doubtful[:3])}{more}"
