@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -40,18 +41,22 @@ def map_on_workers(function: Callable[[Job], Result], jobs: Sequence[Job], threa
     if threads == 1 or len(jobs) < 2:
         return [function(job) for job in jobs]
     results: dict[int, Result] = {}
-    failures: dict[int, BaseException] = {}
+    lowest: tuple[int, BaseException] | None = None
+    lock = threading.Lock()  # without a GIL, two jobs may fail at the same time
 
     def work(index: int) -> None:
+        nonlocal lowest
         # A job below one that failed still runs: it may fail too, and then its exception is the one to raise.
-        if failures and min(tuple(failures)) < index:
+        if lowest is not None and lowest[0] < index:
             return
         try:
             results[index] = function(jobs[index])
         except BaseException as failure:
-            failures[index] = failure
+            with lock:
+                if lowest is None or index < lowest[0]:
+                    lowest = index, failure
 
     _core.parallel_for(len(jobs), threads, work)
-    if failures:
-        raise failures[min(failures)]
+    if lowest is not None:
+        raise lowest[1]
     return [results[index] for index in range(len(jobs))]
