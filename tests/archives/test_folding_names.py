@@ -10,7 +10,7 @@ import pytest
 from helpers.archives import TARGET, image, is_transcoded, tree
 
 import dcmturbo as dt
-from dcmturbo.transcoding import temporary
+from dcmturbo.destinations import temporary
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
 

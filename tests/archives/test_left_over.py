@@ -14,12 +14,12 @@ from dcmturbo import system
 from dcmturbo.archives import runs
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.archives.runs import RunRecord
-from dcmturbo.transcoding.temporary import Temporary
+from dcmturbo.destinations.temporary import Temporary
 
 WRITER = """
 import os, signal, sys
 from dcmturbo.archives.runs import RunRecord
-from dcmturbo.transcoding.temporary import Temporary
+from dcmturbo.destinations.temporary import Temporary
 record = RunRecord([sys.argv[1]])
 files = [Temporary(path, token=record.token) for path in sys.argv[2:]]
 for file in files:

@@ -9,8 +9,8 @@ from helpers.archives import TARGET, image, is_transcoded
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME
 from dcmturbo.cli import main
-from dcmturbo.transcoding import output
-from dcmturbo.transcoding.output import Output
+from dcmturbo.destinations import destination as destination_module
+from dcmturbo.destinations.output import Output
 
 
 def mode(path):
@@ -122,13 +122,13 @@ def test_another_group_may_no_more_than_others(tmp_path, monkeypatch):
     path = tmp_path / "s.dcm"
     path.write_bytes(image(1))
     path.chmod(0o640)
-    real = output.stat_of
+    real = destination_module.stat_of
 
     def other_group(source):
         found = real(source)
         return found and os.stat_result((*found[:5], found.st_gid + 1, *found[6:10]))
 
-    monkeypatch.setattr(output, "stat_of", other_group)
+    monkeypatch.setattr(destination_module, "stat_of", other_group)
     dt.transcode(path, tmp_path / "new.dcm", TARGET)
     assert mode(tmp_path / "new.dcm") == 0o600
 

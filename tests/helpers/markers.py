@@ -20,6 +20,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "contract": ("core",),
     "dataset": ("core",),
     "deidentification": ("core",),
+    "destinations": (),
     "differential": (),
     "integration": (),
     "integrations": (),

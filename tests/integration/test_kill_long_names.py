@@ -12,7 +12,7 @@ from helpers.samples import smooth
 
 import dcmturbo as dt
 from dcmturbo.archives.manifest import NAME
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME
+from dcmturbo.destinations.temporary import TEMPORARY_NAME
 
 pytestmark = pytest.mark.kills
 

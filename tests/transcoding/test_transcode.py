@@ -13,7 +13,8 @@ from helpers.samples import smooth
 from helpers.transcoding import elements, grey, kept, pixels, same_cells, split, transcoded, value
 
 import dcmturbo as dt
-from dcmturbo.transcoding import offset_tables, output
+from dcmturbo.destinations import output
+from dcmturbo.transcoding import offset_tables
 
 LOSSLESS = ("RLELossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless", "JPEGXLLossless")
 PRIVATE = EXPLICIT.element(0x00090010, "LO", "odd ") + EXPLICIT.element(0x00091011, "UN", b"\1\2\3")

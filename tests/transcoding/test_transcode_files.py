@@ -17,8 +17,9 @@ from helpers.systems import posix
 from helpers.transcoding import grey, pixels, same_cells, transcoded
 
 import dcmturbo as dt
+from dcmturbo.destinations import output
+from dcmturbo.destinations.destination import Destination
 from dcmturbo.transcoding import object as object_module
-from dcmturbo.transcoding import output
 from dcmturbo.transcoding import pixels as frames_module
 
 # ---- threads ----------------------------------------------------------------------------------------
@@ -153,13 +154,13 @@ def test_a_device_is_not_replaced():
 
 def test_a_rival_that_was_faster_keeps_its_file(tmp_path, monkeypatch):
     path = tmp_path / "a.dcm"
-    commit = output.Destination.commit
+    commit = Destination.commit
 
     def late(self, **options):
         path.write_bytes(b"theirs")
         commit(self, **options)
 
-    monkeypatch.setattr(output.Destination, "commit", late)
+    monkeypatch.setattr(Destination, "commit", late)
     with pytest.raises(FileExistsError):
         dt.transcode(grey(), path, "RLELossless", overwrite=False)
     assert path.read_bytes() == b"theirs"

@@ -20,7 +20,6 @@ from dcmturbo.archives.result import ArchiveResult, Failure, Progress
 from dcmturbo.archives.runs import leave_out
 from dcmturbo.archives.selection import find_syntaxes, is_lossless_target
 from dcmturbo.archives.transcoding import Transcoding
-from dcmturbo.archives.urls import check_protocols, is_url
 from dcmturbo.archives.walk import Filters, absolute, find_files, find_missing, source_folder, takes_subfolders
 from dcmturbo.archives.work import ON_FAILURE
 from dcmturbo.archives.workers import is_shared, make_workers, share_cores
@@ -33,6 +32,7 @@ from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.redaction import without_secrets
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
+from dcmturbo.urls import check_protocols, is_url
 
 __all__ = ["check_places", "make_settings", "nothing_done", "patterns", "transcode_archive"]
 

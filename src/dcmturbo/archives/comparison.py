@@ -11,10 +11,10 @@ from dcmturbo.archives.expected_changes import ExpectedChanges
 from dcmturbo.archives.pixel_comparison import PixelComparison, compare_pixels
 from dcmturbo.archives.places import open_binary, size_of
 from dcmturbo.archives.stored_object import Place, StoredObject, open_object
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.value_comparison import same_range
 from dcmturbo.dataset.elements import PIXEL_DATA_TAGS
 from dcmturbo.errors import Error, NoPixelData, NotDicom
+from dcmturbo.urls import is_url
 from dcmturbo.wording import counted
 
 __all__ = ["Comparison", "compare_bytes", "compare_objects", "pairs_of"]

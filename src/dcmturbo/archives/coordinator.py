@@ -29,11 +29,11 @@ from dcmturbo.archives.ownership import identity_of, identity_of_status, is_stil
 from dcmturbo.archives.places import size_of
 from dcmturbo.archives.result import ArchiveResult, Progress
 from dcmturbo.archives.runs import RunRecord, leave_out, remove_left_over
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, Found, find_files, has_magic, join_destination, source_folder
 from dcmturbo.archives.work import describe, left_out
 from dcmturbo.archives.workers import Ended, Workers
 from dcmturbo.redaction import without_secrets
+from dcmturbo.urls import is_url
 from dcmturbo.version import __version__
 
 __all__ = ["Coordinator"]

@@ -17,7 +17,6 @@ from dcmturbo.archives.operation import Operation, Settings
 from dcmturbo.archives.outcome import Outcome, Task
 from dcmturbo.archives.places import make_root
 from dcmturbo.archives.result import ArchiveResult, Progress
-from dcmturbo.archives.urls import check_protocols, is_url
 from dcmturbo.archives.walk import Filters, absolute, find_missing
 from dcmturbo.archives.workers import is_shared, make_workers
 from dcmturbo.configuration import check_environment
@@ -26,8 +25,9 @@ from dcmturbo.deidentification.boxes import DeviceRule
 from dcmturbo.deidentification.object import Rules, deidentify_bytes, read_object
 from dcmturbo.deidentification.profile import EDITION
 from dcmturbo.deidentification.pseudonyms import Pseudonyms
+from dcmturbo.destinations.destination import Destination
 from dcmturbo.errors import DeidentificationError, NoPixelData, NotDicom
-from dcmturbo.transcoding.output import Destination
+from dcmturbo.urls import check_protocols, is_url
 from dcmturbo.version import __version__
 
 __all__ = ["Deidentification", "audit_place", "deidentify_archive", "manifest_place"]

@@ -16,9 +16,9 @@ from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.outcome import Task
 from dcmturbo.archives.ownership import DestinationExistsError, identity_of, is_still
 from dcmturbo.archives.result import Estimate, Failure
-from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import Found, join_destination
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
+from dcmturbo.urls import file_system, is_url
 
 __all__ = ["TakenPlaces", "estimate_archive"]
 

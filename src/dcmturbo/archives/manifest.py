@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcmturbo import system
-from dcmturbo.archives.urls import is_url
 from dcmturbo.redaction import without_secrets
+from dcmturbo.urls import is_url
 
 __all__ = [
     "COUNTED",

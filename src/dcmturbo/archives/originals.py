@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import source_folder, takes_subfolders
+from dcmturbo.urls import is_url
 
 __all__ = ["Originals"]
 

@@ -7,7 +7,7 @@ import os
 from typing import IO, Any
 
 from dcmturbo.archives.places import open_binary
-from dcmturbo.archives.urls import file_system, is_url
+from dcmturbo.urls import file_system, is_url
 
 __all__ = ["DestinationExistsError", "has_content", "identity_of", "identity_of_status", "is_replaced", "is_still"]
 

@@ -10,11 +10,11 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from dcmturbo.archives.urls import file_system, is_url
 from dcmturbo.archives.walk import open_regular, source_folder
+from dcmturbo.destinations.destination import Destination, make_folders
+from dcmturbo.destinations.temporary import TEMPORARY_NAME
 from dcmturbo.system import SEPARATORS
-from dcmturbo.transcoding.output import Destination, make_folders
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME
+from dcmturbo.urls import file_system, is_url
 
 __all__ = [
     "NameTakenError",

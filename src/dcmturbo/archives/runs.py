@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dcmturbo import system
 from dcmturbo.archives.manifest import NAME, Manifest, is_manifest_file
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME, new_token
+from dcmturbo.destinations.temporary import TEMPORARY_NAME, new_token
 
 __all__ = ["RunRecord", "leave_out", "remove_left_over"]
 

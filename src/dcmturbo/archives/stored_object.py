@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from dcmturbo import _core
 from dcmturbo.archives.places import open_binary
-from dcmturbo.archives.urls import is_url
 from dcmturbo.configuration import config
 from dcmturbo.dataset.elements import UNDEFINED_LENGTH, Element, Encoding
 from dcmturbo.dataset.inflation import trailer_of
 from dcmturbo.errors import DecodeError, LimitExceeded
+from dcmturbo.urls import is_url
 
 __all__ = ["Bytes", "Place", "StoredObject", "open_object"]
 

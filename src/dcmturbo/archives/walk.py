@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import IO, Any, NamedTuple
 
 from dcmturbo import system
-from dcmturbo.archives.urls import file_system, is_url
+from dcmturbo.urls import file_system, is_url
 
 __all__ = [
     "Filters",

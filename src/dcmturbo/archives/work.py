@@ -26,12 +26,12 @@ from dcmturbo.archives.places import (
     refuse_other_spelling,
     size_of,
 )
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import is_directory_object
 from dcmturbo.dataset.file_names import is_named_dicom
 from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
+from dcmturbo.destinations.permissions import state_of
 from dcmturbo.errors import DecodeError, Error, LimitExceeded, NoPixelData, NotDicom, reason_of
-from dcmturbo.transcoding.permissions import state_of
+from dcmturbo.urls import is_url
 
 __all__ = ["ON_FAILURE", "describe", "do_files", "do_into", "do_one", "left_out"]
 

@@ -16,9 +16,9 @@ from dcmturbo import _core, system
 from dcmturbo.archives.nursery import Nursery, receive, send
 from dcmturbo.archives.operation import Settings
 from dcmturbo.archives.outcome import Outcome, Task
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.work import do_files
 from dcmturbo.configuration import config
+from dcmturbo.urls import is_url
 
 __all__ = [
     "Ended",

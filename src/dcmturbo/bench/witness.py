@@ -13,13 +13,13 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.archives.places import open_binary
-from dcmturbo.archives.urls import is_url
 from dcmturbo.bench import dcmtk
 from dcmturbo.bench.engines import ENGINES, OURS, Subject, Task, subject_of, tasks_of
 from dcmturbo.bench.measurement import OTHER_WORK, difference_of
 from dcmturbo.bench.peers import compare
 from dcmturbo.bench.worker import AdapterError, EngineError, Workers
 from dcmturbo.errors import Error, reason_of
+from dcmturbo.urls import is_url
 
 __all__ = [
     "AGREED",

@@ -12,7 +12,7 @@ from dcmturbo.archives.manifest import Manifest
 from dcmturbo.archives.report import Reason, Summary, names_of, summarise, utc, write_csv, write_json
 from dcmturbo.archives.report_page import render
 from dcmturbo.cli.output import Output
-from dcmturbo.transcoding.output import Destination
+from dcmturbo.destinations.destination import Destination
 from dcmturbo.wording import human_bytes, plural, short, significant
 
 __all__ = ["FORMATS", "write_report"]

@@ -26,7 +26,7 @@ from dcmturbo.deidentification.object import Rules, deidentify_bytes, given_boxe
 from dcmturbo.deidentification.preview import preview_of
 from dcmturbo.deidentification.profile import Profile
 from dcmturbo.deidentification.pseudonyms import digest_of
-from dcmturbo.transcoding.output import make_folders
+from dcmturbo.destinations.destination import make_folders
 from dcmturbo.wording import describe_error, human_bytes, plural, significant
 
 __all__ = ["add_parser", "run"]

@@ -15,8 +15,8 @@ from dcmturbo.cli.inputs import add_common, add_output
 from dcmturbo.cli.made_dataset import Pixels, kept_mappings, make_dataset, read_pixels, value_of
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import STDOUT
+from dcmturbo.destinations.destination import make_folders
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.transcoding.output import make_folders
 from dcmturbo.wording import human_bytes
 
 __all__ = ["add_parser", "run"]

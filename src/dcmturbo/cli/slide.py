@@ -13,9 +13,9 @@ from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_common, add_output, add_region, add_threads, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_bytes, write_npy
+from dcmturbo.destinations.destination import make_folders
 from dcmturbo.pictures.files import encode_picture
 from dcmturbo.slides.deep_zoom import DeepZoom
-from dcmturbo.transcoding.output import make_folders
 
 __all__ = ["add_parser", "run"]
 

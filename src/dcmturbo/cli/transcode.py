@@ -20,7 +20,6 @@ from dcmturbo.archives.ownership import DestinationExistsError
 from dcmturbo.archives.reasons import Reason, group_by_reason
 from dcmturbo.archives.report import names_of
 from dcmturbo.archives.result import ArchiveResult
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import absolute, has_magic
 from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
@@ -36,6 +35,7 @@ from dcmturbo.formats.options import encoder_options, undecided_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
+from dcmturbo.urls import is_url
 from dcmturbo.wording import human_bytes, plural, short, significant
 
 __all__ = ["add_parser", "add_pydicom_parser", "run"]

@@ -14,7 +14,6 @@ from typing import Any
 
 from dcmturbo.archives.comparison import Comparison, compare_objects, pairs_of
 from dcmturbo.archives.runs import leave_out
-from dcmturbo.archives.urls import is_url
 from dcmturbo.archives.walk import Filters, absolute, find_files
 from dcmturbo.bench import witness
 from dcmturbo.bench.witness import Testimony, Witness
@@ -25,6 +24,7 @@ from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SAME_BYTES, SUFFIXES, suffix_of, write_report
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
+from dcmturbo.urls import is_url
 from dcmturbo.wording import counted
 
 __all__ = ["add_parser", "run"]
@@ -113,7 +113,7 @@ def _is_folder(path: str) -> bool | None:
     """
     if not is_url(path):
         return os.path.isdir(path) if os.path.exists(path) else None
-    from dcmturbo.archives.urls import file_system
+    from dcmturbo.urls import file_system
 
     try:
         system, inner = file_system(path)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from dcmturbo.cli.inputs import Input
-from dcmturbo.transcoding.output import Destination, make_folders
+from dcmturbo.destinations.destination import make_folders, new_file
 
 __all__ = [
     "STDOUT",
@@ -83,10 +83,8 @@ def write_whole(place: Path, fill: Callable[[IO[bytes]], object], source: str | 
         return
     try:
         make_folders(place.parent)
-        with Destination(place, overwrite=True, source=source) as destination:
-            with open(destination.descriptor, "wb", closefd=False) as file:
-                fill(file)
-            destination.commit(fsync=False)
+        with new_file(place, source=source) as file:
+            fill(file)
     except OSError as error:
         # Named after its output, which is what cannot be written.
         raise OSError(f"cannot write {place}: {error.strerror or error}") from error

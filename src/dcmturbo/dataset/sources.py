@@ -17,8 +17,9 @@ from dcmturbo.dataset.remote import RemoteReader, reads_ranges
 from dcmturbo.dataset.scanned import open_scanned
 from dcmturbo.errors import DecodeError, Error
 from dcmturbo.redaction import without_secrets
+from dcmturbo.urls import import_fsspec, is_url
 
-__all__ = ["import_fsspec", "name_of", "name_source", "naming", "open_source", "reopen"]
+__all__ = ["name_of", "name_source", "naming", "open_source", "reopen"]
 
 
 _INSTEAD = "; several objects are read by decode_series and read_volume"
@@ -90,7 +91,7 @@ def naming(source: Any) -> Iterator[None]:
 
 
 def _open(source: Any) -> OpenedSource:
-    if isinstance(source, str) and "://" in source:
+    if isinstance(source, str) and is_url(source):
         opened = _open_fsspec(import_fsspec().open(source, mode="rb"))
         opened.origin = Origin(source, (opened.source.size,))
         return opened
@@ -127,15 +128,6 @@ def reopen(origin: Origin) -> OpenedSource:
         opened.close()
         raise DecodeError(f"{origin.source} has changed since the image was opened: open it again", code="source")
     return opened
-
-
-def import_fsspec() -> Any:
-    """Import fsspec, which opens URLs; if it is missing, the error says what to install."""
-    try:
-        import fsspec
-    except ImportError:
-        raise ImportError("URLs need fsspec: pip install 'dcmturbo[cloud]'") from None
-    return fsspec
 
 
 def _open_path(path: str) -> OpenedSource:

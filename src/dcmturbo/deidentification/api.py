@@ -14,9 +14,10 @@ from dcmturbo.deidentification.object import DeidentifyResult, Rules, deidentify
 from dcmturbo.deidentification.profile import EDITION, OPTIONS, Profile
 from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of, read_key
 from dcmturbo.deidentification.safe_private import parse_safe_list
+from dcmturbo.destinations.destination import Destination
+from dcmturbo.destinations.output import Output
 from dcmturbo.encoding import require_encoder
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.transcoding.output import Destination, Output
 
 __all__ = [
     *("DeidentifyResult", "audit_log", "audit_record", "check_audit", "deidentify", "make_rules", "write_output"),

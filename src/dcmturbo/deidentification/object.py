@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 
 from dcmturbo.dataset.elements import Encoding, read_header, tag_name, walk
 from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dcmturbo.dataset.sources import import_fsspec, open_source
+from dcmturbo.dataset.sources import open_source
 from dcmturbo.deidentification.blanking import blank_boxes, transcoded
 from dcmturbo.deidentification.boxes import Box, DeviceRule, pixels_in, require_within, rule_boxes, ultrasound_gaps
 from dcmturbo.deidentification.cleaner import BINARY, PIXEL_DATA, Cleaner, raw_bytes, vr_in
@@ -29,6 +29,7 @@ from dcmturbo.deidentification.pseudonyms import Pseudonyms, digest_of
 from dcmturbo.deidentification.safe_private import SafeAttribute
 from dcmturbo.errors import DecodeError, DeidentificationError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.syntaxes import known_transfer_syntax
+from dcmturbo.urls import import_fsspec, is_url
 
 __all__ = ["Deidentified", "DeidentifyResult", "Rules", "deidentify_bytes", "given_boxes", "parse", "read_object"]
 
@@ -137,7 +138,7 @@ def read_object(source: Any) -> bytes:
     """Return all bytes of a source: a path, bytes, a binary file object, a URL, or a pydicom Dataset."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
-    if isinstance(source, str) and "://" in source:
+    if isinstance(source, str) and is_url(source):
         with import_fsspec().open(source, mode="rb") as file:
             return bytes(file.read())
     if isinstance(source, (str, os.PathLike)):

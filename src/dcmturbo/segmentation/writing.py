@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dcmturbo.destinations.destination import new_file
 from dcmturbo.encoding import encode_frame
 from dcmturbo.errors import EncodeError
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.transcoding.output import Destination
 
 __all__ = ["write_segmentation"]
 
@@ -94,10 +94,8 @@ def write_segmentation(
         made.file_meta.TransferSyntaxUID = UID(syntax.uid)
     file = io.BytesIO()
     pydicom.dcmwrite(file, made, enforce_file_format=True)
-    with Destination(destination, overwrite=True) as place:
-        with open(place.descriptor, "wb", closefd=False) as target:
-            target.write(file.getbuffer())
-        place.commit(fsync=False)
+    with new_file(destination) as target:
+        target.write(file.getbuffer())
     return made
 
 

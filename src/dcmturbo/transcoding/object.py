@@ -13,17 +13,19 @@ from typing import Any, Literal
 
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.dataset.opened import OpenedSource
-from dcmturbo.dataset.sources import import_fsspec, name_source, open_source
+from dcmturbo.dataset.sources import name_source, open_source
+from dcmturbo.destinations.destination import Destination
+from dcmturbo.destinations.output import Output
+from dcmturbo.destinations.permissions import state_of
 from dcmturbo.encoding import require_encoder
 from dcmturbo.errors import EncodeError, Error, NoPixelData, NotDicom
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
-from dcmturbo.transcoding.output import Destination, Output
-from dcmturbo.transcoding.permissions import state_of
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.writing import ObjectWriter, Settings
+from dcmturbo.urls import import_fsspec, is_url
 
 __all__ = ["check_options", "transcode", "transcode_object"]
 
@@ -265,7 +267,7 @@ def _copy_unread(
     """Copy a source that is not an image."""
     opened: Any = None
     file: Any
-    if isinstance(source, str) and "://" in source:
+    if isinstance(source, str) and is_url(source):
         source = import_fsspec().open(source, mode="rb")
     if isinstance(source, (str, os.PathLike)):
         file = opened = open(source, "rb")  # noqa: SIM115 (closed below)

@@ -14,8 +14,8 @@ from dcmturbo.dataset.elements import (
     element_bytes,
     header_bytes,
 )
+from dcmturbo.destinations.output import Buffer
 from dcmturbo.errors import EncodeError
-from dcmturbo.transcoding.output import Buffer
 
 __all__ = ["OFFSET_TABLES", "EncapsulatedWriter", "encapsulated"]
 

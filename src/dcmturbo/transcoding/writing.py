@@ -29,6 +29,7 @@ from dcmturbo.dataset.file_meta import file_meta
 from dcmturbo.dataset.opened import FileContent, OpenedSource
 from dcmturbo.dataset.rewriting import Rewriter
 from dcmturbo.dataset.sources import open_source
+from dcmturbo.destinations.output import Output
 from dcmturbo.errors import DecodeError, EncodeError, Error
 from dcmturbo.formats.options import asks_for_loss
 from dcmturbo.formats.syntaxes import TransferSyntax
@@ -36,7 +37,6 @@ from dcmturbo.frames.frame_set import QuietFrameSet
 from dcmturbo.transcoding.attributes import RATIO_PLACE, RATIO_TAG, attribute_changes, ratio_text, warn_of
 from dcmturbo.transcoding.icons import ICON_IMAGE_SEQUENCE, native_icons
 from dcmturbo.transcoding.offset_tables import EncapsulatedWriter
-from dcmturbo.transcoding.output import Output
 from dcmturbo.transcoding.pixels import CodedFrame, Difference, FrameCoder, decoded_frames
 from dcmturbo.transcoding.result import TranscodeResult
 from dcmturbo.transcoding.stored_bits import SamplesBeyondBitsStored

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dcmturbo.transcoding.output import Destination
+from dcmturbo.destinations.destination import new_file
 from dcmturbo.volumes import hosts
 from dcmturbo.volumes.geometry import LPS_TO_RAS
 
@@ -114,7 +114,5 @@ class Volume:
             destination.write(hosts.nrrd_header(self.array, self.affine_lps))
             hosts.write_array(destination, self.array)
             return
-        with Destination(destination, overwrite=True) as place:
-            with open(place.descriptor, "wb", closefd=False) as file:
-                self.write_nrrd(file)
-            place.commit(fsync=False)
+        with new_file(destination) as file:
+            self.write_nrrd(file)

@@ -7,9 +7,9 @@ import stat
 import pytest
 from helpers.systems import posix
 
+from dcmturbo.destinations import temporary
+from dcmturbo.destinations.temporary import TEMPORARY_NAME, Temporary
 from dcmturbo.system import lock, open_file
-from dcmturbo.transcoding import temporary
-from dcmturbo.transcoding.temporary import TEMPORARY_NAME, Temporary
 
 
 def refuse(code):

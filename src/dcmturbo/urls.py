@@ -1,18 +1,26 @@
-"""Places that fsspec opens."""
+"""URLs: places that fsspec opens."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dcmturbo.dataset.sources import import_fsspec
 from dcmturbo.redaction import without_secrets
 
-__all__ = ["check_protocols", "file_system", "is_url"]
+__all__ = ["check_protocols", "file_system", "import_fsspec", "is_url"]
 
 
 def is_url(path: str) -> bool:
     """Whether fsspec opens it. A chained URL (``zip://a::b``) has ``://`` too, but a file's name may contain ``::``."""
     return "://" in path
+
+
+def import_fsspec() -> Any:
+    """Import fsspec, which opens URLs; if it is missing, the error says what to install."""
+    try:
+        import fsspec
+    except ImportError:
+        raise ImportError("URLs need fsspec: pip install 'dcmturbo[cloud]'") from None
+    return fsspec
 
 
 def file_system(url: str) -> tuple[Any, str]:
