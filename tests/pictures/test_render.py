@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from pydicom.uid import (
 )
 
 import dcmturbo as dt
+from dcmturbo.pictures.rendering import Renderer
 
 DCMTK = shutil.which("dcmj2pnm")
 
@@ -108,6 +110,29 @@ def test_a_window_of_width_one_is_a_step(tmp_path):
     np.testing.assert_array_equal(dt.render(ds), np.where(POSITIVE <= 99.5, 0, 255))
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [("0.1", "0"), ("0.1", "-0.3"), ("-0.7", "0.2"), ("1.1", "-1024.1")])
+def test_a_step_between_two_values_of_the_modality_is_exact(slope, intercept):
+    """3 * 0.1 is 0.3, although not in floating point: at the border of a step, that is black or white."""
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    exact = [Fraction(slope) * value + Fraction(intercept) for value in range(256)]
+    for value in (3, 6, 7, 12, 14, 23, 41, 200):
+        center = float(exact[value] + Fraction(1, 2))
+        ds = made(pixels, RescaleSlope=slope, RescaleIntercept=intercept, WindowCenter=str(center), WindowWidth=1)
+        expected = [255 * (other > exact[value]) for other in exact]
+        np.testing.assert_array_equal(dt.render(ds), np.array(expected).reshape(16, 16))
+
+
+def test_rescales_beyond_any_display():
+    """They neither fail nor warn: the constant picture of the last one is black."""
+    for slope, intercept, values in (
+        ("1e30", "-1e35", POSITIVE),
+        ("1e-30", "1e30", POSITIVE),
+        ("1e300", "0", POSITIVE),
+    ):
+        assert dt.render(made(values, 12, RescaleSlope=slope, RescaleIntercept=intercept)).shape == (64, 64)
+    assert dt.render(made(POSITIVE * 0, 12, RescaleSlope="1e30", RescaleIntercept="1")).max() == 0
+
+
 def test_a_windows_own_functional_group_is_that_of_its_frame(tmp_path):
     frames = np.stack([POSITIVE, POSITIVE])
     ds = made(POSITIVE, 12)
@@ -187,6 +212,37 @@ def test_padding_does_not_count():
     assert dt.render(ds).max() == 255
 
 
+def test_a_modality_lut_need_not_rise():
+    entries = np.abs(np.arange(4096) - 2000).astype(np.uint16)
+    ds = made(POSITIVE // 4 * 4 + 3, 12, ModalityLUTSequence=lut(0, entries, 16))
+    values = entries[ds.pixel_array].astype(float)
+    assert values.min() == 1  # the entry 0 is of a value that no pixel has
+    np.testing.assert_array_equal(dt.render(ds), np.rint((values - 1) / np.ptp(values) * 255))
+
+
+def test_frames_share_extremes_of_the_modality(tmp_path):
+    """Of PET, where each frame has a slope of its own, the same activity has the same grey level in all frames."""
+    slopes = (1, 4)
+    ds = made(POSITIVE, 12)
+    ds.NumberOfFrames = 2
+    ds.PixelData = np.stack([POSITIVE, POSITIVE]).tobytes()
+    groups = []
+    for slope in slopes:
+        value, group = Dataset(), Dataset()
+        value.RescaleSlope, value.RescaleIntercept, value.RescaleType = slope, 0, "BQML"
+        group.PixelValueTransformationSequence = Sequence([value])
+        groups.append(group)
+    ds.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    with dt.open(saved(ds, tmp_path)) as image:
+        renderer = Renderer(image.frame_set)
+        frames = image.read()
+        for number, frame in enumerate(frames):
+            renderer.extend(frame, number)
+        for number, frame in enumerate(frames):
+            expected = np.rint(frame * slopes[number] / (4 * 4095) * 255)
+            np.testing.assert_array_equal(renderer.picture(frame, number), expected)
+
+
 def test_eight_bits_are_shown_as_they_are():
     pixels = np.arange(50, 150, dtype=np.uint8).reshape(10, 10)
     np.testing.assert_array_equal(dt.render(made(pixels)), pixels)
@@ -226,6 +282,14 @@ def test_a_voi_lut(tmp_path, bits, as_bytes):
     ds.WindowCenter, ds.WindowWidth = 2000, 500
     np.testing.assert_array_equal(dt.render(ds), dt.render(ds, window=(2000, 500)))
     np.testing.assert_array_equal(dt.render(ds, window="lut"), expected)
+
+
+def test_a_voi_lut_of_values_in_steps_of_a_half():
+    """Each value has the entry of the nearest integer, of two the higher one: all entries are shown equally often."""
+    entries = np.arange(256, dtype=np.uint16)[::-1].copy()
+    pixels = np.arange(512, dtype=np.uint16).reshape(16, 32)
+    ds = made(pixels, 12, RescaleSlope="0.5", RescaleIntercept="0", VOILUTSequence=lut(0, entries, 8))
+    np.testing.assert_array_equal(dt.render(ds), entries[np.clip((pixels + 1) // 2, 0, 255)])
 
 
 def test_a_voi_lut_of_signed_values(tmp_path):

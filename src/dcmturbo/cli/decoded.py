@@ -174,7 +174,9 @@ class Decoded:
         step = max(1, _BATCH_BYTES // max(frame_bytes, 1))
         if renderer.needs_extremes:
             for first in range(0, len(self.numbers), step):
-                renderer.extend(self._read(self.numbers[first : first + step], self._status[first : first + step]))
+                numbers = self.numbers[first : first + step]
+                for frame, number in zip(self._read(numbers, self._status[first : first + step]), numbers, strict=True):
+                    renderer.extend(frame, number)
         for first in range(0, len(self.numbers), step):
             numbers = self.numbers[first : first + step]
             array = self._read(numbers, self._status[first : first + step])
@@ -255,7 +257,8 @@ class Decoded:
             return renderer.table_colours(array), "RGB", renderer.note
         frames = array if self.has_axis else array[np.newaxis]
         if renderer.needs_extremes:
-            renderer.extend(frames)
+            for frame, number in zip(frames, self.numbers, strict=True):
+                renderer.extend(frame, number)
         levels = np.stack([renderer.levels(frame, number) for frame, number in zip(frames, self.numbers, strict=True)])
         shown = colour if array.ndim - self.has_axis == 3 else "MONOCHROME2"
         return (levels if self.has_axis else levels[0]), shown, renderer.note

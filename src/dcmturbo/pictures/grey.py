@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +22,8 @@ __all__ = ["Grey", "Modality", "extremes", "plain_modality"]
 # From so many pixels on, a table of all values costs less than computing each pixel.
 _TABLE_PIXELS = 1 << 14
 
+_EXACT = 1 << 53  # up to here, float64 has all integers
+
 # X-Ray Angiographic, biplane, and Radiofluoroscopic: their Modality LUT is for measuring, not for showing (PS3.3,
 # C.8.7.1.1.2, C.11.1.1.2).
 _INTENSITY_CLASSES = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.12.3")
@@ -34,10 +38,26 @@ class Modality:
     intercept: float = 0.0
     table: LookupTable | None = None
 
+    @cached_property
+    def _whole(self) -> tuple[int, int, int]:
+        """Slope and intercept as the decimal fractions that the object states, over their common denominator."""
+        slope, intercept = Fraction(repr(float(self.slope))), Fraction(repr(float(self.intercept)))
+        over = math.lcm(slope.denominator, intercept.denominator)
+        return int(slope * over), int(intercept * over), over
+
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the modality, as float64."""
+        """Return values of the modality, as float64.
+
+        Those of integers are the nearest to the exact ones, unless these have too many digits. In floating point,
+        3 * 0.1 is more than 0.3, and that can be the difference between black and white at the end of a window.
+        """
         if self.table is not None:
             return self.table.look_up(values)
+        if values.dtype.kind in "iu" and values.size:
+            slope, intercept, over = self._whole
+            largest = max(int(values.max()), -int(values.min()))
+            if max(over, max(largest, 1) * abs(slope) + abs(intercept)) <= _EXACT:
+                return (values.astype(np.int64) * slope + intercept) / float(over)
         return values.astype(np.float64) * self.slope + self.intercept
 
 
@@ -161,7 +181,7 @@ class Grey:
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if self._dtype.kind == "i" else (0, (1 << bits) - 1)
         if self._header.text("SegmentationType") == "FRACTIONAL":  # PS3.3, C.8.20.2.3
             high = int(number_of(self._header.dataset, "MaximumFractionalValue") or high)
-        ends = modality.apply(np.array([low, high], np.float64))
+        ends = modality.apply(np.array([low, high]))
         return Range(float(ends.min()), float(ends.max()))
 
     # ---- the transform ----------------------------------------------------------------------------
@@ -196,33 +216,32 @@ class Grey:
             return self._choice.limits is None
         return self.voi(0, self.modality(0))[0] is None
 
-    def extend(self, values: np.ndarray) -> None:
-        """Take stored values into `limits`."""
-        low, high = self._extremes(values)
+    def extend(self, values: np.ndarray, frame: int) -> None:
+        """Take stored values of a frame into `limits`."""
+        low, high = self._extremes(values, self._modality_shown(frame))
         self.limits = (low, high) if self.limits is None else (min(low, self.limits[0]), max(high, self.limits[1]))
 
-    def _extremes(self, values: np.ndarray) -> tuple[float, float]:
-        return extremes(values, None if self._choice.kind == "range" else self._padding())
+    def _modality_shown(self, frame: int) -> Modality:
+        return Modality() if self._choice.kind == "range" else self.modality(frame)
 
-    def _range_of(self, low: float, high: float, modality: Modality) -> Range:
-        """Return the range of stored values after the modality transform."""
-        ends = np.array([low, high])
-        if modality.table is not None:
-            ends = np.arange(np.floor(low), np.ceil(high) + 1)  # a table need not be monotonic
-        ends = modality.apply(ends)
-        return Range(float(ends.min()), float(ends.max()))
+    def _extremes(self, values: np.ndarray, modality: Modality) -> tuple[float, float]:
+        """Return the extreme values of a frame after the modality transform."""
+        padding = None if self._choice.kind == "range" else self._padding()
+        if modality.table is not None:  # it need not be monotonic
+            return extremes(modality.apply(_different(without_padding(values, padding))))
+        low, high = extremes(values, padding)
+        ends = modality.apply(np.array([low, high], values.dtype if values.dtype.itemsize <= 4 else np.float64))
+        return float(ends.min()), float(ends.max())
 
     def stages(self, frame: int, values: np.ndarray) -> tuple[Modality, Window | Range | LookupTable, str]:
         """Return the modality transform and the VOI transform of a frame, and their description."""
-        if self._choice.kind == "range":
-            limits = self._choice.limits or Range(*(self.limits or self._extremes(values)))
-            return Modality(), limits, f"values from {limits.low:g} to {limits.high:g}"
-        modality = self.modality(frame)
-        voi, note = self.voi(frame, modality)
-        if voi is not None:
-            return modality, voi, note
-        limits = self._range_of(*(self.limits or self._extremes(values)), modality)
-        return modality, limits, f"values from {limits.low:g} to {limits.high:g}"
+        modality = self._modality_shown(frame)
+        voi, note = (self._choice.limits, "") if self._choice.kind == "range" else self.voi(frame, modality)
+        if voi is None:
+            voi = Range(*(self.limits or self._extremes(values, modality)))
+        if isinstance(voi, Range) and not note:
+            note = f"values from {voi.low:g} to {voi.high:g}"
+        return modality, voi, note
 
     def _padding(self) -> tuple[float, float] | None:
         value = number_of(self._header.dataset, "PixelPaddingValue")
@@ -270,9 +289,23 @@ class Grey:
 
 
 def extremes(values: np.ndarray, padding: tuple[float, float] | None = None) -> tuple[float, float]:
-    """Return the smallest and the largest finite value that is not padding (PS3.3, C.7.5.1.1.2); zeros without any."""
-    kept = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    if padding is not None and kept.size:
-        inside = kept[(kept < padding[0]) | (kept > padding[1])]
-        kept = inside if inside.size else kept
+    """Return the smallest and the largest finite value that is not padding; zeros without any."""
+    kept = without_padding(values[np.isfinite(values)] if values.dtype.kind == "f" else values, padding)
     return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
+
+
+def without_padding(values: np.ndarray, padding: tuple[float, float] | None) -> np.ndarray:
+    """Return the values that are not padding (PS3.3, C.7.5.1.1.2), or all values if there are no others."""
+    if padding is None:
+        return values
+    inside = values[(values < padding[0]) | (values > padding[1])]
+    return inside if inside.size else values
+
+
+def _different(values: np.ndarray) -> np.ndarray:
+    """Return each value once."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
+        return np.unique(values)
+    is_there = np.zeros(1 << 8 * values.dtype.itemsize, bool)
+    is_there[np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")] = True  # quicker than sorting
+    return np.flatnonzero(is_there).astype(f"u{values.dtype.itemsize}").view(values.dtype)

@@ -58,7 +58,8 @@ class LookupTable:
     def look_up(self, values: np.ndarray) -> np.ndarray:
         """Return the results for values of any type, as float64."""
         last = len(self.entries) - 1
-        positions = np.clip(np.rint(values) - self.first, 0, last)
+        # Not rint: of values in steps of a half, it would look up every even entry twice, and no odd one.
+        positions = np.clip(np.floor(values + 0.5) - self.first, 0, last)
         return np.asarray(self.entries[np.nan_to_num(positions, nan=0.0).astype(np.int64)], np.float64)
 
     def levels(self, values: np.ndarray) -> np.ndarray:

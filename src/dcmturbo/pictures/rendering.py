@@ -179,10 +179,10 @@ class Renderer:
         """Whether extreme values decide what is black and white. Frames that are shown together are then extended."""
         return self._grey is not None and self._grey.needs_extremes
 
-    def extend(self, array: np.ndarray) -> None:
-        """Take the values of frames into the extremes that all pictures share."""
+    def extend(self, array: np.ndarray, number: int) -> None:
+        """Take the values of a decoded frame with this number into the extremes that all pictures share."""
         if self._grey is not None:
-            self._grey.extend(array)
+            self._grey.extend(array, number)
 
     def picture(self, array: np.ndarray, number: int) -> np.ndarray:
         """Return the picture of a decoded frame.

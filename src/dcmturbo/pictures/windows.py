@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -41,8 +42,8 @@ class Window:
                 return 1.0 / (1.0 + np.exp(-4.0 * offset / self.width))
             if self.function == "LINEAR_EXACT":
                 return np.clip(offset / self.width + 0.5, 0.0, 1.0)
-        if self.width <= 1:
-            return (offset > -0.5).astype(np.float64)
+        if self.width <= 1:  # a step: the border is the exact one, as that of the values is
+            return (values > float(Fraction(repr(float(self.center))) - Fraction(1, 2))).astype(np.float64)
         return np.clip((offset + 0.5) / (self.width - 1.0) + 0.5, 0.0, 1.0)
 
     def __str__(self) -> str:
