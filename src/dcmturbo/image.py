@@ -47,7 +47,7 @@ def open(
         As in `dcmturbo.decode`.
     unused_bits : {"correct", "keep"}
         As in `dcmturbo.decode`.
-    index : FrameOffsets or path, optional
+    index : FrameOffsets, path or URL, optional
         What `Image.index` returned for this object, or the file that it was saved to. Frames are then found without
         searching, and each offset is checked against an item.
 

@@ -1,5 +1,6 @@
 """Offsets of frames that are kept beside an object; and how much of an object is read to find frames without them."""
 
+import errno
 import io
 
 import numpy as np
@@ -110,6 +111,33 @@ def test_a_saved_index_finds_every_frame_at_once(tmp_path):
     np.testing.assert_array_equal(again.offsets, index.offsets)
     with dt.open(data, index=again) as image:
         np.testing.assert_array_equal(image.read([17, 4995]), dt.decode(data, [17, 4995]))
+
+
+def test_a_save_that_fails_leaves_the_file_there_was(tmp_path, monkeypatch):
+    path = tmp_path / "frames.idx"
+    index = dt.open(many(5)).index()
+    index.save(path)
+    before = path.read_bytes()
+
+    def full(file, **_):
+        file.write(b"PK")
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="no space left"):
+        index.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_index_is_kept_in_a_store():
+    pytest.importorskip("fsspec")
+    data = many(5)
+    with dt.open(data) as image:
+        image.index().save("memory://bucket/frames.idx")
+        expected = image[:]
+    with dt.open(data, index="memory://bucket/frames.idx") as image:
+        np.testing.assert_array_equal(image[:], expected)
 
 
 def test_an_index_of_another_object_is_refused(tmp_path):

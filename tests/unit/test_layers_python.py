@@ -23,7 +23,9 @@ ALLOWED = {
     "notes": {"errors"},
     "configuration": {"_core", "errors"},
     "formats": {"_core", "errors", "system"},
-    "dataset": {"_core", "configuration", "errors", "formats", "notes", "redaction", "system", "urls"},
+    "dataset": {
+        *("_core", "configuration", "destinations", "errors", "formats", "notes", "redaction", "system", "urls"),
+    },
     "frames": {"_core", "configuration", "dataset", "errors", "formats", "notes", "system", "wording"},
     "pictures": {"dataset", "errors", "frames"},
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures", "steps"},
@@ -38,8 +40,8 @@ ALLOWED = {
     },
     "deidentification": {
         "_core",
-        *("configuration", "dataset", "decoding", "destinations", "encoding", "errors", "formats", "frames", "pictures"),
-        *("system", "transcoding", "urls", "version"),
+        *("configuration", "dataset", "decoding", "destinations", "encoding", "errors", "formats", "frames"),
+        *("pictures", "system", "transcoding", "urls", "version"),
     },
     "archives": {
         *("_core", "configuration", "dataset", "decoding", "deidentification", "destinations", "encoding", "errors"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.dataset.opened import OpenedSource
+from dcmturbo.destinations.destination import new_file
 from dcmturbo.errors import DecodeError
+from dcmturbo.urls import import_fsspec, is_url
 
 __all__ = ["FrameOffsets", "offsets_of", "use_offsets"]
 
@@ -46,8 +49,11 @@ class FrameOffsets:
         return len(self.offsets)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a file that `load` reads (numpy's .npz, whatever the suffix)."""
-        with open(path, "wb") as file:
+        """Write a file that `load` reads (numpy's .npz, whatever the suffix), to a path or a URL.
+
+        A file gets its name when it is complete, and replaces an existing one in one step.
+        """
+        with new_file(path) as file:
             np.savez_compressed(
                 file,
                 version=np.uint64(_VERSION),
@@ -59,7 +65,7 @@ class FrameOffsets:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FrameOffsets:
-        """Read a file that `save` has written.
+        """Read a file that `save` has written, from a path or a URL.
 
         Raises
         ------
@@ -68,7 +74,7 @@ class FrameOffsets:
         OSError
             If it cannot be read.
         """
-        with open(path, "rb") as file:
+        with _open(path) as file:
             content = file.read()
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as found:
@@ -83,6 +89,11 @@ class FrameOffsets:
             return cls(*arrays, *numbers)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} has no saved offsets of frames: {error}") from None
+
+
+def _open(path: str | os.PathLike[str]) -> Any:
+    place = os.fsdecode(path)
+    return import_fsspec().open(place, mode="rb") if is_url(place) else open(place, "rb")
 
 
 def offsets_of(opened: OpenedSource, count: int) -> FrameOffsets:
