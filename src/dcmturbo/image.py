@@ -12,7 +12,7 @@ import numpy as np
 
 from dcmturbo import _core
 from dcmturbo.configuration import resolve_threads
-from dcmturbo.dataset.frame_offsets import FrameOffsets, offsets_of, use_offsets
+from dcmturbo.dataset.frame_offsets import FrameOffsets, load_offsets, offsets_of, use_offsets
 from dcmturbo.dataset.opened import OpenedSource, Origin
 from dcmturbo.dataset.sources import name_source, naming, open_source, reopen
 from dcmturbo.errors import Error
@@ -78,7 +78,7 @@ def open(
     opened = open_source(source)
     try:
         with naming(source):
-            kept = FrameOffsets.load(index) if isinstance(index, (str, os.PathLike)) else index
+            kept = load_offsets(index, opened) if isinstance(index, (str, os.PathLike)) else index
             if kept is not None:
                 use_offsets(opened, kept)
             return Image(opened, raw=raw, unused_bits=unused_bits, kept=kept)

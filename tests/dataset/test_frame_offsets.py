@@ -2,6 +2,7 @@
 
 import errno
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -178,6 +179,25 @@ def test_a_damaged_file_of_offsets_is_said(tmp_path):
             assert "offsets of frames" in str(error)  # noqa: PT017
             refused += 1
     assert refused > 500
+
+
+@pytest.mark.parametrize("of_this_object", [False, True])
+def test_offsets_that_inflate_to_more_than_the_object_holds_are_not_inflated(tmp_path, of_this_object):
+    data, path = many(50), tmp_path / "x"
+    index = dt.open(data).index()
+    zeros = np.zeros(4 << 20, np.uint64)
+    dt.FrameOffsets(zeros, zeros, index.source_bytes + (not of_this_object), index.pixel_data).save(path)
+    assert path.stat().st_size < 1 << 20
+    expected = (ValueError, "has no saved offsets") if of_this_object else (dt.DecodeError, "not of this object")
+    tracemalloc.start()
+    try:
+        with pytest.raises(expected[0], match=expected[1]):
+            dt.open(data, index=path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(ValueError, match="has no saved offsets"):
+        dt.FrameOffsets.load(path)
 
 
 def test_what_is_no_index():

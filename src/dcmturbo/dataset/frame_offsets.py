@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import math
 import os
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +19,10 @@ from dcmturbo.destinations.destination import new_file
 from dcmturbo.errors import DecodeError
 from dcmturbo.urls import import_fsspec, is_url
 
-__all__ = ["FrameOffsets", "offsets_of", "use_offsets"]
+__all__ = ["FrameOffsets", "load_offsets", "offsets_of", "use_offsets"]
 
 _VERSION = 1
+_ITEM_HEADER = 8  # bytes, of each fragment (PS3.5, A.4); each frame has one fragment here
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,26 +79,59 @@ class FrameOffsets:
         OSError
             If it cannot be read.
         """
-        with _open(path) as file:
-            content = file.read()
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as found:
-                version = int(found["version"])
-                arrays = found["offsets"], found["lengths"]
-                numbers = int(found["source_bytes"]), int(found["pixel_data"])
-        except Exception as error:  # of a file that is damaged, zipfile and numpy raise errors of any type
-            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames, or is damaged") from error
-        if version != _VERSION:
-            raise ValueError(f"{os.fspath(path)} has saved offsets of frames in a form that this version does not know")
-        try:
-            return cls(*arrays, *numbers)
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)} has no saved offsets of frames: {error}") from None
+        return load_offsets(path)
+
+
+def load_offsets(path: str | os.PathLike[str], opened: OpenedSource | None = None) -> FrameOffsets:
+    """Read a file that `FrameOffsets.save` has written, for an object that is open, if one is given.
+
+    No more offsets are inflated than there is room for items in the object.
+
+    Raises
+    ------
+    DecodeError
+        If they are not of the object.
+    ValueError, OSError
+        As by `FrameOffsets.load`.
+    """
+    with _open(path) as file:
+        content = file.read()
+    with _refusing_damage(path), zipfile.ZipFile(io.BytesIO(content)) as members:
+        version, source_bytes, pixel_data = (
+            int(_read_array(members, name, 1)[0]) for name in ("version", "source_bytes", "pixel_data")
+        )
+    if version != _VERSION:
+        raise ValueError(f"{os.fspath(path)} has saved offsets of frames in a form that this version does not know")
+    if opened is not None:
+        _require_same_object(opened, source_bytes, pixel_data)
+    with _refusing_damage(path), zipfile.ZipFile(io.BytesIO(content)) as members:
+        most = (source_bytes - pixel_data) // _ITEM_HEADER
+        offsets, lengths = (_read_array(members, name, most) for name in ("offsets", "lengths"))
+        return FrameOffsets(offsets, lengths, source_bytes, pixel_data)
 
 
 def _open(path: str | os.PathLike[str]) -> Any:
     place = os.fsdecode(path)
     return import_fsspec().open(place, mode="rb") if is_url(place) else open(place, "rb")
+
+
+@contextlib.contextmanager
+def _refusing_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of a file that is damaged, zipfile and numpy raise errors of any type
+        raise ValueError(f"{os.fspath(path)} has no saved offsets of frames, or is damaged") from error
+
+
+def _read_array(members: zipfile.ZipFile, name: str, most: int) -> np.ndarray:
+    """Return an array of a .npz file, of no more than `most` numbers, and in one dimension."""
+    with members.open(f"{name}.npy") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        count = math.prod(shape)
+        if dtype != np.uint64 or len(shape) > 1 or count > most:
+            raise ValueError(f"{name} is an array of {count} numbers; expected {most} at most, of the type uint64")
+        return np.frombuffer(file.read(8 * count), dtype, count).copy()
 
 
 def offsets_of(opened: OpenedSource, count: int) -> FrameOffsets:
@@ -126,10 +164,10 @@ def use_offsets(opened: OpenedSource, kept: FrameOffsets) -> None:
     """
     if not isinstance(kept, FrameOffsets):
         raise TypeError(f"index must be FrameOffsets, or the path of a file with them; found {type(kept).__name__}")
+    _require_same_object(opened, kept.source_bytes, kept.pixel_data)
     element = None if opened.dataset is None else opened.dataset.pixel_data
-    fits = kept.source_bytes == opened.source.size and kept.pixel_data == opened.pixel_data_offset
-    if element is None or not opened.encapsulated or not fits or len(kept) != (opened.promised_frames or len(kept)):
-        raise DecodeError("the saved offsets of frames are not of this object: make them again", code="mismatch")
+    if element is None or not opened.encapsulated or len(kept) != (opened.promised_frames or len(kept)):
+        raise _of_another()
     index = _core.Index(
         opened.source,
         True,
@@ -140,5 +178,14 @@ def use_offsets(opened: OpenedSource, kept: FrameOffsets) -> None:
         extended_bytes=(kept.offsets.tobytes(), kept.lengths.tobytes()),
     )
     if index.table != "extended":
-        raise DecodeError("the saved offsets of frames are not of this object: make them again", code="mismatch")
+        raise _of_another()
     opened.index = index
+
+
+def _require_same_object(opened: OpenedSource, source_bytes: int, pixel_data: int) -> None:
+    if (source_bytes, pixel_data) != (opened.source.size, opened.pixel_data_offset):
+        raise _of_another()
+
+
+def _of_another() -> DecodeError:
+    return DecodeError("the saved offsets of frames are not of this object: make them again", code="mismatch")
