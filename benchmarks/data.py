@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import phantoms
 import pydicom
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+import dcmturbo as dt
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -42,6 +47,34 @@ def multi_frame(source: Path, frames: int, target: Path, *, table: str = "basic"
     ds["PixelData"].is_undefined_length = True
     ds.save_as(target)
     return target
+
+
+def make_series(folder: Path, count: int, side: int, syntax: str) -> list[str]:
+    """Write the slices of a CT series (phantoms of 16 bits, with a window); return their paths."""
+    series, study, frame_of_reference = generate_uid(), generate_uid(), generate_uid()
+    paths = []
+    for k in range(count):
+        ds = pydicom.Dataset()
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        ds.Modality, ds.PatientID, ds.PatientName = "CT", "1", "Phantom"
+        ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = series, study, frame_of_reference
+        ds.InstanceNumber, ds.ImagePositionPatient = k + 1, [0, 0, 2 * k]
+        ds.ImageOrientationPatient, ds.PixelSpacing, ds.SliceThickness = [1, 0, 0, 0, 1, 0], [0.7, 0.7], 2
+        ds.RescaleIntercept, ds.RescaleSlope = -1024, 1
+        ds.WindowCenter, ds.WindowWidth = 40, 400
+        ds.Rows = ds.Columns = side
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
+        ds.PixelData = phantoms.ct(side, side, k, 14.0).astype("<i2").tobytes()
+        plain = folder / "plain.dcm"
+        ds.save_as(plain, enforce_file_format=True)
+        paths.append(str(folder / f"slice-{k:03}.dcm"))
+        dt.transcode(plain, paths[-1], syntax)
+        plain.unlink()
+    return paths
 
 
 def attributes(ds: pydicom.Dataset) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pydicom
-from data import attributes, frame_of, multi_frame, wg04
+from data import attributes, frame_of, make_series, multi_frame, wg04
+from definitions import LOSSLESS
 from measure import interleaved, median, scaling_over_control
 
 import dcmturbo as dt
@@ -189,9 +190,9 @@ def scaling(rounds: int, control: float) -> list[Row]:
 
 
 def _peak_memory(path: Path, code: str) -> int:
-    """Return how far a fresh interpreter's peak memory rises, in KiB, while it runs `code`."""
+    """Return how far a fresh interpreter's peak memory rises, in KiB, while it runs `code` after importing pydicom."""
     program = (
-        "import re, sys, dcmturbo as dt\n"
+        "import re, sys, dcmturbo as dt, pydicom.pixels\n"
         # ru_maxrss would be that of the process that has started this one, where it is more.
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])\n"
         "before = peak()\n"
@@ -200,6 +201,44 @@ def _peak_memory(path: Path, code: str) -> int:
     )
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     return int(run.stdout)
+
+
+def _window(stored: np.ndarray) -> np.ndarray:
+    """Rescale and window the slices of `make_series`, as one writes it with numpy."""
+    hounsfield = stored * np.float32(1) + np.float32(-1024)
+    return np.clip((hounsfield - np.float32(39.5)) / np.float32(399) + np.float32(0.5), 0, 1)
+
+
+def series_window(rounds: int, control: float) -> list[Row]:
+    """A CT series, paths to windowed float32, two threads: apply="window" against decoding and then numpy."""
+    rows = []
+    for syntax in ("ExplicitVRLittleEndian", *LOSSLESS):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = make_series(Path(folder), 100, 512, syntax)
+            levels = dt.decode_series(paths, apply="window")
+            assert np.allclose(levels, _window(dt.decode_series(paths)), rtol=0, atol=1e-5)
+            times, facts = interleaved(
+                {
+                    "ours": lambda p=paths: dt.decode_series(p, apply="window", threads=2),
+                    "then numpy": lambda p=paths: _window(dt.decode_series(p, threads=2)),
+                    "decoded": lambda p=paths: dt.decode_series(p, threads=2),
+                },
+                rounds,
+                two_threads=True,
+                most_rounds=4 * rounds,
+                control_floor=control,
+            )
+            code = "import glob\nlevels = dt.decode_series(sorted(glob.glob(path + '/*')), apply='window')"
+            rows.append(
+                {
+                    "file": syntax,
+                    "ratio": median(times["then numpy"]) / median(times["ours"]),
+                    "decoding alone, of the time of both steps": median(times["decoded"]) / median(times["then numpy"]),
+                    "peak memory over the result's": _peak_memory(Path(folder), code) * 1024 / levels.nbytes,
+                }
+                | facts
+            )
+    return rows
 
 
 def large_uncompressed(rounds: int) -> list[Row]:

@@ -19,43 +19,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import phantoms
-import pydicom
 import torch
 import torchio as tio
+from data import make_series
 from monai.data import DataLoader, Dataset
 from monai.transforms import LoadImage
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import dcmturbo as dt
-
-
-def make_series(folder: Path, count: int, side: int, syntax: str) -> list[str]:
-    """Write the slices of a CT series; return their paths."""
-    series, study, frame_of_reference = generate_uid(), generate_uid(), generate_uid()
-    paths = []
-    for k in range(count):
-        ds = pydicom.Dataset()
-        ds.file_meta = FileMetaDataset()
-        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = CTImageStorage
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-        ds.Modality, ds.PatientID, ds.PatientName = "CT", "1", "Phantom"
-        ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = series, study, frame_of_reference
-        ds.InstanceNumber, ds.ImagePositionPatient = k + 1, [0, 0, 2 * k]
-        ds.ImageOrientationPatient, ds.PixelSpacing, ds.SliceThickness = [1, 0, 0, 0, 1, 0], [0.7, 0.7], 2
-        ds.RescaleIntercept, ds.RescaleSlope = -1024, 1
-        ds.Rows = ds.Columns = side
-        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
-        ds.PixelData = phantoms.ct(side, side, k, 14.0).astype("<i2").tobytes()
-        plain = folder / "plain.dcm"
-        ds.save_as(plain, enforce_file_format=True)
-        paths.append(str(folder / f"slice-{k:03}.dcm"))
-        dt.transcode(plain, paths[-1], syntax)
-        plain.unlink()
-    return paths
 
 
 def read(path: str) -> tuple[torch.Tensor, np.ndarray]:

@@ -183,6 +183,12 @@ _FIGURES = (
         "200 files of WG-04 kinds, JPEG Lossless to HTJ2K, verified",
         "`gdcmconv --j2k` on two processes, not verified",
     ),
+    (
+        "transcode-throughput-jpeg2000",
+        "200 files of WG-04 kinds, JPEG Lossless to JPEG 2000, verified",
+        "`gdcmconv --j2k` on two processes, not verified",
+    ),
+    ("series-window", "a CT series to windowed float32, two threads", "decoding, and then numpy"),
     ("transcode-cluster", "the same files, dask with two workers", "two threads of one process"),
 )
 # A figure's name in the results, how it is said, and whether less is better.

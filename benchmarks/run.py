@@ -97,11 +97,13 @@ BENCHMARKS = (
     Benchmark("small-frame", decoding.small_frame),
     Benchmark("multi-frame", decoding.multi_frame_files, controlled=True),
     Benchmark("scaling", decoding.scaling, controlled=True),
+    Benchmark("series-window", decoding.series_window, controlled=True),
     Benchmark("large-uncompressed", decoding.large_uncompressed),
     Benchmark("random-access", decoding.random_access),
     Benchmark("pixel-array", decoding.pixel_array),
     Benchmark("transcode-overhead", transcoding.overhead, controlled=True),
     Benchmark("transcode-throughput", transcoding.throughput, controlled=True),
+    Benchmark("transcode-throughput-jpeg2000", transcoding.throughput_jpeg2000, controlled=True),
     Benchmark("transcode-cluster", transcoding.cluster, controlled=True),
     *(Benchmark(name, measure) for name, measure in workloads.ROWS.items()),
 )
