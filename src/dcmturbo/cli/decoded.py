@@ -12,8 +12,8 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.writing import write, write_bytes
-from dcmturbo.pictures.colour import apply_palette
 from dcmturbo.pictures.files import encode_picture, milliseconds_of
+from dcmturbo.pictures.palettes import apply_palette
 from dcmturbo.pictures.rendering import Renderer
 from dcmturbo.pictures.windows import Choice
 from dcmturbo.wording import plural

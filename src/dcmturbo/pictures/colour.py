@@ -1,16 +1,15 @@
-"""Colours as 8-bit RGB: deep RGB, palettes, colours of segments (PS3.3, C.7.6.3, C.7.9, C.8.20.2)."""
+"""Colours as 8-bit RGB: deep RGB, colours of segments (PS3.3, C.7.6.3, C.8.20.2)."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from dcmturbo.errors import DecodeError, Error
+from dcmturbo.errors import Error
 from dcmturbo.pictures.header import Header, items_of, number_of, numbers_of, text_of
 
-__all__ = ["apply_palette", "eight_bits", "icc_profile", "palette_table", "segment_table"]
+__all__ = ["eight_bits", "icc_profile", "segment_table"]
 
 # For segments that have no colour of their own: ten hues that are easily told apart.
 _HUES = (
@@ -57,35 +56,6 @@ def _from_partial_range(samples: np.ndarray, bits: int) -> np.ndarray:
     top = float((1 << bits) - 1)
     converted: np.ndarray = np.clip(np.rint(rgb * (top / 255.0)), 0, top).astype(samples.dtype)
     return converted
-
-
-def apply_palette(indices: np.ndarray, header: Header) -> np.ndarray:
-    """Return the colours of PALETTE COLOR pixels (PS3.3, C.7.6.3.1.5): shape (..., 3), uint8 or uint16.
-
-    Raises
-    ------
-    DecodeError
-        If the object has no usable palette.
-    """
-    from pydicom.pixels import apply_color_lut
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            colours: np.ndarray = apply_color_lut(indices, header.dataset)
-        except Exception as error:  # pydicom raises errors of many types
-            raise DecodeError(f"the palette of the object cannot be used: {error}", code="malformed") from error
-    return colours[..., :3]
-
-
-def palette_table(header: Header, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return the colour of every value of PALETTE COLOR pixels: shape (values, 3), uint8."""
-    every = np.arange(1 << 8 * dtype.itemsize, dtype=np.uint32).astype(f"u{dtype.itemsize}").view(dtype)
-    colours = apply_palette(every, header)
-    if colours.dtype.itemsize > 1:
-        # Some palettes state 16 bits, but their entries have 8.
-        colours = colours >> (8 if colours.max(initial=0) > 255 else 0)
-    return np.ascontiguousarray(colours.astype(np.uint8))
 
 
 def _rgb_of_lab(numbers: list[float]) -> tuple[int, int, int] | None:

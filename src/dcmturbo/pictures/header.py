@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dcmturbo.dataset.elements import LONG_VRS, SHORT_VRS, UNDEFINED_LENGTH, Encoding, end_of_undefined
 from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.errors import DecodeError
@@ -17,7 +19,7 @@ from dcmturbo.errors import DecodeError
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Header", "items_of", "number_of", "numbers_of", "text_of"]
+__all__ = ["Header", "bytes_of", "items_of", "number_of", "numbers_of", "text_of"]
 
 _PER_FRAME = 0x52009230
 _PIXEL_DATA = 0x7FE00008
@@ -228,6 +230,13 @@ class Header:
                     code="malformed",
                 ) from error
 
+    @property
+    def big_endian(self) -> bool:
+        """Whether words of the object have their most significant byte first."""
+        if self._opened.dataset is not None:
+            return self._opened.dataset.big_endian
+        return getattr(self._opened.pydicom_dataset, "original_encoding", (None, True))[1] is False
+
     def groups(self, keyword: str, frame: int) -> Iterator[Dataset]:
         """Iterate over the places of an attribute: its macro for this frame, the shared macro, the object itself.
 
@@ -320,6 +329,19 @@ def number_of(item: Any, keyword: str) -> float | None:
     """Return the first number of an attribute; None if it has none."""
     numbers = numbers_of(item, keyword)
     return numbers[0] if numbers else None
+
+
+def bytes_of(header: Header, keyword: str) -> bytes:
+    """Return the bytes of an attribute whose VR is OB or OW, in little endian; empty if the object has none."""
+    value = _value(header.dataset, keyword)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+        if header.big_endian and header.dataset[keyword].VR != "OB":
+            words = len(data) & ~1
+            return np.frombuffer(data[:words], "<u2").byteswap().tobytes() + data[words:]
+        return data
+    numbers = [] if value is None else numbers_of(header.dataset, keyword)  # some writers have US
+    return np.array([int(number) & 0xFFFF for number in numbers], "<u2").tobytes()
 
 
 def items_of(item: Any, keyword: str) -> Any:

@@ -11,10 +11,11 @@ from dcmturbo.dataset.sources import name_source, open_source
 from dcmturbo.errors import DecodeError, Error
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
-from dcmturbo.pictures.colour import eight_bits, icc_profile, palette_table, segment_table
+from dcmturbo.pictures.colour import eight_bits, icc_profile, segment_table
 from dcmturbo.pictures.grey import Grey, extremes
 from dcmturbo.pictures.header import Header
 from dcmturbo.pictures.overlays import draw_overlays
+from dcmturbo.pictures.palettes import palette_table
 from dcmturbo.pictures.proportions import picture_size, pixel_ratio, resized
 from dcmturbo.pictures.windows import Choice, Range, choose
 
