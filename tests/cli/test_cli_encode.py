@@ -54,10 +54,18 @@ def test_what_is_encoded_is_decoded(call, tmp_path, name, syntax):
     assert ("NumberOfFrames" in ds) == (array.ndim - (array.shape[-1] == 3) == 3)
 
 
-def test_floats(call, tmp_path):
-    array = NOISE.normal(size=(8, 9)).astype(np.float32)
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
+def test_floats_are_for_parametric_maps(call, tmp_path, dtype):
+    """PS3.3, A.75: no other object has Float Pixel Data."""
+    template = pydicom.dcmread(CT)
+    template.SOPClassUID = "1.2.840.10008.5.1.4.1.1.30"
+    template.save_as(tmp_path / "map.dcm")
+    array = NOISE.normal(size=(8, 9)).astype(dtype)
+    array[0, 0] = np.nan
     np.save(tmp_path / "x.npy", array)
-    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm")[0] == 0
+    arguments = ("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template")
+    assert call(*arguments, CT)[0] == 1
+    assert call(*arguments, tmp_path / "map.dcm")[0] == 0
     np.testing.assert_array_equal(dt.decode(tmp_path / "x.dcm"), array)
 
 
@@ -220,7 +228,15 @@ def test_a_lossy_history_is_kept(call, tmp_path):
         (("{complex}",), 1, "no pixels of type complex"),
         (("{line}",), 1, "shape (7,)"),
         (("{good}", "--to", "jsl"), 2, "did you mean JPEGLSLossless"),
-        (("{good}", "--to", "JPEGBaseline8Bit"), 2, "always lossy"),
+        (("{good}", "--to", "JPEGExtended12Bit"), 2, "always lossy"),
+        (("{good}", "--to", "JPEGBaseline8Bit"), 1, "is not a JPEG file, and JPEG would lose some of its pixels"),
+        (("{good}", "--to", "JPEGXLJPEGRecompression"), 1, "is not a JPEG file"),
+        (("{floats}",), 1, "float32, which only Parametric Map objects can have"),
+        (("{objects}",), 1, "dcmturbo loads no objects"),
+        (("{empty}",), 1, "shape (0, 5)"),
+        (("{opacity}",), 1, "leave out the opacity"),
+        (("{signed}",), 1, "colours are unsigned integers"),
+        (("{good}", "--background", "blueish"), 2, "expected a colour"),
         (("{good}", "--to", "bee"), 2, "does not encode"),
         (("{good}", "--set", "PatientNam=x"), 2, "not the keyword"),
         (("{good}", "--template", "{text}"), 1, "DICOM"),
@@ -231,8 +247,14 @@ def test_what_cannot_be_encoded(call, tmp_path, arguments, code, words):
     (tmp_path / "folder").mkdir()
     np.save(tmp_path / "complex.npy", np.zeros((2, 2), np.complex64))
     np.save(tmp_path / "line.npy", np.zeros(7, np.uint8))
+    np.save(tmp_path / "floats.npy", np.zeros((4, 4), np.float32))
+    np.save(tmp_path / "objects.npy", np.array([[1, None]], object), allow_pickle=True)
+    np.save(tmp_path / "empty.npy", np.zeros((0, 5), np.uint8))
+    np.save(tmp_path / "opacity.npy", np.zeros((8, 9, 4), np.uint8))
+    np.save(tmp_path / "signed.npy", np.zeros((8, 9, 3), np.int16))
     np.save(tmp_path / "good.npy", np.zeros((7, 7), np.uint8))
-    places = {name: tmp_path / f"{name}.npy" for name in ("complex", "line", "good", "absent")}
+    names = ("complex", "line", "good", "absent", "floats", "objects", "empty", "opacity", "signed")
+    places = {name: tmp_path / f"{name}.npy" for name in names}
     places |= {"text": tmp_path / "notes.txt", "folder": tmp_path / "folder"}
     before = sorted(os.listdir(tmp_path))
     found, _, err = call("encode", *(text.format(**places) for text in arguments), "-o", tmp_path / "x.dcm")
@@ -301,6 +323,38 @@ def test_a_picture_is_no_dicom_file_and_the_other_way_round(call, tmp_path):
     assert code == 1
     assert len(err.splitlines()) == 1
     assert "it is a DICOM file already" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("TransferSyntaxUID=1.2", "follows from --to"),
+        ("FileMetaInformationGroupLength=2", "follows from --to"),
+        ("CommandGroupLength=2", "belongs to messages"),
+        ("0010,0000=4", "is a group length"),
+        ("(0009,1001)=x", "is private"),
+        ("0010,0011=x", "is not the tag of an attribute"),
+        ("ReferencedStudySequence=x", "a sequence cannot be given as a text"),
+    ],
+)
+def test_what_no_text_can_set(call, tmp_path, text, words):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--set", text)
+    assert code == 2
+    assert words in " ".join(err.split())
+
+
+def test_attributes_by_their_tags(call, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 4), np.uint8))
+    settings = ("--set", "0010,0020=7", "--set", "(0010,0010)=Doe", "--set", "00080060=MR")
+    assert call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", *settings)[0] == 0
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert (ds.PatientID, ds.PatientName, ds.Modality) == ("7", "Doe", "MR")
+    code, _, err = call(
+        "encode", tmp_path / "x.npy", "-o", tmp_path / "y.dcm", "--set", "PhotometricInterpretation=RGB"
+    )
+    assert code == 1
+    assert "these pixels are MONOCHROME1 or MONOCHROME2" in err
 
 
 @pytest.mark.parametrize("with_template", [False, True])

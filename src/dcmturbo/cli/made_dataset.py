@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dcmturbo.cli.read_pixels import Pixels
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Pixels", "kept_mappings", "make_dataset", "read_pixels", "value_of"]
+__all__ = ["kept_mappings", "keyword_of", "make_dataset", "value_of"]
 
 # What describes the pixels of a template, and not those of the new object (PS3.3, C.7.6.3 and what refers to pixels).
 _OF_PIXELS = (
     *("PixelData", "FloatPixelData", "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
     *("NumberOfFrames", "PlanarConfiguration", "PixelRepresentation", "IconImageSequence", "PixelDataProviderURL"),
-    *("LargestImagePixelValue", "SmallestImagePixelValue", "PerFrameFunctionalGroupsSequence", "FrameIncrementPointer"),
+    *("LargestImagePixelValue", "SmallestImagePixelValue"),
     *("RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
     *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData"),
     *("BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData", "ICCProfile"),
@@ -27,6 +28,20 @@ _OF_PIXELS = (
     # What was computed from the old pixels.
     *("PaletteColorLookupTableUID", "HistogramSequence", "DVHSequence", "SmallestPixelValueInSeries"),
     *("LargestPixelValueInSeries", "DigitalSignaturesSequence", "MACParametersSequence"),
+)
+# What has a value for each frame, or names what has (PS3.3, C.7.6.6, C.7.6.5, C.8.4 and C.8.6.3).
+_OF_FRAMES = (
+    *("PerFrameFunctionalGroupsSequence", "FrameIncrementPointer", "FrameTimeVector", "FrameLabelVector"),
+    *("PageNumberVector", "FramePrimaryAngleVector", "FrameSecondaryAngleVector", "SliceLocationVector"),
+    *("DisplayWindowLabelVector", "EnergyWindowVector", "DetectorVector", "PhaseVector", "RotationVector"),
+    *("RRIntervalVector", "TimeSlotVector", "SliceVector", "AngularViewVector", "TimeSliceVector", "FrameTypeSequence"),
+)
+# What is measured in pixels, or is the size of one.
+_OF_SIZE = (
+    *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelMeasuresSequence"),
+    *("SequenceOfUltrasoundRegions", "ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge"),
+    *("ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter"),
+    *("VerticesOfThePolygonalShutter", "ShutterPresentationValue"),
 )
 # What says which quantity a stored value is. It only fits pixels of the same type.
 _MAPPINGS = (
@@ -39,7 +54,14 @@ _OF_VALUES = (
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "PresentationLUTShape", "FrameVOILUTSequence"),
 )
 _WITHOUT_EFFECT = {"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "US", "DoseUnits": None, "Units": None}
-_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_DOSE = f"{_STORAGE}481.2"
+_PARAMETRIC_MAP = f"{_STORAGE}30"
+# Classes whose objects have one frame: CR, DX, mammography, intra-oral, CT, MR, US, Secondary Capture, PET.
+_OF_ONE_FRAME = tuple(
+    _STORAGE + end for end in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "2", "4", "6.1", "7", "128")
+)
+_BYTE_CAPTURE, _WORD_CAPTURE, _COLOUR_CAPTURE = (f"{_STORAGE}7.{number}" for number in (2, 3, 4))
 # What `_describe` writes, so that a user cannot.
 _FROM_PIXELS = (
     *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames", "BitsAllocated", "BitsStored"),
@@ -47,101 +69,8 @@ _FROM_PIXELS = (
 )
 _WHOLE_NUMBERS = ("US", "SS", "UL", "SL", "UV", "SV")
 _CLOSE = 0.7
+_TAG = re.compile(r"\(?([0-9a-fA-F]{4}),? ?([0-9a-fA-F]{4})\)?")
 _FLOATS = {4: "FloatPixelData", 8: "DoubleFloatPixelData"}
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """Pixels of an input.
-
-    Attributes
-    ----------
-    array : numpy.ndarray
-        Shape ([frames,] rows, columns[, 3]).
-    has_axis : bool
-        Whether it has a frame axis.
-    samples : int
-        1 or 3.
-    lossy : bool
-        Whether a picture was compressed with loss.
-    """
-
-    array: np.ndarray
-    has_axis: bool
-    samples: int
-    lossy: bool = False
-
-    @property
-    def frame_shape(self) -> tuple[int, ...]:
-        """Shape of one frame."""
-        return self.array.shape[1:] if self.has_axis else self.array.shape
-
-
-def read_pixels(path: Path) -> Pixels:
-    """Read a picture or an array.
-
-    Raises
-    ------
-    OSError, ValueError
-        If it cannot be read, or is none that DICOM can hold.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name the files in it, in the order of the frames")
-    if path.suffix.lower() == ".npy":
-        return _of_array(np.load(path, allow_pickle=False))
-    with path.open("rb") as file:
-        if file.read(132)[128:] == b"DICM":  # some are TIFF files too
-            raise ValueError("it is a DICOM file already: to convert it, use dcmturbo transcode")
-    from PIL import Image, ImageSequence, UnidentifiedImageError
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about metadata that are not used here
-        try:
-            opened = Image.open(path)
-        except UnidentifiedImageError:
-            raise ValueError("it is no picture that Pillow can read, and no .npy file") from None
-        with opened as image:
-            lossy = image.format in ("JPEG", "WEBP", "MPO")
-            pages = [_of_page(page) for page in ImageSequence.Iterator(image)]
-    if any(page.shape != pages[0].shape or page.dtype != pages[0].dtype for page in pages):
-        raise ValueError("its pages differ in size or type, but frames of one object are alike")
-    samples = 1 if pages[0].ndim == 2 else 3
-    if len(pages) == 1:
-        return Pixels(pages[0], has_axis=False, samples=samples, lossy=lossy)
-    return Pixels(np.stack(pages), has_axis=True, samples=samples, lossy=lossy)
-
-
-def _of_page(page: Any) -> np.ndarray:
-    """Return a page of a picture: grey levels of 8, 16 or 32 bits, or RGB; transparency is dropped."""
-    if page.mode == "1":
-        return np.asarray(page.convert("L"))
-    if page.mode in ("L", "RGB", "I;16", "F"):
-        return np.asarray(page)
-    if page.mode == "I;16B":
-        return np.asarray(page).astype(np.uint16)
-    if page.mode == "I":
-        values = np.asarray(page)
-        fits = values.size and values.min() >= 0 and values.max() < 1 << 16
-        return values.astype(np.uint16) if fits else values
-    return np.asarray(page.convert("L" if page.mode == "LA" else "RGB"))
-
-
-def _of_array(array: np.ndarray) -> Pixels:
-    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind == "b1":
-        array, kind = array.astype(np.uint8), "u1"
-    if kind not in ("u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8"):
-        raise ValueError(f"DICOM has no pixels of type {array.dtype}: use integers of 8 to 32 bits, float32 or float64")
-    samples = 3 if array.ndim >= 3 and array.shape[-1] == 3 and kind[0] == "u" else 1
-    axes = array.ndim - (samples == 3)
-    if axes not in (2, 3) or 0 in array.shape:
-        raise ValueError(
-            f"the array has shape {array.shape}; expected (rows, columns) or (frames, rows, columns), "
-            "with three samples behind for colours"
-        )
-    if max(array.shape[axes - 2 : axes]) > 0xFFFF:
-        raise ValueError(f"the array has shape {array.shape}, but DICOM has at most 65535 rows and columns")
-    return Pixels(np.ascontiguousarray(array), has_axis=axes == 3, samples=samples)
 
 
 def value_of(keyword: str, text: str) -> Any:
@@ -164,6 +93,10 @@ def value_of(keyword: str, text: str) -> Any:
         raise ValueError(f"{keyword!r} is not the keyword of an attribute{hint}")
     if keyword in _FROM_PIXELS:
         raise ValueError(f"{keyword} follows from the pixels, so it cannot be set")
+    if tag >> 16 == 2:
+        raise ValueError(f"{keyword} follows from --to, SOPClassUID and SOPInstanceUID, so it cannot be set")
+    if tag >> 16 == 0:
+        raise ValueError(f"{keyword} belongs to messages, not to files")
     vr = dictionary_VR(tag).split(" or ")[0]
     parts: list[Any] = text.split("\\") if "\\" in text else [text]
     try:
@@ -171,7 +104,9 @@ def value_of(keyword: str, text: str) -> Any:
             parts = [int(part) for part in parts] if text else []
         elif vr in ("FL", "FD"):
             parts = [float(part) for part in parts] if text else []
-        elif vr in ("SQ", "AT", "UN") or vr[0] == "O":
+        elif vr == "SQ":
+            raise ValueError("a sequence cannot be given as a text: put it into the template")
+        elif vr in ("AT", "UN") or vr[0] == "O":
             raise ValueError(f"a value of {vr} cannot be given as a text")
         value = parts if len(parts) > 1 else parts[0] if parts else None
         element = DataElement(tag, vr, value, validation_mode=config.RAISE)
@@ -181,8 +116,28 @@ def value_of(keyword: str, text: str) -> Any:
     return element.value
 
 
-def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, Any], new_series: bool) -> Dataset:
-    """Return a Dataset of the pixels, uncompressed.
+def keyword_of(text: str) -> str:
+    """Return the keyword that a text such as ``0010,0020`` stands for; other texts as they are."""
+    from pydicom.datadict import keyword_for_tag
+
+    found = _TAG.fullmatch(text)
+    if found is None:
+        return text
+    group, element = (int(part, 16) for part in found.groups())
+    if element == 0:
+        raise ValueError(f"{text} is a group length, which dcmturbo does not write (PS3.5, 7.2)")
+    if group % 2:
+        raise ValueError(f"{text} is private, so its VR is not known: put it into the template")
+    keyword = str(keyword_for_tag(group << 16 | element))
+    if not keyword:
+        raise ValueError(f"{text} is not the tag of an attribute of PS3.6")
+    return keyword
+
+
+def make_dataset(
+    pixels: Pixels, *, template: str | None, attributes: dict[str, Any], new_series: bool
+) -> tuple[Dataset, list[str]]:
+    """Return a Dataset of the pixels, uncompressed, and what a user should know about it.
 
     Parameters
     ----------
@@ -198,15 +153,24 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    dataset = _new_dataset(pixels) if template is None else _of_template(template, pixels)
+    doubts: list[str] = []
+    dataset = _new_dataset(pixels) if template is None else _of_template(template, pixels, doubts)
     if dataset.SOPClassUID == _DOSE:
-        _check_dose(dataset, len(pixels.array) if pixels.has_axis else 1, attributes)
+        _check_dose(dataset, _frames_of(pixels), attributes)
     dataset.SOPInstanceUID = generate_uid()
     if new_series or "SeriesInstanceUID" not in dataset:
         dataset.SeriesInstanceUID = generate_uid()
     if "StudyInstanceUID" not in dataset:
         dataset.StudyInstanceUID = generate_uid()
+    if pixels.array.dtype.kind == "f" and attributes.get("SOPClassUID", dataset.SOPClassUID) != _PARAMETRIC_MAP:
+        raise ValueError(
+            f"the pixels are {pixels.array.dtype.name}, which only Parametric Map objects can have (PS3.3, A.75): give "
+            "one with --template, or convert the pixels to integers, and use --set RescaleSlope=VALUE"
+        )
     _describe(dataset, pixels)
+    allowed = ("RGB",) if pixels.samples == 3 else ("MONOCHROME1", "MONOCHROME2")
+    if (photometric := attributes.get("PhotometricInterpretation", allowed[0])) not in allowed:
+        raise ValueError(f"PhotometricInterpretation cannot be {photometric}: these pixels are {' or '.join(allowed)}")
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
     if "SpecificCharacterSet" not in attributes and not str(list(attributes.values())).isascii():
@@ -215,7 +179,7 @@ def make_dataset(pixels: Pixels, *, template: str | None, attributes: dict[str, 
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    return dataset
+    return dataset, doubts + _doubts_about_class(dataset, pixels)
 
 
 def kept_mappings(dataset: Dataset, attributes: dict[str, Any]) -> list[str]:
@@ -262,7 +226,7 @@ def _check_dose(dataset: Dataset, frames: int, attributes: dict[str, Any]) -> No
         dataset.FrameIncrementPointer = 0x3004000C
 
 
-def _of_template(path: str, pixels: Pixels) -> Dataset:
+def _of_template(path: str, pixels: Pixels, doubts: list[str]) -> Dataset:
     import pydicom
 
     with warnings.catch_warnings():
@@ -275,24 +239,58 @@ def _of_template(path: str, pixels: Pixels) -> Dataset:
         before = tuple(dataset.get(name) for name in ("BitsAllocated", "PixelRepresentation", "SamplesPerPixel"))
         after = (8 * pixels.array.itemsize, int(pixels.array.dtype.kind == "i"), pixels.samples)
         same_size = (dataset.get("Rows"), dataset.get("Columns")) == pixels.frame_shape[:2]
-        for keyword in (*_OF_PIXELS, *(() if before == after else _OF_VALUES)):
-            if keyword in dataset:
-                delattr(dataset, keyword)
-        for group in dataset.get("SharedFunctionalGroupsSequence") or () if before != after else ():
-            for keyword in _OF_VALUES:
-                if keyword in group:
-                    delattr(group, keyword)
-        for element in list(dataset.group_dataset(0x6000)) if not same_size else []:
-            del dataset[element.tag]
+        same_frames = int(dataset.get("NumberOfFrames") or 1) == _frames_of(pixels)
+        left_out = [
+            *(() if before == after else _OF_VALUES),
+            *(() if same_size else _OF_SIZE),
+            *(() if same_frames else _OF_FRAMES),
+        ]
+        if not same_frames and "PerFrameFunctionalGroupsSequence" in dataset:
+            doubts.append(
+                f"the template has {dataset.get('NumberOfFrames')} frames and the new object {_frames_of(pixels)}, so "
+                "what it says about each frame, such as its place, is left out"
+            )
+        _leave_out(dataset, [*_OF_PIXELS, *left_out])
+        for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            for group in dataset.get(name) or ():
+                _leave_out(group, left_out)
+        for group in range(0x6000, 0x6020, 2):
+            overlay = dataset.group_dataset(group)
+            # Without data of its own, it was in unused bits of the old pixels.
+            if overlay and not (same_size and same_frames and (group, 0x3000) in overlay):
+                for element in list(overlay):
+                    del dataset[element.tag]
     kind = [str(value) for value in dataset.get("ImageType") or []]
     dataset.ImageType = ["DERIVED", *(kind[1:] or ["SECONDARY"])]
     if "SOPClassUID" not in dataset:
         raise ValueError("the template has no SOP Class UID")
-    if not same_size:
-        for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-            if keyword in dataset:
-                delattr(dataset, keyword)
     return dataset
+
+
+def _leave_out(dataset: Dataset, keywords: list[str]) -> None:
+    for keyword in keywords:
+        if keyword in dataset:
+            delattr(dataset, keyword)
+
+
+def _frames_of(pixels: Pixels) -> int:
+    return len(pixels.array) if pixels.has_axis else 1
+
+
+def _doubts_about_class(dataset: Dataset, pixels: Pixels) -> list[str]:
+    """Return in what the class of an object is not made for its pixels."""
+    uid, array = dataset.SOPClassUID, pixels.array
+    doubts = []
+    if _frames_of(pixels) > 1 and uid in _OF_ONE_FRAME:
+        doubts.append(f"{uid.name} objects have one frame, and this one has {len(array)}: make an object of each frame")
+    bits = {_BYTE_CAPTURE: ("u1",), _WORD_CAPTURE: ("u2",), _COLOUR_CAPTURE: ("u1",)}.get(str(uid))
+    if bits and f"{array.dtype.kind}{array.dtype.itemsize}" not in bits:
+        size = 8 if bits == ("u1",) else 16
+        doubts.append(
+            f"{uid.name} objects have unsigned pixels of {size} bits (PS3.3, A.8), and these are {array.dtype.name}, "
+            "which some readers refuse: use --template with an object of another kind"
+        )
+    return doubts
 
 
 def _new_dataset(pixels: Pixels) -> Dataset:
@@ -300,22 +298,22 @@ def _new_dataset(pixels: Pixels) -> Dataset:
     from datetime import UTC, datetime
 
     from pydicom.dataset import Dataset
-    from pydicom.uid import (
-        MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
-        MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-        MultiFrameTrueColorSecondaryCaptureImageStorage,
-        SecondaryCaptureImageStorage,
-    )
+    from pydicom.uid import SecondaryCaptureImageStorage
 
     dataset = Dataset()
     if not pixels.has_axis:
         dataset.SOPClassUID = SecondaryCaptureImageStorage
-    elif pixels.samples == 3:
-        dataset.SOPClassUID = MultiFrameTrueColorSecondaryCaptureImageStorage
-    elif pixels.array.itemsize == 1:
-        dataset.SOPClassUID = MultiFrameGrayscaleByteSecondaryCaptureImageStorage
     else:
-        dataset.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+        grey = _BYTE_CAPTURE if pixels.array.itemsize == 1 else _WORD_CAPTURE
+        dataset.SOPClassUID = _COLOUR_CAPTURE if pixels.samples == 3 else grey
+        # SC Multi-frame Image and SC Multi-frame Vector (PS3.3, C.8.6.3 and C.8.6.4). Nobody has looked at the pixels.
+        dataset.BurnedInAnnotation = "YES"
+        if pixels.samples == 1:
+            dataset.PresentationLUTShape = "IDENTITY"
+            dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
+        if len(pixels.array) > 1:
+            dataset.FrameIncrementPointer = 0x00182001
+            dataset.PageNumberVector = [number + 1 for number in range(len(pixels.array))]
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.Modality, dataset.ConversionType = "OT", "WSD"
     for keyword in (
@@ -327,6 +325,13 @@ def _new_dataset(pixels: Pixels) -> Dataset:
     now = datetime.now(UTC)
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"
     return dataset
+
+
+def _values_of(dataset: Dataset, keyword: str) -> list[Any]:
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        return []
+    return list(value) if hasattr(value, "append") else [value]
 
 
 def _describe(dataset: Dataset, pixels: Pixels) -> None:
@@ -341,12 +346,15 @@ def _describe(dataset: Dataset, pixels: Pixels) -> None:
         dataset.PlanarConfiguration = 0
     if pixels.has_axis:
         dataset.NumberOfFrames = len(array)
-    if pixels.lossy:
-        # PS3.3, C.7.6.1.1.5: once 01, always 01, and each method is appended.
-        before = dataset.get("LossyImageCompressionMethod")
-        methods = [before] if isinstance(before, str) else list(before or [])
+    if pixels.lossy_method:
+        # PS3.3, C.7.6.1.1.5: once 01, always 01, and each method and ratio is appended.
+        before = [_values_of(dataset, f"LossyImageCompression{name}") for name in ("Method", "Ratio")]
         dataset.LossyImageCompression = "01"
-        dataset.LossyImageCompressionMethod = [*methods, "ISO_10918_1"]
+        dataset.LossyImageCompressionMethod = [*before[0], pixels.lossy_method]
+        if len(before[0]) == len(before[1]):
+            dataset.LossyImageCompressionRatio = [*before[1], f"{array.nbytes / max(pixels.compressed, 1):.6g}"]
+    if pixels.icc_profile:
+        dataset.ICCProfile = pixels.icc_profile + b"\0" * (len(pixels.icc_profile) % 2)
     bits = 8 * array.itemsize
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     content = little.tobytes()
