@@ -15,9 +15,9 @@ import dcmturbo as dt
 from dcmturbo.bench import engines, peers, record, worker
 from dcmturbo.bench.engines import OURS, Task, subject_of
 from dcmturbo.bench.isolation import isolated, safe_path
-from dcmturbo.bench.measurement import Measured, Timing, difference_of
+from dcmturbo.bench.measurement import Measured, Timing, _without_path, difference_of
 from dcmturbo.bench.page import page
-from dcmturbo.bench.table import headline
+from dcmturbo.bench.table import headline, slower_with
 from dcmturbo.bench.worker import AdapterError, EngineCrashError, EngineError, Workers
 
 NAMES = ("numpy", "pydicom", "gdcm", "imagecodecs", "SimpleITK", "json", "pylibjpeg")
@@ -254,6 +254,42 @@ def test_engines_without_a_file_in_common_are_left_out_one_by_one():
     assert set(found["decoders"]) == {OURS, "a"}
     assert found["files_in_common"] == 2
     assert "b" in found["left_out"]
+
+
+def _on_two_threads(found: Measured, engine: str, seconds: float) -> Measured:
+    timing = Timing(engine, 2, warm=[seconds])
+    found.timings[timing.label] = timing
+    return found
+
+
+def test_several_threads_take_no_file_away_from_the_figures_of_one_thread():
+    times = {OURS: 1.0, "a": 2.0}
+    files = [_measured(CT, times) for _ in range(6)]
+    _on_two_threads(files[1], OURS, 0.5)  # the only one with several frames
+    found = record.Group("x", files).document()
+    assert found["files_in_common"] == 6
+    assert {name: decoder["files"] for name, decoder in found["decoders"].items()} == {OURS: 6, "a": 6}
+    assert found["left_out"] == {f"{OURS}, 2 threads": "timed with only 1 of 6 files"}
+    every = record.Group("x", [_on_two_threads(_measured(CT, times), OURS, 0.5) for _ in range(2)]).document()
+    assert every["decoders"][f"{OURS}, 2 threads"]["milliseconds"] == 1000
+    assert every["left_out"] == {}
+
+
+def test_the_reason_of_an_engine_is_the_same_text_for_all_files(tmp_path):
+    path = str(tmp_path / "ct.dcm")
+    assert _without_path(f'no ImageIO reader for "{path}"', path) == "no ImageIO reader for the file"
+    assert _without_path(f"{path}: no", path) == "the file: no"
+    assert _without_path("no", path) == "no"
+
+
+def test_files_with_which_another_engine_is_faster_are_named():
+    def file(path, ratio, alone=()):
+        decoders = {"a": {"dcmturbo_times_as_fast": ratio}}
+        return {"path": path, "fastest_peer": "a", "decoders": decoders, "dcmturbo_alone_against": list(alone)}
+
+    files = [file("1", 2.0), file("2", 0.9), file("3", 0.5), file("4", 0.4, alone=["a", "b"])]
+    files.append({"path": "5", "fastest_peer": None, "decoders": {}, "dcmturbo_alone_against": []})
+    assert slower_with({"files": files}) == ["3 (a: 0.50 x dcmturbo's time)", "2 (a: 0.90 x dcmturbo's time)"]
 
 
 def test_the_subject_knows_how_many_bits_are_stored():

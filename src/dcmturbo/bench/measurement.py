@@ -277,6 +277,14 @@ class _Answers:
         return found
 
 
+def _without_path(why: str, path: str) -> str:
+    """Return an engine's reason without the file, so that the same reason is the same text for all files."""
+    whole = os.path.abspath(path)
+    for name in (f'"{whole}"', f"'{whole}'", whole):
+        why = why.replace(name, "the file")
+    return why
+
+
 def difference_of(subject: Subject, array: np.ndarray, task: Task, theirs: np.ndarray) -> str:
     """Return how an engine's array differs from dcmturbo's; empty if it counts as equal."""
     return _Answers(subject, array).difference(task, theirs)
@@ -315,9 +323,10 @@ def _compare_all(
         except EngineError as error:
             if ours:
                 raise
-            measured.failing[task.engine] = str(error)
+            why = _without_path(str(error), subject.path)
+            measured.failing[task.engine] = why
             if isinstance(error, (EngineCrashError, AdapterError)):
-                measured.unexplained[task.engine] = str(error)
+                measured.unexplained[task.engine] = why
             continue
         clock.saw(task.engine, subject, taken)
         if not difference:

@@ -52,24 +52,33 @@ class Group:
         """Return the files that all figures are about, and the engines that decoded too few files for a figure.
 
         Bars for five files and for one of them cannot be compared. An engine is left out if it decoded fewer than half
-        of the files that the others share.
+        of the files that the others share. Several threads have no say, because files of one small frame are decoded on
+        one thread only: a figure of several threads is left out if it is not about all of these files.
         """
         files = [file for file in self.files if not file.alone] or self.files
         left_out: dict[str, str] = {}
-        labels = self.labels()
+        several = {timing.label for file in self.files for timing in file.timings.values() if timing.threads > 1}
+        labels = [label for label in self.labels() if label not in several]
         while True:
             common = [file for file in files if all(label in file.seconds for label in labels)]
             others = [label for label in labels if label != OURS]
             if not others:
-                return common, left_out
+                break
             fewest = min(others, key=lambda label: sum(label in file.seconds for file in files))
             without = [name for name in labels if name != fewest]
             more = sum(all(name in file.seconds for name in without) for file in files)
             if common and 2 * len(common) >= more:
-                return common, left_out
-            count = sum(fewest in file.seconds for file in files)
-            left_out[fewest] = f"timed with only {count} of {len(self.files)} files"
+                break
+            left_out[fewest] = self._too_few(fewest)
             labels = without
+        for label in self.labels():
+            if label in several and not all(label in file.seconds for file in common):
+                left_out[label] = self._too_few(label)
+        return common, left_out
+
+    def _too_few(self, label: str) -> str:
+        count = sum(label in file.seconds for file in self.files)
+        return f"timed with only {count} of {len(self.files)} files"
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""

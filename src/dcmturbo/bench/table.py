@@ -8,7 +8,15 @@ from typing import Any
 
 from dcmturbo.wording import plural, short
 
-__all__ = ["columns_of_figures", "csv_text", "has_cold", "has_several_threads", "headline", "meaning_of_control"]
+__all__ = [
+    "columns_of_figures",
+    "csv_text",
+    "has_cold",
+    "has_several_threads",
+    "headline",
+    "meaning_of_control",
+    "slower_with",
+]
 
 _FEW_ROUNDS = 7  # with fewer, ratios of a function to itself are beyond 0.86 to 1.09
 _ABOVE_CONTROL = 1.1  # times the control's speed-up: no cause but another load of the machine is likely
@@ -69,7 +77,7 @@ def columns_of_figures(document: dict[str, Any]) -> list[tuple[str, str]]:
         ("Msamples/s", 'million samples (values of pixels) decoded in a second, from the same decodes as "ms"'),
         (
             f"ms, {method['threads']} threads",
-            f"as ms, with {method['threads']} threads; -: the engine uses one thread, or the file has one small frame"
+            f"as ms, with {method['threads']} threads; -: the engine uses one thread, or a file has one small frame"
             if has_several_threads(document)
             else "no column, because no file was decoded on several threads",
         ),
@@ -79,8 +87,23 @@ def columns_of_figures(document: dict[str, Any]) -> list[tuple[str, str]]:
             if has_cold(document)
             else f"no column: {method['cold']}",
         ),
-        ("time / dcmturbo's", "the engine's \"ms\" divided by dcmturbo's: above 1, dcmturbo is faster"),
+        (
+            "time / dcmturbo's",
+            "the engine's \"ms\" divided by dcmturbo's: above 1, dcmturbo is faster; of several files, the geometric "
+            "mean of their ratios, so a large file counts as much as a small one",
+        ),
     ]
+
+
+def slower_with(document: dict[str, Any]) -> list[str]:
+    """Return the files with which another engine is faster, each with the fastest one; the slowest first."""
+    found = []
+    for file in document["files"]:
+        peer = file["fastest_peer"]
+        ratio = file["decoders"][peer]["dcmturbo_times_as_fast"] if peer else None
+        if ratio is not None and ratio < 1 and not file["dcmturbo_alone_against"]:
+            found.append((ratio, f"{file['path']} ({peer}: {ratio:.2f} x dcmturbo's time)"))
+    return [text for _, text in sorted(found)]
 
 
 def has_several_threads(document: dict[str, Any]) -> bool:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcmturbo.bench.table import columns_of_figures, has_cold, has_several_threads, headline, meaning_of_control
+from dcmturbo.bench.table import (
+    columns_of_figures,
+    has_cold,
+    has_several_threads,
+    headline,
+    meaning_of_control,
+    slower_with,
+)
 from dcmturbo.cli.output import Output
 from dcmturbo.wording import plural, short
 
 __all__ = ["MOST_FILES", "show"]
 
 _MOST_PRINTED = 3  # texts of an engine that are shown
+_MOST_SLOWER = 3  # files that are named
 MOST_FILES = 12  # rows of the table; if there are more files, it is by transfer syntax
 
 Row = tuple[str, ...]
@@ -98,6 +106,10 @@ def show(document: dict[str, Any], by: str | None, output: Output) -> None:
             f"skipped in folders: {skipped['not_dicom']} that are not DICOM, "
             f"{skipped['no_pixel_data']} without pixel data"
         )
+    slower = slower_with(document)
+    if slower:
+        more = f" and {len(slower) - _MOST_SLOWER} more (--csv has them all)" if len(slower) > _MOST_SLOWER else ""
+        output.say(f"slower than another engine: {', '.join(slower[:_MOST_SLOWER])}{more}")
     output.say()
     output.say(headline(document), style="bold")
 
