@@ -69,6 +69,57 @@ def test_aliases_are_plain_and_lead_to_keywords():
     assert {name for name in clashes if ALIASES[name].lower() != name} == {"htj2k"}
 
 
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_names_of_the_standard(syntax):
+    assert name_transfer_syntax(syntax.name) == syntax
+    assert name_transfer_syntax(syntax.name.upper()) == syntax
+
+
+def test_names_of_dcmtk():
+    for name, keyword in (
+        ("EXS_LittleEndianImplicit", "ImplicitVRLittleEndian"),
+        ("EXS_JPEGProcess14SV1", "JPEGLosslessSV1"),
+        ("EXS_JPEGLSLossy", "JPEGLSNearLossless"),
+        ("EXS_JPEG2000LosslessOnly", "JPEG2000Lossless"),
+        ("EXS_HighThroughputJPEG2000LosslessOnly", "HTJ2KLossless"),
+        ("EXS_HighThroughputJPEG2000", "HTJ2K"),
+    ):
+        assert name_transfer_syntax(name).keyword == keyword
+
+
+@pytest.mark.parametrize(
+    ("flag", "keyword"),
+    [
+        ("+e1", "JPEGLosslessSV1"),
+        ("+te", "ExplicitVRLittleEndian"),
+        ("+ti", "ImplicitVRLittleEndian"),
+        ("--j2k", "JPEG2000Lossless"),
+        ("-K", "JPEG2000Lossless"),
+        ("--jpegls", "JPEGLSLossless"),
+        ("-J", "JPEGLosslessSV1"),
+        ("--rle", "RLELossless"),
+        ("--raw", "ExplicitVRLittleEndian"),
+        ("--encode-lossless-sv1", "JPEGLosslessSV1"),
+    ],
+)
+def test_options_of_other_programs_are_names(call, tmp_path, flag, keyword):
+    assert name_transfer_syntax(flag).keyword == keyword
+    assert call("transcode", CT, tmp_path / "x.dcm", "--to", flag)[0] == 0
+    with dt.open(tmp_path / "x.dcm") as image:
+        assert image.transfer_syntax == name_transfer_syntax(keyword).uid
+    code, _, err = call("transcode", CT, tmp_path / "y.dcm", flag)
+    assert code == 2
+    assert f"{flag} is an option of another program: did you mean --to {keyword}?" in " ".join(err.split())
+    assert not (tmp_path / "y.dcm").exists()
+
+
+def test_an_option_of_two_meanings_is_not_guessed(call, tmp_path):
+    for arguments in (("--to", "+el"), ("+el",), ("--to", "--encode-lossless")):
+        code, _, err = call("transcode", CT, tmp_path / "x.dcm", *arguments)
+        assert code == 2
+        assert "JPEGLossless or JPEGLSLossless?" in " ".join(err.split())
+
+
 def test_short_names_lose_nothing():
     for alias in ("jls", "j2k", "jp2", "htj2k", "jxl", "jpll", "rle"):
         assert name_transfer_syntax(alias).lossless_only, alias

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -60,11 +61,12 @@ def build_parser(names: Sequence[str] = _COMMANDS) -> Parser:
 def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
     """Join ``--frames -1,0`` into one argument: argparse takes an argument that begins with a dash for an option.
 
-    ``--window 40 400`` becomes ``--window=40,400``.
+    ``--window 40 400`` becomes ``--window=40,400``, and ``--to --j2k`` becomes ``--to=--j2k``.
     """
     bound: list[str] = []
     for argument in arguments:
-        if bound and bound[-1] in ("--frames", "--window") and re.match(r"-[\d:.]", argument):
+        is_negative = bound and bound[-1] in ("--frames", "--window") and re.match(r"-[\d:.]", argument)
+        if is_negative or (bound and bound[-1] == "--to" and _meant_by_flag(argument)):
             bound[-1] += f"={argument}"
         elif len(bound) > 1 and bound[-2] == "--window" and _is_number(bound[-1]) and _is_number(argument):
             bound[-2:] = [f"--window={bound[-1]},{argument}"]
@@ -73,6 +75,15 @@ def _bind_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             bound.append(argument)
     return bound
+
+
+def _meant_by_flag(argument: str) -> str:
+    """Return the transfer syntaxes for which an option of DCMTK or GDCM stands; empty for other arguments."""
+    if argument[:1] not in ("-", "+"):
+        return ""
+    from dcmturbo.formats.names import FLAGS
+
+    return " or ".join(FLAGS.get(argument, ()))
 
 
 def _is_number(text: str) -> bool:
@@ -93,6 +104,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         argv = [*argv[1:2], "--help"]
     parser = build_parser(_needed(argv))
     arguments, behind = parser.parse_known_args(argv)
+    if hasattr(arguments, "to"):  # dcmturbo transcode a.dcm b.dcm --j2k
+        unknown = [text for text in argv if text in behind or text.startswith("+")]
+        for text in unknown:
+            if (meant := _meant_by_flag(text)) and not (text.startswith("+") and os.path.exists(text)):
+                arguments.parser.error(f"{text} is an option of another program: did you mean --to {meant}?")
     # Paths may be before and after an option, but argparse only collects those before it.
     paths: list[str] | None = getattr(arguments, getattr(arguments, "rest", ""), None)
     if paths is not None and not any(text.startswith("-") for text in behind):

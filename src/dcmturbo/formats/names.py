@@ -8,7 +8,7 @@ import re
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.syntaxes import TRANSFER_SYNTAXES, TransferSyntax, find_transfer_syntax
 
-__all__ = ["ALIASES", "name_transfer_syntax", "similar_syntaxes"]
+__all__ = ["ALIASES", "FLAGS", "name_transfer_syntax", "similar_syntaxes"]
 
 # By keyword: short names, and the names in DCMTK (E_TransferSyntax, dcmdump) and GDCM (TransferSyntax::TSType) where
 # they are not the keyword. Letters and digits only, in lower case. What loses information is never a short name.
@@ -25,7 +25,7 @@ _NAMES = {
     ),
     "JPEGLSLossless": "jls jpegls jlsl charls",
     "JPEGLSNearLossless": "jlsn jlslossy jpeglslossy nearlossless",
-    "JPEG2000Lossless": "j2k jp2 j2kr jpeg2klossless j2klossless jpeg2000losslessonly",
+    "JPEG2000Lossless": "j2k jp2 j2kr openjpeg jpeg2klossless j2klossless jpeg2000losslessonly",
     "JPEG2000": "j2ki j2klossy jpeg2klossy jpeg2000lossy",
     "HTJ2KLossless": "htj2k htj2klosslessonly highthroughputjpeg2000losslessonly jph",
     "HTJ2KLosslessRPCL": "htj2krpcl rpcl highthroughputjpeg2000withrpcloptionslosslessonly",
@@ -38,10 +38,28 @@ _NAMES = {
 }
 ALIASES = {alias: keyword for keyword, names in _NAMES.items() for alias in names.split()}
 
+# Options of DCMTK's tools (dcmconv, dcmdjpeg, dcmcjpeg, dcmcjpls) and of gdcmconv, which stand for transfer syntaxes.
+_FLAGS = {
+    "ImplicitVRLittleEndian": "+ti --write-xfer-implicit -M --implicit",
+    "ExplicitVRLittleEndian": "+te --write-xfer-little -X --explicit -w --raw",
+    "DeflatedExplicitVRLittleEndian": "+td --write-xfer-deflated -d --deflated",
+    "ExplicitVRBigEndian": "+tb --write-xfer-big",
+    "JPEGBaseline8Bit": "+eb --encode-baseline",
+    "JPEGExtended12Bit": "+ee --encode-extended",
+    "JPEGLosslessSV1": "+e1 --encode-lossless-sv1 -J --jpeg",
+    "JPEGLossless JPEGLSLossless": "+el --encode-lossless",  # dcmcjpeg and dcmcjpls mean different ones
+    "JPEGLSLossless": "-L --jpegls",
+    "JPEGLSNearLossless": "+en --encode-nearlossless",
+    "JPEG2000Lossless": "-K --j2k",
+    "RLELossless": "-R --rle",
+}
+FLAGS = {flag: tuple(keywords.split()) for keywords, flags in _FLAGS.items() for flag in flags.split()}
+
 # Names that mean several things.
 _UNDECIDED = {
     "jpeg": ("JPEGBaseline8Bit", "JPEGLosslessSV1"),
     "jpg": ("JPEGBaseline8Bit", "JPEGLosslessSV1"),
+    "losslessjpeg": ("JPEGLosslessSV1", "JPEGLossless"),
     "lossless": ("HTJ2KLossless", "JPEGLSLossless", "JPEG2000Lossless"),
 }
 _CLOSE = 0.6
@@ -49,15 +67,17 @@ _PREFIX = "1.2.840.10008.1.2"
 
 
 def _plain(text: str) -> str:
-    """Return letters and digits only, in lower case."""
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    """Return letters and digits only, in lower case, without the EXS of DCMTK."""
+    return re.sub(r"[^a-z0-9]", "", text.removeprefix("EXS_").lower())
 
 
-_BY_PLAIN = {_plain(syntax.keyword): syntax.keyword for syntax in TRANSFER_SYNTAXES}
+_BY_PLAIN = {_plain(name): syntax.keyword for syntax in TRANSFER_SYNTAXES for name in (syntax.name, syntax.keyword)}
 
 
 def similar_syntaxes(text: str) -> list[str]:
     """Return keywords of transfer syntaxes that a name may mean, the most likely first; at most three."""
+    if text in FLAGS:
+        return list(FLAGS[text])
     plain = _plain(text)
     if not re.search("[a-z]", plain):
         return []  # a UID
@@ -76,7 +96,8 @@ def name_transfer_syntax(text: str) -> TransferSyntax:
     Parameters
     ----------
     text : str
-        A UID (``".4.80"`` stands for ``1.2.840.10008.1.2.4.80``), a keyword in any case, or a name in `ALIASES`.
+        A UID (``".4.80"`` stands for ``1.2.840.10008.1.2.4.80``), a keyword or a name of PS3.6 in any case, a name in
+        `ALIASES`, or an option in `FLAGS`.
 
     Raises
     ------
@@ -92,7 +113,8 @@ def name_transfer_syntax(text: str) -> TransferSyntax:
         if re.fullmatch(r"(\.\d+)+", text):
             return find_transfer_syntax(_PREFIX + text)
         plain = _plain(text)
-        keyword = ALIASES.get(plain) or _BY_PLAIN.get(plain)
+        flag = FLAGS.get(text, ())
+        keyword = flag[0] if len(flag) == 1 else None if flag else ALIASES.get(plain) or _BY_PLAIN.get(plain)
         if keyword is not None:
             return find_transfer_syntax(keyword)
         similar = similar_syntaxes(text)
