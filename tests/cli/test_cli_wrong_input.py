@@ -122,3 +122,14 @@ def test_images_without_their_pixel_data_are_told_apart(call, tmp_path):
     assert "images without their pixel data (cut?)" in out
     code, out, _ = call("info", folder / "cut.dcm")
     assert "it may have been cut before its pixel data" in " ".join(out.split())
+
+
+def test_an_image_without_its_pixel_data_is_told_apart_in_a_store(call_json):
+    fsspec = pytest.importorskip("fsspec")
+    whole = CT.read_bytes()
+    for name, data in (("cut", whole[: whole.rindex(b"\xe0\x7f\x10\0")]), ("report", REPORT.read_bytes())):
+        with fsspec.open(f"memory://info/{name}.dcm", "wb") as file:
+            file.write(data)
+    _, document = call_json("info", "memory://info/cut.dcm", "memory://info/report.dcm")
+    assert [found["lacks_pixels"] for found in document["files"]] == [True, False]
+    assert "images without their pixel data (cut?)" in document["census"]["by_transfer_syntax"]

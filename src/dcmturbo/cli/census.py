@@ -10,7 +10,7 @@ from typing import Any
 from dcmturbo.cli.output import Output
 from dcmturbo.wording import human_bytes
 
-__all__ = ["census", "lacks_pixels", "show_census"]
+__all__ = ["census", "show_census"]
 
 _MOST_SHAPES = 12
 
@@ -51,15 +51,8 @@ class _Row:
         }
 
 
-def lacks_pixels(found: dict[str, Any]) -> bool:
-    """Whether a described file has no pixel data, although it describes an image: it may have been cut."""
-    image = found["image"]
-    names = ("rows", "columns", "bits_allocated")
-    return found["pixel_data"] is None and bool(image) and all(image[name] for name in names)
-
-
 def _syntax(found: dict[str, Any]) -> str:
-    if lacks_pixels(found):
+    if found["lacks_pixels"]:
         return "images without their pixel data (cut?)"
     if found["pixel_data"] is None:
         return "without pixel data"

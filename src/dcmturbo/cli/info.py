@@ -10,10 +10,11 @@ from typing import Any
 import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.census import census, lacks_pixels, show_census
+from dcmturbo.cli.census import census, show_census
 from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset import scanned
+from dcmturbo.dataset.opened import describes_image
 from dcmturbo.errors import Error, NoPixelData, NotDicom, UnsupportedTransferSyntax
 from dcmturbo.formats.syntaxes import find_transfer_syntax
 from dcmturbo.image import Image
@@ -126,12 +127,15 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     outer, inner, warnings = _scan(path)
     problem: str | None = None
     remark: str | None = None
+    lacks_pixels = False  # although it describes an image: it may have been cut
     image: Image | None = None
     try:
         image = dt.open(path)
     except NotDicom:
         raise
-    except (NoPixelData, UnsupportedTransferSyntax) as error:
+    except NoPixelData as error:
+        remark, lacks_pixels = error.reason, error.describes_image
+    except UnsupportedTransferSyntax as error:
         remark = error.reason
     except Error as error:
         problem = error.reason
@@ -145,6 +149,7 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
             image.transfer_syntax if image is not None else getattr(outer, "transfer_syntax", "")
         ),
         "pixel_data": None,
+        "lacks_pixels": lacks_pixels,
         "image": None,
         "decoded": None,
         "frames": None,
@@ -213,6 +218,7 @@ def _of_dataset(outer: Any, inner: Any) -> dict[str, Any]:
         },
         "icon": inner.has_icon,
         "pixel_data": dict(element) if element is not None else None,
+        "lacks_pixels": element is None and describes_image(inner),
     }
     if element is not None or inner.rows is not None:
         image = {name: getattr(inner, name) for name in _SHAPE_FIELDS}
@@ -300,7 +306,7 @@ def _name_of_syntax(found: dict[str, Any]) -> str:
 def _pixel_data(found: dict[str, Any]) -> str:
     if found["pixel_data"]:
         return human_bytes(found["pixel_data"]["length"])
-    return "cut off?" if lacks_pixels(found) else "no pixel data"
+    return "cut off?" if found["lacks_pixels"] else "no pixel data"
 
 
 def _show_lines(files: list[dict[str, Any]], output: Output) -> None:
