@@ -15,9 +15,9 @@ import dcmturbo as dt
 from dcmturbo import system
 from dcmturbo.archives.deidentification import audit_place, deidentify_archive
 from dcmturbo.archives.runs import leave_out
-from dcmturbo.archives.walk import Filters, absolute, find_files
+from dcmturbo.archives.walk import absolute, find_files
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, missing_sources, thread_count
+from dcmturbo.cli.inputs import add_common, add_filters, filters_of, missing_sources, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.deidentification.api import make_rules
@@ -127,8 +127,7 @@ def add_parser(commands: Any) -> None:
         help="images that may have texts in their pixels, if no box is known (default: refuse)",
     )  # fmt: skip
     files = parser.add_argument_group("files")
-    files.add_argument("--include", action="append", metavar="PATTERN", help="only files with these names (repeatable)")
-    files.add_argument("--exclude", action="append", metavar="PATTERN", help="leave out these names (repeatable)")
+    add_filters(files)
     files.add_argument("--keep-names", action="store_true", help="keep the names of files and folders")
     files.add_argument("--on-failure", choices=("fail", "skip"), default="fail", help="of files that are not written")
     files.add_argument("--overwrite", action="store_true", help="replace existing files at DST")
@@ -287,7 +286,7 @@ def _archive(arguments: argparse.Namespace, output: Output) -> int:
 def _dry_run(arguments: argparse.Namespace, output: Output) -> int:
     """Do everything but write the results."""
     rules = make_rules(options=_options(arguments), **_choices(arguments))
-    filters = Filters(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
+    filters = filters_of(arguments)
     preview = None if arguments.preview is None else Path(arguments.preview)
     documents: list[dict[str, Any]] = []
     pictures: list[dict[str, str]] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dcmturbo import system
-from dcmturbo.archives.walk import absolute, find_missing
+from dcmturbo.archives.walk import Filters, absolute, find_missing
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
 from dcmturbo.errors import NoPixelData, NotDicom
@@ -19,9 +19,11 @@ __all__ = [
     "Input",
     "Skipped",
     "add_common",
+    "add_filters",
     "add_output",
     "add_region",
     "add_threads",
+    "filters_of",
     "for_each",
     "missing_sources",
     "skipped_document",
@@ -111,6 +113,21 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def add_region(parser: argparse._ActionsContainer, meaning: str) -> None:
     """Add ``--region``, which means this."""
     parser.add_argument("--region", nargs=4, type=int, metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"), help=meaning)
+
+
+def add_filters(parser: argparse._ActionsContainer) -> None:
+    """Add ``--include`` and ``--exclude``: which files of folders are taken."""
+    parser.add_argument(
+        "--include", action="append", metavar="PATTERN", help="take only files with these names (repeatable)"
+    )
+    parser.add_argument(
+        "--exclude", action="append", metavar="PATTERN", help="leave out files or folders with these names (repeatable)"
+    )
+
+
+def filters_of(arguments: argparse.Namespace) -> Filters:
+    """Return the patterns of ``--include`` and ``--exclude``."""
+    return Filters(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
 
 
 def _expand(paths: Sequence[str], output: Output) -> list[Input]:

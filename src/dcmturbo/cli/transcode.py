@@ -25,7 +25,7 @@ from dcmturbo.archives.work import ON_FAILURE, do_into
 from dcmturbo.archives.workers import close_spare_workers, do_files_apart
 from dcmturbo.cli.archive_report import FORMATS, write_report
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import missing_sources, thread_count
+from dcmturbo.cli.inputs import add_filters, missing_sources, thread_count
 from dcmturbo.cli.option_help import describe_options, flag_of, lossy_flags
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
@@ -110,12 +110,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors and warnings only")
     parser.set_defaults(run=run, rest="paths")
     files = parser.add_argument_group("files")
-    files.add_argument(
-        "--include", action="append", metavar="PATTERN", help="process only files with these names (repeatable)"
-    )
-    files.add_argument(
-        "--exclude", action="append", metavar="PATTERN", help="leave out files or folders with these names (repeatable)"
-    )
+    add_filters(files)
     files.add_argument(
         "--from",
         dest="from_syntaxes",

@@ -19,7 +19,7 @@ from dcmturbo.bench import witness
 from dcmturbo.bench.witness import Testimony, Witness
 from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_threads
+from dcmturbo.cli.inputs import add_filters, add_threads, filters_of
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SAME_BYTES, SUFFIXES, suffix_of, write_report
 from dcmturbo.configuration import resolve_threads
@@ -71,12 +71,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("first", metavar="A", help="a file, a folder or an fsspec URL")
     parser.add_argument("second", metavar="B", help="the file, folder or URL to compare it with")
-    parser.add_argument(
-        "--include", action="append", metavar="PATTERN", help="compare only files with these names (repeatable)"
-    )
-    parser.add_argument(
-        "--exclude", action="append", metavar="PATTERN", help="leave out files or folders with these names (repeatable)"
-    )
+    add_filters(parser)
     parser.add_argument(
         "--with",
         action="append",
@@ -361,7 +356,7 @@ def _run(arguments: argparse.Namespace, output: Output, roots: list[str], is_tre
     same = _same_place(roots)
     pairs: list[tuple[str, str, str]] = []
     if is_tree:
-        pairs = _pairs(roots, Filters(tuple(arguments.include or ()), tuple(arguments.exclude or ())), found)
+        pairs = _pairs(roots, filters_of(arguments), found)
     else:
         pairs.append((os.path.basename(roots[0]), roots[0], roots[1]))
     not_proved = ""
