@@ -1,12 +1,15 @@
 """Threads: who makes them, who does not, and that they agree. Children of fork and of spawn."""
 
 import concurrent.futures
+import contextlib
+import gc
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -184,6 +187,26 @@ def test_the_lowest_job_of_python_that_fails_is_raised(threads):
             map_on_workers(job, range(4000), threads)
         assert {0, 1, 2, 3} <= set(done)
         assert len(done) < 4000
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_error_of_a_job_of_python_keeps_nothing_alive(threads):
+    from dcmturbo.frames.workers import map_on_workers
+
+    arrays = []
+
+    def job(k: int) -> None:
+        large = np.zeros(9)
+        arrays.append(weakref.ref(large))
+        raise LookupError(k)
+
+    gc.disable()
+    try:
+        with contextlib.suppress(LookupError):
+            map_on_workers(job, range(8), threads)
+        assert all(one() is None for one in arrays)
+    finally:
+        gc.enable()
 
 
 @every_source

@@ -58,5 +58,11 @@ def map_on_workers(function: Callable[[Job], Result], jobs: Sequence[Job], threa
 
     _core.parallel_for(len(jobs), threads, work)
     if lowest is not None:
-        raise lowest[1]
+        # The traceback has this frame and those of `work`: if they kept the exception, all that the jobs have on their
+        # frames would stay until the garbage collector runs.
+        failure, lowest = lowest[1], None
+        try:
+            raise failure
+        finally:
+            del failure
     return [results[index] for index in range(len(jobs))]
