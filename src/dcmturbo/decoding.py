@@ -22,7 +22,7 @@ from dcmturbo.frames.batch import decode_batch
 from dcmturbo.frames.frame_set import Frames, FrameSet, UnusedBits, check_unused_bits
 from dcmturbo.frames.read_options import ReadOptions
 from dcmturbo.frames.region import RegionLike, check_reduce, reduced_size, window_of
-from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude
+from dcmturbo.frames.status import FrameStatus, OnError, check_on_error, check_status, conclude, note_sources
 from dcmturbo.notes import warn_of_notes
 from dcmturbo.steps import Apply, decode_and_apply
 
@@ -269,9 +269,7 @@ def decode_series(
             reduce=reduce,
             windows=None if window is None else [window] * len(series),
         )
-        for k, _, failure in failures:
-            if failure.source is None:
-                failure.add_note(_note_of(sources, int(set_of[k])))
+        note_sources(failures, lambda k: _note_of(sources, int(set_of[k])))
         conclude(failures, salvage=salvage, count=len(frames))
         return target
 

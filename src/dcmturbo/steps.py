@@ -18,7 +18,7 @@ from dcmturbo.frames.batch import CoreStep, decode_batch
 from dcmturbo.frames.compiled_function import FrameFunction, frame_function
 from dcmturbo.frames.frame_set import FrameSet
 from dcmturbo.frames.read_options import ReadOptions
-from dcmturbo.frames.status import check_on_error, check_status, conclude
+from dcmturbo.frames.status import check_on_error, check_status, conclude, note_sources
 from dcmturbo.frames.workers import map_on_workers
 from dcmturbo.pictures.grey import Grey, Modality, plain_modality
 from dcmturbo.pictures.header import Header
@@ -235,9 +235,7 @@ def decode_and_apply(
             steps=kinds,
         )
         if notes is not None:
-            for k, _, failure in failures:
-                if failure.source is None:
-                    failure.add_note(notes[jobs[k][0]])
+            note_sources(failures, lambda k: notes[jobs[k][0]])
         conclude(failures, salvage=salvage, count=len(jobs))
         return target
     local = threading.local()

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import gc
+import io
 import multiprocessing
 import os
 import subprocess
@@ -205,6 +206,31 @@ def test_the_error_of_a_job_of_python_keeps_nothing_alive(threads):
         with contextlib.suppress(LookupError):
             map_on_workers(job, range(8), threads)
         assert all(one() is None for one in arrays)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda source: dt.decode(source, threads=2),
+        lambda source: dt.decode_series([source, source]),
+        lambda source: dt.decode(source, apply=lambda frame, out: None, dtype=np.float32),
+        lambda source: dt.transcode(source, io.BytesIO(), "HTJ2KLossless"),
+    ],
+    ids=["decode", "decode_series", "apply", "transcode"],
+)
+def test_the_error_of_a_frame_is_freed_when_it_is_handled(call):
+    frames = [dt.encode_frame(a, "RLELossless") for a in ARRAYS[:4]]
+    frames[2] = frames[2][:100]
+    source = encapsulated_file(frames, "rle", **MODULE)
+    gc.disable()
+    try:
+        try:
+            call(source)
+        except dt.DecodeError as error:
+            caught = weakref.ref(error)
+        assert caught() is None
     finally:
         gc.enable()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import warnings
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,16 @@ import numpy as np
 from dcmturbo.errors import DecodeWarning, Error
 from dcmturbo.notes import stack_level
 
-__all__ = ["Failure", "FrameStatus", "OnError", "check_on_error", "check_status", "conclude", "write_status"]
+__all__ = [
+    "Failure",
+    "FrameStatus",
+    "OnError",
+    "check_on_error",
+    "check_status",
+    "conclude",
+    "note_sources",
+    "write_status",
+]
 
 OnError = Literal["raise", "salvage"]
 
@@ -50,6 +60,13 @@ def write_status(status: np.ndarray, failures: list[Failure]) -> None:
     status[...] = FrameStatus.OK
     for k, frame_status, _ in failures:
         status[k] = frame_status
+
+
+def note_sources(failures: list[Failure], note_of: Callable[[int], str]) -> None:
+    """Add a note that says where it is from to each failure that names no source; `note_of` has it by position."""
+    for k, _, failure in failures:
+        if failure.source is None:
+            failure.add_note(note_of(k))
 
 
 def conclude(failures: list[Failure], *, salvage: bool, count: int, of: str = "frames") -> None:

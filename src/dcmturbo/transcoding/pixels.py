@@ -461,13 +461,17 @@ def transcoding(image: QuietFrameSet, threads: int, **plan: Any) -> _core.Transc
 
 def _check_decoded(image: QuietFrameSet, number: int, frame: _core.Transcoded) -> None:
     """Raise why a frame could not be decoded, or what has become of it."""
-    if frame.stage == FrameStage.DONE:
-        return
+    if frame.stage != FrameStage.DONE:
+        raise _error_of(image, number, frame)
+
+
+def _error_of(image: QuietFrameSet, number: int, frame: _core.Transcoded) -> Error:
     error = make_error(frame.code, frame.message, frame=number, offset=frame.offset)
     failure = image.opened.source.take_failure() if frame.stage == FrameStage.SOURCE else None
     if failure is not None:
         error.message += f": {failure}"
-    raise error from failure
+        error.__cause__ = failure
+    return error
 
 
 def decoded_frames(image: QuietFrameSet, threads: int) -> Iterator[np.ndarray]:
