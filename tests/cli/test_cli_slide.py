@@ -78,6 +78,10 @@ def test_the_optical_path_of_thumbnails_and_deep_zoom(call, tmp_path):
         (["-o", "x.png", "--level", "7"], 1, "no level 7"),
         (["-o", "x.png", "--optical-path", "Q"], 1, "'Q'"),
         (["--overlap", "-1"], 2, "--overlap"),
+        (["-o", "x.png", "--clip"], 2, "--clip needs --region"),
+        (["-o", "x.png", "--region", "0", "0", "500", "5"], 1, "--clip of dcmturbo slide"),
+        (["-o", "x.png", "--window", "40,400"], 1, "the slide has colours"),
+        (["-o", "x.npy", "--window", "40,400"], 2, "--window is for pictures"),
     ],
 )
 def test_what_is_refused(call, folder, tmp_path, monkeypatch, arguments, code, words):
@@ -91,3 +95,56 @@ def test_a_folder_without_slides(call, tmp_path):
     code, _, err = call("slide", tmp_path)
     assert code == 1
     assert "no tiled images" in err
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A slide of two fluorescence channels of 16 bits."""
+    matrices = {(0, path): (tissue(60, 70, 1, seed=path).astype(np.uint16) * 40 + 500) for path in (0, 1)}
+    path = tmp_path / "deep.dcm"
+    path.write_bytes(instance(matrices, (32, 24)))
+    return path, matrices
+
+
+def levels(values, low, high):
+    return np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 255)
+
+
+def test_pictures_of_16_bits(call, deep, tmp_path):
+    path, matrices = deep
+    for number, name in enumerate("AB"):
+        matrix = matrices[0, number]
+        expected = levels(matrix, matrix.min(), matrix.max())
+        options = ["--optical-path", name, "--force"]
+        assert call("slide", path, "-o", tmp_path / "a.png", *options)[0] == 0
+        np.testing.assert_array_equal(read_png(tmp_path / "a.png"), expected)
+        # A window of the slide has the grey levels of the whole.
+        assert call("slide", path, "-o", tmp_path / "b.png", "--region", 9, 8, 20, 30, *options)[0] == 0
+        np.testing.assert_array_equal(read_png(tmp_path / "b.png"), expected[9:29, 8:38])
+        tiles = ["--tile-size", 64, "--tile-format", "png", "--overlap", 0]
+        assert call("slide", path, "-o", tmp_path / "x.dzi", *tiles, *options)[0] == 0
+        np.testing.assert_array_equal(read_png(tmp_path / "x_files" / "7" / "1_0.png"), expected[:, 64:])
+    for given in (["--window", "3000,2001"], ["--window", "3000", "2001"]):
+        assert call("slide", path, "-o", tmp_path / "a.png", "--force", *given)[0] == 0
+        expected = np.rint(np.clip((matrices[0, 0] - 2999.5) / 2000 + 0.5, 0, 1) * 255)
+        np.testing.assert_array_equal(read_png(tmp_path / "a.png"), expected)
+    assert call("slide", path, "-o", tmp_path / "a.jpg", "--thumbnail", 20)[0] == 0
+    assert call("slide", path, "-o", tmp_path / "a.npy")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), matrices[0, 0])
+
+
+def test_colours_of_16_bits(call, tmp_path):
+    matrix = tissue(40, 50).astype(np.uint16) * 257
+    (tmp_path / "x.dcm").write_bytes(instance(matrix, (32, 24)))
+    assert call("slide", tmp_path / "x.dcm", "-o", tmp_path / "a.png")[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), tissue(40, 50))
+
+
+def test_a_region_is_clipped(call, folder, tmp_path):
+    region = ["--region", 120, -10, 50, 60]
+    assert call("slide", folder, "-o", tmp_path / "a.png", *region)[0] == 1
+    code, out, _ = call("slide", folder, "-o", tmp_path / "a.png", *region, "--clip")
+    assert code == 0
+    assert "11 x 50 x 3" in out
+    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), MATRIX[120:, :50])
+    assert call("slide", folder, "-o", tmp_path / "b.png", "--region", 500, 0, 9, 9, "--clip")[0] == 1

@@ -60,6 +60,18 @@ class TestDask:
                 with pytest.raises(ValueError, match="at least 1"):
                     dt.to_dask(slide, chunks=wrong)
 
+    def test_an_optical_path_and_focal_plane(self):
+        matrices = {(plane, path): tissue(70, 90, 1, seed=10 * plane + path) for plane in (0, 1) for path in (0, 1)}
+        with dt.slide(instance(matrices, (32, 24))) as slide:
+            lazy = dt.to_dask(slide, optical_path="B", focal_plane=1)
+            np.testing.assert_array_equal(lazy.compute(), matrices[1, 1])
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(lazy)).compute(), matrices[1, 1])
+            np.testing.assert_array_equal(dt.to_dask(slide.levels[0], focal_plane=2.0).compute(), matrices[1, 0])
+            with pytest.raises(IndexError, match="no focal plane 2"):
+                dt.to_dask(slide, focal_plane=2)
+        with dt.open(file_of(1)[1]) as image, pytest.raises(TypeError, match="are for slides"):
+            dt.to_dask(image, optical_path=1)
+
     def test_arrays_of_dask_itself(self):
         import dask.array
 

@@ -59,6 +59,25 @@ def test_slide():
         np.testing.assert_array_equal(zarr.open_array(dt.zarr_store(slide.levels[1]), mode="r")[:], matrix[::2, ::2])
 
 
+def test_an_optical_path_and_focal_plane_of_a_slide():
+    matrices = {(plane, path): tissue(70, 90, 1, seed=10 * plane + path) for plane in (0, 1) for path in (0, 1)}
+    half = {(0, 0): matrices[0, 1][::2, ::2], (1, 0): matrices[1, 1][::2, ::2]}
+    with dt.slide([instance(matrices, (32, 24)), instance(half, (32, 24), path_names=("B",))]) as slide:
+        store = dt.zarr_store(slide, optical_path="B", focal_plane=1)
+        group = zarr.open_group(pickle.loads(pickle.dumps(store)), mode="r")
+        np.testing.assert_array_equal(group["0"][:], matrices[1, 1])
+        np.testing.assert_array_equal(group["1"][:], half[1, 0])
+        first = zarr.open_group(dt.zarr_store(slide, optical_path=0), mode="r")
+        assert list(first.array_keys()) == ["0"]  # the second level does not have it
+        assert store != dt.zarr_store(slide)
+        level = zarr.open_array(dt.zarr_store(slide.levels[1], focal_plane=1), mode="r")
+        np.testing.assert_array_equal(level[:], half[1, 0])
+        with pytest.raises(IndexError, match="no optical path 'C'"):
+            dt.zarr_store(slide, optical_path="C")
+    with dt.open(file_of((30, 41))[1]) as image, pytest.raises(TypeError, match="are for slides"):
+        dt.zarr_store(image, focal_plane=1)
+
+
 def test_the_store_is_read_only():
     _, data = file_of((8, 8))
     with dt.open(data) as image:

@@ -1,6 +1,7 @@
 """`dt.slide`: windows of a matrix of pixels, put together from tiles."""
 
 import io
+import os
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from helpers.dicom_writer import native_file
+from helpers.far import Far
 from helpers.slides import instance, tissue
 from pydicom import dcmread, encaps
 
@@ -528,3 +530,71 @@ def test_what_cannot_be_reduced(matrix):
         slide.read(0, (0, 0), (1, 1), reduce=1)
     with dt.slide(instance(matrix, TILE, "RLELossless")) as slide, pytest.raises(dt.DecodeError, match="reduce"):
         slide.read(0, (0, 0), (1, 1), reduce=1)
+
+
+def test_a_folder_of_a_store(matrix):
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    system.pipe("/slides/one/a/0.dcm", instance(matrix, TILE))
+    system.pipe("/slides/one/b/1.dcm", instance(matrix[::2, ::2], TILE))
+    system.pipe("/slides/one/notes.txt", b"no slide")
+    try:
+        for url in ("memory://slides/one/", "memory://slides/one"):
+            with dt.slide(url) as slide:
+                assert len(slide.levels) == 2
+                check(slide, matrix, count=3)
+                pickle.loads(pickle.dumps(slide)).close()
+        with dt.slide("memory://slides/one/a/0.dcm") as slide:
+            assert len(slide.levels) == 1
+        with pytest.raises(ValueError, match="no tiled images"):
+            dt.slide("memory://slides/none/")
+        with pytest.raises(FileNotFoundError):
+            dt.slide("memory://slides/none")
+    finally:
+        system.rm("/slides", recursive=True)
+
+
+def test_offsets_are_kept_beside_a_slide(tmp_path):
+    """Without an offset table, the last tile is found by reading the headers of all items."""
+    matrix = tissue(640, 480)
+    objects = []
+    for array in (matrix, matrix[::2, ::2]):
+        ds = dcmread(io.BytesIO(instance(array, TILE)))
+        frames = list(encaps.generate_frames(ds.PixelData, number_of_frames=ds.NumberOfFrames))
+        ds.PixelData = encaps.encapsulate(frames, has_bot=False)
+        file = io.BytesIO()
+        ds.save_as(file)
+        objects.append(file.getvalue())
+    with dt.slide(objects) as slide:
+        saved = slide.save_index(tmp_path / "index")
+        assert sorted(os.path.basename(name) for name in saved) == sorted(os.listdir(tmp_path / "index"))
+        assert len(saved) == 2
+    reads = {}
+    for index in (None, tmp_path / "index"):
+        far = [Far(data) for data in objects]
+        with dt.slide(far, index=index) as slide:
+            np.testing.assert_array_equal(slide[-32:, -24:], matrix[-32:, -24:])
+            np.testing.assert_array_equal(slide.levels[1][-32:, -24:], matrix[::2, ::2][-32:, -24:])
+            with pickle.loads(pickle.dumps(dt.slide(objects, index=index))) as again:
+                np.testing.assert_array_equal(again[:40], matrix[:40])
+        reads[index] = sum(one.bytes for one in far)
+    assert reads[tmp_path / "index"] < reads[None] / 2
+
+
+def test_offsets_of_another_object_are_refused(matrix, tmp_path):
+    data = instance(matrix, TILE)
+    with dt.slide(data) as slide:
+        (name,) = slide.save_index(tmp_path)
+    with pytest.raises(dt.DecodeError, match="not of this object"):
+        dt.slide(data + bytes(2), index=tmp_path)
+    with dt.slide(instance(matrix, TILE), index=tmp_path) as slide:  # of another UID: searched
+        check(slide, matrix, count=2)
+    with dt.slide(native := instance(matrix, TILE, "ExplicitVRLittleEndian")) as slide:
+        assert slide.save_index(tmp_path) == []
+    with dt.slide(native, index=tmp_path) as slide:
+        check(slide, matrix, count=2)
+    pytest.importorskip("fsspec")
+    with dt.slide(data) as slide:
+        assert slide.save_index("memory://kept/") == ["memory://kept/" + os.path.basename(name)]
+    with dt.slide(data, index="memory://kept") as slide:
+        check(slide, matrix, count=2)

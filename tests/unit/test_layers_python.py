@@ -29,7 +29,7 @@ ALLOWED = {
     "frames": {"_core", "configuration", "dataset", "errors", "formats", "notes", "system", "wording"},
     "pictures": {"dataset", "errors", "frames"},
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures", "steps"},
-    "slides": {"configuration", "dataset", "errors", "frames", "image", "notes"},
+    "slides": {"configuration", "dataset", "errors", "frames", "image", "notes", "urls"},
     "steps": {"configuration", "errors", "frames", "pictures"},
     "nogil": {"_core", "errors", "formats", "frames"},
     "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes", "steps"},

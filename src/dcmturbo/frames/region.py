@@ -34,7 +34,7 @@ class Region(NamedTuple):
     clip: bool = False
 
 
-_CLIPS = {"frame": ", or --clip of dcmturbo decode,", "level": " (Level.read)"}
+_CLIPS = {"frame": ", or --clip of dcmturbo decode,", "level": ", or --clip of dcmturbo slide,"}
 
 RegionLike = Region | tuple[int, int, int, int] | tuple[slice, slice] | None
 

@@ -62,7 +62,13 @@ def prefill(datasets: Iterable[Dataset], *, threads: int | None = None) -> None:
     host.prefill(datasets, threads=threads)
 
 
-def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None = None) -> Any:
+def to_dask(
+    source: Image | Slide | Level,
+    chunks: int | tuple[int, int] | None = None,
+    *,
+    optical_path: int | str = 0,
+    focal_plane: int | float = 0,
+) -> Any:
     """Return an image, a slide or a level as a dask array, whose chunks are decoded when they are computed.
 
     Each chunk is decoded on one thread, because dask runs several at once. The array can be sent to other processes if
@@ -75,6 +81,8 @@ def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None 
     chunks : int or tuple of int, optional
         Of an image: frames in a chunk, by default 1. Of a slide: rows and columns of a chunk, by default whole tiles of
         about 1024 pixels.
+    optical_path, focal_plane : int, str or float
+        Of a slide or a level: as in `Slide.read`.
 
     Returns
     -------
@@ -88,10 +96,10 @@ def to_dask(source: Image | Slide | Level, chunks: int | tuple[int, int] | None 
     """
     from dcmturbo.integrations import dask as host
 
-    return host.to_dask(source, chunks)
+    return host.to_dask(source, chunks, optical_path, focal_plane)
 
 
-def zarr_store(source: Image | Slide | Level) -> Any:
+def zarr_store(source: Image | Slide | Level, *, optical_path: int | str = 0, focal_plane: int | float = 0) -> Any:
     """Return an image, a slide or a level as a read-only zarr store (version 3).
 
     An image or a level is one array. A slide is a group with an array for each level: "0" is the largest. Chunks are
@@ -100,6 +108,8 @@ def zarr_store(source: Image | Slide | Level) -> Any:
     Parameters
     ----------
     source : Image, Slide or Level
+    optical_path, focal_plane : int, str or float
+        Of a slide or a level: as in `Slide.read`. A level that does not have them is left out.
 
     Returns
     -------
@@ -121,4 +131,4 @@ def zarr_store(source: Image | Slide | Level) -> Any:
     """
     from dcmturbo.integrations import zarr as host
 
-    return host.DicomStore(source)
+    return host.DicomStore(source, optical_path, focal_plane)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dcmturbo.image import Image
+from dcmturbo.integrations.lazy import refuse_planes
 from dcmturbo.slides import Level, Slide
 
 __all__ = ["DicomStore"]
@@ -30,8 +31,8 @@ _TYPES = {
 class _Array:
     """One array of a store: its metadata, and its chunks."""
 
-    def __init__(self, source: Image | Level) -> None:
-        self._source = source
+    def __init__(self, source: Image | Level, plane: dict[str, Any] | None = None) -> None:
+        self._source, self._plane = source, plane or {}
         self.shape = source.shape
         self.dtype = source.dtype
         if isinstance(source, Image):
@@ -75,7 +76,7 @@ class _Array:
         whole = np.zeros(self.chunk, self.dtype.newbyteorder("<"))
         top, left = (number * size for number, size in zip(place[:2], self.chunk[:2], strict=True))
         height, width = min(self.chunk[0], self.shape[0] - top), min(self.chunk[1], self.shape[1] - left)
-        whole[:height, :width] = self._source.read(region=(top, left, height, width), threads=1)
+        whole[:height, :width] = self._source.read(region=(top, left, height, width), threads=1, **self._plane)
         return whole.tobytes()
 
 
@@ -89,6 +90,8 @@ class DicomStore(Store):  # type: ignore[misc, unused-ignore]
     ----------
     source : Image, Level or Slide
         Keep it open as long as the store is used.
+    optical_path, focal_plane : int, str or float
+        As in `Level.read`.
 
     Examples
     --------
@@ -100,21 +103,32 @@ class DicomStore(Store):  # type: ignore[misc, unused-ignore]
     supports_partial_writes = False
     supports_listing = True
 
-    def __init__(self, source: Image | Level | Slide) -> None:
+    def __init__(
+        self, source: Image | Level | Slide, optical_path: int | str = 0, focal_plane: int | float = 0
+    ) -> None:
         super().__init__(read_only=True)
         self.source = source
-        if isinstance(source, Slide):
-            self._arrays = {f"{number}/": _Array(level) for number, level in enumerate(source.levels)}
-        else:
+        self.options = optical_path, focal_plane
+        if isinstance(source, Image):
+            refuse_planes(optical_path, focal_plane)
             self._arrays = {"": _Array(source)}
+            return
+        levels = source.levels if isinstance(source, Slide) else (source,)
+        key = levels[0].choose(optical_path, focal_plane)
+        self._arrays = {}
+        for number, level in enumerate(levels):
+            same = key if number == 0 else level.same_plane(levels[0], key)
+            if same is not None:
+                plane = {"optical_path": same[0], "focal_plane": same[1]}
+                self._arrays[f"{number}/" if isinstance(source, Slide) else ""] = _Array(level, plane)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DicomStore) and other.source is self.source
+        return isinstance(other, DicomStore) and other.source is self.source and other.options == self.options
 
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return DicomStore, (self.source,)
+        return DicomStore, (self.source, *self.options)
 
     # ---- what is there ------------------------------------------------------------------------------
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from dcmturbo.dataset.attributes import Attributes, elements_of_opened, read_attributes
-from dcmturbo.image import Image, open
+from dcmturbo.dataset.frame_offsets import load_offsets, use_offsets
+from dcmturbo.dataset.sources import naming, open_source
+from dcmturbo.image import Image
 from dcmturbo.slides.tiles import PLACE_PATHS, Counts, Layout, layout_of, matrix_size, optical_paths
 
 __all__ = ["Instance", "NotTiledError", "open_instance"]
@@ -64,8 +68,17 @@ class Instance:
     study: str
 
 
-def open_instance(source: Any, *, raw: bool = False) -> Instance:
+def open_instance(source: Any, *, raw: bool = False, kept: Mapping[str, str] = MappingProxyType({})) -> Instance:
     """Open an object, and find its tiles.
+
+    Parameters
+    ----------
+    source : Any
+        As `dcmturbo.open`.
+    raw : bool
+        As in `dcmturbo.decode`.
+    kept : mapping of str to str
+        Files with saved offsets of frames, by SOP Instance UID.
 
     Raises
     ------
@@ -74,10 +87,15 @@ def open_instance(source: Any, *, raw: bool = False) -> Instance:
     NotDicom, NoPixelData, UnsupportedTransferSyntax, DecodeError, OSError
         As `dcmturbo.open`.
     """
-    image = open(source, raw=raw)
+    opened = open_source(source)
     try:
-        opened = image.frame_set.opened
-        found = read_attributes(elements_of_opened(opened), _PATHS)
+        with naming(source):
+            found = read_attributes(elements_of_opened(opened), _PATHS)
+            index = kept.get(found.text("SOPInstanceUID"))
+            offsets = None if index is None else load_offsets(index, opened)
+            if offsets is not None:
+                use_offsets(opened, offsets)
+            image = Image(opened, raw=raw, unused_bits="correct", kept=offsets)
         matrix = matrix_size(found)
         if min(matrix) < 1:
             raise NotTiledError("the object is not tiled: it has no TotalPixelMatrixRows and TotalPixelMatrixColumns")
@@ -102,7 +120,7 @@ def open_instance(source: Any, *, raw: bool = False) -> Instance:
             study=found.text("StudyInstanceUID"),
         )
     except BaseException:
-        image.close()
+        opened.close()
         raise
 
 

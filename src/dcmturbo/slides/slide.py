@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dcmturbo.configuration import resolve_threads
+from dcmturbo.dataset.opened import OpenedSource
 from dcmturbo.dataset.sources import name_of, name_source
 from dcmturbo.errors import DecodeWarning, Error, NoPixelData, NotDicom, add_note_once
 from dcmturbo.frames.arguments import check_fill_value, check_out, decoded_array, new_array
@@ -22,22 +24,28 @@ from dcmturbo.notes import stack_level
 from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
 from dcmturbo.slides.thumbnails import averaged
 from dcmturbo.slides.tiles import Tiles, may_overlap, parts_of
+from dcmturbo.urls import file_system, is_url
 
 __all__ = ["Level", "Slide", "slide"]
+
+_INDEX = ".idx"
 
 FillValue = float | Sequence[float] | None
 
 
-def slide(source: Any, *, raw: bool = False) -> Slide:
+def slide(source: Any, *, raw: bool = False, index: str | os.PathLike[str] | None = None) -> Slide:
     """Open a whole slide image: one object, or all objects of a pyramid (PS3.3, A.32.8).
 
     Parameters
     ----------
     source : folder, or anything that `dcmturbo.open` takes, or a sequence of those
-        With a folder, all its files that are tiled images are taken; other files are passed over. Objects of the same
-        size are one level: parts of a concatenation, optical paths and focal planes in objects of their own.
+        With a folder, all its files that are tiled images are taken; other files are passed over. It may be a URL, such
+        as ``s3://bucket/slide/``. Objects of the same size are one level: parts of a concatenation, optical paths and
+        focal planes in objects of their own.
     raw : bool
         As in `dcmturbo.decode`.
+    index : path or URL, optional
+        A folder in which `Slide.save_index` has saved where the frames are. They are then not searched.
 
     Returns
     -------
@@ -58,10 +66,11 @@ def slide(source: Any, *, raw: bool = False) -> Slide:
     ...     overview = slide.thumbnail(1024)
     """
     instances: list[Instance] = []
+    kept = {} if index is None else _kept_offsets(os.fsdecode(index))
     try:
         for one, is_chosen in _sources_of(source):
             try:
-                instances.append(open_instance(one, raw=raw))
+                instances.append(open_instance(one, raw=raw, kept=kept))
             except (NotTiledError, NotDicom, NoPixelData) as error:
                 if is_chosen:
                     if isinstance(error, Error):
@@ -100,10 +109,25 @@ def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
         folder = os.fsdecode(source)
         names = sorted(os.path.join(root, name) for root, _, files in os.walk(folder) for name in files)
         return [(name, False) for name in names if os.path.isfile(name)]
+    if isinstance(source, str) and is_url(source) and "::" not in source:
+        system, folder = file_system(source)
+        # Of a web server, only a URL that ends with a slash may be a folder: to ask for others costs a request.
+        if source.endswith("/") or (not source.startswith(("http://", "https://")) and system.isdir(folder)):
+            return [(system.unstrip_protocol(name), False) for name in sorted(system.find(folder))]
     is_one = isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike))
     if is_one or hasattr(source, "group_dataset") or hasattr(source, "read") or hasattr(source, "fs"):
         return [(source, True)]
     return [(one, True) for one in source]
+
+
+def _kept_offsets(folder: str) -> dict[str, str]:
+    """Return the files of a folder that hold offsets of frames, by the SOP Instance UIDs that they are named after."""
+    if is_url(folder):
+        system, path = file_system(folder)
+        names = [system.unstrip_protocol(name) for name in system.ls(path, detail=False)]
+    else:
+        names = [os.path.join(folder, name) for name in os.listdir(folder)]
+    return {os.path.basename(name).removesuffix(_INDEX): name for name in names if name.endswith(_INDEX)}
 
 
 class Level:
@@ -213,6 +237,11 @@ class Level:
         """Return the objects that have an optical path and focal plane, with their tiles."""
         key = self.choose(optical_path, focal_plane)
         return [(one, one.layout.tiles[key]) for one in self._instances if key in one.layout.tiles]
+
+    def example(self, optical_path: int | str = 0, focal_plane: int | float = 0) -> tuple[OpenedSource, int]:
+        """Return an object that has an optical path and focal plane, and the number of one of its frames of them."""
+        one, tiles = self._tiles(optical_path, focal_plane)[0]
+        return one.image.frame_set.opened, int(tiles.frames[0]) if len(tiles.frames) else 0
 
     def choose(self, optical_path: int | str, focal_plane: int | float) -> tuple[str, float]:
         """Return the identifier of an optical path and the offset of a focal plane, which `read` takes.
@@ -543,6 +572,39 @@ class Slide:
             if same is not None and level.shape[0] >= size[0] and level.shape[1] >= size[1]:
                 return level, {"optical_path": same[0], "focal_plane": same[1]}
         return full, {"optical_path": key[0], "focal_plane": key[1]}
+
+    def save_index(self, folder: str | os.PathLike[str]) -> list[str]:
+        """Save where the frames of each object are. With ``index=folder``, `slide` does not search them.
+
+        This finds all frames, which takes a while for far objects without an offset table.
+
+        Parameters
+        ----------
+        folder : path or URL
+            It is made if it is not there. Each object gets a file that is named after its SOP Instance UID.
+
+        Returns
+        -------
+        list of str
+            The files. Objects whose frames are not encapsulated, or are several fragments each, get none.
+        """
+        if self._opened is None:
+            raise ValueError("the slide is closed")
+        place = os.fsdecode(folder)
+        if not is_url(place):
+            os.makedirs(place, exist_ok=True)
+        saved = []
+        for one in self._opened:
+            if not re.fullmatch(r"[0-9.]{1,64}", one.uid):
+                continue
+            try:
+                found = one.image.index()
+            except ValueError:
+                continue
+            name = f"{one.uid}{_INDEX}"
+            saved.append(f"{place.rstrip('/')}/{name}" if is_url(place) else os.path.join(place, name))
+            found.save(saved[-1])
+        return saved
 
     def close(self) -> None:
         """Close all objects. Arrays that were read remain valid."""
