@@ -32,7 +32,7 @@ constexpr bool shuffles_bytes = true;
 #include "cpu/target_end.h"
 }  // namespace isa_avx2
 
-// Includes AVX-512 F, BW, DQ, VL and VBMI.
+// Includes AVX-512 F, BW, DQ, VL, VBMI and VBMI2.
 namespace isa_avx512 {
 #define DCMTURBO_TARGET_AVX512
 #include "cpu/target_begin.h"

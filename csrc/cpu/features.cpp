@@ -59,9 +59,9 @@ Features read_features() {
     result.avx2 = has_all(states, xmm_ymm) && has_all(extended.b, bmi_avx2_bmi2) && has_all(cpuid(0x80000001).c, lzcnt);
     constexpr std::uint32_t masks_zmm = bit(5) | bit(6) | bit(7);
     constexpr std::uint32_t f_dq_bw_vl = bit(16) | bit(17) | bit(30) | bit(31);
-    constexpr std::uint32_t vbmi = bit(1);
+    constexpr std::uint32_t vbmi_vbmi2 = bit(1) | bit(6);
     result.avx512 =
-        result.avx2 && has_all(states, masks_zmm) && has_all(extended.b, f_dq_bw_vl) && has_all(extended.c, vbmi);
+        result.avx2 && has_all(states, masks_zmm) && has_all(extended.b, f_dq_bw_vl) && has_all(extended.c, vbmi_vbmi2);
     return result;
 }
 

@@ -1,6 +1,10 @@
 // The context tables of the coding passes (ISO/IEC 15444-1, D.3), by the bits that the encoder collects.
 #include "codecs/jpeg2000/blocks/encode_passes.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace dcmturbo::jpeg2000 {
 namespace {
 

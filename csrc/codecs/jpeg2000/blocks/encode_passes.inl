@@ -65,6 +65,55 @@ static inline __attribute__((always_inline)) void transpose_maps(const Neighbour
     }
 }
 
+#if defined(DCMTURBO_TARGET_AVX512)
+#include "codecs/jpeg2000/blocks/decisions_avx512.inl"
+#else
+// The decisions about the coefficients of a word: whether each is significant, and its sign.
+struct WordDecisions {
+    const std::uint8_t* zero_coding;
+    std::uint64_t bits;
+    std::uint64_t negative;
+    alignas(64) std::uint8_t zero_index[64];
+    alignas(64) std::uint8_t sign_index[64];
+
+    [[gnu::always_inline]] WordDecisions(const BlockToEncode& block, const NeighbourMaps& maps, std::uint64_t becomes,
+                                         const std::uint64_t* of_negative)
+        : zero_coding(block.zero_coding), bits(becomes), negative(*of_negative) {
+        transpose_maps(maps, zero_index);
+        if (becomes != 0) transpose_maps(sides_of(maps, of_negative, block.bitmap_pitch()), sign_index);
+        else __builtin_memset(sign_index, 0, sizeof sign_index);
+    }
+    [[gnu::always_inline]] void store() {}
+    [[nodiscard, gnu::always_inline]] Decision zero_at(unsigned i) const {
+        return static_cast<Decision>(zero_coding[zero_index[i]] | (bits >> i & 1) << 7);
+    }
+    [[nodiscard, gnu::always_inline]] Decision sign_at(unsigned i) const {
+        return static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1) << 7);
+    }
+    // Those of all coefficients that a pass visits.
+    [[gnu::always_inline]] Decision* list(std::uint64_t visits, std::uint64_t becomes, Decision* to) const {
+        for (; visits != 0; visits &= visits - 1) {
+            const auto i = static_cast<unsigned>(__builtin_ctzll(visits));
+            to[0] = zero_at(i);
+            to[1] = sign_at(i);
+            to += 1 + (becomes >> i & 1);
+        }
+        return to;
+    }
+};
+
+static inline __attribute__((always_inline)) Decision* list_refined(std::uint64_t rest, std::uint64_t later,
+                                                                    std::uint64_t near, std::uint64_t bits,
+                                                                    Decision* to) {
+    for (; rest != 0; rest &= rest - 1) {
+        const auto i = static_cast<unsigned>(__builtin_ctzll(rest));
+        *to++ = static_cast<Decision>((first_refinement_context + (later >> i & 1) * 2 + (near >> i & 1)) |
+                                      (bits >> i & 1) << 7);
+    }
+    return to;
+}
+#endif
+
 // What comes later in the scan next to one of `bits`.
 static inline __attribute__((always_inline)) std::uint64_t later_than(std::uint64_t bits) {
     const std::uint64_t right = bits << 4;
@@ -79,8 +128,6 @@ static inline __attribute__((always_inline)) Decision* list_propagation_as(Block
     const std::uint64_t* bits_of_plane = block.planes + plane * block.plane_words();
     std::uint64_t* changed = block.changed;
     const std::uint64_t below_mask = block.is_causal ? 0 : last_rows;
-    alignas(64) std::uint8_t zero_index[64];
-    alignas(64) std::uint8_t sign_index[64] = {};
     for (std::size_t stripe = 0; stripe < block.stripes; ++stripe) {
         for (std::size_t word = 0; word < block.words; ++word) {
             const std::size_t at = (stripe + 1) * pitch + 1 + word;
@@ -115,16 +162,7 @@ static inline __attribute__((always_inline)) Decision* list_propagation_as(Block
                 continue;
             }
             const NeighbourMaps maps = neighbours_of(significant, pitch, old, now, below_mask);
-            transpose_maps(maps, zero_index);
-            if (becomes != 0) transpose_maps(sides_of(maps, block.negative + at, pitch), sign_index);
-            const std::uint64_t negative = block.negative[at];
-            for (std::uint64_t rest = visits; rest != 0; rest &= rest - 1) {
-                const auto i = static_cast<unsigned>(__builtin_ctzll(rest));
-                const auto is_one = static_cast<unsigned>(bits >> i & 1);
-                to[0] = static_cast<Decision>(block.zero_coding[zero_index[i]] | is_one << 7);
-                to[1] = static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1) << 7);
-                to += 1 + is_one;
-            }
+            to = WordDecisions(block, maps, becomes, block.negative + at).list(visits, becomes, to);
         }
     }
     return to;
@@ -146,13 +184,11 @@ static inline __attribute__((always_inline)) Decision* list_refinement_as(BlockT
             const std::uint64_t later = block.refined[at];
             const std::uint64_t near = neighbourhood(block.significant + at, pitch, block.is_causal) & ~later;
             block.refined[at] = later | rest;
-            for (; rest != 0; rest &= rest - 1) {
-                const auto i = static_cast<unsigned>(__builtin_ctzll(rest));
-                const auto bit = static_cast<unsigned>(bits >> i & 1) << 7;
-                if constexpr (is_raw) *to++ = static_cast<Decision>(bit);
-                else
-                    *to++ = static_cast<Decision>((first_refinement_context + (later >> i & 1) * 2 + (near >> i & 1)) |
-                                                  bit);
+            if constexpr (is_raw) {
+                for (; rest != 0; rest &= rest - 1)
+                    *to++ = static_cast<Decision>((bits >> __builtin_ctzll(rest) & 1) << 7);
+            } else {
+                to = list_refined(rest, later, near, bits, to);
             }
         }
     }
@@ -164,8 +200,6 @@ static Decision* list_clean_up(BlockToEncode& block, unsigned plane, bool has_se
     const std::uint64_t* bits_of_plane = block.planes + plane * block.plane_words();
     std::uint64_t* changed = block.changed;
     const std::uint64_t below_mask = block.is_causal ? 0 : last_rows;
-    alignas(64) std::uint8_t zero_index[64];
-    alignas(64) std::uint8_t sign_index[64] = {};
     for (std::size_t stripe = 0; stripe < block.stripes; ++stripe) {
         const bool is_whole = stripe + 1 != block.stripes || block.last_is_whole;
         for (std::size_t word = 0; word < block.words; ++word) {
@@ -193,9 +227,12 @@ static Decision* list_clean_up(BlockToEncode& block, unsigned plane, bool has_se
                 for (int k = __builtin_popcountll(runs); k > 0; --k) *to++ = decision_of(run_length_context, 0);
                 continue;
             }
-            transpose_maps(maps, zero_index);
-            if (becomes != 0) transpose_maps(sides_of(maps, block.negative + at, pitch), sign_index);
-            const std::uint64_t negative = block.negative[at];
+            WordDecisions decisions(block, maps, becomes, block.negative + at);
+            if (runs == 0) {
+                to = decisions.list(rest, becomes, to);
+                continue;
+            }
+            decisions.store();
             while (rest != 0) {
                 auto i = static_cast<unsigned>(__builtin_ctzll(rest));
                 if ((runs >> i & 1) != 0) {
@@ -211,14 +248,13 @@ static Decision* list_clean_up(BlockToEncode& block, unsigned plane, bool has_se
                     *to++ = decision_of(uniform_context, skipped & 1);
                     rest &= ~(((std::uint64_t{2} << skipped) - 1) << i);
                     i += skipped;
-                    *to++ = static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1) << 7);
+                    *to++ = decisions.sign_at(i);
                     continue;
                 }
                 rest &= rest - 1;
-                const auto is_one = static_cast<unsigned>(becomes >> i & 1);
-                to[0] = static_cast<Decision>(block.zero_coding[zero_index[i]] | is_one << 7);
-                to[1] = static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1) << 7);
-                to += 1 + is_one;
+                to[0] = decisions.zero_at(i);
+                to[1] = decisions.sign_at(i);
+                to += 1 + (becomes >> i & 1);
             }
         }
     }
