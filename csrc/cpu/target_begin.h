@@ -5,12 +5,13 @@
 #if defined(__x86_64__)
 #if defined(DCMTURBO_TARGET_AVX512)
 #if defined(__clang__)
-#pragma clang attribute push(                                                                            \
+#pragma clang attribute push(                                                                                        \
     __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2"))), \
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,prefer-vector-width=512")
+#pragma GCC target( \
+    "avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,prefer-vector-width=512")
 #endif
 #elif defined(DCMTURBO_TARGET_AVX2)
 #if defined(__clang__)

@@ -1,7 +1,7 @@
 // The MQ encoder (ISO/IEC 15444-1, C.2): a list of decisions in, a codeword segment out. The step is in mq_encode.inl.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -10,12 +10,18 @@
 
 namespace dcmturbo {
 
-// A decision with its context: contexts in the low five bits, the decision in the top one.
+// A decision in the lowest bit, and its context above.
 using Decision = std::uint8_t;
-constexpr Decision decision_of(unsigned context, unsigned value) { return static_cast<Decision>(context | value << 7); }
+constexpr Decision decision_of(unsigned context, std::uint64_t value) {
+    return static_cast<Decision>(context << 1 | value);
+}
 
-// How far the contexts of two segments that are coded together are apart.
-inline constexpr std::size_t mq_lane_contexts = 32;
+// The contexts of two segments that are coded together. The states lie behind them, so that one register reaches both.
+struct MqContexts {
+    MqContexts() { std::copy(mq_states.begin(), mq_states.end(), states); }
+    MqState of[2][32];
+    MqState states[mq_states.size()];
+};
 
 // The codeword as one number without stuffing: registers A and C (C.2.2), C with the bits that have left it above its
 // 16, as long as they are fewer than 32; then they become a word. A carry adds one to the words before.
@@ -57,10 +63,11 @@ std::size_t finish_mq(MqEncoder& mq, const MqPosition* positions, std::size_t co
 
 // The loops, one table for each instruction set. Every table gives the same bits.
 struct MqEncodeKernels {
-    void (*encode)(MqEncoder& mq, MqState* contexts, const Decision* decisions, std::size_t count);
-    // As many decisions of each of two segments. The contexts of the second are mq_lane_contexts behind those of the
-    // first.
-    void (*encode_two)(MqEncoder* mq, MqState* contexts, const Decision* first, const Decision* second,
+    // Decisions of one of the two segments.
+    void (*encode)(MqEncoder* mq, MqContexts& contexts, std::size_t segment, const Decision* decisions,
+                   std::size_t count);
+    // As many decisions of each of the two segments.
+    void (*encode_two)(MqEncoder* mq, MqContexts& contexts, const Decision* first, const Decision* second,
                        std::size_t count);
 };
 

@@ -2,8 +2,7 @@
 
 // What 256 bytes say of each of 64 indices.
 static inline __attribute__((always_inline)) __m512i look_up(const std::uint8_t* table, __m512i index) {
-    const __m512i low =
-        _mm512_permutex2var_epi8(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 64));
+    const __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 64));
     const __m512i high =
         _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), index, _mm512_loadu_si512(table + 192));
     return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), low, high);
@@ -29,13 +28,13 @@ struct WordDecisions {
 
     [[gnu::always_inline]] WordDecisions(const BlockToEncode& block, const NeighbourMaps& maps, std::uint64_t becomes,
                                          const std::uint64_t* negative) {
-        const __m512i top = _mm512_set1_epi8(static_cast<char>(0x80));
+        const __m512i one = _mm512_set1_epi8(1);
         zero = look_up(block.zero_coding, index_of(maps));
-        zero = _mm512_mask_add_epi8(zero, becomes, zero, top);
+        zero = _mm512_mask_add_epi8(zero, becomes, zero, one);
         sign = _mm512_setzero_si512();
         if (becomes == 0) return;
         sign = look_up(encode_sign_coding.data(), index_of(sides_of(maps, negative, block.bitmap_pitch())));
-        sign = _mm512_mask_add_epi8(sign, *negative, sign, top);
+        sign = _mm512_xor_si512(sign, _mm512_maskz_mov_epi8(*negative, one));
     }
     // Those of all coefficients that a pass visits.
     [[gnu::always_inline]] Decision* list(std::uint64_t visits, std::uint64_t becomes, Decision* to) const {
@@ -66,9 +65,9 @@ struct WordDecisions {
 static inline __attribute__((always_inline)) Decision* list_refined(std::uint64_t rest, std::uint64_t later,
                                                                     std::uint64_t near, std::uint64_t bits,
                                                                     Decision* to) {
-    __m512i decisions = _mm512_set1_epi8(first_refinement_context);
-    decisions = _mm512_mask_add_epi8(decisions, later, decisions, _mm512_set1_epi8(2));
-    decisions = _mm512_mask_add_epi8(decisions, near, decisions, _mm512_set1_epi8(1));
-    decisions = _mm512_mask_add_epi8(decisions, bits, decisions, _mm512_set1_epi8(static_cast<char>(0x80)));
+    __m512i decisions = _mm512_set1_epi8(decision_of(first_refinement_context, 0));
+    decisions = _mm512_mask_add_epi8(decisions, later, decisions, _mm512_set1_epi8(decision_of(2, 0)));
+    decisions = _mm512_mask_add_epi8(decisions, near, decisions, _mm512_set1_epi8(decision_of(1, 0)));
+    decisions = _mm512_mask_add_epi8(decisions, bits, decisions, _mm512_set1_epi8(1));
     return write_compressed(decisions, rest, to);
 }

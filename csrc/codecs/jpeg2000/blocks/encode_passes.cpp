@@ -19,7 +19,7 @@ NeighbourTable from_grid(const ZeroCoding& grid) {
                                         right,      below_left, below,       below_right};
         for (unsigned k = 0; k < 9; ++k)
             if (k != 4 && has(i, order[k])) index |= 1U << k;
-        table[i] = grid[index];
+        table[i] = decision_of(grid[index], 0);
     }
     return table;
 }
@@ -35,7 +35,7 @@ NeighbourTable from_sides(const std::array<std::uint8_t, 256>& sides) {
             index |= 2U << (2 * k);
             if (has(i, order[k] + 4)) index |= 1U << (2 * k);
         }
-        table[i] = sides[index];
+        table[i] = decision_of(sides[index] & 0x7f, sides[index] >> 7);
     }
     return table;
 }

@@ -24,21 +24,21 @@ struct BlockToEncode : BlockLayout {
 
     std::uint64_t* changed = nullptr;  // what the last pass made significant, or refined; as a plane
 
-    const std::uint8_t* zero_coding = nullptr;  // contexts by the neighbours' bits (Neighbour)
+    const Decision* zero_coding = nullptr;  // decisions of 0 by the neighbours' bits (Neighbour)
 
     // The most decisions that a pass can make.
     [[nodiscard]] std::size_t most_decisions() const { return 64 * words * stripes * 3 + 64; }
 };
 
-// Bits of the index of tables that give a context: which neighbours are significant; and for signs, which of the first
-// four are negative, four bits higher.
+// Bits of the index of tables that give a decision of 0: which neighbours are significant; and for signs, which of the
+// first four are negative, four bits higher.
 enum Neighbour : unsigned { left, right, above, below, above_left, above_right, below_left, below_right };
 
-using NeighbourTable = std::array<std::uint8_t, 256>;
+using NeighbourTable = std::array<Decision, 256>;
 extern const NeighbourTable encode_zero_coding_lh;
 extern const NeighbourTable encode_zero_coding_hl;
 extern const NeighbourTable encode_zero_coding_hh;
-// The context, and the XOR bit at the top (Tables D.2 and D.3).
+// Of a positive sign, with the XOR bit (Tables D.2 and D.3).
 extern const NeighbourTable encode_sign_coding;
 
 // The loops, one table for each instruction set. Every table gives the same bits.

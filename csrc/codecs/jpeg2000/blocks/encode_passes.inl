@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) void transpose_maps(const Neighbour
 #else
 // The decisions about the coefficients of a word: whether each is significant, and its sign.
 struct WordDecisions {
-    const std::uint8_t* zero_coding;
+    const Decision* zero_coding;
     std::uint64_t bits;
     std::uint64_t negative;
     alignas(64) std::uint8_t zero_index[64];
@@ -85,10 +85,10 @@ struct WordDecisions {
     }
     [[gnu::always_inline]] void store() {}
     [[nodiscard, gnu::always_inline]] Decision zero_at(unsigned i) const {
-        return static_cast<Decision>(zero_coding[zero_index[i]] | (bits >> i & 1) << 7);
+        return static_cast<Decision>(zero_coding[zero_index[i]] | (bits >> i & 1));
     }
     [[nodiscard, gnu::always_inline]] Decision sign_at(unsigned i) const {
-        return static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1) << 7);
+        return static_cast<Decision>(encode_sign_coding[sign_index[i]] ^ (negative >> i & 1));
     }
     // Those of all coefficients that a pass visits.
     [[gnu::always_inline]] Decision* list(std::uint64_t visits, std::uint64_t becomes, Decision* to) const {
@@ -107,8 +107,8 @@ static inline __attribute__((always_inline)) Decision* list_refined(std::uint64_
                                                                     Decision* to) {
     for (; rest != 0; rest &= rest - 1) {
         const auto i = static_cast<unsigned>(__builtin_ctzll(rest));
-        *to++ = static_cast<Decision>((first_refinement_context + (later >> i & 1) * 2 + (near >> i & 1)) |
-                                      (bits >> i & 1) << 7);
+        const auto which = static_cast<unsigned>((later >> i & 1) * 2 + (near >> i & 1));
+        *to++ = decision_of(first_refinement_context + which, bits >> i & 1);
     }
     return to;
 }
@@ -155,8 +155,8 @@ static inline __attribute__((always_inline)) Decision* list_propagation_as(Block
                 for (std::uint64_t rest = visits; rest != 0; rest &= rest - 1) {
                     const auto i = static_cast<unsigned>(__builtin_ctzll(rest));
                     const auto is_one = static_cast<unsigned>(bits >> i & 1);
-                    to[0] = static_cast<Decision>(is_one << 7);
-                    to[1] = static_cast<Decision>((negative >> i & 1) << 7);
+                    to[0] = static_cast<Decision>(is_one);
+                    to[1] = static_cast<Decision>(negative >> i & 1);
                     to += 1 + is_one;
                 }
                 continue;
@@ -185,8 +185,7 @@ static inline __attribute__((always_inline)) Decision* list_refinement_as(BlockT
             const std::uint64_t near = neighbourhood(block.significant + at, pitch, block.is_causal) & ~later;
             block.refined[at] = later | rest;
             if constexpr (is_raw) {
-                for (; rest != 0; rest &= rest - 1)
-                    *to++ = static_cast<Decision>((bits >> __builtin_ctzll(rest) & 1) << 7);
+                for (; rest != 0; rest &= rest - 1) *to++ = static_cast<Decision>(bits >> __builtin_ctzll(rest) & 1);
             } else {
                 to = list_refined(rest, later, near, bits, to);
             }

@@ -23,7 +23,7 @@ bool ends_segment(std::uint8_t style, unsigned index, unsigned count) {
            is_raw_pass((style & style_bypass) != 0, index) != is_raw_pass((style & style_bypass) != 0, index + 1);
 }
 
-const std::uint8_t* zero_coding_of(Orientation orientation) {
+const Decision* zero_coding_of(Orientation orientation) {
     switch (orientation) {
         case Orientation::hl: return encode_zero_coding_hl.data();
         case Orientation::hh: return encode_zero_coding_hh.data();
@@ -53,7 +53,7 @@ void lay_out(const BlockInput& input, unsigned planes, Arena& arena, BlockToEnco
 // The bits of a raw segment (D.6). Returns the end of its bytes.
 std::uint8_t* write_raw(const Decision* decisions, std::size_t count, std::uint8_t* to) {
     ZeroBitWriter writer(ByteOutput{to});
-    for (std::size_t i = 0; i < count; ++i) writer.put_bit(decisions[i] >> 7);
+    for (std::size_t i = 0; i < count; ++i) writer.put_bit(decisions[i] & 1);
     writer.finish_with_zeros_and_ones();
     return writer.output().end;
 }
@@ -235,8 +235,8 @@ struct Lane {
 
 void MqBlockEncoder::encode(std::size_t count, BlockSource& source) {
     MqEncoder mq[2];
-    MqState contexts[2 * mq_lane_contexts];
-    Lane lanes[2] = {{isa_, mq[0], contexts}, {isa_, mq[1], contexts + mq_lane_contexts}};
+    MqContexts contexts;
+    Lane lanes[2] = {{isa_, mq[0], contexts.of[0]}, {isa_, mq[1], contexts.of[1]}};
     const MqEncodeKernels& kernels = mq_encode_kernels(isa_);
     std::size_t next = 0;
     const auto fill = [&](Lane& lane) {
@@ -271,7 +271,7 @@ void MqBlockEncoder::encode(std::size_t count, BlockSource& source) {
             pass(lanes[1], both);
         } else if (first || second) {
             Lane& lane = lanes[first ? 0 : 1];
-            kernels.encode(mq[first ? 0 : 1], contexts + (first ? 0 : mq_lane_contexts), lane.at, lane.left);
+            kernels.encode(mq, contexts, first ? 0 : 1, lane.at, lane.left);
             pass(lane, lane.left);
         } else {
             return;
