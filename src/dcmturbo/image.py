@@ -294,6 +294,11 @@ class Image:
             Number of the frame.
         **options
             As in `render`.
+
+        Raises
+        ------
+        Error
+            As `render`, and if there is no viewer, for instance on a server.
         """
         show(self.render(frame, **options))
 
@@ -312,8 +317,9 @@ class Image:
         middle = count // 2
         try:
             picture, caption = self.render(middle, size=_PREVIEW), f"frame {middle} of {count}"
-        except Error as error:
-            picture, caption = None, f"frame {middle} cannot be shown: {error.reason}"
+        except (Error, OSError) as error:
+            reason = error.reason if isinstance(error, Error) else str(error)
+            picture, caption = None, f"frame {middle} cannot be shown: {reason}"
         return html_of(facts, picture, caption)
 
     def encoded_frame(self, frame: int) -> memoryview:

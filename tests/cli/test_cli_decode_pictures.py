@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, PALETTE, REPORT, RLE, TRUNCATED, read_png, run
+from helpers.pictures import made, saved
 
 import dcmturbo as dt
 
@@ -274,6 +275,26 @@ def test_a_folder_as_a_contact_sheet(call, call_json, tmp_path):
     assert document["files"][0]["thumbnails"] == 2
     assert len(document["failed"]) == 2
     assert call_json("decode", MULTI, "-o", tmp_path / "cine.png", "--sheet")[1]["files"][0]["thumbnails"] == 30
+
+
+def test_the_title_of_a_sheet_of_the_current_folder(call, tmp_path, monkeypatch):
+    (tmp_path / "study").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        (tmp_path / "study" / name).write_bytes(CT.read_bytes())
+    monkeypatch.chdir(tmp_path / "study")
+    code, out, _ = call("decode", ".", "-o", tmp_path / "sheet.png")
+    assert code == 0
+    assert out.startswith("study -> ")
+
+
+@pytest.mark.parametrize(("form", "most"), [("jpg", 65_500), ("gif", 65_535)])
+def test_pictures_that_are_too_wide_for_a_format(call, tmp_path, form, most):
+    """An object has at most 65,535 columns, but pixels that are not square become more of them."""
+    for columns, spacing, code in ((most, 1, 0), (most // 2 + 1, 2, 1)):
+        path = saved(made(np.zeros((1, columns), np.uint16), PixelSpacing=[1, spacing]), tmp_path)
+        found, _, err = call("decode", path, "-o", tmp_path / f"x.{form}", "--force")
+        assert found == code
+        assert (f"at most {most} rows and columns: use PNG or TIFF, or --size" in err) == bool(code)
 
 
 # ---- stdout -------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import sys
 import warnings
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -135,6 +137,23 @@ def test_windows_that_do_not_exist(window):
         dt.render(CT, window=40)
 
 
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        (("low", "high"), "expected two numbers: center and width"),
+        ((None, 400), "expected two numbers: center and width"),
+        ((float("nan"), 400), "finite numbers"),
+        ("40,1e400", "finite numbers"),
+        ("1e400,40", "finite numbers"),
+        ("40,0.5", "expected at least 1 .*, or the function LINEAR_EXACT"),
+        ("40,0,SIGMOID", "expected more than 0"),
+    ],
+)
+def test_windows_that_are_wrong_are_told_why(window, message):
+    with pytest.raises(ValueError, match=message):
+        dt.render(CT, window=window)
+
+
 def test_a_window_or_lut_that_the_object_lacks():
     with pytest.raises(dt.Error, match="no VOI LUT number 1"):
         dt.render(CT, window="lut")
@@ -219,6 +238,20 @@ def test_floats_and_wide_integers():
     levels = dt.render(ds)
     assert levels.dtype == np.uint8
     assert (levels[0, 0], levels[0, 1], levels[-1, -1]) == (0, 255, 255)
+
+
+@pytest.mark.parametrize("cell", [np.float32, np.float64])
+def test_floats_of_every_size(cell):
+    """The range of all floats would show nothing, and the span from the smallest to the largest one is infinite."""
+    ds = made(POSITIVE)
+    del ds.PixelData, ds.PixelRepresentation, ds.BitsStored, ds.HighBit
+    ds.BitsAllocated = 8 * cell().itemsize
+    values = np.linspace(-1, 1, 4096, dtype=cell).reshape(64, 64)
+    expected = np.rint((values.astype(np.float64) + 1) / 2 * 255)
+    for scale in (1, np.finfo(cell).max, np.finfo(cell).tiny * 1000):
+        setattr(ds, "FloatPixelData" if cell is np.float32 else "DoubleFloatPixelData", (values * scale).tobytes())
+        for window in ("file", "auto", "none"):
+            assert np.abs(dt.render(ds, window=window) - expected).max() <= 1
 
 
 # ---- lookup tables ----------------------------------------------------------------------------------
@@ -454,10 +487,36 @@ def test_images_render_and_show_themselves(monkeypatch):
         assert "data:image/png;base64," in page
         assert "JPEG Baseline" in page
         shown = []
-        monkeypatch.setattr("PIL.Image.Image.show", lambda picture: shown.append(np.asarray(picture)))
+        monkeypatch.setattr("PIL.ImageShow.show", lambda picture: shown.append(np.asarray(picture)) or True)
         image.show(4)
         np.testing.assert_array_equal(shown[0], dt.decode(MULTI, 4))
+        monkeypatch.setattr("PIL.ImageShow.show", lambda _: False)
+        with pytest.raises(dt.Error, match="no viewer of pictures"):
+            image.show(4)
     assert "closed" in image._repr_html_()
+
+
+@pytest.mark.parametrize("shell", ["ZMQInteractiveShell", "TerminalInteractiveShell"])
+def test_only_notebooks_have_pictures_as_outputs(monkeypatch, shell):
+    """In a terminal, IPython prints a picture as a text, so it is shown on the desktop."""
+    places = []
+    display = SimpleNamespace(display=lambda _: places.append("output"))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr("builtins.get_ipython", type(shell, (), {}), raising=False)
+    monkeypatch.setattr("PIL.ImageShow.show", lambda _: places.append("desktop") or True)
+    with dt.open(CT) as image:
+        image.show()
+    assert places == ["output" if shell.startswith("ZMQ") else "desktop"]
+
+
+def test_a_preview_of_a_file_that_cannot_be_read_any_more(monkeypatch):
+    def gone(*_, **__):
+        raise OSError(5, "the store does not answer")
+
+    with dt.open(CT) as image:
+        monkeypatch.setattr(dt.Image, "render", gone)
+        assert "frame 0 cannot be shown: [Errno 5] the store does not answer" in image._repr_html_()
 
 
 def test_a_preview_that_fails_says_why():

@@ -246,7 +246,7 @@ def _write_sheet(
     thumbnails = [thumbnail for part in found for thumbnail in part]
     if not thumbnails:
         return None, skipped
-    named = Path(paths[0]).name or paths[0]
+    named = (Path(paths[0]).name if "://" in paths[0] else Path(paths[0]).resolve().name) or paths[0]
     title = named if len(paths) == 1 else f"{len(found)} files"
     subtitle = f"{len(thumbnails)} {'frames' if only_one else 'files'}" + (f", {many} not shown" if many else "")
     picture = contact_sheet(title, subtitle, thumbnails, size=size)

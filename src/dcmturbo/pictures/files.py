@@ -24,7 +24,8 @@ FORMATS = {
 }
 
 _JPEG_QUALITY = 92
-_JPEG_SIDE = 65535  # ITU-T T.81, B.2.2: 16 bits for rows and columns
+# The most rows and columns. JPEG and GIF have 16 bits for them; the library that writes JPEG takes a little less.
+_MOST_SIDE = {"jpeg": 65_500, "gif": 65_535}
 _MILLISECONDS = 100
 
 
@@ -66,9 +67,9 @@ def encode_picture(
     first = next(images)
     name, several = FORMATS[form]
     options: dict[str, Any] = {"icc_profile": icc} if icc and form != "gif" else {}
+    if max(first.size) > _MOST_SIDE.get(form, max(first.size)):
+        raise EncodeError(f"a {name} file has at most {_MOST_SIDE[form]} rows and columns: use PNG or TIFF, or --size")
     if form == "jpeg":
-        if max(first.size) > _JPEG_SIDE:
-            raise EncodeError(f"a JPEG file has at most {_JPEG_SIDE} rows and columns: use PNG, or --size")
         options |= {"quality": quality or _JPEG_QUALITY, "subsampling": 0}
     elif form == "tiff":
         options |= {"compression": "tiff_adobe_deflate"}

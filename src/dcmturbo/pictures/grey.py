@@ -191,9 +191,9 @@ class Grey:
         choice = self._choice
         if choice.kind == "window":
             return choice.window, f"window {choice.window}"
-        if choice.kind == "none":
+        if choice.kind == "none" and self._dtype.kind in "iu":
             return self._full_range(modality), "full range"
-        if choice.kind == "auto":
+        if choice.kind in ("auto", "none"):  # the range of all floats would show nothing
             return None, ""
         windows = self._windows(frame) if choice.kind == "file" else []
         signed = self._dtype.kind == "i" or modality.intercept < 0 or modality.slope < 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dcmturbo.errors import Error
 from dcmturbo.pictures.files import encode_picture
 
 __all__ = ["html_of", "show"]
@@ -31,13 +32,27 @@ def html_of(facts: Sequence[tuple[str, object]], picture: np.ndarray | None, cap
 
 
 def show(picture: np.ndarray) -> None:
-    """Show a picture: in the output of a notebook's cell, or else in the desktop's viewer."""
-    from PIL import Image
+    """Show a picture: in the output of a notebook's cell, or else in the desktop's viewer.
+
+    Raises
+    ------
+    Error
+        If the desktop has no viewer of pictures, as a server.
+    """
+    from PIL import Image, ImageShow
 
     image = Image.fromarray(np.ascontiguousarray(picture))
-    if hasattr(builtins, "get_ipython"):  # IPython adds it, in a terminal and in a kernel
+    if _is_notebook():
         from IPython.display import display
 
         display(image)
-        return
-    image.show()
+    elif not ImageShow.show(image):
+        raise Error("no viewer of pictures was found: save the picture with `dcmturbo decode`, or use render()")
+
+
+def _is_notebook() -> bool:
+    """Whether outputs can be pictures. IPython adds its function in a terminal too, where they are texts."""
+    if not hasattr(builtins, "get_ipython"):
+        return False
+    shell = builtins.get_ipython()
+    return all(kind.__name__ != "TerminalInteractiveShell" for kind in type(shell).__mro__)

@@ -47,8 +47,9 @@ def render(
         What is black and white. ``"file"``: the first window of the object, or else its first VOI LUT; if it has
         neither, the full range of up to 8 stored bits, and the smallest to the largest value of more. ``"file:2"``: its
         second window. ``"lut"``, ``"lut:2"``: its VOI LUTs. ``"auto"``: the smallest to the largest value, without
-        padding. ``"none"``: the full range of the stored bits. Numbers: center and width, in units of the modality, and
-        optionally the function LINEAR, LINEAR_EXACT or SIGMOID; or the same as a text, ``"40,400"``.
+        padding. ``"none"``: the full range of the stored bits (of floats, as ``"auto"``). Numbers: center and width, in
+        units of the modality, and optionally the function LINEAR, LINEAR_EXACT or SIGMOID; or the same as a text,
+        ``"40,400"``.
     size : int, optional
         The most rows and columns of the picture.
     overlays : bool

@@ -70,7 +70,8 @@ class Range:
         with np.errstate(invalid="ignore", over="ignore"):
             if not self.high > self.low:
                 return np.zeros(np.shape(values))
-            scaled = (values.astype(np.float64) - self.low) / (self.high - self.low)
+            part = 1.0 if self.high - self.low < np.inf else 0.5  # the span of all floats is infinite
+            scaled = (values.astype(np.float64) * part - self.low * part) / (self.high * part - self.low * part)
             return np.clip(np.nan_to_num(scaled, nan=0.0), 0.0, 1.0)
 
 
@@ -138,8 +139,15 @@ def choose(window: Any) -> Choice:
     function = str(parts[2]).upper() if len(parts) == 3 else "LINEAR"
     if function not in _FUNCTIONS:
         raise ValueError(f"the function of the window is {parts[2]!r}; expected {', '.join(_FUNCTIONS)}")
-    chosen = Window(float(parts[0]), float(parts[1]), function)
-    if not np.isfinite((chosen.center, chosen.width)).all() or not chosen.is_valid:
-        least = "at least 1" if function == "LINEAR" else "more than 0"
-        raise ValueError(f"the width of the window is {chosen.width:g}; expected {least} (PS3.3, C.11.2.1.2)")
+    try:
+        chosen = Window(float(parts[0]), float(parts[1]), function)
+    except (TypeError, ValueError):
+        raise ValueError(f"the window is {window!r}; expected two numbers: center and width") from None
+    if not np.isfinite((chosen.center, chosen.width)).all():
+        raise ValueError(f"the window is {window!r}; expected a center and a width that are finite numbers")
+    if not chosen.is_valid:
+        least = (
+            "at least 1 (PS3.3, C.11.2.1.2), or the function LINEAR_EXACT" if function == "LINEAR" else "more than 0"
+        )
+        raise ValueError(f"the width of the window is {chosen.width:g}; expected {least}")
     return Choice("window", window=chosen)
