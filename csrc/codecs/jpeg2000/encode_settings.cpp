@@ -62,8 +62,9 @@ EncodeSettings settings_of(const OptionValues& values, bool is_high_throughput) 
 void check(const PixelAttributes& a, const char* format) {
     if (a.keyword != PixelKeyword::pixel_data || a.bits_stored < 1 || a.bits_stored > most_bits) {
         fail(ErrorCode::unsupported, no_offset,
-             "%s is encoded from integers of 1 to %u bits; BitsAllocated is %u, BitsStored %u", format, most_bits,
-             unsigned{a.bits_allocated}, unsigned{a.bits_stored});
+             "%s is encoded from integers of 1 to %u bits; BitsAllocated is %u, BitsStored %u: native transfer "
+             "syntaxes hold such samples",
+             format, most_bits, unsigned{a.bits_allocated}, unsigned{a.bits_stored});
     }
     const Photometric p = a.photometric;
     const bool is_grey =

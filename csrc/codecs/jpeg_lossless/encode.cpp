@@ -292,7 +292,7 @@ void check(const PixelAttributes& a, const EncodeOptions& options) {
     if (a.keyword != PixelKeyword::pixel_data || a.bits_stored > 16 || a.bits_allocated < 8) {
         fail(ErrorCode::unsupported, no_offset,
              "JPEG Lossless can store integers of 2 to 16 bits, but BitsAllocated is %u and BitsStored is "
-             "%u",
+             "%u: native transfer syntaxes hold such samples",
              unsigned{a.bits_allocated}, unsigned{a.bits_stored});
     }
     const Photometric p = a.photometric;

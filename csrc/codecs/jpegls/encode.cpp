@@ -277,8 +277,9 @@ class FrameEncoder {
 void check(const PixelAttributes& a, const Wishes& wishes) {
     if (a.keyword != PixelKeyword::pixel_data || a.bits_stored > 16 || a.bits_allocated < 8) {
         fail(ErrorCode::unsupported, no_offset,
-             "JPEG-LS holds integers of 2 to 16 bits; BitsAllocated is %u, BitsStored %u", unsigned{a.bits_allocated},
-             unsigned{a.bits_stored});
+             "JPEG-LS holds integers of 2 to 16 bits; BitsAllocated is %u, BitsStored %u: native transfer syntaxes "
+             "hold such samples",
+             unsigned{a.bits_allocated}, unsigned{a.bits_stored});
     }
     if (a.samples_per_pixel > most_components) {
         fail(ErrorCode::unsupported, no_offset, "JPEG-LS of %u samples a pixel: up to 4 are encoded",

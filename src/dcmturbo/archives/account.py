@@ -26,6 +26,10 @@ class _Totals:
     bytes_before: int = 0
     bytes_after: int = 0
     pixel_bytes: int = 0
+    kept: dict[str, int] = field(default_factory=dict)
+    lossy: int = 0
+    maximum_error: float | None = None
+    lowest_psnr: float | None = None
     bytes_done: int = 0
     found_files: int = 0
     found_bytes: int = 0
@@ -91,10 +95,22 @@ class Account:
             totals.pixel_bytes += outcome.pixel_bytes
             if outcome.blanked:
                 self.blanked.append(outcome.blanked)
+            if outcome.kept:
+                totals.kept[outcome.kept] = totals.kept.get(outcome.kept, 0) + 1
+            if outcome.lossy and outcome.status == "transcoded":
+                self._add_loss(outcome)
         for warning in outcome.warnings:
             self.warn(found.path, warning)
         if not keeps_row:
             self._rows.append(self._row(task, found, outcome))
+
+    def _add_loss(self, outcome: Outcome) -> None:
+        totals = self._totals
+        totals.lossy += 1
+        if outcome.maximum_error is not None:
+            totals.maximum_error = max(outcome.maximum_error, totals.maximum_error or 0.0)
+        if outcome.psnr is not None:
+            totals.lowest_psnr = min(outcome.psnr, outcome.psnr if totals.lowest_psnr is None else totals.lowest_psnr)
 
     def suspect(self, task: Task, found: Found, outcome: Outcome) -> None:
         """Note a file whose process died. If this run is killed, the next one does not begin with this file."""
@@ -182,4 +198,8 @@ class Account:
             warned=tuple(self.warned),
             left=left,
             blanked=tuple(self.blanked),
+            kept=dict(totals.kept),
+            lossy=totals.lossy,
+            maximum_error=totals.maximum_error,
+            lowest_psnr=totals.lowest_psnr,
         )

@@ -20,11 +20,13 @@ class KeepOriginal(Exception):  # noqa: N818 (nothing is wrong)
         A sentence.
     source_syntax : str or None
         The UID of its transfer syntax, if known.
+    kept : str or None
+        The reason in a few words, by which such files are counted.
     """
 
-    def __init__(self, why: str, source_syntax: str | None = None) -> None:
+    def __init__(self, why: str, source_syntax: str | None = None, kept: str | None = None) -> None:
         super().__init__(why)
-        self.source_syntax = source_syntax
+        self.source_syntax, self.kept = source_syntax, kept
 
 
 class Operation(ABC):

@@ -54,6 +54,7 @@ class Outcome(NamedTuple):
     output: str | None = None  # the identity of what was written
     original: str | None = None  # that of the source
     blanked: float = 0.0  # the share of the pixels that were blanked
+    kept: str | None = None  # why it was copied or stays as it is, in a few words
 
     @classmethod
     def of(cls, number: int, result: TranscodeResult) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dcmturbo.redaction import without_secrets
 
@@ -140,6 +140,12 @@ class ArchiveResult:
         Files that the run did not reach; None if it ended before it had listed the whole archive.
     blanked : tuple of float
         The share of the pixels that this run blanked, from 0 to 1, of each file in which it blanked any.
+    kept : dict of str to int
+        Number of files that this run copied unchanged or left as they are, by the reason.
+    lossy : int
+        Number of files that lost something in this run.
+    maximum_error, lowest_psnr : float or None
+        The largest error of a sample in these files, and the lowest peak signal-to-noise ratio of one of them.
     """
 
     counts: dict[str, int]
@@ -156,6 +162,10 @@ class ArchiveResult:
     warned: tuple[tuple[str, str], ...] = ()
     left: int | None = None
     blanked: tuple[float, ...] = ()
+    kept: dict[str, int] = field(default_factory=dict)
+    lossy: int = 0
+    maximum_error: float | None = None
+    lowest_psnr: float | None = None
 
     def __post_init__(self) -> None:
         """Leave out the secrets of URLs."""

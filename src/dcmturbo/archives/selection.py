@@ -71,7 +71,9 @@ class Selection:
         syntax = opened.syntax
         if self.from_syntaxes and syntax.uid not in self.from_syntaxes:
             raise KeepOriginal(
-                f"its transfer syntax is {syntax.name}, which is not one of those to transcode", syntax.uid
+                f"its transfer syntax is {syntax.name}, which is not one of those to transcode",
+                syntax.uid,
+                "in other transfer syntaxes",
             )
         # For a lossless target, frames in the target syntax are not encoded again. .111 stores the bits of a lossy JPEG
         # exactly.
@@ -81,6 +83,7 @@ class Selection:
                 f"it is already compressed with loss ({syntax.name}); to transcode it, use include_lossy=True "
                 "(--include-lossy)",
                 syntax.uid,
+                "compressed with loss already",
             )
 
     def accept(self, result: TranscodeResult) -> None:
@@ -89,6 +92,7 @@ class Selection:
             raise KeepOriginal(
                 f"transcoding would make it larger: {result.bytes_before} bytes would become {result.bytes_after}",
                 result.source_transfer_syntax,
+                "that would become larger",
             )
 
 

@@ -114,11 +114,14 @@ class Transcoding(Operation):
             )
         except UnsupportedTransferSyntax as error:
             if self.from_syntaxes and not opened:
-                raise KeepOriginal(f"it is not one of the transfer syntaxes to transcode: {error}") from None
+                raise KeepOriginal(
+                    f"it is not one of the transfer syntaxes to transcode: {error}", None, "in other transfer syntaxes"
+                ) from None
             raise
         except KeepOriginal as kept:
             if self.include_lossy and replaced:
                 why = "it is compressed with loss, and a run that was killed has already replaced it"
-                raise KeepOriginal(why, kept.source_syntax) from None
+                raise KeepOriginal(why, kept.source_syntax, kept.kept) from None
             raise
-        return Outcome.of(task.number, result)
+        outcome = Outcome.of(task.number, result)
+        return outcome if result.status == self.done else outcome._replace(kept=f"in {target.keyword} already")

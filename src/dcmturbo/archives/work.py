@@ -48,6 +48,8 @@ _STALE_DIRECTORY = (
     "a DICOMDIR is copied unchanged: its Referenced Transfer Syntax UIDs in File (0004,1512) are those of the old files"
 )
 
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
 
 def do_files(
     tasks: Sequence[Task],
@@ -193,10 +195,11 @@ def _written(task: Task, destination: Any, settings: Settings, threads: int) -> 
     except (NotDicom, NoPixelData) as error:
         if settings.only_dicom and isinstance(error, NotDicom):
             raise
-        why, warnings = _why_copied(task.source, error, "copied unchanged")
-        return _copied(task, destination, settings, why)._replace(warnings=warnings)
+        why, about = _why_copied(task.source, error, "copied unchanged")
+        return _copied(task, destination, settings, why)._replace(**about)
     except KeepOriginal as kept:
-        return _copied(task, destination, settings, str(kept))._replace(source_syntax=kept.source_syntax)
+        outcome = _copied(task, destination, settings, str(kept))
+        return outcome._replace(source_syntax=kept.source_syntax, kept=kept.kept)
     except Exception as error:
         if settings.on_failure == "fail" or _is_of_the_machine(error):
             raise
@@ -227,10 +230,12 @@ def _copied(task: Task, destination: Any, settings: Settings, why: str, kind: st
         with open_binary(task.source) as file:
             shutil.copyfileobj(file, destination)
         size = destination.tell()
-    warnings = () if kind is None else (f"copied unchanged, because it could not be {settings.operation.done}: {why}",)
+    could_not = f"could not be {settings.operation.done}"
+    warnings = () if kind is None else (f"copied unchanged, because it {could_not}: {why}",)
     return Outcome(
-        task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings
-    )
+        task.number, "copied", 0.0, bytes_before=size, bytes_after=size, error=why, error_type=kind, warnings=warnings,
+        kept=None if kind is None else f"that {could_not}",
+    )  # fmt: skip
 
 
 def left_out(number: int, why: str, kind: str, done: str) -> Outcome:
@@ -288,10 +293,11 @@ def _in_place(task: Task, settings: Settings, threads: int) -> Outcome:
         try:
             outcome = _done(task, place, settings, threads, fsync=True)
         except (NotDicom, NoPixelData) as error:
-            why, warnings = _why_copied(path, error, "unchanged")
-            return _unchanged(task.number, before, why)._replace(warnings=warnings)
+            why, about = _why_copied(path, error, "unchanged")
+            return _unchanged(task.number, before, why)._replace(**about)
         except KeepOriginal as kept:
-            return _unchanged(task.number, before, str(kept))._replace(source_syntax=kept.source_syntax)
+            outcome = _unchanged(task.number, before, str(kept))
+            return outcome._replace(source_syntax=kept.source_syntax, kept=kept.kept)
         except Exception as error:
             if settings.on_failure == "fail" or _is_of_the_machine(error):
                 raise
@@ -317,6 +323,7 @@ def _unchanged(number: int, before: os.stat_result, why: str, kind: str | None =
         number, "unchanged", 0.0, bytes_before=before.st_size, bytes_after=before.st_size, error=why, error_type=kind,
         warnings=() if kind is None else (f"unchanged, because it could not be {done}: {why}",),
         identity=(before.st_size, before.st_mtime_ns), original=identity_of_status(before),
+        kept=None if kind is None else f"that could not be {done}",
     )  # fmt: skip
 
 
@@ -335,20 +342,24 @@ def _changed(path: str, before: os.stat_result) -> bool:
         return True
 
 
-def _why_copied(source: str, error: Exception, what_was_done: str) -> tuple[str, tuple[str, ...]]:
-    """Return why a file was copied, and its warnings."""
-    if isinstance(error, NoPixelData) and not is_url(source):
-        with open(source, "rb") as file:
-            if is_directory_object(file.read(1024)):
-                return "a DICOMDIR", (_STALE_DIRECTORY,)
+def _why_copied(source: str, error: Exception, what_was_done: str) -> tuple[str, dict[str, Any]]:
+    """Return why a file was copied, and what its outcome says of that: its warnings, and the reason in a few words."""
     if isinstance(error, NoPixelData):
+        kept = "without pixel data"
+        if not is_url(source):
+            with open(source, "rb") as file:
+                if is_directory_object(file.read(1024)):
+                    return "a DICOMDIR", {"warnings": (_STALE_DIRECTORY,), "kept": kept}
         doubt = f"{what_was_done}, but it has no pixel data, {NO_PIXELS_OF_IMAGE}"
-        return "it has no pixel data", (doubt,) if error.describes_image else ()
+        return "it has no pixel data", {"warnings": (doubt,) if error.describes_image else (), "kept": kept}
+    kept, doubt = "not DICOM", ""
     if size_of(source) == 0:
-        return "it is empty (0 bytes)", (f"{what_was_done}, but it is empty (0 bytes)",)
+        return "it is empty (0 bytes)", {"warnings": (f"{what_was_done}, but it is empty (0 bytes)",), "kept": kept}
     if is_named_dicom(source):
-        return "it is not DICOM", (f"{what_was_done}, but it is not DICOM, although its name says so (damaged?)",)
-    return "it is not DICOM", ()
+        doubt = f"{what_was_done}, but it is not DICOM, although its name says so (damaged?)"
+    elif source.lower().endswith(_PACKED):
+        doubt = f"{what_was_done}: images in packed files are not converted; unpack it if it has any"
+    return "it is not DICOM", {"warnings": (doubt,) if doubt else (), "kept": kept}
 
 
 def _failure(number: int, error: BaseException) -> Outcome:

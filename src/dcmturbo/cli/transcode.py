@@ -31,8 +31,8 @@ from dcmturbo.cli.output import Output
 from dcmturbo.cli.transcode_progress import follow
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.formats.names import name_transfer_syntax
-from dcmturbo.formats.options import encoder_options, undecided_loss
-from dcmturbo.formats.syntaxes import TransferSyntax
+from dcmturbo.formats.options import asks_for_loss, encoder_options, undecided_loss
+from dcmturbo.formats.syntaxes import TransferSyntax, lossless_syntax
 from dcmturbo.transcoding.object import check_options
 from dcmturbo.transcoding.offset_tables import OFFSET_TABLES
 from dcmturbo.urls import is_url
@@ -398,7 +398,6 @@ def _choices(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _document_of_file(source: str, destination: str, syntax: TransferSyntax, outcome: Outcome) -> dict[str, Any]:
-    psnr = outcome.psnr
     return {
         "path": source,
         "destination": destination,
@@ -406,10 +405,15 @@ def _document_of_file(source: str, destination: str, syntax: TransferSyntax, out
         "source_transfer_syntax": outcome.source_syntax,
         "transfer_syntax": syntax.uid if outcome.status == "transcoded" else outcome.source_syntax,
         **outcome.figures,
-        "psnr": psnr if psnr is None or math.isfinite(psnr) else None,
+        "psnr": _finite(outcome.psnr),
         "warnings": list(outcome.warnings),
         "note": outcome.error,
     }
+
+
+def _finite(number: float | None) -> float | None:
+    """Return a number for JSON, which has no infinite ones."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 @contextlib.contextmanager
@@ -482,6 +486,7 @@ def _archive(
             output,
             overwrite=arguments.overwrite,
             may_copy=arguments.on_failure == "fail" and not arguments.in_place,
+            may_lose=asks_for_loss(syntax, options),
         )
     if interrupted:
         sys.stderr.write(
@@ -512,7 +517,9 @@ def _files(reason: Reason) -> str:
     return f"{reason.files} files ({names_of(reason)})"
 
 
-def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overwrite: bool, may_copy: bool) -> None:
+def _say(
+    result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overwrite: bool, may_copy: bool, may_lose: bool
+) -> None:
     if result.estimate is not None:
         estimate = result.estimate
         output.say(
@@ -525,6 +532,9 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
         if estimate.taken:
             would = "would be replaced" if overwrite else "would stay as they are (--overwrite replaces them)"
             output.say(f"{plural(estimate.taken, 'file')} at the destination that the manifest does not list {would}")
+        if may_copy and any(one.type in _OF_THE_FILE for one in result.failures):
+            output.say("in the run, files that fail get no output: --on-failure copy copies them, skip leaves them out")
+        _say_of_loss(result, syntax, output, may_lose=may_lose, will="would be")
         return
     counts = result.counts
     names = ("transcoded", "copied", "unchanged", "left_out", "failed")
@@ -532,6 +542,10 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} already done")
     output.say(f"{plural(sum(counts.values()), 'file')}: {', '.join(parts) or 'nothing to do'}")
+    if result.kept:
+        how = "copied unchanged" if counts.get("copied") else "left unchanged"
+        kept = sorted(result.kept.items(), key=lambda item: -item[1])
+        output.say(f"{how}: {', '.join(f'{count} {why}' for why, count in kept)}")
     if result.bytes_after:
         rate = result.pixel_bytes / 1e6 / result.seconds if result.seconds else 0.0
         took = f"{plural(result.frames, 'frame')} in {human_seconds(result.seconds)}"
@@ -542,8 +556,23 @@ def _say(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, overw
         )
     if may_copy and any(one.type in _OF_THE_FILE for one in result.failures):
         output.say("files that failed have no output: --on-failure copy copies them unchanged, skip leaves them out")
+    _say_of_loss(result, syntax, output, may_lose=may_lose, will="was")
     if result.manifest:
         output.say(f"manifest: {result.manifest}")
+
+
+def _say_of_loss(result: ArchiveResult, syntax: TransferSyntax, output: Output, *, may_lose: bool, will: str) -> None:
+    """Say how much was lost, or that nothing was, although the name of the target does not promise it."""
+    if result.lossy:
+        errors = "" if result.maximum_error is None else f"; largest error of a sample: {result.maximum_error:g}"
+        psnr = _finite(result.lowest_psnr)
+        errors += "" if psnr is None else f"; lowest PSNR: {psnr:.1f} dB"
+        output.say(f"compressed with loss: {plural(result.lossy, 'file')}{errors}")
+    elif not may_lose and not syntax.lossless_only and any(option.can_lose for option in encoder_options(syntax)):
+        output.say(
+            f"nothing {will} lost, because no option asks for it; {lossless_syntax(syntax.format).keyword} stores the "
+            "same, and promises readers that nothing was lost"
+        )
 
 
 def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
@@ -560,6 +589,10 @@ def _document(result: ArchiveResult, syntax: TransferSyntax) -> dict[str, Any]:
         "manifest": result.manifest,
         "stopped": result.stopped,
         "left": result.left,
+        "kept": result.kept,
+        "lossy": result.lossy,
+        "maximum_error": significant(result.maximum_error),
+        "lowest_psnr": significant(_finite(result.lowest_psnr)),
         "warnings": list(result.warnings),
         "estimate": None
         if estimate is None

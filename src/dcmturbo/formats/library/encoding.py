@@ -110,7 +110,9 @@ class _Frame:
     def require_bits(self, lowest: int, highest: int) -> None:
         if not lowest <= self.bits <= highest:
             raise EncodeError(
-                f"this format can encode {lowest} to {highest} bits, but BitsStored is {self.bits}", code="unsupported"
+                f"this format can encode {lowest} to {highest} bits, but BitsStored is {self.bits}: native transfer "
+                "syntaxes hold such samples",
+                code="unsupported",
             )
 
     def require_photometric(self, *allowed: str) -> None:
