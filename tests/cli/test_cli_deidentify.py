@@ -40,6 +40,21 @@ def written(folder: Path) -> dict[tuple[int, int], pydicom.Dataset]:
     return {(one.Rows, one.Columns): one for one in found}
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_image_that_ends_before_its_pixel_data_is_named(call, study, more):
+    whole = (study / "in/ct.dcm").read_bytes()
+    (study / "in/cut.dcm").write_bytes(whole[: whole.rindex(b"\xe0\x7f\x10\0")])
+    (study / "in/report.dcm").write_bytes(as_file(patient()))
+    code, _, err = call(*COMMON, "--burned-in", "keep", *more)
+    assert code == 0
+    (line,) = err.splitlines()
+    assert "in/cut.dcm: it has no pixel data" in line
+    assert "it may have been cut before its pixel data" in line
+    result = dt.deidentify(study / "in/cut.dcm", study / "one.dcm", key=KEY)
+    assert "it may have been cut" in result.warnings[0]
+    assert dt.deidentify(study / "in/report.dcm", study / "one.dcm", key=KEY).warnings == ()
+
+
 COMMON = ("deidentify", "in", "out", "--key", "key", "--jobs", "1")
 
 

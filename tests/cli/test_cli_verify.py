@@ -9,7 +9,7 @@ import os
 import re
 
 import pytest
-from helpers.archives import image, make_archive
+from helpers.archives import image, make_archive, without_pixels
 from helpers.command_line import CT, DATA, J2K, RLE
 
 import dcmturbo as dt
@@ -27,6 +27,10 @@ def trees(tmp_path):
     make_archive(source, 4)
     dt.transcode_archive(source, target, "JPEG2000Lossless", jobs=1, threads=1)
     return source, target
+
+
+def cut_before_pixels(data: bytes) -> bytes:
+    return data[: data.rindex(b"\xe0\x7f\x10\0")]
 
 
 def spoil(path) -> None:
@@ -48,6 +52,29 @@ def copy_of(path, folder):
     copy = folder / "copy.dcm"
     copy.write_bytes(path.read_bytes())
     return copy
+
+
+# ---- images that were cut ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("same_bytes", [True, False])
+def test_images_that_end_before_their_pixel_data_in_both_places_are_named(tmp_path, call, call_json, same_bytes):
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "report.dcm").write_bytes(without_pixels())
+        (tmp_path / folder / "cut.dcm").write_bytes(cut_before_pixels(image()))
+    if not same_bytes:
+        (tmp_path / "out" / "cut.dcm").write_bytes(cut_before_pixels(image(syntax="rle")))
+    report = tmp_path / "r.html"
+    code, out, err = call("verify", tmp_path / "in", tmp_path / "out", "--report", report)
+    assert code == 0
+    assert "2 datasets without pixels" in out
+    (line,) = err.splitlines()
+    assert "cut.dcm: it has no pixel data" in line
+    assert "it may have been cut before its pixel data" in line
+    assert "May be damaged in both places" in report.read_text()
+    _, document = call_json("verify", tmp_path / "in", tmp_path / "out")
+    assert [one["path"] for one in document["doubtful"]] == ["cut.dcm"]
 
 
 # ---- reports ----------------------------------------------------------------------------------------

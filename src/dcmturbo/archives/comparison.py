@@ -13,6 +13,7 @@ from dcmturbo.archives.places import open_binary, size_of
 from dcmturbo.archives.stored_object import Place, StoredObject, open_object
 from dcmturbo.archives.value_comparison import same_range
 from dcmturbo.dataset.elements import PIXEL_DATA_TAGS
+from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE, describes_image
 from dcmturbo.errors import Error, NoPixelData, NotDicom
 from dcmturbo.urls import is_url
 from dcmturbo.wording import counted
@@ -44,6 +45,8 @@ class Comparison:
         ``"image"``, ``"dataset"`` (without pixels), ``"bytes"``, or ``"empty"`` if both have no bytes.
     same_bytes : bool
         Whether the files have the same bytes. Their pixels are then not decoded.
+    doubt : str
+        Why the files may be damaged although they are equal; empty if nothing speaks for it.
     """
 
     pixels: str = ""
@@ -53,6 +56,7 @@ class Comparison:
     problem: str = ""
     kind: str = "image"
     same_bytes: bool = False
+    doubt: str = ""
 
     @property
     def is_equal(self) -> bool:
@@ -86,7 +90,8 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
     result = Comparison()
     try:
         if size_of(first) == size_of(second) and compare_bytes(first, second):
-            result.kind, result.same_bytes = _kind_of(first), True
+            result.same_bytes = True
+            _describe_copy(first, result)
             return result
         _compare(first, second, result, threads)
     except (Error, OSError, MemoryError) as error:
@@ -98,15 +103,22 @@ def compare_objects(first: str, second: str, *, threads: int = 1) -> Comparison:
     return result
 
 
-def _kind_of(path: str) -> str:
-    """Return the kind of a file that has the same bytes as another."""
+def _describe_copy(path: str, result: Comparison) -> None:
+    """Note what a file is that has the same bytes as another."""
     if size_of(path) == 0:
-        return "empty"
+        result.kind = "empty"
+        return
     try:
         with open_object(path) as stored:
-            return "dataset" if stored.dataset.pixel_data is None else "image"
+            if stored.dataset.pixel_data is None:
+                result.kind, result.doubt = "dataset", _doubt_of(stored)
     except (Error, OSError):
-        return "bytes"
+        result.kind = "bytes"
+
+
+def _doubt_of(stored: StoredObject) -> str:
+    """Return why an object without pixel data may be damaged."""
+    return f"it has no pixel data, {NO_PIXELS_OF_IMAGE}" if describes_image(stored.dataset) else ""
 
 
 def _compare(first: str, second: str, result: Comparison, threads: int) -> None:
@@ -123,7 +135,7 @@ def _compare_pixels(
 ) -> PixelComparison | None:
     present = [stored.dataset.pixel_data is not None for stored in pair]
     if present == [False, False]:
-        result.kind = "dataset"
+        result.kind, result.doubt = "dataset", _doubt_of(pair[0])
         return None
     if present != [True, True]:
         result.pixels = f"only the {'first' if present[0] else 'second'} file has pixel data"

@@ -99,7 +99,7 @@ class Deidentification(Operation):
         return Outcome(
             task.number, self.done, 0.0, result.source_transfer_syntax, frames=result.frames,
             bytes_before=result.bytes_before, bytes_after=result.bytes_after, digest=result.digest, verified=True,
-            blanked=result.blanked,
+            blanked=result.blanked, warnings=result.warnings,
         )  # fmt: skip
 
 

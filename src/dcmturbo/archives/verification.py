@@ -43,4 +43,5 @@ class Verification(Operation):
             bytes_after=size_of(destination) or 0,
             verified=True,
             maximum_error=found.maximum_error,
+            warnings=(found.doubt,) if found.doubt else (),
         )

@@ -315,6 +315,8 @@ def _dry_run(arguments: argparse.Namespace, output: Output) -> int:
                 picture = _picture(data, document["boxes"], preview)
             document["preview"] = picture
             documents.append(document)
+            for text in document["warnings"]:
+                output.warn(found.path, text)
             _show(document, output)
         if picture is not None:
             pictures.append({"picture": picture, "path": found.path})
@@ -361,6 +363,7 @@ def _planned(path: str, data: bytes, rules: Rules, arguments: argparse.Namespace
         "counts": done.counts,
         "searched": done.searched,
         "too_short": done.too_short,
+        "warnings": list(done.warnings),
     }
 
 

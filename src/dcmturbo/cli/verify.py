@@ -261,6 +261,9 @@ class _Found:
             row["what"] = [SAME_BYTES]
         if testimonies:
             row["with"] = [{"engine": one.engine, "state": one.state, "why": one.why} for one in testimonies]
+        if comparison.doubt:
+            row["doubt"] = comparison.doubt
+            self.output.warn(name, comparison.doubt)
         self.rows.append(row)
         reasons = unknown + differences
         if not reasons:
@@ -410,6 +413,7 @@ def _document(
         "same_bytes": found.undecoded_copies,
         "expected": dict(sorted(found.expected.items())),
         "different": found.different,
+        "doubtful": [{"path": row["path"], "why": row["doubt"]} for row in found.rows if "doubt" in row],
         "missing": [{"path": name, "only_in": place} for name, place in found.missing],
         "not_compared": found.not_compared,
         "with": {name: {state: counts[state] for state in witness.STATES} for name, counts in found.states.items()},

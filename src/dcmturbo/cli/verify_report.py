@@ -70,7 +70,8 @@ def write_report(place: str, document: dict[str, Any], rows: list[dict[str, Any]
 def csv_text(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Return a line for each pair of files."""
     engines = list(document["with"])
-    columns = ["path", "state", "kind", "maximum_error", "what", "expected", *(f"with {name}" for name in engines)]
+    columns = ["path", "state", "kind", "maximum_error", "what", "expected", "doubt"]
+    columns += [f"with {name}" for name in engines]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -83,6 +84,7 @@ def csv_text(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
             "maximum_error": "" if row.get("maximum_error") is None else row["maximum_error"],
             "what": "; ".join(row.get("what", [])),
             "expected": "; ".join(row.get("expected", [])),
+            "doubt": row.get("doubt", ""),
             **testimonies,
         }
         writer.writerow({name: _cell(value) for name, value in cells.items()})
@@ -130,6 +132,7 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 {f"<p>{escaped(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
 <div class=facts>{cells}</div>
 {_differences(rows)}
+{_doubts(rows)}
 {_expected(document)}
 {_witnesses(rows)}
 </main></body></html>
@@ -165,6 +168,11 @@ def _differences(rows: list[dict[str, Any]]) -> str:
         if lines or not parts:
             parts.append(_section(title, _cut(lines, ("/path", "/what")) if lines else "<p>None.</p>"))
     return "".join(parts)
+
+
+def _doubts(rows: list[dict[str, Any]]) -> str:
+    lines = [(row["path"], row["doubt"]) for row in rows if "doubt" in row]
+    return _section("May be damaged in both places", _cut(lines, ("/path", "/what"))) if lines else ""
 
 
 def _expected(document: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from pydicom.sequence import Sequence
 
 from dcmturbo.dataset.elements import Encoding, read_header, tag_name, walk
 from dcmturbo.dataset.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
 from dcmturbo.dataset.sources import open_source
 from dcmturbo.deidentification.blanking import blank_boxes, transcoded
 from dcmturbo.deidentification.boxes import Box, DeviceRule, pixels_in, require_within, rule_boxes, ultrasound_gaps
@@ -109,6 +110,8 @@ class DeidentifyResult:
         Number of identifying strings that were looked for in the output, and of those that are too short for it.
     digest : str
         SHA-256 of the output.
+    warnings : tuple of str
+        What to look at, in sentences: the object describes an image, but has no pixel data, so it may have been cut.
     """
 
     patient: str
@@ -124,6 +127,7 @@ class DeidentifyResult:
     searched: int
     too_short: int
     digest: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -331,6 +335,7 @@ def deidentify_bytes(data: bytes, rules: Rules, threads: int | None = None) -> D
         searched=len(cleaner.identities),
         too_short=cleaner.identities.too_short,
         digest=digest_of(result),
+        warnings=_doubts(data) if pixels is None else (),
     )
     return Deidentified(result, done)
 
@@ -372,6 +377,17 @@ def _count_frames(data: bytes) -> int:
         return found
     finally:
         opened.close()
+
+
+def _doubts(data: bytes) -> tuple[str, ...]:
+    """Return why an object without pixel data may have been cut."""
+    try:
+        open_source(data).close()
+    except NoPixelData as error:
+        return (f"it has no pixel data, {NO_PIXELS_OF_IMAGE}",) if error.describes_image else ()
+    except Error:
+        pass
+    return ()
 
 
 def _collect_meta(dataset: Any, identities: Identities) -> None:
