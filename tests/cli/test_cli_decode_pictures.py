@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from helpers.command_line import CT, DATA, DOSE, INVERTED, MULTI, PALETTE, REPORT, RLE, TRUNCATED, read_png, run
 from helpers.pictures import made, saved
+from PIL import Image
 
 import dcmturbo as dt
 
@@ -275,6 +276,23 @@ def test_a_folder_as_a_contact_sheet(call, call_json, tmp_path):
     assert document["files"][0]["thumbnails"] == 2
     assert len(document["failed"]) == 2
     assert call_json("decode", MULTI, "-o", tmp_path / "cine.png", "--sheet")[1]["files"][0]["thumbnails"] == 30
+
+
+@pytest.mark.parametrize("option", [(), ("--window", "auto"), ("--auto-range",)])
+def test_a_series_without_windows_has_one_brightness(call, tmp_path, option):
+    """Otherwise, its slices would flicker."""
+    folder = tmp_path / "series"
+    folder.mkdir()
+    peaks = (1000, 4000)
+    for number, peak in enumerate(peaks):
+        ds = made(np.linspace(0, peak, 400).astype(np.uint16).reshape(20, 20), 12)
+        ds.SeriesInstanceUID, ds.InstanceNumber = "1.2.3", number
+        ds.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    assert call("decode", folder, "-o", tmp_path / "x.tiff", *option)[0] == 0
+    with Image.open(tmp_path / "x.tiff") as pages:
+        for number, peak in enumerate(peaks):
+            pages.seek(number)
+            assert np.asarray(pages).max() == round(peak / 4000 * 255)
 
 
 def test_the_title_of_a_sheet_of_the_current_folder(call, tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 import dcmturbo as dt
+from dcmturbo.pictures.files import milliseconds_of
 from dcmturbo.pictures.rendering import Renderer
 
 DCMTK = shutil.which("dcmj2pnm")
@@ -320,6 +321,19 @@ def test_monochrome1_is_inverted():
     np.testing.assert_array_equal(dt.render(ds), 255 - normal)
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("shape", ["IDENTITY", "INVERSE"])
+def test_the_presentation_lut_shape_is_the_last_word(tmp_path, photometric, shape):
+    """PS3.3, C.11.6. If it contradicts the Photometric Interpretation, it counts, as in other viewers."""
+    ds = made(POSITIVE, 12, PhotometricInterpretation=photometric, PresentationLUTShape=shape)
+    ds.WindowCenter, ds.WindowWidth = 2048, 4096
+    path = saved(ds, tmp_path)
+    found = dt.render(path)
+    assert (found[0, 0], found[-1, -1]) == ((255, 0) if shape == "INVERSE" else (0, 255))
+    if DCMTK is not None:
+        assert np.abs(found.astype(int) - dcmtk(path, tmp_path, "+Wi", "1")).max() <= 1
+
+
 def test_palettes_become_colours():
     from pydicom.pixels import apply_color_lut
 
@@ -556,6 +570,23 @@ def test_every_shipped_file_can_be_shown_or_says_why():
     assert shown > 80
 
 
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"FrameTime": 40}, 40),
+        ({"FrameTime": 0, "CineRate": 25}, 40),
+        ({"FrameTime": "0.04", "RecommendedDisplayFrameRate": 50}, 20),  # these are seconds
+        ({"FrameTime": "1e9"}, 100),
+        ({"CineRate": 0}, 100),
+        ({}, 100),
+    ],
+)
+def test_how_long_a_frame_is_shown(attributes, expected):
+    ds = made(POSITIVE, 12, **attributes)
+    with dt.open(ds) as image:
+        assert milliseconds_of(Renderer(image.frame_set).header) == expected
+
+
 # ---- DCMTK ------------------------------------------------------------------------------------------
 
 
@@ -563,6 +594,17 @@ def dcmtk(path: Path, folder: Path, *options: str) -> np.ndarray:
     place = folder / "dcmtk.png"
     subprocess.run([DCMTK, "-q", "+on", "-O", *options, str(path), str(place)], check=True, timeout=60)
     return read_png(place)
+
+
+@pytest.mark.skipif(DCMTK is None, reason="DCMTK is not installed")
+def test_dcmtk_draws_the_same_overlays(tmp_path):
+    """It draws them by default."""
+    path = DATA / "examples_overlay.dcm"
+    place = tmp_path / "dcmtk.png"
+    subprocess.run([DCMTK, "-q", "+on", "+Wi", "1", str(path), str(place)], check=True, timeout=60)
+    theirs = read_png(place).astype(int)
+    assert np.abs(dt.render(path, overlays=True, aspect=False) - theirs).max() <= 1
+    assert np.abs(dt.render(path, aspect=False) - theirs).max() > 200
 
 
 @pytest.mark.skipif(DCMTK is None, reason="DCMTK is not installed")

@@ -170,18 +170,28 @@ class Decoded:
             array = self.read()
             yield renderer.picture(array, self.numbers[0])
             return
+        if renderer.needs_extremes and renderer.limits is None:
+            self.extend(renderer)
+        for frames, numbers in self._batches():
+            for frame, number in zip(frames, numbers, strict=True):
+                yield renderer.picture(frame, number)
+
+    def extend(self, renderer: Renderer) -> None:
+        """Take the values of the selected frames into the extremes that all pictures share."""
+        for frames, numbers in self._batches():
+            for frame, number in zip(frames, numbers, strict=True):
+                renderer.extend(frame, number)
+
+    def _batches(self) -> Iterator[tuple[np.ndarray, list[int]]]:
+        """Decode the selected frames, some at a time, and iterate over them and their numbers."""
+        if not self.has_axis:
+            yield self.read()[np.newaxis], self.numbers
+            return
         frame_bytes = int(np.prod(self.image.frame_shape)) * self.image.dtype.itemsize
         step = max(1, _BATCH_BYTES // max(frame_bytes, 1))
-        if renderer.needs_extremes:
-            for first in range(0, len(self.numbers), step):
-                numbers = self.numbers[first : first + step]
-                for frame, number in zip(self._read(numbers, self._status[first : first + step]), numbers, strict=True):
-                    renderer.extend(frame, number)
         for first in range(0, len(self.numbers), step):
             numbers = self.numbers[first : first + step]
-            array = self._read(numbers, self._status[first : first + step])
-            for frame, number in zip(array, numbers, strict=True):
-                yield renderer.picture(frame, number)
+            yield self._read(numbers, self._status[first : first + step]), numbers
 
     # ---- writing ----------------------------------------------------------------------------------
 

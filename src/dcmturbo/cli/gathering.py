@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,10 +192,14 @@ def _series_of_pictures(pieces: Sequence[_Piece], target: Path, options: Options
         profile, milliseconds = renderer.icc_profile, milliseconds_of(renderer.header)
         colour = "RGB" if renderer.is_colour else colour
 
+    limits = _shared_limits(pieces, options)
+
     def pages() -> Iterator[np.ndarray]:
         for piece in pieces:
             with output.warnings_of(piece.item.path), Decoded(piece.item.path, options) as decoded:
-                for picture in decoded.pictures(options.renderer(decoded.image)):
+                renderer = options.renderer(decoded.image)
+                renderer.limits = limits
+                for picture in decoded.pictures(renderer):
                     shapes.append(picture.shape)
                     yield picture
 
@@ -209,6 +214,21 @@ def _series_of_pictures(pieces: Sequence[_Piece], target: Path, options: Options
         "note": "",
         "outputs": [str(target)],
     }
+
+
+def _shared_limits(pieces: Sequence[_Piece], options: Options) -> tuple[float, float] | None:
+    """Return the extremes of all pieces that have no window: without it, each would have a brightness of its own."""
+    limits: tuple[float, float] | None = None
+    for piece in pieces:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are said when the pictures are made
+            with Decoded(piece.item.path, options) as decoded:
+                renderer = options.renderer(decoded.image)
+                if renderer.needs_extremes:
+                    renderer.limits = limits
+                    decoded.extend(renderer)
+                    limits = renderer.limits
+    return limits
 
 
 # ---- a contact sheet ----------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def encode_picture(
 def milliseconds_of(header: Header) -> float:
     """Return how long a frame of a cine is shown (PS3.3, C.7.6.5): FrameTime, or one of the rates."""
     time = number_of(header.dataset, "FrameTime")
-    if time is not None and 0 < time <= 10_000:
+    if time is not None and 1 <= time <= 10_000:  # less is not milliseconds
         return time
     for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
         rate = number_of(header.dataset, keyword)

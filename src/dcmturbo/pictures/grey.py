@@ -121,6 +121,7 @@ class Grey:
     def __init__(self, header: Header, bits_stored: int, dtype: np.dtype[Any], choice: Choice) -> None:
         self._header, self._bits, self._dtype, self._choice = header, bits_stored, dtype, choice
         self._tables: dict[Any, np.ndarray] = {}
+        self._read_tables: dict[tuple[int, bool], tuple[Any, LookupTable | None]] = {}
         self.limits: tuple[float, float] | None = None
         self.note = ""
 
@@ -128,7 +129,10 @@ class Grey:
 
     @cached_property
     def inverted(self) -> bool:
-        """Whether low values are white."""
+        """Whether low values are white. Presentation LUT Shape says it last (PS3.3, C.11.6); few objects have it."""
+        shape = self._header.text("PresentationLUTShape")
+        if shape in ("IDENTITY", "INVERSE"):
+            return shape == "INVERSE"
         return self._header.text("PhotometricInterpretation") == "MONOCHROME1"
 
     def modality(self, frame: int) -> Modality:
@@ -144,7 +148,7 @@ class Grey:
             return Modality()
         for place in header.groups("PixelValueTransformationSequence", frame):
             for item in items_of(place, "ModalityLUTSequence")[:1]:
-                table = LookupTable.read(item, signed_input=signed)
+                table = self._table_of(item, signed=signed)
                 if table is not None:
                     return Modality(table=table)
             slope, intercept = number_of(place, "RescaleSlope"), number_of(place, "RescaleIntercept")
@@ -167,11 +171,18 @@ class Grey:
 
     def _lookup_tables(self, frame: int, *, signed: bool) -> list[LookupTable]:
         for place in self._header.groups("FrameVOILUTSequence", frame):
-            found = [LookupTable.read(item, signed_input=signed) for item in items_of(place, "VOILUTSequence")]
+            found = [self._table_of(item, signed=signed) for item in items_of(place, "VOILUTSequence")]
             tables = [table for table in found if table is not None]
             if tables:
                 return tables
         return []
+
+    def _table_of(self, item: Any, *, signed: bool) -> LookupTable | None:
+        """Return the table of an item. It is read once, as most frames of an object have the same one."""
+        key = id(item), signed
+        if key not in self._read_tables:
+            self._read_tables[key] = item, LookupTable.read(item, signed_input=signed)  # with the item, the id stays
+        return self._read_tables[key][1]
 
     def _full_range(self, modality: Modality) -> Range:
         """Return the range of the bits that are stored, after the modality transform."""

@@ -181,6 +181,16 @@ class Renderer:
         """Whether extreme values decide what is black and white. Frames that are shown together are then extended."""
         return self._grey is not None and self._grey.needs_extremes
 
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The extremes that all pictures share, in units of the modality; None if each frame stands for itself."""
+        return None if self._grey is None else self._grey.limits
+
+    @limits.setter
+    def limits(self, limits: tuple[float, float] | None) -> None:
+        if self._grey is not None:
+            self._grey.limits = limits
+
     def extend(self, array: np.ndarray, number: int) -> None:
         """Take the values of a decoded frame with this number into the extremes that all pictures share."""
         if self._grey is not None:
