@@ -12,6 +12,7 @@
 #include "base/endian.h"
 #include "base/error.h"
 #include "dicom/element_reader.h"
+#include "dicom/foreign_format.h"
 #include "dicom/sequence_items.h"
 #include "dicom/sequence_lengths.h"
 #include "dicom/sequence_skip.h"
@@ -166,8 +167,10 @@ std::uint64_t Scanner::find_dataset() {
     }
     // One element of group 2 is enough: the dataset after it may have another encoding.
     if (reader_.plausibility(0, encoding) < (group == 2 ? 1 : 2) || group < 2 || group > 0x0040 || group % 2 != 0) {
+        const std::string_view what = name_foreign_format(reader_.bytes(0, foreign_format_bytes));
         fail(ErrorCode::not_dicom, 0,
-             "expected \"DICM\" at byte 128, or data elements from the start: this is not a DICOM file");
+             "expected \"DICM\" at byte 128, or data elements from the start: this is not a DICOM file%s%s",
+             what.empty() ? "" : " but ", what.data());
     }
     return is_meta(0) ? read_meta(0) : 0;
 }

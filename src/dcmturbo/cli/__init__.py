@@ -26,6 +26,9 @@ _COMMANDS = (
     "completion",
 )  # fmt: skip
 
+# Those whose paths are all read.
+_OF_SOURCES = ("info", "decode", "encode", "slide", "volume", "masks", "bench")
+
 _DESCRIPTION = "Inspect, decode, encode, transcode, de-identify and verify the pixel data of DICOM files."
 _EPILOG = """\
 examples:
@@ -115,6 +118,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         paths.extend(behind)
     elif behind:
         arguments.parser.refuse(behind)
+    if arguments.command in _OF_SOURCES:
+        from dcmturbo.cli.inputs import expanded
+
+        arguments.paths = expanded(arguments.paths)
     return arguments
 
 

@@ -39,8 +39,9 @@ _OTHER_SUFFIXES = {
 }
 
 _EPILOG = """\
-OUT is a file, a folder, or - for stdout. The suffix of OUT determines the format, or else --format; without either, OUT
-is a folder and the format is npy. Folders are created. Files of an input folder keep their relative paths.
+PATH may be - for stdin. OUT is a file, a folder, or - for stdout. The suffix of OUT determines the format, or else
+--format; without either, OUT is a folder and the format is npy. Folders are created. Files of an input folder keep
+their relative paths.
 
   npy    the array, as numpy.load reads it: ([frames,] rows, columns[, samples])
   raw    the bytes of the array, little endian, in C order; OUT.json has the shape and the dtype

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import dcmturbo as dt
+from dcmturbo.cli.inputs import source_of
 from dcmturbo.cli.writing import write, write_bytes
 from dcmturbo.pictures.files import encode_picture, milliseconds_of
 from dcmturbo.pictures.palettes import apply_palette
@@ -101,7 +102,7 @@ class Decoded:
         self._path, self._options = path, options
         pictures = options.is_picture
         self.image = dt.open(
-            path,
+            source_of(path),
             raw=options.raw_colour and not pictures,
             unused_bits="correct" if pictures else options.unused_bits,
         )

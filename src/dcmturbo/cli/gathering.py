@@ -14,7 +14,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.decoded import Decoded, Options
-from dcmturbo.cli.inputs import Input, for_each, skipped_document
+from dcmturbo.cli.inputs import Input, for_each, skipped_document, source_of
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing, write, write_bytes
 from dcmturbo.pictures.files import encode_picture, milliseconds_of
@@ -64,7 +64,7 @@ def into_one_file(
 
 
 def _piece_of(item: Input) -> _Piece:
-    with dt.open(item.path) as image:
+    with dt.open(source_of(item.path)) as image:
         header = Header(image.frame_set.opened)
         dataset = header.dataset
         return _Piece(
@@ -155,14 +155,14 @@ def _series_of_values(pieces: Sequence[_Piece], target: Path, options: Options, 
         states = np.zeros(sum(piece.frames for piece in pieces), np.uint8)
         with output.warnings_of(str(target)):
             whole = dt.decode_series(
-                [piece.item.path for piece in pieces],
+                [source_of(piece.item.path) for piece in pieces],
                 threads=options.threads,
                 raw=options.raw_colour,
                 on_error="salvage" if options.salvage else "raise",
                 status=states,
             )
         status = states.tolist()
-        with dt.open(pieces[0].item.path, raw=options.raw_colour) as image:
+        with dt.open(source_of(pieces[0].item.path), raw=options.raw_colour) as image:
             colour = image.photometric_interpretation
     else:
         for piece in pieces:

@@ -11,7 +11,7 @@ import dcmturbo as dt
 from dcmturbo import _core
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.census import census, show_census
-from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, thread_count
+from dcmturbo.cli.inputs import Input, add_common, for_each, skipped_document, source_of, thread_count
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset import scanned
 from dcmturbo.dataset.opened import describes_image
@@ -23,8 +23,8 @@ from dcmturbo.wording import human_bytes
 __all__ = ["add_parser", "describe", "run"]
 
 _EPILOG = """\
-One file is described in full. Several files get one line each, and a census by transfer syntax and by size; use --full
-or --json to describe them in full.
+PATH may be - for stdin. One file is described in full. Several files get one line each, and a census by transfer syntax
+and by size; use --full or --json to describe them in full.
 
 The frame table has a row for each encoded frame: its offset in the file (or in the inflated dataset, if the dataset is
 deflated), its size in bytes, its number of fragments, and its compression ratio.
@@ -130,7 +130,7 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     lacks_pixels = False  # although it describes an image: it may have been cut
     image: Image | None = None
     try:
-        image = dt.open(path)
+        image = dt.open(source_of(path))
     except NotDicom:
         raise
     except NoPixelData as error:
@@ -143,7 +143,7 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
         outer = inner = image.frame_set.opened.dataset
     found: dict[str, Any] = {
         "path": path,
-        "size": None if "://" in path else os.path.getsize(path),
+        "size": _size_of(path),
         "file": None,
         "transfer_syntax": _syntax(
             image.transfer_syntax if image is not None else getattr(outer, "transfer_syntax", "")
@@ -166,13 +166,24 @@ def describe(path: str, frame_limit: int | None = 8) -> dict[str, Any]:
     return found
 
 
+def _size_of(path: str) -> int | None:
+    content = source_of(path)
+    if not isinstance(content, str):
+        return len(content)
+    return None if "://" in path else os.path.getsize(path)
+
+
 def _scan(path: str) -> tuple[Any, Any, list[str]]:
     """Return the scan of the file, that of the dataset inside (the same unless deflated), and warnings."""
     if "://" in path:
         return None, None, []
-    with open(path, "rb"):  # raises Python's own exception if the file cannot be read
-        pass
-    source = _core.Source.file(os.fsencode(path))
+    content = source_of(path)
+    if isinstance(content, str):
+        with open(content, "rb"):  # raises Python's own exception if the file cannot be read
+            pass
+        source = _core.Source.file(os.fsencode(content))
+    else:
+        source = _core.Source.buffer(memoryview(content))
     with closing(source):
         outer = inner = _core.scan(source)
         warnings = list(outer.warnings)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import glob
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +19,7 @@ from dcmturbo.errors import NoPixelData, NotDicom
 from dcmturbo.redaction import without_secrets
 
 __all__ = [
+    "STDIN",
     "Input",
     "Skipped",
     "add_common",
@@ -24,13 +28,17 @@ __all__ = [
     "add_region",
     "add_threads",
     "filters_of",
+    "expanded",
     "for_each",
     "missing_sources",
     "skipped_document",
+    "source_of",
     "thread_count",
 ]
 
 Result = TypeVar("Result")
+
+STDIN = "-"
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,9 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
             found.append(Input(path, relative, explicit))
 
     for path in paths:
-        if "://" in path:
+        if path == STDIN:
+            add(path, "stdin", True)
+        elif "://" in path:
             add(path, path.rstrip("/").rsplit("/", 1)[-1], True)
         elif os.path.isdir(path):
             for folder, folders, names in os.walk(path, onerror=lambda error: output.fail(str(error.filename), error)):
@@ -156,6 +166,34 @@ def _expand(paths: Sequence[str], output: Output) -> list[Input]:
         else:
             output.fail(path, "it is not a regular file" if os.path.exists(path) else "there is no such file or folder")
     return found
+
+
+def expanded(paths: Sequence[str]) -> list[str]:
+    """Return paths with ``~`` and patterns replaced by what they stand for, as far as they are no files themselves.
+
+    Shells of Windows leave that to the program, and others do within quotes.
+    """
+    _stdin.cache_clear()
+    found: list[str] = []
+    for path in paths:
+        if path == STDIN or "://" in path or os.path.lexists(path):
+            found.append(path)
+            continue
+        place = os.path.expanduser(path)
+        found += sorted(glob.glob(place, recursive=True)) or [place if os.path.lexists(place) else path]
+    return found
+
+
+@functools.cache
+def _stdin() -> bytes:
+    if sys.stdin.isatty():
+        raise OSError("- is stdin, and this is a terminal: redirect a file or a pipe to it")
+    return sys.stdin.buffer.read()
+
+
+def source_of(path: str) -> str | bytes:
+    """Return what `dcmturbo.open` takes for a path of the command line: what is in stdin, for ``-``."""
+    return _stdin() if path == STDIN else path
 
 
 def missing_sources(sources: Sequence[str], *, every: bool) -> str:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from dcmturbo.cli.inputs import Input
+from dcmturbo.cli.inputs import STDIN, Input
 from dcmturbo.destinations.destination import make_folders, new_file
 
 __all__ = [
@@ -51,7 +51,7 @@ def refuse_existing(places: Sequence[Path], item: Input, written: dict[Path, str
             raise FileExistsError(f"its output {place} has been written for {written[place]} already")
         if not place.exists():
             continue
-        if not item.is_url and place.samefile(item.path):
+        if not item.is_url and item.path != STDIN and place.samefile(item.path):
             raise FileExistsError(f"the output {place} is the input itself")
         if not force:
             raise FileExistsError(f"the output {place} exists: --force overwrites it")

@@ -315,7 +315,13 @@ def open_pixel_data(
 
 
 def refuse_without_pixel_data(
-    transfer_syntax: str, url: str, cut: str = "", warnings: Iterable[str] = (), *, describes_image: bool = False
+    transfer_syntax: str,
+    url: str,
+    cut: str = "",
+    warnings: Iterable[str] = (),
+    *,
+    describes_image: bool = False,
+    directory: bool = False,
 ) -> NoReturn:
     """Say why there is nothing to decode."""
     if url:
@@ -328,6 +334,8 @@ def refuse_without_pixel_data(
         elsewhere = ": its pixel data are not in the object" if not syntax.encapsulated else ""
         raise UnsupportedTransferSyntax(f"dcmturbo cannot decode {syntax.name} ({syntax.uid}){elsewhere}")
     refuse_cut(cut)
+    if directory:
+        raise NoPixelData("it is a DICOMDIR, which only lists files: name these files, or their folder")
     notes = "".join(f"; {text}" for text in warnings)
     doubt = f", {NO_PIXELS_OF_IMAGE}" if describes_image else ""
     error = NoPixelData(f"the object has no Pixel Data, Float Pixel Data or Double Float Pixel Data{doubt}{notes}")

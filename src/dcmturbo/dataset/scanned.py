@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from dcmturbo import _core
 from dcmturbo.dataset.inflation import inflate_dataset
 from dcmturbo.dataset.native_pixel_data import (
@@ -41,6 +43,17 @@ def open_scanned(source: _core.Source, buffer: memoryview | None = None) -> Open
         raise
 
 
+_META_BYTES = 1024  # File Meta Information is shorter
+_DIRECTORY = b"1.2.840.10008.1.3.10"  # Media Storage Directory Storage
+
+
+def _is_directory(source: _core.Source) -> bool:
+    """Whether the File Meta Information says that the file is a DICOMDIR (PS3.10, 8)."""
+    start = np.zeros(min(source.size, _META_BYTES), np.uint8)
+    source.read_into(0, start)
+    return _DIRECTORY in start.tobytes()
+
+
 def _open(source: _core.Source, buffer: memoryview | None) -> OpenedSource:
     dataset = _core.scan(source)
     file = FileContent(source, dataset, buffer)
@@ -62,6 +75,7 @@ def _open(source: _core.Source, buffer: memoryview | None) -> OpenedSource:
             file.dataset.cut or dataset.cut,
             warnings,
             describes_image=describes_image(dataset),
+            directory=_is_directory(source),
         )
     values = ImageValues(*dataset.image_values)
     encapsulated = bool(element["undefined_length"])

@@ -141,6 +141,8 @@ def _open_path(path: str) -> OpenedSource:
         # opening one waits for a writer.
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, "it is a folder: name a file in it", path) from None
+        if not os.path.exists(path) and (hint := _hint_of_missing(path)):
+            raise FileNotFoundError(errno.ENOENT, f"{os.strerror(errno.ENOENT)} ({hint})", path) from None
         if os.path.isfile(path) or not os.path.exists(path):
             with open(path, "rb"):
                 pass
@@ -151,6 +153,15 @@ def _open_path(path: str) -> OpenedSource:
     if opened.buffer is None:  # not inflated
         opened.path, opened.file_identity = path, (found.st_dev, found.st_ino)
     return opened
+
+
+def _hint_of_missing(path: str) -> str:
+    """Return what a path that does not exist may have been meant to be; empty if nothing is likely."""
+    if path.startswith("~"):
+        return "~ stands for itself here: use os.path.expanduser"
+    if any(mark in path for mark in "*?["):
+        return "patterns are not expanded here: use glob.glob"
+    return ""
 
 
 def _open_fsspec(source: Any) -> OpenedSource:
