@@ -286,7 +286,7 @@ def _open_series(sources: list[Any], raw: bool, stack: ExitStack) -> list[FrameS
         if one.frame_shape != first.frame_shape or one.dtype != first.dtype:
             raise ValueError(
                 f"{_describe(source)} has frames of shape {one.frame_shape} and dtype {one.dtype}, "
-                f"{_describe(sources[0])} of {first.frame_shape} and {first.dtype}"
+                f"{_describe(sources[0])} of {first.frame_shape} and {first.dtype}: leave it out, or decode each file"
             )
     return series
 

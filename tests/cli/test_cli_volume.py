@@ -77,7 +77,24 @@ def test_a_damaged_series_does_not_hide_the_others(call, call_json, study):
     assert [one["shape"] for one in document["volumes"]] == [[5, 9, 11]]
     assert len(document["failed"]) == 1
     assert call("volume", study, "--phase", 0)[0] == 0
-    assert call("volume", study, "--phase", 1)[0] == 1
+    code, out, _ = call("volume", study, "--phase", 1)
+    assert code == 1
+    assert "a slice is damaged: --salvage reads what is left of it" in out
+
+
+@pytest.mark.filterwarnings("ignore:the file ends inside")
+def test_what_is_left_of_damaged_slices_is_read(call, call_json, study, tmp_path):
+    code, document = call_json("volume", study, "--salvage")
+    assert code == 0
+    assert [one["shape"] for one in document["volumes"]] == [[5, 9, 11], [3, 9, 11]]
+    assert any("1 of 3 frames" in text for text in document["warnings"])
+    code, out, _ = call("volume", study, "--salvage", "--phase", 1, "-o", tmp_path / "v.npy")
+    assert code == 0
+    assert "a slice is damaged" not in out
+    whole = np.load(tmp_path / "v.npy")
+    assert np.array_equal(whole[[0, 2]], VOXELS[[0, 2]])
+    assert np.array_equal(whole[1, 0], VOXELS[1, 0])
+    assert not whole[1, -1, -1]
 
 
 @pytest.mark.filterwarnings("ignore:the file ends inside")

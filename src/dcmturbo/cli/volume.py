@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
@@ -18,9 +18,11 @@ __all__ = ["add_parser", "run"]
 
 _FORMS = (".nii.gz", ".nii", ".nrrd", ".npy")
 
+_HEADINGS = [">phase", "modality", "shape", "dtype", "mm", "what is special", "description", "series"]
+
 _EPILOG = """\
-Without -o, the volumes are listed. If there are several, --series or --phase chooses one to write. NIfTI files need the
-package nibabel.
+Without -o, the volumes are listed. Their slices are decoded too, so damage is found. If there are several volumes,
+--series or --phase chooses one to write. NIfTI files need the package nibabel.
 
 examples:
   dcmturbo volume series/
@@ -56,6 +58,9 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="if slices have one position (default: raise)",
     )
+    parser.add_argument(
+        "--salvage", action="store_true", help="fill what cannot be decoded of damaged slices with 0, with a warning"
+    )
     add_threads(parser)
 
 
@@ -75,16 +80,16 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         "duplicates": arguments.duplicates,
         "threads": arguments.threads,
         "apply": "rescale" if arguments.rescale else None,
+        "on_error": _on_error(arguments),
     }
     document: dict[str, Any] = {"command": "volume", "paths": arguments.paths}
     try:
         with output.warnings_of(named) as warnings:
             refuse_existing_target(target, force=arguments.force)
             if target is None:
-                volumes = _read_each(source, arguments, named, output)
-                if volumes:
-                    _show(volumes, named, output)
-                document["volumes"] = [_described(volume) for volume in volumes.values()]
+                rows, document["volumes"] = _list_each(source, arguments, named, output)
+                if rows:
+                    output.table(named, _HEADINGS, rows, drop=("series", "description"))
             else:
                 volume = dt.read_volume(source, phase=arguments.phase, **options)
                 _write(volume, target, named)
@@ -98,24 +103,43 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             named, f"there are {error.count} volumes: choose one with --series or --phase ({which})", "ValueError"
         )
     except (dt.Error, OSError, ValueError, ImportError) as error:
-        output.fail_in(named, error)
+        _fail(error, arguments, named, output)
     output.result(document)
     return output.exit_code
 
 
-def _read_each(source: Any, arguments: argparse.Namespace, named: str, output: Output) -> dict[int, dt.Volume]:
-    """Return the volumes by their numbers; one that cannot be read is a failure, and the others are listed."""
+def _on_error(arguments: argparse.Namespace) -> Literal["raise", "salvage"]:
+    return "salvage" if arguments.salvage else "raise"
+
+
+def _fail(error: Exception, arguments: argparse.Namespace, named: str, output: Output) -> None:
+    output.fail_in(named, error)
+    if isinstance(error, dt.DecodeError) and error.frame is not None and not arguments.salvage:
+        output.say("a slice is damaged: --salvage reads what is left of it, or leave the file out")
+
+
+def _list_each(
+    source: Any, arguments: argparse.Namespace, named: str, output: Output
+) -> tuple[list[tuple[Any, ...]], list[dict[str, Any]]]:
+    """Return a row and a description of each volume, without keeping their pixels.
+
+    A volume that cannot be read is a failure, and the others are listed.
+    """
     options = Options(arguments.gaps, arguments.tilt, arguments.duplicates)
     apply: Any = "rescale" if arguments.rescale else None
-    volumes = {}
-    for number, read in enumerate(each_volume(source, arguments.series, options, arguments.threads, apply)):
+    rows, described = [], []
+    found = each_volume(source, arguments.series, options, arguments.threads, apply, on_error=_on_error(arguments))
+    for number, read in enumerate(found):
         if arguments.phase not in (None, number):
             continue
         try:
-            volumes[number] = read()
+            volume = read()
         except (dt.Error, ValueError) as error:
-            output.fail_in(named, error)
-    return volumes
+            _fail(error, arguments, named, output)
+            continue
+        rows.append(_row(number, volume))
+        described.append(_described(volume))
+    return rows, described
 
 
 def _described(volume: dt.Volume) -> dict[str, Any]:
@@ -137,22 +161,17 @@ def _described(volume: dt.Volume) -> dict[str, Any]:
     }
 
 
-def _show(volumes: dict[int, dt.Volume], name: str, output: Output) -> None:
-    rows = [
-        (
-            number,
-            volume.attributes.get("Modality", ""),
-            " x ".join(map(str, volume.shape)),
-            volume.array.dtype.name,
-            " x ".join(f"{value:.4g}" for value in volume.spacing),
-            ", ".join(f"{key} {value}" for key, value in volume.phase.items()),
-            volume.attributes.get("SeriesDescription", ""),
-            volume.attributes.get("SeriesInstanceUID", ""),
-        )
-        for number, volume in volumes.items()
-    ]
-    headings = [">phase", "modality", "shape", "dtype", "mm", "what is special", "description", "series"]
-    output.table(name, headings, rows, drop=("series", "description"))
+def _row(number: int, volume: dt.Volume) -> tuple[Any, ...]:
+    return (
+        number,
+        volume.attributes.get("Modality", ""),
+        " x ".join(map(str, volume.shape)),
+        volume.array.dtype.name,
+        " x ".join(f"{value:.4g}" for value in volume.spacing),
+        ", ".join(f"{key} {value}" for key, value in volume.phase.items()),
+        volume.attributes.get("SeriesDescription", ""),
+        volume.attributes.get("SeriesInstanceUID", ""),
+    )
 
 
 def _write(volume: dt.Volume, target: Path, source: str) -> None:

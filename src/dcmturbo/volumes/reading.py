@@ -143,7 +143,8 @@ def each_volume(
     """Find the volumes of `read_volumes`, and return what reads each: damage of one does not concern the others."""
     groups, without, notes = _groups_of(source, series, options)
     if without:
-        _warn(f"{len(without)} images were left out, because they say no position: {without[0].name}")
+        were, they = ("was", "it says") if len(without) == 1 else ("were", "they say")
+        _warn(f"{plural(len(without), 'image')} {were} left out, because {they} no position: {without[0].name}")
     return [partial(_read, group, options, None, threads, apply, dtype, on_error, notes) for group in groups]
 
 
@@ -225,8 +226,9 @@ def read_volume(
     groups, without, notes = _groups_of(source, series, options)
     if without:
         raise DecodeError(
-            f"{len(without)} images say no position, orientation or spacing (ImagePositionPatient, "
-            f"ImageOrientationPatient, PixelSpacing), such as {without[0].name}: leave them out, or use read_volumes",
+            f"{plural(len(without), 'image')} without a position, orientation or spacing (ImagePositionPatient, "
+            f"ImageOrientationPatient, PixelSpacing), such as {without[0].name}: leave out what is no slice, or use "
+            "read_volumes",
             code="argument",
         )
     if phase is not None:
@@ -277,8 +279,8 @@ def _groups_of(source: Any, series: str | None, options: Options) -> tuple[list[
         found += _phases_of(members, options)
     if not found:
         raise DecodeError(
-            f"none of the {len(without)} images has a position, orientation and spacing (ImagePositionPatient, "
-            "ImageOrientationPatient, PixelSpacing)",
+            f"no image has a position, orientation and spacing (ImagePositionPatient, ImageOrientationPatient, "
+            f"PixelSpacing), such as {without[0].name}: use decode or decode_series for its pixels alone",
             code="argument",
         )
     return found, without, notes
