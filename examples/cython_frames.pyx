@@ -1,5 +1,5 @@
-# Decode frames of int16 in Cython without the GIL. Compile it with the folder above the dcmturbo package on the
-# include path: cython -3 -I .../site-packages cython_frames.pyx. Nothing has to be linked.
+# Decode frames of int16 in Cython without the GIL. docs/compiled-code.md has the setup.py that compiles it. Nothing has
+# to be linked.
 from libc.stdint cimport int16_t, int64_t, uint8_t
 from libc.string cimport memset
 

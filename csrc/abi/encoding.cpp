@@ -1,5 +1,6 @@
 // The C ABI of encoding: encodes frames that are in memory.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "abi/convert.h"
@@ -42,9 +43,20 @@ int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image*
         const ScratchLoan scratch(current.limits.max_scratch);
         scratch->arena.reset();
         Context context{scratch->arena, current.isa, current.limits};
-        *written =
-            codec.encode(frame_in(*image, *attributes), {reinterpret_cast<std::byte*>(to), capacity},
-                         abi::own_options(abi::required_syntax(transfer_syntax), options, option_count), context);
+        const FrameIn frame = frame_in(*image, *attributes);
+        EncodeTarget target;
+        target.syntax = &abi::required_syntax(transfer_syntax);
+        target.codec = &codec;
+        target.options = abi::own_options(*target.syntax, options, option_count);
+        if (codec.encode_unbounded == nullptr && capacity >= codec.encode_bound(frame)) {
+            *written = codec.encode(frame, {reinterpret_cast<std::byte*>(to), capacity}, target.options, context);
+            return;
+        }
+        const Bytes encoded = encode_one(frame, target, context);
+        if (encoded.size() > capacity)
+            fail(ErrorCode::argument, no_offset, "the buffer for the encoded frame is too small");
+        if (!encoded.empty()) std::memcpy(to, encoded.data(), encoded.size());
+        *written = encoded.size();
     });
 }
 

@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
+/* Returns the number of bytes that are always enough for a frame with these attributes; 0 if the core has no encoder.
+ */
 DCMTURBO_API uint64_t dcmturbo_encode_bound(const char* transfer_syntax, const dcmturbo_attributes* attributes);
-/* Encodes one frame with the core's own encoder. options holds values of its options. */
+/* Encodes one frame with the core's own encoder. options holds values of its options. With less capacity than
+ * dcmturbo_encode_bound says, it fails with the code of an argument if the encoded frame does not fit. */
 DCMTURBO_API int32_t dcmturbo_encode_frame(const char* transfer_syntax, const dcmturbo_image* image,
                                            const dcmturbo_attributes* attributes, const dcmturbo_option_value* options,
                                            size_t option_count, uint8_t* to, size_t capacity, size_t* written,

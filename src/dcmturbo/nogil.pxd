@@ -1,6 +1,11 @@
 # The C interface of dcmturbo's core for Cython: `from dcmturbo cimport nogil`. Nothing has to be linked: `nogil.api()`
 # returns the table of functions of csrc/dcmturbo_capsule.h, all of which run without the GIL. The structs are those of
-# csrc/dcmturbo.h, which describes them and the functions. Set `size` of every struct that has one.
+# csrc/dcmturbo.h, which describes them and the functions. Fill every struct with 0 (memset), then set its `size` if it
+# has one: without it, an error has no message.
+#
+# A function that can fail returns 0 or a code: `dcmturbo.nogil.error_of` says in Python what it means, and
+# `error.message` says more. `error.offset` is UINT64_MAX if no byte is to blame. `encode_bound` returns how large the
+# memory for each encoded frame has to be, and 0 if the core has no encoder of its own. Strides are in bytes.
 
 from cpython.pycapsule cimport PyCapsule_Import
 from libc.stddef cimport ptrdiff_t

@@ -18,7 +18,7 @@ from dcmturbo.frames.arguments import sample_dtype
 from dcmturbo.frames.compiled_function import FrameFunction
 from dcmturbo.frames.frame_set import UnusedBits, check_unused_bits
 
-__all__ = ["FrameFunction", "decode_frame", "describe_frame", "encode_frame", "error_of"]
+__all__ = ["FrameFunction", "decode_frame", "describe_frame", "encode_bound", "encode_frame", "error_of"]
 
 # Compiled when they are first used: see `_compile`, which also documents them.
 decode_frame: Any
@@ -54,8 +54,11 @@ _MEANINGS = {
     4: "the data are valid, but dcmturbo cannot decode or encode them",
     5: "the frame is larger than dt.config.limits allows",
     7: "there is not enough memory",
-    9: "an array does not have the shape and the item size of the description, or is too small",
-    12: "the transfer syntax is unknown",
+    9: (
+        "an array does not fit: it has another shape or item size than the description, its bytes are not contiguous, "
+        "or it is too small for the encoded frame"
+    ),
+    12: "the core does not know the transfer syntax, or has no encoder of its own for it",
     13: "a bug in dcmturbo",
     15: "the call was interrupted",
     16: "the codec has no such option",
@@ -150,7 +153,7 @@ planar_configuration
 
     Raises
     ------
-    UnsupportedTransferSyntax, DecodeError, ValueError
+    UnsupportedTransferSyntax, DecodeError, TypeError, ValueError
         If there are no such frames.
     """
     syntax = name_transfer_syntax(transfer_syntax)
@@ -164,6 +167,8 @@ planar_configuration
         *(("bits_allocated", bits_allocated, 64), ("bits_stored", stored, 64)),
         *(("pixel_representation", pixel_representation, 1), ("planar_configuration", planar_configuration, 1)),
     ):
+        if not isinstance(value, (int, np.integer)):
+            raise TypeError(f"{name} is {value!r}; expected a whole number")
         if not 0 <= value <= most:
             raise ValueError(f"{name} is {value}; expected 0 to {most}")
     described = np.zeros(_WORDS, np.uint64)
@@ -198,6 +203,32 @@ planar_configuration
     return described
 
 
+def encode_bound(description: np.ndarray) -> int:
+    """Return the number of bytes that are enough for each encoded frame, whatever its pixels are.
+
+    Parameters
+    ----------
+    description : numpy.ndarray
+        From `describe_frame`.
+
+    Raises
+    ------
+    UnsupportedTransferSyntax
+        If the core has no encoder of its own for the transfer syntax.
+    ValueError
+        If it is no description.
+    """
+    words = np.ascontiguousarray(description)
+    if words.dtype != np.uint64 or words.shape != (_WORDS,):
+        raise ValueError("the description is not an array from describe_frame")
+    at = words.ctypes.data
+    bound = int(_function("encode_bound", ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(at, at + 8 * _ATTRIBUTES))
+    if not bound:
+        uid = words[:_ATTRIBUTES].tobytes().rstrip(b"\0").decode("ascii", "replace")
+        raise UnsupportedTransferSyntax(f"the core has no encoder of its own for the transfer syntax {uid}")
+    return bound
+
+
 def error_of(code: int) -> str:
     """Return what a code means, in a few words. `dcmturbo.decode_frame` with the same bytes raises the whole message.
 
@@ -207,6 +238,45 @@ def error_of(code: int) -> str:
         What `decode_frame` returned, or what `encode_frame` returned if it is negative.
     """
     return _MEANINGS.get(abs(code), f"code {code}")
+
+
+def _argument_checks() -> tuple[Any, Any]:
+    """Return what checks the types of the arguments of `decode_frame` and `encode_frame` while Numba compiles."""
+    from numba.core import types
+    from numba.core.errors import TypingError
+    from numba.extending import overload
+
+    def check(frame: Any, pixels: Any, content: Any, function: str, name: str, bytes_name: str) -> None:
+        def refuse(argument: str, expected: str, found: Any) -> None:
+            raise TypingError(f"dcmturbo.nogil.{function}: {argument} is {expected}, not {found}")
+
+        if not (isinstance(frame, types.Array) and frame.ndim == 1 and frame.dtype == types.uint64):
+            refuse("the description", "the array that describe_frame returns", frame)
+        if not (isinstance(content, types.Array) and content.ndim == 1 and content.dtype == types.uint8):
+            refuse(bytes_name, "a contiguous array of uint8 with one axis (for bytes: np.frombuffer)", content)
+        if not (isinstance(pixels, types.Array) and pixels.ndim in (2, 3)):
+            refuse(name, "an array of the shape (rows, columns) or (rows, columns, samples)", pixels)
+        written, argument = (pixels, name) if name == "out" else (content, bytes_name)
+        if not written.mutable:
+            refuse(argument, "written to, so it is a writable array", written)
+
+    def check_decode(frame: Any, data: Any, out: Any) -> None:
+        """Raise an error of Numba."""
+
+    def check_encode(frame: Any, array: Any, to: Any) -> None:
+        """Raise an error of Numba."""
+
+    @overload(check_decode, inline="always")
+    def _of_decode(frame, data, out):  # type: ignore[no-untyped-def]
+        check(frame, out, data, "decode_frame", "out", "data")
+        return lambda frame, data, out: None
+
+    @overload(check_encode, inline="always")
+    def _of_encode(frame, array, to):  # type: ignore[no-untyped-def]
+        check(frame, array, to, "encode_frame", "array", "to")
+        return lambda frame, array, to: None
+
+    return check_decode, check_encode
 
 
 def _compile() -> dict[str, Any]:
@@ -223,12 +293,15 @@ def _compile() -> dict[str, Any]:
         ctypes.c_int32, ctypes.c_double, pointer, pointer,
     )  # fmt: skip
     encode = _function("encode_frame", ctypes.c_int32, *[pointer] * 9)
+    check_decode, check_encode = _argument_checks()
 
     @njit(nogil=True)
     def _prepare(frame, array, call):  # type: ignore[no-untyped-def]  # pragma: no cover
         """Describe an array as a dcmturbo_image; return whether it fits."""
+        if frame.size != _WORDS or frame.strides[0] != 8:
+            return False
         samples = frame[_SAMPLES]
-        if frame.size != _WORDS or array.ndim != (2 if samples == 1 else 3):
+        if array.ndim != (2 if samples == 1 else 3):
             return False
         if array.shape[0] != frame[_ROWS] or array.shape[1] != frame[_COLUMNS] or array.itemsize != frame[_ITEM_SIZE]:
             return False
@@ -259,8 +332,9 @@ def _compile() -> dict[str, Any]:
         int
             0, or a code: see `error_of`. After an error, the content of `out` is undefined.
         """
+        check_decode(frame, data, out)
         call = np.empty(_CALL_WORDS, np.uint64)
-        if not _prepare(frame, out, call):
+        if not _prepare(frame, out, call) or data.strides[0] != 1:
             return _ARGUMENT
         call[_BYTES] = data.ctypes.data
         call[_BYTES + 1] = data.size
@@ -288,15 +362,16 @@ def _compile() -> dict[str, Any]:
         array : numpy.ndarray
             Shape (rows, columns) or (rows, columns, samples), with the item size of the frame; any strides.
         to : contiguous numpy.ndarray of uint8
-            Receives the encoded frame. Noise grows: twice the size of the array and 4096 bytes are always enough.
+            Receives the encoded frame. Noise grows: `encode_bound` says how many bytes are always enough.
 
         Returns
         -------
         int
             The number of bytes, or the negative of a code: see `error_of`.
         """
+        check_encode(frame, array, to)
         call = np.empty(_CALL_WORDS, np.uint64)
-        if not _prepare(frame, array, call):
+        if not _prepare(frame, array, call) or to.strides[0] != 1:
             return -_ARGUMENT
         call[_WRITTEN] = 0
         at, described = call.ctypes.data, frame.ctypes.data

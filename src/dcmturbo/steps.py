@@ -53,7 +53,12 @@ class Step:
             apply = _SPELLINGS.get(apply, apply)
         self.compiled = None if apply is None else frame_function(apply)
         if apply is not None and not callable(apply) and apply not in _NAMES:
-            raise ValueError(f"apply is {apply!r}; expected {', '.join(map(repr, _NAMES))} or a function")
+            wrapped = (
+                ": give a compiled function as dcmturbo.nogil.FrameFunction(function, samples, result)"
+                if type(apply).__name__ == "PyCapsule" or isinstance(apply, int)
+                else ""
+            )
+            raise ValueError(f"apply is {apply!r}; expected {', '.join(map(repr, _NAMES))} or a function{wrapped}")
         default = np.dtype(np.float32) if self.compiled is None else self.compiled.result
         self.dtype: np.dtype[Any] = default if dtype is None else np.dtype(dtype).newbyteorder("=")
         if apply is None:

@@ -372,3 +372,13 @@ def test_a_function_of_one_argument_and_half_floats():
         dt.decode(CT, apply=lambda frame: frame)
     with pytest.raises(ValueError, match="dtype is float16, but 'rescale' gives fractions"):
         dt.decode(CT, apply="rescale", dtype=np.float16)
+
+
+@pytest.mark.parametrize("function", [ctypes.pythonapi, 4096])
+def test_an_address_is_wrapped_first(function):
+    if function is ctypes.pythonapi:
+        import datetime
+
+        function = datetime.datetime_CAPI  # a capsule
+    with pytest.raises(ValueError, match=r"nogil.FrameFunction\(function, samples, result\)"):
+        dt.decode(CT, apply=function)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import threading
 from pathlib import Path
 
@@ -94,6 +94,11 @@ def test_an_error_struct_of_the_first_version_is_not_written_beyond_its_end(monk
 def test_descriptions_of_no_frame(change, words):
     with pytest.raises(ValueError, match=words):
         nogil.describe_frame("RLELossless", **DESCRIPTION | change)
+
+
+def test_attributes_are_whole_numbers():
+    with pytest.raises(TypeError, match="rows is '64'; expected a whole number"):
+        nogil.describe_frame("RLELossless", **DESCRIPTION | {"rows": "64"})
 
 
 def test_transfer_syntaxes_that_are_not_decoded():
@@ -231,6 +236,75 @@ def test_numba_gets_codes_for_what_fails(jit):
     assert encode(description, FRAMES[0][:5], to) == -nogil._ARGUMENT
 
 
+SYNTAXES = ("RLELossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless")
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_encoded_frame_that_fits_is_written(jit, syntax, dtype):
+    """A buffer with less room than the worst pixels need is filled if these pixels fit, and never beyond its end."""
+    _, _, encode = jit
+    noise = np.random.default_rng(3).integers(0, np.iinfo(dtype).max + 1, (64, 48)).astype(dtype)
+    description = nogil.describe_frame(syntax, rows=64, columns=48, bits_allocated=8 * noise.itemsize)
+    expected = dt.encode_frame(noise, syntax).rstrip(b"\0")
+    for size in (nogil.encode_bound(description), 2 * noise.nbytes + 4096, len(expected) + 2):
+        memory = np.full(size + 64, 7, np.uint8)
+        written = encode(description, noise, memory[:size])
+        assert memory[:written].tobytes().rstrip(b"\0") == expected
+        np.testing.assert_array_equal(memory[size:], 7)
+    memory = np.full(len(expected) + 64, 7, np.uint8)
+    assert encode(description, noise, memory[: len(expected) - 2]) == -nogil._ARGUMENT
+    np.testing.assert_array_equal(memory[len(expected) - 2 :], 7)
+
+
+def test_bounds_of_what_is_not_encoded():
+    with pytest.raises(dt.UnsupportedTransferSyntax, match="no encoder of its own"):
+        nogil.encode_bound(nogil.describe_frame("JPEGXLLossless", **DESCRIPTION))
+    with pytest.raises(ValueError, match="describe_frame"):
+        nogil.encode_bound(np.zeros(3, np.uint64))
+
+
+def test_bytes_with_gaps_get_a_code_and_nothing_is_read_or_written_outside(jit):
+    _, decode, encode = jit
+    description = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    data = np.frombuffer(dt.encode_frame(FRAMES[0], "RLELossless"), np.uint8)
+    out = np.zeros_like(FRAMES[0])
+    assert decode(description, np.repeat(data, 2)[::2], out) == nogil._ARGUMENT
+    assert decode(description, data[::-1].copy()[::-1], out) == nogil._ARGUMENT
+    assert decode(np.repeat(description, 2)[::2], data, out) == nogil._ARGUMENT
+    assert not out.any()
+    memory = np.full(60000, 7, np.uint8)
+    for to in (memory[20000:60000:2], memory[40000:20000:-1]):
+        assert encode(description, FRAMES[0], to) == -nogil._ARGUMENT
+    np.testing.assert_array_equal(memory, 7)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("decode(description, data, read_only)", "decode_frame: out is written to"),
+        ("decode(description, data.view(np.uint16), out)", "decode_frame: data is a contiguous array of uint8"),
+        ("decode(description, data.tobytes(), out)", "decode_frame: data is a contiguous array of uint8"),
+        ("decode(description, data, out.ravel())", "decode_frame: out is an array of the shape"),
+        ("decode('RLELossless', data, out)", "decode_frame: the description is the array that describe_frame"),
+        ("encode(description, out, data)", "encode_frame: to is written to"),
+        ("encode(description, out, bytearray(9))", "encode_frame: to is a contiguous array of uint8"),
+    ],
+)
+def test_numba_says_what_is_expected_when_types_cannot_work(jit, call, words):
+    from numba.core.errors import TypingError
+
+    _, decode, encode = jit
+    out = np.zeros_like(FRAMES[0])
+    read_only = np.frombuffer(bytes(out.nbytes), np.int16).reshape(out.shape)
+    data = np.frombuffer(bytes(128), np.uint8)
+    names = {"decode": decode, "encode": encode, "np": np, "out": out, "read_only": read_only, "data": data}
+    names["description"] = nogil.describe_frame("RLELossless", **DESCRIPTION)
+    with pytest.raises(TypingError, match=re.escape(f"dcmturbo.nogil.{words}")):
+        eval(call, names)
+    assert not read_only.any()
+
+
 def test_the_example_runs():
     pytest.importorskip("numba")
     subprocess.run([sys.executable, str(ROOT / "examples" / "numba_frames.py")], check=True, timeout=300)
@@ -242,7 +316,7 @@ def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made: dict[str, object] = {}
     for block in blocks(ROOT / "docs" / "compiled-code.md"):
-        if block.kind == "python":
+        if block.kind == "python" and not block.reason:
             exec(block.text, made)
     expected = np.sqrt(np.maximum(dt.decode(CT), 0).astype(np.float64)).astype(np.float32)
     np.testing.assert_array_equal(made["roots"], expected)
@@ -252,18 +326,19 @@ def test_the_page_runs(tmp_path, monkeypatch):
 
 
 def test_cython_decodes_without_the_gil(tmp_path, monkeypatch):
-    """The example is compiled with the .pxd of the package, and nothing is linked."""
+    """The example is compiled with the .pxd of the package and the setup.py of the page, and nothing is linked."""
     pytest.importorskip("Cython")
+    pytest.importorskip("setuptools")
     source = tmp_path / "frames.pyx"
     source.write_text((ROOT / "examples" / "cython_frames.pyx").read_text(encoding="utf-8"), encoding="utf-8")
-    package = Path(dt.__file__).parents[1]
-    command = [sys.executable, "-m", "cython", "-3", "-I", str(package), str(source)]
-    subprocess.run(command, check=True, timeout=300)
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    library = tmp_path / f"frames{sysconfig.get_config_var('EXT_SUFFIX')}"
-    include = sysconfig.get_paths()["include"]
-    build = [compiler, "-shared", "-fPIC", "-O1", "-w", f"-I{include}", str(tmp_path / "frames.c"), "-o", str(library)]
-    subprocess.run(build, check=True, timeout=300)
+    page = blocks(ROOT / "docs" / "compiled-code.md")
+    (setup,) = [block.text for block in page if block.kind == "python" and block.reason]
+    (tmp_path / "setup.py").write_text(setup.replace("cython_frames.pyx", "frames.pyx"), encoding="utf-8")
+    paths = os.pathsep.join([str(Path(dt.__file__).parents[1]), *filter(None, sys.path)])
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=tmp_path, check=True, timeout=300,
+        env=os.environ | {"PYTHONPATH": paths, "CFLAGS": "-O1 -w"},
+    )  # fmt: skip
     monkeypatch.syspath_prepend(tmp_path)
     frames = importlib.import_module("frames")
     data, offsets = joined([dt.encode_frame(frame, "JPEGLSLossless") for frame in FRAMES])
