@@ -19,9 +19,7 @@ from helpers.pictures import lut, made, saved
 from helpers.shipped import shipped_files
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import (
-    DigitalMammographyXRayImageStorageForPresentation,
-)
+from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import dcmturbo as dt
 from dcmturbo.pictures.files import milliseconds_of
@@ -287,6 +285,19 @@ def test_a_voi_lut_of_signed_values(tmp_path):
     ds = made(RAMP, VOILUTSequence=lut(-128, entries, 8))
     expected = np.clip(RAMP.astype(int) + 128, 0, 255)
     np.testing.assert_array_equal(dt.render(saved(ds, tmp_path)), expected)
+
+
+@pytest.mark.parametrize("count", [255, 256, 1000])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_entries_of_one_byte_are_packed_into_words(tmp_path, count, syntax):
+    """In big endian too, the first of two entries is in the lower half of the word, which is its second byte."""
+    entries = np.random.default_rng(3).integers(0, 256, count + count % 2).astype(np.uint8)
+    is_big = syntax == ExplicitVRBigEndian
+    ds = made(POSITIVE.byteswap() if is_big else POSITIVE, 12, VOILUTSequence=lut(0, entries[:count], 8))
+    del ds.VOILUTSequence[0].LUTData
+    ds.VOILUTSequence[0].add_new("LUTData", "OW", (entries.view("<u2").astype(">u2") if is_big else entries).tobytes())
+    ds.file_meta.TransferSyntaxUID = syntax
+    np.testing.assert_array_equal(dt.render(saved(ds, tmp_path)), entries[POSITIVE.clip(None, count - 1)])
 
 
 def test_a_table_of_65536_entries(tmp_path):

@@ -73,11 +73,10 @@ def _entries_of(item: Any, count: int) -> np.ndarray | None:
         if data is None:
             return None
         if isinstance(data, (bytes, bytearray, memoryview)):
-            # Entries of 8 bits may be one byte each (PS3.3, C.11.1.1.1).
-            if len(data) <= count + (count & 1):
-                return np.frombuffer(data, np.uint8)
             little = getattr(item, "original_encoding", (None, True))[1] is not False
-            return np.frombuffer(data[: len(data) & ~1], "<u2" if little else ">u2").astype(np.uint16)
+            words = np.frombuffer(data[: len(data) & ~1], "<u2" if little else ">u2").astype("<u2")
+            # Entries of 8 bits may be one byte each, the first in the lower half of a word (PS3.3, C.11.1.1.1).
+            return words.view(np.uint8) if len(data) <= count + (count & 1) else words
         numbers = [int(value) & 0xFFFF for value in (data if hasattr(data, "__iter__") else [data])]
     except Exception:  # a value that pydicom cannot convert
         return None
