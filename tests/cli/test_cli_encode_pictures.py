@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 import tifffile
-from helpers.command_line import CT
+from helpers.command_line import CT, DATA
 from PIL import Image, ImageCms, ImageOps
 
 import dcmturbo as dt
@@ -47,6 +47,7 @@ def jpeg2000(array: np.ndarray) -> bytes:
     return imagecodecs.jpeg2k_encode(np.ascontiguousarray(array), level=0, reversible=True, codecformat="jp2")
 
 
+GRID = "GridFrameOffsetVector=0"
 COLOURS = DEEP[..., :3]
 
 
@@ -101,7 +102,7 @@ def test_pages_of_16_bits(encoded, tmp_path):
     tifffile.imwrite(tmp_path / "x.tiff", np.stack([COLOURS, COLOURS[::-1]]), photometric="rgb")
     pixels, err = encoded("x.tiff")
     np.testing.assert_array_equal(pixels, np.stack([COLOURS, COLOURS[::-1]]))
-    assert "have unsigned pixels of 8 bits (PS3.3, A.8), and these are uint16" in err
+    assert "have unsigned pixels of 8 bits, and these are uint16" in err
 
 
 def test_colours_that_would_be_cut_to_8_bits_are_refused(call, tmp_path):
@@ -285,7 +286,7 @@ def test_pages_have_numbers(encoded, tmp_path):
     assert (ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType, ds.PresentationLUTShape) == (0, 1, "US", "IDENTITY")
     assert ds.BurnedInAnnotation == "YES"
     np.save(tmp_path / "x.npy", SIGNED[np.newaxis].repeat(3, 0))
-    assert "unsigned pixels of 16 bits (PS3.3, A.8), and these are int16" in encoded("x.npy")[1]
+    assert "unsigned pixels of 16 bits, and these are int16" in encoded("x.npy")[1]
 
 
 def test_what_each_frame_has_stays_if_there_are_as_many(encoded, tmp_path):
@@ -336,3 +337,26 @@ def test_overlays_stay_if_they_still_fit(encoded, tmp_path):
     encoded("small.npy", "--template", tmp_path / "t.dcm")
     made = pydicom.dcmread(tmp_path / "x.dcm")
     assert not any(made.group_dataset(group) for group in (0x6000, 0x6002, 0x6004))
+
+
+def test_templates_in_other_encodings(encoded, tmp_path):
+    np.save(tmp_path / "x.npy", FLAT[..., 0])
+    bare = tmp_path / "bare.dcm"
+    bare.write_bytes(CT.read_bytes()[132:])  # neither preamble nor prefix
+    names = ("ExplVR_BigEnd.dcm", "rtdose.dcm", "image_dfl.dcm", "JPEG2000.dcm")
+    for template in (bare, *(DATA / name for name in names)):
+        before = pydicom.dcmread(template, force=True)
+        pixels, _ = encoded("x.npy", "--template", template, "--set", "DoseGridScaling=1", "--set", GRID)
+        np.testing.assert_array_equal(pixels, FLAT[..., 0])
+        ds = pydicom.dcmread(tmp_path / "x.dcm")
+        assert ds.StudyInstanceUID == before.StudyInstanceUID
+        assert not ds.file_meta.TransferSyntaxUID.is_compressed
+
+
+@pytest.mark.parametrize("name", ["reportsi.dcm", "rtplan.dcm", "waveform_ecg.dcm"])
+def test_a_template_that_is_no_image(call, tmp_path, name):
+    np.save(tmp_path / "x.npy", FLAT[..., 0])
+    code, _, err = call("encode", tmp_path / "x.npy", "-o", tmp_path / "x.dcm", "--template", DATA / name)
+    assert code == 1
+    assert "which has no pixels: name an image of the study" in err
+    assert not (tmp_path / "x.dcm").exists()

@@ -538,6 +538,7 @@ def test_a_folder_of_a_store(matrix):
     system.pipe("/slides/one/a/0.dcm", instance(matrix, TILE))
     system.pipe("/slides/one/b/1.dcm", instance(matrix[::2, ::2], TILE))
     system.pipe("/slides/one/notes.txt", b"no slide")
+    system.pipe("/slides/one/empty", b"")
     try:
         for url in ("memory://slides/one/", "memory://slides/one"):
             with dt.slide(url) as slide:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import io
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import dcmturbo as dt
 from dcmturbo.cli.read_pixels import Pixels
+from dcmturbo.formats.syntaxes import find_transfer_syntax
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -34,7 +37,7 @@ _OF_FRAMES = (
     *("PerFrameFunctionalGroupsSequence", "FrameIncrementPointer", "FrameTimeVector", "FrameLabelVector"),
     *("PageNumberVector", "FramePrimaryAngleVector", "FrameSecondaryAngleVector", "SliceLocationVector"),
     *("DisplayWindowLabelVector", "EnergyWindowVector", "DetectorVector", "PhaseVector", "RotationVector"),
-    *("RRIntervalVector", "TimeSlotVector", "SliceVector", "AngularViewVector", "TimeSliceVector", "FrameTypeSequence"),
+    *("RRIntervalVector", "TimeSlotVector", "SliceVector", "AngularViewVector", "TimeSliceVector"),
 )
 # What is measured in pixels, or is the size of one.
 _OF_SIZE = (
@@ -61,6 +64,7 @@ _PARAMETRIC_MAP = f"{_STORAGE}30"
 _OF_ONE_FRAME = tuple(
     _STORAGE + end for end in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "2", "4", "6.1", "7", "128")
 )
+_SEGMENTATION = f"{_STORAGE}66.4"
 _BYTE_CAPTURE, _WORD_CAPTURE, _COLOUR_CAPTURE = (f"{_STORAGE}7.{number}" for number in (2, 3, 4))
 # What `_describe` writes, so that a user cannot.
 _FROM_PIXELS = (
@@ -227,15 +231,14 @@ def _check_dose(dataset: Dataset, frames: int, attributes: dict[str, Any]) -> No
 
 
 def _of_template(path: str, pixels: Pixels, doubts: list[str]) -> Dataset:
-    import pydicom
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about values of the template that stay as they are
-        try:
-            dataset = pydicom.dcmread(path)
-            dataset.decode()
-        except pydicom.errors.InvalidDicomError:
-            raise ValueError("the template is not a DICOM file") from None
+        dataset = _read_template(path)
+        if "SOPClassUID" not in dataset:
+            raise ValueError("the template has no SOP Class UID")
+        if "BitsAllocated" not in dataset:
+            kind = dataset.SOPClassUID.name
+            raise ValueError(f"the template is a {kind} object, which has no pixels: name an image of the study")
         before = tuple(dataset.get(name) for name in ("BitsAllocated", "PixelRepresentation", "SamplesPerPixel"))
         after = (8 * pixels.array.itemsize, int(pixels.array.dtype.kind == "i"), pixels.samples)
         same_size = (dataset.get("Rows"), dataset.get("Columns")) == pixels.frame_shape[:2]
@@ -262,8 +265,29 @@ def _of_template(path: str, pixels: Pixels, doubts: list[str]) -> Dataset:
                     del dataset[element.tag]
     kind = [str(value) for value in dataset.get("ImageType") or []]
     dataset.ImageType = ["DERIVED", *(kind[1:] or ["SECONDARY"])]
-    if "SOPClassUID" not in dataset:
-        raise ValueError("the template has no SOP Class UID")
+    return dataset
+
+
+def _read_template(path: str) -> Dataset:
+    """Read a template, in the encoding in which the new object is written."""
+    import pydicom
+
+    source: Any = path
+    with open(path, "rb"):  # raises Python's own exception if the file cannot be read
+        pass
+    try:
+        with dt.open(path) as image:
+            if find_transfer_syntax(image.transfer_syntax).big_endian:
+                # pydicom does not swap the bytes of tables and overlays.
+                source = io.BytesIO()
+                dt.transcode(path, source, "ExplicitVRLittleEndian")
+                source.seek(0)
+    except dt.NotDicom:
+        raise ValueError("the template is not a DICOM file") from None
+    except dt.Error:
+        pass  # its pixels are not needed
+    dataset = pydicom.dcmread(source, force=True)  # dcmturbo has found that it is DICOM
+    dataset.decode()
     return dataset
 
 
@@ -283,11 +307,11 @@ def _doubts_about_class(dataset: Dataset, pixels: Pixels) -> list[str]:
     doubts = []
     if _frames_of(pixels) > 1 and uid in _OF_ONE_FRAME:
         doubts.append(f"{uid.name} objects have one frame, and this one has {len(array)}: make an object of each frame")
-    bits = {_BYTE_CAPTURE: ("u1",), _WORD_CAPTURE: ("u2",), _COLOUR_CAPTURE: ("u1",)}.get(str(uid))
-    if bits and f"{array.dtype.kind}{array.dtype.itemsize}" not in bits:
-        size = 8 if bits == ("u1",) else 16
+    classes = {_BYTE_CAPTURE: "u1", _WORD_CAPTURE: "u2", _COLOUR_CAPTURE: "u1", _SEGMENTATION: "u1"}
+    wanted = classes.get(str(uid))
+    if wanted and f"{array.dtype.kind}{array.dtype.itemsize}" != wanted:
         doubts.append(
-            f"{uid.name} objects have unsigned pixels of {size} bits (PS3.3, A.8), and these are {array.dtype.name}, "
+            f"{uid.name} objects have unsigned pixels of {8 * int(wanted[1])} bits, and these are {array.dtype.name}, "
             "which some readers refuse: use --template with an object of another kind"
         )
     return doubts

@@ -113,7 +113,10 @@ def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
         system, folder = file_system(source)
         # Of a web server, only a URL that ends with a slash may be a folder: to ask for others costs a request.
         if source.endswith("/") or (not source.startswith(("http://", "https://")) and system.isdir(folder)):
-            return [(system.unstrip_protocol(name), False) for name in sorted(system.find(folder))]
+            found = system.find(folder, detail=True)
+            # Some stores list an empty object in place of the folder itself.
+            names = sorted(name for name, facts in found.items() if facts.get("size") != 0)
+            return [(system.unstrip_protocol(name), False) for name in names]
     is_one = isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike))
     if is_one or hasattr(source, "group_dataset") or hasattr(source, "read") or hasattr(source, "fs"):
         return [(source, True)]
