@@ -608,6 +608,21 @@ def dcmtk(path: Path, folder: Path, *options: str) -> np.ndarray:
 
 
 @pytest.mark.skipif(DCMTK is None, reason="DCMTK is not installed")
+def test_dcmtk_shows_shipped_files_with_a_window_alike(tmp_path):
+    """`dcmj2pnm` has no decoder for JPEG 2000 and JPEG-LS, so those files are left out."""
+    place, compared = tmp_path / "dcmtk.png", 0
+    for path in shipped_files():
+        command = [DCMTK, "-q", "+on", "-O", "+Wi", "1", str(path), str(place)]
+        if b"\x28\x00\x51\x10" not in path.read_bytes()[:100_000]:  # Window Width
+            continue
+        if subprocess.run(command, check=False, timeout=60, capture_output=True).returncode:
+            continue
+        assert np.abs(dt.render(path, aspect=False).astype(int) - read_png(place)).max() <= 1, path.name
+        compared += 1
+    assert compared >= 15
+
+
+@pytest.mark.skipif(DCMTK is None, reason="DCMTK is not installed")
 def test_dcmtk_draws_the_same_overlays(tmp_path):
     """It draws them by default."""
     path = DATA / "examples_overlay.dcm"
