@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import numpy as np
+import pydicom
+import pydicom.data
 import pytest
 from helpers.dicom_writer import EXPLICIT, dicom_file, native_file, pixel_module
 
+import dcmturbo as dt
 from dcmturbo.archives.comparison import compare_objects
 
 
@@ -75,6 +81,28 @@ def test_behind_the_last_frame_the_first_comes_first(compare):
     )
     changed = files[2][:-1] + b"\2"
     assert compare(files[1], changed).elements == ["the pixel data: 6 bytes after the last frame differ"]
+
+
+def test_frames_with_and_without_subsampled_chroma_end_at_different_places(tmp_path, compare):
+    subsampled = pydicom.data.get_testdata_file("SC_ybr_full_422_uncompressed.dcm")
+    coded, native = tmp_path / "coded.dcm", tmp_path / "native.dcm"
+    dt.transcode(subsampled, coded, "HTJ2KLossless")
+    dt.transcode(coded, native, "ExplicitVRLittleEndian")
+    first, second = Path(subsampled).read_bytes(), native.read_bytes()
+    for one, other in ((first, second), (second, second)):
+        assert not compare(one, other).elements
+    assert compare(first, with_bytes_behind(second)).elements == [
+        "the pixel data: 0 bytes after the last frame in the first file, 4 in the second"
+    ]
+
+
+def with_bytes_behind(data: bytes) -> bytes:
+    """An object whose pixel data have four more bytes."""
+    ds = pydicom.dcmread(io.BytesIO(data))
+    ds.PixelData += b"\1\2\3\4"
+    made = io.BytesIO()
+    ds.save_as(made, enforce_file_format=True)
+    return made.getvalue()
 
 
 def float_file(values: np.ndarray) -> bytes:

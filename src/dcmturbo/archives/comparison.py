@@ -237,18 +237,19 @@ def _behind_last_frame(
 ) -> list[str]:
     """Return how native pixel data differ after their frames; a padding byte is ignored."""
     sizes = [ours.end - ours.value, theirs.end - theirs.value]
-    begin = pixels.frame_bytes
-    if pixels.difference or ours.encoding.big_endian != theirs.encoding.big_endian or max(sizes) - begin <= 1:
+    behind = [max(0, size - frames) for size, frames in zip(sizes, pixels.frame_bytes, strict=True)]
+    if pixels.difference or ours.encoding.big_endian != theirs.encoding.big_endian or max(behind) <= 1:
         return []
-    if same_range(one.read, (ours.value + begin, ours.end), other.read, (theirs.value + begin, theirs.end)):
+    first, second = (place.value + frames for place, frames in zip((ours, theirs), pixels.frame_bytes, strict=True))
+    padding = (pixels.frame_bytes[1] + behind[0]) & 1
+    if same_range(one.read, (first, ours.end), other.read, (second, theirs.end)):
         return []
-    if sizes[1] == sizes[0] + (sizes[0] & 1) and same_range(
-        one.read, (ours.value + begin, ours.end), other.read, (theirs.value + begin, theirs.end - (sizes[0] & 1))
+    if behind[1] == behind[0] + padding and same_range(
+        one.read, (first, ours.end), other.read, (second, theirs.end - padding)
     ):
         return []
-    if sizes[0] == sizes[1]:
-        return [f"the pixel data: {sizes[0] - begin} bytes after the last frame differ"]
-    behind = [max(0, size - begin) for size in sizes]
+    if behind[0] == behind[1]:
+        return [f"the pixel data: {behind[0]} bytes after the last frame differ"]
     return [
         f"the pixel data: {counted(behind[0], 'byte')} after the last frame in the first file, "
         f"{behind[1]} in the second"

@@ -47,8 +47,8 @@ class PixelComparison:
         The offset table of the second object that is in use.
     frames : int
         Of the second.
-    frame_bytes : int
-        Size of all frames of the first object if they are native.
+    frame_bytes : tuple of int
+        Size of all frames of each object if they are native. They differ if one of them has subsampled chroma.
     warnings : list of str
         Warnings of reading the second object that reading the first one does not give.
     """
@@ -63,7 +63,7 @@ class PixelComparison:
     colours: tuple[str, str] = ("", "")
     table: str = ""
     frames: int = 0
-    frame_bytes: int = 0
+    frame_bytes: tuple[int, int] = (0, 0)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -106,7 +106,10 @@ class _Pair:
         result.colours = tuple("" if header is None else header.colour for header in headers)  # type: ignore[assignment]
         result.table = str(self.opened[1].index.table)
         result.frames = len(self.read[1])
-        result.frame_bytes = (len(self.read[0]) * self.opened[0].attributes.native_frame_bits + 7) // 8
+        result.frame_bytes = tuple(  # type: ignore[assignment]
+            (len(image) * opened.attributes.native_frame_bits + 7) // 8
+            for image, opened in zip(self.read, self.opened, strict=True)
+        )
         result.difference = self._shapes(*self.read) or self._same_colours()
         if not result.difference:
             self._compare_frames()
