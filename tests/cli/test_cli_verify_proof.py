@@ -282,3 +282,4 @@ def test_copies_and_files_without_pixels_are_counted_apart(tmp_path, capsys):
     page = sheet.read_text()
     assert "equal, not decoded" in page
     assert " UTC: " in page
+    assert "3 pairs compared: 1 image, 1 dataset without pixels, 1 file that is not DICOM, by its bytes." in page

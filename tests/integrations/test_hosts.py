@@ -69,7 +69,17 @@ CHECKS = {
         "assert [path for batch in whole for path in batch['path']] == "
         "[f'with-damage/slice-{k}.dcm' for k in range(3)]; "
         "assert sorted(path.name for path in problems) == ['empty.dcm', 'slice-3.dcm']; "
+        "assert len(problems_of(Path('with-damage').glob('*.dcm'), (40, 32))) == 2; "
+        "assert len(problems_of(Path('with-damage').glob('*.dcm'), (40, 40))) == 5; "
         "assert all(why.startswith(str(path)) for path, why in problems.items())",
+    ),
+    "Other sizes, and padding": (
+        [],
+        "ds = pydicom.dcmread('series/slice-0.dcm'); lowest = int(given[0].min()); ds.PixelPaddingValue = lowest; "
+        "assert not outside_of('series/slice-0.dcm').any(); ds.save_as('padded.dcm'); "
+        "assert np.array_equal(outside_of('padded.dcm'), given[0] == lowest); "
+        "ds.add_new('PixelPaddingRangeLimit', 'SS', lowest + 2); ds.save_as('padded.dcm'); "
+        "assert np.array_equal(outside_of('padded.dcm'), given[0] <= lowest + 2)",
     ),
     "MONAI": (
         ["monai", "torch"],

@@ -21,7 +21,16 @@ from dcmturbo.bench.worker import Workers
 from dcmturbo.cli.arguments import HelpFormatter
 from dcmturbo.cli.inputs import add_filters, add_threads, filters_of
 from dcmturbo.cli.output import Output
-from dcmturbo.cli.verify_report import DIFFERENT, MISSING, NOT_COMPARED, SAME_BYTES, SUFFIXES, suffix_of, write_report
+from dcmturbo.cli.verify_report import (
+    DIFFERENT,
+    MISSING,
+    NOT_COMPARED,
+    SAME_BYTES,
+    SUFFIXES,
+    suffix_of,
+    words_of_kinds,
+    write_report,
+)
 from dcmturbo.configuration import resolve_threads
 from dcmturbo.redaction import without_secrets
 from dcmturbo.urls import is_url
@@ -427,14 +436,7 @@ def _document(
 
 
 def _say(found: _Found, output: Output, not_proved: str) -> None:
-    what = {
-        "image": ("image", "images"),
-        "dataset": ("dataset without pixels", "datasets without pixels"),
-        "bytes": ("file that is not DICOM, by its bytes", "files that are not DICOM, by their bytes"),
-        "empty": ("empty file (0 bytes)", "empty files (0 bytes)"),
-    }
-    parts = [counted(found.kinds[kind], *names) for kind, names in what.items() if found.kinds[kind]]
-    output.say(f"{counted(sum(found.kinds.values()), 'pair')} compared: {', '.join(parts) or 'none'}")
+    output.say(words_of_kinds(found.kinds))
     if found.undecoded_copies:
         output.say(f"{counted(found.undecoded_copies, 'image')} with {SAME_BYTES}")
     if found.expected:

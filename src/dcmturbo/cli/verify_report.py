@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import dcmturbo
 from dcmturbo.archives.html_parts import STYLE, amount, escaped, table_of
 from dcmturbo.cli.writing import write_whole
-from dcmturbo.wording import printable
+from dcmturbo.wording import counted, printable
 
 __all__ = [
     "DIFFERENT",
@@ -25,6 +25,7 @@ __all__ = [
     "csv_text",
     "page",
     "suffix_of",
+    "words_of_kinds",
     "write_report",
 ]
 
@@ -103,6 +104,20 @@ def _cell(value: object) -> object:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
+_KINDS = {
+    "image": ("image", "images"),
+    "dataset": ("dataset without pixels", "datasets without pixels"),
+    "bytes": ("file that is not DICOM, by its bytes", "files that are not DICOM, by their bytes"),
+    "empty": ("empty file (0 bytes)", "empty files (0 bytes)"),
+}
+
+
+def words_of_kinds(counts: Mapping[str, int]) -> str:
+    """Return how many pairs were compared, and what they are."""
+    parts = [counted(counts[kind], *names) for kind, names in _KINDS.items() if counts.get(kind)]
+    return f"{counted(sum(counts.values()), 'pair')} compared: {', '.join(parts) or 'none'}"
+
+
 def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Return the page, which needs no network."""
     states = Counter(row["state"] for row in rows)
@@ -131,6 +146,7 @@ def page(document: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 <h1>{escaped(title)}</h1><p class=dim>dcmturbo verify {escaped(dcmturbo.__version__)}, {_now()}: {places}</p>
 {f"<p>{escaped(document['nothing_proved'])}</p>" if document.get("nothing_proved") else ""}
 <div class=facts>{cells}</div>
+<p>{escaped(words_of_kinds(document.get("compared", {})))}.</p>
 {_differences(rows)}
 {_doubts(rows)}
 {_expected(document)}
