@@ -56,6 +56,8 @@ def describe_error(error: BaseException) -> str:
     """Return an exception as one sentence, without its source."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, FileNotFoundError) and " " not in (str(error).strip() or " "):  # fsspec gives the URL alone
+        return "there is no such file, or its server does not answer"
     if isinstance(error, (Error, OSError, ValueError, IndexError, ImportError)):
         return reason_of(error) or type(error).__name__
     if isinstance(error, MemoryError):

@@ -136,3 +136,11 @@ def test_a_dicomdir(call, tmp_path):
     assert code == 1
     assert "name these files, or their folder" in err
     assert call("info", directory)[0] == 0
+
+
+def test_a_url_of_nothing(call, tmp_path):
+    """fsspec raises FileNotFoundError with the URL alone, also if no server answers."""
+    pytest.importorskip("fsspec")
+    code, _, err = call("info", "memory://of-nobody/x.dcm")
+    assert code == 1
+    assert "memory://of-nobody/x.dcm: there is no such file, or its server does not answer" in err

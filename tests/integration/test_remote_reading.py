@@ -1,6 +1,7 @@
 """What is fetched of an object of a store: counted at an S3-speaking server on loopback (moto), and at a counting
 file system."""
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -9,11 +10,13 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pydicom
 import pytest
 from helpers.dicom_writer import encapsulated_file
 from helpers.samples import smooth
 from helpers.slides import instance, tissue
 from helpers.stores import s3_server
+from pydicom import encaps
 
 import dcmturbo as dt
 
@@ -212,6 +215,27 @@ def test_a_forked_process_reads_with_connections_of_its_own(bucket):
         child.start()
         assert place.get(timeout=60) == "right"
         child.join()
+
+
+def test_a_slide_in_a_folder(bucket):
+    """The second level has no offset table: tiles are found by a search, or by offsets that were kept."""
+    system, root = bucket
+    folder = f"{root}/{uuid.uuid4().hex}"
+    matrix = tissue(320, 300)
+    ds = pydicom.dcmread(io.BytesIO(instance(matrix[::2, ::2], (32, 24))))
+    frames = list(encaps.generate_frames(ds.PixelData, number_of_frames=ds.NumberOfFrames))
+    ds.PixelData = encaps.encapsulate(frames, has_bot=False)
+    bare = io.BytesIO()
+    ds.save_as(bare)
+    for name, data in (("a.dcm", instance(matrix, (32, 24))), ("b/c.dcm", bare.getvalue()), ("", b"")):
+        system.pipe_file(f"{folder}/{name}".removeprefix("s3://"), data)
+    with dt.slide(f"{folder}/") as slide:
+        saved = slide.save_index(f"{folder}-index")
+    assert len(saved) == 2
+    for url, index in ((folder, None), (f"{folder}/", f"{folder}-index")):
+        with dt.slide(url, index=index) as slide:
+            np.testing.assert_array_equal(slide.levels[1][-32:, -24:], matrix[::2, ::2][-32:, -24:])
+            np.testing.assert_array_equal(slide[100:300, 20:90], matrix[100:300, 20:90])
 
 
 def test_settings():

@@ -109,3 +109,13 @@ def test_it_is_declared():
         pytest.skip("the tests are not in the repository")
     declared = tomllib.loads(project.read_text())["project"]["entry-points"]["xarray.backends"]
     assert EntryPoint("dcmturbo", declared["dcmturbo"], "xarray.backends").load() is DicomBackend
+
+
+def test_an_optical_path_and_focal_plane(tmp_path):
+    matrices = {(plane, path): tissue(70, 90, 1, seed=10 * plane + path) for plane in (0, 1) for path in (0, 1)}
+    (tmp_path / "slide.dcm").write_bytes(instance(matrices, (32, 24)))
+    options = {"engine": DicomBackend, "optical_path": "B", "focal_plane": 1}
+    with xarray.open_dataset(tmp_path / "slide.dcm", level=0, **options) as found:
+        np.testing.assert_array_equal(found["pixels"].values, matrices[1, 1])
+    with pytest.raises(TypeError, match="are for slides"):
+        xarray.open_dataset(tmp_path / "slide.dcm", **options)

@@ -13,7 +13,7 @@ from xarray.core import indexing
 
 from dcmturbo.frames.region import basic_index
 from dcmturbo.image import open
-from dcmturbo.integrations.lazy import LazyFrames, LazyMatrix
+from dcmturbo.integrations.lazy import LazyFrames, LazyMatrix, refuse_planes
 from dcmturbo.slides import Level, slide
 
 __all__ = ["DicomBackend"]
@@ -43,12 +43,14 @@ def _dataset(
     return Dataset({NAME: Variable(dims, lazy, attributes, {"preferred_chunks": chunks})})
 
 
-def _dataset_of_level(level: Level) -> Dataset:
+def _dataset_of_level(level: Level, optical_path: int | str = 0, focal_plane: int | float = 0) -> Dataset:
     dims = ["row", "column", "sample"][: len(level.shape)]
     attributes: dict[str, Any] = {"photometric_interpretation": level.photometric_interpretation}
     if level.mpp is not None:
         attributes["mpp"] = list(level.mpp)
-    return _dataset(LazyMatrix(level, None), dims, level.tile_shape, attributes)
+    path, plane = level.choose(optical_path, focal_plane)
+    lazy = LazyMatrix(level, None, {"optical_path": path, "focal_plane": plane})
+    return _dataset(lazy, dims, level.tile_shape, attributes)
 
 
 class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
@@ -59,14 +61,21 @@ class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
     """
 
     description = "Pixels of DICOM objects, and the levels of whole slide images"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "level")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "level", "optical_path", "focal_plane")
     supports_groups = True
 
     def open_dataset(
-        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, level: int | None = None
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        level: int | None = None,
+        optical_path: int | str = 0,
+        focal_plane: int | float = 0,
     ) -> Dataset:
         """Open the frames of an object, or a level of a slide."""
         if level is None:
+            refuse_planes(optical_path, focal_plane)
             image = open(filename_or_obj)
             has_axis = len(image.shape) > len(image.frame_shape)
             dims = [*(["frame"] if has_axis else []), "row", "column", "sample"][: len(image.shape)]
@@ -76,7 +85,7 @@ class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
         else:
             opened = slide(filename_or_obj)
             try:
-                found, close = _dataset_of_level(opened.levels[level]), opened.close
+                found, close = _dataset_of_level(opened.levels[level], optical_path, focal_plane), opened.close
             except BaseException:
                 opened.close()
                 raise
