@@ -53,11 +53,11 @@ class Modality:
         """
         if self.table is not None:
             return self.table.look_up(values)
-        if values.dtype.kind in "iu" and values.size:
-            slope, intercept, over = self._whole
-            largest = max(int(values.max()), -int(values.min()))
-            if max(over, max(largest, 1) * abs(slope) + abs(intercept)) <= _EXACT:
-                return (values.astype(np.int64) * slope + intercept) / float(over)
+        slope, intercept, over = self._whole
+        if over > 1 and values.dtype.kind in "iu" and values.size:
+            largest = max(int(values.max()), -int(values.min()), 1)
+            if max(over, largest * abs(slope) + abs(intercept)) <= _EXACT:
+                return (values.astype(np.float64) * slope + intercept) / over  # only the division rounds
         return values.astype(np.float64) * self.slope + self.intercept
 
 
