@@ -8,6 +8,7 @@ from helpers.dicom_writer import encapsulated_file
 from helpers.samples import smooth
 
 import dcmturbo as dt
+from dcmturbo.cli.transcode import _about
 from dcmturbo.formats.syntaxes import find_transfer_syntax
 
 CELLS = smooth((64, 48), "u1", bits=8, seed=3)
@@ -76,3 +77,11 @@ def test_a_dry_run_says_what_can_be_done_about_files_that_fail(tmp_path, call):
     hint = "files that fail get no output: --on-failure copy copies them"
     assert hint in call("transcode", source, "--to", "HTJ2KLossless", "--dry-run")[1]
     assert hint not in call("transcode", source, "--to", "HTJ2KLossless", "--dry-run", "--on-failure", "skip")[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.0057, "about a second or less"), (2.56, "about 2.6 s"), (59.9, "about 1 min 0 s"), (754, "about 12 min 30 s")],
+)
+def test_an_estimated_time_is_no_more_exact_than_it_can_be(seconds, told):
+    assert _about(seconds) == told

@@ -78,6 +78,8 @@ examples:
   dcmturbo bench study/ --rounds 31 --threads 1
   dcmturbo bench archive/ --by syntax --json > bench.json
   dcmturbo bench --record bench.json --html bench.html
+
+exit codes: 0 all is well, 1 a file failed or none could be measured, 2 wrong usage, 130 after Ctrl-C, 143 after SIGTERM
 """
 
 

@@ -513,6 +513,11 @@ def human_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def _about(seconds: float) -> str:
+    """Return an estimated time: fractions of a second are lost in what starting takes."""
+    return "about a second or less" if seconds < 1 else f"about {human_seconds(float(f'{seconds:.2g}'))}"
+
+
 def _files(reason: Reason) -> str:
     return f"{reason.files} files ({names_of(reason)})"
 
@@ -524,7 +529,7 @@ def _say(
         estimate = result.estimate
         output.say(
             f"{plural(estimate.files, 'file')}, {human_bytes(estimate.bytes_before)}: as {syntax.keyword} about "
-            f"{human_bytes(estimate.bytes_after)}, in about {human_seconds(estimate.seconds)}"
+            f"{human_bytes(estimate.bytes_after)}, in {_about(estimate.seconds)}"
         )
         output.say(f"estimated from: {estimate.describe()}")
         if estimate.sampled_files + len(result.failures) < estimate.files:
