@@ -22,6 +22,7 @@ from measure import seconds, together
 from numba import njit
 
 import dcmturbo as dt
+from dcmturbo import c_interface as c
 from dcmturbo import nogil
 
 FRAMES, SIDE = 1000, 64
@@ -95,17 +96,17 @@ def overheads(rounds: int) -> tuple[float, float]:
     description = nogil.describe_frame("ExplicitVRLittleEndian", rows=2, columns=2, bits_allocated=16)
     data, out, calls = np.arange(8, dtype=np.uint8), np.empty((2, 2), np.uint16), 20000
     pointer = ctypes.c_size_t
-    function = nogil._function(
+    function = c.core_function(
         "decode_frame", ctypes.c_int32, *[pointer] * 7, ctypes.c_uint32, ctypes.c_int32, ctypes.c_double, *[pointer] * 2
     )
-    call = np.zeros(nogil._CALL_WORDS, np.uint64)
-    call[nogil._BYTES : nogil._BYTES + 2] = data.ctypes.data, data.size
-    call[nogil._IMAGE : nogil._IMAGE + 4] = out.ctypes.data, *out.strides, out.itemsize
-    call[nogil._OWN_FORMAT : nogil._OWN_FORMAT + 3] = description[nogil._FORMAT : nogil._FORMAT + 3]
-    call[nogil._ERROR] = nogil._ERROR_BYTES
+    call = np.zeros(c.CALL_WORDS, np.uint64)
+    call[c.BYTES : c.BYTES + 2] = data.ctypes.data, data.size
+    call[c.IMAGE : c.IMAGE + 4] = out.ctypes.data, *out.strides, out.itemsize
+    call[c.OWN_FORMAT : c.OWN_FORMAT + 3] = description[c.FORMAT : c.FORMAT + 3]
+    call[c.ERROR] = c.ERROR_BYTES
     described, at = description.ctypes.data, call.ctypes.data
-    places = tuple(described + 8 * word for word in (nogil._SYNTAX, nogil._ATTRIBUTES, nogil._REQUEST)) + tuple(
-        at + 8 * word for word in (nogil._BYTES, nogil._OWN_FORMAT, nogil._IMAGE, nogil._STATUS, nogil._ERROR)
+    places = tuple(described + 8 * word for word in (c.SYNTAX, c.ATTRIBUTES, c.REQUEST)) + tuple(
+        at + 8 * word for word in (c.BYTES, c.OWN_FORMAT, c.IMAGE, c.STATUS, c.ERROR)
     )
 
     @njit(nogil=True)

@@ -11,7 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from dcmturbo import _core
+from dcmturbo.c_interface import (
+    ARGUMENT,
+    ATTRIBUTES,
+    BYTES,
+    CALL_WORDS,
+    COLUMNS,
+    ERROR,
+    ERROR_BYTES,
+    FORMAT,
+    IMAGE,
+    ITEM_SIZE,
+    OWN_FORMAT,
+    REQUEST,
+    ROWS,
+    SAMPLES,
+    STATUS,
+    WORDS,
+    WRITTEN,
+    Attributes,
+    Error,
+    Format,
+    Request,
+    core_function,
+)
 from dcmturbo.errors import UnsupportedTransferSyntax
 from dcmturbo.formats.names import name_transfer_syntax
 from dcmturbo.frames.arguments import sample_dtype
@@ -23,27 +46,6 @@ __all__ = ["FrameFunction", "decode_frame", "describe_frame", "encode_bound", "e
 # Compiled when they are first used: see `_compile`, which also documents them.
 decode_frame: Any
 encode_frame: Any
-
-# csrc/dcmturbo_capsule.h: where functions stand in the table, counted from 0 after its size and version.
-_POSITIONS = {
-    "photometric_from_name": 12,
-    "frame_format": 17,
-    "decode_frame": 19,
-    "encode_bound": 23,
-    "encode_frame": 24,
-}
-_ABI_VERSION = 2
-
-# A description is an array of 64-bit words, which compiled code can keep: the transfer syntax as a C string, then the
-# structs of csrc/dcmturbo.h, then what `decode_frame` compares an array with.
-_SYNTAX, _ATTRIBUTES, _FORMAT, _REQUEST = 0, 8, 11, 14
-_ROWS, _COLUMNS, _SAMPLES, _ITEM_SIZE, _WORDS = 17, 18, 19, 20, 21
-
-# What a call needs, as an array of 64-bit words: dcmturbo_bytes, dcmturbo_image, dcmturbo_format, status, written,
-# dcmturbo_error.
-_BYTES, _IMAGE, _OWN_FORMAT, _STATUS, _WRITTEN, _ERROR, _CALL_WORDS = 0, 2, 6, 9, 10, 11, 75
-_ERROR_BYTES = 512
-_ARGUMENT = 9  # csrc/base/error.h, ErrorCode: what an array that does not fit gets
 
 # csrc/base/error.h, ErrorCode.
 _MEANINGS = {
@@ -63,61 +65,6 @@ _MEANINGS = {
     15: "the call was interrupted",
     16: "the codec has no such option",
 }
-
-
-class _Attributes(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("size", "rows", "columns")),
-        *((name, ctypes.c_uint16) for name in ("samples_per_pixel", "bits_allocated", "bits_stored")),
-        *(
-            (name, ctypes.c_uint8)
-            for name in ("pixel_representation", "planar_configuration", "photometric", "keyword")
-        ),
-        *((name, ctypes.c_uint8) for name in ("big_endian", "words_swapped")),
-    )
-
-
-class _Format(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("size", "rows", "columns")),
-        ("samples_per_pixel", ctypes.c_uint16),
-        *((name, ctypes.c_uint8) for name in ("type", "significant_bits", "sign_extend", "colour", "photometric")),
-        ("reduce", ctypes.c_uint8),
-        ("notes", ctypes.c_uint32),
-    )
-
-
-class _Request(ctypes.Structure):
-    _fields_ = (
-        ("size", ctypes.c_uint32),
-        *((name, ctypes.c_uint8) for name in ("raw", "keep_unused_bits", "reduce")),
-        *((name, ctypes.c_uint32) for name in ("top", "left", "height", "width")),
-    )
-
-
-class _Error(ctypes.Structure):
-    _fields_ = (
-        ("size", ctypes.c_uint32),
-        ("code", ctypes.c_int32),
-        ("offset", ctypes.c_uint64),
-        ("frame", ctypes.c_int64),
-        ("message", ctypes.c_char * 480),
-        ("states_whole", ctypes.c_uint8),
-        ("whole_resolutions", ctypes.c_uint16),
-        ("whole_layers", ctypes.c_uint16),
-    )
-
-
-def _function(name: str, result: Any, *arguments: Any) -> Any:
-    """Return a function of the core's C interface."""
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    table = get(_core._C_API, b"dcmturbo._core._C_API")
-    _, version = (ctypes.c_uint32 * 2).from_address(table)
-    if version != _ABI_VERSION:
-        raise ImportError(f"the core has version {version} of its C interface; expected {_ABI_VERSION}")
-    address = ctypes.c_uint64.from_address(table + 8 + 8 * _POSITIONS[name]).value
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
 
 
 def describe_frame(
@@ -171,11 +118,11 @@ planar_configuration
             raise TypeError(f"{name} is {value!r}; expected a whole number")
         if not 0 <= value <= most:
             raise ValueError(f"{name} is {value}; expected 0 to {most}")
-    described = np.zeros(_WORDS, np.uint64)
+    described = np.zeros(WORDS, np.uint64)
     cells = described.view(np.uint8)
     uid = syntax.uid.encode()
     cells[: len(uid)] = np.frombuffer(uid, np.uint8)
-    attributes = _Attributes.from_buffer(described.data.cast("B"), 8 * _ATTRIBUTES)
+    attributes = Attributes.from_buffer(described.data.cast("B"), 8 * ATTRIBUTES)
     attributes.size, attributes.rows, attributes.columns = ctypes.sizeof(attributes), rows, columns
     attributes.samples_per_pixel, attributes.bits_allocated, attributes.bits_stored = (
         samples_per_pixel,
@@ -183,23 +130,23 @@ planar_configuration
         stored,
     )
     attributes.pixel_representation, attributes.planar_configuration = pixel_representation, planar_configuration
-    name_of = _function("photometric_from_name", ctypes.c_uint8, ctypes.c_char_p)
+    name_of = core_function("photometric_from_name", ctypes.c_uint8, ctypes.c_char_p)
     attributes.photometric = name_of(photometric_interpretation.encode())
-    request = _Request.from_buffer(described.data.cast("B"), 8 * _REQUEST)
+    request = Request.from_buffer(described.data.cast("B"), 8 * REQUEST)
     request.size, request.raw = ctypes.sizeof(request), int(raw)
     request.keep_unused_bits = int(check_unused_bits(unused_bits))
-    form = _Format.from_buffer(described.data.cast("B"), 8 * _FORMAT)
+    form = Format.from_buffer(described.data.cast("B"), 8 * FORMAT)
     form.size = ctypes.sizeof(form)
-    error = _Error(size=ctypes.sizeof(_Error))
-    settle = _function("frame_format", ctypes.c_int32, *[ctypes.c_void_p] * 6)
+    error = Error(size=ctypes.sizeof(Error))
+    settle = core_function("frame_format", ctypes.c_int32, *[ctypes.c_void_p] * 6)
     at = described.ctypes.data
     code = settle(
-        at, at + 8 * _ATTRIBUTES, None, at + 8 * _REQUEST, at + 8 * _FORMAT, ctypes.addressof(error)
+        at, at + 8 * ATTRIBUTES, None, at + 8 * REQUEST, at + 8 * FORMAT, ctypes.addressof(error)
     )  # fmt: skip
     if code:
         raise ValueError(error.message.decode())
     dtype = sample_dtype(bits_allocated, pixel_representation)
-    described[_ROWS:_WORDS] = (form.rows, form.columns, form.samples_per_pixel, dtype.itemsize)
+    described[ROWS:WORDS] = (form.rows, form.columns, form.samples_per_pixel, dtype.itemsize)
     return described
 
 
@@ -219,12 +166,14 @@ def encode_bound(description: np.ndarray) -> int:
         If it is no description.
     """
     words = np.ascontiguousarray(description)
-    if words.dtype != np.uint64 or words.shape != (_WORDS,):
+    if words.dtype != np.uint64 or words.shape != (WORDS,):
         raise ValueError("the description is not an array from describe_frame")
     at = words.ctypes.data
-    bound = int(_function("encode_bound", ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(at, at + 8 * _ATTRIBUTES))
+    bound = int(
+        core_function("encode_bound", ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(at, at + 8 * ATTRIBUTES)
+    )
     if not bound:
-        uid = words[:_ATTRIBUTES].tobytes().rstrip(b"\0").decode("ascii", "replace")
+        uid = words[:ATTRIBUTES].tobytes().rstrip(b"\0").decode("ascii", "replace")
         raise UnsupportedTransferSyntax(f"the core has no encoder of its own for the transfer syntax {uid}")
     return bound
 
@@ -288,30 +237,30 @@ def _compile() -> dict[str, Any]:
 
     # On all platforms of this package, pointers are as wide as size_t.
     pointer = ctypes.c_size_t
-    decode = _function(
+    decode = core_function(
         "decode_frame", ctypes.c_int32, pointer, pointer, pointer, pointer, pointer, pointer, pointer, ctypes.c_uint32,
         ctypes.c_int32, ctypes.c_double, pointer, pointer,
     )  # fmt: skip
-    encode = _function("encode_frame", ctypes.c_int32, *[pointer] * 9)
+    encode = core_function("encode_frame", ctypes.c_int32, *[pointer] * 9)
     check_decode, check_encode = _argument_checks()
 
     @njit(nogil=True)
     def _prepare(frame, array, call):  # type: ignore[no-untyped-def]  # pragma: no cover
         """Describe an array as a dcmturbo_image; return whether it fits."""
-        if frame.size != _WORDS or frame.strides[0] != 8:
+        if frame.size != WORDS or frame.strides[0] != 8:
             return False
-        samples = frame[_SAMPLES]
+        samples = frame[SAMPLES]
         if array.ndim != (2 if samples == 1 else 3):
             return False
-        if array.shape[0] != frame[_ROWS] or array.shape[1] != frame[_COLUMNS] or array.itemsize != frame[_ITEM_SIZE]:
+        if array.shape[0] != frame[ROWS] or array.shape[1] != frame[COLUMNS] or array.itemsize != frame[ITEM_SIZE]:
             return False
         if array.ndim == 3 and array.shape[array.ndim - 1] != samples:
             return False
-        call[_IMAGE] = array.ctypes.data
-        call[_IMAGE + 1] = np.uint64(array.strides[0])
-        call[_IMAGE + 2] = np.uint64(array.strides[1])
-        call[_IMAGE + 3] = np.uint64(array.strides[array.ndim - 1]) if array.ndim == 3 else np.uint64(array.itemsize)
-        call[_ERROR] = _ERROR_BYTES
+        call[IMAGE] = array.ctypes.data
+        call[IMAGE + 1] = np.uint64(array.strides[0])
+        call[IMAGE + 2] = np.uint64(array.strides[1])
+        call[IMAGE + 3] = np.uint64(array.strides[array.ndim - 1]) if array.ndim == 3 else np.uint64(array.itemsize)
+        call[ERROR] = ERROR_BYTES
         return True
 
     @njit(nogil=True)
@@ -333,22 +282,22 @@ def _compile() -> dict[str, Any]:
             0, or a code: see `error_of`. After an error, the content of `out` is undefined.
         """
         check_decode(frame, data, out)
-        call = np.empty(_CALL_WORDS, np.uint64)
+        call = np.empty(CALL_WORDS, np.uint64)
         if not _prepare(frame, out, call) or data.strides[0] != 1:
-            return _ARGUMENT
-        call[_BYTES] = data.ctypes.data
-        call[_BYTES + 1] = data.size
-        call[_OWN_FORMAT] = frame[_FORMAT]
-        call[_OWN_FORMAT + 1] = frame[_FORMAT + 1]
-        call[_OWN_FORMAT + 2] = frame[_FORMAT + 2]
-        call[_STATUS] = 0
+            return ARGUMENT
+        call[BYTES] = data.ctypes.data
+        call[BYTES + 1] = data.size
+        call[OWN_FORMAT] = frame[FORMAT]
+        call[OWN_FORMAT + 1] = frame[FORMAT + 1]
+        call[OWN_FORMAT + 2] = frame[FORMAT + 2]
+        call[STATUS] = 0
         at, described = call.ctypes.data, frame.ctypes.data
         code = decode(
-            described, at + 8 * _BYTES, 1, described + 8 * _ATTRIBUTES, at + 8 * _OWN_FORMAT, described + 8 * _REQUEST,
-            at + 8 * _IMAGE, 1, 0, 0.0, at + 8 * _STATUS, at + 8 * _ERROR,
+            described, at + 8 * BYTES, 1, described + 8 * ATTRIBUTES, at + 8 * OWN_FORMAT, described + 8 * REQUEST,
+            at + 8 * IMAGE, 1, 0, 0.0, at + 8 * STATUS, at + 8 * ERROR,
         )  # fmt: skip
-        if code == 0 and call[_STATUS] & np.uint64(0xFF) != 0:
-            return np.int64(call[_ERROR] >> np.uint64(32))
+        if code == 0 and call[STATUS] & np.uint64(0xFF) != 0:
+            return np.int64(call[ERROR] >> np.uint64(32))
         return np.int64(code)
 
     @njit(nogil=True)
@@ -370,18 +319,18 @@ def _compile() -> dict[str, Any]:
             The number of bytes, or the negative of a code: see `error_of`.
         """
         check_encode(frame, array, to)
-        call = np.empty(_CALL_WORDS, np.uint64)
+        call = np.empty(CALL_WORDS, np.uint64)
         if not _prepare(frame, array, call) or to.strides[0] != 1:
-            return -_ARGUMENT
-        call[_WRITTEN] = 0
+            return -ARGUMENT
+        call[WRITTEN] = 0
         at, described = call.ctypes.data, frame.ctypes.data
         code = encode(
-            described, at + 8 * _IMAGE, described + 8 * _ATTRIBUTES, 0, 0, to.ctypes.data, to.size, at + 8 * _WRITTEN,
-            at + 8 * _ERROR,
+            described, at + 8 * IMAGE, described + 8 * ATTRIBUTES, 0, 0, to.ctypes.data, to.size, at + 8 * WRITTEN,
+            at + 8 * ERROR,
         )  # fmt: skip
         if code != 0:
             return -np.int64(code)
-        return np.int64(call[_WRITTEN])
+        return np.int64(call[WRITTEN])
 
     return {"decode_frame": decode_frame, "encode_frame": encode_frame}
 

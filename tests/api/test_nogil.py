@@ -18,7 +18,7 @@ from helpers.command_line import CT
 from helpers.pages import blocks
 
 import dcmturbo as dt
-from dcmturbo import nogil
+from dcmturbo import c_interface, nogil
 
 ROOT = Path(__file__).parents[2]
 FRAMES = np.cumsum(np.random.default_rng(1).integers(-2, 3, (40, 64, 48)), axis=2).astype(np.int16)
@@ -37,7 +37,7 @@ def table_of_functions() -> list[str]:
 @pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
 def test_positions_are_those_of_the_header():
     names = table_of_functions()
-    assert {name: names.index(name) for name in nogil._POSITIONS} == nogil._POSITIONS
+    assert {name: names.index(name) for name in c_interface.POSITIONS} == c_interface.POSITIONS
 
 
 @pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
@@ -58,23 +58,27 @@ def test_the_pxd_is_a_prefix_of_the_header():
 
 
 def test_sizes_are_those_of_the_core():
-    error = nogil._Error(size=ctypes.sizeof(nogil._Error))
-    assert ctypes.sizeof(error) == nogil._ERROR_BYTES
-    assert [ctypes.sizeof(kind) for kind in (nogil._Attributes, nogil._Format, nogil._Request)] == [24, 24, 24]
+    error = c_interface.Error(size=ctypes.sizeof(c_interface.Error))
+    assert ctypes.sizeof(error) == c_interface.ERROR_BYTES
+    assert [ctypes.sizeof(kind) for kind in (c_interface.Attributes, c_interface.Format, c_interface.Request)] == [
+        24,
+        24,
+        24,
+    ]
     described = nogil.describe_frame("RLELossless", **DESCRIPTION)
-    form = nogil._Format.from_buffer(described, 8 * nogil._FORMAT)
+    form = c_interface.Format.from_buffer(described, 8 * c_interface.FORMAT)
     assert (form.rows, form.columns, form.samples_per_pixel, form.notes) == (64, 48, 1, 0)
 
 
 @pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the sources are not here")
 def test_an_error_struct_of_the_first_version_is_not_written_beyond_its_end(monkeypatch):
-    monkeypatch.setitem(nogil._POSITIONS, "set_settings", table_of_functions().index("set_settings"))
-    set_settings = nogil._function("set_settings", ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+    monkeypatch.setitem(c_interface.POSITIONS, "set_settings", table_of_functions().index("set_settings"))
+    set_settings = c_interface.core_function("set_settings", ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
     settings = (ctypes.c_uint8 * 64)(*[0xFF] * 64)  # of an instruction set that does not exist
     ctypes.c_uint32.from_buffer(settings).value = 64
-    first = nogil._Error.states_whole.offset
+    first = c_interface.Error.states_whole.offset
     memory = (ctypes.c_uint8 * 1024)(*[0xAA] * 1024)
-    error = nogil._Error.from_buffer(memory)
+    error = c_interface.Error.from_buffer(memory)
     error.size = first
     assert set_settings(ctypes.byref(settings), ctypes.byref(error)) != 0
     assert error.message
@@ -112,7 +116,7 @@ def test_transfer_syntaxes_that_are_not_decoded():
 def test_meanings_are_of_codes_of_the_core():
     from dcmturbo.errors import CODES
 
-    assert CODES[nogil._ARGUMENT] == "argument"
+    assert CODES[c_interface.ARGUMENT] == "argument"
     assert CODES[1] == "truncated"
     assert set(nogil._MEANINGS) <= set(range(len(CODES)))
     assert nogil.error_of(0) == "no error"
@@ -227,13 +231,13 @@ def test_numba_gets_codes_for_what_fails(jit):
     assert decode(description, data[:0].copy(), out) > 0
     for wrong in (out[:63], out[:, :47], out.astype(np.uint8), out.astype(np.int32), np.zeros((64, 48, 3), np.int16)):
         before = wrong.copy()
-        assert decode(description, data, wrong) == nogil._ARGUMENT
+        assert decode(description, data, wrong) == c_interface.ARGUMENT
         np.testing.assert_array_equal(wrong, before)
-    assert decode(description[:20].copy(), data, out) == nogil._ARGUMENT
+    assert decode(description[:20].copy(), data, out) == c_interface.ARGUMENT
     to = np.full(5000, 7, np.uint8)
     assert encode(description, FRAMES[0], to[:100]) < 0
     np.testing.assert_array_equal(to[100:], 7)
-    assert encode(description, FRAMES[0][:5], to) == -nogil._ARGUMENT
+    assert encode(description, FRAMES[0][:5], to) == -c_interface.ARGUMENT
 
 
 SYNTAXES = ("RLELossless", "JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless")
@@ -253,7 +257,7 @@ def test_an_encoded_frame_that_fits_is_written(jit, syntax, dtype):
         assert memory[:written].tobytes().rstrip(b"\0") == expected
         np.testing.assert_array_equal(memory[size:], 7)
     memory = np.full(len(expected) + 64, 7, np.uint8)
-    assert encode(description, noise, memory[: len(expected) - 2]) == -nogil._ARGUMENT
+    assert encode(description, noise, memory[: len(expected) - 2]) == -c_interface.ARGUMENT
     np.testing.assert_array_equal(memory[len(expected) - 2 :], 7)
 
 
@@ -269,13 +273,13 @@ def test_bytes_with_gaps_get_a_code_and_nothing_is_read_or_written_outside(jit):
     description = nogil.describe_frame("RLELossless", **DESCRIPTION)
     data = np.frombuffer(dt.encode_frame(FRAMES[0], "RLELossless"), np.uint8)
     out = np.zeros_like(FRAMES[0])
-    assert decode(description, np.repeat(data, 2)[::2], out) == nogil._ARGUMENT
-    assert decode(description, data[::-1].copy()[::-1], out) == nogil._ARGUMENT
-    assert decode(np.repeat(description, 2)[::2], data, out) == nogil._ARGUMENT
+    assert decode(description, np.repeat(data, 2)[::2], out) == c_interface.ARGUMENT
+    assert decode(description, data[::-1].copy()[::-1], out) == c_interface.ARGUMENT
+    assert decode(np.repeat(description, 2)[::2], data, out) == c_interface.ARGUMENT
     assert not out.any()
     memory = np.full(60000, 7, np.uint8)
     for to in (memory[20000:60000:2], memory[40000:20000:-1]):
-        assert encode(description, FRAMES[0], to) == -nogil._ARGUMENT
+        assert encode(description, FRAMES[0], to) == -c_interface.ARGUMENT
     np.testing.assert_array_equal(memory, 7)
 
 

@@ -31,7 +31,8 @@ ALLOWED = {
     "image": {"_core", "configuration", "dataset", "errors", "frames", "pictures", "steps"},
     "slides": {"configuration", "dataset", "errors", "frames", "image", "notes", "urls"},
     "steps": {"configuration", "errors", "frames", "pictures"},
-    "nogil": {"_core", "errors", "formats", "frames"},
+    "c_interface": {"_core"},
+    "nogil": {"c_interface", "errors", "formats", "frames"},
     "decoding": {"_core", "configuration", "dataset", "errors", "formats", "frames", "notes", "steps"},
     "encoding": {"_core", "configuration", "errors", "formats"},
     "transcoding": {
