@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace dcmturbo::os {
 
@@ -12,9 +13,13 @@ namespace dcmturbo::os {
 class File {
   public:
     File() = default;
-    File(File&& other) noexcept;
-    File& operator=(File&& other) noexcept;
-    ~File();
+    File(File&& other) noexcept : handle_(std::exchange(other.handle_, none)), size_(other.size_) {}
+    File& operator=(File&& other) noexcept {
+        std::swap(handle_, other.handle_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~File() { close(); }
 
     // Opens a file. `path` is given in bytes: on Windows they are UTF-8, and the path may be longer than 260
     // characters. If opening fails, the result is not open and `problem` says why.
@@ -34,7 +39,7 @@ class File {
     void close() noexcept;
 
   private:
-    static constexpr std::intptr_t none = -1;
+    static constexpr std::intptr_t none = -1;  // on Windows INVALID_HANDLE_VALUE
 
     explicit File(std::intptr_t handle) : handle_(handle) {}
     void take_size(std::string& problem);

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <limits>
 #include <system_error>
-#include <utility>
 
 #include "os/file.h"
 
@@ -25,16 +24,6 @@ std::string reason(int error) { return std::generic_category().message(error); }
 int descriptor_of(std::intptr_t handle) { return static_cast<int>(handle); }
 
 }  // namespace
-
-File::File(File&& other) noexcept : handle_(std::exchange(other.handle_, none)), size_(other.size_) {}
-
-File& File::operator=(File&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    std::swap(size_, other.size_);
-    return *this;
-}
-
-File::~File() { close(); }
 
 void File::close() noexcept {
     if (is_open()) ::close(descriptor_of(handle_));

@@ -4,7 +4,6 @@
 #include <io.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "os/file.h"
 #include "os/windows.h"
@@ -19,17 +18,6 @@ constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELE
 HANDLE handle_of(std::intptr_t handle) { return reinterpret_cast<HANDLE>(handle); }
 
 }  // namespace
-
-// INVALID_HANDLE_VALUE is -1, which is File::none.
-File::File(File&& other) noexcept : handle_(std::exchange(other.handle_, none)), size_(other.size_) {}
-
-File& File::operator=(File&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    std::swap(size_, other.size_);
-    return *this;
-}
-
-File::~File() { close(); }
 
 void File::close() noexcept {
     if (is_open()) CloseHandle(handle_of(handle_));
