@@ -38,6 +38,16 @@ def test_fragments_are_joined(case):
     assert dt.probe([data[:9], data[9:]]).width == dt.probe(data).width
 
 
+@pytest.mark.parametrize("case", [c for c in BARE if c.syntax.family == "jpeg"], ids=str)
+def test_more_data_than_the_samples_need(case):
+    data = case.encode(case.array())
+    expected = dt.decode_components(data)
+    with pytest.warns(dt.DecodeWarning, match="more data than its pixels need"):
+        found = dt.decode_components(data[:-2] + bytes(64) + data[-2:])
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @every_case
 def test_cut_short(case):
     data = case.encode(case.array())

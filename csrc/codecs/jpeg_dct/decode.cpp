@@ -413,13 +413,8 @@ Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options&
     return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
 }
 
-}  // namespace
-
-Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
-               const Options& options, Context& context) {
-    if (options.reduce > 0) leave("the core does not reduce JPEG");
-    FrameDecoder decoder(frame, header, options, context);
-    decoder.pixels = &out;
+Outcome run(FrameDecoder& decoder, const Options& options, const Fragments& frame, const Header& header,
+            Context& context) {
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
@@ -431,17 +426,22 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
             .has_excess_data = decoder.has_excess_data()};
 }
 
+}  // namespace
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    if (options.reduce > 0) leave("the core does not reduce JPEG");
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.pixels = &out;
+    return run(decoder, options, frame, header, context);
+}
+
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                           const Options& options, Context& context) {
     if (options.reduce > 0) leave("the core does not reduce JPEG");
     FrameDecoder decoder(frame, header, options, context);
     decoder.components = out;
-    try {
-        decoder.decode();
-    } catch (const DecodeError& error) {
-        return salvaged(decoder, error, options, frame, header, context);
-    }
-    return {.complete = true, .message = {}};
+    return run(decoder, options, frame, header, context);
 }
 
 }  // namespace dcmturbo::jpeg_dct

@@ -354,13 +354,7 @@ Outcome salvaged(FrameDecoder& decoder, const DecodeError& error, const Options&
     return {decoder.valid_pixels(), false, error.code, error.offset, error.message};
 }
 
-}  // namespace
-
-Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
-               const Options& options, Context& context) {
-    require_lossless(header);
-    FrameDecoder decoder(frame, header, options, context);
-    decoder.pixels = &out;
+Outcome run(FrameDecoder& decoder, const Options& options) {
     try {
         decoder.decode();
     } catch (const DecodeError& error) {
@@ -372,17 +366,22 @@ Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& hea
             .has_excess_data = decoder.has_excess_data()};
 }
 
+}  // namespace
+
+Outcome decode(const Fragments& frame, const PixelAttributes&, const Header& header, const FrameOut& out,
+               const Options& options, Context& context) {
+    require_lossless(header);
+    FrameDecoder decoder(frame, header, options, context);
+    decoder.pixels = &out;
+    return run(decoder, options);
+}
+
 Outcome decode_components(const Fragments& frame, const Header& header, std::span<const ComponentOut> out,
                           const Options& options, Context& context) {
     require_lossless(header);
     FrameDecoder decoder(frame, header, options, context);
     decoder.planes = out;
-    try {
-        decoder.decode();
-    } catch (const DecodeError& error) {
-        return salvaged(decoder, error, options);
-    }
-    return {.complete = true, .message = {}};
+    return run(decoder, options);
 }
 
 }  // namespace dcmturbo::jpeg_lossless
