@@ -34,7 +34,13 @@ napoleon_use_ivar = True  # attributes are described once, where the class is
 html_theme = "pydata_sphinx_theme"
 html_title = "dcmturbo"
 html_static_path: list[str] = []
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "navbar_center": [],  # the sections have many pages: all are in the sidebar
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"**": ["globaltoc.html"]}
 # The page of results has its own contents: a link to the source of a page would need a network.
 html_show_sourcelink = False
 html_copy_source = False
