@@ -236,7 +236,7 @@ def test_cold_means_that_the_system_has_forgotten_the_file(tmp_path):
 
 
 def test_an_engine_that_ends_its_process_is_named_and_another_process_made(monkeypatch):
-    program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken, answers)", "") + (
         "from dcmturbo.bench import engines, worker\n"
         "import os, signal\n"
         "genuine = worker._Engine.run\n"
@@ -247,7 +247,7 @@ def test_an_engine_that_ends_its_process_is_named_and_another_process_made(monke
         "        time.sleep(30)\n"
         "    return genuine(self, request)\n"
         "worker._Engine.run = run\n"
-        "serve(sys.argv[1], taken)\n"
+        "serve(sys.argv[1], taken, answers)\n"
     )
     monkeypatch.setattr(worker, "_PROGRAM", program)
     with Workers() as workers:

@@ -73,11 +73,11 @@ def test_the_path_is_what_it_was_behind_the_block(monkeypatch, tmp_path):
 
 
 def _engine_that(monkeypatch, body: str) -> None:
-    program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken, answers)", "") + (
         "from dcmturbo.bench import worker\nimport os, signal\n"
         "genuine = worker._Engine.run\n"
         f"def run(self, request):\n    {body}\n    return genuine(self, request)\n"
-        "worker._Engine.run = run\nserve(sys.argv[1], taken)\n"
+        "worker._Engine.run = run\nserve(sys.argv[1], taken, answers)\n"
     )
     monkeypatch.setattr(worker, "_PROGRAM", program)
 
@@ -106,10 +106,10 @@ def test_a_package_that_cannot_be_imported_says_why():
 
 
 def test_an_exception_of_our_own_use_of_an_engine_is_told_from_one_of_the_engine(monkeypatch):
-    program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken, answers)", "") + (
         "import numpy as np\nfrom dcmturbo.bench import engines\n"
         "source = 'def task_of(subject, name):\\n    return Task(name, lambda _: np.zeros(5).reshape(subject.shape))'\n"
-        "exec(source, engines.__dict__)\nserve(sys.argv[1], taken)\n"
+        "exec(source, engines.__dict__)\nserve(sys.argv[1], taken, answers)\n"
     )
     monkeypatch.setattr(worker, "_PROGRAM", program)
     with Workers() as workers, pytest.raises(AdapterError, match="cannot reshape"):
@@ -305,3 +305,43 @@ def test_an_engine_that_applies_palettes_is_explained():
     assert difference_of(subject, ours, Task("x", lambda threads: None), colours[:-1]).startswith("shape ")
     grey = dataclasses.replace(subject, photometric="MONOCHROME2")
     assert difference_of(grey, ours, Task("x", lambda threads: None), colours).startswith("shape ")
+
+
+# ---- imports ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def imported(tmp_path, monkeypatch):
+    """A module that an engine imports, with the given text."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    def write(name: str, text: str) -> str:
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("import os; os.abort()", "its import crashed (SIGABRT)"),
+        ("raise OSError('no\\n library')", "cannot be imported: library"),
+        ("import sys; sys.exit(3)", "cannot be imported: exit code 3"),
+        ("import time; time.sleep(60)", "did not end within 2 s"),
+        ("print('a greeting')", ""),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals have other names")
+def test_an_import_that_crashes_or_hangs_does_so_elsewhere(imported, monkeypatch, text, why):
+    monkeypatch.setattr(engines, "_MOST_IMPORT", 2.0)
+    found = engines._import_failure(imported(f"engine_{abs(hash(text))}", text), "anything")
+    assert why in found
+    assert bool(found) == bool(why)
+
+
+def test_what_an_engine_prints_while_it_is_imported_is_no_answer(imported):
+    module = imported("greeting", "import os; print('welcome {', flush=True); os.write(1, b'\\xff\\n')")
+    with Workers() as workers:
+        array, _ = workers.decode("pydicom", [module, "pydicom.pixels"], str(CT), 60.0)
+    assert np.array_equal(array, dt.decode(CT))

@@ -192,7 +192,7 @@ def test_a_decoder_that_crashes_takes_nothing_with_it(trees, call, call_json, mo
 
 
 def _engine_that(monkeypatch, *body: str) -> None:
-    program = worker._PROGRAM.replace("serve(sys.argv[1], taken)", "") + (
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken, answers)", "") + (
         "from dcmturbo.bench import worker\nimport numpy as np, os\n"
         "genuine = worker._Engine.run\n"
         "def changed(request):\n"
@@ -203,7 +203,7 @@ def _engine_that(monkeypatch, *body: str) -> None:
         "    if request.get('place'):\n"
         "        array = np.load(request['place']); array[0, 0] += 1; np.save(request['place'], array)\n"
         "    return answer\n"
-        "worker._Engine.run = run\nserve(sys.argv[1], taken)\n"
+        "worker._Engine.run = run\nserve(sys.argv[1], taken, answers)\n"
     )
     monkeypatch.setattr(worker, "_PROGRAM", program)
 

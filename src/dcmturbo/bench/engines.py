@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
+import json
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.bench import dcmtk
+from dcmturbo.bench.isolation import safe_path
 from dcmturbo.bench.peers import Peer, is_lossless, pydicom_peers
 from dcmturbo.formats.syntaxes import TransferSyntax, find_transfer_syntax
 
@@ -130,15 +134,35 @@ class Engine:
         return why
 
 
+_IMPORT = "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
+_MOST_IMPORT = 60.0  # time limit for an import, in seconds
+_MOST_WORDS = 400  # characters of an error that are shown
+
+
 @cache
 def _import_failure(module: str, package: str) -> str:
+    """Return why a package cannot be imported. Another process tries it: this one shall survive that."""
+    if module in sys.modules:
+        return ""
     try:
-        importlib.import_module(module)
-    except ModuleNotFoundError:
+        if importlib.util.find_spec(module) is None:
+            return f"it is not installed (pip install {package})"
+    except (ImportError, ValueError):
         return f"it is not installed (pip install {package})"
-    except Exception as error:
-        return f"it is installed but cannot be imported: {error}"
-    return ""
+    command = [sys.executable, "-I", "-c", _IMPORT, json.dumps(safe_path()), module]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_MOST_IMPORT
+        )
+    except subprocess.TimeoutExpired:
+        return f"it is installed, but its import did not end within {_MOST_IMPORT:.3g} s"
+    if done.returncode == 0:
+        return ""
+    if done.returncode < 0:
+        return f"it is installed, but its import crashed ({signal.Signals(-done.returncode).name})"
+    lines = done.stderr.decode("utf-8", "replace").split("\n")
+    said = next((line.strip() for line in reversed(lines) if line.strip()), f"exit code {done.returncode}")
+    return f"it is installed but cannot be imported: {said[:_MOST_WORDS]}"
 
 
 # ---- one function an engine --------------------------------------------------------------------------

@@ -33,15 +33,18 @@ _START = 60.0  # time limit for starting a process, in seconds
 _LAST_WORDS = 400  # number of characters of an engine's last output that are shown
 
 # The import of the packages is timed before anything else is imported.
+# What they print goes to stderr: answers go to a descriptor that they do not know.
 _PROGRAM = """\
-import json, sys, time
+import json, os, sys, time
+answers = os.dup(1)
+os.dup2(2, 1)
 sys.path[:] = json.loads(sys.argv[2])
 begin = time.perf_counter()
 for name in sys.argv[3:]:
     __import__(name)
 taken = time.perf_counter() - begin
 from dcmturbo.bench.worker import serve
-serve(sys.argv[1], taken)
+serve(sys.argv[1], taken, answers)
 """
 
 
@@ -274,17 +277,15 @@ def _is_ours(error: BaseException) -> bool:
     return bool(frames) and frames[-1] == "dcmturbo.bench.engines" and not isinstance(error, (RefusedError, OSError))
 
 
-def serve(name: str, import_seconds: float) -> None:
-    """Decode the files that the standard input names, line by line, and answer each with a line."""
+def serve(name: str, import_seconds: float, descriptor: int) -> None:
+    """Decode the files that the standard input names, line by line, and answer each with a line on a descriptor."""
     import warnings
 
     from dcmturbo.bench import peers
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
-    # Engines may print, so answers go to a descriptor that they do not know.
-    answers: IO[str] = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answers: IO[str] = os.fdopen(descriptor, "w")
     print(json.dumps({"import": import_seconds}), file=answers, flush=True)
     engine = _Engine(name)
     gc.disable()
