@@ -321,37 +321,73 @@ def test_a_tree_gets_a_census(call, call_json, tmp_path):
     assert "ct1.dcm" in out
 
 
-# ---- completion ---------------------------------------------------------------------------------
+# ---- help ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("arguments", "expected"),
     [
-        (["dcmturbo", "tr"], {"transcode"}),
-        (["dcmturbo", "decode", "--wi"], {"--window"}),
-        (["dcmturbo", "decode", "--format", "p"], {"png"}),
-        (["dcmturbo", "transcode", "--to", "JPEGLS"], {"JPEGLSLossless", "JPEGLSNearLossless"}),
-        (["dcmturbo", "info", "CT_sm"], {"CT_small.dcm"}),
+        (("--json", "info", CT), "the command comes before its options: dcmturbo COMMAND --json"),
+        (("-q",), "the command comes before its options"),
+        (("helpp",), "did you mean help?"),
+        (("decode", CT, "-o", "x", "--to", "RLELossless"), "--to is an option of encode, transcode, deidentify"),
     ],
 )
-def test_completion_in_bash(call, line, expected):
-    code, script, _ = call("completion", "bash")
-    assert code == 0
-    words = " ".join(f"'{word}'" for word in line)
-    program = (
-        f'{script}\nCOMP_WORDS=({words}); COMP_CWORD={len(line) - 1}; _dcmturbo; printf "%s\\n" "${{COMPREPLY[@]}}"'
+def test_what_stands_in_the_wrong_place_is_said(call, arguments, expected):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert expected in err
+
+
+def test_a_suggestion_is_like_the_word_and_not_like_its_dashes(call):
+    for command, words in (("decode", ["-o", "x", "--version"]), ("info", ["--version"]), ("info", ["--jsn"])):
+        err = call(command, CT, *words)[2]
+        assert ("did you mean --json?" in err) == (words == ["--jsn"])
+
+
+@pytest.mark.parametrize("command", ["decode", "transcode", "deidentify", "bench"])
+def test_errors_of_usage_are_short(call, command):
+    """A page of options hid what was wrong."""
+    err = call(command, CT, "--no-such-option")[2]
+    assert len(err.splitlines()) <= 4
+    assert f"dcmturbo {command} --help" in err
+    assert err.splitlines()[-1].startswith(f"dcmturbo {command}: error: ")
+
+
+def test_without_a_command_the_help_is_shown(call):
+    code, out, err = call()
+    assert (code, out) == (2, "")
+    assert "transcode" in err
+    assert err.endswith("dcmturbo: error: expected a COMMAND\n")
+    code, out, err = call("help", "help")
+    assert (code, err) == (0, "")
+    assert "transcode" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program of Windows always has its streams")
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("arguments", [("info", CT), ("info", CT, "--json"), ("completion", "bash"), ("info", "no")])
+def test_a_closed_stream_is_no_traceback(closed, arguments):
+    number = {"stdout": 1, "stderr": 2}[closed]
+    words = " ".join(f"'{word}'" for word in (sys.executable, "-m", "dcmturbo", *arguments))
+    done = subprocess.run(
+        ["sh", "-c", f"exec {words} {number}>&-"], capture_output=True, text=True, timeout=60, check=False
     )
-    done = subprocess.run(["bash", "-c", program], cwd=DATA, capture_output=True, text=True, timeout=60, check=True)
-    assert set(done.stdout.split()) == expected
+    assert done.returncode == (1 if "no" in arguments else 0), done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_completion_in_other_shells(call):
-    assert call("completion", "zsh")[1].startswith("#compdef dcmturbo\n")
-    fish = call("completion", "fish")[1]
-    assert "-a transcode" in fish
-    assert "-l window" in fish
-    assert call("completion", "tcsh")[0] == 2
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other pipes")
+@pytest.mark.parametrize("command", ["volume", "info"])
+def test_a_reader_that_ends_is_no_failure_of_a_file(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as broken:
+        done = subprocess.run(
+            [sys.executable, "-m", "dcmturbo", command, str(CT)], stdout=broken, stderr=subprocess.PIPE, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import dcmturbo
 from dcmturbo.archives.nursery import forks_here
-from dcmturbo.cli.arguments import HelpFormatter, Parser
+from dcmturbo.cli.arguments import HelpFormatter, Parser, options_of
 from dcmturbo.cli.running import leave_pipe, run_command
 
 __all__ = ["build_parser", "main"]
@@ -102,10 +102,20 @@ def _needed(argv: Sequence[str]) -> Sequence[str]:
     return (first,) if first in _COMMANDS and first != "completion" else _COMMANDS
 
 
+def _owners_of(option: str) -> list[str]:
+    """Return the commands that have an option."""
+    return [name for name, command in build_parser().commands().items() if option in options_of(command)]
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if argv[:1] == ["help"]:  # dcmturbo help decode
-        argv = [*argv[1:2], "--help"]
+        argv = [*(word for word in argv[1:2] if word != "help"), "--help"]
     parser = build_parser(_needed(argv))
+    if not argv:
+        parser.print_help(sys.stderr)
+        parser.exit(2, "\ndcmturbo: error: expected a COMMAND\n")
+    if re.match(r"-[^hV-]|--(?!h|v)\w", argv[0]):
+        parser.error(f"the command comes before its options: dcmturbo COMMAND {argv[0]}")
     arguments, behind = parser.parse_known_args(argv)
     if hasattr(arguments, "to"):  # dcmturbo transcode a.dcm b.dcm --j2k
         unknown = [text for text in argv if text in behind or text.startswith("+")]
@@ -117,7 +127,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if paths is not None and not any(text.startswith("-") for text in behind):
         paths.extend(behind)
     elif behind:
-        arguments.parser.refuse(behind)
+        arguments.parser.refuse(behind, _owners_of)
     if arguments.command in _OF_SOURCES:
         from dcmturbo.cli.inputs import expanded
 

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 __all__ = ["HelpFormatter", "Parser", "options_of"]
@@ -94,33 +94,68 @@ class HelpFormatter(argparse.HelpFormatter):
         return _wrap(" ".join(text.split()), width, "", "")
 
 
-def options_of(parser: argparse.ArgumentParser) -> list[str]:
+def options_of(parser: Parser) -> list[str]:
     """Return the options of a parser that are words: ``--threads``."""
-    return list(dict.fromkeys(re.findall(r"(?<![\w-])--[a-z][\w-]*", parser.format_usage())))
+    return [name for action in parser.options() for name in action.option_strings if name.startswith("--")]
 
 
 def _similar(text: str, known: Iterable[str]) -> str:
     """Return a question about a known word that is like a mistyped one; empty if there is none."""
-    known = list(known)
-    for name, others in _ELSEWHERE.items():
-        if text in others and name in known:
-            return f": did you mean {name}?"
-    close = difflib.get_close_matches(text.lower(), known, 1, _CLOSE)
-    return f": did you mean {close[0]}?" if close else ""
+    bare = {word.lstrip("-"): word for word in known}  # the dashes alone are not alike
+    close = difflib.get_close_matches(text.lower().lstrip("-+"), bare, 1, _CLOSE)
+    return f": did you mean {bare[close[0]]}?" if close else ""
+
+
+def _elsewhere(text: str, known: Iterable[str]) -> str:
+    """Return a question about the option that does what an option of another program or command does."""
+    known = set(known)
+    names = [name for name, others in _ELSEWHERE.items() if text in others and name in known]
+    return f": did you mean {names[0]}?" if names else ""
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors say what may have been meant."""
 
+    def options(self) -> list[argparse.Action]:
+        """Return the options that the help shows."""
+        return [action for action in self._actions if action.option_strings and action.help != argparse.SUPPRESS]
+
+    def positionals(self) -> list[argparse.Action]:
+        """Return the arguments without a name that the help shows."""
+        return [action for action in self._actions if not action.option_strings and action.help != argparse.SUPPRESS]
+
+    def commands(self) -> dict[str, Parser]:
+        """Return the parsers of the commands."""
+        found = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return dict(found[0]) if found else {}
+
+    def help_of(self, action: argparse.Action) -> str:
+        """Return the help text of an argument, in one line."""
+        return " ".join(self._get_formatter()._expand_help(action).split()) if action.help else ""
+
+    def brief_usage(self) -> str:
+        """Return how to use a command, with the arguments that it needs alone: a page of options hides the error."""
+        if self._subparsers is not None:
+            return self.format_usage()
+        needed = [action for action in self._actions if action.required and action.option_strings]
+        formatter = self._get_formatter()
+        formatter.add_usage(None, [*needed, *self.positionals()], [], prefix="")
+        _, _, arguments = " ".join(formatter.format_help().split()).partition(f"{self.prog} ")
+        return f"usage: {self.prog} [OPTION ...] {arguments}".rstrip() + f"\n       {self.prog} --help\n"
+
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the error, and exit with 2."""
+        """Print how to use the command and the error, and exit with 2."""
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
         if choice:
-            message += _similar(choice[1], re.findall(r"[\w-]+", choice[2]))
-        super().error(message)
+            known = re.findall(r"[\w-]+", choice[2])
+            message += _similar(choice[1], [*known, "help"] if self._subparsers is not None else known)
+        self.exit(2, f"{self.brief_usage()}{self.prog}: error: {message}\n")
 
-    def refuse(self, arguments: list[str]) -> NoReturn:
-        """Report arguments that the parser does not know."""
+    def refuse(self, arguments: list[str], owners_of: Callable[[str], Sequence[str]] = lambda _: ()) -> NoReturn:
+        """Report arguments that the parser does not know; `owners_of` names the commands that have an option."""
         options = options_of(self)
         first = next((text for text in arguments if text.startswith(("-", "+"))), arguments[0]).partition("=")[0]
-        self.error(f"unrecognized arguments: {' '.join(arguments)}{_similar(first, options)}")
+        hint = _elsewhere(first, options)
+        if not hint and first.startswith("--") and (owners := owners_of(first)):
+            hint = f": {first} is an option of {', '.join(owners)}"
+        self.error(f"unrecognized arguments: {' '.join(arguments)}{hint or _similar(first, options)}")

@@ -158,6 +158,8 @@ class Output:
 
     def fail(self, path: str, error: BaseException | str, kind: str = "OSError", hint: str = "") -> None:
         """Report a failure on stderr and remember it for the exit code; `kind` is the type of a plain message."""
+        if isinstance(error, BrokenPipeError):
+            raise error  # nobody reads the output any more, which is no failure of a file
         source = getattr(error, "source", None)
         path = without_secrets(path or source or "")
         message = without_secrets(error if isinstance(error, str) else describe_error(error))

@@ -29,7 +29,7 @@ def leave_pipe() -> None:
 
 def _output(arguments: argparse.Namespace) -> Output:
     parser = getattr(arguments, "parser", None)  # pydicom's command line has its own
-    usage = parser.format_usage() if parser is not None else ""
+    usage = parser.brief_usage() if parser is not None else ""
     return Output(json=arguments.json, silent=getattr(arguments, "silent", False), usage_text=usage)
 
 
@@ -38,8 +38,16 @@ def _lost_its_reader(error: Exception) -> bool:
     return isinstance(error, OSError) and (sys.platform, error.errno, error.filename) == ("win32", errno.EINVAL, None)
 
 
+def _open_missing_streams() -> None:
+    """Give a program whose stdout or stderr was closed (``>&-``) one that nobody reads, as Python has None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: argparse.Namespace) -> int:
     """Run a command whose arguments have been parsed; return its exit code."""
+    _open_missing_streams()
     try:
         for stream in (sys.stdout, sys.stderr):
             # A file name that is not valid text must not end the program.
@@ -55,6 +63,7 @@ def run_command(run: Callable[[argparse.Namespace, Output], int], arguments: arg
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        sys.stderr.write("dcmturbo: interrupted\n")
         return 130
     except BrokenPipeError:
         leave_pipe()
