@@ -40,7 +40,7 @@ def test_each_row_is_of_the_newest_record_that_has_it():
 def test_a_record_is_rendered_the_same_each_time_and_another_one_otherwise():
     import report
 
-    record = report.all_records()[-1][1]
+    record = next(r for _, r in reversed(report.all_records()) if "codestream-decode" in r["rows"])
     again = json.loads(json.dumps(record))
     assert report.outputs(record) == report.outputs(again)
     again["rows"]["codestream-decode"]["results"][0]["ratio"] *= 2
