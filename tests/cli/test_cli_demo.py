@@ -124,7 +124,7 @@ def test_demo_names_a_mismatch(call, tmp_path, monkeypatch):
         return array
 
     monkeypatch.setattr(dt, "decode", wrong)
-    code, out, err = call("demo", "--output", tmp_path / "sheet")
+    code, out, err = call("demo", "-o", tmp_path / "sheet")
     assert code == 1
     assert "1 of 2 files match the digests" in out
     assert "CT_small.dcm" in err

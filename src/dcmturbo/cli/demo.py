@@ -58,7 +58,11 @@ def add_parser(commands: Any) -> None:
         formatter_class=HelpFormatter,
     )
     parser.add_argument(
-        "--output", default="dcmturbo-demo", metavar="DIR", help="folder for the contact sheet (default: dcmturbo-demo)"
+        "-o",
+        "--output",
+        default="dcmturbo-demo",
+        metavar="DIR",
+        help="folder for the contact sheet (default: dcmturbo-demo)",
     )
     parser.add_argument("--all", action="store_true", help="show a row for each file, not for each transfer syntax")
     add_common(parser, run, paths=False)
