@@ -198,7 +198,7 @@ PRINTED = {
         "(3, 9, 11)",
         "1 CT  2",
         "left out: archive/b/more/0-0.dcm and archive/b/more/5-1.dcm have the same position, and no attribute tells "
-        "them apart: use duplicates='first' or 'last', or leave one of them out",
+        "them apart: use duplicates='first' or 'last' (--duplicates of the command), or leave one of them out",
         "1 Liver",
         "(5, 9, 11) True True",
         "(1, 72, 88)",

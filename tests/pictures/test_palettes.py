@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from helpers.pictures import made, saved
@@ -96,3 +98,12 @@ def test_segments_that_are_wrong(words, why):
     ds = coloured(indices, [np.array(words, "<u2").tobytes()] * 3, 256, 16, segmented=True)
     with pytest.raises(dt.DecodeError, match=f"the palette of the object cannot be used: .*{why}"):
         dt.render(ds)
+
+
+def test_copies_of_empty_segments_cost_nothing():
+    words = [0, 1, 5, *[0, 0] * 40000, *[2, 30000, 3, 0] * 4000]
+    ds = coloured(np.zeros((2, 2), np.uint16), [np.array(words, "<u2").tobytes()] * 3, 1 << 16, 16, segmented=True)
+    begin = time.process_time()
+    with pytest.raises(dt.DecodeError, match="no segment begins"):
+        dt.render(ds)
+    assert time.process_time() - begin < 20

@@ -91,11 +91,13 @@ def _expanded(words: np.ndarray, count: int) -> np.ndarray:
         Number of entries that the descriptor states.
     """
     found: list[int] = []
-    begins: dict[int, int] = {}  # of discrete and linear segments: where each of them ends
+    begins: set[int] = set()  # of discrete and linear segments that are not empty, so that copies come to an end
     position = 0
     while position + 1 < len(words) and len(found) < count:
         if int(words[position]) != _INDIRECT:
-            begins[position] = position = _append(found, words, position)
+            if words[position + 1] > 0:
+                begins.add(position)
+            position = _append(found, words, position)
             continue
         # An offset in bytes of four bytes, the less significant half first. Some writers count words instead.
         offset_size = 4 // words.itemsize

@@ -321,7 +321,7 @@ def _phases_of(planes: list[Plane], options: Options) -> list[_Group]:
         first, second = (planes[i].name for i in np.flatnonzero(places == place)[:2])
         raise DecodeError(
             f"{first} and {second} have the same position, and no attribute tells them apart: "
-            "use duplicates='first' or 'last', or leave one of them out",
+            "use duplicates='first' or 'last' (--duplicates of the command), or leave one of them out",
             code="mismatch",
         )
     chosen: dict[int, Plane] = {}
