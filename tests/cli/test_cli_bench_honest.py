@@ -155,6 +155,31 @@ def test_an_engine_that_fails_while_it_is_timed_is_disqualified_and_the_file_kep
     assert headline(found).startswith("no overall figure")
 
 
+def test_an_engine_with_other_pixels_while_it_is_timed_is_disqualified(call_json, monkeypatch):
+    program = worker._PROGRAM.replace("serve(sys.argv[1], taken, answers)", "") + (
+        "from dcmturbo.bench import engines, worker\n"
+        "if sys.argv[1] == 'pydicom':\n"
+        "    source = engines.task_of\n"
+        "    def task_of(subject, name):\n"
+        "        task, calls = source(subject, name), []\n"
+        "        def decode(threads):\n"
+        "            calls.append(1)\n"
+        "            array = task.decode(threads).copy()\n"
+        "            array[-1, -1] += len(calls) == 2\n"
+        "            return array\n"
+        "        return engines.Task(name, decode)\n"
+        "    engines.task_of = task_of\n"
+        "serve(sys.argv[1], taken, answers)\n"
+    )
+    monkeypatch.setattr(worker, "_PROGRAM", program)
+    code, found = call_json("bench", CT, "--rounds", "2", "--no-cold", "--threads", "1")
+    assert code == 0
+    (file,) = found["files"]
+    assert "pydicom" not in file["decoders"]
+    assert "its pixels are not those of its first decode" in file["failing"]["pydicom"]
+    assert headline(found).startswith("no overall figure")
+
+
 def test_dcmturbo_that_fails_while_it_is_timed_fails_the_file(call, monkeypatch):
     _engine_that(monkeypatch, "os._exit(9) if self.name == 'dcmturbo' and 'into' not in request else None")
     code, _, err = call("bench", CT, "--rounds", "1", "--no-cold", "--threads", "1")
