@@ -156,7 +156,8 @@ def test_the_scan_reads_a_dataset_as_its_transfer_syntax_says(syntax):
 # ---- nothing else knows formats by name ---------------------------------------------------------------
 
 # Libraries and hosts have names of their own for what they do with a format, and JPEG is also a format of pictures.
-KNOW_NAMES = ("formats/", "bench/engines.py", "bench/dcmtk.py", "integrations/pydicom/", "pictures/", "cli/decode")
+KNOW_NAMES = ("formats/", "bench/engines.py", "bench/dcmtk.py", "integrations/pydicom/", "pictures/")
+KNOW_NAMES += ("cli/decode", "cli/jpeg_files.py", "cli/read_pixels.py")
 NAMES = {form.name for form in FORMATS.values()} | {form.family for form in FORMATS.values()}
 NAMES |= {syntax.keyword for syntax in TRANSFER_SYNTAXES}
 

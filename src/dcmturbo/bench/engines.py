@@ -142,7 +142,7 @@ _MOST_WORDS = 400  # characters of an error that are shown
 @cache
 def _import_failure(module: str, package: str) -> str:
     """Return why a package cannot be imported. Another process tries it: this one shall survive that."""
-    if module in sys.modules:
+    if sys.modules.get(module) is not None:
         return ""
     try:
         if importlib.util.find_spec(module) is None:
