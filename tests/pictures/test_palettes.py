@@ -34,8 +34,8 @@ def coloured(
 def test_entries_and_indices_of_every_size(tmp_path, cells, bits, cell, count, first):
     """Indices below the first have its colour, and those above the last have that of the last."""
     first -= 30 * (cells == "i2")
-    indices = np.arange(first - 3, first + count + 300).clip(0 if cells[0] == "u" else None).reshape(1, -1)
-    indices = indices.clip(None, np.iinfo(cells).max).astype(cells)
+    limits = np.iinfo(cells)
+    indices = np.arange(first - 3, first + count + 300).clip(limits.min, limits.max).astype(cells).reshape(1, -1)
     tables = np.random.default_rng(5).integers(0, 1 << bits, (3, count))
     ds = coloured(indices, [table.astype(f"<u{cell}").tobytes() for table in tables], count, bits, first=first)
     positions = (indices.astype(int) - first).clip(0, count - 1)
