@@ -25,6 +25,7 @@ static inline __attribute__((always_inline)) std::uint32_t encode_decision(std::
     std::uint64_t added = estimate;
     std::uint32_t a = a_of;
 #if defined(__x86_64__)
+    // Compilers compute masks for these choices, which takes more steps on the way from one A to the next.
     const std::uint64_t none = 0;
     asm("sub %k[estimate], %[a]\n\t"
         "cmp %k[estimate], %[a]\n\t"

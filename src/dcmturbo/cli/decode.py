@@ -25,10 +25,11 @@ from dcmturbo.cli.inputs import (
     for_each,
     skipped_document,
     thread_count,
+    window_choice,
 )
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import SUFFIXES, refuse_existing
-from dcmturbo.pictures.windows import Choice, Range, choose
+from dcmturbo.pictures.windows import Choice, Range
 
 __all__ = ["add_parser", "parse_frames", "run"]
 
@@ -146,7 +147,7 @@ def add_parser(commands: Any) -> None:
     grey = pictures.add_mutually_exclusive_group()
     grey.add_argument(
         "--window",
-        type=_window,
+        type=window_choice,
         metavar="WINDOW",
         help=(
             "what is black and white: file (default), lut (the file's VOI LUT), file:2 or lut:2 (its second), auto "
@@ -185,13 +186,6 @@ def add_parser(commands: Any) -> None:
     damage.add_argument(
         "--fill-value", type=float, metavar="VALUE", help="value for pixels that cannot be decoded (default: 0)"
     )
-
-
-def _window(text: str) -> Choice:
-    try:
-        return choose(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _quality(text: str) -> int:

@@ -16,6 +16,7 @@ from dcmturbo.archives.walk import Filters, absolute, find_missing
 from dcmturbo.cli.output import Output
 from dcmturbo.dataset.opened import NO_PIXELS_OF_IMAGE
 from dcmturbo.errors import NoPixelData, NotDicom
+from dcmturbo.pictures.windows import Choice, choose
 from dcmturbo.redaction import without_secrets
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "skipped_document",
     "source_of",
     "thread_count",
+    "window_choice",
 ]
 
 Result = TypeVar("Result")
@@ -86,6 +88,14 @@ def thread_count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return number
+
+
+def window_choice(text: str) -> Choice:
+    """Return the value of ``--window``."""
+    try:
+        return choose(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_common(

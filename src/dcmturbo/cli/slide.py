@@ -10,7 +10,7 @@ import numpy as np
 
 import dcmturbo as dt
 from dcmturbo.cli.arguments import HelpFormatter
-from dcmturbo.cli.inputs import add_common, add_output, add_region, add_threads, thread_count
+from dcmturbo.cli.inputs import add_common, add_output, add_region, add_threads, thread_count, window_choice
 from dcmturbo.cli.output import Output
 from dcmturbo.cli.writing import refuse_existing_target, write_bytes, write_npy
 from dcmturbo.destinations.destination import make_folders
@@ -18,7 +18,7 @@ from dcmturbo.pictures.colour import eight_bits
 from dcmturbo.pictures.files import encode_picture
 from dcmturbo.pictures.grey import Grey
 from dcmturbo.pictures.header import Header
-from dcmturbo.pictures.windows import Choice, choose
+from dcmturbo.pictures.windows import Choice
 from dcmturbo.slides.deep_zoom import DeepZoom
 
 __all__ = ["add_parser", "run"]
@@ -43,13 +43,6 @@ examples:
 """
 
 
-def _window(text: str) -> Choice:
-    try:
-        return choose(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def add_parser(commands: Any) -> None:
     """Add ``slide`` to the commands."""
     parser = commands.add_parser(
@@ -70,7 +63,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--focal-plane", type=int, default=0, metavar="N", help="its number, from 0")
     parser.add_argument(
         "--window",
-        type=_window,
+        type=window_choice,
         metavar="WINDOW",
         help="what is black and white in pictures of grey levels: file (default), auto, none, or CENTER,WIDTH",
     )

@@ -6,7 +6,7 @@ import operator
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +22,13 @@ from dcmturbo.frames.region import RegionLike, Window, check_reduce, read_index,
 from dcmturbo.frames.status import Failure, OnError, check_on_error, conclude
 from dcmturbo.notes import stack_level
 from dcmturbo.slides.instance import Instance, NotTiledError, open_instance
+from dcmturbo.slides.sources import INDEX_SUFFIX, kept_offsets, sources_of
 from dcmturbo.slides.thumbnails import averaged
 from dcmturbo.slides.tiles import Tiles, may_overlap, parts_of
-from dcmturbo.urls import file_system, is_url
+from dcmturbo.urls import is_url
 
 __all__ = ["Level", "Slide", "slide"]
 
-_INDEX = ".idx"
 
 FillValue = float | Sequence[float] | None
 
@@ -66,9 +66,9 @@ def slide(source: Any, *, raw: bool = False, index: str | os.PathLike[str] | Non
     ...     overview = slide.thumbnail(1024)
     """
     instances: list[Instance] = []
-    kept = {} if index is None else _kept_offsets(os.fsdecode(index))
+    kept = {} if index is None else kept_offsets(os.fsdecode(index))
     try:
-        for one, is_chosen in _sources_of(source):
+        for one, is_chosen in sources_of(source):
             try:
                 instances.append(open_instance(one, raw=raw, kept=kept))
             except (NotTiledError, NotDicom, NoPixelData) as error:
@@ -101,36 +101,6 @@ def _without_copies(instances: list[Instance]) -> list[Instance]:
             stacklevel=stack_level(),
         )
     return list(kept.values())
-
-
-def _sources_of(source: Any) -> Iterable[tuple[Any, bool]]:
-    """Return the sources, and whether each was named by the caller."""
-    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
-        folder = os.fsdecode(source)
-        names = sorted(os.path.join(root, name) for root, _, files in os.walk(folder) for name in files)
-        return [(name, False) for name in names if os.path.isfile(name)]
-    if isinstance(source, str) and is_url(source) and "::" not in source:
-        system, folder = file_system(source)
-        # Of a web server, only a URL that ends with a slash may be a folder: to ask for others costs a request.
-        if source.endswith("/") or (not source.startswith(("http://", "https://")) and system.isdir(folder)):
-            found = system.find(folder, detail=True)
-            # Some stores list an empty object in place of the folder itself.
-            names = sorted(name for name, facts in found.items() if facts.get("size") != 0)
-            return [(system.unstrip_protocol(name), False) for name in names]
-    is_one = isinstance(source, (str, bytes, bytearray, memoryview, os.PathLike))
-    if is_one or hasattr(source, "group_dataset") or hasattr(source, "read") or hasattr(source, "fs"):
-        return [(source, True)]
-    return [(one, True) for one in source]
-
-
-def _kept_offsets(folder: str) -> dict[str, str]:
-    """Return the files of a folder that hold offsets of frames, by the SOP Instance UIDs that they are named after."""
-    if is_url(folder):
-        system, path = file_system(folder)
-        names = [system.unstrip_protocol(name) for name in system.ls(path, detail=False)]
-    else:
-        names = [os.path.join(folder, name) for name in os.listdir(folder)]
-    return {os.path.basename(name).removesuffix(_INDEX): name for name in names if name.endswith(_INDEX)}
 
 
 class Level:
@@ -604,7 +574,7 @@ class Slide:
                 found = one.image.index()
             except ValueError:
                 continue
-            name = f"{one.uid}{_INDEX}"
+            name = f"{one.uid}{INDEX_SUFFIX}"
             saved.append(f"{place.rstrip('/')}/{name}" if is_url(place) else os.path.join(place, name))
             found.save(saved[-1])
         return saved

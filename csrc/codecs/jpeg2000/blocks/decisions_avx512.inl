@@ -14,6 +14,7 @@ static inline __attribute__((always_inline)) __m512i index_of(const NeighbourMap
         index = _mm512_mask_add_epi8(index, maps.of[b], index, _mm512_set1_epi8(static_cast<char>(1U << b)));
     return index;
 }
+// Always writes 64 bytes, however few decisions there are: BlockToEncode::most_decisions leaves room for them.
 static inline __attribute__((always_inline)) Decision* write_compressed(__m512i decisions, std::uint64_t which,
                                                                         Decision* to) {
     _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(which, decisions));

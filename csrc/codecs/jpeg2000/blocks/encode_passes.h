@@ -26,7 +26,7 @@ struct BlockToEncode : BlockLayout {
 
     const Decision* zero_coding = nullptr;  // decisions of 0 by the neighbours' bits (Neighbour)
 
-    // The most decisions that a pass can make.
+    // The most decisions that a pass can make, ten a column of four, and what vectors write behind the last of them.
     [[nodiscard]] std::size_t most_decisions() const { return 64 * words * stripes * 3 + 64; }
 };
 
